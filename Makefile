@@ -1,0 +1,138 @@
+# amo-crm: read from top to bottom.
+#
+#   make            the programs, in build/
+#   make run        tries them in a browser, with a stand-in amoCRM
+#   make check      every test
+#   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
+
+PREFIX        ?= /usr/local
+SYSCONFDIR    ?= /etc
+LOCALSTATEDIR ?= /var
+CONFIG        ?= $(SYSCONFDIR)/amo-crm/amo-crm.conf
+STORE         ?= $(LOCALSTATEDIR)/lib/amo-crm
+
+BUILD ?= build
+CC    ?= cc
+
+all: programs
+
+# --- what it needs: Debian's names; `make deps` installs them, elsewhere it says what to install
+
+BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
+                 libgdbm-dev libfcgi-dev libinih-dev
+RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
+CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libcmocka-dev python3-pytest python3-selenium chromium \
+                 chromium-driver
+
+deps-build:
+	@./.ci/deps $(BUILD_PACKAGES)
+deps-run:
+	@./.ci/deps $(RUN_PACKAGES)
+deps-check:
+	@./.ci/deps $(CHECK_PACKAGES)
+
+# --- how it is compiled
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wcast-qual -Werror
+HARDEN   = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
+             -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"'
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(LDFLAGS)
+
+# --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
+#     a program then starts ten times cheaper; LINK=shared for distributions.  Programs that call
+#     amoCRM need libcurl and are shared throughout: never two copies of OpenSSL in one process.
+
+archive = $(wildcard $(shell $(CC) -print-file-name=$(1).a))
+ARCHIVES = $(and $(call archive,libjson-c),$(call archive,libgdbm),$(call archive,libcrypto),$(call archive,libfcgi),$(call archive,libinih))
+LINK ?= $(if $(ARCHIVES),static,shared)
+
+SHARED_LIBS = $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
+CURL_LIBS   = $(shell pkg-config --libs libcurl) $(SHARED_LIBS)
+ifeq ($(LINK),static)
+# glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
+QUIET = $(shell echo 'int main(void) { return 0; }' | \
+          $(CC) -x c -Wl,--no-warnings -o /dev/null - 2>/dev/null && echo -Wl,--no-warnings)
+LEAN_LIBS   = -static-pie $(QUIET) $(shell pkg-config --static --libs json-c libcrypto inih) -lgdbm -lfcgi
+else
+LEAN_LIBS   = $(SHARED_LIBS)
+endif
+
+# --- what is built
+
+COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*.c)) \
+           $(BUILD)/gen/redirect_page.o
+CURLING  = $(addprefix $(BUILD)/cgi-bin/,callback)
+LEAN     = $(addprefix $(BUILD)/cgi-bin/,)
+TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c))
+PROGRAMS = $(CURLING) $(LEAN) $(BUILD)/bin/amocrmctl
+
+programs: $(PROGRAMS)
+
+# Objects are taken from an archive, so that each program links only what it uses.
+$(BUILD)/libcommon.a: $(COMMON)
+	$(AR) rcs $@ $^
+
+$(CURLING): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
+
+$(LEAN): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
+
+$(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
+	@mkdir -p $(@D)
+	htdocs/embed htdocs/redirect.html > $@.new && mv $@.new $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- what tries it
+
+run: deps-run
+	@$(MAKE) --no-print-directory programs
+	@tests/sandbox/run
+
+check: deps-check
+	@$(MAKE) --no-print-directory programs unit
+	@$(MAKE) --no-print-directory check-unit check-http
+
+UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+
+unit: $(UNIT_TESTS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS) -lcmocka
+
+check-unit: $(UNIT_TESTS)
+	@for t in $(UNIT_TESTS); do $$t || exit 1; done
+
+check-http: programs
+	/usr/bin/python3 -m pytest -q tests
+
+# --- where it goes
+
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs $(DESTDIR)$(PREFIX)/share/doc/amo-crm
+	install -m 755 $(CURLING) $(LEAN) $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin
+	install -m 755 $(BUILD)/bin/amocrmctl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 htdocs/index.html htdocs/wrong-address.txt $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs
+	install -m 644 README.md *.conf.example $(DESTDIR)$(PREFIX)/share/doc/amo-crm
+	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/amo-crm
+	install -d -m 700 $(DESTDIR)$(STORE)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all programs deps-build deps-run deps-check run check unit check-unit check-http install clean

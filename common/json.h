@@ -1,0 +1,27 @@
+/* json.h - JSON text (RFC 8259) in, by json-c, and out.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include "work.h"
+
+#include <json-c/json_object.h>
+#include <stdint.h>
+
+#define JSON_DEPTH_MAX 32 /* levels; what we read is never deeper than 5 */
+
+/* The document that is exactly the len bytes at text, to be given back with json_object_put.
+ * NULL: it is not one JSON text, is deeper than JSON_DEPTH_MAX, or there is no memory. */
+struct json_object *json_read(const char *text, size_t len);
+
+/* A string member without NUL, owned by the document.  NULL: absent, not a string, or doc is not an
+ * object. */
+const char *json_string(const struct json_object *doc, const char *name);
+
+/* An integer member within int64_t.  False: absent or anything else. */
+bool json_integer(const struct json_object *doc, const char *name, int64_t *out);
+
+/* Appends s as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD.  NULL: null. */
+void json_add_string(struct text *t, const char *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* file.c - see file.h. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODE_TOO_OPEN 0137 /* all but u=rw,g=r */
+
+static bool
+mode_is_safe(struct work *w, int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fault(w, FAULT_CONFIG, "%s: is not a regular file", path);
+	if ((st.st_mode & MODE_TOO_OPEN) != 0)
+		return fault(w, FAULT_CONFIG,
+		    "%s: mode %04o lets others at its secrets; chmod 0600, or 0640 with the web "
+		    "server's group",
+		    path, st.st_mode & 07777);
+	return true;
+}
+
+bool
+file_open_secret(struct work *w, const char *path, FILE **file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+	if (!mode_is_safe(w, fd, path)) {
+		close(fd);
+		return false;
+	}
+	*file = fdopen(fd, "r");
+	if (*file == NULL) {
+		close(fd);
+		return fault(w, FAULT_SERVER, "%s: %s", path, strerror(errno));
+	}
+	return true;
+}

@@ -1,0 +1,15 @@
+/* file.h - files that hold secrets.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include "work.h"
+
+#include <stdio.h>
+
+/* Opens a regular file for reading, to be closed with fclose.
+ * Fault: FAULT_CONFIG when it cannot be opened, or when its mode gives anything to others, or more
+ * than reading to its group (0600 and 0640 are right). */
+bool file_open_secret(struct work *w, const char *path, FILE **file);
+
+#endif

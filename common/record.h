@@ -1,0 +1,54 @@
+/* record.h - a connection as the store keeps it.
+ *
+ *   {"account_id":1,"amocrm_user_id":2,"host":"…","app_user":null,"state":"active",…}
+ *   <the two tokens, sealed>
+ *
+ * The first line is clear, so that whoever asks only for the state needs no cipher; the tokens are
+ * sealed with the record's key and the whole first line as their context (see seal.h), so neither
+ * can be changed or exchanged without the other.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "amocrm.h"
+#include "keyring.h"
+#include "work.h"
+
+#include <stdint.h>
+#include <time.h>
+
+enum connection_state { CONNECTION_ACTIVE, CONNECTION_REVOKED };
+
+/* One token pair, of one amoCRM user in one account. */
+struct connection {
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	const char *host;
+	const char *app_user; /* NULL: nobody's, or everybody's */
+	enum connection_state state;
+	time_t connected_at; /* of the newest authorization */
+	time_t refreshed_at; /* of the newest token pair */
+	time_t expires_at;   /* of the access token */
+	const char *clear;   /* as it stands in the store; what follows it is still sealed */
+	const char *sealed;
+};
+
+/* "connection:<account id>:<amoCRM user id>" */
+bool record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key);
+
+/* The record's text; clear and sealed of the connection are not looked at. */
+bool record_write(struct work *w, const struct keyring *ring, const struct connection *connection,
+    const struct tokens *tokens, const char **value);
+
+/* Fault: FAULT_STORAGE when it is not what record_write wrote. */
+bool record_read(struct work *w, const char *value, struct connection *connection);
+
+/* The tokens of a connection that was read.  Fault: FAULT_STORAGE, see unseal. */
+bool record_tokens(struct work *w, const struct keyring *ring, const struct connection *connection,
+    struct tokens *tokens);
+
+/* Tokens as one text, and back; the text is a secret. */
+bool tokens_write(struct work *w, const struct tokens *tokens, const char **text);
+bool tokens_read(struct work *w, const char *text, struct tokens *tokens);
+
+#endif

@@ -1,0 +1,170 @@
+/* serve.c - the two loops, and the frame every request is answered in. */
+#include "serve.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+tell_fault(struct work *w, const struct program *program, const struct config *cfg,
+    const struct request *req, struct response *res)
+{
+	enum fault_kind kind = w->kind;
+	const char *allow;
+
+	if (kind != FAULT_METHOD && program->tell != NULL && program->tell(w, cfg, req, kind, res))
+		return;
+	memset(res, 0, sizeof *res);
+	respond_fault(w, kind, res);
+	if (kind == FAULT_METHOD && request_methods(w, program->methods, &allow))
+		response_header(w, res, "Allow", allow);
+}
+
+static bool
+handle(struct work *w, const struct program *program, const struct gateway *gw)
+{
+	struct config cfg;
+	struct request req;
+	struct response res = { 0 };
+	char line[LOG_LINE_MAX];
+	bool understood = request_read(w, gw, program->methods, &req);
+	bool set_up = config_read(w, config_path(), &cfg);
+	bool heard;
+
+	if (!understood || !set_up || !program->answer(w, &cfg, &req, &res))
+		tell_fault(w, program, &cfg, &req, &res);
+	res.body_left_out = req.method == METHOD_HEAD;
+	heard = response_send(w, gw, &res);
+	log_line(w, program->name, fault_answer(w->kind)->code, line);
+	if (line[0] != '\0')
+		gw->log(gw, line);
+	return heard;
+}
+
+static const char *
+cgi_variable(const struct gateway *gw, const char *name)
+{
+	(void)gw;
+	return getenv(name);
+}
+
+static long
+cgi_read(const struct gateway *gw, void *buffer, size_t size)
+{
+	ssize_t n;
+
+	(void)gw;
+	do
+		n = read(STDIN_FILENO, buffer, size);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static bool
+write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		bytes += n < 0 ? 0 : n;
+		len -= n < 0 ? 0 : (size_t)n;
+	}
+	return true;
+}
+
+static bool
+cgi_write(const struct gateway *gw, const void *bytes, size_t len)
+{
+	(void)gw;
+	return write_all(STDOUT_FILENO, bytes, len);
+}
+
+static void
+cgi_log(const struct gateway *gw, const char *line)
+{
+	(void)gw;
+	(void)write_all(STDERR_FILENO, line, strlen(line));
+}
+
+static const char *
+fastcgi_variable(const struct gateway *gw, const char *name)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_GetParam(name, request->envp);
+}
+
+static long
+fastcgi_read(const struct gateway *gw, void *buffer, size_t size)
+{
+	const FCGX_Request *request = gw->context;
+	int n = FCGX_GetStr(buffer, size > 65536 ? 65536 : (int)size, request->in);
+
+	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
+}
+
+static bool
+fastcgi_write(const struct gateway *gw, const void *bytes, size_t len)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
+}
+
+static void
+fastcgi_log(const struct gateway *gw, const char *line)
+{
+	const FCGX_Request *request = gw->context;
+
+	FCGX_PutStr(line, (int)strlen(line), request->err);
+}
+
+static int
+serve_cgi(struct work *w, const struct program *program)
+{
+	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_write, cgi_log };
+
+	return handle(w, program, &gw) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+serve_fastcgi(struct work *w, const struct program *program)
+{
+	FCGX_Request request;
+	const struct gateway gw = { &request, fastcgi_variable, fastcgi_read, fastcgi_write,
+		fastcgi_log };
+
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+		return EXIT_FAILURE;
+	while (FCGX_Accept_r(&request) == 0) {
+		handle(w, program, &gw);
+		FCGX_Finish_r(&request);
+		work_wipe(w);
+	}
+	return EXIT_SUCCESS;
+}
+
+int
+serve(const struct program *program)
+{
+	struct work w;
+	int status;
+
+	if (!work_open(&w, SERVE_ROOM_SIZE)) {
+		struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_write, cgi_log };
+		struct response res = { 0 };
+
+		respond_fault(&w, FAULT_SERVER, &res);
+		response_send(&w, &gw, &res);
+		return EXIT_FAILURE;
+	}
+	status = FCGX_IsCGI() ? serve_cgi(&w, program) : serve_fastcgi(&w, program);
+	work_close(&w);
+	return status;
+}

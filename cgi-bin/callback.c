@@ -1,0 +1,254 @@
+/* callback.c - amoCRM sends the browser back here; it goes on into the app.
+ *
+ *   browser -- GET code, state, referer --------->  callback
+ *                                                   callback  -- POST code, secret -->  amoCRM
+ *                                                   callback  <-- tokens -------------  amoCRM
+ *                                                   (tokens on disk)
+ *   browser <-- page that opens the deep link ----  callback
+ *
+ * Installing the integration inside amoCRM makes amoCRM itself call, without a browser or a state;
+ * it gets a plain text.
+ */
+#include "authorize.h"
+#include "deeplink.h"
+#include "form.h"
+#include "log.h"
+#include "page.h"
+#include "serve.h"
+
+#include <string.h>
+
+#define CODE_MAX    4096 /* bytes; amoCRM's codes are about 1 KB */
+#define STATE_MAX   2048 /* a signed state is under 300 */
+#define REFERER_MAX 1024 /* longer than any host, so that what is wrong with it is logged */
+#define ERROR_MAX   4096
+#define ID_MAX      128
+#define FLAG_MAX    128
+
+/* amoCRM's server waits 3 seconds for the answer to an install call and never repeats it. */
+#define INSTALL_LIMIT_MS 2500
+
+/* What the query says; NULL for what it does not. */
+struct answer {
+	const char *code;
+	const char *state;
+	const char *referer;
+	const char *client_id;
+	const char *error;
+	bool installing;
+};
+
+/* RFC 6749 section 3.1: a parameter without a value is treated as if it were omitted. */
+static const char *
+unless_empty(const char *value)
+{
+	return value == NULL || *value == '\0' ? NULL : value;
+}
+
+/* False: the query is malformed; what is sound by itself is there even then. */
+static bool
+read_answer(struct work *w, const struct request *req, struct answer *answer)
+{
+	enum {
+		CODE,
+		STATE,
+		REFERER,
+		CLIENT_ID,
+		ERROR,
+		PLATFORM,
+		FROM_WIDGET,
+		FROM_EXCHANGE,
+		FIELDS
+	};
+	struct form_field field[FIELDS] = {
+		[CODE] = { .name = "code", .max = CODE_MAX },
+		[STATE] = { .name = "state", .max = STATE_MAX },
+		[REFERER] = { .name = "referer", .max = REFERER_MAX },
+		[CLIENT_ID] = { .name = "client_id", .max = ID_MAX },
+		[ERROR] = { .name = "error", .max = ERROR_MAX },
+		[PLATFORM] = { .name = "platform", .max = FLAG_MAX },
+		[FROM_WIDGET] = { .name = "from_widget", .max = FLAG_MAX },
+		[FROM_EXCHANGE] = { .name = "from_exchange", .max = FLAG_MAX },
+	};
+	bool sound = form_read(w, req->query, field, FIELDS);
+
+	answer->code = unless_empty(field[CODE].value);
+	answer->state = unless_empty(field[STATE].value);
+	answer->referer = field[REFERER].value; /* an empty one is a host that is not allowed */
+	answer->client_id = unless_empty(field[CLIENT_ID].value);
+	answer->error = unless_empty(field[ERROR].value);
+	answer->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
+				 || unless_empty(field[FROM_EXCHANGE].value) != NULL)
+	    && !field[STATE].seen;
+	return sound;
+}
+
+static bool
+check_client(struct work *w, const struct config *cfg, const struct answer *answer)
+{
+	if (answer->client_id != NULL && strcmp(answer->client_id, cfg->amocrm.client_id) != 0)
+		return fault(w, FAULT_REQUEST, "client_id is not ours");
+	return true;
+}
+
+static bool
+check_code(struct work *w, const struct answer *answer)
+{
+	return answer->code != NULL
+	    || fault(w, FAULT_MISSING_CODE, "neither code nor error was sent");
+}
+
+static bool
+answer_page(struct work *w, const struct config *cfg, const struct request *req,
+    enum page_kind kind, const char *link, struct response *res)
+{
+	struct page page = {
+		.kind = kind,
+		.app_name = cfg->app.name,
+		.link = link,
+		.automatic = cfg->app.redirect != REDIRECT_BUTTON,
+		.accept_language = req->accept_language,
+	};
+	const char *html;
+	const char *language;
+
+	if (cfg->app.android_package != NULL && req->user_agent != NULL
+	    && strstr(req->user_agent, "Android") != NULL
+	    && !deeplink_intent(w, link, cfg->app.android_package, &page.intent))
+		return false;
+	if (!page_render(w, &page, &html, &language))
+		return false;
+	respond(res, cfg->complete ? 200 : 500, "text/html; charset=utf-8", html);
+	return response_header(w, res, "Content-Language", language)
+	    && response_header(w, res, "Vary", "Accept-Language, User-Agent")
+	    && response_header(w, res, "Content-Security-Policy", redirect_page_csp)
+	    && response_header(w, res, "Referrer-Policy", "no-referrer")
+	    && response_header(w, res, "X-Frame-Options", "DENY")
+	    && response_header(w, res, "X-Robots-Tag", "noindex");
+}
+
+/* Hands the browser over, the way the configuration asks for. */
+static bool
+open_app(struct work *w, const struct config *cfg, const struct request *req, enum page_kind kind,
+    const char *link, struct response *res)
+{
+	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
+		return answer_page(w, cfg, req, kind, link, res);
+	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
+	return response_header(w, res, "Location", link)
+	    && response_header(w, res, "Referrer-Policy", "no-referrer");
+}
+
+/* The error amoCRM sent, or auth_failed for one that is no error code. */
+static const char *
+error_code(const char *error)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz_";
+	size_t len = strspn(error, alphabet);
+
+	return len >= 1 && len <= 64 && error[len] == '\0' ? error
+							   : fault_answer(FAULT_REFUSED)->code;
+}
+
+static bool
+pass_on_error(struct work *w, const struct config *cfg, const struct request *req,
+    const struct answer *answer, struct response *res)
+{
+	const char *code = error_code(answer->error);
+	bool cancelled = strcmp(code, "access_denied") == 0;
+	const char *link;
+
+	log_note(w, "amocrm_error", code);
+	return deeplink_error(w, cfg->app.deep_link, code,
+		   cancelled ? "The user did not allow access."
+			     : fault_answer(FAULT_REFUSED)->message,
+		   answer->state, &link)
+	    && open_app(w, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
+}
+
+static bool
+connected(struct work *w, const struct config *cfg, const struct request *req,
+    const struct answer *answer, struct response *res)
+{
+	const char *link;
+
+	if (answer->installing) {
+		respond(res, 200, "text/plain; charset=utf-8", "connected\n");
+		return true;
+	}
+	return deeplink_success(w, cfg->app.deep_link, answer->code, answer->state, &link)
+	    && open_app(w, cfg, req, PAGE_CONNECTED, link, res);
+}
+
+static bool
+exchange(struct work *w, const struct config *cfg, const struct answer *answer, const char *host)
+{
+	const struct grant grant = { .code = answer->code, .host = host };
+	int64_t limit_ms = cfg->amocrm.timeout * INT64_C(1000);
+
+	if (answer->installing && limit_ms > INSTALL_LIMIT_MS)
+		limit_ms = INSTALL_LIMIT_MS;
+	return authorize(w, cfg, &grant, limit_ms);
+}
+
+static bool
+callback(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	struct answer answer;
+	const char *host;
+
+	if (!read_answer(w, req, &answer))
+		return false;
+	if (answer.error != NULL)
+		return pass_on_error(w, cfg, req, &answer, res);
+	if (!check_code(w, &answer) || !check_client(w, cfg, &answer)
+	    || !authorize_host(w, &cfg->amocrm, answer.referer, &host))
+		return false;
+	if (req->method == METHOD_HEAD) {
+		respond(res, 200, "text/html; charset=utf-8", "");
+		return true;
+	}
+	return exchange(w, cfg, &answer, host) && connected(w, cfg, req, &answer, res);
+}
+
+static enum page_kind
+page_of(enum fault_kind kind)
+{
+	switch (kind) {
+	case FAULT_MISSING_CODE:
+		return PAGE_NOTHING;
+	case FAULT_REQUEST:
+	case FAULT_REFUSED:
+		return PAGE_FAILED;
+	default:
+		return PAGE_TRY_LATER;
+	}
+}
+
+/* A fault is told to the app, with the state it belongs to. */
+static bool
+tell(struct work *w, const struct config *cfg, const struct request *req, enum fault_kind kind,
+    struct response *res)
+{
+	const struct fault_answer *told = fault_answer(kind);
+	struct answer answer;
+	const char *link;
+	const char *text;
+
+	(void)read_answer(w, req, &answer);
+	if (answer.installing && work_print(w, &text, "%s: %s\n", told->code, told->message)) {
+		respond(res, 200, "text/plain; charset=utf-8", text);
+		return true;
+	}
+	return deeplink_error(w, cfg->app.deep_link, told->code, told->message, answer.state, &link)
+	    && open_app(w, cfg, req, page_of(kind), link, res);
+}
+
+int
+main(void)
+{
+	static const struct program program = { "callback", METHOD_GET | METHOD_HEAD, callback,
+		tell };
+
+	return serve(&program);
+}

@@ -1,0 +1,92 @@
+/* accounts.c - `amocrmctl accounts`. */
+#include "ctl.h"
+
+#include "clock.h"
+#include "connection.h"
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool
+print_json(struct work *w, void *context, const struct connection *connection)
+{
+	char expires_at[RFC3339_SIZE];
+	char connected_at[RFC3339_SIZE];
+	char refreshed_at[RFC3339_SIZE];
+	size_t *count = context;
+	struct text t;
+	const char *object;
+
+	rfc3339_print(connection->expires_at, expires_at);
+	rfc3339_print(connection->connected_at, connected_at);
+	rfc3339_print(connection->refreshed_at, refreshed_at);
+	text_begin(w, &t);
+	text_print(&t, "%s\n{\"account_id\":%lld,\"domain\":", *count == 0 ? "" : ",",
+	    (long long)connection->account_id);
+	json_add_string(&t, connection->host);
+	text_print(
+	    &t, ",\"amocrm_user_id\":%lld,\"app_user\":", (long long)connection->amocrm_user_id);
+	json_add_string(&t, connection->app_user);
+	text_print(&t,
+	    ",\"state\":\"%s\",\"expires_at\":\"%s\",\"connected_at\":\"%s\",\"refreshed_at\":\"%"
+	    "s\"}",
+	    ctl_state(connection), expires_at, connected_at, refreshed_at);
+	if (!text_end(&t, &object))
+		return false;
+	fputs(object, stdout);
+	++*count;
+	return true;
+}
+
+/* What came from outside is shown without anything a terminal would obey. */
+static void
+print_column(const char *s, int width)
+{
+	int shown = 0;
+
+	for (; s != NULL && *s != '\0' && shown < 60; s++, shown++)
+		putchar(*s >= ' ' && *s <= '~' ? *s : '?');
+	printf("%*s", shown < width ? width - shown + 1 : 1, "");
+}
+
+static bool
+print_row(struct work *w, void *context, const struct connection *connection)
+{
+	char expires_at[RFC3339_SIZE];
+	size_t *count = context;
+
+	(void)w;
+	rfc3339_print(connection->expires_at, expires_at);
+	if (*count == 0)
+		printf("account/user          host                         state    token until    "
+		       "      app user\n");
+	printf("%lld/%-*lld ", (long long)connection->account_id,
+	    20 - snprintf(NULL, 0, "%lld", (long long)connection->account_id),
+	    (long long)connection->amocrm_user_id);
+	print_column(connection->host, 28);
+	printf("%-8s %s ", ctl_state(connection), expires_at);
+	print_column(connection->app_user == NULL ? "-" : connection->app_user, 0);
+	putchar('\n');
+	++*count;
+	return true;
+}
+
+enum ctl_exit
+ctl_accounts(struct ctl *ctl)
+{
+	bool json = ctl->argc == 2 && strcmp(ctl->argv[1], "--json") == 0;
+	size_t count = 0;
+	bool done;
+
+	if (ctl->argc > 1 && !json)
+		return ctl_usage(ctl, "takes --json or nothing");
+	if (json)
+		putchar('[');
+	done = connection_each(ctl->w, &ctl->cfg, json ? print_json : print_row, &count);
+	if (json)
+		puts(count == 0 ? "]" : "\n]");
+	else if (done && count == 0)
+		fprintf(stderr, "No account is connected yet.\n");
+	return done ? CTL_DONE : ctl_fault(ctl);
+}

@@ -1,0 +1,145 @@
+/* amocrmctl.c - the administrator's command: which commands there are, and how one is called. */
+#include "ctl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM_SIZE (64u << 20) /* bytes of address space */
+
+const struct command ctl_commands[] = {
+	{ "check", "", "looks at every part of the set-up and says what to do",
+	    "One line for each finding: what was looked at, what was found, what to do.\n"
+	    "Exits with 1 when anything is wrong.\n"
+	    "Run it as the web server's user: only then does it see what that user may do.\n",
+	    false, ctl_check },
+	{ "urls", "", "which URL goes into which field of amoCRM's settings", "", true, ctl_urls },
+	{ "keygen", "", "a new line for the key ring, on stdout",
+	    "Put the line on top of the key ring file: the first key seals, all of them open.\n",
+	    false, ctl_keygen },
+	{ "accounts", "[--json]", "the stored connections",
+	    "--json  an array of objects, with times as in RFC 3339\n", true, ctl_accounts },
+	{ "token", "ACCOUNT[/USER]", "a working access token, on stdout",
+	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "
+	    "newest\n"
+	    "authorization counts.  The token is a secret: pass it on by a pipe, not by an "
+	    "argument.\n",
+	    true, ctl_token },
+	{ .name = NULL },
+};
+
+static void
+print_help(FILE *to)
+{
+	fprintf(to,
+	    "usage: amocrmctl [-c FILE] COMMAND [ARGUMENT...]\n\n"
+	    "Looks after the connections to amoCRM that the web programs have stored.\n\n"
+	    "  -c, --config FILE  the configuration, instead of $AMO_CRM_CONFIG or the\n"
+	    "                     path compiled in\n"
+	    "  -h, --help         this text; after a command: more about it\n\n"
+	    "commands:\n");
+	for (const struct command *c = ctl_commands; c->name != NULL; c++)
+		fprintf(to, "  %s%s%-*s %s\n", c->name, c->arguments[0] == '\0' ? "" : " ",
+		    (int)(24 - strlen(c->name) - (c->arguments[0] != '\0')), c->arguments, c->help);
+	fprintf(to, "\nexit status: 0 done, 1 it failed, 2 wrong usage\n");
+}
+
+static const struct command *
+command_named(const char *name)
+{
+	for (const struct command *c = ctl_commands; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+enum ctl_exit
+ctl_usage(const struct ctl *ctl, const char *why)
+{
+	const struct command *c = command_named(ctl->argv[0]);
+
+	fprintf(stderr, "amocrmctl %s: %s\nusage: amocrmctl [-c FILE] %s %s\n", c->name, why,
+	    c->name, c->arguments);
+	return CTL_USAGE;
+}
+
+enum ctl_exit
+ctl_fault(const struct ctl *ctl)
+{
+	fprintf(stderr, "amocrmctl %s: %s\n", ctl->argv[0], ctl->w->reason);
+	return CTL_FAILED;
+}
+
+static bool
+asks_for_help(const struct ctl *ctl)
+{
+	for (int i = 1; i < ctl->argc; i++)
+		if (strcmp(ctl->argv[i], "--help") == 0 || strcmp(ctl->argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static enum ctl_exit
+run(struct ctl *ctl)
+{
+	const struct command *c = command_named(ctl->argv[0]);
+
+	if (c == NULL) {
+		fprintf(stderr, "amocrmctl: there is no command %s; see amocrmctl --help\n",
+		    ctl->argv[0]);
+		return CTL_USAGE;
+	}
+	if (asks_for_help(ctl)) {
+		printf("usage: amocrmctl [-c FILE] %s %s\n\n%s: %s.\n\n%s", c->name, c->arguments,
+		    c->name, c->help, c->details);
+		return CTL_DONE;
+	}
+	if (c->needs_config && !config_read(ctl->w, ctl->config_path, &ctl->cfg))
+		return ctl_fault(ctl);
+	return c->run(ctl);
+}
+
+/* A full disk behind a pipe or file must not look like success. */
+static enum ctl_exit
+flush_output(enum ctl_exit status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	perror("amocrmctl: standard output");
+	return CTL_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	struct work w;
+	struct ctl ctl = { .w = &w, .config_path = config_path() };
+	enum ctl_exit status;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help(stdout);
+			return flush_output(CTL_DONE);
+		}
+		if (option != 'c')
+			return CTL_USAGE;
+		ctl.config_path = optarg;
+	}
+	ctl.argc = argc - optind;
+	ctl.argv = argv + optind;
+	if (ctl.argc == 0) {
+		print_help(stderr);
+		return CTL_USAGE;
+	}
+	if (!work_open(&w, ROOM_SIZE)) {
+		fprintf(stderr, "amocrmctl: %s\n", w.reason);
+		return CTL_FAILED;
+	}
+	status = run(&ctl);
+	work_close(&w);
+	return flush_output(status);
+}

@@ -1,0 +1,54 @@
+/* ctl.h - what amocrmctl's commands share.
+ *
+ * What a script reads goes to stdout, what a person is told goes to stderr; no secret is taken from
+ * argv, and none is printed but by `token`.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include "config.h"
+#include "record.h"
+#include "work.h"
+
+enum ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+struct ctl {
+	struct work *w;
+	const char *config_path;
+	struct config cfg; /* read before the command runs, when it needs one */
+	int argc;          /* the command's own, its name first */
+	char **argv;
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* as shown in the usage */
+	const char *help;      /* one line */
+	const char *details;   /* for COMMAND --help; may be empty */
+	bool needs_config;
+	enum ctl_exit (*run)(struct ctl *ctl);
+};
+
+extern const struct command ctl_commands[]; /* ends with a NULL name */
+
+/* The commands, one file of tools/ for each group. */
+enum ctl_exit ctl_accounts(struct ctl *ctl);
+enum ctl_exit ctl_token(struct ctl *ctl);
+enum ctl_exit ctl_check(struct ctl *ctl);
+enum ctl_exit ctl_keygen(struct ctl *ctl);
+enum ctl_exit ctl_urls(struct ctl *ctl);
+
+/* Says what is wrong with the call, and how it goes; CTL_USAGE. */
+enum ctl_exit ctl_usage(const struct ctl *ctl, const char *why);
+
+/* Says the fault the work holds; CTL_FAILED. */
+enum ctl_exit ctl_fault(const struct ctl *ctl);
+
+/* Finds the connection ACCOUNT[/USER] names: ACCOUNT is an account's id or host.  Without USER it is
+ * the newest authorization that is active.  Fault: FAULT_REQUEST when there is none. */
+bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
+
+/* "active", "revoked", or "expired" when the refresh token's time is over. */
+const char *ctl_state(const struct connection *connection);
+
+#endif

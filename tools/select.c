@@ -1,0 +1,69 @@
+/* select.c - which connection ACCOUNT[/USER] means. */
+#include "ctl.h"
+
+#include "connection.h"
+#include "encode.h"
+
+#include <string.h>
+
+#define REFRESH_TOKEN_LIFE_S (92 * 86400) /* amoCRM: three months */
+
+const char *
+ctl_state(const struct connection *connection)
+{
+	if (connection->state == CONNECTION_REVOKED)
+		return "revoked";
+	return connection->refreshed_at + REFRESH_TOKEN_LIFE_S < time(NULL) ? "expired" : "active";
+}
+
+struct selection {
+	const char *account;
+	int64_t account_id; /* 0: account is a host */
+	int64_t user_id;    /* 0: any */
+	int64_t found_account;
+	int64_t found_user; /* 0: none yet */
+	time_t connected_at;
+};
+
+static bool
+consider(struct work *w, void *context, const struct connection *connection)
+{
+	struct selection *s = context;
+
+	(void)w;
+	if (s->account_id != 0 ? connection->account_id != s->account_id
+			       : strcmp(connection->host, s->account) != 0)
+		return true;
+	if (s->user_id != 0 ? connection->amocrm_user_id != s->user_id
+			    : connection->state != CONNECTION_ACTIVE)
+		return true;
+	if (s->found_user == 0 || connection->connected_at > s->connected_at) {
+		s->found_account = connection->account_id;
+		s->found_user = connection->amocrm_user_id;
+		s->connected_at = connection->connected_at;
+	}
+	return true;
+}
+
+bool
+ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
+{
+	struct work *w = ctl->w;
+	size_t account_len = strcspn(selector, "/");
+	struct selection s = { 0 };
+	bool found;
+
+	if (!work_copy(w, selector, account_len, &s.account))
+		return false;
+	if (!decimal_read(s.account, &s.account_id))
+		s.account_id = 0;
+	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s.user_id))
+		return fault(w, FAULT_REQUEST, "USER must be an amoCRM user's id");
+	if (!connection_each(w, &ctl->cfg, consider, &s))
+		return false;
+	if (s.found_user == 0)
+		return fault(
+		    w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
+	return connection_find(w, &ctl->cfg, s.found_account, s.found_user, &found, connection)
+	    && (found || fault(w, FAULT_REQUEST, "%s is not connected any more", selector));
+}

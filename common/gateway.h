@@ -15,6 +15,9 @@ struct gateway {
 	/* Up to size bytes of the body; 0 at its end, -1 when it cannot be read. */
 	long (*read)(const struct gateway *gw, void *buffer, size_t size);
 
+	/* True when bytes behind those that were read are there already; never waits. */
+	bool (*more)(const struct gateway *gw);
+
 	/* The whole response at once.  False: the server no longer listens. */
 	bool (*write)(const struct gateway *gw, const void *bytes, size_t len);
 

@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct {
 	const char *name;
@@ -30,36 +31,130 @@ read_method(struct work *w, const struct gateway *gw, unsigned methods, struct r
 
 /* A copy: the server's own variables are not ours to keep. */
 static bool
-read_variable(struct work *w, const struct gateway *gw, const char *name, const char **value)
+read_variable(
+    struct work *w, const struct gateway *gw, const char *name, size_t max, const char **value)
 {
 	const char *v = gw->variable(gw, name);
 
 	*value = NULL;
+	if (v != NULL && strlen(v) > max)
+		return fault(w, FAULT_REQUEST, "%s is over %zu bytes", name, max);
 	return v == NULL || work_copy(w, v, strlen(v), value);
 }
 
+/* Apache hides Authorization from CGI programs unless told not to, and renames it after a rewrite;
+ * where neither can be mended the app may send X-Auth-Token. */
 static bool
-read_query(struct work *w, const struct gateway *gw, struct request *req)
+read_authorization(struct work *w, const struct gateway *gw, struct request *req)
 {
-	if (!read_variable(w, gw, "QUERY_STRING", &req->query))
-		return false;
-	if (req->query == NULL)
-		req->query = "";
-	if (strlen(req->query) > REQUEST_QUERY_MAX) {
-		req->query = "";
-		return fault(w, FAULT_REQUEST, "the query is over %d bytes", REQUEST_QUERY_MAX);
+	static const char *const places[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
+		"HTTP_X_AUTH_TOKEN" };
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (!read_variable(w, gw, places[i], REQUEST_HEADER_MAX, &req->authorization))
+			return false;
+		if (req->authorization != NULL && req->authorization[0] != '\0')
+			return true;
 	}
+	req->authorization = NULL;
 	return true;
+}
+
+static bool
+read_headers(struct work *w, const struct gateway *gw, struct request *req)
+{
+	return read_variable(
+		   w, gw, "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX, &req->accept_language)
+	    && read_variable(w, gw, "HTTP_USER_AGENT", REQUEST_HEADER_MAX, &req->user_agent)
+	    && read_variable(w, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
+	    && read_authorization(w, gw, req);
 }
 
 bool
 request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req)
 {
+	const char *query = NULL;
+	bool understood;
+
 	memset(req, 0, sizeof *req);
-	req->query = "";
-	return read_variable(w, gw, "HTTP_ACCEPT_LANGUAGE", &req->accept_language)
-	    && read_variable(w, gw, "HTTP_USER_AGENT", &req->user_agent)
-	    && read_method(w, gw, methods, req) && read_query(w, gw, req);
+	req->gw = gw;
+	understood = read_headers(w, gw, req) && read_method(w, gw, methods, req)
+	    && read_variable(w, gw, "QUERY_STRING", REQUEST_QUERY_MAX, &query);
+	req->query = query == NULL ? "" : query;
+	return understood;
+}
+
+enum media
+request_media(const struct request *req)
+{
+	static const struct {
+		const char *type;
+		enum media media;
+	} types[] = {
+		{ "application/x-www-form-urlencoded", MEDIA_FORM },
+		{ "application/json", MEDIA_JSON },
+	};
+	const char *type = req->gw->variable(req->gw, "CONTENT_TYPE");
+	size_t len = type == NULL ? 0 : strcspn(type, "; \t");
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (strlen(types[i].type) == len && strncasecmp(types[i].type, type, len) == 0)
+			return types[i].media;
+	return MEDIA_OTHER;
+}
+
+/* What Content-Length announces; max where it says nothing.  *announced tells which. */
+static bool
+announced_length(
+    struct work *w, const struct request *req, size_t max, bool *announced, size_t *len)
+{
+	const char *digits = req->gw->variable(req->gw, "CONTENT_LENGTH");
+
+	*len = 0;
+	*announced = digits != NULL && digits[0] != '\0';
+	if (!*announced)
+		return true;
+	for (; *digits != '\0'; digits++) {
+		if (*digits < '0' || *digits > '9')
+			return fault(w, FAULT_REQUEST, "Content-Length is not a number");
+		*len = *len * 10 + (size_t)(*digits - '0');
+		if (*len > max)
+			return fault(
+			    w, FAULT_TOO_LARGE, "the body is announced over %zu bytes", max);
+	}
+	return true;
+}
+
+static bool
+read_up_to(struct work *w, const struct request *req, char *to, size_t size, size_t *len)
+{
+	long n = 1;
+
+	for (*len = 0; *len < size && n > 0; *len += n > 0 ? (size_t)n : 0)
+		n = req->gw->read(req->gw, to + *len, size - *len);
+	return n >= 0 || fault(w, FAULT_REQUEST, "the body cannot be read");
+}
+
+bool
+request_body(struct work *w, const struct request *req, size_t max, const char **body, size_t *len)
+{
+	size_t expected;
+	bool announced;
+	char *room;
+
+	if (!announced_length(w, req, max, &announced, &expected))
+		return false;
+	if (!announced)
+		expected = max + 1; /* one more tells that it is too large */
+	if (!work_alloc(w, expected + 1, &room) || !read_up_to(w, req, room, expected, len))
+		return false;
+	if (!announced && *len > max)
+		return fault(w, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
+	if (announced && (*len < expected || req->gw->more(req->gw)))
+		return fault(w, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
+		    *len < expected ? "less" : "more");
+	*body = room;
+	return true;
 }
 
 bool

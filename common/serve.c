@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,6 +67,17 @@ cgi_read(const struct gateway *gw, void *buffer, size_t size)
 }
 
 static bool
+cgi_more(const struct gateway *gw)
+{
+	struct pollfd body = { .fd = STDIN_FILENO, .events = POLLIN };
+	char byte;
+
+	(void)gw;
+	return poll(&body, 1, 0) == 1 && (body.revents & POLLIN) != 0
+	    && read(STDIN_FILENO, &byte, 1) == 1;
+}
+
+static bool
 write_all(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {
@@ -109,6 +122,15 @@ fastcgi_read(const struct gateway *gw, void *buffer, size_t size)
 	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
 }
 
+/* The web server has ended the stream, or will at once. */
+static bool
+fastcgi_more(const struct gateway *gw)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_GetChar(request->in) != EOF;
+}
+
 static bool
 fastcgi_write(const struct gateway *gw, const void *bytes, size_t len)
 {
@@ -128,7 +150,7 @@ fastcgi_log(const struct gateway *gw, const char *line)
 static int
 serve_cgi(struct work *w, const struct program *program)
 {
-	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_write, cgi_log };
+	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
 
 	return handle(w, program, &gw) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -137,8 +159,8 @@ static int
 serve_fastcgi(struct work *w, const struct program *program)
 {
 	FCGX_Request request;
-	const struct gateway gw = { &request, fastcgi_variable, fastcgi_read, fastcgi_write,
-		fastcgi_log };
+	const struct gateway gw = { &request, fastcgi_variable, fastcgi_read, fastcgi_more,
+		fastcgi_write, fastcgi_log };
 
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
 		return EXIT_FAILURE;
@@ -157,7 +179,7 @@ serve(const struct program *program)
 	int status;
 
 	if (!work_open(&w, SERVE_ROOM_SIZE)) {
-		struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_write, cgi_log };
+		struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
 		struct response res = { 0 };
 
 		respond_fault(&w, FAULT_SERVER, &res);

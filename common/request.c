@@ -42,21 +42,36 @@ read_variable(
 	return v == NULL || work_copy(w, v, strlen(v), value);
 }
 
+/* What follows "Bearer ", or NULL when it is of another scheme, or empty. */
+static const char *
+after_scheme(const char *authorization)
+{
+	static const char scheme[] = "Bearer ";
+
+	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
+		return NULL;
+	authorization += sizeof scheme - 1;
+	authorization += strspn(authorization, " ");
+	return *authorization == '\0' ? NULL : authorization;
+}
+
 /* Apache hides Authorization from CGI programs unless told not to, and renames it after a rewrite;
- * where neither can be mended the app may send X-Auth-Token. */
+ * where neither can be mended the app may send X-Auth-Token, with or without the scheme. */
 static bool
-read_authorization(struct work *w, const struct gateway *gw, struct request *req)
+read_bearer(struct work *w, const struct gateway *gw, struct request *req)
 {
 	static const char *const places[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
 		"HTTP_X_AUTH_TOKEN" };
+	const char *value = NULL;
 
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		if (!read_variable(w, gw, places[i], REQUEST_HEADER_MAX, &req->authorization))
+	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
+		if (!read_variable(w, gw, places[i], REQUEST_HEADER_MAX, &value))
 			return false;
-		if (req->authorization != NULL && req->authorization[0] != '\0')
-			return true;
+		if (value != NULL)
+			req->bearer = after_scheme(value);
 	}
-	req->authorization = NULL;
+	if (req->bearer == NULL && value != NULL && *value != '\0')
+		req->bearer = value; /* X-Auth-Token, as the last one looked at */
 	return true;
 }
 
@@ -67,7 +82,7 @@ read_headers(struct work *w, const struct gateway *gw, struct request *req)
 		   w, gw, "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX, &req->accept_language)
 	    && read_variable(w, gw, "HTTP_USER_AGENT", REQUEST_HEADER_MAX, &req->user_agent)
 	    && read_variable(w, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
-	    && read_authorization(w, gw, req);
+	    && read_bearer(w, gw, req);
 }
 
 bool

@@ -24,8 +24,8 @@ struct request {
 	const char *query; /* as sent; "" when there is none */
 	const char *accept_language;
 	const char *user_agent;
-	const char *authorization; /* "Bearer …", from the first place it stands in */
-	const char *request_id;    /* amoCRM's X-Amocrm-Requestid */
+	const char *bearer;     /* RFC 6750 section 2.1, not verified; never of the query */
+	const char *request_id; /* amoCRM's X-Amocrm-Requestid */
 };
 
 /* methods are those the URL answers to, ORed.

@@ -37,19 +37,20 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wcast-qual -Wer
 HARDEN   = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
-             -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"'
+             -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
+             -DLIBEXEC_PATH='"$(PREFIX)/lib/amo-crm/libexec"'
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(LDFLAGS)
 
 # --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
-#     a program then starts ten times cheaper; LINK=shared for distributions.  Programs that call
-#     amoCRM need libcurl and are shared throughout: never two copies of OpenSSL in one process.
+#     a program then starts ten times cheaper; LINK=shared for distributions.  Only amo-crm-https,
+#     which calls amoCRM for the others, needs libcurl and is shared throughout.
 
 archive = $(wildcard $(shell $(CC) -print-file-name=$(1).a))
 ARCHIVES = $(and $(call archive,libjson-c),$(call archive,libgdbm),$(call archive,libcrypto),$(call archive,libfcgi),$(call archive,libinih))
 LINK ?= $(if $(ARCHIVES),static,shared)
 
 SHARED_LIBS = $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
-CURL_LIBS   = $(shell pkg-config --libs libcurl) $(SHARED_LIBS)
+CURL_LIBS   = $(shell pkg-config --libs libcurl json-c)
 ifeq ($(LINK),static)
 # glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
 QUIET = $(shell echo 'int main(void) { return 0; }' | \
@@ -63,10 +64,10 @@ endif
 
 COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*.c)) \
            $(BUILD)/gen/redirect_page.o
-CURLING  = $(addprefix $(BUILD)/cgi-bin/,callback)
-LEAN     = $(addprefix $(BUILD)/cgi-bin/,)
+CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect)
+HTTPS    = $(BUILD)/libexec/amo-crm-https
 TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c))
-PROGRAMS = $(CURLING) $(LEAN) $(BUILD)/bin/amocrmctl
+PROGRAMS = $(CGI) $(HTTPS) $(BUILD)/bin/amocrmctl
 
 programs: $(PROGRAMS)
 
@@ -74,11 +75,11 @@ programs: $(PROGRAMS)
 $(BUILD)/libcommon.a: $(COMMON)
 	$(AR) rcs $@ $^
 
-$(CURLING): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
-
-$(LEAN): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
+$(CGI): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
+
+$(HTTPS): $(BUILD)/libexec/https.o $(BUILD)/libcommon.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
@@ -112,7 +113,7 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/un
 unit: $(UNIT_TESTS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS) -lcmocka
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 check-unit: $(UNIT_TESTS)
 	@for t in $(UNIT_TESTS); do $$t || exit 1; done
@@ -125,7 +126,9 @@ check-http: programs
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs $(DESTDIR)$(PREFIX)/share/doc/amo-crm
-	install -m 755 $(CURLING) $(LEAN) $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin
+	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
+	install -m 755 $(CGI) $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin
+	install -m 755 $(HTTPS) $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
 	install -m 755 $(BUILD)/bin/amocrmctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 htdocs/index.html htdocs/wrong-address.txt $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs
 	install -m 644 README.md *.conf.example $(DESTDIR)$(PREFIX)/share/doc/amo-crm

@@ -65,7 +65,7 @@ not_now(struct work *w, const char *host, const struct http_answer *answer)
 static struct json_object *
 read_answer(struct work *w, const char *host, const struct http_answer *answer)
 {
-	struct json_object *doc = json_read(answer->body, answer->body_len);
+	struct json_object *doc = json_read(answer->body, strlen(answer->body));
 	bool good = answer->status == 200 && json_object_is_type(doc, json_type_object);
 
 	if (good)
@@ -136,7 +136,8 @@ static bool
 ask_for_tokens(struct work *w, const struct amocrm_config *cfg, const char *host, const char *body,
     int64_t deadline_ms, struct tokens *tokens)
 {
-	const struct http_call call = { .host = host,
+	const struct http_call call = { .method = "POST",
+		.host = host,
 		.path = "/oauth2/access_token",
 		.body = body,
 		.deadline_ms = deadline_ms };
@@ -224,7 +225,8 @@ bool
 amocrm_identity_asked(struct work *w, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
 {
-	const struct http_call call = { .host = host,
+	const struct http_call call = { .method = "GET",
+		.host = host,
 		.path = "/api/v4/account",
 		.bearer = tokens->access_token,
 		.deadline_ms = deadline_ms };

@@ -1,195 +1,242 @@
-/* http.c - see http.h. */
+/* http.c - hands a call to amo-crm-https and takes its answer.
+ *
+ *   -> {"method":…,"host":…,"path":…,"headers":[…],"body":…,"deadline_ms":…,"ca_file":…,…}
+ *   <- {"status":200,"is_json":1,"body":"…"}, or {"fault":…,"reason":…}
+ *
+ * Each is one line.
+ */
 #include "http.h"
 
 #include "clock.h"
+#include "json.h"
 
-#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define USER_AGENT "amo-crm-cgi/1.0"
+#ifndef LIBEXEC_PATH
+#define LIBEXEC_PATH "/usr/local/lib/amo-crm/libexec"
+#endif
 
-struct transfer {
-	struct text body;
-	bool too_long;
-};
+#define WORKER         "amo-crm-https"
+#define WORKER_LATE_MS 1000 /* what it may take beyond the deadline, to load and to answer */
+#define LINE_MAX_SIZE  (6 * HTTP_ANSWER_MAX + 1024) /* bytes; a byte may be escaped as six */
 
-static size_t
-take_body(char *bytes, size_t size, size_t count, void *context)
+/* Where amo-crm-https may be: beside the programs' folder, as built and installed; in it, as
+ * unpacked by hand; where it was installed. */
+static bool
+find_worker(struct work *w, const char **path)
 {
-	struct transfer *transfer = context;
-	size_t len = size * count;
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	const char *name = NULL;
 
-	if (len > HTTP_ANSWER_MAX - transfer->body.len) {
-		transfer->too_long = true;
-		return 0;
+	self[len > 0 ? len : 0] = '\0';
+	if (len > 0)
+		name = strrchr(self, '/');
+	if (name != NULL) {
+		int folder_len = (int)(name - self);
+
+		if (!work_print(w, path, "%.*s/../libexec/" WORKER, folder_len, self))
+			return false;
+		if (access(*path, X_OK) == 0)
+			return true;
+		if (!work_print(w, path, "%.*s/" WORKER, folder_len, self))
+			return false;
+		if (access(*path, X_OK) == 0)
+			return true;
 	}
-	text_add_bytes(&transfer->body, bytes, len);
-	return len;
+	*path = LIBEXEC_PATH "/" WORKER;
+	return access(*path, X_OK) == 0
+	    || fault(w, FAULT_CONFIG, "%s: %s; run make install again", *path, strerror(errno));
 }
 
-/* All of items are appended, or none. */
-static bool
-append(struct curl_slist **list, const char *item)
+static void
+add_member(struct text *t, const char *name, const char *value)
 {
-	struct curl_slist *longer = curl_slist_append(*list, item);
-
-	if (longer == NULL)
-		return false;
-	*list = longer;
-	return true;
+	text_print(t, ",\"%s\":", name);
+	json_add_string(t, value);
 }
 
 static bool
-make_headers(struct work *w, const struct http_call *call, struct curl_slist **headers)
+write_call(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
+    const char **line)
 {
 	const char *authorization;
+	struct text t;
 
-	if (call->bearer != NULL
-	    && (!work_print(w, &authorization, "Authorization: Bearer %s", call->bearer)
-		|| !append(headers, authorization)))
-		return fault(w, FAULT_SERVER, "no memory for a header");
-	if (call->body != NULL && !append(headers, "Content-Type: application/json"))
-		return fault(w, FAULT_SERVER, "no memory for a header");
-	return append(headers, "Accept: application/json") && append(headers, "Expect:")
-	    ? true
-	    : fault(w, FAULT_SERVER, "no memory for a header");
+	if (!work_print(w, &authorization, "Authorization: Bearer %s",
+		call->bearer == NULL ? "" : call->bearer))
+		return false;
+	text_begin(w, &t);
+	text_print(&t, "{\"deadline_ms\":%lld", (long long)call->deadline_ms);
+	add_member(&t, "method", call->method);
+	add_member(&t, "host", call->host);
+	add_member(&t, "path", call->path);
+	text_add(&t, ",\"headers\":[\"Accept: application/json\"");
+	if (call->body != NULL)
+		text_add(&t, ",\"Content-Type: application/json\"");
+	if (call->bearer != NULL) {
+		text_add_char(&t, ',');
+		json_add_string(&t, authorization);
+	}
+	text_add_char(&t, ']');
+	add_member(&t, "body", call->body);
+	add_member(&t, "ca_file", cfg->ca_file);
+	add_member(&t, "connect_to", cfg->connect_to);
+	add_member(&t, "proxy", cfg->proxy);
+	text_add(&t, "}\n");
+	return text_end(&t, line);
 }
 
-static bool
-make_connect_to(struct work *w, const char *words, struct curl_slist **list)
-{
-	while (words != NULL && *words != '\0') {
-		size_t len = strcspn(words, " ");
-		const char *word;
+struct worker {
+	pid_t pid;
+	int to;
+	int from;
+};
 
-		if (!work_copy(w, words, len, &word))
-			return false;
-		if (len > 0 && !append(list, word))
-			return fault(w, FAULT_SERVER, "no memory for connect_to");
-		words += len;
-		words += strspn(words, " ");
+/* With an empty environment: libcurl takes proxies, certificates and key logs from there. */
+static bool
+start_worker(struct work *w, const char *path, struct worker *worker)
+{
+	char *const argv[] = { (char[]){ WORKER }, NULL };
+	char *const envp[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	int to[2];
+	int from[2];
+	int error;
+
+	if (pipe2(to, O_CLOEXEC) != 0)
+		return fault(w, FAULT_SERVER, "no pipe: %s", strerror(errno));
+	if (pipe2(from, O_CLOEXEC) != 0) {
+		close(to[0]);
+		close(to[1]);
+		return fault(w, FAULT_SERVER, "no pipe: %s", strerror(errno));
+	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
+	error = posix_spawn(&worker->pid, path, &actions, NULL, argv, envp);
+	posix_spawn_file_actions_destroy(&actions);
+	close(to[0]);
+	close(from[1]);
+	worker->to = to[1];
+	worker->from = from[0];
+	if (error == 0)
+		return true;
+	close(to[1]);
+	close(from[0]);
+	return fault(w, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
+}
+
+/* Its input ends, so it ends; one that is late is killed. */
+static void
+stop_worker(struct worker *worker, bool late)
+{
+	close(worker->to);
+	close(worker->from);
+	if (late)
+		kill(worker->pid, SIGKILL);
+	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* The signals that would say otherwise are held back, see signals.h. */
+static bool
+write_line(struct work *w, int fd, const char *line)
+{
+	size_t left = strlen(line);
+
+	while (left > 0) {
+		ssize_t n = write(fd, line, left);
+
+		if (n < 0 && errno != EINTR)
+			return fault(
+			    w, FAULT_SERVER, WORKER " does not listen: %s", strerror(errno));
+		line += n < 0 ? 0 : n;
+		left -= n < 0 ? 0 : (size_t)n;
 	}
 	return true;
 }
 
-/* The host again, as curl understood the URL: whatever reads a URL differently from us must not get
- * the secret. */
+/* The one line of the answer; never waits past until_ms. */
 static bool
-url_names_host(const char *url, const char *host)
+read_line(struct work *w, int fd, int64_t until_ms, const char **line)
 {
-	CURLU *parsed = curl_url();
-	char *seen = NULL;
-	bool same = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK
-	    && curl_url_get(parsed, CURLUPART_HOST, &seen, 0) == CURLUE_OK
-	    && strcmp(seen, host) == 0;
+	size_t len = 0;
+	char *at;
 
-	curl_free(seen);
-	curl_url_cleanup(parsed);
-	return same;
-}
+	if (!work_alloc(w, LINE_MAX_SIZE, &at))
+		return false;
+	while (len == 0 || at[len - 1] != '\n') {
+		struct pollfd ready = { .fd = fd, .events = POLLIN };
+		int64_t left_ms = until_ms - clock_ms();
+		ssize_t n;
 
-static bool
-set_rules(CURL *curl, const struct amocrm_config *cfg)
-{
-	return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_PROXY, cfg->proxy == NULL ? "" : cfg->proxy)
-	    == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
-	    == CURLE_OK
-	    && (cfg->ca_file == NULL
-		|| curl_easy_setopt(curl, CURLOPT_CAINFO, cfg->ca_file) == CURLE_OK);
-}
-
-static bool
-set_call(CURL *curl, const struct http_call *call, const char *url, struct curl_slist *headers,
-    struct curl_slist *connect_to, struct transfer *transfer)
-{
-	return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to) == CURLE_OK
-	    && (call->body == NULL
-		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body) == CURLE_OK)
-	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
-}
-
-/* Runs the call; once more when it failed before a byte of it was sent. */
-static CURLcode
-perform(CURL *curl, int64_t deadline_ms)
-{
-	CURLcode result = CURLE_OPERATION_TIMEDOUT;
-	long sent = 0;
-
-	for (int attempt = 0; attempt < 2 && sent == 0 && result != CURLE_OK; attempt++) {
-		int64_t left_ms = deadline_ms - clock_ms();
-
-		if (left_ms <= 0)
-			return CURLE_OPERATION_TIMEDOUT;
-		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
-		result = curl_easy_perform(curl);
-		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
-			return result;
+		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
+			return fault(w, FAULT_UNAVAILABLE, WORKER " did not answer in time");
+		n = read(fd, at + len, LINE_MAX_SIZE - 1 - len);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return fault(w, FAULT_SERVER, WORKER " ended without an answer");
+		len += n < 0 ? 0 : (size_t)n;
 	}
-	return result;
+	*line = at;
+	return true;
 }
 
 static bool
-take_answer(struct work *w, CURL *curl, CURLcode result, const struct http_call *call,
-    struct transfer *transfer, struct http_answer *answer)
+take_answer(struct work *w, const struct json_object *doc, struct http_answer *answer)
 {
-	const char *type = NULL;
+	const char *reason = json_string(doc, "reason");
+	const char *body = json_string(doc, "body");
+	int64_t kind;
+	int64_t status;
+	int64_t is_json;
 
-	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
-		return fault(w, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
-		    HTTP_ANSWER_MAX);
-	if (result == CURLE_SSL_CACERT_BADFILE)
-		return fault(w, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
-		    curl_easy_strerror(result));
-	if (result != CURLE_OK)
-		return fault(
-		    w, FAULT_UNAVAILABLE, "%s: %s", call->host, curl_easy_strerror(result));
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
-	answer->is_json = type != NULL && strstr(type, "json") != NULL;
-	answer->body_len = transfer->body.len;
-	return text_end(&transfer->body, &answer->body);
+	if (reason != NULL && json_integer(doc, "fault", &kind) && kind > 0 && kind < FAULT_KINDS)
+		return fault(w, (enum fault_kind)kind, "%s", reason);
+	if (body == NULL || !json_integer(doc, "status", &status)
+	    || !json_integer(doc, "is_json", &is_json))
+		return fault(w, FAULT_SERVER, WORKER " sent a line that is none of its own");
+	answer->status = (long)status;
+	answer->is_json = is_json != 0;
+	return work_copy(w, body, strlen(body), &answer->body);
+}
+
+static bool
+read_answer(struct work *w, int fd, int64_t until_ms, struct http_answer *answer)
+{
+	struct json_object *doc;
+	const char *line;
+	bool done;
+
+	if (!read_line(w, fd, until_ms, &line))
+		return false;
+	doc = json_read(line, strlen(line));
+	done = take_answer(w, doc, answer);
+	json_object_put(doc);
+	return done;
 }
 
 bool
 http_send(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
     struct http_answer *answer)
 {
-	struct transfer transfer = { .too_long = false };
-	struct curl_slist *headers = NULL;
-	struct curl_slist *connect_to = NULL;
-	const char *url;
-	CURL *curl = NULL;
-	bool done = false;
+	struct worker worker;
+	const char *path;
+	const char *line;
+	bool done;
 
-	if (!work_print(w, &url, "https://%s%s", call->host, call->path))
+	if (!find_worker(w, &path) || !write_call(w, cfg, call, &line)
+	    || !start_worker(w, path, &worker))
 		return false;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (curl = curl_easy_init()) == NULL)
-		return fault(w, FAULT_SERVER, "libcurl cannot be started");
-	if (!url_names_host(url, call->host))
-		work_fault(w, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
-	else if (make_headers(w, call, &headers)
-	    && make_connect_to(w, cfg->connect_to, &connect_to)) {
-		text_begin(w, &transfer.body);
-		done = (set_rules(curl, cfg)
-			   && set_call(curl, call, url, headers, connect_to, &transfer))
-		    ? take_answer(
-			w, curl, perform(curl, call->deadline_ms), call, &transfer, answer)
-		    : fault(w, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
-	}
-	curl_easy_cleanup(curl);
-	curl_slist_free_all(headers);
-	curl_slist_free_all(connect_to);
+	done = write_line(w, worker.to, line)
+	    && read_answer(w, worker.from, call->deadline_ms + WORKER_LATE_MS, answer);
+	stop_worker(&worker, !done);
 	return done;
 }

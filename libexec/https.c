@@ -1,0 +1,296 @@
+/* https.c - amo-crm-https: makes HTTPS calls for the other programs, so that only this one, and only
+ * when there is something to ask, loads libcurl and what libcurl loads.
+ *
+ *   program -- a JSON line -->  amo-crm-https  -- HTTPS -->  amoCRM
+ *   program <-- a JSON line --  amo-crm-https  <-- answer --  amoCRM
+ *
+ * The lines are those of common/http.c.  It goes on until its input ends.
+ */
+#include "http.h"
+
+#include "clock.h"
+#include "json.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define USER_AGENT  "amo-crm-cgi/1.0"
+#define REQUEST_MAX 131072     /* bytes of one request line; two tokens of 16 KB, escaped, fit */
+#define ROOM_SIZE   (4u << 20) /* bytes */
+
+/* One request line, see common/http.c; what is not set is NULL. */
+struct call {
+	const char *host;
+	const char *path;
+	const char *method;
+	struct json_object *headers; /* an array of lines */
+	const char *body;
+	const char *ca_file;
+	const char *connect_to;
+	const char *proxy;
+	int64_t deadline_ms;
+};
+
+struct transfer {
+	struct text body;
+	bool too_long;
+};
+
+static size_t
+take_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct transfer *transfer = context;
+	size_t len = size * count;
+
+	if (len > HTTP_ANSWER_MAX - transfer->body.len) {
+		transfer->too_long = true;
+		return 0;
+	}
+	text_add_bytes(&transfer->body, bytes, len);
+	return len;
+}
+
+/* All of items are appended, or none. */
+static bool
+append(struct curl_slist **list, const char *item)
+{
+	struct curl_slist *longer = curl_slist_append(*list, item);
+
+	if (longer == NULL)
+		return false;
+	*list = longer;
+	return true;
+}
+
+static bool
+make_headers(struct work *w, const struct call *call, struct curl_slist **headers)
+{
+	size_t count = call->headers == NULL ? 0 : json_object_array_length(call->headers);
+	bool done = append(headers, "Expect:");
+
+	for (size_t i = 0; i < count; i++) {
+		const char *header =
+		    json_object_get_string(json_object_array_get_idx(call->headers, i));
+
+		done = done && header != NULL && append(headers, header);
+	}
+	return done || fault(w, FAULT_SERVER, "no memory for the headers");
+}
+
+static bool
+make_connect_to(struct work *w, const char *words, struct curl_slist **list)
+{
+	while (words != NULL && *words != '\0') {
+		size_t len = strcspn(words, " ");
+		const char *word;
+
+		if (!work_copy(w, words, len, &word))
+			return false;
+		if (len > 0 && !append(list, word))
+			return fault(w, FAULT_SERVER, "no memory for connect_to");
+		words += len;
+		words += strspn(words, " ");
+	}
+	return true;
+}
+
+/* The host again, as curl understood the URL: whatever reads a URL differently from us must not get
+ * the secret. */
+static bool
+url_names_host(const char *url, const char *host)
+{
+	CURLU *parsed = curl_url();
+	char *seen = NULL;
+	bool same = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK
+	    && curl_url_get(parsed, CURLUPART_HOST, &seen, 0) == CURLUE_OK
+	    && strcmp(seen, host) == 0;
+
+	curl_free(seen);
+	curl_url_cleanup(parsed);
+	return same;
+}
+
+static bool
+set_rules(CURL *curl, const struct call *call)
+{
+	return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_PROXY, call->proxy == NULL ? "" : call->proxy)
+	    == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
+	    == CURLE_OK
+	    && (call->ca_file == NULL
+		|| curl_easy_setopt(curl, CURLOPT_CAINFO, call->ca_file) == CURLE_OK);
+}
+
+static bool
+set_call(CURL *curl, const struct call *call, const char *url, struct curl_slist *headers,
+    struct curl_slist *connect_to, struct transfer *transfer)
+{
+	return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to) == CURLE_OK
+	    && (call->body == NULL
+		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
+}
+
+/* Runs the call; once more when it failed before a byte of it was sent. */
+static CURLcode
+perform(CURL *curl, int64_t deadline_ms)
+{
+	CURLcode result = CURLE_OPERATION_TIMEDOUT;
+	long sent = 0;
+
+	for (int attempt = 0; attempt < 2 && sent == 0 && result != CURLE_OK; attempt++) {
+		int64_t left_ms = deadline_ms - clock_ms();
+
+		if (left_ms <= 0)
+			return CURLE_OPERATION_TIMEDOUT;
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
+		result = curl_easy_perform(curl);
+		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
+			return result;
+	}
+	return result;
+}
+
+static bool
+take_answer(struct work *w, CURL *curl, CURLcode result, const struct call *call,
+    struct transfer *transfer, struct http_answer *answer)
+{
+	const char *type = NULL;
+
+	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
+		return fault(w, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
+		    HTTP_ANSWER_MAX);
+	if (result == CURLE_SSL_CACERT_BADFILE)
+		return fault(w, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
+		    curl_easy_strerror(result));
+	if (result != CURLE_OK)
+		return fault(
+		    w, FAULT_UNAVAILABLE, "%s: %s", call->host, curl_easy_strerror(result));
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	answer->is_json = type != NULL && strstr(type, "json") != NULL;
+	return text_end(&transfer->body, &answer->body);
+}
+
+static bool
+send_call(struct work *w, const struct call *call, struct http_answer *answer)
+{
+	struct transfer transfer = { .too_long = false };
+	struct curl_slist *headers = NULL;
+	struct curl_slist *connect_to = NULL;
+	const char *url;
+	CURL *curl = NULL;
+	bool done = false;
+
+	if (!work_print(w, &url, "https://%s%s", call->host, call->path))
+		return false;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (curl = curl_easy_init()) == NULL)
+		return fault(w, FAULT_SERVER, "libcurl cannot be started");
+	if (!url_names_host(url, call->host))
+		work_fault(w, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
+	else if (make_headers(w, call, &headers)
+	    && make_connect_to(w, call->connect_to, &connect_to)) {
+		text_begin(w, &transfer.body);
+		done = (set_rules(curl, call)
+			   && set_call(curl, call, url, headers, connect_to, &transfer))
+		    ? take_answer(
+			w, curl, perform(curl, call->deadline_ms), call, &transfer, answer)
+		    : fault(w, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
+	}
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	curl_slist_free_all(connect_to);
+	return done;
+}
+
+static bool
+read_call(struct json_object *doc, struct call *call)
+{
+	call->host = json_string(doc, "host");
+	call->path = json_string(doc, "path");
+	call->method = json_string(doc, "method");
+	call->body = json_string(doc, "body");
+	call->ca_file = json_string(doc, "ca_file");
+	call->connect_to = json_string(doc, "connect_to");
+	call->proxy = json_string(doc, "proxy");
+	if (!json_object_object_get_ex(doc, "headers", &call->headers))
+		call->headers = NULL;
+	return call->host != NULL && call->path != NULL && call->method != NULL
+	    && (call->headers == NULL || json_object_is_type(call->headers, json_type_array))
+	    && json_integer(doc, "deadline_ms", &call->deadline_ms);
+}
+
+/* False: nobody listens any more. */
+static bool
+tell(struct work *w, const struct http_answer *answer)
+{
+	struct text t;
+	const char *line;
+
+	text_begin(w, &t);
+	if (w->kind != FAULT_NONE) {
+		text_print(&t, "{\"fault\":%d,\"reason\":", w->kind);
+		json_add_string(&t, w->reason);
+		text_add(&t, "}\n");
+	} else {
+		text_print(&t, "{\"status\":%ld,\"is_json\":%d,\"body\":", answer->status,
+		    answer->is_json);
+		json_add_string(&t, answer->body);
+		text_add(&t, "}\n");
+	}
+	return text_end(&t, &line) && fwrite(line, 1, t.len - 1, stdout) == t.len - 1
+	    && fflush(stdout) == 0;
+}
+
+static bool
+handle(struct work *w, const char *line)
+{
+	struct json_object *doc = json_read(line, strcspn(line, "\n"));
+	struct http_answer answer = { 0 };
+	struct call call;
+	bool heard;
+
+	if (read_call(doc, &call))
+		send_call(w, &call, &answer);
+	else
+		work_fault(w, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
+	heard = tell(w, &answer);
+	json_object_put(doc);
+	return heard;
+}
+
+int
+main(void)
+{
+	static char line[REQUEST_MAX];
+	struct work w;
+
+	if (getenv("GATEWAY_INTERFACE") != NULL || isatty(STDIN_FILENO)) {
+		fputs("amo-crm-https is started by the other programs, not by hand or a web "
+		      "server.\n",
+		    stderr);
+		return EXIT_FAILURE;
+	}
+	if (!work_open(&w, ROOM_SIZE))
+		return EXIT_FAILURE;
+	while (fgets(line, sizeof line, stdin) != NULL && handle(&w, line)) {
+		explicit_bzero(line, sizeof line);
+		work_wipe(&w);
+	}
+	work_close(&w);
+	return EXIT_SUCCESS;
+}

@@ -5,6 +5,7 @@
 #include "connection.h"
 #include "digest.h"
 #include "host.h"
+#include "json.h"
 #include "log.h"
 #include "seal.h"
 #include "signals.h"
@@ -42,6 +43,54 @@ code_key(struct work *w, const char *prefix, const char *code, const char **key)
 	return work_print(w, key, "%s:%s", prefix, hex);
 }
 
+/* What has become of a code. */
+struct code {
+	const char *connection;   /* the key of its record */
+	const char *reserved_for; /* NULL: whoever claims it first */
+	const char *claimed_by;   /* NULL: nobody yet */
+	bool for_nobody;
+};
+
+static bool
+write_code(struct work *w, const struct code *code, const char **value)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"connection\":");
+	json_add_string(&t, code->connection);
+	text_add(&t, ",\"reserved_for\":");
+	json_add_string(&t, code->reserved_for);
+	text_add(&t, ",\"claimed_by\":");
+	json_add_string(&t, code->claimed_by);
+	text_print(&t, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
+	return text_end(&t, value);
+}
+
+static bool
+copy_member(struct work *w, const struct json_object *doc, const char *name, const char **out)
+{
+	const char *s = json_string(doc, name);
+
+	*out = NULL;
+	return s == NULL || work_copy(w, s, strlen(s), out);
+}
+
+static bool
+read_code(struct work *w, const char *value, struct code *code)
+{
+	struct json_object *doc = json_read(value, strlen(value));
+	bool done = copy_member(w, doc, "connection", &code->connection)
+	    && copy_member(w, doc, "reserved_for", &code->reserved_for)
+	    && copy_member(w, doc, "claimed_by", &code->claimed_by);
+
+	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
+	json_object_put(doc);
+	if (done && code->connection == NULL)
+		return fault(w, FAULT_STORAGE, "a code's record is damaged");
+	return done;
+}
+
 /* Tokens that amoCRM has given out already for this code, but whose account could not be asked. */
 static bool
 find_pending(struct work *w, const struct store_config *store, const struct keyring *ring,
@@ -71,17 +120,15 @@ put_pending(struct work *w, const struct store_config *store, const struct keyri
 /* The code works once, so whatever could fail on our side is tried before it is used, and tokens
  * that cannot be put in their place yet are kept. */
 static bool
-exchange(struct work *w, const struct config *cfg, const struct grant *grant, int64_t deadline_ms,
-    const char **key)
+exchange(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, int64_t deadline_ms, const char **key)
 {
-	const struct keyring *ring;
 	const char *pending_key;
 	struct tokens tokens;
 	struct identity identity;
 	bool pending;
 
-	if (!keyring_read(w, cfg->store.keys, &ring) || !store_ready(w, &cfg->store)
-	    || !code_key(w, "pending", grant->code, &pending_key)
+	if (!store_ready(w, &cfg->store) || !code_key(w, "pending", grant->code, &pending_key)
 	    || !find_pending(w, &cfg->store, ring, pending_key, &pending, &tokens)
 	    || (!pending
 		&& !amocrm_exchange(
@@ -97,39 +144,93 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant, in
 
 /* Under the code's lock: whoever came first has left the code's record, or failed. */
 static bool
-exchange_once(struct work *w, const struct config *cfg, const struct grant *grant,
-    const char *record, int64_t limit_ms)
+find_or_exchange(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, const char *record, int64_t limit_ms, struct code *code)
 {
 	const char *known;
-	const char *key;
 
 	if (!store_get(w, &cfg->store, record, &known))
 		return false;
 	if (known != NULL)
+		return read_code(w, known, code);
+	if (grant->host == NULL)
+		return fault(w, FAULT_REFUSED, "the code was known a moment ago; its time is over");
+	code->reserved_for = grant->reserved_for;
+	code->claimed_by = NULL;
+	code->for_nobody = grant->for_nobody;
+	return exchange(w, cfg, grant, ring, clock_ms() + limit_ms, &code->connection);
+}
+
+static bool
+is_other(const char *app_user, const char *claimant)
+{
+	return app_user != NULL && strcmp(app_user, claimant) != 0;
+}
+
+/* Whose the connection is now. */
+static bool
+settle(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, struct code *code)
+{
+	bool found;
+
+	if (grant->claimant == NULL && (code->reserved_for != NULL || code->for_nobody))
 		return true;
-	return exchange(w, cfg, grant, clock_ms() + limit_ms, &key)
-	    && store_put(w, &cfg->store, record, key, time(NULL) + CODE_LIFE_S);
+	if (grant->claimant != NULL
+	    && (code->for_nobody || is_other(code->reserved_for, grant->claimant)
+		|| is_other(code->claimed_by, grant->claimant)))
+		return fault(
+		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, somebody else");
+	if (!connection_adopt(w, cfg, ring, code->connection, grant->claimant, &found))
+		return false;
+	if (!found)
+		return fault(
+		    w, FAULT_REFUSED, "the code's connection has been erased; connect again");
+	if (grant->claimant != NULL)
+		code->claimed_by = grant->claimant;
+	return true;
+}
+
+static bool
+authorize_locked(struct work *w, const struct config *cfg, const struct grant *grant,
+    const char *record, int64_t limit_ms)
+{
+	const struct keyring *ring;
+	struct code code;
+	const char *value;
+
+	return keyring_read(w, cfg->store.keys, &ring)
+	    && find_or_exchange(w, cfg, grant, ring, record, limit_ms, &code)
+	    && settle(w, cfg, grant, ring, &code) && write_code(w, &code, &value)
+	    && store_put(w, &cfg->store, record, value, time(NULL) + CODE_LIFE_S);
+}
+
+bool
+authorize_known(struct work *w, const struct config *cfg, const char *code, bool *known)
+{
+	const char *record;
+	const char *value;
+
+	if (!code_key(w, "code", code, &record) || !store_get(w, &cfg->store, record, &value))
+		return false;
+	*known = value != NULL;
+	return true;
 }
 
 bool
 authorize(struct work *w, const struct config *cfg, const struct grant *grant, int64_t limit_ms)
 {
 	const char *record;
-	const char *known;
 	struct lock lock;
 	sigset_t before;
 	bool done;
 
 	if (!code_key(w, "code", grant->code, &record)
-	    || !store_get(w, &cfg->store, record, &known))
-		return false;
-	if (known != NULL)
-		return true;
-	if (!store_lock(w, &cfg->store, record, limit_ms + LOCK_SPARE_MS, &lock))
+	    || !store_lock(w, &cfg->store, record, limit_ms + LOCK_SPARE_MS, &lock))
 		return false;
 	log_note_secret(w, "code", grant->code);
 	signals_hold(&before);
-	done = exchange_once(w, cfg, grant, record, limit_ms);
+	done = authorize_locked(w, cfg, grant, record, limit_ms);
 	signals_release(&before);
 	lock_release(&lock);
 	return done;

@@ -1,4 +1,9 @@
-/* authorize.h - an authorization code becomes a connection, once.
+/* authorize.h - an authorization code becomes a connection, once, and somebody's.
+ *
+ * The records of the store behind it, for as long as a code lives:
+ *
+ *   code:<sha256 of the code>      which connection it became, who reserved it, who claimed it
+ *   pending:<sha256 of the code>   tokens whose account is not known yet
  */
 #ifndef AUTHORIZE_H
 #define AUTHORIZE_H
@@ -10,10 +15,13 @@
 
 #define CODE_LIFE_S 1200 /* amoCRM's codes live 20 minutes; as long one is recognised again */
 
-/* An authorization code and the host that shall exchange it; the host is allowed already. */
+/* An authorization code, and who came with it. */
 struct grant {
 	const char *code;
-	const char *host;
+	const char *host;         /* that shall exchange it; allowed already */
+	const char *reserved_for; /* the app user of the signed state it came with, or NULL */
+	const char *claimant;     /* the app user who presents it now; NULL: a browser, or amoCRM */
+	bool for_nobody; /* an install call where states are signed: it cannot be claimed */
 };
 
 /* Which host may be asked: referer, when account_domains allows it and it is the pinned account if
@@ -22,11 +30,17 @@ struct grant {
 bool authorize_host(
     struct work *w, const struct amocrm_config *cfg, const char *referer, const char **host);
 
+/* Whether the code has become a connection already. */
+bool authorize_known(struct work *w, const struct config *cfg, const char *code, bool *known);
+
 /* Makes a connection of the code, or finds that it has become one already; one exchange for a code,
- * however often and from however many processes it comes.  While it runs TERM, HUP, PIPE and XFSZ
- * wait: a server that stops, or a phone that hangs up, must not cost the tokens.
- * limit_ms bounds what amoCRM takes.
- * Fault: as amocrm_exchange; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is asked. */
+ * however often and from however many processes it comes.  With a claimant the connection becomes
+ * theirs.  Without one, in a shared set-up, it becomes everybody's, unless it is reserved: then it
+ * waits for its claimant.
+ * While it runs TERM, HUP, PIPE and XFSZ wait: a server that stops, or a phone that hangs up, must
+ * not cost the tokens.  limit_ms bounds what amoCRM takes.
+ * Fault: as amocrm_exchange; FAULT_CLAIMED when the code is reserved for, or claimed by, somebody
+ * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is asked. */
 bool authorize(
     struct work *w, const struct config *cfg, const struct grant *grant, int64_t limit_ms);
 

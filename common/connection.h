@@ -3,12 +3,11 @@
  * The records of the store (see store.h):
  *
  *   connection:<account id>:<amoCRM user id>   the tokens and whose they are (see record.h)
- *   account:<account id>                       which amoCRM users of it are connected
+ *   account:<account id>                       the amoCRM users of it that have a connection: "1 2"
  *   app:<app user>                             which connection is theirs; "app:" is everybody's
- *   code:<sha256 of the code>                  which connection the code became
- *   pending:<sha256 of the code>               tokens whose account is not known yet
  *
  * A pointer that leads nowhere counts as absent, so it hardly matters where a change is cut short.
+ * A connection that nobody has claimed is stored, and belongs to nobody yet.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H
@@ -18,19 +17,48 @@
 #include "store.h"
 #include "work.h"
 
-/* Stores the tokens as the connection of that amoCRM user, active whatever it was before; *key is
- * its record's.  In a shared set-up it takes the place of the account's other connections.
+#define REFRESH_TOKEN_LIFE_S (92 * 86400) /* amoCRM: three months from each renewal */
+
+/* Stores the tokens as the connection of that amoCRM user, active whatever it was before.  Whose it
+ * is in the app does not change.  *key is its record's.
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const char **key);
+
+/* Makes a stored connection the app user's, in place of the one they had; in a shared set-up
+ * everybody's, in place of the account's others.  app_user NULL: somebody who is not known.
+ * *found is false when there is no such connection any more. */
+bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const char *app_user, bool *found);
+
+/* The app user's connection; in a shared set-up everybody's. */
+bool connection_of(struct work *w, const struct config *cfg, const char *app_user, bool *found,
+    struct connection *connection);
+
+/* Works, or can be made to work by a refresh. */
+bool connection_usable(const struct connection *connection);
+
+/* Erases the app user's connection; in a shared set-up everybody's.  None is erased already. */
+bool connection_erase_of(struct work *w, const struct config *cfg, const char *app_user);
+
+/* Erases one connection. */
+bool connection_erase(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+
+/* Every connection of the account is revoked: kept, sealed as it is, but not used. */
+bool connection_revoke_account(struct work *w, const struct config *cfg, int64_t account_id);
+
+/* Whether the account has a connection that is active. */
+bool connection_account_known(
+    struct work *w, const struct config *cfg, int64_t account_id, bool *known);
 
 /* Every connection, in no order.  The visitor's room is taken back after each. */
 typedef bool connection_visit(struct work *w, void *context, const struct connection *connection);
 bool connection_each(
     struct work *w, const struct config *cfg, connection_visit *visit, void *context);
 
-/* One connection; *found is false when there is none of that name. */
-bool connection_find(struct work *w, const struct config *cfg, int64_t account_id,
-    int64_t amocrm_user_id, bool *found, struct connection *connection);
+/* One connection by the name of its record; *found is false when there is none. */
+bool connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,
+    struct connection *connection);
 
 #endif

@@ -6,6 +6,11 @@
 
 #include <string.h>
 
+static const char *const state_names[] = {
+	[CONNECTION_ACTIVE] = "active",
+	[CONNECTION_REVOKED] = "revoked",
+};
+
 bool
 record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key)
 {
@@ -71,9 +76,7 @@ write_clear(struct work *w, const struct connection *connection, const char **cl
 	json_add_string(&t, connection->host);
 	text_add(&t, ",\"app_user\":");
 	json_add_string(&t, connection->app_user);
-	text_print(&t,
-	    ",\"state\":\"%s\",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
-	    connection->state == CONNECTION_ACTIVE ? "active" : "revoked",
+	text_print(&t, ",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
 	    (long long)connection->connected_at, (long long)connection->refreshed_at,
 	    (long long)connection->expires_at);
 	return text_end(&t, clear);
@@ -101,19 +104,17 @@ record_write(struct work *w, const struct keyring *ring, const struct connection
 
 	return write_clear(w, connection, &clear) && seal_context(w, connection, clear, &context)
 	    && tokens_write(w, tokens, &secret) && seal(w, ring, context, secret, &sealed)
-	    && work_print(w, value, "%s\n%s", clear, sealed);
+	    && work_print(w, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
 }
 
 static bool
 take_clear(struct work *w, const struct json_object *doc, struct connection *connection)
 {
-	const char *state = json_string(doc, "state");
 	const char *app_user = json_string(doc, "app_user");
 
-	if (state == NULL || !json_integer(doc, "account_id", &connection->account_id)
+	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
 		return fault(w, FAULT_STORAGE, "a record is no connection");
-	connection->state = strcmp(state, "active") == 0 ? CONNECTION_ACTIVE : CONNECTION_REVOKED;
 	connection->app_user = NULL;
 	return (app_user == NULL || copy_string(w, doc, "app_user", &connection->app_user))
 	    && copy_string(w, doc, "host", &connection->host)
@@ -122,22 +123,53 @@ take_clear(struct work *w, const struct json_object *doc, struct connection *con
 	    && take_time(w, doc, "expires_at", &connection->expires_at);
 }
 
+/* The state of a record; *rest is what follows its line. */
+static bool
+read_state(struct work *w, const char *value, enum connection_state *state, const char **rest)
+{
+	size_t len = strcspn(value, "\n");
+
+	for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++)
+		if (strlen(state_names[i]) == len && strncmp(state_names[i], value, len) == 0
+		    && value[len] == '\n') {
+			*state = (enum connection_state)i;
+			*rest = value + len + 1;
+			return true;
+		}
+	return fault(w, FAULT_STORAGE, "a record has no state");
+}
+
 bool
 record_read(struct work *w, const char *value, struct connection *connection)
 {
-	size_t clear_len = strcspn(value, "\n");
+	const char *clear;
+	size_t clear_len;
 	struct json_object *doc;
 	bool done;
 
-	if (value[clear_len] != '\n')
-		return fault(w, FAULT_STORAGE, "a record is cut short");
-	connection->sealed = value + clear_len + 1;
-	if (!work_copy(w, value, clear_len, &connection->clear))
+	if (!read_state(w, value, &connection->state, &clear))
 		return false;
-	doc = json_read(value, clear_len);
+	clear_len = strcspn(clear, "\n");
+	if (clear[clear_len] != '\n')
+		return fault(w, FAULT_STORAGE, "a record is cut short");
+	connection->sealed = clear + clear_len + 1;
+	if (!work_copy(w, clear, clear_len, &connection->clear))
+		return false;
+	doc = json_read(clear, clear_len);
 	done = take_clear(w, doc, connection);
 	json_object_put(doc);
 	return done;
+}
+
+bool
+record_with_state(
+    struct work *w, const char *value, enum connection_state state, const char **changed)
+{
+	enum connection_state before;
+	const char *rest;
+
+	return read_state(w, value, &before, &rest)
+	    && work_print(w, changed, "%s\n%s", state_names[state], rest);
 }
 
 bool

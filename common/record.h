@@ -1,11 +1,13 @@
-/* record.h - a connection as the store keeps it.
+/* record.h - a connection as the store keeps it, in three lines.
  *
- *   {"account_id":1,"amocrm_user_id":2,"host":"…","app_user":null,"state":"active",…}
+ *   active
+ *   {"account_id":1,"amocrm_user_id":2,"host":"…","app_user":null,"connected_at":…}
  *   <the two tokens, sealed>
  *
- * The first line is clear, so that whoever asks only for the state needs no cipher; the tokens are
- * sealed with the record's key and the whole first line as their context (see seal.h), so neither
- * can be changed or exchanged without the other.
+ * The first two are clear, so that whoever asks only for the state needs no cipher.  The tokens are
+ * sealed with the record's key and the whole second line as their context (see seal.h), so neither
+ * can be changed or exchanged without the other.  The state stands apart from that: amoCRM's
+ * disconnect hook revokes a connection without its keys.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -29,8 +31,8 @@ struct connection {
 	time_t connected_at; /* of the newest authorization */
 	time_t refreshed_at; /* of the newest token pair */
 	time_t expires_at;   /* of the access token */
-	const char *clear;   /* as it stands in the store; what follows it is still sealed */
-	const char *sealed;
+	const char *clear;   /* the second line, as it stands in the store */
+	const char *sealed;  /* the third */
 };
 
 /* "connection:<account id>:<amoCRM user id>" */
@@ -42,6 +44,10 @@ bool record_write(struct work *w, const struct keyring *ring, const struct conne
 
 /* Fault: FAULT_STORAGE when it is not what record_write wrote. */
 bool record_read(struct work *w, const char *value, struct connection *connection);
+
+/* The same record in another state. */
+bool record_with_state(
+    struct work *w, const char *value, enum connection_state state, const char **changed);
 
 /* The tokens of a connection that was read.  Fault: FAULT_STORAGE, see unseal. */
 bool record_tokens(struct work *w, const struct keyring *ring, const struct connection *connection,

@@ -6,14 +6,12 @@
 
 #include <string.h>
 
-#define REFRESH_TOKEN_LIFE_S (92 * 86400) /* amoCRM: three months */
-
 const char *
 ctl_state(const struct connection *connection)
 {
 	if (connection->state == CONNECTION_REVOKED)
 		return "revoked";
-	return connection->refreshed_at + REFRESH_TOKEN_LIFE_S < time(NULL) ? "expired" : "active";
+	return connection_usable(connection) ? "active" : "expired";
 }
 
 struct selection {
@@ -51,6 +49,7 @@ ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 	struct work *w = ctl->w;
 	size_t account_len = strcspn(selector, "/");
 	struct selection s = { 0 };
+	const char *key;
 	bool found;
 
 	if (!work_copy(w, selector, account_len, &s.account))
@@ -64,6 +63,7 @@ ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 	if (s.found_user == 0)
 		return fault(
 		    w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
-	return connection_find(w, &ctl->cfg, s.found_account, s.found_user, &found, connection)
+	return record_key(w, s.found_account, s.found_user, &key)
+	    && connection_find(w, &ctl->cfg, key, &found, connection)
 	    && (found || fault(w, FAULT_REQUEST, "%s is not connected any more", selector));
 }

@@ -12,9 +12,11 @@
 #include "authorize.h"
 #include "deeplink.h"
 #include "form.h"
+#include "keyring.h"
 #include "log.h"
 #include "page.h"
 #include "serve.h"
+#include "state.h"
 
 #include <string.h>
 
@@ -98,6 +100,49 @@ check_code(struct work *w, const struct answer *answer)
 	    || fault(w, FAULT_MISSING_CODE, "neither code nor error was sent");
 }
 
+/* Whether the state is one that status made, and for which app user. */
+static bool
+read_own_state(struct work *w, const struct config *cfg, const struct answer *answer, bool *ours,
+    const char **app_user)
+{
+	const struct keyring *ring;
+
+	*ours = false;
+	return answer->state == NULL || strchr(answer->state, '.') == NULL
+	    || (keyring_read(w, cfg->store.keys, &ring)
+		&& state_read(w, ring, answer->state, ours, app_user));
+}
+
+/* A code that comes with a state of ours is reserved for the app user it names.  Where states are
+ * signed no other is let in, or somebody could be lured into consenting on another's behalf. */
+static bool
+check_state(
+    struct work *w, const struct config *cfg, const struct answer *answer, struct grant *grant)
+{
+	bool is_signed = cfg->app.state == STATE_SIGNED;
+	bool ours;
+
+	if (!read_own_state(w, cfg, answer, &ours, &grant->reserved_for))
+		return false;
+	if (is_signed && !ours && !answer->installing)
+		return fault(
+		    w, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
+	grant->for_nobody = is_signed && answer->installing;
+	return true;
+}
+
+/* The state an error may be told with. */
+static const char *
+error_state(struct work *w, const struct config *cfg, const struct answer *answer)
+{
+	const char *app_user;
+	bool ours;
+
+	if (cfg->app.state != STATE_SIGNED)
+		return answer->state;
+	return read_own_state(w, cfg, answer, &ours, &app_user) && ours ? answer->state : NULL;
+}
+
 static bool
 answer_page(struct work *w, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res)
@@ -162,7 +207,7 @@ pass_on_error(struct work *w, const struct config *cfg, const struct request *re
 	return deeplink_error(w, cfg->app.deep_link, code,
 		   cancelled ? "The user did not allow access."
 			     : fault_answer(FAULT_REFUSED)->message,
-		   answer->state, &link)
+		   error_state(w, cfg, answer), &link)
 	    && open_app(w, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
 }
 
@@ -180,35 +225,39 @@ connected(struct work *w, const struct config *cfg, const struct request *req,
 	    && open_app(w, cfg, req, PAGE_CONNECTED, link, res);
 }
 
+/* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
 static bool
-exchange(struct work *w, const struct config *cfg, const struct answer *answer, const char *host)
+exchange(struct work *w, const struct config *cfg, const struct answer *answer, struct grant *grant)
 {
-	const struct grant grant = { .code = answer->code, .host = host };
 	int64_t limit_ms = cfg->amocrm.timeout * INT64_C(1000);
+	bool known;
 
 	if (answer->installing && limit_ms > INSTALL_LIMIT_MS)
 		limit_ms = INSTALL_LIMIT_MS;
-	return authorize(w, cfg, &grant, limit_ms);
+	return authorize_known(w, cfg, grant->code, &known)
+	    && (known || authorize(w, cfg, grant, limit_ms));
 }
 
 static bool
 callback(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct answer answer;
-	const char *host;
+	struct grant grant = { 0 };
 
 	if (!read_answer(w, req, &answer))
 		return false;
 	if (answer.error != NULL)
 		return pass_on_error(w, cfg, req, &answer, res);
 	if (!check_code(w, &answer) || !check_client(w, cfg, &answer)
-	    || !authorize_host(w, &cfg->amocrm, answer.referer, &host))
+	    || !authorize_host(w, &cfg->amocrm, answer.referer, &grant.host)
+	    || !check_state(w, cfg, &answer, &grant))
 		return false;
+	grant.code = answer.code;
 	if (req->method == METHOD_HEAD) {
 		respond(res, 200, "text/html; charset=utf-8", "");
 		return true;
 	}
-	return exchange(w, cfg, &answer, host) && connected(w, cfg, req, &answer, res);
+	return exchange(w, cfg, &answer, &grant) && connected(w, cfg, req, &answer, res);
 }
 
 static enum page_kind
@@ -240,7 +289,8 @@ tell(struct work *w, const struct config *cfg, const struct request *req, enum f
 		respond(res, 200, "text/plain; charset=utf-8", text);
 		return true;
 	}
-	return deeplink_error(w, cfg->app.deep_link, told->code, told->message, answer.state, &link)
+	return deeplink_error(w, cfg->app.deep_link, told->code, told->message,
+		   error_state(w, cfg, &answer), &link)
 	    && open_app(w, cfg, req, page_of(kind), link, res);
 }
 

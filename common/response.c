@@ -81,6 +81,29 @@ respond(struct response *res, int status, const char *content_type, const char *
 	res->body_len = strlen(body);
 }
 
+bool
+respond_success(struct work *w, const char *message, const char *data, struct response *res)
+{
+	struct text t;
+	const char *body;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"success\":true");
+	if (message != NULL) {
+		text_add(&t, ",\"message\":");
+		json_add_string(&t, message);
+	}
+	if (data != NULL) {
+		text_add(&t, ",\"data\":");
+		text_add(&t, data);
+	}
+	text_add(&t, "}\n");
+	if (!text_end(&t, &body))
+		return false;
+	respond(res, 200, "application/json", body);
+	return true;
+}
+
 void
 respond_fault(struct work *w, enum fault_kind kind, struct response *res)
 {

@@ -1,0 +1,37 @@
+/* disconnect.c - the app, or amoCRM, ends a connection.
+ *
+ *   app    -- POST or DELETE, Bearer JWT ------------>  disconnect   erases the app user's connection
+ *   amoCRM -- GET client_uuid, account_id, signature ->  disconnect   revokes the account's connections
+ */
+#include "connection.h"
+#include "hook.h"
+#include "jwt.h"
+#include "serve.h"
+
+static bool
+forget_mine(
+    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	const char *app_user;
+
+	return jwt_verify(w, &cfg->jwt, req->bearer, &app_user)
+	    && connection_erase_of(w, cfg, app_user)
+	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+}
+
+static bool
+disconnect(
+    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	return req->method == METHOD_GET ? hook_answer(w, cfg, req, res)
+					 : forget_mine(w, cfg, req, res);
+}
+
+int
+main(void)
+{
+	static const struct program program = { "disconnect",
+		METHOD_GET | METHOD_POST | METHOD_DELETE, disconnect, NULL };
+
+	return serve(&program);
+}

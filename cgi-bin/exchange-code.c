@@ -1,0 +1,161 @@
+/* exchange-code.c - the app presents the code its deep link brought, and owns the connection.
+ *
+ *   app -- POST code, state; Bearer JWT -->  exchange-code
+ *                                            exchange-code  -- POST code, secret -->  amoCRM
+ *                                            exchange-code  <-- tokens -------------  amoCRM
+ *   app <-- connected ---------------------  exchange-code
+ *
+ * Mostly the callback has exchanged the code a second ago, and this only claims it.
+ */
+#include "authorize.h"
+#include "connection.h"
+#include "form.h"
+#include "json.h"
+#include "jwt.h"
+#include "keyring.h"
+#include "serve.h"
+#include "state.h"
+#include "status.h"
+
+#include <string.h>
+
+#define BODY_MAX    32768 /* bytes; three values, each escaped threefold */
+#define CODE_MAX    4096  /* the callback's limits */
+#define STATE_MAX   2048
+#define REFERER_MAX 1024
+
+struct claim {
+	const char *app_user;
+	const char *code;
+	const char *state;
+	const char *referer;
+};
+
+enum { CODE, STATE, REFERER, FIELDS };
+
+/* The same fields as members of a JSON object; null is absent. */
+static bool
+read_members(struct work *w, const char *body, size_t len, struct form_field field[FIELDS])
+{
+	struct json_object *doc = json_read(body, len);
+	bool sound = json_object_is_type(doc, json_type_object);
+
+	for (size_t i = 0; sound && i < FIELDS; i++) {
+		const char *value = json_string(doc, field[i].name);
+		struct json_object *member;
+
+		if (value == NULL)
+			sound = !json_object_object_get_ex(doc, field[i].name, &member)
+			    || member == NULL;
+		else
+			sound = strlen(value) <= field[i].max
+			    && work_copy(w, value, strlen(value), &field[i].value);
+	}
+	json_object_put(doc);
+	return sound
+	    || fault(w, FAULT_REQUEST, "the body is not a JSON object with code, state, referer");
+}
+
+static bool
+read_fields(struct work *w, const struct request *req, struct form_field field[FIELDS])
+{
+	enum media media = request_media(req);
+	const char *body;
+	size_t len;
+
+	if (media == MEDIA_OTHER)
+		return fault(w, FAULT_MEDIA, "the body is neither a form nor JSON");
+	if (!request_body(w, req, BODY_MAX, &body, &len))
+		return false;
+	if (len == 0)
+		return true;
+	if (media == MEDIA_JSON)
+		return read_members(w, body, len, field);
+	return strlen(body) == len ? form_read(w, body, field, FIELDS)
+				   : fault(w, FAULT_REQUEST, "a NUL in the body");
+}
+
+static bool
+read_claim(struct work *w, const struct request *req, struct claim *claim)
+{
+	struct form_field field[FIELDS] = {
+		[CODE] = { .name = "code", .max = CODE_MAX },
+		[STATE] = { .name = "state", .max = STATE_MAX },
+		[REFERER] = { .name = "referer", .max = REFERER_MAX },
+	};
+
+	if (!read_fields(w, req, field))
+		return false;
+	claim->code = field[CODE].value;
+	claim->state = field[STATE].value;
+	claim->referer = field[REFERER].value;
+	return (claim->code != NULL && claim->code[0] != '\0')
+	    || fault(w, FAULT_MISSING_CODE, "the body has no code");
+}
+
+/* A state of ours must be the caller's own; where states are signed, a code that nobody has seen
+ * must come with one, or a code slipped to the app would be as good as one it asked for. */
+static bool
+check_state(struct work *w, const struct config *cfg, const struct claim *claim, bool known)
+{
+	const struct keyring *ring;
+	const char *state_user = NULL;
+	bool ours = false;
+
+	if (claim->state != NULL
+	    && (!keyring_read(w, cfg->store.keys, &ring)
+		|| !state_read(w, ring, claim->state, &ours, &state_user)))
+		return false;
+	if (ours && strcmp(state_user, claim->app_user) != 0)
+		return fault(
+		    w, known ? FAULT_CLAIMED : FAULT_REQUEST, "the state is another app user's");
+	if (!ours && !known && cfg->app.state == STATE_SIGNED)
+		return fault(
+		    w, FAULT_REQUEST, "the code is new and comes without the caller's own state");
+	return true;
+}
+
+static bool
+claim_code(struct work *w, const struct config *cfg, const struct claim *claim)
+{
+	struct grant grant = { .code = claim->code, .claimant = claim->app_user };
+	bool known;
+
+	if (!authorize_known(w, cfg, claim->code, &known) || !check_state(w, cfg, claim, known))
+		return false;
+	if (!known && !authorize_host(w, &cfg->amocrm, claim->referer, &grant.host))
+		return false;
+	grant.reserved_for = claim->app_user;
+	return authorize(w, cfg, &grant, cfg->amocrm.timeout * INT64_C(1000));
+}
+
+static bool
+tell(struct work *w, const struct config *cfg, const char *app_user, struct response *res)
+{
+	struct connection connection;
+	const char *data;
+	bool found;
+
+	if (!connection_of(w, cfg, app_user, &found, &connection))
+		return false;
+	return status_data(w, cfg, found ? &connection : NULL, NULL, &data)
+	    && respond_success(w, "AMO CRM successfully connected", data, res);
+}
+
+static bool
+exchange_code(
+    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	struct claim claim = { 0 };
+
+	return jwt_verify(w, &cfg->jwt, req->bearer, &claim.app_user) && read_claim(w, req, &claim)
+	    && claim_code(w, cfg, &claim) && tell(w, cfg, claim.app_user, res);
+}
+
+int
+main(void)
+{
+	static const struct program program = { "exchange-code", METHOD_POST, exchange_code, NULL };
+
+	return serve(&program);
+}

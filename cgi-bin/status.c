@@ -1,0 +1,67 @@
+/* status.c - the app asks whether its user is connected, and how to become so.
+ *
+ *   app -- GET, Bearer JWT ----------------------->  status
+ *   app <-- connected, domain, or authorizeUrl ----  status
+ */
+#include "status.h"
+#include "connection.h"
+#include "deeplink.h"
+#include "jwt.h"
+#include "keyring.h"
+#include "serve.h"
+#include "state.h"
+
+#include <string.h>
+
+/* Where the browser goes to consent; the state it takes along names the app user. */
+static bool
+authorize_url(struct work *w, const struct config *cfg, const char *app_user, const char **url)
+{
+	const struct keyring *ring;
+	const char *state;
+	struct text t;
+
+	if (!keyring_read(w, cfg->store.keys, &ring) || !state_make(w, ring, app_user, &state))
+		return false;
+	text_begin(w, &t);
+	text_add(&t, cfg->amocrm.authorize_url);
+	text_add(
+	    &t, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
+	url_add(&t, cfg->amocrm.client_id);
+	text_add(&t, "&state=");
+	url_add(&t, state);
+	text_add(&t, "&mode=popup");
+	return text_end(&t, url);
+}
+
+static bool
+tell(struct work *w, const struct config *cfg, const char *app_user,
+    const struct connection *connection, struct response *res)
+{
+	bool usable = connection != NULL && connection_usable(connection);
+	const char *url = NULL;
+	const char *data;
+
+	return (usable || authorize_url(w, cfg, app_user, &url))
+	    && status_data(w, cfg, connection, url, &data) && respond_success(w, NULL, data, res);
+}
+
+static bool
+status(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	struct connection connection;
+	const char *app_user;
+	bool found;
+
+	return jwt_verify(w, &cfg->jwt, req->bearer, &app_user)
+	    && connection_of(w, cfg, app_user, &found, &connection)
+	    && tell(w, cfg, app_user, found ? &connection : NULL, res);
+}
+
+int
+main(void)
+{
+	static const struct program program = { "status", METHOD_GET | METHOD_HEAD, status, NULL };
+
+	return serve(&program);
+}

@@ -268,6 +268,7 @@ page_of(enum fault_kind kind)
 		return PAGE_NOTHING;
 	case FAULT_REQUEST:
 	case FAULT_REFUSED:
+	case FAULT_CLIENT:
 		return PAGE_FAILED;
 	default:
 		return PAGE_TRY_LATER;

@@ -1,7 +1,7 @@
 /* http.c - hands a call to amo-crm-https and takes its answer.
  *
- *   -> {"method":…,"host":…,"path":…,"headers":[…],"body":…,"deadline_ms":…,"ca_file":…,…}
- *   <- {"status":200,"is_json":1,"body":"…"}, or {"fault":…,"reason":…}
+ *   -> {"method":…,"url":…,"host":…,"headers":[…],"body":…,"deadline_ms":…,"ca_file":…,…}
+ *   <- {"status":200,"is_json":1,"retry_after_s":0,"body":"…"}, or {"fault":…,"reason":…}
  *
  * Each is one line.
  */
@@ -67,23 +67,18 @@ static bool
 write_call(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
     const char **line)
 {
-	const char *authorization;
 	struct text t;
 
-	if (!work_print(w, &authorization, "Authorization: Bearer %s",
-		call->bearer == NULL ? "" : call->bearer))
-		return false;
 	text_begin(w, &t);
-	text_print(&t, "{\"deadline_ms\":%lld", (long long)call->deadline_ms);
+	text_print(&t, "{\"deadline_ms\":%lld,\"plain_allowed\":%d,\"public_only\":%d",
+	    (long long)call->deadline_ms, call->plain_allowed, call->public_only);
 	add_member(&t, "method", call->method);
+	add_member(&t, "url", call->url);
 	add_member(&t, "host", call->host);
-	add_member(&t, "path", call->path);
-	text_add(&t, ",\"headers\":[\"Accept: application/json\"");
-	if (call->body != NULL)
-		text_add(&t, ",\"Content-Type: application/json\"");
-	if (call->bearer != NULL) {
-		text_add_char(&t, ',');
-		json_add_string(&t, authorization);
+	text_add(&t, ",\"headers\":[");
+	for (size_t i = 0; i < HTTP_HEADERS_MAX && call->headers[i] != NULL; i++) {
+		text_add(&t, i > 0 ? "," : "");
+		json_add_string(&t, call->headers[i]);
 	}
 	text_add_char(&t, ']');
 	add_member(&t, "body", call->body);
@@ -179,7 +174,7 @@ read_line(struct work *w, int fd, int64_t until_ms, const char **line)
 		ssize_t n;
 
 		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
-			return fault(w, FAULT_UNAVAILABLE, WORKER " did not answer in time");
+			return fault(w, FAULT_REPLY_LOST, WORKER " did not answer in time");
 		n = read(fd, at + len, LINE_MAX_SIZE - 1 - len);
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return fault(w, FAULT_SERVER, WORKER " ended without an answer");
@@ -197,14 +192,17 @@ take_answer(struct work *w, const struct json_object *doc, struct http_answer *a
 	int64_t kind;
 	int64_t status;
 	int64_t is_json;
+	int64_t retry_after_s;
 
 	if (reason != NULL && json_integer(doc, "fault", &kind) && kind > 0 && kind < FAULT_KINDS)
 		return fault(w, (enum fault_kind)kind, "%s", reason);
 	if (body == NULL || !json_integer(doc, "status", &status)
-	    || !json_integer(doc, "is_json", &is_json))
+	    || !json_integer(doc, "is_json", &is_json)
+	    || !json_integer(doc, "retry_after_s", &retry_after_s))
 		return fault(w, FAULT_SERVER, WORKER " sent a line that is none of its own");
 	answer->status = (long)status;
 	answer->is_json = is_json != 0;
+	answer->retry_after_s = (long)retry_after_s;
 	return work_copy(w, body, strlen(body), &answer->body);
 }
 

@@ -33,12 +33,19 @@ work_release(struct work *w, size_t mark)
 }
 
 void
+work_recover(struct work *w)
+{
+	explicit_bzero(w->reason, sizeof w->reason);
+	w->kind = FAULT_NONE;
+	w->retry_after_s = 0;
+}
+
+void
 work_wipe(struct work *w)
 {
 	work_release(w, 0);
-	explicit_bzero(w->reason, sizeof w->reason);
+	work_recover(w);
 	explicit_bzero(w->notes, sizeof w->notes);
-	w->kind = FAULT_NONE;
 }
 
 void

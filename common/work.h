@@ -23,8 +23,11 @@ enum fault_kind {
 	FAULT_SIGNATURE,     /* amoCRM's signature does not verify */
 	FAULT_FORBIDDEN,     /* not for this caller */
 	FAULT_CLAIMED,       /* the code belongs to another app user */
-	FAULT_REFUSED,       /* amoCRM refused */
+	FAULT_REFUSED,       /* amoCRM refused the code or token */
+	FAULT_CLIENT,        /* amoCRM refused us: the set-up, or the account, is wrong */
 	FAULT_UNAVAILABLE,   /* amoCRM cannot be asked now */
+	FAULT_MOVED,         /* nor at all, it seems, at this host */
+	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
 	FAULT_STORAGE,       /* our store or journal failed */
 	FAULT_CONFIG,        /* our configuration is wrong */
 	FAULT_SERVER,        /* anything else that is ours: out of room, a library's failure */
@@ -41,6 +44,7 @@ struct work {
 	enum fault_kind kind;
 	char reason[WORK_REASON_MAX]; /* for the log; may quote the outside, never holds a secret */
 	char notes[WORK_NOTES_MAX];   /* see log_note */
+	long retry_after_s;           /* what amoCRM asked for with the fault; 0: nothing */
 };
 
 /* Reserves a room of size bytes.  Pages are taken from the system only as they are used.
@@ -62,6 +66,9 @@ void work_fault(struct work *w, enum fault_kind kind, const char *format, ...)
  * and given back. */
 size_t work_mark(const struct work *w);
 void work_release(struct work *w, size_t mark);
+
+/* Forgets the fault: a step that has another way goes on with it. */
+void work_recover(struct work *w);
 
 /* size zero bytes, aligned for any type.  Fault: FAULT_SERVER when the room is full. */
 bool work_alloc(struct work *w, size_t size, void *out);

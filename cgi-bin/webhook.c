@@ -1,0 +1,107 @@
+/* webhook.c - amoCRM tells what has changed.
+ *
+ *   amoCRM -- POST form or JSON [?key=secret] -------->  webhook
+ *                                                        (the event is on disk)
+ *   amoCRM <-- 200 ------------------------------------  webhook
+ *
+ *   amoCRM -- GET client_uuid, account_id, signature ->  webhook   as disconnect does
+ *
+ * Webhooks carry no signature.  What stands for one is the key in the URL, which only the settings
+ * page of the account knows, and that the account is one of ours.
+ */
+#include "bracket.h"
+#include "connection.h"
+#include "digest.h"
+#include "event.h"
+#include "form.h"
+#include "hook.h"
+#include "journal.h"
+#include "jsonline.h"
+#include "serve.h"
+
+static bool
+check_key(struct work *w, const struct webhook_config *cfg, const struct request *req)
+{
+	struct form_field key = { .name = "key", .max = REQUEST_QUERY_MAX };
+
+	if (cfg->secret == NULL)
+		return true;
+	if (!form_read(w, req->query, &key, 1))
+		return false;
+	return secret_equal(key.value, cfg->secret)
+	    || fault(w, FAULT_FORBIDDEN, "the key is not [webhook] secret");
+}
+
+static bool
+read_body(struct work *w, const struct config *cfg, const struct request *req, struct event *event)
+{
+	if (!request_body(
+		w, req, (size_t)cfg->webhook.max_body, &event->body, &event->body_len))
+		return false;
+	return event->body_len > 0 || fault(w, FAULT_REQUEST, "the body is empty");
+}
+
+static bool
+read_payload(struct work *w, const struct request *req, struct event *event)
+{
+	switch (request_media(req)) {
+	case MEDIA_FORM:
+		return bracket_read(w, event->body, event->body_len, &event->payload);
+	case MEDIA_JSON:
+		return jsonline_make(w, event->body, event->body_len, &event->payload);
+	default:
+		return fault(w, FAULT_MEDIA, "the body is neither a form nor JSON");
+	}
+}
+
+static bool
+check_account(struct work *w, const struct config *cfg, const struct event *event)
+{
+	int64_t account_id = event_account(event);
+	bool known;
+
+	if (cfg->webhook.accounts == WEBHOOK_ANY)
+		return true;
+	if (account_id == 0)
+		return fault(w, FAULT_FORBIDDEN, "the body names no account");
+	return connection_account_known(w, cfg, account_id, &known)
+	    && (known
+		|| fault(w, FAULT_FORBIDDEN, "account %lld is not connected",
+		    (long long)account_id));
+}
+
+static bool
+store(struct work *w, const struct config *cfg, const struct event *event)
+{
+	struct journal journal = journal_of(&cfg->store);
+	const char *line;
+
+	return event_write(w, event, &line) && journal_append(w, &journal, line);
+}
+
+static bool
+take_event(
+    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	struct event event = { .request_id = req->request_id };
+
+	clock_gettime(CLOCK_REALTIME, &event.received_at);
+	return check_key(w, &cfg->webhook, req) && read_body(w, cfg, req, &event)
+	    && read_payload(w, req, &event) && check_account(w, cfg, &event)
+	    && store(w, cfg, &event) && respond_success(w, NULL, NULL, res);
+}
+
+static bool
+webhook(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	return req->method == METHOD_GET ? hook_answer(w, cfg, req, res)
+					 : take_event(w, cfg, req, res);
+}
+
+int
+main(void)
+{
+	static const struct program program = { "webhook", METHOD_GET | METHOD_POST, webhook, NULL };
+
+	return serve(&program);
+}

@@ -3,7 +3,7 @@
  * The records of the store (see store.h):
  *
  *   connection:<account id>:<amoCRM user id>   the tokens and whose they are (see record.h)
- *   account:<account id>                       the amoCRM users of it that have a connection: "1 2"
+ *   account:<account id>                       who in it has one (see account.h)
  *   app:<app user>                             which connection is theirs; "app:" is everybody's
  *
  * A pointer that leads nowhere counts as absent, so it hardly matters where a change is cut short.
@@ -25,11 +25,27 @@
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const char **key);
 
+/* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
+ * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
+ * the tokens of a newer authorization are left alone. */
+bool connection_renewed(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens);
+
+/* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since it
+ * was read. */
+bool connection_refused(
+    struct work *w, const struct config *cfg, const char *key, const struct connection *connection);
+
 /* Makes a stored connection the app user's, in place of the one they had; in a shared set-up
  * everybody's, in place of the account's others.  app_user NULL: somebody who is not known.
  * *found is false when there is no such connection any more. */
 bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *app_user, bool *found);
+
+/* The key of the record that says which connection is the app user's; in a shared set-up
+ * everybody's. */
+bool connection_pointer(
+    struct work *w, const struct config *cfg, const char *app_user, const char **key);
 
 /* The app user's connection; in a shared set-up everybody's. */
 bool connection_of(struct work *w, const struct config *cfg, const char *app_user, bool *found,

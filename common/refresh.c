@@ -1,0 +1,125 @@
+/* refresh.c - see refresh.h. */
+#include "refresh.h"
+
+#include "amocrm.h"
+#include "clock.h"
+#include "connection.h"
+#include "log.h"
+#include "signals.h"
+#include "store.h"
+
+#include <string.h>
+
+#define CALLS_MAX     5    /* the old token twice, the new host, and there twice again */
+#define LOCK_SPARE_MS 2000 /* what a waiter allows the holder beyond amoCRM's time, for the store */
+
+static bool
+read_pair(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+    struct connection *connection, struct tokens *tokens)
+{
+	bool found;
+
+	if (!connection_find(w, cfg, key, &found, connection))
+		return false;
+	if (!found)
+		return fault(w, FAULT_REFUSED, "%s is not connected", key);
+	if (connection->state != CONNECTION_ACTIVE)
+		return fault(w, FAULT_REFUSED, "%s is revoked; connect again", key);
+	return record_tokens(w, ring, connection, tokens);
+}
+
+static int64_t
+deadline(const struct config *cfg)
+{
+	return clock_ms() + cfg->amocrm.timeout * INT64_C(1000);
+}
+
+/* amoCRM may have renewed the pair and its answer may be lost; Kommo then still takes the old one. */
+static bool
+ask_twice(struct work *w, const struct config *cfg, const char *host, const struct tokens *old,
+    struct tokens *fresh)
+{
+	if (amocrm_refresh(w, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh))
+		return true;
+	if (w->kind != FAULT_REPLY_LOST)
+		return false;
+	work_recover(w);
+	return amocrm_refresh(w, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh);
+}
+
+/* An account that was renamed is asked at its new host, if the fault is one that a rename makes and
+ * there is such a host; else the fault stays as it was. */
+static bool
+ask_at_new_host(struct work *w, const struct config *cfg, struct connection *connection,
+    const struct tokens *old, struct tokens *fresh)
+{
+	struct work before = *w;
+	const char *host;
+
+	if (w->kind != FAULT_MOVED && w->kind != FAULT_CLIENT)
+		return false;
+	work_recover(w);
+	if (!amocrm_current_host(w, &cfg->amocrm, old, deadline(cfg), &host)
+	    || strcmp(host, connection->host) == 0) {
+		work_recover(w);
+		return fault(w, before.kind, "%s", before.reason);
+	}
+	log_note(w, "renamed", host);
+	connection->host = host;
+	return ask_twice(w, cfg, host, old, fresh);
+}
+
+static bool
+renew(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+    struct connection *connection, struct tokens *tokens)
+{
+	struct tokens fresh;
+
+	if (!store_ready(w, &cfg->store))
+		return false;
+	if (ask_twice(w, cfg, connection->host, tokens, &fresh)
+	    || ask_at_new_host(w, cfg, connection, tokens, &fresh)) {
+		*tokens = fresh;
+		return connection_renewed(w, cfg, ring, key, connection, &fresh);
+	}
+	if (w->kind == FAULT_REFUSED)
+		connection_refused(w, cfg, key, connection);
+	return false;
+}
+
+/* Under the connection's lock: somebody else may have renewed it meanwhile. */
+static bool
+renew_once(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+    time_t usable_until, struct tokens *tokens)
+{
+	struct connection connection;
+
+	return read_pair(w, cfg, ring, key, &connection, tokens)
+	    && (tokens->expires_at >= usable_until
+		|| renew(w, cfg, ring, key, &connection, tokens));
+}
+
+bool
+refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, time_t usable_until, struct tokens *tokens)
+{
+	int64_t wait_ms = CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_SPARE_MS;
+	struct connection connection;
+	const char *name;
+	struct lock lock;
+	sigset_t before;
+	bool done;
+
+	if (!read_pair(w, cfg, ring, key, &connection, tokens))
+		return false;
+	if (tokens->expires_at >= usable_until)
+		return true;
+	if (!work_print(w, &name, "refresh:%s", key)
+	    || !store_lock(w, &cfg->store, name, wait_ms, &lock))
+		return false;
+	signals_hold(&before);
+	done = renew_once(w, cfg, ring, key, usable_until, tokens);
+	signals_release(&before);
+	lock_release(&lock);
+	return done;
+}

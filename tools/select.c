@@ -20,8 +20,17 @@ struct selection {
 	int64_t user_id;    /* 0: any */
 	int64_t found_account;
 	int64_t found_user; /* 0: none yet */
+	bool active;
 	time_t connected_at;
 };
+
+static bool
+is_better(const struct connection *connection, const struct selection *s)
+{
+	bool active = connection->state == CONNECTION_ACTIVE;
+
+	return active != s->active ? active : connection->connected_at > s->connected_at;
+}
 
 static bool
 consider(struct work *w, void *context, const struct connection *connection)
@@ -32,10 +41,10 @@ consider(struct work *w, void *context, const struct connection *connection)
 	if (s->account_id != 0 ? connection->account_id != s->account_id
 			       : strcmp(connection->host, s->account) != 0)
 		return true;
-	if (s->user_id != 0 ? connection->amocrm_user_id != s->user_id
-			    : connection->state != CONNECTION_ACTIVE)
+	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
 		return true;
-	if (s->found_user == 0 || connection->connected_at > s->connected_at) {
+	if (s->found_user == 0 || is_better(connection, s)) {
+		s->active = connection->state == CONNECTION_ACTIVE;
 		s->found_account = connection->account_id;
 		s->found_user = connection->amocrm_user_id;
 		s->connected_at = connection->connected_at;

@@ -1,0 +1,157 @@
+/* refresh.c - `amocrmctl refresh`: now, or all that are due, for cron. */
+#include "ctl.h"
+
+#include "clock.h"
+#include "connection.h"
+#include "encode.h"
+#include "keyring.h"
+#include "refresh.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PACE_MS     150 /* between two calls: amoCRM allows 7 requests a second */
+#define PAUSE_MAX_S 60  /* what a Retry-After is obeyed for, in the middle of many */
+#define DUE_MAX_S   (366 * 86400)
+#define ALWAYS      INT64_C(1) << 40 /* a time no token lasts to: it is renewed whatever is left */
+
+/* The connections to refresh, as the keys of their records, one behind the other. */
+struct due {
+	time_t until;
+	char *keys;
+	size_t size;
+	size_t len;
+	size_t count;
+};
+
+static bool
+add_due(struct work *w, void *context, const struct connection *connection)
+{
+	struct due *due = context;
+	const char *key;
+	size_t key_size;
+
+	if (connection->state != CONNECTION_ACTIVE || connection->expires_at >= due->until)
+		return true;
+	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
+		return false;
+	key_size = strlen(key) + 1;
+	if (due->len + key_size > due->size) {
+		size_t size = due->size * 2 + 4096;
+		char *keys = realloc(due->keys, size);
+
+		if (keys == NULL)
+			return fault(w, FAULT_SERVER, "no memory for the list of connections");
+		due->keys = keys;
+		due->size = size;
+	}
+	memcpy(due->keys + due->len, key, key_size);
+	due->len += key_size;
+	due->count++;
+	return true;
+}
+
+static void
+pause_ms(long ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static bool
+refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t until)
+{
+	struct work *w = ctl->w;
+	size_t mark = work_mark(w);
+	struct tokens tokens;
+	bool done = refresh_tokens(w, &ctl->cfg, ring, key, until, &tokens);
+
+	if (!done)
+		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, w->reason);
+	work_release(w, mark);
+	return done;
+}
+
+/* What amoCRM asked for with its 429, within reason; then the work is ready for the next. */
+static long
+wait_after(struct work *w, bool done)
+{
+	long wait_s = done ? 0 : w->retry_after_s;
+
+	work_recover(w);
+	return wait_s <= 0 ? PACE_MS : (wait_s > PAUSE_MAX_S ? PAUSE_MAX_S : wait_s) * 1000;
+}
+
+static enum ctl_exit
+refresh_due(struct ctl *ctl, const struct keyring *ring, const struct due *due)
+{
+	bool watched = isatty(STDERR_FILENO) && due->count > 1;
+	size_t failed = 0;
+	size_t number = 0;
+
+	for (const char *key = due->keys; key < due->keys + due->len; key += strlen(key) + 1) {
+		bool done = refresh_one(ctl, ring, key, due->until);
+		long wait_ms = wait_after(ctl->w, done);
+
+		failed += !done;
+		if (watched)
+			fprintf(stderr, "\r%zu of %zu ", ++number, due->count);
+		if (key + strlen(key) + 1 < due->keys + due->len)
+			pause_ms(wait_ms);
+	}
+	if (watched)
+		fputc('\n', stderr);
+	printf("refreshed %zu, failed %zu\n", due->count - failed, failed);
+	return failed == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+static enum ctl_exit
+refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
+{
+	struct due due = { .until = until };
+	enum ctl_exit status;
+
+	status = connection_each(ctl->w, &ctl->cfg, add_due, &due) ? refresh_due(ctl, ring, &due)
+								   : ctl_fault(ctl);
+	free(due.keys);
+	return status;
+}
+
+static enum ctl_exit
+refresh_selected(struct ctl *ctl, const struct keyring *ring, const char *selector)
+{
+	struct connection connection;
+	struct tokens tokens;
+	const char *key;
+
+	if (!ctl_select(ctl, selector, &connection)
+	    || !record_key(ctl->w, connection.account_id, connection.amocrm_user_id, &key)
+	    || !refresh_tokens(ctl->w, &ctl->cfg, ring, key, (time_t)(ALWAYS), &tokens))
+		return ctl_fault(ctl);
+	printf("refreshed 1, failed 0\n");
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_refresh(struct ctl *ctl)
+{
+	const struct keyring *ring;
+	int64_t seconds = 0;
+
+	if (ctl->argc > 3 || (ctl->argc == 3 && strcmp(ctl->argv[1], "--due") != 0)
+	    || (ctl->argc == 2 && ctl->argv[1][0] == '-'))
+		return ctl_usage(ctl, "takes one account, or --due SECONDS, or nothing for all");
+	if (ctl->argc == 3
+	    && ((!decimal_read(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)
+		|| seconds > DUE_MAX_S))
+		return ctl_usage(ctl, "SECONDS must be a number, a year at most");
+	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &ring))
+		return ctl_fault(ctl);
+	if (ctl->argc == 2)
+		return refresh_selected(ctl, ring, ctl->argv[1]);
+	return refresh_all(
+	    ctl, ring, ctl->argc == 3 ? time(NULL) + (time_t)seconds : (time_t)(ALWAYS));
+}

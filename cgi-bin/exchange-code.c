@@ -37,7 +37,7 @@ enum { CODE, STATE, REFERER, FIELDS };
 static bool
 read_members(struct work *w, const char *body, size_t len, struct form_field field[FIELDS])
 {
-	struct json_object *doc = json_read(body, len);
+	struct json_object *doc = json_read_strict(body, len);
 	bool sound = json_object_is_type(doc, json_type_object);
 
 	for (size_t i = 0; sound && i < FIELDS; i++) {

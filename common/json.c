@@ -4,6 +4,7 @@
 #include "utf8.h"
 
 #include <json-c/json_tokener.h>
+#include <json-c/json_visit.h>
 #include <limits.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@ json_read(const char *text, size_t len)
 	struct json_tokener *tokener;
 	struct json_object *doc = NULL;
 
-	if (len == 0 || len > INT_MAX || (tokener = json_tokener_new_ex(JSON_DEPTH_MAX)) == NULL)
+	if (len == 0 || len > INT_MAX
+	    || memchr(text, '\0', len) != NULL /* json-c would stop there and call it the end */
+	    || (tokener = json_tokener_new_ex(JSON_DEPTH_MAX)) == NULL)
 		return NULL;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	doc = json_tokener_parse_ex(tokener, text, (int)len);
@@ -26,6 +29,82 @@ json_read(const char *text, size_t len)
 	}
 	json_tokener_free(tokener);
 	return doc;
+}
+
+static bool
+begins_with(const char *text, size_t len, const char *start)
+{
+	return len >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
+}
+
+/* A character that cannot stand outside the strings of JSON, but that json-c lets pass there; for
+ * strchr a NUL is one of those listed. */
+static bool
+lax_outside(const char *text, size_t len)
+{
+	bool digit_follows = len > 1 && text[1] >= '0' && text[1] <= '9';
+
+	return strchr("'NI", *text) != NULL || (*text == '.' && !digit_follows);
+}
+
+/* The same inside a string. */
+static bool
+lax_inside(const char *text, size_t len)
+{
+	return (unsigned char)*text < ' ' || begins_with(text, len, "\\u0000");
+}
+
+/* How many members a text writes: as many as it has colons outside strings.  False: it holds what
+ * only json-c reads, or is not UTF-8, of which json-c lets overlong forms and surrogates pass. */
+static bool
+count_written(const char *text, size_t len, size_t *members)
+{
+	bool in_string = false;
+	size_t step;
+
+	*members = 0;
+	for (size_t i = 0; i < len; i += step) {
+		if ((step = utf8_next(text + i, len - i)) == 0)
+			return false;
+		if (in_string ? lax_inside(text + i, len - i) : lax_outside(text + i, len - i))
+			return false;
+		if (in_string && text[i] == '\\')
+			step = 2;
+		else if (text[i] == '"')
+			in_string = !in_string;
+		else if (text[i] == ':' && !in_string)
+			++*members;
+	}
+	return true;
+}
+
+static int
+count_kept(struct json_object *value, int flags, struct json_object *parent, const char *name,
+    size_t *index, void *members)
+{
+	(void)value;
+	(void)parent;
+	(void)index;
+	if (name != NULL && flags != JSON_C_VISIT_SECOND)
+		++*(size_t *)members;
+	return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* json-c gives no hook for a name that comes again, but then it keeps fewer members than the text
+ * writes.  Both are counted in one pass, and json-c's own unescaping decides which names are equal. */
+struct json_object *
+json_read_strict(const char *text, size_t len)
+{
+	struct json_object *doc;
+	size_t written;
+	size_t kept = 0;
+
+	if (!count_written(text, len, &written) || (doc = json_read(text, len)) == NULL)
+		return NULL;
+	if (json_c_visit(doc, 0, count_kept, &kept) == 0 && kept == written)
+		return doc;
+	json_object_put(doc);
+	return NULL;
 }
 
 const char *
@@ -49,9 +128,9 @@ json_integer(const struct json_object *doc, const char *name, int64_t *out)
 	if (!json_object_is_type(doc, json_type_object)
 	    || !json_object_object_get_ex(doc, name, &member)
 	    || !json_object_is_type(member, json_type_int)
-	    || json_object_get_uint64(member) > INT64_MAX) {
+	    || json_object_get_uint64(member) > INT64_MAX
+	    || json_object_get_int64(member) == INT64_MIN) /* json-c's for anything less, too */
 		return false;
-	}
 	*out = json_object_get_int64(member);
 	return true;
 }

@@ -1,0 +1,203 @@
+/* jws_evp.c - the algorithms that need OpenSSL's EVP, whose start costs more than all else a program
+ * does; jws.c, with HS256, does without.
+ */
+#include "jws.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#define RSA_BITS_MIN 2048 /* RFC 7518 section 3.3 */
+#define P256_SIZE    32   /* bytes of one coordinate; RFC 7518 section 3.4 */
+#define P256_DER_MAX (2 + 2 * (2 + 1 + P256_SIZE))
+
+/* The system's openssl.cnf has no say in what we accept, and costs milliseconds. */
+static void
+start_evp(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+static bool
+hmac_verify(struct work *w, const struct jws_key *key, const struct jws *jws, const EVP_MD *digest)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (key->secret_len > INT_MAX
+	    || HMAC(digest, key->secret, (int)key->secret_len, (const uint8_t *)jws->signed_part,
+		   jws->signed_len, mac, &len)
+		== NULL)
+		return fault(w, FAULT_SERVER, "the HMAC of a token cannot be made");
+	return jws->signature_len == len && CRYPTO_memcmp(jws->signature, mac, len) == 0;
+}
+
+static bool
+hs384_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	start_evp();
+	return hmac_verify(w, key, jws, EVP_sha384());
+}
+
+static bool
+hs512_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	start_evp();
+	return hmac_verify(w, key, jws, EVP_sha512());
+}
+
+/* Nobody is there to be asked. */
+static int
+no_passphrase(char *buffer, int size, int writing, void *context)
+{
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	(void)context;
+	return -1;
+}
+
+/* To be given back with EVP_PKEY_free; NULL with a fault. */
+static EVP_PKEY *
+read_public_key(struct work *w, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	EVP_PKEY *key;
+
+	if (file == NULL) {
+		work_fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	key = PEM_read_PUBKEY(file, NULL, no_passphrase, NULL);
+	fclose(file);
+	if (key == NULL)
+		work_fault(
+		    w, FAULT_CONFIG, "%s: no PEM public key, \"BEGIN PUBLIC KEY\", is in it", path);
+	return key;
+}
+
+static bool
+rsa_fits(const EVP_PKEY *key)
+{
+	return EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+}
+
+static bool
+p256_fits(const EVP_PKEY *key)
+{
+	char curve[32] = "";
+
+	return EVP_PKEY_is_a(key, "EC") == 1
+	    && EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1
+	    && strcmp(curve, "prime256v1") == 0;
+}
+
+static bool
+ed25519_fits(const EVP_PKEY *key)
+{
+	return EVP_PKEY_is_a(key, "ED25519") == 1;
+}
+
+/* A signature by a public key, as OpenSSL wants it. */
+struct signature {
+	bool (*key_fits)(const EVP_PKEY *key);
+	const char *key_wanted;
+	const EVP_MD *digest; /* NULL: it is part of the algorithm */
+	const uint8_t *bytes;
+	size_t len;
+};
+
+static bool
+signature_verify(struct work *w, EVP_PKEY *key, const struct signature *s, const struct jws *jws)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool started = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, s->digest, NULL, key) == 1;
+	bool valid = started
+	    && EVP_DigestVerify(
+		   ctx, s->bytes, s->len, (const uint8_t *)jws->signed_part, jws->signed_len)
+		== 1;
+
+	EVP_MD_CTX_free(ctx);
+	return started ? valid : fault(w, FAULT_SERVER, "a signature cannot be looked at");
+}
+
+static bool
+public_key_verify(
+    struct work *w, const char *path, const struct signature *s, const struct jws *jws)
+{
+	EVP_PKEY *key = read_public_key(w, path);
+	bool valid = false;
+
+	if (key != NULL)
+		valid = s->key_fits(key) ? signature_verify(w, key, s, jws)
+					 : fault(w, FAULT_CONFIG, "%s: %s wants %s", path,
+					     jws->algorithm->name, s->key_wanted);
+	EVP_PKEY_free(key);
+	ERR_clear_error(); /* the next request's errors are its own */
+	return valid;
+}
+
+static bool
+rs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	start_evp();
+	return public_key_verify(w, key->public_key,
+	    &(struct signature){ rsa_fits, "an RSA key of at least 2048 bits", EVP_sha256(),
+		jws->signature, jws->signature_len },
+	    jws);
+}
+
+/* X.690 section 8.3: no zero byte in front, but one where the first bit would be a sign. */
+static size_t
+put_der_integer(uint8_t *to, const uint8_t number[P256_SIZE])
+{
+	size_t zeros = 0;
+	size_t sign;
+
+	while (zeros < P256_SIZE - 1 && number[zeros] == 0)
+		zeros++;
+	sign = number[zeros] >> 7;
+	to[0] = 0x02;
+	to[1] = (uint8_t)(sign + P256_SIZE - zeros);
+	to[2] = 0;
+	memcpy(to + 2 + sign, number + zeros, P256_SIZE - zeros);
+	return 2 + sign + P256_SIZE - zeros;
+}
+
+/* A JWS holds r and s side by side (RFC 7518 section 3.4), OpenSSL reads a SEQUENCE of both. */
+static bool
+es256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t der[P256_DER_MAX] = { 0x30 };
+	size_t len = 2;
+
+	if (jws->signature_len != 2 * (size_t)P256_SIZE)
+		return false;
+	len += put_der_integer(der + len, jws->signature);
+	len += put_der_integer(der + len, jws->signature + P256_SIZE);
+	der[1] = (uint8_t)(len - 2);
+	start_evp();
+	return public_key_verify(w, key->public_key,
+	    &(struct signature){ p256_fits, "an EC key on P-256", EVP_sha256(), der, len }, jws);
+}
+
+static bool
+eddsa_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	start_evp();
+	return public_key_verify(w, key->public_key,
+	    &(struct signature){
+		ed25519_fits, "an Ed25519 key", NULL, jws->signature, jws->signature_len },
+	    jws);
+}
+
+const struct jws_algorithm jws_hs384 = { "HS384", hs384_verify };
+const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
+const struct jws_algorithm jws_rs256 = { "RS256", rs256_verify };
+const struct jws_algorithm jws_es256 = { "ES256", es256_verify };
+const struct jws_algorithm jws_eddsa = { "EdDSA", eddsa_verify };

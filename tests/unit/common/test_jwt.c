@@ -1,0 +1,534 @@
+/* test_jwt.c - the app's token: its form, its header, who signed it.  Its claims: test_jwt_claims.c.
+ */
+#include "app_token.h"
+
+/* form, with H, C and S standing for the header, the claims, and the signature of signed_part. */
+static const char *
+filled(struct work *w, const char *form, const char *signed_part)
+{
+	struct text t;
+	const char *s;
+
+	text_begin(w, &t);
+	for (; *form != '\0'; form++)
+		switch (*form) {
+		case 'H':
+			text_add(&t, encoded_text(w, HEADER));
+			break;
+		case 'C':
+			text_add(&t, encoded_text(w, CLAIMS));
+			break;
+		case 'S':
+			text_add(&t, signature_of(w, &app, signed_part));
+			break;
+		default:
+			text_add_char(&t, *form);
+		}
+	assert_true(text_end(&t, &s));
+	return s;
+}
+
+static void
+refuses_other_forms(void **state)
+{
+	static const struct {
+		const char *label, *signed_part, *rest, *why;
+	} table[] = {
+		{ "three parts", "H.C", ".S", NULL },
+		{ "empty", "", "", "not three parts" },
+		{ "one part", "H", "", "not three parts" },
+		{ "the signature's part is missing", "H.C", "", "not three parts" },
+		{ "the claims' part is missing", "H", ".S", "not three parts" },
+		{ "a part more", "H.C", ".S.S", "not three parts" },
+		{ "a part more, empty", "H.C", ".S.", "not three parts" },
+		{ "a part in front", "H.H.C", ".S", "not three parts" },
+		{ "an empty part in front", ".H.C", ".S", "not three parts" },
+		{ "five parts, as of a JWE", "H.C", ".S.S.S", "not three parts" },
+		{ "dots alone", ".", ".", "header is not base64url" },
+		{ "the header is empty", ".C", ".S", "header is not base64url" },
+		{ "the claims are empty", "H.", ".S", "claims are not base64url" },
+		{ "the signature is stripped", "H.C", ".", "does not verify" },
+		{ "the signature is one byte", "H.C", ".AA", "does not verify" },
+		{ "the signature comes twice", "H.C", ".SS", "signature is not base64url" },
+		{ "nothing but zeros is signature", "H.C",
+		    ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "does not verify" },
+		{ "padding behind the header", "H=.C", ".S", "header is not base64url" },
+		{ "padding behind the claims", "H.C=", ".S", "claims are not base64url" },
+		{ "padding behind the signature", "H.C", ".S=", "signature is not base64url" },
+		{ "a space in front", " H.C", ".S", "header is not base64url" },
+		{ "a space before a dot", "H .C", ".S", "header is not base64url" },
+		{ "a space behind a dot", "H. C", ".S", "claims are not base64url" },
+		{ "a newline before a dot", "H.C\n", ".S", "claims are not base64url" },
+		{ "a tab behind a dot", "H.C", ".\tS", "signature is not base64url" },
+		{ "a space behind", "H.C", ".S ", "signature is not base64url" },
+		{ "a newline behind", "H.C", ".S\n", "signature is not base64url" },
+		{ "a second token behind a comma", "H.C", ".S,H", "signature is not base64url" },
+		{ "quotes around", "\"H.C", ".S\"", "signature is not base64url" },
+		{ "an escape of a URL", "H.C", ".S%3D", "signature is not base64url" },
+		{ "a letter beyond ASCII", "H.\xd0\x90", ".S", "claims are not base64url" },
+		{ "parts in another order", "C.H", ".S", "alg is \"\"" },
+	};
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *signed_part;
+		const char *token;
+
+		open_room(&w);
+		signed_part = filled(&w, table[i].signed_part, NULL);
+		assert_true(work_print(
+		    &w, &token, "%s%s", signed_part, filled(&w, table[i].rest, signed_part)));
+		judge(table[i].label, &w, &cfg, token, table[i].why, "u1");
+		work_close(&w);
+	}
+}
+
+static void
+wants_a_token(void **state)
+{
+	const struct jwt_config cfg = app_config();
+	const char *user;
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	same_fault("no token", &w, jwt_verify(&w, &cfg, NULL, &user), FAULT_TOKEN_MISSING);
+	work_close(&w);
+}
+
+/* The next digit of base64url, for a part whose last digit has bits to spare. */
+static const char *
+other_last_bits(struct work *w, const char *part)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789-_";
+	size_t last = strlen(part) - 1;
+	const char *changed;
+
+	assert_true(strlen(part) % 4 != 0);
+	assert_true(
+	    work_print(w, &changed, "%.*s%c", (int)last, part, strchr(digits, part[last])[1]));
+	return changed;
+}
+
+/* One token has one spelling. */
+static void
+refuses_other_last_bits(void **state)
+{
+	static const char *const why[] = { "header is not base64url", "claims are not base64url",
+		"signature is not base64url" };
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (int changed = 0; changed < 3; changed++) {
+		struct work w;
+		const char *part[3];
+		const char *text;
+		const char *token;
+
+		open_room(&w);
+		part[0] = encoded_text(&w, HEADER " "); /* a length that leaves bits to spare */
+		part[1] = encoded_text(&w, CLAIMS);
+		if (changed < 2)
+			part[changed] = other_last_bits(&w, part[changed]);
+		assert_true(work_print(&w, &text, "%s.%s", part[0], part[1]));
+		part[2] = signature_of(&w, &app, text);
+		if (changed == 2)
+			part[2] = other_last_bits(&w, part[2]);
+		assert_true(work_print(&w, &token, "%s.%s", text, part[2]));
+		judge(why[changed], &w, &cfg, token, why[changed], NULL);
+		work_close(&w);
+	}
+}
+
+/* Claims whose base64 has both characters that base64url writes otherwise. */
+static void
+refuses_the_other_alphabet(void **state)
+{
+	static const char claims[] =
+	    "{\"sub\":\"u1\",\"exp\":" FAR_FUTURE ",\"x\":\"?>?>?>?>?>?>\"}";
+	static const struct {
+		const char *label;
+		const char from, to;
+	} table[] = { { "+ for -", '-', '+' }, { "/ for _", '_', '/' } };
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	judge_parts("base64url", &cfg, HEADER, claims, NULL, "u1");
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *text;
+		char *other;
+
+		open_room(&w);
+		assert_true(work_print(
+		    &w, &text, "%s.%s", encoded_text(&w, HEADER), encoded_text(&w, claims)));
+		assert_true(work_alloc(&w, strlen(text) + 1, &other));
+		memcpy(other, text, strlen(text) + 1);
+		DEMAND(table[i].label, strchr(other, table[i].from) != NULL);
+		for (char *c = other; *c != '\0'; c++)
+			*c = *c == table[i].from ? table[i].to : *c;
+		judge(table[i].label, &w, &cfg, signed_text(&w, &app, other),
+		    "claims are not base64url", NULL);
+		work_close(&w);
+	}
+}
+
+static void
+checks_the_header(void **state)
+{
+	static const struct {
+		const char *label, *header, *why;
+	} table[] = {
+		{ "alg alone", "{\"alg\":\"HS256\"}", NULL },
+		{ "white space", " { \"alg\" : \"HS256\" }\n", NULL },
+		{ "alg in an escape", "{\"alg\":\"\\u0048S256\"}", NULL },
+		{ "a key's id", "{\"alg\":\"HS256\",\"kid\":\"../../etc/passwd\"}", NULL },
+		{ "members nobody knows", "{\"alg\":\"HS256\",\"x\":{\"y\":[]}}", NULL },
+
+		{ "alg none", "{\"alg\":\"none\"}", "alg is \"none\", not HS256" },
+		{ "alg None", "{\"alg\":\"None\"}", "alg is \"None\"" },
+		{ "alg NONE", "{\"alg\":\"NONE\"}", "alg is \"NONE\"" },
+		{ "alg nOnE", "{\"alg\":\"nOnE\"}", "alg is \"nOnE\"" },
+		{ "alg none in an escape", "{\"alg\":\"n\\u006fne\"}", "alg is \"none\"" },
+		{ "no alg", "{}", "alg is \"\"" },
+		{ "alg empty", "{\"alg\":\"\"}", "alg is \"\"" },
+		{ "alg null", "{\"alg\":null}", "alg is \"\"" },
+		{ "alg a number", "{\"alg\":256}", "alg is \"\"" },
+		{ "alg a list", "{\"alg\":[\"HS256\"]}", "alg is \"\"" },
+		{ "alg in lower case", "{\"alg\":\"hs256\"}", "alg is \"hs256\"" },
+		{ "alg and a space", "{\"alg\":\"HS256 \"}", "alg is \"HS256 \"" },
+		{ "alg cut short", "{\"alg\":\"HS25\"}", "alg is \"HS25\"" },
+		{ "Alg for alg", "{\"Alg\":\"HS256\"}", "alg is \"\"" },
+		{ "alg HS384", "{\"alg\":\"HS384\"}", "alg is \"HS384\"" },
+		{ "alg HS512", "{\"alg\":\"HS512\"}", "alg is \"HS512\"" },
+		{ "alg RS256", "{\"alg\":\"RS256\"}", "alg is \"RS256\"" },
+		{ "alg ES256", "{\"alg\":\"ES256\"}", "alg is \"ES256\"" },
+		{ "alg EdDSA", "{\"alg\":\"EdDSA\"}", "alg is \"EdDSA\"" },
+		{ "a NUL behind alg's value", "{\"alg\":\"HS256\\u0000\"}", "header is not" },
+		{ "a NUL behind alg's name", "{\"alg\\u0000\":\"HS256\"}", "header is not" },
+		{ "alg twice", "{\"alg\":\"none\",\"alg\":\"HS256\"}", "header is not" },
+		{ "alg twice, the same", "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "header is not" },
+		{ "alg twice, once in an escape", "{\"\\u0061lg\":\"none\",\"alg\":\"HS256\"}",
+		    "header is not" },
+		{ "another name twice", "{\"alg\":\"HS256\",\"kid\":\"1\",\"kid\":\"2\"}",
+		    "header is not" },
+		{ "a name twice, deep inside", "{\"alg\":\"HS256\",\"x\":{\"y\":1,\"y\":2}}",
+		    "header is not" },
+
+		{ "crit", "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "header has crit" },
+		{ "crit, empty", "{\"alg\":\"HS256\",\"crit\":[]}", "header has crit" },
+		{ "crit null", "{\"alg\":\"HS256\",\"crit\":null}", "header has crit" },
+		{ "crit in an escape", "{\"alg\":\"HS256\",\"\\u0063rit\":[]}", "header has crit" },
+		{ "b64", "{\"alg\":\"HS256\",\"b64\":false}", "header has b64" },
+		{ "zip", "{\"alg\":\"HS256\",\"zip\":\"DEF\"}", "header has zip" },
+		{ "a key of its own",
+		    "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}}",
+		    "header has jwk" },
+		{ "the address of keys", "{\"alg\":\"HS256\",\"jku\":\"https://a.example/\"}",
+		    "header has jku" },
+		{ "the address of certificates",
+		    "{\"alg\":\"HS256\",\"x5u\":\"https://a.example/\"}", "header has x5u" },
+		{ "certificates of its own", "{\"alg\":\"HS256\",\"x5c\":[\"MII\"]}",
+		    "header has x5c" },
+
+		{ "typ JWT", "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", NULL },
+		{ "typ jwt", "{\"alg\":\"HS256\",\"typ\":\"jwt\"}", NULL },
+		{ "typ in full", "{\"alg\":\"HS256\",\"typ\":\"application/JWT\"}", NULL },
+		{ "an access token by RFC 9068", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", NULL },
+		{ "in full", "{\"alg\":\"HS256\",\"typ\":\"Application/AT+JWT\"}", NULL },
+		{ "typ JWE", "{\"alg\":\"HS256\",\"typ\":\"JWE\"}", "typ is \"JWE\"" },
+		{ "a logout token", "{\"alg\":\"HS256\",\"typ\":\"logout+jwt\"}",
+		    "typ is \"logout+jwt\"" },
+		{ "our own state", "{\"alg\":\"HS256\",\"typ\":\"" STATE_TYPE "\"}",
+		    "typ is \"" STATE_TYPE "\"" },
+		{ "half a type", "{\"alg\":\"HS256\",\"typ\":\"application/\"}", "typ is \"\"" },
+		{ "typ empty", "{\"alg\":\"HS256\",\"typ\":\"\"}", "typ is \"\"" },
+		{ "typ null", "{\"alg\":\"HS256\",\"typ\":null}", "typ is not a string" },
+		{ "typ a number", "{\"alg\":\"HS256\",\"typ\":1}", "typ is not a string" },
+		{ "typ a list", "{\"alg\":\"HS256\",\"typ\":[\"JWT\"]}", "typ is not a string" },
+
+		{ "a list", "[\"alg\",\"HS256\"]", "header is not" },
+		{ "a string", "\"HS256\"", "header is not" },
+		{ "null", "null", "header is not" },
+		{ "not JSON", "alg=HS256", "header is not" },
+		{ "single quotes", "{'alg':'HS256'}", "header is not" },
+		{ "something behind", "{\"alg\":\"HS256\"}x", "header is not" },
+		{ "a second object behind", "{\"alg\":\"HS256\"}{}", "header is not" },
+		{ "a byte order mark", "\xef\xbb\xbf{\"alg\":\"HS256\"}", "header is not" },
+		{ "not UTF-8", "{\"alg\":\"HS256\",\"kid\":\"\xff\"}", "header is not" },
+	};
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		judge_parts(table[i].label, &cfg, table[i].header, CLAIMS, table[i].why, "u1");
+}
+
+/* As an attacker sends it, who cannot sign. */
+static void
+refuses_none_without_a_signature(void **state)
+{
+	static const char *const names[] = { "none", "None", "NONE", "nOnE" };
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(names); i++) {
+		struct work w;
+		const char *header;
+		const char *token;
+
+		open_room(&w);
+		assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", names[i]));
+		assert_true(work_print(
+		    &w, &token, "%s.%s.", encoded_text(&w, header), encoded_text(&w, CLAIMS)));
+		judge(names[i], &w, &cfg, token, "alg is", NULL);
+		work_close(&w);
+	}
+}
+
+/* A good token of len bytes.  Not each length can be reached with every header. */
+static const char *
+token_of_length(struct work *w, size_t len)
+{
+	enum { HEADER_PAD = 4 };
+	char *claims;
+
+	assert_true(work_alloc(w, len, &claims)); /* shorter than the token they are in */
+	for (int pad = 0; pad < HEADER_PAD; pad++) {
+		char header[80];
+		size_t rest;
+		const char *token;
+
+		snprintf(header, sizeof header, "%s%*s", HEADER, pad, "");
+		rest = len - strlen(token_of(w, &app, header, CLAIMS));
+		for (size_t fill = rest * 3 / 4 - 2; fill <= rest * 3 / 4 + 2; fill++) {
+			memset(claims, ' ', fill);
+			memcpy(claims + fill, CLAIMS, sizeof CLAIMS);
+			token = token_of(w, &app, header, claims);
+			if (strlen(token) == len)
+				return token;
+		}
+	}
+	fail_msg("no token of %zu bytes can be made", len);
+	return NULL;
+}
+
+static void
+reads_tokens_up_to_a_length(void **state)
+{
+	const struct jwt_config cfg = app_config();
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	judge("the longest", &w, &cfg, token_of_length(&w, JWT_TOKEN_MAX), NULL, "u1");
+	judge("one byte more", &w, &cfg, token_of_length(&w, JWT_TOKEN_MAX + 1), "over 8192 bytes",
+	    NULL);
+	work_close(&w);
+}
+
+/* Each algorithm's tokens, where each is configured: good only where both are the same. */
+static void
+accepts_the_one_algorithm(void **state)
+{
+	const struct keys *keys = *state;
+	const struct {
+		int algorithm;
+		struct signer by;
+		const char *public_key;
+	} table[] = {
+		{ JWT_HS256, { "HS256", SECRET, strlen(SECRET), NULL }, NULL },
+		{ JWT_HS384, { "HS384", SECRET, strlen(SECRET), NULL }, NULL },
+		{ JWT_HS512, { "HS512", SECRET, strlen(SECRET), NULL }, NULL },
+		{ JWT_RS256, { "RS256", NULL, 0, keys->rsa }, keys->rsa_path },
+		{ JWT_ES256, { "ES256", NULL, 0, keys->p256 }, keys->p256_path },
+		{ JWT_EDDSA, { "EdDSA", NULL, 0, keys->ed25519 }, keys->ed25519_path },
+	};
+
+	for (size_t c = 0; c < ROWS(table); c++)
+		for (size_t t = 0; t < ROWS(table); t++) {
+			struct jwt_config cfg = app_config();
+			char label[60];
+			const char *header;
+			struct work w;
+
+			cfg.algorithm = table[c].algorithm;
+			cfg.secret = table[c].by.secret;
+			cfg.public_key = table[c].public_key;
+			snprintf(label, sizeof label, "%s where %s is configured",
+			    table[t].by.algorithm, table[c].by.algorithm);
+			open_room(&w);
+			assert_true(
+			    work_print(&w, &header, "{\"alg\":\"%s\"}", table[t].by.algorithm));
+			judge(label, &w, &cfg, token_of(&w, &table[t].by, header, CLAIMS),
+			    c == t ? NULL : "alg is", "u1");
+			work_close(&w);
+		}
+}
+
+/* The name says one algorithm, the signature is by another with the same secret. */
+static void
+refuses_another_digest(void **state)
+{
+	static const char *const names[] = { "HS256", "HS384", "HS512" };
+
+	(void)state;
+	for (int c = 0; c < 3; c++)
+		for (int t = 0; t < 3; t++) {
+			const struct signer by = { names[t], SECRET, strlen(SECRET), NULL };
+			struct jwt_config cfg = app_config();
+			char label[60];
+			const char *header;
+			struct work w;
+
+			cfg.algorithm = JWT_HS256 + c;
+			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[t]);
+			open_room(&w);
+			assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", names[c]));
+			judge(label, &w, &cfg, token_of(&w, &by, header, CLAIMS),
+			    c == t ? NULL : "does not verify", "u1");
+			work_close(&w);
+		}
+}
+
+/* The public key is public: as a secret it is worth nothing (RFC 8725 section 2.1). */
+static void
+refuses_the_public_key_as_secret(void **state)
+{
+	static const char *const headers[] = { "{\"alg\":\"HS256\"}", "{\"alg\":\"RS256\"}" };
+	static const char *const why[] = { "alg is \"HS256\", not RS256", "does not verify" };
+	const struct keys *keys = *state;
+	struct jwt_config cfg = app_config();
+	size_t len;
+	uint8_t *pem = file_read(keys->rsa_path, &len);
+	const struct signer by = { "HS256", pem, len, NULL };
+
+	cfg.algorithm = JWT_RS256;
+	cfg.secret = NULL;
+	cfg.public_key = keys->rsa_path;
+	for (size_t i = 0; i < ROWS(headers); i++) {
+		struct work w;
+
+		open_room(&w);
+		judge(headers[i], &w, &cfg, token_of(&w, &by, headers[i], CLAIMS), why[i], NULL);
+		work_close(&w);
+	}
+	free(pem);
+}
+
+/* Secrets that differ only in their last byte, or in length. */
+static void
+refuses_another_secret(void **state)
+{
+	static const char *const secrets[] = { SECRET "!",
+		"a secret of the app's, over 32 bytes lonh", "",
+		"the secret of somebody else altogether, and long" };
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(secrets); i++) {
+		const struct signer by = { "HS256", secrets[i], strlen(secrets[i]), NULL };
+		struct work w;
+
+		open_room(&w);
+		judge(secrets[i], &w, &cfg, token_of(&w, &by, HEADER, CLAIMS), "does not verify",
+		    NULL);
+		work_close(&w);
+	}
+}
+
+/* Bad claims under a bad signature: the signature is what is told, so they were not looked at. */
+static void
+looks_at_no_claim_before_the_signature(void **state)
+{
+	static const char *const claims[] = { "{\"sub\":\"u1\",\"exp\":1}", "not JSON", "{}" };
+	const struct signer by = { "HS256", "another", 7, NULL };
+	const struct jwt_config cfg = app_config();
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(claims); i++) {
+		struct work w;
+
+		open_room(&w);
+		judge(claims[i], &w, &cfg, token_of(&w, &by, HEADER, claims[i]), "does not verify",
+		    NULL);
+		work_close(&w);
+	}
+}
+
+static void
+tells_a_missing_key_from_a_bad_token(void **state)
+{
+	const struct keys *keys = *state;
+	const struct signer by = { "ES256", NULL, 0, keys->p256 };
+	struct jwt_config cfg = app_config();
+	char path[PATH_SIZE];
+	const char *user;
+	struct work w;
+
+	path_in(keys->folder, "absent", path);
+	cfg.algorithm = JWT_ES256;
+	cfg.secret = NULL;
+	cfg.public_key = path;
+	open_room(&w);
+	same_fault("no key file", &w,
+	    jwt_verify(&w, &cfg, token_of(&w, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
+	    FAULT_CONFIG);
+	work_wipe(&w);
+	cfg.public_key = keys->rsa_path;
+	same_fault("a key of another type", &w,
+	    jwt_verify(&w, &cfg, token_of(&w, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
+	    FAULT_CONFIG);
+	work_close(&w);
+}
+
+static bool
+verify_in(struct work *w, void *token)
+{
+	const struct jwt_config cfg = app_config();
+	const char *user;
+
+	if (!jwt_verify(w, &cfg, token, &user))
+		return false;
+	same_text("in a small room", user, "u1");
+	return true;
+}
+
+static void
+fails_in_small_rooms(void **state)
+{
+	struct work w;
+	char token[400];
+
+	(void)state;
+	open_room(&w);
+	snprintf(token, sizeof token, "%s", token_of(&w, &app, HEADER, CLAIMS));
+	work_close(&w);
+	try_small_rooms("jwt_verify", verify_in, token);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wants_a_token),
+		cmocka_unit_test(refuses_other_forms),
+		cmocka_unit_test(refuses_other_last_bits),
+		cmocka_unit_test(refuses_the_other_alphabet),
+		cmocka_unit_test(checks_the_header),
+		cmocka_unit_test(refuses_none_without_a_signature),
+		cmocka_unit_test(reads_tokens_up_to_a_length),
+		cmocka_unit_test(accepts_the_one_algorithm),
+		cmocka_unit_test(refuses_another_digest),
+		cmocka_unit_test(refuses_the_public_key_as_secret),
+		cmocka_unit_test(refuses_another_secret),
+		cmocka_unit_test(looks_at_no_claim_before_the_signature),
+		cmocka_unit_test(tells_a_missing_key_from_a_bad_token),
+		cmocka_unit_test(fails_in_small_rooms),
+	};
+
+	return cmocka_run_group_tests_name("jwt", tests, keys_make, keys_free);
+}

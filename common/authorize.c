@@ -121,7 +121,7 @@ put_pending(struct work *w, const struct store_config *store, const struct keyri
  * that cannot be put in their place yet are kept. */
 static bool
 exchange(struct work *w, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, int64_t deadline_ms, const char **key)
+    const struct keyring *ring, const struct owner *owner, int64_t deadline_ms, const char **key)
 {
 	const char *pending_key;
 	struct tokens tokens;
@@ -135,30 +135,29 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant,
 		    w, &cfg->amocrm, grant->host, grant->code, deadline_ms, &tokens)))
 		return false;
 	if (amocrm_identity_claimed(w, grant->host, &tokens, &identity))
-		return connection_save(w, cfg, ring, &identity, &tokens, key);
+		return connection_save(w, cfg, ring, &identity, &tokens, owner, key);
 	return (pending || put_pending(w, &cfg->store, ring, pending_key, &tokens))
 	    && amocrm_identity_asked(w, &cfg->amocrm, grant->host, &tokens, deadline_ms, &identity)
-	    && connection_save(w, cfg, ring, &identity, &tokens, key)
+	    && connection_save(w, cfg, ring, &identity, &tokens, owner, key)
 	    && store_erase(w, &cfg->store, pending_key);
 }
 
-/* Under the code's lock: whoever came first has left the code's record, or failed. */
+/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits for
+ * its claimant when it is reserved, and is else everybody's where connections are shared. */
 static bool
-find_or_exchange(struct work *w, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const char *record, int64_t limit_ms, struct code *code)
+make_connection(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, int64_t limit_ms, struct code *code)
 {
-	const char *known;
+	const struct owner owner = { grant->claimant };
+	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
 
-	if (!store_get(w, &cfg->store, record, &known))
-		return false;
-	if (known != NULL)
-		return read_code(w, known, code);
 	if (grant->host == NULL)
 		return fault(w, FAULT_REFUSED, "the code was known a moment ago; its time is over");
 	code->reserved_for = grant->reserved_for;
-	code->claimed_by = NULL;
+	code->claimed_by = grant->claimant;
 	code->for_nobody = grant->for_nobody;
-	return exchange(w, cfg, grant, ring, clock_ms() + limit_ms, &code->connection);
+	return exchange(
+	    w, cfg, grant, ring, waits ? NULL : &owner, clock_ms() + limit_ms, &code->connection);
 }
 
 static bool
@@ -167,30 +166,30 @@ is_other(const char *app_user, const char *claimant)
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
 }
 
-/* Whose the connection is now. */
+/* A code that has become a connection already. */
 static bool
-settle(struct work *w, const struct config *cfg, const struct grant *grant,
+claim_connection(struct work *w, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, struct code *code)
 {
+	const struct owner owner = { grant->claimant };
 	bool found;
 
-	if (grant->claimant == NULL && (code->reserved_for != NULL || code->for_nobody))
+	if (grant->claimant == NULL)
 		return true;
-	if (grant->claimant != NULL
-	    && (code->for_nobody || is_other(code->reserved_for, grant->claimant)
-		|| is_other(code->claimed_by, grant->claimant)))
+	if (code->for_nobody || is_other(code->reserved_for, grant->claimant)
+	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
-		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, somebody else");
-	if (!connection_adopt(w, cfg, ring, code->connection, grant->claimant, &found))
+		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
+	if (!connection_adopt(w, cfg, ring, code->connection, &owner, &found))
 		return false;
 	if (!found)
 		return fault(
 		    w, FAULT_REFUSED, "the code's connection has been erased; connect again");
-	if (grant->claimant != NULL)
-		code->claimed_by = grant->claimant;
+	code->claimed_by = grant->claimant;
 	return true;
 }
 
+/* Under the code's lock: whoever came first has left the code's record, or failed. */
 static bool
 authorize_locked(struct work *w, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
@@ -199,9 +198,12 @@ authorize_locked(struct work *w, const struct config *cfg, const struct grant *g
 	struct code code;
 	const char *value;
 
-	return keyring_read(w, cfg->store.keys, &ring)
-	    && find_or_exchange(w, cfg, grant, ring, record, limit_ms, &code)
-	    && settle(w, cfg, grant, ring, &code) && write_code(w, &code, &value)
+	if (!keyring_read(w, cfg->store.keys, &ring) || !store_get(w, &cfg->store, record, &value))
+		return false;
+	return (value == NULL
+		       ? make_connection(w, cfg, grant, ring, limit_ms, &code)
+		       : read_code(w, value, &code) && claim_connection(w, cfg, grant, ring, &code))
+	    && write_code(w, &code, &value)
 	    && store_put(w, &cfg->store, record, value, time(NULL) + CODE_LIFE_S);
 }
 

@@ -19,11 +19,18 @@
 
 #define REFRESH_TOKEN_LIFE_S (92 * 86400) /* amoCRM: three months from each renewal */
 
-/* Stores the tokens as the connection of that amoCRM user, active whatever it was before.  Whose it
- * is in the app does not change.  *key is its record's.
+/* Whose a connection becomes: the app user's; without one (NULL) in a shared set-up everybody's, and
+ * otherwise nobody's who is known. */
+struct owner {
+	const char *app_user;
+};
+
+/* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
+ * it the owner's, as connection_adopt does; owner NULL: that waits.  *key is its record's.
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const struct identity *identity, const struct tokens *tokens, const char **key);
+    const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
+    const char **key);
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
@@ -36,11 +43,20 @@ bool connection_renewed(struct work *w, const struct config *cfg, const struct k
 bool connection_refused(
     struct work *w, const struct config *cfg, const char *key, const struct connection *connection);
 
-/* Makes a stored connection the app user's, in place of the one they had; in a shared set-up
- * everybody's, in place of the account's others.  app_user NULL: somebody who is not known.
- * *found is false when there is no such connection any more. */
+/* Seals the connection's tokens with the ring's first key; *done is false when they were already. */
+bool connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, bool *done);
+
+/* Brings a record back from elsewhere, unless there is one whose tokens are as new.  tokens NULL:
+ * the value holds them, sealed by a key of the ring.  *done tells whether it was stored.
+ * Fault: FAULT_STORAGE when it is no record of that key, or does not open. */
+bool connection_restore(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const char *value, const struct tokens *tokens, bool *done);
+
+/* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place of
+ * the account's others.  *found is false when there is no such connection any more. */
 bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const char *key, const char *app_user, bool *found);
+    const char *key, const struct owner *owner, bool *found);
 
 /* The key of the record that says which connection is the app user's; in a shared set-up
  * everybody's. */

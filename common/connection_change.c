@@ -2,6 +2,7 @@
 #include "account.h"
 #include "connection.h"
 #include "log.h"
+#include "notice.h"
 
 #include <string.h>
 
@@ -13,49 +14,6 @@ put(struct work *w, const struct config *cfg, const struct keyring *ring, const 
 
 	return record_write(w, ring, connection, tokens, &value)
 	    && store_put(w, &cfg->store, key, value, 0);
-}
-
-static bool
-save_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
-    struct connection *connection, const struct tokens *tokens, const char *key)
-{
-	struct connection old;
-	bool had;
-
-	if (!connection_find(w, cfg, key, &had, &old))
-		return false;
-	connection->app_user = had ? old.app_user : NULL;
-	return put(w, cfg, ring, key, connection, tokens)
-	    && account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id);
-}
-
-bool
-connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const struct identity *identity, const struct tokens *tokens, const char **key)
-{
-	time_t now = time(NULL);
-	struct connection connection = {
-		.account_id = identity->account_id,
-		.amocrm_user_id = identity->user_id,
-		.host = identity->host,
-		.state = CONNECTION_ACTIVE,
-		.connected_at = now,
-		.refreshed_at = now,
-		.expires_at = tokens->expires_at,
-	};
-	struct lock lock;
-	bool done;
-
-	if (!record_key(w, identity->account_id, identity->user_id, key)
-	    || !account_lock(w, &cfg->store, identity->account_id, &lock))
-		return false;
-	done = save_locked(w, cfg, ring, &connection, tokens, *key);
-	lock_release(&lock);
-	if (done) {
-		log_note(w, "stored", *key);
-		log_note(w, "host", connection.host);
-	}
-	return done;
 }
 
 static bool
@@ -93,11 +51,18 @@ connection_renewed(struct work *w, const struct config *cfg, const struct keyrin
 static bool
 erase_record(struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
+	struct connection connection;
 	const char *key;
+	bool found;
 
-	if (!record_key(w, account_id, amocrm_user_id, &key) || !store_erase(w, &cfg->store, key))
+	if (!record_key(w, account_id, amocrm_user_id, &key)
+	    || !connection_find(w, cfg, key, &found, &connection)
+	    || !store_erase(w, &cfg->store, key))
 		return false;
-	log_note(w, "erased", key);
+	if (found) {
+		log_note(w, "erased", key);
+		notice_add(w, cfg, "disconnected", &connection, NULL);
+	}
 	return true;
 }
 
@@ -169,9 +134,56 @@ adopt_locked(struct work *w, const struct config *cfg, const struct keyring *rin
 	return app_user == NULL || adopt_for_one(w, cfg, ring, key, &connection, app_user);
 }
 
+static bool
+save_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
+    struct connection *connection, const struct tokens *tokens, const struct owner *owner,
+    const char *key)
+{
+	struct connection old;
+	bool found;
+
+	if (!connection_find(w, cfg, key, &found, &old))
+		return false;
+	connection->app_user = found ? old.app_user : NULL;
+	return put(w, cfg, ring, key, connection, tokens)
+	    && account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id)
+	    && (owner == NULL || adopt_locked(w, cfg, ring, key, owner->app_user, &found));
+}
+
+bool
+connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
+    const char **key)
+{
+	time_t now = time(NULL);
+	struct connection connection = {
+		.account_id = identity->account_id,
+		.amocrm_user_id = identity->user_id,
+		.host = identity->host,
+		.state = CONNECTION_ACTIVE,
+		.connected_at = now,
+		.refreshed_at = now,
+		.expires_at = tokens->expires_at,
+	};
+	struct lock lock;
+	bool done;
+
+	if (!record_key(w, identity->account_id, identity->user_id, key)
+	    || !account_lock(w, &cfg->store, identity->account_id, &lock))
+		return false;
+	done = save_locked(w, cfg, ring, &connection, tokens, owner, *key);
+	lock_release(&lock);
+	if (done) {
+		log_note(w, "stored", *key);
+		log_note(w, "host", connection.host);
+		notice_add(w, cfg, "connected", &connection, NULL);
+	}
+	return done;
+}
+
 bool
 connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const char *key, const char *app_user, bool *found)
+    const char *key, const struct owner *owner, bool *found)
 {
 	struct connection connection;
 	struct lock lock;
@@ -183,7 +195,7 @@ connection_adopt(struct work *w, const struct config *cfg, const struct keyring 
 		return true;
 	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
 		return false;
-	done = adopt_locked(w, cfg, ring, key, app_user, found);
+	done = adopt_locked(w, cfg, ring, key, owner->app_user, found);
 	lock_release(&lock);
 	return done;
 }
@@ -217,40 +229,50 @@ connection_erase_of(struct work *w, const struct config *cfg, const char *app_us
 		    && store_erase(w, &cfg->store, pointer)));
 }
 
+/* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it is. */
+struct revocation {
+	const char *sealed;
+	struct connection connection;
+	bool done;
+};
+
 static bool
 revoke(struct work *w, void *context, const char *old, const char **value)
 {
-	(void)context;
+	struct revocation *revocation = context;
+
 	if (old == NULL)
 		return true;
-	if (!record_with_state(w, old, CONNECTION_REVOKED, value))
+	if (!record_read(w, old, &revocation->connection))
 		return false;
-	if (strcmp(old, *value) == 0)
-		*value = old;
-	return true;
+	if (revocation->connection.state == CONNECTION_REVOKED
+	    || (revocation->sealed != NULL
+		&& strcmp(revocation->sealed, revocation->connection.sealed) != 0))
+		return true;
+	revocation->done = true;
+	return record_with_state(w, old, CONNECTION_REVOKED, value);
 }
 
-/* Revokes a record whose tokens are those of the connection that was read. */
 static bool
-revoke_same(struct work *w, void *context, const char *old, const char **value)
+revoke_record(struct work *w, const struct config *cfg, const char *key, const char *sealed,
+    const char *reason)
 {
-	const struct connection *connection = context;
-	struct connection now;
+	struct revocation revocation = { .sealed = sealed };
 
-	if (old == NULL)
-		return true;
-	if (!record_read(w, old, &now))
+	if (!store_change(w, &cfg->store, key, 0, revoke, &revocation))
 		return false;
-	return strcmp(now.sealed, connection->sealed) != 0 || revoke(w, NULL, old, value);
+	if (revocation.done) {
+		log_note(w, "revoked", key);
+		notice_add(w, cfg, "revoked", &revocation.connection, reason);
+	}
+	return true;
 }
 
 bool
 connection_refused(
     struct work *w, const struct config *cfg, const char *key, const struct connection *connection)
 {
-	struct connection same = *connection;
-
-	return store_change(w, &cfg->store, key, 0, revoke_same, &same);
+	return revoke_record(w, cfg, key, connection->sealed, "amoCRM refused the refresh token");
 }
 
 bool
@@ -262,11 +284,86 @@ connection_revoke_account(struct work *w, const struct config *cfg, int64_t acco
 
 	if (!account_users(w, &cfg->store, account_id, &list))
 		return false;
-	while (account_next(&list, &user)) {
+	while (account_next(&list, &user))
 		if (!record_key(w, account_id, user, &key)
-		    || !store_change(w, &cfg->store, key, 0, revoke, NULL))
+		    || !revoke_record(w, cfg, key, NULL, "amoCRM told that it was disconnected"))
 			return false;
-		log_note(w, "revoked", key);
-	}
 	return true;
+}
+
+static bool
+reseal_locked(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+    bool *done)
+{
+	const char *kid = ring->keys[0].kid;
+	struct connection connection;
+	struct tokens tokens;
+	bool found;
+
+	if (!connection_find(w, cfg, key, &found, &connection))
+		return false;
+	*done = found
+	    && (strncmp(connection.sealed, kid, strlen(kid)) != 0
+		|| connection.sealed[strlen(kid)] != '.');
+	return !*done
+	    || (record_tokens(w, ring, &connection, &tokens)
+		&& put(w, cfg, ring, key, &connection, &tokens));
+}
+
+bool
+connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, bool *done)
+{
+	struct connection connection;
+	struct lock lock;
+	bool sound;
+
+	*done = false;
+	if (!connection_find(w, cfg, key, &sound, &connection) || !sound)
+		return w->kind == FAULT_NONE;
+	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
+		return false;
+	sound = reseal_locked(w, cfg, ring, key, done);
+	lock_release(&lock);
+	return sound;
+}
+
+static bool
+restore_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens, bool *done)
+{
+	struct connection now;
+	bool found;
+
+	if (!connection_find(w, cfg, key, &found, &now))
+		return false;
+	*done = !found || now.refreshed_at < connection->refreshed_at;
+	return !*done
+	    || (put(w, cfg, ring, key, connection, tokens)
+		&& account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id));
+}
+
+bool
+connection_restore(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const char *value, const struct tokens *tokens, bool *done)
+{
+	struct connection connection;
+	struct tokens opened;
+	const char *own_key;
+	struct lock lock;
+	bool sound;
+
+	if (!record_read(w, value, &connection)
+	    || !record_key(w, connection.account_id, connection.amocrm_user_id, &own_key))
+		return false;
+	if (strcmp(key, own_key) != 0)
+		return fault(w, FAULT_STORAGE, "the record is that of %s", own_key);
+	if (tokens == NULL && !record_tokens(w, ring, &connection, &opened))
+		return false;
+	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
+		return false;
+	sound =
+	    restore_locked(w, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, done);
+	lock_release(&lock);
+	return sound;
 }

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "log.h"
+#include "notice.h"
 #include "signals.h"
 #include "store.h"
 
@@ -84,6 +85,8 @@ renew(struct work *w, const struct config *cfg, const struct keyring *ring, cons
 	}
 	if (w->kind == FAULT_REFUSED)
 		connection_refused(w, cfg, key, connection);
+	else
+		notice_add(w, cfg, "refresh_failed", connection, w->reason);
 	return false;
 }
 

@@ -76,9 +76,6 @@ deeplink_intent(struct work *w, const char *link, const char *package, const cha
 	text_add_bytes(&t, link, scheme_len);
 	text_add(&t, ";package=");
 	text_add(&t, package);
-	text_add(&t, ";S.browser_fallback_url=");
-	url_add(&t, "https://play.google.com/store/apps/details?id=");
-	url_add(&t, package);
 	text_add(&t, ";end");
 	return text_end(&t, intent);
 }

@@ -21,7 +21,9 @@ bool deeplink_error(struct work *w, const char *base, const char *error, const c
     const char *state, const char **link);
 
 /* The same link for Chrome on Android (https://developer.chrome.com/docs/android/intents): only the
- * app of that package may open it; without the app Google Play shows it. */
+ * app of that package may open it, and without the app Google Play shows it.  There is no
+ * S.browser_fallback_url: Chrome also goes there when it does not let a page open an app without a
+ * tap, and would then leave the page whose button works. */
 bool deeplink_intent(struct work *w, const char *link, const char *package, const char **intent);
 
 #endif

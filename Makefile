@@ -13,6 +13,10 @@ STORE         ?= $(LOCALSTATEDIR)/lib/amo-crm
 
 BUILD ?= build
 CC    ?= cc
+V     ?= 0
+
+# One short line for each step; V=1 shows the commands.
+step = $(if $(filter 0,$(V)),@echo "  $(1) $@" &&)
 
 all: programs
 
@@ -34,7 +38,7 @@ deps-check:
 # --- how it is compiled
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wcast-qual -Werror
-HARDEN   = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+HARDEN   = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
              -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
@@ -64,37 +68,41 @@ endif
 
 COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*.c)) \
            $(BUILD)/gen/redirect_page.o
-CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect)
+CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect webhook)
 HTTPS    = $(BUILD)/libexec/amo-crm-https
+CRYPTO   = $(BUILD)/libexec/amo-crm-crypto
 TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c))
-PROGRAMS = $(CGI) $(HTTPS) $(BUILD)/bin/amocrmctl
+PROGRAMS = $(CGI) $(HTTPS) $(CRYPTO) $(BUILD)/bin/amocrmctl
 
 programs: $(PROGRAMS)
 
 # Objects are taken from an archive, so that each program links only what it uses.
 $(BUILD)/libcommon.a: $(COMMON)
-	$(AR) rcs $@ $^
+	$(call step,AR) rm -f $@ && $(AR) rcs $@ $^
 
 $(CGI): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
 $(HTTPS): $(BUILD)/libexec/https.o $(BUILD)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
+
+$(CRYPTO): $(addprefix $(BUILD)/libexec/,crypto.o cipher.o jws_evp.o) $(BUILD)/libcommon.a
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
 $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call step,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call step,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
 	@mkdir -p $(@D)
-	htdocs/embed htdocs/redirect.html > $@.new && mv $@.new $@
+	$(call step,GEN) htdocs/embed htdocs/redirect.html > $@.new && mv $@.new $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -112,8 +120,13 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/un
 
 unit: $(UNIT_TESTS)
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
+# The helpers are looked for beside the program that asks.
+$(BUILD)/tests/unit/libexec:
+	@mkdir -p $(@D)
+	ln -sfn ../../libexec $@
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/libexec $(HTTPS) $(CRYPTO)
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 check-unit: $(UNIT_TESTS)
 	@for t in $(UNIT_TESTS); do $$t || exit 1; done
@@ -128,7 +141,7 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs $(DESTDIR)$(PREFIX)/share/doc/amo-crm
 	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
 	install -m 755 $(CGI) $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin
-	install -m 755 $(HTTPS) $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
+	install -m 755 $(HTTPS) $(CRYPTO) $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
 	install -m 755 $(BUILD)/bin/amocrmctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 htdocs/index.html htdocs/wrong-address.txt $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs
 	install -m 644 README.md *.conf.example $(DESTDIR)$(PREFIX)/share/doc/amo-crm

@@ -8,8 +8,6 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-#define SHA256_BLOCK 64 /* bytes */
-
 void
 sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
 {
@@ -29,34 +27,84 @@ sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE])
 	hex_encode(digest, sizeof digest, out);
 }
 
+/* The digest of two parts, one behind the other. */
+typedef void digest_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out);
+
+static void
+sha256_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out)
+{
+	SHA256_CTX ctx;
+
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, a, a_len);
+	SHA256_Update(&ctx, b, b_len);
+	SHA256_Final(out, &ctx);
+	explicit_bzero(&ctx, sizeof ctx);
+}
+
+/* SHA-384 is SHA-512 begun otherwise and cut off. */
+static void
+sha512_like_parts(int (*init)(SHA512_CTX *), const void *a, size_t a_len, const void *b,
+    size_t b_len, uint8_t *out)
+{
+	SHA512_CTX ctx;
+
+	init(&ctx);
+	SHA512_Update(&ctx, a, a_len);
+	SHA512_Update(&ctx, b, b_len);
+	SHA512_Final(out, &ctx);
+	explicit_bzero(&ctx, sizeof ctx);
+}
+
+static void
+sha384_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out)
+{
+	sha512_like_parts(SHA384_Init, a, a_len, b, b_len, out);
+}
+
+static void
+sha512_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out)
+{
+	sha512_like_parts(SHA512_Init, a, a_len, b, b_len, out);
+}
+
+static void
+hmac(digest_parts *digest, size_t block_size, size_t size, const void *key, size_t key_len,
+    const void *data, size_t len, uint8_t *out)
+{
+	uint8_t block[SHA512_CBLOCK] = { 0 };
+	uint8_t pad[SHA512_CBLOCK];
+
+	if (key_len > block_size)
+		digest(key, key_len, "", 0, block);
+	else
+		memcpy(block, key, key_len);
+	for (size_t i = 0; i < block_size; i++)
+		pad[i] = block[i] ^ 0x36;
+	digest(pad, block_size, data, len, out);
+	for (size_t i = 0; i < block_size; i++)
+		pad[i] = block[i] ^ 0x5c;
+	digest(pad, block_size, out, size, out);
+	explicit_bzero(block, sizeof block);
+	explicit_bzero(pad, sizeof pad);
+}
+
 void
 hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA256_SIZE])
 {
-	uint8_t block[SHA256_BLOCK] = { 0 };
-	uint8_t inner[SHA256_BLOCK];
-	uint8_t outer[SHA256_BLOCK];
-	SHA256_CTX ctx;
+	hmac(sha256_parts, SHA256_CBLOCK, SHA256_SIZE, key, key_len, data, len, out);
+}
 
-	if (key_len > sizeof block)
-		sha256(key, key_len, block);
-	else
-		memcpy(block, key, key_len);
-	for (size_t i = 0; i < sizeof block; i++) {
-		inner[i] = block[i] ^ 0x36;
-		outer[i] = block[i] ^ 0x5c;
-	}
-	SHA256_Init(&ctx);
-	SHA256_Update(&ctx, inner, sizeof inner);
-	SHA256_Update(&ctx, data, len);
-	SHA256_Final(out, &ctx);
-	SHA256_Init(&ctx);
-	SHA256_Update(&ctx, outer, sizeof outer);
-	SHA256_Update(&ctx, out, SHA256_SIZE);
-	SHA256_Final(out, &ctx);
-	explicit_bzero(block, sizeof block);
-	explicit_bzero(inner, sizeof inner);
-	explicit_bzero(outer, sizeof outer);
-	explicit_bzero(&ctx, sizeof ctx);
+void
+hmac_sha384(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA384_SIZE])
+{
+	hmac(sha384_parts, SHA512_CBLOCK, SHA384_SIZE, key, key_len, data, len, out);
+}
+
+void
+hmac_sha512(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA512_SIZE])
+{
+	hmac(sha512_parts, SHA512_CBLOCK, SHA512_SIZE, key, key_len, data, len, out);
 }
 
 bool

@@ -3,9 +3,8 @@
  * https only, unless a call says otherwise; no redirect is followed, since the body holds the secret; no proxy but the configured
  * one; TLS 1.2 up, certificates always verified; the answer is capped.
  *
- * The call is made by a program of its own, amo-crm-https (libexec/https.c): whoever never calls
- * never loads libcurl and the 33 libraries behind it, and OpenSSL for TLS and OpenSSL for sealing
- * never meet in one process.
+ * The call is made by amo-crm-https (libexec/https.c, see helper.h): OpenSSL for TLS and OpenSSL for
+ * sealing never meet in one process.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -28,7 +27,8 @@ struct http_call {
 	const char *body;                      /* NULL: none */
 	int64_t deadline_ms;                   /* by clock_ms */
 	bool plain_allowed;                    /* http:// is allowed too */
-	bool public_only; /* no private, loopback or link-local address is called */
+	bool public_only;    /* no private, loopback or link-local address is called */
+	bool answer_dropped; /* whatever its length; only the status counts */
 };
 
 struct http_answer {

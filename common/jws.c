@@ -21,17 +21,44 @@ refuse(struct jws *jws, const char *format, ...)
 }
 
 static bool
+is_mac(const struct jws *jws, const uint8_t *mac, size_t size)
+{
+	return jws->signature_len == size && CRYPTO_memcmp(jws->signature, mac, size) == 0;
+}
+
+static bool
 hs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 {
 	uint8_t mac[SHA256_SIZE];
 
 	(void)w;
 	hmac_sha256(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
-	return jws->signature_len == sizeof mac
-	    && CRYPTO_memcmp(jws->signature, mac, sizeof mac) == 0;
+	return is_mac(jws, mac, sizeof mac);
+}
+
+static bool
+hs384_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t mac[SHA384_SIZE];
+
+	(void)w;
+	hmac_sha384(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return is_mac(jws, mac, sizeof mac);
+}
+
+static bool
+hs512_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t mac[SHA512_SIZE];
+
+	(void)w;
+	hmac_sha512(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return is_mac(jws, mac, sizeof mac);
 }
 
 const struct jws_algorithm jws_hs256 = { "HS256", hs256_verify };
+const struct jws_algorithm jws_hs384 = { "HS384", hs384_verify };
+const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
 
 /* The document behind a part of a token, when it is an object. */
 static struct json_object *

@@ -43,7 +43,8 @@ struct jws_algorithm {
 	bool (*verify)(struct work *w, const struct jws_key *key, const struct jws *jws);
 };
 
-/* HS256 is built on digest.h alone; whoever names another links, and its use starts, OpenSSL's EVP. */
+/* Those of a secret are built on digest.h, those of a public key are done by amo-crm-crypto (see
+ * helper.h): no program that answers requests links OpenSSL's EVP. */
 extern const struct jws_algorithm jws_hs256;
 extern const struct jws_algorithm jws_hs384, jws_hs512;
 extern const struct jws_algorithm jws_rs256; /* at least 2048 bits */

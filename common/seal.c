@@ -1,63 +1,46 @@
-/* seal.c - see seal.h. */
+/* seal.c - has amo-crm-crypto seal and open; see seal.h.
+ *
+ *   -> {"do":"seal","kid":…,"key":"<hex>","context":…,"text":"<secret>"}    <- {"text":"<sealed>"}
+ *   -> {"do":"open","kid":…,"key":"<hex>","context":…,"text":"<sealed>"}    <- {"text":"<secret>"}
+ */
 #include "seal.h"
 
+#include "clock.h"
 #include "encode.h"
+#include "helper.h"
+#include "json.h"
 
-#include <limits.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <string.h>
 
-#define NONCE_SIZE 12 /* bytes; SP 800-38D section 5.2.1.1 */
-#define TAG_SIZE   16
-
-enum direction { OPENING, SEALING };
-
-/* Feeds the key's id and the context as associated data, then text through the cipher. */
-static bool
-run_cipher(EVP_CIPHER_CTX *ctx, enum direction way, const struct key *key, const uint8_t *nonce,
-    const char *context, const uint8_t *in, size_t len, uint8_t *out)
-{
-	size_t context_len = strlen(context);
-	int n;
-
-	return context_len <= INT_MAX && len <= INT_MAX
-	    && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->secret, nonce, way) == 1
-	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
-	    == 1
-	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)context, (int)context_len) == 1
-	    && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1;
-}
+#define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
 static bool
-encrypt(const struct key *key, const uint8_t *nonce, const char *context, const char *secret,
-    size_t len, uint8_t *out)
+ask(struct work *w, const char *what, const struct key *key, const char *context, const char *text,
+    const char **answer)
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	int n;
-	bool done = ctx != NULL
-	    && run_cipher(ctx, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
-	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1
-	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
-
-	EVP_CIPHER_CTX_free(ctx);
-	return done;
-}
-
-static bool
-decrypt(const struct key *key, const uint8_t *nonce, const char *context, const uint8_t *in,
-    size_t len, uint8_t *out)
-{
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t tag[TAG_SIZE];
-	int n;
+	char hex[2 * KEY_SIZE + 1];
+	struct json_object *doc = NULL;
+	const char *line;
+	struct text t;
 	bool done;
 
-	memcpy(tag, in + len, sizeof tag);
-	done = ctx != NULL && run_cipher(ctx, OPENING, key, nonce, context, in, len, out)
-	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
-	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1;
-	EVP_CIPHER_CTX_free(ctx);
+	hex_encode(key->secret, sizeof key->secret, hex);
+	text_begin(w, &t);
+	text_print(
+	    &t, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
+	json_add_string(&t, context);
+	text_add(&t, ",\"text\":");
+	json_add_string(&t, text);
+	text_add(&t, "}\n");
+	explicit_bzero(hex, sizeof hex);
+	if (text_end(&t, &line))
+		doc = helper_ask(w, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+	if (doc == NULL)
+		return false;
+	text = json_string(doc, "text");
+	done = text != NULL ? work_copy(w, text, strlen(text), answer)
+			    : fault(w, FAULT_SERVER, "amo-crm-crypto sent no text");
+	json_object_put(doc);
 	return done;
 }
 
@@ -66,22 +49,10 @@ seal(struct work *w, const struct keyring *ring, const char *context, const char
     const char **sealed)
 {
 	const struct key *key = &ring->keys[0];
-	size_t len = strlen(secret);
-	uint8_t *bytes;
-	struct text t;
+	const char *text;
 
-	/* The system's openssl.cnf has no say in how our records are sealed, and costs milliseconds. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	if (!work_alloc(w, NONCE_SIZE + len + TAG_SIZE, &bytes))
-		return false;
-	if (RAND_bytes(bytes, NONCE_SIZE) != 1
-	    || !encrypt(key, bytes, context, secret, len, bytes + NONCE_SIZE))
-		return fault(w, FAULT_SERVER, "the cipher failed");
-	text_begin(w, &t);
-	text_add(&t, key->kid);
-	text_add_char(&t, '.');
-	base64url_encode(&t, bytes, NONCE_SIZE + len + TAG_SIZE);
-	return text_end(&t, sealed);
+	return ask(w, "seal", key, context, secret, &text)
+	    && work_print(w, sealed, "%s.%s", key->kid, text);
 }
 
 bool
@@ -90,27 +61,10 @@ unseal(struct work *w, const struct keyring *ring, const char *context, const ch
 {
 	size_t kid_len = strcspn(sealed, ".");
 	const struct key *key = keyring_find(ring, sealed, kid_len);
-	const char *base64url = sealed + kid_len + (sealed[kid_len] == '.');
-	const uint8_t *bytes;
-	size_t len;
-	uint8_t *out;
 
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	if (key == NULL)
 		return fault(w, FAULT_STORAGE,
 		    "sealed with key \"%.*s\", which is not in the key ring",
 		    kid_len > KEY_ID_MAX ? KEY_ID_MAX : (int)kid_len, sealed);
-	if (!base64url_decode(w, base64url, strlen(base64url), &bytes, &len)
-	    || len < NONCE_SIZE + TAG_SIZE)
-		return fault(w, FAULT_STORAGE, "a sealed record is damaged");
-	len -= NONCE_SIZE + TAG_SIZE;
-	if (!work_alloc(w, len + 1, &out))
-		return false;
-	if (!decrypt(key, bytes, context, bytes + NONCE_SIZE, len, out)) {
-		explicit_bzero(out, len);
-		return fault(w, FAULT_STORAGE,
-		    "a sealed record does not open: it, or key \"%s\", was changed", key->kid);
-	}
-	*secret = (const char *)out;
-	return true;
+	return ask(w, "open", key, context, sealed + kid_len + (sealed[kid_len] == '.'), secret);
 }

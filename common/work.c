@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 bool
 work_open(struct work *w, size_t size)
@@ -52,6 +53,9 @@ void
 work_close(struct work *w)
 {
 	work_wipe(w);
+	for (int i = 0; i < HELPERS; i++)
+		if (w->helpers[i].running)
+			close(w->helpers[i].fd);
 	munmap(w->room, w->size);
 	w->room = NULL;
 	w->size = 0;

@@ -37,6 +37,15 @@ enum fault_kind {
 #define WORK_REASON_MAX 240 /* a log line's worth */
 #define WORK_NOTES_MAX  480 /* a handful of key=value pairs */
 
+/* The programs that are asked for what this one leaves out, see helper.h. */
+enum helper { HELPER_HTTPS, HELPER_CRYPTO, HELPERS };
+
+struct helper_process {
+	bool running;
+	int pid;
+	int fd;
+};
+
 struct work {
 	char *room;
 	size_t size; /* bytes */
@@ -44,7 +53,8 @@ struct work {
 	enum fault_kind kind;
 	char reason[WORK_REASON_MAX]; /* for the log; may quote the outside, never holds a secret */
 	char notes[WORK_NOTES_MAX];   /* see log_note */
-	long retry_after_s;           /* what amoCRM asked for with the fault; 0: nothing */
+	struct helper_process helpers[HELPERS]; /* kept from one request to the next */
+	long retry_after_s; /* what amoCRM asked for with the fault; 0: nothing */
 };
 
 /* Reserves a room of size bytes.  Pages are taken from the system only as they are used.
@@ -54,7 +64,7 @@ bool work_open(struct work *w, size_t size);
 /* Overwrites all that was handed out and forgets the fault: ready for the next request. */
 void work_wipe(struct work *w);
 
-/* Wipes, and gives the room back. */
+/* Wipes, gives the room back, and lets go of the helpers, which then end. */
 void work_close(struct work *w);
 
 /* Keeps the first fault.  Called through the macro fault, which is false. */

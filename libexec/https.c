@@ -1,28 +1,26 @@
-/* https.c - amo-crm-https: makes HTTPS calls for the other programs, so that only this one, and only
- * when there is something to ask, loads libcurl and what libcurl loads.
+/* https.c - amo-crm-https: makes HTTPS calls for the other programs (see helper.h), so that only this
+ * one, and only when there is something to ask, loads libcurl and what libcurl loads.
  *
  *   program -- a JSON line -->  amo-crm-https  -- HTTPS -->  amoCRM
  *   program <-- a JSON line --  amo-crm-https  <-- answer --  amoCRM
  *
- * The lines are those of common/http.c.  It goes on until its input ends.
+ * The lines are those of common/http.c.
  */
 #include "http.h"
 
 #include "clock.h"
+#include "helper.h"
 #include "json.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define USER_AGENT  "amo-crm-cgi/1.0"
-#define REQUEST_MAX 131072     /* bytes of one request line; two tokens of 16 KB, escaped, fit */
-#define ROOM_SIZE   (4u << 20) /* bytes */
+#define USER_AGENT "amo-crm-cgi/1.0"
+#define ROOM_SIZE  (4u << 20) /* bytes */
 
 /* One request line, see common/http.c; what is not set is NULL. */
 struct call {
@@ -37,11 +35,13 @@ struct call {
 	int64_t deadline_ms;
 	int64_t plain_allowed;
 	int64_t public_only;
+	int64_t answer_dropped;
 };
 
 struct transfer {
 	struct text body;
 	bool too_long;
+	bool dropped;
 };
 
 static size_t
@@ -50,6 +50,8 @@ take_body(char *bytes, size_t size, size_t count, void *context)
 	struct transfer *transfer = context;
 	size_t len = size * count;
 
+	if (transfer->dropped)
+		return len;
 	if (len > HTTP_ANSWER_MAX - transfer->body.len) {
 		transfer->too_long = true;
 		return 0;
@@ -201,7 +203,8 @@ set_rules(CURL *curl, const struct call *call)
 	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK
+	    && (call->answer_dropped
+		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
 	    == CURLE_OK
 	    && (call->ca_file == NULL
@@ -280,7 +283,7 @@ take_answer(struct work *w, CURL *curl, CURLcode result, const struct call *call
 static bool
 send_call(struct work *w, const struct call *call, struct http_answer *answer)
 {
-	struct transfer transfer = { .too_long = false };
+	struct transfer transfer = { .dropped = call->answer_dropped != 0 };
 	struct curl_slist *headers = NULL;
 	struct curl_slist *connect_to = NULL;
 	CURL *curl = NULL;
@@ -306,7 +309,7 @@ send_call(struct work *w, const struct call *call, struct http_answer *answer)
 }
 
 static bool
-read_call(struct json_object *doc, struct call *call)
+read_call(const struct json_object *doc, struct call *call)
 {
 	call->url = json_string(doc, "url");
 	call->host = json_string(doc, "host");
@@ -321,66 +324,30 @@ read_call(struct json_object *doc, struct call *call)
 	    && (call->headers == NULL || json_object_is_type(call->headers, json_type_array))
 	    && json_integer(doc, "deadline_ms", &call->deadline_ms)
 	    && json_integer(doc, "plain_allowed", &call->plain_allowed)
-	    && json_integer(doc, "public_only", &call->public_only);
-}
-
-/* False: nobody listens any more. */
-static bool
-tell(struct work *w, const struct http_answer *answer)
-{
-	struct text t;
-	const char *line;
-
-	text_begin(w, &t);
-	if (w->kind != FAULT_NONE) {
-		text_print(&t, "{\"fault\":%d,\"reason\":", w->kind);
-		json_add_string(&t, w->reason);
-		text_add(&t, "}\n");
-	} else {
-		text_print(&t, "{\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":",
-		    answer->status, answer->is_json, answer->retry_after_s);
-		json_add_string(&t, answer->body);
-		text_add(&t, "}\n");
-	}
-	return text_end(&t, &line) && fwrite(line, 1, t.len - 1, stdout) == t.len - 1
-	    && fflush(stdout) == 0;
+	    && json_integer(doc, "public_only", &call->public_only)
+	    && json_integer(doc, "answer_dropped", &call->answer_dropped);
 }
 
 static bool
-handle(struct work *w, const char *line)
+answer_call(struct work *w, const struct json_object *question, struct text *t)
 {
-	struct json_object *doc = json_read(line, strcspn(line, "\n"));
 	struct http_answer answer = { 0 };
 	struct call call;
-	bool heard;
 
-	if (read_call(doc, &call))
-		send_call(w, &call, &answer);
-	else
-		work_fault(w, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
-	heard = tell(w, &answer);
-	json_object_put(doc);
-	return heard;
+	if (!read_call(question, &call))
+		return fault(
+		    w, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
+	if (!send_call(w, &call, &answer))
+		return false;
+	text_print(t,
+	    "\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":", answer.status,
+	    answer.is_json, answer.retry_after_s);
+	json_add_string(t, answer.body);
+	return true;
 }
 
 int
 main(void)
 {
-	static char line[REQUEST_MAX];
-	struct work w;
-
-	if (getenv("GATEWAY_INTERFACE") != NULL || isatty(STDIN_FILENO)) {
-		fputs("amo-crm-https is started by the other programs, not by hand or a web "
-		      "server.\n",
-		    stderr);
-		return EXIT_FAILURE;
-	}
-	if (!work_open(&w, ROOM_SIZE))
-		return EXIT_FAILURE;
-	while (fgets(line, sizeof line, stdin) != NULL && handle(&w, line)) {
-		explicit_bzero(line, sizeof line);
-		work_wipe(&w);
-	}
-	work_close(&w);
-	return EXIT_SUCCESS;
+	return helper_serve("amo-crm-https", ROOM_SIZE, answer_call);
 }

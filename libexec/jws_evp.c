@@ -1,55 +1,16 @@
-/* jws_evp.c - the algorithms that need OpenSSL's EVP, whose start costs more than all else a program
- * does; jws.c, with HS256, does without.
- */
-#include "jws.h"
+/* jws_evp.c - the algorithms of public keys, by OpenSSL's EVP; see jws_evp.h. */
+#include "jws_evp.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <string.h>
 
 #define RSA_BITS_MIN 2048 /* RFC 7518 section 3.3 */
 #define P256_SIZE    32   /* bytes of one coordinate; RFC 7518 section 3.4 */
 #define P256_DER_MAX (2 + 2 * (2 + 1 + P256_SIZE))
-
-/* The system's openssl.cnf has no say in what we accept, and costs milliseconds. */
-static void
-start_evp(void)
-{
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-}
-
-static bool
-hmac_verify(struct work *w, const struct jws_key *key, const struct jws *jws, const EVP_MD *digest)
-{
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (key->secret_len > INT_MAX
-	    || HMAC(digest, key->secret, (int)key->secret_len, (const uint8_t *)jws->signed_part,
-		   jws->signed_len, mac, &len)
-		== NULL)
-		return fault(w, FAULT_SERVER, "the HMAC of a token cannot be made");
-	return jws->signature_len == len && CRYPTO_memcmp(jws->signature, mac, len) == 0;
-}
-
-static bool
-hs384_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
-{
-	start_evp();
-	return hmac_verify(w, key, jws, EVP_sha384());
-}
-
-static bool
-hs512_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
-{
-	start_evp();
-	return hmac_verify(w, key, jws, EVP_sha512());
-}
 
 /* Nobody is there to be asked. */
 static int
@@ -145,7 +106,6 @@ public_key_verify(
 static bool
 rs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 {
-	start_evp();
 	return public_key_verify(w, key->public_key,
 	    &(struct signature){ rsa_fits, "an RSA key of at least 2048 bits", EVP_sha256(),
 		jws->signature, jws->signature_len },
@@ -181,7 +141,6 @@ es256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 	len += put_der_integer(der + len, jws->signature);
 	len += put_der_integer(der + len, jws->signature + P256_SIZE);
 	der[1] = (uint8_t)(len - 2);
-	start_evp();
 	return public_key_verify(w, key->public_key,
 	    &(struct signature){ p256_fits, "an EC key on P-256", EVP_sha256(), der, len }, jws);
 }
@@ -189,15 +148,12 @@ es256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 static bool
 eddsa_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 {
-	start_evp();
 	return public_key_verify(w, key->public_key,
 	    &(struct signature){
 		ed25519_fits, "an Ed25519 key", NULL, jws->signature, jws->signature_len },
 	    jws);
 }
 
-const struct jws_algorithm jws_hs384 = { "HS384", hs384_verify };
-const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
-const struct jws_algorithm jws_rs256 = { "RS256", rs256_verify };
-const struct jws_algorithm jws_es256 = { "ES256", es256_verify };
-const struct jws_algorithm jws_eddsa = { "EdDSA", eddsa_verify };
+const struct jws_algorithm evp_rs256 = { "RS256", rs256_verify };
+const struct jws_algorithm evp_es256 = { "ES256", es256_verify };
+const struct jws_algorithm evp_eddsa = { "EdDSA", eddsa_verify };

@@ -1,0 +1,30 @@
+/* helper.h - programs of ours that do what would make all others slow to start.
+ *
+ *   amo-crm-https   HTTPS calls: libcurl, and the 33 libraries behind it
+ *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a whole request
+ *
+ * One is started when it is first asked, and kept for as long as the work is open.  A question is one
+ * line of JSON, and so is its answer.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include "work.h"
+
+#include <stdint.h>
+
+struct json_object;
+
+/* Asks, and waits for the answer until until_ms (of clock_ms).  line ends with a newline.  The answer
+ * is to be given back with json_object_put; NULL with a fault: one that the helper met, FAULT_CONFIG
+ * when it is not where it was installed, FAULT_REPLY_LOST when it did not answer in time,
+ * FAULT_SERVER. */
+struct json_object *helper_ask(
+    struct work *w, enum helper which, const char *line, int64_t until_ms);
+
+/* The other side.  Answers each line of standard input through answer, which returns the answer's
+ * members after '{', or has the work hold a fault; until the input ends.  Returns main's exit status. */
+typedef bool helper_answer(struct work *w, const struct json_object *question, struct text *answer);
+int helper_serve(const char *name, size_t room_size, helper_answer *answer);
+
+#endif

@@ -1,0 +1,18 @@
+/* cipher.h - AES-256-GCM (NIST SP 800-38D) with a fresh random 96-bit nonce.
+ */
+#ifndef CIPHER_H
+#define CIPHER_H
+
+#include "keyring.h"
+#include "work.h"
+
+/* The base64url of nonce, ciphertext and 128-bit tag; the key's id and the context are authenticated
+ * with it. */
+bool cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
+    const char **sealed);
+
+/* Fault: FAULT_STORAGE when anything was changed. */
+bool cipher_open(struct work *w, const struct key *key, const char *context, const char *sealed,
+    const char **secret);
+
+#endif

@@ -1,0 +1,103 @@
+/* crypto.c - amo-crm-crypto: ciphers and public keys for the other programs (see helper.h), so that
+ * only this one, and only when there is something to seal, open or verify, starts OpenSSL's EVP.
+ *
+ * What it is asked stands in common/seal.c and common/jws_public.c.
+ */
+#include "cipher.h"
+#include "encode.h"
+#include "helper.h"
+#include "json.h"
+#include "jws_evp.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#define ROOM_SIZE (1u << 20) /* bytes; two tokens of 16 KB, and their sealed text, several times */
+
+static bool
+not_understood(struct work *w)
+{
+	return fault(w, FAULT_SERVER, "amo-crm-crypto was sent a line it does not understand");
+}
+
+typedef bool cipher(struct work *w, const struct key *key, const char *context, const char *text,
+    const char **result);
+
+static bool
+answer_cipher(struct work *w, const struct json_object *question, cipher *run, struct text *t)
+{
+	const char *kid = json_string(question, "kid");
+	const char *hex = json_string(question, "key");
+	const char *context = json_string(question, "context");
+	const char *text = json_string(question, "text");
+	struct key key = { .kid = "" };
+	const char *result;
+	bool done;
+
+	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL || context == NULL
+	    || text == NULL || !hex_decode(hex, key.secret, KEY_SIZE))
+		return not_understood(w);
+	memcpy(key.kid, kid, strlen(kid) + 1);
+	done = run(w, &key, context, text, &result);
+	explicit_bzero(&key, sizeof key);
+	if (!done)
+		return false;
+	text_add(t, "\"text\":");
+	json_add_string(t, result);
+	return true;
+}
+
+static const struct jws_algorithm *
+algorithm_named(const char *name)
+{
+	static const struct jws_algorithm *const algorithms[] = { &evp_rs256, &evp_es256,
+		&evp_eddsa };
+
+	for (size_t i = 0; name != NULL && i < sizeof algorithms / sizeof *algorithms; i++)
+		if (strcmp(algorithms[i]->name, name) == 0)
+			return algorithms[i];
+	return NULL;
+}
+
+static bool
+answer_verify(struct work *w, const struct json_object *question, struct text *t)
+{
+	const char *signature = json_string(question, "signature");
+	struct jws jws = { .algorithm = algorithm_named(json_string(question, "algorithm")),
+		.signed_part = json_string(question, "signed") };
+	struct jws_key key = { .public_key = json_string(question, "public_key") };
+	bool valid;
+
+	if (jws.algorithm == NULL || jws.signed_part == NULL || key.public_key == NULL
+	    || signature == NULL
+	    || !base64url_decode(
+		w, signature, strlen(signature), &jws.signature, &jws.signature_len))
+		return not_understood(w);
+	jws.signed_len = strlen(jws.signed_part);
+	valid = jws.algorithm->verify(w, &key, &jws);
+	text_print(t, "\"valid\":%d", valid);
+	return w->kind == FAULT_NONE;
+}
+
+static bool
+answer(struct work *w, const struct json_object *question, struct text *t)
+{
+	const char *what = json_string(question, "do");
+
+	if (what != NULL && strcmp(what, "seal") == 0)
+		return answer_cipher(w, question, cipher_seal, t);
+	if (what != NULL && strcmp(what, "open") == 0)
+		return answer_cipher(w, question, cipher_open, t);
+	if (what != NULL && strcmp(what, "verify") == 0)
+		return answer_verify(w, question, t);
+	return not_understood(w);
+}
+
+int
+main(void)
+{
+	/* The system's openssl.cnf has no say in how our records are sealed or what tokens we take, and
+	 * costs milliseconds. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer);
+}

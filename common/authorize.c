@@ -166,12 +166,13 @@ is_other(const char *app_user, const char *claimant)
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
 }
 
-/* A code that has become a connection already. */
+/* A code that has become a connection already; a newer one may have taken its place. */
 static bool
 claim_connection(struct work *w, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, struct code *code)
 {
 	const struct owner owner = { grant->claimant };
+	struct connection other;
 	bool found;
 
 	if (grant->claimant == NULL)
@@ -180,7 +181,8 @@ claim_connection(struct work *w, const struct config *cfg, const struct grant *g
 	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
 		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
-	if (!connection_adopt(w, cfg, ring, code->connection, &owner, &found))
+	if (!connection_adopt(w, cfg, ring, code->connection, &owner, &found)
+	    || (!found && !connection_of(w, cfg, grant->claimant, &found, &other)))
 		return false;
 	if (!found)
 		return fault(

@@ -79,15 +79,14 @@ store_ready(struct work *w, const struct store_config *store)
 	int fd;
 	int error;
 
-	if (!make_directory(w, store)
-	    || !work_print(w, &path, "%s/connections/room.%ld", store->path, (long)getpid()))
+	if (!make_directory(w, store) || !work_print(w, &path, "%s/connections/room", store->path))
 		return false;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	unlink(path); /* at once: nothing is left if we are killed */
 	error = posix_fallocate(fd, 0, ROOM_FOR_CHANGES);
 	close(fd);
-	unlink(path);
 	return error == 0 || fault(w, FAULT_STORAGE, "%s: %s", store->path, strerror(error));
 }
 

@@ -14,8 +14,6 @@
 #define CONFIG_PATH "/etc/amo-crm/amo-crm.conf"
 #endif
 
-#define STATE_NOT_GIVEN (-1) /* its default depends on connections */
-
 struct reader {
 	struct work *w;
 	struct config *cfg;
@@ -60,6 +58,13 @@ key_number(const char *section, const char *name)
 	return -1;
 }
 
+/* What may be shown: where the '=' was forgotten, inih takes a secret for part of the name. */
+static bool
+is_name(const char *s)
+{
+	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
 /* inih's handler: 1 goes on. */
 static int
 take_pair(void *context, const char *section, const char *name, const char *value)
@@ -70,8 +75,9 @@ take_pair(void *context, const char *section, const char *name, const char *valu
 	if (reader->w->kind != FAULT_NONE)
 		return 1;
 	if (number < 0)
-		work_fault(reader->w, FAULT_CONFIG, "%s:%d: there is no key %s in a section [%s]",
-		    reader->cfg->file, reader->line, name, section);
+		work_fault(reader->w, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
+		    reader->cfg->file, reader->line, is_name(name) ? " " : " of that name",
+		    is_name(name) ? name : "", section);
 	else if ((reader->given >> number & 1) != 0)
 		work_fault(reader->w, FAULT_CONFIG,
 		    "%s:%d: [%s] %s is given twice (a line that begins with a blank goes on with "
@@ -84,24 +90,51 @@ take_pair(void *context, const char *section, const char *name, const char *valu
 	return 1;
 }
 
-/* inih's reader, as fgets; it counts the lines, and refuses what inih would cut in silence. */
+/* Whether something follows a section that inih would pass over. */
+static bool
+has_more_than_comment(const char *bracket)
+{
+	size_t blank = bracket == NULL ? 0 : strspn(bracket + 1, " \t\r\n");
+
+	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
+}
+
+/* As fgets, but a line that does not fit, or holds a NUL, is no line: inih would cut it in silence. */
+static bool
+take_whole_line(char *line, int size, FILE *file)
+{
+	int len = 0;
+	int c;
+
+	while (len < size - 1 && (c = getc(file)) != EOF) {
+		line[len++] = (char)c;
+		if (c == '\0')
+			return false;
+		if (c == '\n')
+			break;
+	}
+	line[len] = '\0';
+	return len < size - 1 || line[len - 1] == '\n';
+}
+
+/* inih's reader; it counts the lines. */
 static char *
 read_line(char *line, int size, void *context)
 {
 	struct reader *reader = context;
-	size_t len;
+	const char *wrong = NULL;
 
-	if (reader->w->kind != FAULT_NONE || fgets(line, size, reader->file) == NULL)
+	if (reader->w->kind != FAULT_NONE)
 		return NULL;
 	reader->line++;
-	len = strlen(line);
-	if ((len == 0 || line[len - 1] != '\n') && !feof(reader->file)) {
-		work_fault(reader->w, FAULT_CONFIG,
-		    "%s:%d: the line is over %d bytes, or holds a NUL", reader->cfg->file,
-		    reader->line, size - 2);
-		return NULL;
-	}
-	return line;
+	if (!take_whole_line(line, size, reader->file))
+		wrong = "the line is too long, or holds a NUL";
+	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
+		wrong = "a section stands alone on its line";
+	if (wrong != NULL)
+		work_fault(
+		    reader->w, FAULT_CONFIG, "%s:%d: %s", reader->cfg->file, reader->line, wrong);
+	return wrong != NULL || line[0] == '\0' ? NULL : line;
 }
 
 static bool
@@ -175,9 +208,9 @@ check_whole(struct reader *reader)
 {
 	struct config *cfg = reader->cfg;
 
-	if (cfg->app.state == STATE_NOT_GIVEN)
-		cfg->app.state =
-		    cfg->app.connections == CONNECTIONS_SHARED ? STATE_ANY : STATE_SIGNED;
+	if ((reader->given >> key_number("app", "state") & 1) == 0
+	    && cfg->app.connections == CONNECTIONS_PER_USER)
+		cfg->app.state = STATE_SIGNED;
 	return check_required(reader) && check_account(reader->w, cfg) && check_jwt(reader->w, cfg);
 }
 
@@ -197,7 +230,6 @@ config_read(struct work *w, const char *path, struct config *cfg)
 
 	memset(cfg, 0, sizeof *cfg);
 	cfg->file = path;
-	cfg->app.state = STATE_NOT_GIVEN;
 	if (!take_defaults(&reader) || !file_open_secret(w, path, &reader.file))
 		return false;
 	done = take_file(&reader) && check_whole(&reader);

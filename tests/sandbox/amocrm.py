@@ -1,0 +1,278 @@
+"""The stand-in for amoCRM: its consent page, token endpoint and account, as strict as the real.
+
+In a test:      with Amocrm(folder, integration) as amocrm: amocrm.approve() …
+As a command:   python3 -m sandbox.amocrm --help   (from the folder tests)
+
+Our programs reach it under amoCRM's real host names: `connect_to` sends every host they could ask
+for to its TLS port, `ca_file` names the CA that signed its certificate.  So a request to a host
+that must never be asked ends up in its record as well.
+"""
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+from . import faults, hooks, pki
+from .consent import ConsentPage
+from .control import PREFIX, Control
+from .listen import Listener, Reply, Tls
+from .oauth import Account, AuthorizationServer, Integration, Refused, User
+from .record import Record
+
+DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
+# Hosts that are not amoCRM's but that our programs could be lured to.  They are served with a valid
+# certificate, so that it is never TLS that saves a program from going there.
+STRAYS = ("amocrm.ru", "evilamocrm.ru", "evil.com", "*.evil.com", "a.amocrm.ru.evil.com")
+
+
+def usual_accounts():
+    return [
+        Account(31920194, "reforyou.amocrm.ru", name="Re for you", users=[
+            User(1, "Olena", admin=True), User(2, "Ivan")]),
+        Account(32720107, "second.amocrm.ru", name="The second", users=[
+            User(11, "Maria", admin=True), User(12, "Petro")]),
+        Account(30000003, "overseas.kommo.com", name="Overseas", users=[
+            User(21, "Ann", admin=True), User(22, "Bob")]),
+    ]
+
+
+def usual_integration(redirect_uri):
+    return Integration(str(uuid.uuid4()), secrets.token_urlsafe(48), redirect_uri)
+
+
+class Amocrm:
+    def __init__(self, folder, integration, plain_port=0):
+        self.accounts = usual_accounts()
+        self.oauth = AuthorizationServer(integration)
+        self.faults = faults.Faults()
+        self.record = Record()
+        self.consent = ConsentPage(self.oauth, lambda: self.accounts)
+        self._folder = Path(folder)
+        self._authority = pki.Authority(self._folder / "ca")
+        self._certificates = {}
+        self._certificates_lock = threading.Lock()
+        self._routes = {
+            "/oauth2/access_token": {"POST": self._token},
+            "/api/v4/account": {"GET": self._account},
+        }
+        self._control = Control(self)
+        self._tls = Listener(0, self.record, self._answer_tls,
+                             Tls(self._certificate, self._knows, self.faults.for_connection))
+        self._plain = Listener(plain_port, self.record, self._answer_plain)
+
+    # Running.
+
+    def start(self):
+        self._certificate("good")
+        self._tls.start()
+        self._plain.start()
+        return self
+
+    def stop(self):
+        self._tls.stop()
+        self._plain.stop()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def plain_url(self):
+        return f"http://localhost:{self._plain.port}"
+
+    @property
+    def authorize_url(self):
+        return f"{self.plain_url}/oauth"
+
+    @property
+    def connect_to(self):
+        """For curl's --connect-to: every host and port leads here."""
+        return f"::127.0.0.1:{self._tls.port}"
+
+    @property
+    def ca_file(self):
+        return self._authority.certificate
+
+    @property
+    def integration(self):
+        return self.oauth.integration
+
+    # What a test says.
+
+    def who(self, account=None, user=None):
+        """An account by id or host and one of its users by id; the first ones if not said."""
+        chosen = next(one for one in self.accounts if account in (None, one, one.id, one.host))
+        return chosen, (chosen.users[0] if user is None else chosen.user(user))
+
+    def add_user(self, user_id, name="One more", account=None):
+        self.who(account)[0].users.append(User(user_id, name))
+
+    def approve(self, account=None, user=None, state=None, code=None):
+        """Somebody pressed Allow: the parameters that amoCRM sends the browser back with."""
+        return self.consent.grant(*self.who(account, user), state=state, code=code)
+
+    def deny(self, state=None):
+        return self.consent.denial(state)
+
+    def install(self, kind="from_widget", account=None, user=None):
+        return hooks.install_call(self.consent, *self.who(account, user), kind)
+
+    def misbehave(self, kind, times=1, path=None, **options):
+        self.faults.add(kind, times, path, **options)
+
+    def forget(self):
+        """No misbehaviour, nothing recorded; codes and tokens stay what they are."""
+        self.faults.clear()
+        self.record.clear()
+
+    def reset(self):
+        """As new, but for the certificates and the ports."""
+        self.forget()
+        self.accounts = usual_accounts()
+        self.oauth.forget()
+
+    # What a test asks.
+
+    def connections(self):
+        """Every TCP connection to the TLS port, whatever came of it."""
+        return self.record.connections()
+
+    def exchanges(self, grant_type="authorization_code"):
+        """Requests to the token endpoint of this kind."""
+        return [request for request in self.record.requests("/oauth2/access_token")
+                if request.json.get("grant_type") == grant_type]
+
+    # Answering.
+
+    def _knows(self, name):
+        return name.endswith(DOMAINS) or pki.covers(STRAYS, name)
+
+    def _certificate(self, kind):
+        with self._certificates_lock:
+            if kind not in self._certificates:
+                self._certificates[kind] = self._issue(kind)
+            return self._certificates[kind]
+
+    def _issue(self, kind):
+        names = [*pki.AMOCRM_NAMES, *STRAYS]
+        if kind == "certificate_expired":
+            return self._authority.issue(kind, names, days=-1)
+        if kind == "certificate_of_another":
+            return self._authority.issue(kind, ["www.example.org"])
+        if kind == "certificate_unknown":
+            return pki.Authority(self._folder / "unknown-ca", "Unknown CA").issue(kind, names)
+        return self._authority.issue(kind, names)
+
+    def _answer_tls(self, exchange):
+        host = exchange.asked.host or ""
+        if host != exchange.asked.connection.sni:
+            return Reply(421, b"Misdirected Request\n", "text/plain")
+        account = next((one for one in self.accounts if one.host == host), None)
+        exchange.route = lambda _exchange, **shape: self._serve(exchange, account, **shape)
+        spoiled = self.faults.for_request(exchange.asked.path)
+        return spoiled(exchange) if spoiled else exchange.proceed()
+
+    def _serve(self, exchange, account, **shape):
+        methods = self._routes.get(exchange.asked.path)
+        if methods is None:
+            return Reply(404, b'{"title":"Not Found","status":404}', "application/problem+json")
+        if exchange.command not in methods:
+            return Reply(405, headers={"Allow": ", ".join(methods)})
+        try:
+            if account is None:
+                raise Refused("Invalid account")
+            return methods[exchange.command](exchange, account, **shape)
+        except Refused as refused:
+            return faults.problem(refused)
+
+    def _token(self, exchange, account, **shape):
+        request = _token_request(exchange.asked)
+        grant = {"authorization_code": self.oauth.exchange, "refresh_token": self.oauth.refresh}
+        pair = grant[request["grant_type"]](account, request, **shape)
+        now = self.oauth.clock.now()
+        return _json({"token_type": "Bearer", "expires_in": pair.access_until - now,
+                      "access_token": pair.access_token, "refresh_token": pair.refresh_token,
+                      "server_time": now})
+
+    def _account(self, exchange, account, **_shape):
+        scheme, _, token = (exchange.asked.header("Authorization") or "").partition(" ")
+        if scheme != "Bearer":
+            raise Refused(None, 401, "Unauthorized", "Unauthorized")
+        grant = self.oauth.bearer(account, token)
+        return Reply(200, json.dumps({
+            "id": account.id, "name": account.name, "subdomain": account.subdomain,
+            "current_user_id": grant.user.id, "country": "UA", "currency": "UAH",
+            "_links": {"self": {"href": f"https://{account.host}/api/v4/account"}},
+        }).encode(), "application/hal+json")
+
+    def _answer_plain(self, exchange):
+        path = exchange.asked.path
+        if path.startswith(PREFIX):
+            return self._control.answer(exchange)
+        if path == "/oauth":
+            return self.consent.answer(exchange)
+        return Reply(404, b"Not found\n", "text/plain")
+
+
+def _token_request(asked):
+    """The body of a token request: a JSON object of strings, complete and with nothing else."""
+    if (asked.header("Content-Type") or "").partition(";")[0].strip() != "application/json":
+        raise Refused(None, 400, "Unsupported Media Type", "Send JSON")
+    try:
+        members = json.loads(asked.body, object_pairs_hook=_unique)
+    except ValueError as wrong:
+        raise Refused(None, 400, "Bad Request", f"Malformed JSON: {wrong}") from wrong
+    grant = {"authorization_code": "code", "refresh_token": "refresh_token"}
+    carried = grant.get(members.get("grant_type")) if isinstance(members, dict) else None
+    if carried is None:
+        raise Refused("Check the `grant_type` parameter")
+    for name in ("client_id", "client_secret", "grant_type", "redirect_uri", carried):
+        if not isinstance(members.get(name), str) or not members[name]:
+            raise Refused(f"Check the `{name}` parameter")
+    if len(members) != 5:
+        raise Refused(None, 400, "Bad Request", "A parameter too many")
+    return members
+
+
+def _unique(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name twice")
+    return members
+
+
+def _json(told):
+    return Reply(200, json.dumps(told).encode(), "application/json")
+
+
+def main():
+    options = argparse.ArgumentParser(description="A stand-in for amoCRM, on loopback.")
+    options.add_argument("--redirect-uri", default="http://localhost:8080/api/amo-crm/callback")
+    options.add_argument("--port", type=int, default=8081, help="of the consent page")
+    chosen = options.parse_args()
+    # SIGTERM ends it the way Ctrl-C does: the folder is removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with tempfile.TemporaryDirectory(prefix="amocrm-") as folder, \
+            Amocrm(folder, usual_integration(chosen.redirect_uri), chosen.port) as amocrm:
+        print(f"client_id     = {amocrm.integration.client_id}\n"
+              f"client_secret = {amocrm.integration.client_secret}\n"
+              f"redirect_uri  = {amocrm.integration.redirect_uri}\n"
+              f"authorize_url = {amocrm.authorize_url}\n"
+              f"ca_file       = {amocrm.ca_file}\n"
+              f"connect_to    = {amocrm.connect_to}\n", flush=True)
+        signal.pause()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,92 @@
+"""What the stand-in can be told over HTTP, for a person with curl: POST /_sandbox/<verb>, JSON.
+
+Only on the plain port, which listens on loopback.  The tests use the same things in-process.
+"""
+
+import json
+from urllib.parse import urlsplit
+
+from . import faults, hooks
+from .listen import Reply
+
+PREFIX = "/_sandbox/"
+
+
+class Control:
+    def __init__(self, amocrm):
+        self._amocrm = amocrm
+        self._verbs = {
+            "faults": self.faults, "fault": self.fault, "clock": self.clock,
+            "requests": self.requests, "reset": self.reset, "install": self.install,
+            "disconnect": self.disconnect, "uninstall": self.uninstall, "webhook": self.webhook,
+        }
+
+    def answer(self, exchange):
+        verb = urlsplit(exchange.path).path[len(PREFIX):]
+        if verb not in self._verbs:
+            return _json(404, {"verbs": {name: function.__doc__
+                                         for name, function in self._verbs.items()}})
+        if exchange.command != "POST":
+            return Reply(405, headers={"Allow": "POST"})
+        try:
+            told = json.loads(exchange.asked.body or b"{}")
+            return _json(200, self._verbs[verb](**told))
+        except (ValueError, TypeError, StopIteration) as wrong:
+            return _json(400, {"error": str(wrong) or "no such account or user"})
+
+    def faults(self):
+        """The kinds of misbehaviour."""
+        return {**{name: function.__doc__ for name, function in faults.KINDS.items()},
+                **faults.AT_CONNECT}
+
+    def fault(self, kind, times=1, path=None, **options):
+        """kind, times, path: misbehave in the next requests."""
+        self._amocrm.misbehave(kind, times, path, **options)
+        return {"queued": kind, "times": times}
+
+    def clock(self, advance):
+        """advance: seconds to move the clock by."""
+        self._amocrm.oauth.clock.advance(int(advance))
+        return {"now": self._amocrm.oauth.clock.now()}
+
+    def requests(self):
+        """Every request the TLS port received."""
+        return [request.summary() for request in self._amocrm.record.requests()]
+
+    def reset(self):
+        """Forget misbehaviours and recorded requests."""
+        self._amocrm.forget()
+        return {}
+
+    def install(self, account=None, user=None, kind="from_widget"):
+        """account, user, kind: the call amoCRM makes when the integration is installed."""
+        account, user = self._amocrm.who(account, user)
+        return _sent(hooks.install_call(self._amocrm.consent, account, user, kind))
+
+    def disconnect(self, url, account=None):
+        """url, account: amoCRM's signed disconnect hook, and no token works any more."""
+        account, _ = self._amocrm.who(account)
+        self._amocrm.oauth.uninstall(account)
+        return _sent(hooks.disconnect_hook(url, self._amocrm.oauth.integration, account))
+
+    def uninstall(self, account=None):
+        """account: revoke everything issued for it, without telling."""
+        account, _ = self._amocrm.who(account)
+        self._amocrm.oauth.uninstall(account)
+        return {"account": account.host}
+
+    def webhook(self, url, account=None, speed=1.0, **fields):
+        """url, account, speed: a webhook, repeated as amoCRM repeats it."""
+        account, _ = self._amocrm.who(account)
+        sender = hooks.WebhookSender(url, float(speed))
+        return [_sent(sent) for sent in sender.deliver(hooks.webhook_body(account, **fields))]
+
+
+def _json(status, told):
+    return Reply(status, json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n",
+                 "application/json; charset=utf-8")
+
+
+def _sent(sent):
+    return {"url": sent.url, "status": sent.status, "took": round(sent.took, 3),
+            "body": sent.body.decode("utf-8", "replace")}

@@ -1,0 +1,239 @@
+"""The ways in which amoCRM, or the network before it, can fail.
+
+A fault is queued for the next `times` requests (of one path, if told so).  Each function below is
+one kind: it answers in place of the real route, or lets it run by `exchange.proceed(…)` first.
+"""
+
+import json
+import threading
+from dataclasses import dataclass, field
+
+from .listen import Reply
+from .oauth import Refused
+
+KINDS = {}
+CERTIFICATES = {
+    "certificate_expired": "a certificate that has expired",
+    "certificate_of_another": "a certificate for another host",
+    "certificate_unknown": "a certificate of a CA nobody knows",
+}
+AT_CONNECT = {"reset_early": "a TCP reset before the TLS handshake", **CERTIFICATES}
+
+BLOCKED_PAGE = b"""<!DOCTYPE html><html><head><title>403 Forbidden</title></head>
+<body><h1>403 Forbidden</h1><p>Your IP address has been blocked.</p></body></html>
+"""
+BUSY_PAGE = b"<html><head><title>429 Too Many Requests</title></head><body>429</body></html>\n"
+
+HINTS = {
+    "code_expired": ("Authorization code has expired", 400),
+    "code_revoked": ("Authorization code has been revoked", 400),
+    "code_undecryptable": ("Cannot decrypt the authorization code", 400),
+    "token_revoked": ("Token has been revoked", 401),
+    "redirect_uri": ("Redirect URI is not associated with client", 400),
+    "client_id": ("Check the `client_id` parameter", 400),
+    "client_secret": ("Check the `client_secret` parameter", 401),
+    "invalid_account": ("Invalid account", 400),
+    "send_to_account": ("Send request to account", 400),
+}
+
+
+def problem(refused):
+    """amoCRM's error answer.  As there, letters beyond ASCII are escaped."""
+    told = {"hint": refused.hint, "title": refused.title,
+            "type": "https://developers.amocrm.ru/v3/errors/OAuthProblemJson",
+            "status": refused.status, "detail": refused.detail}
+    told = {name: value for name, value in told.items() if value is not None}
+    return Reply(refused.status, json.dumps(told).encode(), "application/problem+json")
+
+
+def fault(function):
+    KINDS[function.__name__] = function
+    return function
+
+
+for _kind, (_hint, _status) in HINTS.items():
+    KINDS[_kind] = lambda _exchange, hint=_hint, status=_status: problem(Refused(hint, status))
+    KINDS[_kind].__doc__ = f"Refusal with the hint «{_hint}»."
+
+
+@fault
+def invalid_client(_exchange):
+    """Refusal without a hint, title in English: a wrong secret or an unpaid account."""
+    return problem(Refused(None, 401, "Invalid client", "Client authentication failed"))
+
+
+@fault
+def invalid_client_russian(_exchange):
+    """The same with the title in Russian."""
+    return problem(Refused(None, 401, "Неверный клиент", "Ошибка авторизации клиента"))
+
+
+@fault
+def forbidden(_exchange):
+    """403 with an HTML page: the account or our address is blocked."""
+    return Reply(403, BLOCKED_PAGE)
+
+
+@fault
+def too_many(_exchange):
+    """429 with an HTML page and Retry-After."""
+    return Reply(429, BUSY_PAGE, headers={"Retry-After": "2"})
+
+
+@fault
+def too_many_json(_exchange):
+    """429 with JSON."""
+    told = {"title": "Too Many Requests", "type": "https://httpstatus.es/429", "status": 429,
+            "detail": "Request limit exceeded"}
+    return Reply(429, json.dumps(told).encode(), "application/problem+json",
+                 {"Retry-After": "2"})
+
+
+@fault
+def server_error(_exchange):
+    """500 with an HTML page."""
+    return Reply(500, b"<html><body><h1>500 Internal Server Error</h1></body></html>")
+
+
+@fault
+def bad_gateway(_exchange):
+    """502, and an empty body."""
+    return Reply(502)
+
+
+@fault
+def hang(exchange):
+    """Takes the request and never answers."""
+    exchange.pause(600)
+
+
+@fault
+def drip(exchange):
+    """A good beginning, then one byte every half second."""
+    exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: 2000\r\n\r\n{")
+    while exchange.pause(0.5):
+        exchange.send_raw(b" ")
+
+
+@fault
+def cut(exchange):
+    """The right answer, of which the second half never comes."""
+    body = exchange.proceed().body
+    exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n%s" % (len(body), body[:len(body) // 2]))
+
+
+@fault
+def huge(exchange):
+    """The right answer, padded to 1 MiB with spaces."""
+    reply = exchange.proceed()
+    reply.body += b" " * ((1 << 20) - len(reply.body))
+    return reply
+
+
+@fault
+def endless(exchange):
+    """An answer in chunks that does not end."""
+    exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n")
+    while exchange.pause(0):
+        exchange.send_raw(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
+
+
+@fault
+def redirect(_exchange, to="https://elsewhere.amocrm.ru/oauth2/access_token", status=307):
+    """A redirect to another host; whoever follows it hands the client secret over."""
+    return Reply(status, headers={"Location": to})
+
+
+@fault
+def not_json(_exchange):
+    """200 with a page in place of JSON."""
+    return Reply(200, b"<!DOCTYPE html><title>amoCRM</title><p>Maintenance")
+
+
+@fault
+def empty(_exchange):
+    """200 without a body."""
+    return Reply(200, content_type="application/json")
+
+
+@fault
+def other_json(_exchange, body="[]"):
+    """200 with JSON that is not the expected object."""
+    return Reply(200, body.encode(), "application/json")
+
+
+@fault
+def big_tokens(exchange, length=8192):
+    """Tokens of 8 KB each."""
+    return exchange.proceed(length=length)
+
+
+@fault
+def opaque_token(exchange):
+    """An access token that is no JWT, so the account must be asked for."""
+    return exchange.proceed(opaque=True)
+
+
+@fault
+def claims(exchange, **overridden):
+    """An access token with other claims; null leaves one out."""
+    return exchange.proceed(claims=overridden)
+
+
+@fault
+def lost_reply(exchange):
+    """Does what was asked, and the answer is lost on the way."""
+    exchange.proceed()
+    exchange.reset()
+
+
+@fault
+def connection_reset(exchange):
+    """A TCP reset in place of an answer, nothing done."""
+    exchange.reset()
+
+
+@dataclass
+class Queued:
+    kind: str
+    times: int = 1
+    path: str = None
+    options: dict = field(default_factory=dict)
+
+
+class Faults:
+    """The queue.  The first that fits a request is used up by it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._queue = []
+
+    def add(self, kind, times=1, path=None, **options):
+        if kind not in KINDS and kind not in AT_CONNECT:
+            raise ValueError(f"no such fault: {kind}; there are {', '.join([*KINDS, *AT_CONNECT])}")
+        with self._lock:
+            self._queue.append(Queued(kind, times, path, options))
+
+    def clear(self):
+        with self._lock:
+            self._queue.clear()
+
+    def for_connection(self):
+        queued = self._take(lambda queued: queued.kind in AT_CONNECT)
+        return queued and queued.kind
+
+    def for_request(self, path):
+        queued = self._take(lambda queued: queued.kind in KINDS and queued.path in (None, path))
+        return queued and (lambda exchange: KINDS[queued.kind](exchange, **queued.options))
+
+    def _take(self, fits):
+        with self._lock:
+            queued = next((queued for queued in self._queue if fits(queued)), None)
+            if queued:
+                queued.times -= 1
+                if not queued.times:
+                    self._queue.remove(queued)
+            return queued

@@ -1,0 +1,132 @@
+"""Processes and folders that are gone when the one who asked for them is."""
+
+import atexit
+import contextlib
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """For preexec_fn.  Not the way for a process started from a thread that ends early."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+def web_user():
+    """Whom a web server started by root runs as; None: whoever runs this."""
+    if not is_root():
+        return None
+    for name in ("www-data", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError("neither www-data nor nobody exists on this machine")
+
+
+def as_web_user():
+    """Arguments for subprocess that drop root's rights."""
+    user = web_user()
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
+def give(path, mode, owner=False):
+    """Sets a mode, and lets the web server's group (or the web server as owner) have the path."""
+    user = web_user()
+    if user:
+        os.chown(path, user.pw_uid if owner else 0, user.pw_gid)
+    os.chmod(path, mode)
+
+
+def new_folder():
+    """A temporary folder the web server can look into and strangers cannot.
+
+    root's own TMPDIR is often closed to others (libpam-tmpdir), so root gets one in /tmp.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="amo-crm-", dir="/tmp" if is_root() else None))
+    give(folder, 0o750)
+    atexit.register(remove_folder, folder)
+    return folder
+
+
+def remove_folder(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port():
+    """A port that was free a moment ago; a server that finds it taken is started again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def port_taken(port):
+    """Whether somebody listens there, on either loopback address."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with contextlib.suppress(OSError), socket.socket(family) as probe:
+            if probe.connect_ex((address, port)) == 0:
+                return True
+    return False
+
+
+@contextlib.contextmanager
+def dead_port():
+    """A port that refuses every connection for as long as the block runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def wait_until(true, what, seconds=10.0):
+    """Polls; the error says what never came true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = true()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.005)
+
+
+class Daemon:
+    """A server in the foreground, in a process group of its own."""
+
+    def __init__(self, arguments, output, **options):
+        self._output = Path(output)
+        with self._output.open("ab") as written:
+            self.process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
+                start_new_session=True, preexec_fn=die_with_parent, **options)
+        atexit.register(self.stop)
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    def output(self):
+        return self._output.read_text(errors="replace")
+
+    def stop(self):
+        atexit.unregister(self.stop)
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)

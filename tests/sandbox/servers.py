@@ -1,0 +1,295 @@
+"""One question, three ways to ask it: the bare program, behind Apache, behind lighttpd.
+
+The two servers are started from the very *.conf.example files that are shipped; only the folders
+named at their top are replaced.  Around them stands what a distribution's own configuration gives.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import process
+from .site import BASE, ROOT
+from .web import Malformed, Answer, ask, encode, parse_head
+
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
+# What Debian switches on by itself, and the one module that its guide says to add.
+APACHE_USUAL = ("access_compat alias auth_basic authn_core authn_file authz_core authz_host "
+                "authz_user autoindex deflate dir env filter mime negotiation reqtimeout "
+                "setenvif status").split()
+STARTS = 5      # a free port may be taken by somebody else before the server has it
+PROGRAM_PATIENCE = 30   # seconds
+
+
+class Bare:
+    """The program itself, with a web server's environment and nothing else."""
+
+    name = "bare"
+    url = "http://localhost"
+
+    def __init__(self, site):
+        self._site = site
+        self._logs = site.logs / "bare"
+        self._logs.mkdir(exist_ok=True)
+
+    def environment(self, path, query, method, headers, body, chunked=False):
+        """RFC 3875 section 4.1, as Apache gives it."""
+        told = {
+            "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_SOFTWARE": "test", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
+            "REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": method, "SCRIPT_NAME": path,
+            "REQUEST_URI": path + (f"?{os.fsdecode(query)}" if query else ""),
+            "QUERY_STRING": os.fsdecode(query or b""), "HTTP_HOST": "localhost",
+            "AMO_CRM_CONFIG": str(self._site.config),
+        }
+        for name, value in headers.items():
+            if name.lower() == "content-type":
+                told["CONTENT_TYPE"] = value
+            elif name.lower() == "content-length":
+                told["CONTENT_LENGTH"] = value
+            else:
+                told["HTTP_" + name.upper().replace("-", "_")] = value
+        if body is not None and not chunked:
+            told.setdefault("CONTENT_LENGTH", str(len(body)))
+        return {name: value.encode("utf-8", "surrogateescape") for name, value in told.items()
+                if value is not None}
+
+    def start(self, path, query=None, method="GET", headers=None, body=None, chunked=False, *,
+              launcher=(), **changed):
+        """The running program; `changed` environment variables, None for without.
+
+        A launcher is a command that ends by running its arguments; it runs with our own rights.
+        """
+        environment = self.environment(path, encode(query), method, headers or {}, body, chunked)
+        environment.update({name: value.encode() for name, value in changed.items()
+                            if value is not None})
+        for name, value in changed.items():
+            if value is None:
+                environment.pop(name, None)
+        with (self._logs / "error.log").open("ab") as log:
+            return subprocess.Popen(
+                [*launcher, self._site.programs / path.removeprefix(BASE)], env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                cwd=self._site.programs, **({} if launcher else process.as_web_user()))
+
+    def ask(self, path, query, method, headers, body, chunked=False, **changed):
+        program = self.start(path, query, method, headers, body, chunked, **changed)
+        try:
+            output, _ = program.communicate(body, timeout=PROGRAM_PATIENCE)
+        finally:
+            program.kill()
+            program.wait()
+        if program.returncode:
+            raise Malformed(f"the program ended with {program.returncode}, having written "
+                            f"{output[:300]!r}")
+        return cgi_answer(output, method)
+
+    def stop(self):
+        pass
+
+
+def cgi_answer(output, method="GET"):
+    """A program's output, held to RFC 3875 section 6 to the letter."""
+    head, end, body = output.partition(b"\r\n\r\n")
+    if not end:
+        raise Malformed(f"no end of the head in {output[:300]!r}")
+    headers = parse_head(head.split(b"\r\n"))
+    answer = Answer(200, headers, body)
+    status = answer.header("Status")
+    if status is not None:
+        if not re.fullmatch(r"[1-5]\d\d [\x20-\x7e]+", status):
+            raise Malformed(f"Status: {status!r}")
+        answer.status = int(status[:3])
+    if answer.header("Content-Type") is None and (body or answer.header("Location") is None):
+        raise Malformed("a body and no Content-Type")
+    if answer.header("Location") is not None and answer.status // 100 != 3:
+        raise Malformed(f"Location with the status {answer.status}")
+    length = answer.header("Content-Length")
+    if method == "HEAD":
+        answer.body = b""
+        if body:
+            raise Malformed("HEAD was answered with a body")
+    elif length is not None and int(length) != len(body):
+        raise Malformed(f"Content-Length {length}, {len(body)} bytes came")
+    return answer
+
+
+class Server:
+    """What the two real servers have in common."""
+
+    name = None
+    program = None
+    logs_as_its_user = False
+
+    def __init__(self, site, port=None, **options):
+        self._site = site
+        self._logs = site.logs / self.name
+        self._logs.mkdir(exist_ok=True)
+        # Apache opens its logs as root, lighttpd as its user; neither needs more than this
+        process.give(self._logs, 0o750, owner=self.logs_as_its_user)
+        self._run = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=site.folder))
+        process.give(self._run, 0o750)
+        self._options = options
+        self._daemon = None
+        self.port = port
+        self._start(fixed=port is not None)
+
+    @property
+    def url(self):
+        return f"http://localhost:{self.port}"
+
+    @property
+    def error_log(self):
+        return self._logs / "error.log"
+
+    @property
+    def access_log(self):
+        return self._logs / "access.log"
+
+    def _start(self, fixed):
+        binary = shutil.which(self.program, path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
+        if binary is None:
+            raise FileNotFoundError(f"{self.program} is not installed")
+        for _ in range(1 if fixed else STARTS):
+            if not fixed:
+                self.port = process.free_port()
+            config = self._run / "server.conf"
+            config.write_text(self.configuration())
+            self._daemon = process.Daemon([binary, *self.arguments(config)],
+                                          self._logs / "output.log")
+            if self._answers():
+                return
+        raise RuntimeError(f"{self.program} does not start:\n{self.errors()}")
+
+    @property
+    def running(self):
+        return self._daemon.running
+
+    def errors(self):
+        logged = self.error_log.read_text(errors="replace") if self.error_log.exists() else ""
+        return self._daemon.output() + logged
+
+    def _answers(self):
+        """False when the server ended instead, as it does when the port is taken."""
+        def settled():
+            with contextlib.suppress(OSError, Malformed):
+                return not self._daemon.running or self.greet()
+        process.wait_until(settled, f"an answer of {self.program}")
+        return self._daemon.running
+
+    def greet(self):
+        """Any answer means that it is up."""
+        return self.ask("/", None, "GET", {}, None)
+
+    def example(self, replaced):
+        """The shipped example with our folders in place of the usual ones."""
+        text = (ROOT / f"{self.name}.conf.example").read_text()
+        for usual, ours in replaced.items():
+            if text.count(usual) != 1:
+                raise ValueError(f"{self.name}.conf.example names {usual} {text.count(usual)} "
+                                 "times, and should once")
+            text = text.replace(usual, str(ours))
+        (self._run / "amo-crm.conf").write_text(text)
+        return self._run / "amo-crm.conf"
+
+    def our_example(self):
+        return self.example({"/usr/local/lib/amo-crm/cgi-bin": self._site.programs,
+                             "/usr/local/share/amo-crm/htdocs": self._site.htdocs})
+
+    def ask(self, path, query, method, headers, body, chunked=False):
+        query = encode(query)
+        target = path.encode() + (b"" if query is None else b"?" + query)
+        return ask(self.port, method, target, headers, body, chunked)
+
+    def stop(self):
+        if self._daemon:
+            self._daemon.stop()
+
+
+class Apache(Server):
+    """Apache 2.4 as Debian sets it up; `mpm="prefork"` is what many shared hostings run."""
+
+    name = "apache"
+    program = "apache2"
+
+    def arguments(self, config):
+        return ["-DFOREGROUND", "-f", config]
+
+    def configuration(self):
+        mpm = self._options.get("mpm", "event")
+        modules = [f"mpm_{mpm}", *APACHE_USUAL, "cgi" if mpm == "prefork" else "cgid"]
+        user = process.web_user()
+        lines = [f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in modules]
+        if user:
+            lines += [f"User #{user.pw_uid}", f"Group #{user.pw_gid}"]
+        if mpm == "event":
+            lines += [f"ScriptSock {self._run}/cgid.sock"]
+        return "\n".join(lines) + f"""
+ServerRoot {self._run}
+DefaultRuntimeDir {self._run}
+PidFile {self._run}/apache.pid
+ServerName localhost
+Listen 127.0.0.1:{self.port}
+TypesConfig /etc/mime.types
+ErrorLog {self.error_log}
+LogLevel warn
+LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
+Define APACHE_LOG_DIR {self._logs}
+StartServers 1
+MaxRequestWorkers 50
+{"ThreadsPerChild 25" if mpm == "event" else ""}
+<Directory />
+	AllowOverride None
+	Require all denied
+</Directory>
+# the folder programs learn their configuration's place from; an installed one has it compiled in
+SetEnv AMO_CRM_CONFIG {self._site.config}
+<VirtualHost 127.0.0.1:{self.port}>
+	DocumentRoot {self._site.htdocs}
+	DirectoryIndex index.html
+	CustomLog {self.access_log} combined env=!amo_crm
+	Include {self.our_example()}
+</VirtualHost>
+"""
+
+
+class Lighttpd(Server):
+    name = "lighttpd"
+    program = "lighttpd"
+    logs_as_its_user = True
+
+    def arguments(self, config):
+        return ["-D", "-f", config]
+
+    def configuration(self):
+        user = process.web_user()
+        rights = (f'server.username = "{user.pw_name}"\n'
+                  f'server.groupname = "www-data"\n' if user else "")
+        return rights + f"""
+server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_setenv" )
+server.port = {self.port}
+server.bind = "127.0.0.1"
+server.document-root = "{self._site.htdocs}"
+server.errorlog = "{self.error_log}"
+server.breakagelog = "{self._logs / "programs.log"}"
+server.upload-dirs = ( "{self._uploads()}" )
+index-file.names = ( "index.html" )
+mimetype.assign = ( ".html" => "text/html; charset=utf-8", "" => "application/octet-stream" )
+accesslog.filename = "{self.access_log}"
+# an installed program has its configuration's place compiled in
+setenv.set-environment = ( "AMO_CRM_CONFIG" => "{self._site.config}" )
+include "{self.our_example()}"
+"""
+
+    def _uploads(self):
+        folder = self._run / "uploads"
+        folder.mkdir(exist_ok=True)
+        process.give(folder, 0o700, owner=True)
+        return folder
+
+
+RUNNERS = {"bare": Bare, "apache": Apache, "lighttpd": Lighttpd}

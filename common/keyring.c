@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_SIZE (KEY_ID_MAX + 2 * KEY_SIZE + 16)
-
 static bool
 take_line(struct work *w, struct keyring *ring, char *line, const char *path, int number)
 {
@@ -35,15 +33,20 @@ take_line(struct work *w, struct keyring *ring, char *line, const char *path, in
 static bool
 take_lines(struct work *w, struct keyring *ring, FILE *file, const char *path)
 {
-	char line[LINE_SIZE];
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
 	bool sound = true;
 
-	for (int number = 1; sound && fgets(line, sizeof line, file) != NULL; number++) {
+	for (int number = 1; sound && (len = getline(&line, &size, file)) > 0; number++) {
+		if (strlen(line) != (size_t)len)
+			sound = fault(w, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
 		line[strcspn(line, "\r\n")] = '\0';
-		if (line[0] != '\0' && line[0] != '#')
+		if (sound && line[0] != '\0' && line[0] != '#')
 			sound = take_line(w, ring, line, path, number);
+		explicit_bzero(line, size);
 	}
-	explicit_bzero(line, sizeof line);
+	free(line);
 	if (sound && ferror(file))
 		return fault(w, FAULT_CONFIG, "%s: cannot be read", path);
 	if (sound && ring->count == 0)

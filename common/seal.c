@@ -1,7 +1,9 @@
 /* seal.c - has amo-crm-crypto seal and open; see seal.h.
  *
- *   -> {"do":"seal","kid":…,"key":"<hex>","context":…,"text":"<secret>"}    <- {"text":"<sealed>"}
- *   -> {"do":"open","kid":…,"key":"<hex>","context":…,"text":"<sealed>"}    <- {"text":"<secret>"}
+ *   -> {"do":"seal","kid":…,"key":"<hex>","context":…,"text":<the secret>}    <- {"text":<sealed>}
+ *   -> {"do":"open","kid":…,"key":"<hex>","context":…,"text":<sealed>}    <- {"text":<the secret>}
+ *
+ * Contexts and texts go as base64url: they are bytes, and JSON holds only what is UTF-8.
  */
 #include "seal.h"
 
@@ -14,6 +16,14 @@
 
 #define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
+static void
+add_base64url(struct text *t, const char *s)
+{
+	text_add_char(t, '"');
+	base64url_encode(t, s, strlen(s));
+	text_add_char(t, '"');
+}
+
 static bool
 ask(struct work *w, const char *what, const struct key *key, const char *context, const char *text,
     const char **answer)
@@ -21,6 +31,8 @@ ask(struct work *w, const char *what, const struct key *key, const char *context
 	char hex[2 * KEY_SIZE + 1];
 	struct json_object *doc = NULL;
 	const char *line;
+	const uint8_t *bytes = NULL;
+	size_t len;
 	struct text t;
 	bool done;
 
@@ -28,9 +40,9 @@ ask(struct work *w, const char *what, const struct key *key, const char *context
 	text_begin(w, &t);
 	text_print(
 	    &t, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
-	json_add_string(&t, context);
+	add_base64url(&t, context);
 	text_add(&t, ",\"text\":");
-	json_add_string(&t, text);
+	add_base64url(&t, text);
 	text_add(&t, "}\n");
 	explicit_bzero(hex, sizeof hex);
 	if (text_end(&t, &line))
@@ -38,8 +50,10 @@ ask(struct work *w, const char *what, const struct key *key, const char *context
 	if (doc == NULL)
 		return false;
 	text = json_string(doc, "text");
-	done = text != NULL ? work_copy(w, text, strlen(text), answer)
-			    : fault(w, FAULT_SERVER, "amo-crm-crypto sent no text");
+	done = text != NULL && base64url_decode(w, text, strlen(text), &bytes, &len);
+	*answer = (const char *)bytes;
+	if (!done)
+		work_fault(w, FAULT_SERVER, "amo-crm-crypto sent no text");
 	json_object_put(doc);
 	return done;
 }

@@ -23,27 +23,49 @@ not_understood(struct work *w)
 typedef bool cipher(struct work *w, const struct key *key, const char *context, const char *text,
     const char **result);
 
+/* A member that holds bytes. */
 static bool
-answer_cipher(struct work *w, const struct json_object *question, cipher *run, struct text *t)
+read_bytes(struct work *w, const struct json_object *question, const char *name, const char **out)
+{
+	const char *base64url = json_string(question, name);
+	const uint8_t *bytes;
+	size_t len;
+
+	if (base64url == NULL || !base64url_decode(w, base64url, strlen(base64url), &bytes, &len))
+		return not_understood(w);
+	*out = (const char *)bytes;
+	return true;
+}
+
+static bool
+read_key(struct work *w, const struct json_object *question, struct key *key)
 {
 	const char *kid = json_string(question, "kid");
 	const char *hex = json_string(question, "key");
-	const char *context = json_string(question, "context");
-	const char *text = json_string(question, "text");
-	struct key key = { .kid = "" };
-	const char *result;
-	bool done;
 
-	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL || context == NULL
-	    || text == NULL || !hex_decode(hex, key.secret, KEY_SIZE))
+	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL
+	    || !hex_decode(hex, key->secret, KEY_SIZE))
 		return not_understood(w);
-	memcpy(key.kid, kid, strlen(kid) + 1);
-	done = run(w, &key, context, text, &result);
+	memcpy(key->kid, kid, strlen(kid) + 1);
+	return true;
+}
+
+static bool
+answer_cipher(struct work *w, const struct json_object *question, cipher *run, struct text *t)
+{
+	struct key key;
+	const char *context;
+	const char *text;
+	const char *result;
+	bool done = read_key(w, question, &key) && read_bytes(w, question, "context", &context)
+	    && read_bytes(w, question, "text", &text) && run(w, &key, context, text, &result);
+
 	explicit_bzero(&key, sizeof key);
 	if (!done)
 		return false;
-	text_add(t, "\"text\":");
-	json_add_string(t, result);
+	text_add(t, "\"text\":\"");
+	base64url_encode(t, result, strlen(result));
+	text_add_char(t, '"');
 	return true;
 }
 

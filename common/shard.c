@@ -265,17 +265,17 @@ change_copy(
 }
 
 static bool
-sync_directory(struct work *w, const char *path)
+directory_of(struct work *w, const char *path, const char **directory)
 {
-	const char *slash = strrchr(path, '/');
-	const char *directory;
-	int fd;
-	bool done;
+	return work_copy(w, path, (size_t)(strrchr(path, '/') - path), directory);
+}
 
-	if (!work_copy(w, path, (size_t)(slash - path), &directory))
-		return false;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	done = fd >= 0 && fsync(fd) == 0;
+static bool
+sync_directory(struct work *w, const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool done = fd >= 0 && fsync(fd) == 0;
+
 	if (!done)
 		work_fault(
 		    w, FAULT_STORAGE, "%s: cannot be synced: %s", directory, strerror(errno));
@@ -288,8 +288,9 @@ bool
 shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)
 {
 	const char *copy_path;
+	const char *directory;
 
-	if (!work_print(w, &copy_path, "%s.new", path))
+	if (!work_print(w, &copy_path, "%s.new", path) || !directory_of(w, path, &directory))
 		return false;
 	if (!copy_file(w, path, copy_path) || !change_copy(w, copy_path, key, value, expires)) {
 		unlink(copy_path);
@@ -297,5 +298,5 @@ shard_set(struct work *w, const char *path, const char *key, const char *value, 
 	}
 	if (rename(copy_path, path) != 0)
 		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	return sync_directory(w, path);
+	return sync_directory(w, directory);
 }

@@ -1,45 +1,19 @@
 /* shard.c - see shard.h. */
 #include "shard.h"
 
+#include "database.h"
+#include "stored.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <gdbm.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define EXPIRY_SIZE 8 /* bytes before each value: seconds since 1970, big-endian; 0: never */
-#define COPY_MAX    (1 << 30) /* bytes; what is left of a larger shard is read and written */
-#define SWEEP_MAX   32        /* records swept out by one change: more than one change ever adds */
-
-/* GDBM would end the process. */
-static void
-never_exit(const char *message)
-{
-	(void)message;
-}
-
-static bool
-gdbm_fault(struct work *w, const char *path, const char *doing)
-{
-	gdbm_error error = gdbm_errno;
-
-	return fault(w, FAULT_STORAGE, "%s: %s: %s%s%s", path, doing, gdbm_strerror(error),
-	    gdbm_check_syserr(error) ? ": " : "", gdbm_check_syserr(error) ? strerror(errno) : "");
-}
-
-/* *db is NULL when there is no such file. */
-static bool
-open_reader(struct work *w, const char *path, GDBM_FILE *db)
-{
-	*db = gdbm_open(path, 0, GDBM_READER | GDBM_NOLOCK | GDBM_CLOEXEC, 0, never_exit);
-	if (*db == NULL && !(gdbm_errno == GDBM_FILE_OPEN_ERROR && errno == ENOENT))
-		return gdbm_fault(w, path, "cannot be opened");
-	return true;
-}
+#define COPY_MAX  (1 << 30) /* bytes; what is left of a larger shard is read and written */
+#define SWEEP_MAX 32        /* records swept out by one change: more than one change ever adds */
 
 static datum
 datum_of(const char *key)
@@ -47,57 +21,44 @@ datum_of(const char *key)
 	return (datum){ .dptr = (char *)(uintptr_t)key, .dsize = (int)strlen(key) };
 }
 
-static void
-free_datum(datum d)
-{
-	if (d.dptr != NULL) {
-		explicit_bzero(d.dptr, (size_t)d.dsize);
-		free(d.dptr);
-	}
-}
-
-static bool
-is_over(datum stored, time_t now)
-{
-	uint64_t expires = 0;
-
-	for (int i = 0; i < EXPIRY_SIZE; i++)
-		expires = expires << 8 | (uint8_t)stored.dptr[i];
-	return expires != 0 && expires <= (uint64_t)now;
-}
-
 /* The value of a record in an open file; NULL when there is none, or its time is over. */
 static bool
-fetch(struct work *w, GDBM_FILE db, const char *path, datum key, const char **value)
+fetch(struct work *w, const struct database *db, datum key, const char **value)
 {
-	datum stored = gdbm_fetch(db, key);
-	bool done = true;
+	datum found = gdbm_fetch(db->file, key);
+	const struct stored stored = { found.dptr, (size_t)found.dsize };
+	bool done;
 
 	*value = NULL;
-	if (stored.dptr == NULL)
-		return gdbm_errno == GDBM_ITEM_NOT_FOUND || gdbm_fault(w, path, "cannot be read");
-	if (stored.dsize < EXPIRY_SIZE)
-		done = fault(w, FAULT_STORAGE, "%s: holds a record that is cut short", path);
-	else if (!is_over(stored, time(NULL)))
-		done = work_copy(
-		    w, stored.dptr + EXPIRY_SIZE, (size_t)stored.dsize - EXPIRY_SIZE, value);
-	free_datum(stored);
+	if (found.dptr == NULL)
+		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
+	done = stored_read(w, key.dptr, (size_t)key.dsize, &stored, value)
+	    || fault(
+		w, FAULT_STORAGE, "%s: holds a damaged record; restore it from a backup", db->path);
+	database_free(found);
 	return done;
+}
+
+struct get {
+	const char *key;
+	const char *value;
+};
+
+static bool
+get(struct work *w, const struct database *db, void *context)
+{
+	struct get *get = context;
+
+	return fetch(w, db, datum_of(get->key), &get->value);
 }
 
 bool
 shard_get(struct work *w, const char *path, const char *key, const char **value)
 {
-	GDBM_FILE db;
-	bool done;
+	struct get context = { key, NULL };
+	bool done = database_read(w, path, get, &context);
 
-	*value = NULL;
-	if (!open_reader(w, path, &db))
-		return false;
-	if (db == NULL)
-		return true;
-	done = fetch(w, db, path, datum_of(key), value);
-	gdbm_close(db);
+	*value = done ? context.value : NULL;
 	return done;
 }
 
@@ -107,47 +68,54 @@ has_prefix(datum key, const char *prefix, size_t prefix_len)
 	return (size_t)key.dsize >= prefix_len && memcmp(key.dptr, prefix, prefix_len) == 0;
 }
 
+struct each {
+	const char *prefix;
+	shard_visit *visit;
+	void *context;
+};
+
 /* Visits one record, unless its time is over. */
 static bool
-visit_record(
-    struct work *w, GDBM_FILE db, const char *path, datum key, shard_visit *visit, void *context)
+visit_record(struct work *w, const struct database *db, datum key, const struct each *each)
 {
 	const char *name;
 	const char *value;
 	size_t mark = work_mark(w);
-	bool go_on = work_copy(w, key.dptr, (size_t)key.dsize, &name)
-	    && fetch(w, db, path, key, &value) && (value == NULL || visit(w, context, name, value));
+	bool go_on = work_copy(w, key.dptr, (size_t)key.dsize, &name) && fetch(w, db, key, &value)
+	    && (value == NULL || each->visit(w, each->context, name, value));
 
 	work_release(w, mark);
+	return go_on;
+}
+
+static bool
+visit_records(struct work *w, const struct database *db, void *context)
+{
+	const struct each *each = context;
+	datum key = gdbm_firstkey(db->file);
+	bool go_on = true;
+
+	while (go_on && key.dptr != NULL) {
+		datum next;
+
+		if (has_prefix(key, each->prefix, strlen(each->prefix)))
+			go_on = visit_record(w, db, key, each);
+		next = gdbm_nextkey(db->file, key);
+		free(key.dptr);
+		key = next;
+	}
+	free(key.dptr);
+	if (go_on && gdbm_errno != GDBM_ITEM_NOT_FOUND)
+		return database_fault(w, db, "cannot be read to its end");
 	return go_on;
 }
 
 bool
 shard_each(struct work *w, const char *path, const char *prefix, shard_visit *visit, void *context)
 {
-	GDBM_FILE db;
-	datum key;
-	bool go_on = true;
+	struct each each = { prefix, visit, context };
 
-	if (!open_reader(w, path, &db))
-		return false;
-	if (db == NULL)
-		return true;
-	key = gdbm_firstkey(db);
-	while (go_on && key.dptr != NULL) {
-		datum next;
-
-		if (has_prefix(key, prefix, strlen(prefix)))
-			go_on = visit_record(w, db, path, key, visit, context);
-		next = gdbm_nextkey(db, key);
-		free(key.dptr);
-		key = next;
-	}
-	free(key.dptr);
-	if (go_on && gdbm_errno != GDBM_ITEM_NOT_FOUND)
-		go_on = gdbm_fault(w, path, "cannot be read to its end");
-	gdbm_close(db);
-	return go_on;
+	return database_read(w, path, visit_records, &each);
 }
 
 static bool
@@ -187,9 +155,15 @@ copy_file(struct work *w, const char *path, const char *copy_path)
 	return done;
 }
 
+struct change {
+	const char *key;
+	const char *value; /* NULL: it is taken out */
+	time_t expires;
+};
+
 /* Sweeps out records that share the key's prefix and whose time is over. */
 static bool
-sweep(struct work *w, GDBM_FILE db, const char *path, const char *like)
+sweep(struct work *w, const struct database *db, const char *like)
 {
 	size_t prefix_len = strcspn(like, ":") + 1;
 	time_t now = time(NULL);
@@ -197,71 +171,59 @@ sweep(struct work *w, GDBM_FILE db, const char *path, const char *like)
 	int count = 0;
 	bool done = true;
 
-	for (datum key = gdbm_firstkey(db); key.dptr != NULL;) {
-		datum next = gdbm_nextkey(db, key);
-		datum stored = { 0 };
+	for (datum key = gdbm_firstkey(db->file); key.dptr != NULL;) {
+		datum next = gdbm_nextkey(db->file, key);
+		datum found = { 0 };
 
 		if (count < SWEEP_MAX && has_prefix(key, like, prefix_len))
-			stored = gdbm_fetch(db, key);
-		if (stored.dptr != NULL && stored.dsize >= EXPIRY_SIZE && is_over(stored, now))
+			found = gdbm_fetch(db->file, key);
+		if (stored_is_over(&(struct stored){ found.dptr, (size_t)found.dsize }, now))
 			over[count++] = key;
 		else
 			free(key.dptr);
-		free_datum(stored);
+		database_free(found);
 		key = next;
 	}
 	while (count > 0) {
 		datum key = over[--count];
 
-		if (done && gdbm_delete(db, key) != 0)
-			done = gdbm_fault(w, path, "cannot be swept");
+		if (done && gdbm_delete(db->file, key) != 0)
+			done = database_fault(w, db, "cannot be swept");
 		free(key.dptr);
 	}
 	return done;
 }
 
 static bool
-put(struct work *w, GDBM_FILE db, const char *path, const char *key, const char *value,
-    time_t expires)
+put(struct work *w, const struct database *db, const struct change *change)
 {
-	size_t len = strlen(value);
-	datum stored;
+	struct stored stored;
+	datum content;
 
-	if (!work_alloc(w, EXPIRY_SIZE + len, &stored.dptr))
+	if (!stored_make(
+		w, change->key, strlen(change->key), change->value, change->expires, &stored))
 		return false;
-	for (int i = 0; i < EXPIRY_SIZE; i++)
-		stored.dptr[i] = (char)((uint64_t)expires >> (8 * (EXPIRY_SIZE - 1 - i)) & 0xff);
-	memcpy(stored.dptr + EXPIRY_SIZE, value, len);
-	stored.dsize = (int)(EXPIRY_SIZE + len);
-	return gdbm_store(db, datum_of(key), stored, GDBM_REPLACE) == 0
-	    || gdbm_fault(w, path, "cannot be written");
+	content.dptr = (char *)(uintptr_t)stored.bytes;
+	content.dsize = (int)stored.len;
+	return gdbm_store(db->file, datum_of(change->key), content, GDBM_REPLACE) == 0
+	    || database_fault(w, db, "cannot be written");
 }
 
 static bool
-take_out(struct work *w, GDBM_FILE db, const char *path, const char *key)
+take_out(struct work *w, const struct database *db, const char *key)
 {
-	return gdbm_delete(db, datum_of(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
-	    || gdbm_fault(w, path, "cannot be erased from");
+	return gdbm_delete(db->file, datum_of(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
+	    || database_fault(w, db, "cannot be erased from");
 }
 
-/* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error. */
 static bool
-change_copy(
-    struct work *w, const char *copy_path, const char *key, const char *value, time_t expires)
+make_change(struct work *w, const struct database *db, void *context)
 {
-	GDBM_FILE db = gdbm_open(copy_path, 0,
-	    GDBM_WRCREAT | GDBM_NOLOCK | GDBM_NOMMAP | GDBM_CLOEXEC, 0600, never_exit);
-	bool done;
+	const struct change *change = context;
 
-	if (db == NULL)
-		return gdbm_fault(w, copy_path, "cannot be opened");
-	done = (value == NULL ? take_out(w, db, copy_path, key)
-			      : put(w, db, copy_path, key, value, expires))
-	    && (expires == 0 || sweep(w, db, copy_path, key))
-	    && (gdbm_sync(db) == 0 || gdbm_fault(w, copy_path, "cannot be synced"));
-	if (gdbm_close(db) != 0 && done)
-		done = gdbm_fault(w, copy_path, "cannot be closed");
-	return done;
+	return (change->value == NULL ? take_out(w, db, change->key) : put(w, db, change))
+	    && (change->expires == 0 || sweep(w, db, change->key))
+	    && (gdbm_sync(db->file) == 0 || database_fault(w, db, "cannot be synced"));
 }
 
 static bool
@@ -287,12 +249,13 @@ sync_directory(struct work *w, const char *directory)
 bool
 shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)
 {
+	struct change change = { key, value, expires };
 	const char *copy_path;
 	const char *directory;
 
 	if (!work_print(w, &copy_path, "%s.new", path) || !directory_of(w, path, &directory))
 		return false;
-	if (!copy_file(w, path, copy_path) || !change_copy(w, copy_path, key, value, expires)) {
+	if (!copy_file(w, path, copy_path) || !database_write(w, copy_path, make_change, &change)) {
 		unlink(copy_path);
 		return false;
 	}

@@ -2,6 +2,7 @@
 #include "signals.h"
 
 #include <stddef.h>
+#include <time.h>
 
 void
 signals_hold(sigset_t *before)
@@ -16,8 +17,23 @@ signals_hold(sigset_t *before)
 	sigprocmask(SIG_BLOCK, &held, before);
 }
 
+/* A write that failed has said so itself. */
+static void
+forget_failed_writes(void)
+{
+	const struct timespec at_once = { 0, 0 };
+	sigset_t writing;
+
+	sigemptyset(&writing);
+	sigaddset(&writing, SIGPIPE);
+	sigaddset(&writing, SIGXFSZ);
+	while (sigtimedwait(&writing, NULL, &at_once) > 0)
+		;
+}
+
 void
 signals_release(const sigset_t *before)
 {
+	forget_failed_writes();
 	sigprocmask(SIG_SETMASK, before, NULL);
 }

@@ -5,8 +5,8 @@
 
 #include <signal.h>
 
-/* Holds TERM, HUP, PIPE and XFSZ back until signals_release.  What they say in time is not lost:
- * writing to a closed pipe, or past a file size limit, fails with an error instead. */
+/* Holds TERM, HUP, PIPE and XFSZ back until signals_release, when a TERM or HUP that came is obeyed.
+ * Writing to a closed pipe, or past a file size limit, is an error meanwhile, and no more than that. */
 void signals_hold(sigset_t *before);
 void signals_release(const sigset_t *before);
 

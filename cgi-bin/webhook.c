@@ -17,6 +17,7 @@
 #include "hook.h"
 #include "journal.h"
 #include "jsonline.h"
+#include "jsonpart.h"
 #include "serve.h"
 
 static bool
@@ -35,8 +36,7 @@ check_key(struct work *w, const struct webhook_config *cfg, const struct request
 static bool
 read_body(struct work *w, const struct config *cfg, const struct request *req, struct event *event)
 {
-	if (!request_body(
-		w, req, (size_t)cfg->webhook.max_body, &event->body, &event->body_len))
+	if (!request_body(w, req, (size_t)cfg->webhook.max_body, &event->body, &event->body_len))
 		return false;
 	return event->body_len > 0 || fault(w, FAULT_REQUEST, "the body is empty");
 }
@@ -54,6 +54,16 @@ read_payload(struct work *w, const struct request *req, struct event *event)
 	}
 }
 
+/* Of connections we tell ourselves, see notice.h. */
+static bool
+check_entity(struct work *w, const struct event *event)
+{
+	struct jsonpart unused;
+
+	return !jsonpart_member(jsonpart_of(event->payload), "connection", &unused)
+	    || fault(w, FAULT_REQUEST, "the body tells of a connection, as only we do");
+}
+
 static bool
 check_account(struct work *w, const struct config *cfg, const struct event *event)
 {
@@ -66,8 +76,8 @@ check_account(struct work *w, const struct config *cfg, const struct event *even
 		return fault(w, FAULT_FORBIDDEN, "the body names no account");
 	return connection_account_known(w, cfg, account_id, &known)
 	    && (known
-		|| fault(w, FAULT_FORBIDDEN, "account %lld is not connected",
-		    (long long)account_id));
+		|| fault(
+		    w, FAULT_FORBIDDEN, "account %lld is not connected", (long long)account_id));
 }
 
 static bool
@@ -76,6 +86,8 @@ store(struct work *w, const struct config *cfg, const struct event *event)
 	struct journal journal = journal_of(&cfg->store);
 	const char *line;
 
+	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` knows what is delivered */
+		journal.keep_s = cfg->webhook.keep_days * (time_t)86400;
 	return event_write(w, event, &line) && journal_append(w, &journal, line);
 }
 
@@ -87,8 +99,9 @@ take_event(
 
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
 	return check_key(w, &cfg->webhook, req) && read_body(w, cfg, req, &event)
-	    && read_payload(w, req, &event) && check_account(w, cfg, &event)
-	    && store(w, cfg, &event) && respond_success(w, NULL, NULL, res);
+	    && read_payload(w, req, &event) && check_entity(w, &event)
+	    && check_account(w, cfg, &event) && store(w, cfg, &event)
+	    && respond_success(w, NULL, NULL, res);
 }
 
 static bool
@@ -101,7 +114,8 @@ webhook(struct work *w, const struct config *cfg, const struct request *req, str
 int
 main(void)
 {
-	static const struct program program = { "webhook", METHOD_GET | METHOD_POST, webhook, NULL };
+	static const struct program program = { "webhook", METHOD_GET | METHOD_POST, webhook,
+		NULL };
 
 	return serve(&program);
 }

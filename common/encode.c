@@ -48,11 +48,12 @@ hex_decode(const char *s, uint8_t *bytes, size_t len)
 	return s[2 * len] == '\0';
 }
 
-static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				       "0123456789-_";
+#define BASE62 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+static const char base64_digits[] = BASE62 "+/";
+static const char base64url_digits[] = BASE62 "-_";
 
-void
-base64url_encode(struct text *t, const void *bytes, size_t len)
+static void
+encode(struct text *t, const char *digits, const void *bytes, size_t len)
 {
 	const uint8_t *in = bytes;
 	uint32_t bits = 0;
@@ -61,15 +62,16 @@ base64url_encode(struct text *t, const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		bits = bits << 8 | in[i];
 		for (have += 8; have >= 6; have -= 6)
-			text_add_char(t, base64url_digits[bits >> (have - 6) & 63]);
+			text_add_char(t, digits[bits >> (have - 6) & 63]);
 	}
 	if (have > 0)
-		text_add_char(t, base64url_digits[bits << (6 - have) & 63]);
+		text_add_char(t, digits[bits << (6 - have) & 63]);
 }
 
-bool
-base64url_decode(
-    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+/* Without padding. */
+static bool
+decode(struct work *w, const char *digits, const char *s, size_t len, const uint8_t **bytes,
+    size_t *bytes_len)
 {
 	uint32_t bits = 0;
 	unsigned have = 0;
@@ -79,11 +81,11 @@ base64url_decode(
 	if (len % 4 == 1 || !work_alloc(w, len / 4 * 3 + 3, &out))
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		const char *digit = s[i] == '\0' ? NULL : strchr(base64url_digits, s[i]);
+		const char *digit = s[i] == '\0' ? NULL : strchr(digits, s[i]);
 
 		if (digit == NULL)
 			return false;
-		bits = bits << 6 | (uint32_t)(digit - base64url_digits);
+		bits = bits << 6 | (uint32_t)(digit - digits);
 		if ((have += 6) >= 8)
 			out[n++] = (uint8_t)(bits >> (have -= 8));
 	}
@@ -92,6 +94,39 @@ base64url_decode(
 	*bytes = out;
 	*bytes_len = n;
 	return true;
+}
+
+void
+base64url_encode(struct text *t, const void *bytes, size_t len)
+{
+	encode(t, base64url_digits, bytes, len);
+}
+
+bool
+base64url_decode(
+    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+{
+	return decode(w, base64url_digits, s, len, bytes, bytes_len);
+}
+
+void
+base64_encode(struct text *t, const void *bytes, size_t len)
+{
+	encode(t, base64_digits, bytes, len);
+	for (; len % 3 != 0; len++)
+		text_add_char(t, '=');
+}
+
+bool
+base64_decode(struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+{
+	size_t padding = 0;
+
+	if (len % 4 != 0)
+		return false;
+	while (padding < 2 && padding < len && s[len - 1 - padding] == '=')
+		padding++;
+	return decode(w, base64_digits, s, len - padding, bytes, bytes_len);
 }
 
 bool

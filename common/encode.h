@@ -26,6 +26,11 @@ void base64url_encode(struct text *t, const void *bytes, size_t len);
 bool base64url_decode(
     struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 
+/* base64 with padding (RFC 4648 section 4), and its strict inverse, as for base64url. */
+void base64_encode(struct text *t, const void *bytes, size_t len);
+bool base64_decode(
+    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
+
 /* 1 to 19 digits without sign or leading zero, at least 1, at most INT64_MAX; then the end of s. */
 bool decimal_read(const char *s, int64_t *out);
 

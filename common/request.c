@@ -21,11 +21,10 @@ read_method(struct work *w, const struct gateway *gw, unsigned methods, struct r
 	const char *name = gw->variable(gw, "REQUEST_METHOD");
 
 	for (size_t i = 0; name != NULL && i < KNOWN_METHODS; i++)
-		if (strcmp(known_methods[i].name, name) == 0
-		    && (known_methods[i].method & methods) != 0) {
+		if (strcmp(known_methods[i].name, name) == 0)
 			req->method = known_methods[i].method;
-			return true;
-		}
+	if ((req->method & methods) != 0)
+		return true;
 	return fault(w, FAULT_METHOD, "method %.20s", name == NULL ? "missing" : name);
 }
 

@@ -22,7 +22,7 @@ run_cipher(EVP_CIPHER_CTX *ctx, enum direction way, const struct key *key, const
 	int n;
 
 	return context_len <= INT_MAX && len <= INT_MAX
-	    && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->secret, nonce, way) == 1
+	    && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)way) == 1
 	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
 	    == 1
 	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)context, (int)context_len) == 1

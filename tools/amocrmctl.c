@@ -2,17 +2,21 @@
 #include "ctl.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define ROOM_SIZE (64u << 20) /* bytes of address space */
 
 const struct command ctl_commands[] = {
-	{ "check", "", "looks at every part of the set-up and says what to do",
-	    "One line for each finding: what was looked at, what was found, what to do.\n"
-	    "Exits with 1 when anything is wrong.\n"
-	    "Run it as the web server's user: only then does it see what that user may do.\n",
+	{ "check", "[--online]", "looks at every part of the set-up and says what to do",
+	    "One line for each finding: ok, warn or WRONG, the part's name, what was found, and\n"
+	    "behind \" -> \" what to do.  Exits with 1 when anything is WRONG.\n"
+	    "--online  asks our public addresses and amoCRM too\n"
+	    "Run it as root or the web server's user: it sees what that user may do.\n",
 	    false, ctl_check },
 	{ "urls", "", "which URL goes into which field of amoCRM's settings", "", true, ctl_urls },
 	{ "keygen", "", "a new line for the key ring, on stdout",
@@ -26,6 +30,56 @@ const struct command ctl_commands[] = {
 	    "authorization counts.  The token is a secret: pass it on by a pipe, not by an "
 	    "argument.\n",
 	    true, ctl_token },
+	{ "refresh", "[ACCOUNT[/USER] | --due SECONDS]",
+	    "renews tokens now, or all that end within SECONDS",
+	    "Without an argument all are renewed.  For cron: amocrmctl refresh --due 21600, every "
+	    "hour.\n"
+	    "One that amoCRM refuses is marked as revoked; anything else that fails leaves the "
+	    "tokens\n"
+	    "as they are, and the next run tries again.\n",
+	    true, ctl_refresh },
+	{ "disconnect", "ACCOUNT[/USER]", "erases a connection",
+	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "
+	    "newest\n"
+	    "authorization is meant.\n",
+	    true, ctl_disconnect },
+	{ "events", "[--since TIME] [--follow] [--items]", "stored events as JSON lines",
+	    "--since TIME  those received at TIME or later: 2026-11-22T04:19:00Z, or so long ago: "
+	    "2h, 3d\n"
+	    "--follow      goes on with those that arrive from now on\n"
+	    "--items       one line for each changed entity\n"
+	    "The same event may stand there more than once: amoCRM repeats what was not answered "
+	    "in time.\n",
+	    true, ctl_events },
+	{ "deliver", "[--once | --follow]", "posts stored events on to [deliver] url",
+	    "Each account's events come in order, with the headers of Standard Webhooks.  What is "
+	    "not\n"
+	    "taken is tried again for three days, then kept in events/dead.ndjson.\n"
+	    "--once    ends when nothing is to be done now; the default\n"
+	    "--follow  goes on\n",
+	    true, ctl_deliver },
+	{ "replay", "--since TIME [--until TIME] [--id ID] [--dry-run]", "delivers events again",
+	    "TIME is as 2026-11-22T04:19:00Z, or so long ago: 90s, 15m, 2h, 3d.\n"
+	    "--id       only the event of that id\n"
+	    "--dry-run  writes the events to stdout instead\n",
+	    true, ctl_replay },
+	{ "subscribe", "ACCOUNT [EVENT...]", "has amoCRM send its webhooks to our URL",
+	    "EVENT is one of amoCRM's, as add_lead, update_lead, status_lead; these three when "
+	    "none is\n"
+	    "given.  Subscribing again replaces the events.\n",
+	    true, ctl_subscribe },
+	{ "unsubscribe", "ACCOUNT", "ends that", "", true, ctl_unsubscribe },
+	{ "rekey", "", "seals every connection with the key ring's first key",
+	    "Put a new line from `amocrmctl keygen` on top of the key ring, run this, then take "
+	    "the old\n"
+	    "lines out.  It can be cut short and run again at any moment.\n",
+	    true, ctl_rekey },
+	{ "export", "[--plain]", "all connections as JSON lines, on stdout",
+	    "The tokens stay sealed by the key ring; with --plain they are written out: keep that "
+	    "safe.\n",
+	    true, ctl_export },
+	{ "import", "", "takes in what export wrote, from stdin",
+	    "A connection that is here already, and as new, is left alone.\n", true, ctl_import },
 	{ .name = NULL },
 };
 
@@ -40,8 +94,8 @@ print_help(FILE *to)
 	    "  -h, --help         this text; after a command: more about it\n\n"
 	    "commands:\n");
 	for (const struct command *c = ctl_commands; c->name != NULL; c++)
-		fprintf(to, "  %s%s%-*s %s\n", c->name, c->arguments[0] == '\0' ? "" : " ",
-		    (int)(24 - strlen(c->name) - (c->arguments[0] != '\0')), c->arguments, c->help);
+		fprintf(to, "  %s%s%s\n        %s\n", c->name, c->arguments[0] == '\0' ? "" : " ",
+		    c->arguments, c->help);
 	fprintf(to, "\nexit status: 0 done, 1 it failed, 2 wrong usage\n");
 }
 
@@ -80,6 +134,26 @@ asks_for_help(const struct ctl *ctl)
 	return false;
 }
 
+/* Run by root, it works as the owner of the store: a file of root's in there would lock the web
+ * server out.  Where the configuration cannot be read yet, the command will say so. */
+static bool
+become_owner(struct ctl *ctl)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return true;
+	if (!config_read(ctl->w, ctl->config_path, &ctl->cfg) || stat(ctl->cfg.store.path, &st) != 0
+	    || st.st_uid == 0) {
+		work_recover(ctl->w);
+		return true;
+	}
+	if (setgroups(1, &st.st_gid) == 0 && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+		return true;
+	perror("amocrmctl: cannot work as the owner of the store");
+	return false;
+}
+
 static enum ctl_exit
 run(struct ctl *ctl)
 {
@@ -95,6 +169,8 @@ run(struct ctl *ctl)
 		    c->name, c->help, c->details);
 		return CTL_DONE;
 	}
+	if (!become_owner(ctl))
+		return CTL_FAILED;
 	if (c->needs_config && !config_read(ctl->w, ctl->config_path, &ctl->cfg))
 		return ctl_fault(ctl);
 	return c->run(ctl);

@@ -36,6 +36,16 @@ enum ctl_exit ctl_accounts(struct ctl *ctl);
 enum ctl_exit ctl_token(struct ctl *ctl);
 enum ctl_exit ctl_check(struct ctl *ctl);
 enum ctl_exit ctl_keygen(struct ctl *ctl);
+enum ctl_exit ctl_disconnect(struct ctl *ctl);
+enum ctl_exit ctl_events(struct ctl *ctl);
+enum ctl_exit ctl_deliver(struct ctl *ctl);
+enum ctl_exit ctl_replay(struct ctl *ctl);
+enum ctl_exit ctl_refresh(struct ctl *ctl);
+enum ctl_exit ctl_rekey(struct ctl *ctl);
+enum ctl_exit ctl_export(struct ctl *ctl);
+enum ctl_exit ctl_import(struct ctl *ctl);
+enum ctl_exit ctl_subscribe(struct ctl *ctl);
+enum ctl_exit ctl_unsubscribe(struct ctl *ctl);
 enum ctl_exit ctl_urls(struct ctl *ctl);
 
 /* Says what is wrong with the call, and how it goes; CTL_USAGE. */
@@ -45,10 +55,19 @@ enum ctl_exit ctl_usage(const struct ctl *ctl, const char *why);
 enum ctl_exit ctl_fault(const struct ctl *ctl);
 
 /* Finds the connection ACCOUNT[/USER] names: ACCOUNT is an account's id or host.  Without USER it is
- * the newest authorization that is active.  Fault: FAULT_REQUEST when there is none. */
+ * the newest authorization, an active one before any other.  Fault: FAULT_REQUEST when there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
+
+/* Reads TIME: RFC 3339, or so long ago: 90s, 15m, 2h, 3d.  False: it is neither. */
+bool ctl_when(const char *text, struct timespec *at);
 
 /* "active", "revoked", or "expired" when the refresh token's time is over. */
 const char *ctl_state(const struct connection *connection);
+
+/* A working access token of the connection, renewed first if need be. */
+bool ctl_tokens(struct ctl *ctl, const struct connection *connection, struct tokens *tokens);
+
+/* Our webhook's URL as amoCRM is to call it, with its key: a secret. */
+bool ctl_webhook_url(struct ctl *ctl, const char **url);
 
 #endif

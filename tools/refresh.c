@@ -15,7 +15,7 @@
 #define PACE_MS     150 /* between two calls: amoCRM allows 7 requests a second */
 #define PAUSE_MAX_S 60  /* what a Retry-After is obeyed for, in the middle of many */
 #define DUE_MAX_S   (366 * 86400)
-#define ALWAYS      INT64_C(1) << 40 /* a time no token lasts to: it is renewed whatever is left */
+#define ALWAYS      (INT64_C(1) << 40) /* no token lasts as long: it is renewed whatever is left */
 
 /* The connections to refresh, as the keys of their records, one behind the other. */
 struct due {
@@ -129,7 +129,7 @@ refresh_selected(struct ctl *ctl, const struct keyring *ring, const char *select
 
 	if (!ctl_select(ctl, selector, &connection)
 	    || !record_key(ctl->w, connection.account_id, connection.amocrm_user_id, &key)
-	    || !refresh_tokens(ctl->w, &ctl->cfg, ring, key, (time_t)(ALWAYS), &tokens))
+	    || !refresh_tokens(ctl->w, &ctl->cfg, ring, key, (time_t)ALWAYS, &tokens))
 		return ctl_fault(ctl);
 	printf("refreshed 1, failed 0\n");
 	return CTL_DONE;
@@ -153,5 +153,5 @@ ctl_refresh(struct ctl *ctl)
 	if (ctl->argc == 2)
 		return refresh_selected(ctl, ring, ctl->argv[1]);
 	return refresh_all(
-	    ctl, ring, ctl->argc == 3 ? time(NULL) + (time_t)seconds : (time_t)(ALWAYS));
+	    ctl, ring, ctl->argc == 3 ? time(NULL) + (time_t)seconds : (time_t)ALWAYS);
 }

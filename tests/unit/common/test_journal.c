@@ -85,6 +85,16 @@ append(const struct journal *journal, const char *event)
 	work_close(&w);
 }
 
+/* {"n":1} */
+static void
+append_number(const struct journal *journal, int n)
+{
+	char event[32];
+
+	snprintf(event, sizeof event, "{\"n\":%d}", n);
+	append(journal, event);
+}
+
 static const char *
 segment(const struct journal *journal, int number)
 {
@@ -158,12 +168,9 @@ begins_a_segment_when_one_is_full(void **state)
 	struct journal journal = { *state, 24 };
 	struct stat st;
 
-	for (int i = 0; i < 7; i++) {
-		char event[16];
+	for (int i = 0; i < 7; i++)
+		append_number(&journal, i);
 
-		snprintf(event, sizeof event, "{\"n\":%d}", i);
-		append(&journal, event);
-	}
 	holds("full to the last byte", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
 	holds("the second", segment(&journal, 2), "{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n");
 	holds("the third", segment(&journal, 3), "{\"n\":6}\n");
@@ -261,14 +268,20 @@ uses_an_empty_segment(void **state)
 	append(&journal, "{\"n\":1}");
 	holds("the empty one", segment(&journal, 2), "{\"n\":1}\n");
 	reads_all("both", &journal, "{\"n\":0}|{\"n\":1}", 0);
+
+	journal.segment_max = 4;
+	leave(segment(&journal, 3), "", 0);
+	append(&journal, "{\"n\":2}");
+	holds("for an event that is too large for any", segment(&journal, 3), "{\"n\":2}\n");
 }
 
 static void
 ignores_what_is_no_segment(void **state)
 {
 	static const char *const names[] = { "cursor", "1.ndjson", "0000000009.ndjson.bak",
-		"0000000009.json", "000000009.ndjson", "00000000009.ndjson", "0000000000.ndjson",
-		"+000000009.ndjson", " 000000009.ndjson", "000000000x.ndjson", ".ndjson" };
+		"0000000009.json", "0000000009.nd.son", "000000009.ndjson", "00000000009.ndjson",
+		"0000000000.ndjson", "+000000009.ndjson", " 000000009.ndjson", "000000000x.ndjson",
+		".ndjson" };
 	struct journal journal = { *state, SEGMENT_MAX };
 
 	append(&journal, "{\"n\":0}");
@@ -294,12 +307,9 @@ goes_on_from_any_position(void **state)
 	struct seen seen;
 	struct work w;
 
-	for (int i = 0; i < 8; i++) {
-		char event[16];
+	for (int i = 0; i < 8; i++)
+		append_number(&journal, i);
 
-		snprintf(event, sizeof event, "{\"n\":%d}", i);
-		append(&journal, event);
-	}
 	open_room(&w);
 	see_nothing(&seen);
 	assert_true(journal_each(&w, &journal, &start, see, &seen, &torn));
@@ -328,12 +338,9 @@ stops_before_the_event_of_a_false_visit(void **state)
 	struct seen seen;
 	struct work w;
 
-	for (int i = 0; i < 5; i++) {
-		char event[16];
+	for (int i = 0; i < 5; i++)
+		append_number(&journal, i);
 
-		snprintf(event, sizeof event, "{\"n\":%d}", i);
-		append(&journal, event);
-	}
 	open_room(&w);
 	see_nothing(&seen);
 	seen.stop_at = 4;
@@ -352,12 +359,9 @@ goes_on_where_events_were_forgotten(void **state)
 	struct journal_position behind_first = { .segment = 1, .offset = 8 };
 	struct journal_position of_another = { .segment = 57, .offset = 1234 };
 
-	for (int i = 1; i <= 4; i++) {
-		char event[16];
+	for (int i = 1; i <= 4; i++)
+		append_number(&journal, i);
 
-		snprintf(event, sizeof event, "{\"n\":%d}", i);
-		append(&journal, event);
-	}
 	assert_int_equal(unlink(segment(&journal, 1)), 0);
 	assert_int_equal(unlink(segment(&journal, 2)), 0);
 	reads_all("from the beginning", &journal, "{\"n\":3}|{\"n\":4}", 0);
@@ -400,16 +404,71 @@ seeks_a_position_before_a_time(void **state)
 	assert_true(journal_seek(&w, &journal, 100, &position));
 	same_number("without events", position.segment, 0);
 	for (int i = 1; i <= 3; i++) {
-		char event[16];
-
-		snprintf(event, sizeof event, "{\"n\":%d}", i);
-		append(&journal, event);
+		append_number(&journal, i);
 		set_time(segment(&journal, i), i * 1000);
 	}
 	for (size_t i = 0; i < ROWS(table); i++) {
 		assert_true(journal_seek(&w, &journal, table[i].since, &position));
 		reads(table[i].label, &journal, &position, table[i].expected, 0);
 	}
+	work_close(&w);
+}
+
+static void
+forgets_what_is_old_and_passed(void **state)
+{
+	static const struct {
+		const char *label;
+		struct journal_position before;
+		time_t since;
+		int64_t forgotten;
+		const char *left;
+	} table[] = {
+		{ "nothing is passed", { 0, 0 }, 9999, 0,
+		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "nothing is old", { 9, 0 }, 500, 0, "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "at the very time", { 9, 0 }, 1000, 0,
+		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "a second later", { 9, 0 }, 1001, 1, "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "the position is in the second", { 2, 8 }, 9999, 1,
+		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "the position is in the third", { 3, 0 }, 9999, 2, "{\"n\":3}|{\"n\":4}" },
+		{ "never the newest", { 9, 0 }, 9999, 3, "{\"n\":4}" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct journal journal = { *state, 8 };
+		int64_t forgotten = 0;
+		char path[PATH_SIZE];
+		struct work w;
+
+		for (int n = 1; n <= 4; n++) {
+			append_number(&journal, n);
+			set_time(segment(&journal, n), n * 1000);
+		}
+		open_room(&w);
+		same_fault(table[i].label, &w,
+		    journal_forget(&w, &journal, &table[i].before, table[i].since, &forgotten),
+		    FAULT_NONE);
+		same_number(table[i].label, forgotten, table[i].forgotten);
+		reads_all(table[i].label, &journal, table[i].left, 0);
+		work_close(&w);
+		path_in(*state, "events", path);
+		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
+}
+
+static void
+forgets_nothing_where_nothing_is(void **state)
+{
+	struct journal journal = { *state, 8 };
+	struct journal_position before = { 9, 0 };
+	int64_t forgotten = 0;
+	struct work w;
+
+	open_room(&w);
+	assert_true(journal_forget(&w, &journal, &before, 9999, &forgotten));
+	same_number("segments", forgotten, 0);
 	work_close(&w);
 }
 
@@ -576,6 +635,8 @@ main(void)
 		IN_FOLDER(stops_before_the_event_of_a_false_visit),
 		IN_FOLDER(goes_on_where_events_were_forgotten),
 		IN_FOLDER(seeks_a_position_before_a_time),
+		IN_FOLDER(forgets_what_is_old_and_passed),
+		IN_FOLDER(forgets_nothing_where_nothing_is),
 		IN_FOLDER(reads_lines_of_any_length),
 		IN_FOLDER(skips_a_line_over_its_limit_in_little_room),
 		IN_FOLDER(takes_an_event_of_its_limit_and_no_more),

@@ -4,6 +4,7 @@
 #include "../folder.h"
 
 #include "journal.h"
+#include "jsonpart.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,17 @@ struct reading {
 };
 
 static bool
+read_number(const char *event, const char *name, int *number)
+{
+	struct jsonpart value;
+
+	if (!jsonpart_member(jsonpart_of(event), name, &value))
+		return false;
+	*number = (int)strtol(value.at, NULL, 10);
+	return true;
+}
+
+static bool
 check_event(struct work *w, void *context, const char *event, const struct journal_position *behind)
 {
 	struct reading *reading = context;
@@ -107,9 +119,9 @@ check_event(struct work *w, void *context, const char *event, const struct journ
 
 	(void)w;
 	(void)behind;
-	if (sscanf(event, "{\"round\":%d,\"writer\":%d,\"number\":%d,", &name->round, &name->writer,
-		&name->number)
-	    != 3)
+	if (!read_number(event, "round", &name->round)
+	    || !read_number(event, "writer", &name->writer)
+	    || !read_number(event, "number", &name->number))
 		reading->wrong = "not one of ours";
 	else if (name->round != reading->round || name->writer < 0 || name->writer >= WRITERS)
 		reading->wrong = "of another round";

@@ -1,0 +1,23 @@
+/* segment.h - the files a journal is made of.
+ *
+ *   <path>/events/<10 digits>.ndjson   numbered from 1; only the newest is appended to
+ *
+ * Numbers may be missing at the beginning, where events were forgotten.
+ */
+#ifndef SEGMENT_H
+#define SEGMENT_H
+
+#include "journal.h"
+#include "work.h"
+
+/* The first segment whose number is at least from, and the newest of all; 0: there is none.
+ * Fault: FAULT_STORAGE, also when there is no store at all. */
+bool segment_find(
+    struct work *w, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
+
+bool segment_path(struct work *w, const struct journal *journal, int64_t number, const char **path);
+
+/* Keeps the first fault, with the file's name and errno's reason.  Is false. */
+bool segment_fault(struct work *w, const char *path);
+
+#endif

@@ -1,0 +1,561 @@
+"""POST webhook: what is answered in every case, and what `amocrmctl events` then has."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
+
+import pytest
+
+import expect
+import webhooks
+from sandbox import hooks, process
+from webhooks import FORM, JSON, MAX_BODY, accepted, digest, refused, send
+
+KEY = "a-key-of-16-characters-or-more"
+SMALL = b"leads[add][0][id]=1&account[id]=5"
+
+
+@pytest.fixture(autouse=True)
+def any_account(request):
+    """Whoever sends it, unless a test says otherwise."""
+    for name in ("site", "bare", "on_servers"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).configure(webhook_accounts="any")
+
+
+def connect(site, amocrm, account=None):
+    """Connects an account; then only connected ones may send."""
+    settings = {"app_connections": "per_user", "app_state": "any", "amocrm_account": None}
+    site.configure(**settings)
+    told = amocrm.approve(account=account)
+    expect.connected(site.get("callback", told), told["code"])
+
+
+# Stored.
+
+def test_an_event_is_stored_with_what_is_known_of_it(site, amocrm):
+    account = amocrm.who()[0]
+    body = hooks.webhook_body(account)
+    request_id = str(uuid.uuid4())
+    before = time.time()
+
+    accepted(send(site, body, X_Amocrm_Requestid=request_id))
+
+    after = time.time()
+    [line] = webhooks.lines(site)
+    assert int(before * 1000) / 1000 <= webhooks.time_of(line) <= after
+    assert list(line) == ["id", "received_at", "account_id", "subdomain", "events", "request_id",
+                          "payload"]
+    del line["received_at"]
+    assert line == {
+        "id": digest(body),
+        "account_id": account.id,
+        "subdomain": account.subdomain,
+        "events": ["leads.status"],
+        "request_id": request_id,
+        "payload": {
+            "leads": {"status": [{"id": "1001", "status_id": "142", "pipeline_id": "7",
+                                  "old_status_id": "141"}]},
+            "account": {"id": str(account.id), "_links": {"self": f"https://{account.host}"},
+                        "subdomain": account.subdomain}},
+    }
+
+
+# Name, pairs as amoCRM sends them, the payload, the events.
+SHAPES = {
+    "account first": (
+        "account[id]=5&account[subdomain]=x&leads[add][0][id]=1",
+        {"account": {"id": "5", "subdomain": "x"}, "leads": {"add": [{"id": "1"}]}},
+        ["leads.add"]),
+    "several entities, actions and items": (
+        "leads[add][0][id]=1&leads[add][1][id]=2&leads[update][0][id]=3&contacts[update][0][id]=4"
+        "&account[id]=5",
+        {"leads": {"add": [{"id": "1"}, {"id": "2"}], "update": [{"id": "3"}]},
+         "contacts": {"update": [{"id": "4"}]}, "account": {"id": "5"}},
+        ["leads.add", "leads.update", "contacts.update"]),
+    "a huge number for a key": (
+        "contacts[update][0][linked_leads_id][15319601][ID]=15319601",
+        {"contacts": {"update": [{"linked_leads_id": {"15319601": {"ID": "15319601"}}}]}},
+        ["contacts.update"]),
+    "a key of 20 digits": (
+        "leads[update][0][x][12345678901234567890]=1",
+        {"leads": {"update": [{"x": {"12345678901234567890": "1"}}]}},
+        ["leads.update"]),
+    "values as a list of objects": (
+        "leads[add][0][custom_fields][0][values][0][value]=a"
+        "&leads[add][0][custom_fields][0][values][1][value]=b",
+        {"leads": {"add": [{"custom_fields": [{"values": [{"value": "a"}, {"value": "b"}]}]}]}},
+        ["leads.add"]),
+    "values as a list of scalars": (
+        "leads[add][0][custom_fields][0][values][0]=a&leads[add][0][custom_fields][0][values][1]=b",
+        {"leads": {"add": [{"custom_fields": [{"values": ["a", "b"]}]}]}},
+        ["leads.add"]),
+    "values as one object": (
+        "leads[add][0][custom_fields][0][values][value]=a",
+        {"leads": {"add": [{"custom_fields": [{"values": {"value": "a"}}]}]}},
+        ["leads.add"]),
+    "a scalar where a list is usual": (
+        "leads[delete]=5", {"leads": {"delete": "5"}}, ["leads.delete"]),
+    "two indexes": (
+        "task[update][0][0][id]=1", {"task": {"update": [[{"id": "1"}]]}}, ["task.update"]),
+    "an empty name": (
+        "leads[add][0][name]=", {"leads": {"add": [{"name": ""}]}}, ["leads.add"]),
+    "a date that is no number": (
+        "leads[add][0][date_create]=22.11.2026+04:19",
+        {"leads": {"add": [{"date_create": "22.11.2026 04:19"}]}}, ["leads.add"]),
+    "JSON in a value": (
+        "leads[note][0][note][metadata]={\"a\":[\"\\\"\"]}",
+        {"leads": {"note": [{"note": {"metadata": '{"a":["\\""]}'}}]}}, ["leads.note"]),
+    "a note": (
+        "leads[note][0][note][text]=Привіт 🦔",
+        {"leads": {"note": [{"note": {"text": "Привіт 🦔"}}]}}, ["leads.note"]),
+    "a company among the contacts": (
+        "contacts[add][0][type]=company", {"contacts": {"add": [{"type": "company"}]}},
+        ["contacts.add"]),
+    "talk": ("talk[update][0][talk_id]=1", {"talk": {"update": [{"talk_id": "1"}]}},
+             ["talk.update"]),
+    "message": ("message[add][0][text]=a+b", {"message": {"add": [{"text": "a b"}]}},
+                ["message.add"]),
+    "nothing but the account": ("account[id]=5", {"account": {"id": "5"}}, []),
+}
+
+
+@pytest.mark.parametrize("escaped", [False, True], ids=["raw brackets", "escaped brackets"])
+@pytest.mark.parametrize("pairs, payload, events", SHAPES.values(), ids=SHAPES.keys())
+def test_every_shape_amocrm_sends_is_kept(site, pairs, payload, events, escaped):
+    if escaped:
+        split = [pair.partition("=") for pair in pairs.split("&")]
+        pairs = urlencode([(name, value.replace("+", " ")) for name, _, value in split])
+    body = pairs.encode()
+
+    accepted(send(site, body))
+
+    [line] = webhooks.lines(site)
+    assert line["id"] == digest(body)
+    assert line["payload"] == payload
+    assert line["events"] == events
+
+
+TRIGGER = b"account[id]=5&account[subdomain]=x&leads[status][0][id]=1"
+BODIES = {
+    "a form": (TRIGGER, FORM),
+    "a form with a charset": (TRIGGER, FORM + "; charset=UTF-8"),
+    "a form in other letters": (TRIGGER, "Application/X-WWW-Form-URLencoded"),
+    "JSON": (b'{"account":{"id":5,"subdomain":"x"},"leads":{"status":[{"id":1}]}}', JSON),
+    "JSON with a charset": (
+        b'{"account":{"id":"5","subdomain":"x"},"leads":{"status":[]}}', JSON + ";charset=utf-8"),
+    "JSON over several lines": (
+        b'\r\n{\n\t"account" : { "id" : 5, "subdomain": "x" },\n\n'
+        b'"leads": {"status": []} }\n\n', JSON),
+}
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
+@pytest.mark.parametrize("body, content_type", BODIES.values(), ids=BODIES.keys())
+def test_forms_and_json_are_events_alike(site, body, content_type, chunked):
+    accepted(send(site, body, content_type=content_type, chunked=chunked))
+
+    [line] = webhooks.lines(site)
+    assert line["id"] == digest(body)
+    assert (line["account_id"], line["subdomain"]) == (5, "x")
+    assert line["events"] == ["leads.status"]
+    assert line["request_id"] is None
+
+
+def test_json_numbers_keep_their_spelling(bare):
+    body = b'{"a":{"b":[12345678901234567890123, 1.50, 1E+2]}}'
+
+    accepted(send(bare, body, content_type=JSON))
+
+    assert '{"a":{"b":[12345678901234567890123,1.50,1E+2]}}' in bare.ctl("events").stdout
+
+
+def test_bytes_that_are_not_utf8_are_replaced_and_the_id_is_of_what_came(site):
+    body = b"leads[add][0][name]=%FFa\xc0\xaf&leads[add][0][%E2%82]=%ED%A0%80&account[id]=5"
+
+    accepted(send(site, body))
+
+    [line] = webhooks.lines(site)
+    assert line["id"] == digest(body)
+    assert line["payload"]["leads"]["add"] == [
+        {"name": "\ufffda\ufffd\ufffd", "\ufffd\ufffd": "\ufffd\ufffd\ufffd"}]
+
+
+def test_ten_thousand_pairs(site):
+    body = urlencode([(f"leads[update][{at // 20}][f][{at % 20}]", str(at))
+                      for at in range(10000)]).encode()
+
+    accepted(send(site, body))
+
+    [line] = webhooks.lines(site)
+    assert line["payload"]["leads"]["update"] == [
+        {"f": [str(at * 20 + field) for field in range(20)]} for at in range(500)]
+
+
+def test_the_same_webhook_again_is_another_line_with_the_same_id(site):
+    for _ in range(2):
+        accepted(send(site, SMALL))
+
+    assert [line["id"] for line in webhooks.lines(site)] == [digest(SMALL)] * 2
+
+
+def test_a_request_id_is_data(bare):
+    accepted(send(bare, SMALL, X_Amocrm_Requestid='a"},\x7f\\ї'))
+
+    [line] = webhooks.lines(bare)
+    assert line["request_id"] == 'a"},\x7f\\ї'
+
+
+def test_nothing_of_a_success_stands_in_the_log(site):
+    accepted(send(site, SMALL))
+    refused(send(site, b""), 400, "invalid_request")
+
+    site.logged("webhook", "fault=invalid_request", "empty")
+    assert len(site.log()) == 1
+
+
+# Refused.
+
+MALFORMED = {
+    "no body": (b"", FORM),
+    "no body and no type": (b"", None),
+    "no pairs": (b"&&&", FORM),
+    "an escape that is not hex": (b"leads[add][0][id]=%zz&account[id]=5", FORM),
+    "an escape that is not hex in a key": (b"leads[%zz]=1", FORM),
+    "an escape cut short at the end": (b"leads[add]=%4", FORM),
+    "an escaped NUL": (b"leads[add]=a%00b", FORM),
+    "a raw NUL": (b"leads[add]=a\0b", FORM),
+    "50 levels": (b"a" + 49 * b"[a]" + b"=1", FORM),
+    "one level too many": (b"a" + 16 * b"[a]" + b"=1", FORM),
+    "a pair too many": (b"a=1&" * 20001, FORM),
+    "a key that is too long": (b"a" * 1025 + b"=1", FORM),
+    "JSON cut short": (b'{"a":1', JSON),
+    "a JSON array": (b'[{"a":1}]', JSON),
+    "a JSON string": (b'"a"', JSON),
+    "two JSON texts": (b'{"a":1}{"b":2}', JSON),
+    "JSON with a raw newline in a string": (b'{"a":"b\nc"}', JSON),
+    "JSON with a NUL": (b'{"a":"b\0c"}', JSON),
+    "JSON that is not UTF-8": (b'{"a":"\xff"}', JSON),
+    "JSON with NaN": (b'{"a":NaN}', JSON),
+    "JSON of 50 levels": (b'{"a":' * 50 + b"1" + b"}" * 50, JSON),
+    "a form said to be JSON": (SMALL, JSON),
+}
+
+
+@pytest.mark.parametrize("body, content_type", MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_is_malformed_is_refused_and_not_stored(site, body, content_type):
+    refused(send(site, body, content_type=content_type), 400, "invalid_request")
+
+    assert webhooks.lines(site) == []
+
+
+@pytest.mark.parametrize("body", [
+    b"a" + 15 * b"[a]" + b"=1", b"a=1&" * 20000, b"a" * 1024 + b"=1",
+], ids=["levels", "pairs", "the key's length"])
+def test_what_is_just_within_a_limit_is_stored(site, body):
+    accepted(send(site, body))
+
+    [line] = webhooks.lines(site)
+    assert line["id"] == digest(body)
+
+
+@pytest.mark.parametrize("content_type", [
+    None, "", "text/plain", "multipart/form-data; boundary=x", "application/jsonp",
+    "application/json-seq", "text/json", "application/x-www-form-urlencode", "application",
+    "x application/json",
+])
+def test_other_types_are_refused(site, content_type):
+    refused(send(site, SMALL, content_type=content_type), 415, "unsupported_media_type")
+
+    assert webhooks.lines(site) == []
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH"])
+def test_other_methods_are_refused(site, method):
+    answer = site.ask("webhook", method=method, body=None if method == "HEAD" else SMALL,
+                      headers={"Content-Type": FORM})
+
+    assert answer.status == 405
+    assert answer.header("Allow") == "GET, POST"
+    assert webhooks.lines(site) == []
+
+
+def body_of(length):
+    return SMALL + b"&x=" + b"x" * (length - len(SMALL) - 3)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
+@pytest.mark.parametrize("limit", [1024, None], ids=["a small limit", "the usual limit"])
+def test_the_limit_of_a_body(site, limit, chunked):
+    site.configure(webhook_accounts="any", webhook_max_body=limit)
+    limit = limit or MAX_BODY
+
+    accepted(send(site, body_of(limit), chunked=chunked))
+    refused(send(site, body_of(limit + 1), chunked=chunked), 413, "too_large")
+
+    [line] = webhooks.lines(site)
+    assert line["id"] == digest(body_of(limit))
+
+
+@pytest.mark.parametrize("told", ["0", "5", "32", "34", "1000", "-1", "x", "33x", " 33", "+33",
+                                  "0x21", "99999999999999999999"])
+def test_a_length_that_is_not_that_of_the_body(bare, told):
+    assert len(SMALL) == 33
+    answer = send(bare, SMALL, Content_Length=told)
+
+    too_large = len(told) > 10
+    refused(answer, 413 if too_large else 400, "too_large" if too_large else "invalid_request")
+    assert webhooks.lines(bare) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
+def test_a_body_that_is_cut_off_is_not_stored(on_servers, chunked):
+    """The sender hangs up in the middle: what came could pass for a whole form."""
+    if chunked and on_servers.server.name == "apache":
+        pytest.skip("Apache tells a program of the end of a body in chunks, not of how it came")
+    framing = (b"Transfer-Encoding: chunked\r\n\r\n1000\r\n" if chunked
+               else b"Content-Length: 1000\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", on_servers.server.port), 30) as connection:
+        connection.sendall(b"POST /api/amo-crm/webhook HTTP/1.1\r\nHost: localhost\r\n"
+                           b"Content-Type: " + FORM.encode() + b"\r\n" + framing + SMALL)
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            first = connection.makefile("rb").readline()
+            assert first == b"" or b" 400 " in first, first
+
+    accepted(send(on_servers, SMALL + b"&the=next"))
+    assert [line["id"] for line in webhooks.lines(on_servers)] == [digest(SMALL + b"&the=next")]
+
+
+# The key.
+
+WRONG_KEYS = {
+    "none": None,
+    "empty": "key=",
+    "no value": "key",
+    "wrong": "key=" + "x" * len(KEY),
+    "cut short": f"key={KEY[:-1]}",
+    "longer": f"key={KEY}x",
+    "in other letters": f"key={KEY.upper()}",
+    "under another name": f"Key={KEY}",
+    "longer than any": "key=" + "x" * 4000,
+}
+
+
+@pytest.mark.parametrize("query", WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
+def test_without_the_right_key_nothing_is_stored(site, query):
+    site.configure(webhook_accounts="any", webhook_secret=KEY)
+
+    refused(send(site, SMALL, query), 403, "forbidden")
+
+    assert webhooks.lines(site) == []
+
+
+@pytest.mark.parametrize("query", [f"key={KEY}&key={KEY}", f"key={KEY}&key=x", f"key[]={KEY}",
+                                   f"key={KEY}&x=%zz"],
+                         ids=["twice", "twice, the right one first", "an array", "a bad escape"])
+def test_a_query_with_the_key_must_be_well_formed(bare, query):
+    bare.configure(webhook_accounts="any", webhook_secret=KEY)
+
+    refused(send(bare, SMALL, query), 400, "invalid_request")
+
+    assert webhooks.lines(bare) == []
+
+
+@pytest.mark.parametrize("query", [f"key={KEY}", f"a=b&key={KEY}", "key=%61" + KEY[1:]],
+                         ids=["alone", "with others", "escaped"])
+def test_with_the_right_key_it_is_stored(site, query):
+    site.configure(webhook_accounts="any", webhook_secret=KEY)
+
+    accepted(send(site, SMALL, query))
+
+    assert len(webhooks.lines(site)) == 1
+
+
+def test_without_a_key_configured_none_is_asked_for(site):
+    accepted(send(site, SMALL, "key=whatever"))
+
+
+def test_the_key_reaches_no_log(on_servers):
+    on_servers.configure(webhook_accounts="any", webhook_secret=KEY)
+
+    accepted(send(on_servers, SMALL, f"key={KEY}"))
+    refused(send(on_servers, b"", f"key={KEY}"), 400, "invalid_request")
+    refused(send(on_servers, SMALL, f"key={KEY}x"), 403, "forbidden")
+
+    on_servers.logged("webhook", "forbidden")
+    for file in on_servers.logs.rglob("*.log"):
+        assert KEY.encode() not in file.read_bytes(), file
+
+
+# Whose webhooks.
+
+def test_only_connected_accounts_are_heard(site, amocrm):
+    connect(site, amocrm)
+    ours, other = amocrm.who()[0], amocrm.who(32720107)[0]
+
+    accepted(send(site, hooks.webhook_body(ours)))
+    accepted(send(site, json.dumps({"account": {"id": ours.id}}).encode(), content_type=JSON))
+    refused(send(site, hooks.webhook_body(other)), 403, "forbidden")
+    refused(send(site, b"leads[add][0][id]=1"), 403, "forbidden")
+    refused(send(site, b"account[id]=x"), 403, "forbidden")
+    refused(send(site, b"account[id][]=%d" % ours.id), 403, "forbidden")
+
+    assert [line["account_id"] for line in webhooks.lines(site)] == [ours.id, ours.id]
+    site.logged("webhook", "forbidden", str(other.id), "not connected")
+    site.logged("webhook", "forbidden", "names no account")
+
+
+def test_nobody_is_heard_while_no_account_is_connected(site, amocrm):
+    site.configure()
+
+    refused(send(site, hooks.webhook_body(amocrm.who()[0])), 403, "forbidden")
+
+    assert webhooks.lines(site) == []
+
+
+# GET: the disconnect hook.
+
+def test_the_disconnect_hook_works_here_too(site, amocrm):
+    connect(site, amocrm)
+    account = amocrm.who()[0]
+    accepted(send(site, hooks.webhook_body(account)))
+
+    answer = site.get("webhook", hooks.disconnect_query(amocrm.integration, account))
+
+    expect.hardened(answer)
+    assert answer.status == 200 and answer.json["success"] is True
+    assert [one["state"] for one in site.connections()] == ["revoked"]
+    refused(send(site, hooks.webhook_body(account)), 403, "forbidden")
+    assert len(webhooks.lines(site)) == 1
+
+
+def test_the_disconnect_hook_needs_no_key(site, amocrm):
+    connect(site, amocrm)
+    site.configure(webhook_secret=KEY)
+
+    answer = site.get("webhook", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda query: None, lambda query: "",
+    lambda query: query.replace("signature=", "signature=0"),
+    lambda query: query.partition("&signature=")[0],
+    lambda query: query.replace("account_id=3", "account_id=4"),
+], ids=["no query", "an empty query", "a wrong signature", "no signature", "another account"])
+def test_any_other_get_changes_nothing(site, amocrm, spoil):
+    connect(site, amocrm)
+
+    answer = site.get("webhook",
+                      spoil(hooks.disconnect_query(amocrm.integration, amocrm.who()[0])))
+
+    refused(answer, 403, "invalid_signature")
+    assert [one["state"] for one in site.connections()] == ["active"]
+
+
+# When it cannot be stored.
+
+def test_a_store_without_permission_is_told_and_mended(site):
+    accepted(send(site, SMALL + b"&n=1"))
+    events = site.store / "events"
+    rights = events.stat()
+    os.chown(events, 0, 0)
+    os.chmod(events, 0)
+    if os.access(events, os.W_OK) and not process.is_root():
+        pytest.skip("nobody but root can take this permission away")
+
+    refused(send(site, SMALL + b"&n=2"), 503, "server_error")
+
+    os.chmod(events, rights.st_mode & 0o7777)
+    os.chown(events, rights.st_uid, rights.st_gid)
+    accepted(send(site, SMALL + b"&n=3"))
+    assert [line["payload"]["n"] for line in webhooks.lines(site)] == ["1", "3"]
+
+
+def test_a_store_that_is_not_there_is_told(site):
+    site.store.rename(site.folder / "elsewhere")
+    try:
+        refused(send(site, SMALL), 503, "server_error")
+    finally:
+        (site.folder / "elsewhere").rename(site.store)
+
+    accepted(send(site, SMALL))
+
+
+@contextlib.contextmanager
+def small_disk(site, size):
+    """A disk of that many bytes under the store."""
+    user = process.web_user()
+    if user is None:
+        pytest.skip("only root can mount a small disk")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700,uid={user.pw_uid},"
+         f"gid={user.pw_gid}", "tmpfs", site.store], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", site.store], check=True)
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(site):
+    large = SMALL + b"&n=large&x=" + b"x" * 100000
+    with small_disk(site, 256 * 1024):
+        stored = []
+        for n in range(3):
+            accepted(send(site, SMALL + b"&n=%d" % n))
+            stored.append(str(n))
+        ballast = site.store / "ballast"
+        fill(ballast)
+        # a little space: a large event begins to be written, and must be undone
+        os.truncate(ballast, ballast.stat().st_size - 40960)
+        refused(send(site, large), 503, "server_error")
+        accepted(send(site, SMALL + b"&n=small"))
+        stored.append("small")
+        fill(site.store / "more")
+        n = 0
+        while (answer := send(site, SMALL + b"&n=last%d" % n)).status == 200:
+            stored.append(f"last{n}")    # what is left of the last block
+            n += 1
+        refused(answer, 503, "server_error")
+        assert [line["payload"]["n"] for line in webhooks.lines(site)] == stored
+
+        ballast.unlink()
+        accepted(send(site, large))
+        stored.append("large")
+        assert [line["payload"]["n"] for line in webhooks.lines(site)] == stored
+
+
+# Many at once.
+
+def test_two_hundred_at_once_are_all_stored_and_none_is_mixed_up(site):
+    bodies = [urlencode({"leads[update][0][id]": str(n), "account[id]": "5",
+                         "leads[update][0][text]": chr(0x430 + n % 32) * (n * 37 % 3000)}).encode()
+              for n in range(200)]
+
+    with ThreadPoolExecutor(200) as senders:
+        answers = list(senders.map(lambda body: send(site, body), bodies))
+
+    for answer in answers:
+        accepted(answer)
+    lines = webhooks.lines(site)
+    assert sorted(line["id"] for line in lines) == sorted(map(digest, bodies))
+    for line in lines:
+        [lead] = line["payload"]["leads"]["update"]
+        assert line["id"] == digest(bodies[int(lead["id"])])
+        assert lead["text"] == chr(0x430 + int(lead["id"]) % 32) * (int(lead["id"]) * 37 % 3000)

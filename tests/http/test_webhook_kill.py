@@ -1,0 +1,121 @@
+"""Webhooks killed at any moment: what was answered 200 is there, exactly as it was sent."""
+
+import contextlib
+import json
+import random
+import socket
+import threading
+import time
+from urllib.parse import urlencode
+
+import webhooks
+from sandbox.servers import cgi_answer
+
+ROUNDS = 400
+AT_ONCE = 3
+PATH = "/api/amo-crm/webhook"
+HEADERS = {"Content-Type": webhooks.FORM}
+
+
+def item_of(n):
+    """Now and then one of many pages: writing it takes a while."""
+    length = 100000 if n % 5 == 0 else n * 37 % 250
+    return {"id": str(n), "text": chr(0x430 + n % 32) * length}
+
+
+def body_of(n):
+    pairs = {f"leads[update][0][{name}]": value for name, value in item_of(n).items()}
+    return urlencode({**pairs, "account[id]": "5"}).encode()
+
+
+def answered(output):
+    """True: the whole of a 200 came out before the end."""
+    with contextlib.suppress(AssertionError, ValueError):
+        answer = cgi_answer(output, "POST")
+        return answer.status == 200 and answer.header("Content-Length") == str(len(answer.body))
+    return False
+
+
+def ask_and_kill(site, n, patience):
+    program = site.server.start(PATH, method="POST", headers=HEADERS, body=body_of(n))
+    killer = threading.Timer(patience, program.kill)
+    killer.start()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            output, _ = program.communicate(body_of(n), timeout=30)
+            return answered(output)
+        return False
+    finally:
+        killer.cancel()
+        program.kill()
+        program.wait()
+
+
+def usual_time(site):
+    began = time.monotonic()
+    for n in range(-5, 0):
+        program = site.server.start(PATH, method="POST", headers=HEADERS, body=body_of(n))
+        assert answered(program.communicate(body_of(n), timeout=30)[0])
+    return (time.monotonic() - began) / 5
+
+
+def stored(site):
+    """The stored items by their number, and how many lines were torn."""
+    printed = site.ctl("events", "--items")
+    told = [json.loads(line) for line in printed.stdout.splitlines()]
+    return told, printed.stderr
+
+
+def test_what_was_answered_200_outlives_every_kill(bare):
+    bare.configure(webhook_accounts="any")
+    chance = random.Random(20261122)
+    span = 1.3 * usual_time(bare)
+    counted_from = len(stored(bare)[0])
+    was_answered = set()
+
+    def sender(numbers):
+        for n in numbers:
+            if ask_and_kill(bare, n, delays[n]):
+                was_answered.add(n)
+
+    delays = [chance.uniform(0, span) for _ in range(ROUNDS)]
+    senders = [threading.Thread(target=sender, args=(range(first, ROUNDS, AT_ONCE),))
+               for first in range(AT_ONCE)]
+    for one in senders:
+        one.start()
+    for one in senders:
+        one.join()
+
+    told, complaint = stored(bare)
+    told = told[counted_from:]
+    there = [int(line["item"]["id"]) for line in told]
+    assert len(set(there)) == len(there), "an event is there twice"
+    for line in told:
+        assert line["item"] == item_of(int(line["item"]["id"]))
+    assert was_answered <= set(there), f"lost: {sorted(was_answered - set(there))}"
+    # the rounds mean something: kills came before, in the middle, and too late
+    assert 20 < len(was_answered) < ROUNDS - 20, len(was_answered)
+    assert complaint == "" or "lines skipped" in complaint
+
+    webhooks.accepted(webhooks.send(bare, body_of(ROUNDS)))
+    assert stored(bare)[0][-1]["item"] == item_of(ROUNDS)
+
+
+def test_a_sender_that_hangs_up_does_not_disturb_the_others(on_servers):
+    """amoCRM gives up after two seconds, and the server may then end the program."""
+    on_servers.configure(webhook_accounts="any")
+    for n in range(60):
+        body = body_of(n)
+        with contextlib.suppress(OSError), socket.create_connection(
+                ("127.0.0.1", on_servers.server.port), 30) as connection:
+            connection.sendall(
+                f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {webhooks.FORM}\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            time.sleep(n % 7 / 1000)
+
+    webhooks.accepted(webhooks.send(on_servers, body_of(60)))
+
+    told, complaint = stored(on_servers)
+    for line in told:
+        assert line["item"] == item_of(int(line["item"]["id"]))
+    assert "60" in [line["item"]["id"] for line in told]

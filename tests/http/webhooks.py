@@ -1,0 +1,52 @@
+"""What tests of POST webhook share: sending a body, and what became of it."""
+
+import hashlib
+import json
+from datetime import datetime, timezone
+
+import expect
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MAX_BODY = 1 << 20    # the default
+
+
+def send(site, body, query=None, *, content_type=FORM, chunked=False, **headers):
+    """`headers`: Content_Length="5" lies about the length."""
+    told = {"Content-Type": content_type} if content_type else {}
+    told.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return site.post("webhook", query, body=body, headers=told, chunked=chunked)
+
+
+def accepted(answer):
+    expect.hardened(answer)
+    assert (answer.status, answer.media_type) == (200, "application/json"), answer.body
+    assert answer.json == {"success": True}
+
+
+def refused(answer, status, error):
+    expect.hardened(answer)
+    assert (answer.status, answer.media_type) == (status, "application/json"), answer.body
+    told = answer.json
+    assert told.pop("message").endswith(".")
+    assert told == {"success": False, "error": error}
+    assert (answer.header("Retry-After") is not None) == (status == 503)
+
+
+def lines(site, *options):
+    """What `amocrmctl events` prints, without our own notices of connections made or ended."""
+    printed = site.ctl("events", *options)
+    assert printed.stderr == "", printed.stderr
+    told = [json.loads(line) for line in printed.stdout.splitlines()]
+    return [line for line in told
+            if line.get("entity") != "connection"
+            and not any(name.startswith("connection.") for name in line.get("events", []))]
+
+
+def digest(body):
+    return hashlib.sha256(body).hexdigest()
+
+
+def time_of(line):
+    return datetime.strptime(line["received_at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(
+        tzinfo=timezone.utc).timestamp()

@@ -1,0 +1,345 @@
+/* deliver.c - `amocrmctl deliver`: posts the events on, in order for each account.
+ *
+ * All events are passed once, from the cursor's place on; those of an account that is held up are
+ * left to its own place, which follows when its time has come.
+ */
+#include "ctl.h"
+
+#include "cursor.h"
+#include "journal.h"
+#include "lock.h"
+#include "post.h"
+#include "seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define FOLLOW_MS   200          /* between two looks at the journal */
+#define REMEMBER_S  (2 * SEEN_S) /* how far back repetitions are looked for when it starts */
+#define RETRY_MAX_S 86400        /* what a Retry-After is obeyed for */
+
+/* Seconds after the first attempt, the second, and so on: the specification's schedule. */
+static const long retry_after_s[] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
+#define RETRIES ((int)(sizeof retry_after_s / sizeof *retry_after_s))
+
+struct delivery {
+	struct ctl *ctl;
+	struct journal journal;
+	struct cursor cursor;
+	struct seen seen;
+	struct journal_position before; /* the event that is looked at */
+	struct held_up *held_up;        /* whose turn it is; NULL: everybody's */
+	bool waits;                     /* that one must wait again */
+	bool gone;
+	int64_t torn;
+	size_t taken;
+	size_t dead;
+};
+
+static bool
+save(struct delivery *d)
+{
+	return cursor_write(d->ctl->w, &d->ctl->cfg.store, &d->cursor);
+}
+
+/* Within a tenth either way, so that receivers that failed together are not asked together. */
+static long
+with_jitter(long seconds)
+{
+	unsigned short random = 0;
+
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+		random = 0;
+	return seconds - seconds / 10 + (long)((double)random / 65536 * (double)seconds / 5);
+}
+
+/* What is given up is kept, for `replay --id` and for a person to look at. */
+static bool
+bury(struct delivery *d, const struct posted *event)
+{
+	struct work *w = d->ctl->w;
+	const char *path;
+	const char *line;
+	int fd;
+	bool done;
+
+	if (!work_print(w, &path, "%s/events/dead.ndjson", d->ctl->cfg.store.path)
+	    || !work_print(w, &line, "%s\n", event->line))
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	errno = ENOSPC; /* what a short write means */
+	done = write(fd, line, strlen(line)) == (ssize_t)strlen(line) && fdatasync(fd) == 0;
+	if (!done)
+		work_fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	close(fd);
+	d->dead += done;
+	return done;
+}
+
+/* Says why, and when it is tried again; the work is then ready to go on. */
+static time_t
+next_attempt(struct delivery *d, const struct posted *event, int attempts)
+{
+	struct work *w = d->ctl->w;
+	long wait_s = with_jitter(retry_after_s[attempts - 1]);
+
+	if (w->retry_after_s > 0)
+		wait_s = w->retry_after_s < RETRY_MAX_S ? w->retry_after_s : RETRY_MAX_S;
+	fprintf(stderr, "amocrmctl deliver: event %.8s, attempt %d: %s; again in %ld s\n",
+	    event->id, attempts, w->reason, wait_s);
+	work_recover(w);
+	return time(NULL) + wait_s;
+}
+
+/* The event at d->before was not taken: its account waits, or the event is given up. */
+static bool
+put_off(struct delivery *d, const struct posted *event, bool *passed)
+{
+	int attempts = d->held_up == NULL ? 1 : d->held_up->attempts + 1;
+	struct held_up held_up = { event->account_id, d->before, attempts, 0 };
+
+	*passed = attempts > RETRIES;
+	if (*passed) {
+		fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id,
+		    d->ctl->w->reason);
+		work_recover(d->ctl->w);
+		return bury(d, event);
+	}
+	held_up.next_at = next_attempt(d, event, attempts);
+	if (d->held_up == NULL)
+		return cursor_hold(d->ctl->w, &d->cursor, &held_up);
+	*d->held_up = held_up;
+	return true;
+}
+
+/* *passed: nothing more is to be done for the event now. */
+static bool
+attempt(struct delivery *d, const struct posted *event, bool *passed)
+{
+	struct work *w = d->ctl->w;
+
+	*passed = true;
+	switch (post_event(w, &d->ctl->cfg, event)) {
+	case POST_TAKEN:
+		d->taken++;
+		return true;
+	case POST_GONE:
+		d->gone = true;
+		return false;
+	default:
+		if (w->kind == FAULT_CONFIG || w->kind == FAULT_SERVER)
+			return false;
+		return put_off(d, event, passed);
+	}
+}
+
+/* An event on everybody's way. */
+static bool
+pass_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
+{
+	struct delivery *d = context;
+	struct posted event;
+	bool passed;
+
+	d->before = d->cursor.place;
+	if (post_read(w, line, &event)
+	    && !seen_before(&d->seen, event.id, event.received_at, behind)
+	    && cursor_held_up(&d->cursor, event.account_id) == NULL && !attempt(d, &event, &passed))
+		return false;
+	work_recover(w);
+	d->cursor.place = *behind;
+	return save(d);
+}
+
+/* An event on the way of the account that is held up. */
+static bool
+catch_up_event(
+    struct work *w, void *context, const char *line, const struct journal_position *behind)
+{
+	struct delivery *d = context;
+	struct posted event;
+	bool passed = true;
+
+	d->before = d->held_up->place;
+	if (cursor_before(&d->cursor.place, behind))
+		return false;
+	if (post_read(w, line, &event) && event.account_id == d->held_up->account_id
+	    && !seen_before(&d->seen, event.id, event.received_at, behind)) {
+		if (!attempt(d, &event, &passed))
+			return false;
+		if (!passed) {
+			d->waits = true;
+			return save(d) && false;
+		}
+		d->held_up->attempts = 0;
+	}
+	work_recover(w);
+	d->held_up->place = *behind;
+	return save(d);
+}
+
+/* True: the account is held up no longer. */
+static bool
+catch_up(struct delivery *d, struct held_up *held_up)
+{
+	struct work *w = d->ctl->w;
+	struct journal_position place = held_up->place;
+
+	d->held_up = held_up;
+	d->waits = false;
+	(void)journal_each(w, &d->journal, &place, catch_up_event, d, &d->torn);
+	d->held_up = NULL;
+	if (w->kind != FAULT_NONE || d->gone || d->waits)
+		return false;
+	cursor_free(&d->cursor, held_up);
+	return save(d);
+}
+
+static void
+catch_up_all(struct delivery *d)
+{
+	for (size_t i = 0; i < d->cursor.count && d->ctl->w->kind == FAULT_NONE && !d->gone;) {
+		struct held_up *held_up = &d->cursor.held_up[i];
+
+		if (held_up->next_at > time(NULL) || !catch_up(d, held_up))
+			i++;
+	}
+}
+
+/* One round.  False: the work holds a fault, or the receiver is gone. */
+static bool
+deliver(struct delivery *d)
+{
+	struct journal_position place;
+
+	catch_up_all(d);
+	place = d->cursor.place;
+	return d->ctl->w->kind == FAULT_NONE && !d->gone
+	    && journal_each(d->ctl->w, &d->journal, &place, pass_event, d, &d->torn);
+}
+
+static bool
+remember_event(
+    struct work *w, void *context, const char *line, const struct journal_position *behind)
+{
+	struct delivery *d = context;
+	struct posted event;
+
+	if (cursor_before(&d->cursor.place, behind))
+		return false;
+	if (post_read(w, line, &event))
+		seen_before(&d->seen, event.id, event.received_at, behind);
+	return true;
+}
+
+/* What was passed before it started may be repeated after. */
+static bool
+remember(struct delivery *d)
+{
+	struct work *w = d->ctl->w;
+	struct journal_position place;
+	int64_t torn = 0;
+
+	if (!journal_seek(w, &d->journal, time(NULL) - REMEMBER_S, &place))
+		return false;
+	(void)journal_each(w, &d->journal, &place, remember_event, d, &torn);
+	return w->kind == FAULT_NONE;
+}
+
+/* Events that all accounts have passed and that are older than keep_days. */
+static bool
+forget_delivered(struct delivery *d)
+{
+	time_t since = time(NULL) - d->ctl->cfg.webhook.keep_days * (time_t)86400;
+	struct journal_position place = d->cursor.place;
+	int64_t forgotten = 0;
+
+	for (size_t i = 0; i < d->cursor.count; i++)
+		if (cursor_before(&d->cursor.held_up[i].place, &place))
+			place = d->cursor.held_up[i].place;
+	return journal_forget(d->ctl->w, &d->journal, &place, since, &forgotten);
+}
+
+static bool
+run(struct delivery *d, bool follow)
+{
+	struct timespec pause = { 0, FOLLOW_MS * 1000000L };
+	bool sound =
+	    cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d) && deliver(d);
+
+	while (sound && follow) {
+		nanosleep(&pause, NULL);
+		sound = deliver(d);
+	}
+	return sound;
+}
+
+static enum ctl_exit
+report(struct delivery *d, bool sound)
+{
+	if (d->torn > 0)
+		fprintf(stderr, "amocrmctl deliver: passed %lld torn lines\n", (long long)d->torn);
+	if (d->gone) {
+		fprintf(stderr,
+		    "amocrmctl deliver: the receiver answered 410: it wants no more events\n");
+		return CTL_FAILED;
+	}
+	if (!sound)
+		return ctl_fault(d->ctl);
+	printf("delivered %zu, given up %zu, accounts held up %zu\n", d->taken, d->dead,
+	    d->cursor.count);
+	return d->cursor.count == 0 && d->dead == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+/* Only one at a time: two would send everything twice. */
+static bool
+take_turn(struct ctl *ctl, struct lock *lock)
+{
+	const char *path;
+
+	if (!work_print(ctl->w, &path, "%s/deliver.lock", ctl->cfg.store.path))
+		return false;
+	if (lock_take(ctl->w, path, 0, 0, lock))
+		return true;
+	if (ctl->w->kind == FAULT_UNAVAILABLE) {
+		work_recover(ctl->w);
+		return fault(ctl->w, FAULT_UNAVAILABLE, "another amocrmctl deliver is at work");
+	}
+	return false;
+}
+
+enum ctl_exit
+ctl_deliver(struct ctl *ctl)
+{
+	static const struct option options[] = { { "once", no_argument, NULL, 'o' },
+		{ "follow", no_argument, NULL, 'f' }, { 0 } };
+	struct delivery d = { .ctl = ctl, .journal = journal_of(&ctl->cfg.store) };
+	bool follow = false;
+	enum ctl_exit status;
+	struct lock lock;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
+		if (option == '?')
+			return ctl_usage(ctl, "takes --once or --follow");
+		follow = option == 'f';
+	}
+	if (optind < ctl->argc)
+		return ctl_usage(ctl, "takes --once or --follow");
+	if (!post_check(ctl->w, &ctl->cfg) || !take_turn(ctl, &lock))
+		return ctl_fault(ctl);
+	status = report(&d, run(&d, follow));
+	cursor_close(&d.cursor);
+	seen_close(&d.seen);
+	lock_release(&lock);
+	return status;
+}

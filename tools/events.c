@@ -1,0 +1,181 @@
+/* events.c - `amocrmctl events`: what the journal holds, as JSON lines. */
+#include "ctl.h"
+
+#include "event.h"
+#include "journal.h"
+#include "jsonpart.h"
+
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOLLOW_MS 200 /* between two looks at the journal */
+
+static void
+print(struct jsonpart part)
+{
+	fwrite(part.at, 1, part.len, stdout);
+}
+
+/* An array, or what is written like one but has gaps: an object whose names are all numbers. */
+static bool
+is_list(struct jsonpart value)
+{
+	struct jsonpart name;
+	struct jsonpart element;
+
+	if (*value.at == '[')
+		return true;
+	if (*value.at != '{' || value.len == strlen("{}"))
+		return false;
+	while (jsonpart_next(&value, &name, &element))
+		for (size_t i = 0; i < name.len; i++)
+			if (name.at[i] < '0' || name.at[i] > '9')
+				return false;
+	return true;
+}
+
+/* One line for each item, however many lists it stands in: task[update][0][0][id] is in two. */
+static void
+print_items(
+    struct jsonpart head, struct jsonpart entity, struct jsonpart action, struct jsonpart value)
+{
+	struct jsonpart name;
+	struct jsonpart element;
+
+	if (is_list(value)) {
+		while (jsonpart_next(&value, &name, &element))
+			print_items(head, entity, action, element);
+		return;
+	}
+	print(head);
+	fputs(",\"entity\":\"", stdout);
+	print(entity);
+	fputs("\",\"action\":\"", stdout);
+	print(action);
+	fputs("\",\"item\":", stdout);
+	print(value);
+	fputs("}\n", stdout);
+}
+
+/* head is what stands before each of them: the event's first members. */
+static void
+print_changes(struct jsonpart head, struct jsonpart payload)
+{
+	struct jsonpart entity;
+	struct jsonpart actions;
+	struct jsonpart action;
+	struct jsonpart items;
+
+	while (jsonpart_next(&payload, &entity, &actions))
+		if (*actions.at == '{' && !jsonpart_equal(entity, "account"))
+			while (jsonpart_next(&actions, &action, &items))
+				print_items(head, entity, action, items);
+}
+
+struct printing {
+	char since[EVENT_TIME_SIZE]; /* all zero: from the first event on */
+	bool items;
+	int64_t skipped; /* parts of events, and what is none */
+};
+
+static bool
+print_event(struct work *w, void *context, const char *event, const struct journal_position *behind)
+{
+	struct printing *printing = context;
+	struct jsonpart line = jsonpart_of(event);
+	struct jsonpart received_at;
+	struct jsonpart account_id;
+	struct jsonpart payload;
+
+	(void)w;
+	(void)behind;
+	if (!jsonpart_member(line, "received_at", &received_at)
+	    || received_at.len != strlen("\"\"") + EVENT_TIME_SIZE - 1
+	    || !jsonpart_member(line, "account_id", &account_id)
+	    || !jsonpart_member(line, "payload", &payload)) {
+		printing->skipped++;
+		return true;
+	}
+	if (memcmp(received_at.at + 1, printing->since, EVENT_TIME_SIZE - 1) < 0)
+		return true;
+	line.len = (size_t)(account_id.at + account_id.len - line.at);
+	if (printing->items)
+		print_changes(line, payload);
+	else
+		puts(event);
+	return !ferror(stdout);
+}
+
+static void
+tell_skipped(struct printing *printing)
+{
+	if (printing->skipped > 0)
+		fprintf(stderr,
+		    "amocrmctl events: lines skipped: %lld (a webhook was ended while it wrote, "
+		    "and "
+		    "amoCRM was not told that the event is stored)\n",
+		    (long long)printing->skipped);
+	printing->skipped = 0;
+}
+
+/* Waits a while.  False: whoever read our output has gone, or there is no more room for it. */
+static bool
+wait_for_more(void)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	return fflush(stdout) == 0 && poll(&reader, 1, FOLLOW_MS) == 0;
+}
+
+static enum ctl_exit
+print_events(
+    struct ctl *ctl, struct printing *printing, struct journal_position *position, bool follow)
+{
+	struct journal journal = journal_of(&ctl->cfg.store);
+
+	do {
+		bool done = journal_each(
+		    ctl->w, &journal, position, print_event, printing, &printing->skipped);
+
+		tell_skipped(printing);
+		if (!done)
+			return ctl->w->kind == FAULT_NONE ? CTL_FAILED : ctl_fault(ctl);
+	} while (follow && wait_for_more());
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_events(struct ctl *ctl)
+{
+	static const struct option options[] = { { "since", required_argument, NULL, 's' },
+		{ "follow", no_argument, NULL, 'f' }, { "items", no_argument, NULL, 'i' }, { 0 } };
+	struct journal journal = journal_of(&ctl->cfg.store);
+	struct printing printing = { .items = false };
+	struct journal_position position = { 0 };
+	struct timespec since = { 0 };
+	bool follow = false;
+	int option;
+
+	optind = 0; /* anew: main has read its own options */
+	opterr = 0;
+	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1)
+		if (option == 'f')
+			follow = true;
+		else if (option == 'i')
+			printing.items = true;
+		else if (option != 's')
+			return ctl_usage(ctl, "takes --since TIME, --follow and --items");
+		else if (ctl_when(optarg, &since))
+			event_print_time(&since, printing.since);
+		else
+			return ctl_usage(
+			    ctl, "TIME is 2026-11-22T04:19:00Z, or so long ago: 2h, 3d");
+	if (optind < ctl->argc)
+		return ctl_usage(ctl, "takes --since TIME, --follow and --items");
+	if (!journal_seek(ctl->w, &journal, since.tv_sec, &position))
+		return ctl_fault(ctl);
+	return print_events(ctl, &printing, &position, follow);
+}

@@ -1,0 +1,95 @@
+/* replay.c - `amocrmctl replay`: delivers events again, whatever has become of them. */
+#include "ctl.h"
+
+#include "journal.h"
+#include "post.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct replay {
+	struct ctl *ctl;
+	time_t since;
+	time_t until;
+	const char *id; /* NULL: all */
+	bool dry_run;
+	size_t sent;
+	size_t failed;
+};
+
+static bool
+is_meant(const struct replay *replay, const struct posted *event)
+{
+	return event->received_at >= replay->since && event->received_at <= replay->until
+	    && (replay->id == NULL || strcmp(event->id, replay->id) == 0);
+}
+
+static bool
+replay_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
+{
+	struct replay *replay = context;
+	struct posted event;
+
+	(void)behind;
+	if (!post_read(w, line, &event) || !is_meant(replay, &event)) {
+		work_recover(w);
+		return true;
+	}
+	if (replay->dry_run)
+		puts(event.line);
+	else if (post_event(w, &replay->ctl->cfg, &event) != POST_TAKEN) {
+		fprintf(stderr, "amocrmctl replay: event %.8s: %s\n", event.id, w->reason);
+		work_recover(w);
+		replay->failed++;
+		return true;
+	}
+	replay->sent++;
+	return true;
+}
+
+static enum ctl_exit
+run(struct replay *replay)
+{
+	struct ctl *ctl = replay->ctl;
+	struct journal journal = journal_of(&ctl->cfg.store);
+	struct journal_position place;
+	int64_t torn = 0;
+
+	if ((!replay->dry_run && !post_check(ctl->w, &ctl->cfg))
+	    || !journal_seek(ctl->w, &journal, replay->since, &place)
+	    || !journal_each(ctl->w, &journal, &place, replay_event, replay, &torn))
+		return ctl_fault(ctl);
+	fprintf(stderr, "%s %zu, failed %zu\n", replay->dry_run ? "would send" : "sent",
+	    replay->sent, replay->failed);
+	return replay->failed == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+enum ctl_exit
+ctl_replay(struct ctl *ctl)
+{
+	static const struct option options[] = { { "since", required_argument, NULL, 's' },
+		{ "until", required_argument, NULL, 'u' }, { "id", required_argument, NULL, 'i' },
+		{ "dry-run", no_argument, NULL, 'n' }, { 0 } };
+	struct replay replay = { .ctl = ctl, .since = -1, .until = time(NULL) };
+	struct timespec at;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
+		if (option == '?' || ((option == 's' || option == 'u') && !ctl_when(optarg, &at)))
+			return ctl_usage(
+			    ctl, "TIME is as 2026-11-22T04:19:00Z, or so long ago: 2h, 3d");
+		if (option == 's')
+			replay.since = at.tv_sec;
+		else if (option == 'u')
+			replay.until = at.tv_sec;
+		else if (option == 'i')
+			replay.id = optarg;
+		else
+			replay.dry_run = true;
+	}
+	if (replay.since < 0 || optind < ctl->argc)
+		return ctl_usage(ctl, "--since TIME is required");
+	return run(&replay);
+}

@@ -1,0 +1,84 @@
+/* seen.c - see seen.h. */
+#include "seen.h"
+
+#include "cursor.h"
+#include "encode.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_FIRST 1024
+#define ID_BYTES   16 /* of the SHA-256 */
+
+struct seen_event {
+	uint8_t id[ID_BYTES];
+	time_t received_at; /* 0: empty */
+	struct journal_position place;
+};
+
+/* The event's entry, or the empty one where it belongs. */
+static struct seen_event *
+entry_of(const struct seen *seen, const uint8_t id[ID_BYTES])
+{
+	size_t at;
+
+	memcpy(&at, id, sizeof at);
+	for (;; at++) {
+		struct seen_event *entry = &seen->table[at % seen->size];
+
+		if (entry->received_at == 0 || memcmp(entry->id, id, ID_BYTES) == 0)
+			return entry;
+	}
+}
+
+/* A larger table, without what is over. */
+static bool
+grow(struct seen *seen, time_t now)
+{
+	struct seen larger = { .size = seen->size == 0 ? SIZE_FIRST : seen->size * 2 };
+
+	larger.table = calloc(larger.size, sizeof *larger.table);
+	if (larger.table == NULL)
+		return false;
+	for (size_t i = 0; i < seen->size; i++) {
+		const struct seen_event *entry = &seen->table[i];
+
+		if (entry->received_at != 0 && entry->received_at + SEEN_S > now) {
+			*entry_of(&larger, entry->id) = *entry;
+			larger.count++;
+		}
+	}
+	free(seen->table);
+	*seen = larger;
+	return true;
+}
+
+bool
+seen_before(
+    struct seen *seen, const char *id, time_t received_at, const struct journal_position *place)
+{
+	uint8_t bytes[ID_BYTES];
+	struct seen_event *entry;
+
+	for (size_t i = 0; i < ID_BYTES; i++)
+		if (!hex_byte(id + 2 * i, &bytes[i]))
+			return false;
+	if ((seen->count + 1) * 2 > seen->size && !grow(seen, received_at))
+		return false;
+	entry = entry_of(seen, bytes);
+	if (entry->received_at != 0 && entry->received_at + SEEN_S > received_at)
+		return cursor_before(&entry->place, place);
+	seen->count += entry->received_at == 0;
+	memcpy(entry->id, bytes, ID_BYTES);
+	entry->received_at = received_at;
+	entry->place = *place;
+	return false;
+}
+
+void
+seen_close(struct seen *seen)
+{
+	free(seen->table);
+	memset(seen, 0, sizeof *seen);
+}

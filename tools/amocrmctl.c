@@ -199,7 +199,7 @@ main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help(stdout);
-			return flush_output(CTL_DONE);
+			return (int)flush_output(CTL_DONE);
 		}
 		if (option != 'c')
 			return CTL_USAGE;
@@ -217,5 +217,5 @@ main(int argc, char **argv)
 	}
 	status = run(&ctl);
 	work_close(&w);
-	return flush_output(status);
+	return (int)flush_output(status);
 }

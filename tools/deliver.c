@@ -272,8 +272,8 @@ static bool
 run(struct delivery *d, bool follow)
 {
 	struct timespec pause = { 0, FOLLOW_MS * 1000000L };
-	bool sound =
-	    cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d) && deliver(d);
+	bool sound = cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d)
+	    && deliver(d) && forget_delivered(d);
 
 	while (sound && follow) {
 		nanosleep(&pause, NULL);

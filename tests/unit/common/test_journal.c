@@ -130,7 +130,7 @@ holds(const char *label, const char *path, const char *expected)
 static void
 keeps_events_in_their_order(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	char path[PATH_SIZE];
 	struct stat st;
@@ -165,7 +165,7 @@ takes_its_place_from_the_store(void **state)
 static void
 begins_a_segment_when_one_is_full(void **state)
 {
-	struct journal journal = { *state, 24 };
+	struct journal journal = { *state, 24, 0 };
 	struct stat st;
 
 	for (int i = 0; i < 7; i++)
@@ -212,7 +212,7 @@ skips_and_counts_what_is_torn(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
 		append(&journal, "{\"n\":0}");
 		leave(segment(&journal, 1), table[i].left, table[i].len);
@@ -226,7 +226,7 @@ skips_and_counts_what_is_torn(void **state)
 static void
 waits_for_the_end_of_the_last_line(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
@@ -243,7 +243,7 @@ waits_for_the_end_of_the_last_line(void **state)
 static void
 does_not_wait_in_an_older_segment(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
@@ -261,7 +261,7 @@ does_not_wait_in_an_older_segment(void **state)
 static void
 uses_an_empty_segment(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	append(&journal, "{\"n\":0}");
 	leave(segment(&journal, 2), "", 0);
@@ -282,7 +282,7 @@ ignores_what_is_no_segment(void **state)
 		"0000000009.json", "0000000009.nd.son", "000000009.ndjson", "00000000009.ndjson",
 		"0000000000.ndjson", "+000000009.ndjson", " 000000009.ndjson", "000000000x.ndjson",
 		".ndjson" };
-	struct journal journal = { *state, SEGMENT_MAX };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	append(&journal, "{\"n\":0}");
 	for (size_t i = 0; i < ROWS(names); i++) {
@@ -301,7 +301,7 @@ ignores_what_is_no_segment(void **state)
 static void
 goes_on_from_any_position(void **state)
 {
-	struct journal journal = { *state, 24 };
+	struct journal journal = { *state, 24, 0 };
 	struct journal_position start = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
@@ -332,7 +332,7 @@ goes_on_from_any_position(void **state)
 static void
 stops_before_the_event_of_a_false_visit(void **state)
 {
-	struct journal journal = { *state, 16 };
+	struct journal journal = { *state, 16, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
@@ -355,7 +355,7 @@ stops_before_the_event_of_a_false_visit(void **state)
 static void
 goes_on_where_events_were_forgotten(void **state)
 {
-	struct journal journal = { *state, 8 };
+	struct journal journal = { *state, 8, 0 };
 	struct journal_position behind_first = { .segment = 1, .offset = 8 };
 	struct journal_position of_another = { .segment = 57, .offset = 1234 };
 
@@ -396,7 +396,7 @@ seeks_a_position_before_a_time(void **state)
 		{ "behind the second", 2500, "{\"n\":3}" },
 		{ "behind all: the newest may grow", 9999, "{\"n\":3}" },
 	};
-	struct journal journal = { *state, 8 };
+	struct journal journal = { *state, 8, 0 };
 	struct journal_position position = { .segment = 7 };
 	struct work w;
 
@@ -437,7 +437,7 @@ forgets_what_is_old_and_passed(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, 8 };
+		struct journal journal = { *state, 8, 0 };
 		int64_t forgotten = 0;
 		char path[PATH_SIZE];
 		struct work w;
@@ -461,7 +461,7 @@ forgets_what_is_old_and_passed(void **state)
 static void
 forgets_nothing_where_nothing_is(void **state)
 {
-	struct journal journal = { *state, 8 };
+	struct journal journal = { *state, 8, 0 };
 	struct journal_position before = { 9, 0 };
 	int64_t forgotten = 0;
 	struct work w;
@@ -478,7 +478,7 @@ reads_lines_of_any_length(void **state)
 {
 	static const int lengths[] = { 7, 65527, 65528, 65529, 65535, 65536, 65537, 131072, 1000000,
 		8 };
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
@@ -511,7 +511,7 @@ reads_lines_of_any_length(void **state)
 static void
 skips_a_line_over_its_limit_in_little_room(void **state)
 {
-	struct journal journal = { *state, (int64_t)1 << 40 };
+	struct journal journal = { *state, (int64_t)1 << 40, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
@@ -533,7 +533,7 @@ skips_a_line_over_its_limit_in_little_room(void **state)
 static void
 takes_an_event_of_its_limit_and_no_more(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	char *event = malloc(JOURNAL_EVENT_MAX + 2);
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
@@ -566,7 +566,7 @@ refuses_what_is_no_line(void **state)
 		{ "two lines", "{}\n{}" },
 		{ "a newline at the end", "{}\n" },
 	};
-	struct journal journal = { *state, SEGMENT_MAX };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct work w;
@@ -611,7 +611,7 @@ seek_step(struct work *w, void *context)
 static void
 says_when_the_room_is_full(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	try_small_rooms("append", append_step, &journal);
 	reads_all("appended once, or not at all", &journal, "{\"n\":1}", 0);

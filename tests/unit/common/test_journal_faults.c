@@ -120,7 +120,7 @@ holds(const char *label, const char *folder, const char *expected)
 static void
 syncs_before_it_answers(void **state)
 {
-	struct journal journal = { *state, (int64_t)(2 * LINE) };
+	struct journal journal = { *state, (int64_t)(2 * LINE), 0 };
 
 	disk_is_well();
 	try_append("the first event", &journal, FAULT_NONE);
@@ -139,7 +139,7 @@ syncs_before_it_answers(void **state)
 static void
 syncs_a_segment_found_empty(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	char path[PATH_SIZE];
 
 	path_in(*state, "events", path);
@@ -166,7 +166,7 @@ says_when_the_disk_fails(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
 		disk_is_well();
 		disk.failing = table[i].failing;
@@ -182,7 +182,7 @@ says_when_the_disk_fails(void **state)
 static void
 undoes_what_was_cut_short(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
 	disk_is_well();
 	try_append("while there is space", &journal, FAULT_NONE);
@@ -202,7 +202,7 @@ undoes_what_was_cut_short(void **state)
 static void
 leaves_a_torn_line_alone(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
 	disk_is_well();
 	try_append("while there is space", &journal, FAULT_NONE);
@@ -234,8 +234,8 @@ static void
 says_when_there_is_no_place(void **state)
 {
 	char path[PATH_SIZE];
-	struct journal missing = { path, JOURNAL_SEGMENT_MAX };
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+	struct journal missing = { path, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct work w;

@@ -164,7 +164,7 @@ forget_segments_before(const struct journal *journal, int64_t number)
 static void
 writers_and_a_reader_at_once(void **state)
 {
-	struct journal journal = { *state, 1 << 20 };
+	struct journal journal = { *state, 1 << 20, 0 };
 	struct journal_position position = { 0 };
 	struct reading reading = { 0 };
 	struct told *told = share();
@@ -199,7 +199,7 @@ static void
 beginners_at_once_use_one_segment(void **state)
 {
 	for (int round = 0; round < 20; round++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 		struct journal_position position = { 0 };
 		struct reading reading = { .round = round };
 		struct told *told = share();
@@ -233,7 +233,7 @@ pause_us(long us)
 static void
 acknowledged_events_outlive_their_writers(void **state)
 {
-	struct journal journal = { *state, 4 << 20 };
+	struct journal journal = { *state, 4 << 20, 0 };
 	struct journal_position position = { 0 };
 	struct told *told = share();
 	int64_t torn = 0;

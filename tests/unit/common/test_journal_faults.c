@@ -300,7 +300,7 @@ refused(void *context)
 static void
 says_when_it_has_no_permission(void **state)
 {
-	struct stranger stranger = { { *state, JOURNAL_SEGMENT_MAX }, may_append };
+	struct stranger stranger = { { *state, JOURNAL_SEGMENT_MAX, 0 }, may_append };
 	char path[PATH_SIZE];
 
 	disk_is_well();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BUFFER_SIZE   4096 /* bytes */
 #define MODE_TOO_OPEN 0137 /* all but u=rw,g=r */
 
 static bool
@@ -26,6 +27,17 @@ mode_is_safe(struct work *w, int fd, const char *path)
 	return true;
 }
 
+/* The stream's buffer is part of the room, and wiped with it. */
+static bool
+buffer_in_room(struct work *w, FILE *file)
+{
+	char *buffer;
+
+	return work_alloc(w, BUFFER_SIZE, &buffer)
+	    && (setvbuf(file, buffer, _IOFBF, BUFFER_SIZE) == 0
+		|| fault(w, FAULT_SERVER, "a stream takes no buffer"));
+}
+
 bool
 file_open_secret(struct work *w, const char *path, FILE **file)
 {
@@ -42,5 +54,8 @@ file_open_secret(struct work *w, const char *path, FILE **file)
 		close(fd);
 		return fault(w, FAULT_SERVER, "%s: %s", path, strerror(errno));
 	}
-	return true;
+	if (buffer_in_room(w, *file))
+		return true;
+	fclose(*file);
+	return false;
 }

@@ -28,7 +28,8 @@ struct request {
 	const char *request_id; /* amoCRM's X-Amocrm-Requestid */
 };
 
-/* methods are those the URL answers to, ORed.
+/* methods are those the URL answers to, ORed.  One that it does not answer to is told all the same: the
+ * answer to a HEAD has no body, whatever it says.
  * Fault: FAULT_METHOD for any other, FAULT_REQUEST for a query or header over its limit. */
 bool request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req);
 

@@ -1,6 +1,7 @@
 /* work.c - the room is one anonymous mapping, handed out from its start to its end. */
 #include "work.h"
 
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,10 +9,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define WIPED_WITH 0xa5 /* any byte but 0, which would switch it off */
+
+/* What libraries allocate holds our secrets too, and they free it as it is: GDBM would write it into
+ * a file with the next block it leaves in part unused. */
+static void
+wipe_what_is_freed(void)
+{
+	mallopt(M_PERTURB, WIPED_WITH);
+}
+
 bool
 work_open(struct work *w, size_t size)
 {
 	memset(w, 0, sizeof *w);
+	wipe_what_is_freed();
 	w->room = mmap(
 	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (w->room == MAP_FAILED)

@@ -16,29 +16,39 @@ call_webhooks(struct work *w, const struct amocrm_config *cfg, const char *host,
 	    && amocrm_call(w, cfg, &call, doc);
 }
 
+/* {"destination":…,"settings":[…]}; events NULL: the destination alone. */
+static bool
+write_destination(
+    struct work *w, const char *destination, const char *const *events, const char **body)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"destination\":");
+	json_add_string(&t, destination);
+	if (events != NULL) {
+		text_add(&t, ",\"settings\":[");
+		for (size_t i = 0; events[i] != NULL; i++) {
+			text_add(&t, i > 0 ? "," : "");
+			json_add_string(&t, events[i]);
+		}
+		text_add_char(&t, ']');
+	}
+	text_add_char(&t, '}');
+	return text_end(&t, body);
+}
+
 bool
 amocrm_subscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms)
 {
-	struct json_object *doc;
+	struct json_object *doc = NULL;
 	const char *body;
-	struct text t;
-	bool done;
-
-	text_begin(w, &t);
-	text_add(&t, "{\"destination\":");
-	json_add_string(&t, destination);
-	text_add(&t, ",\"settings\":[");
-	for (size_t i = 0; events[i] != NULL; i++) {
-		text_add(&t, i > 0 ? "," : "");
-		json_add_string(&t, events[i]);
-	}
-	text_add(&t, "]}");
-	done = text_end(&t, &body)
+	bool done = write_destination(w, destination, events, &body)
 	    && call_webhooks(w, cfg, host, "POST", access_token, body, deadline_ms, &doc);
-	if (done)
-		json_object_put(doc);
+
+	json_object_put(doc);
 	return done;
 }
 
@@ -46,19 +56,12 @@ bool
 amocrm_unsubscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms)
 {
-	struct json_object *doc;
+	struct json_object *doc = NULL;
 	const char *body;
-	struct text t;
-	bool done;
-
-	text_begin(w, &t);
-	text_add(&t, "{\"destination\":");
-	json_add_string(&t, destination);
-	text_add_char(&t, '}');
-	done = text_end(&t, &body)
+	bool done = write_destination(w, destination, NULL, &body)
 	    && call_webhooks(w, cfg, host, "DELETE", access_token, body, deadline_ms, &doc);
-	if (done)
-		json_object_put(doc);
+
+	json_object_put(doc);
 	return done;
 }
 

@@ -1,4 +1,4 @@
-/* connection.c - reading connections; see connection.h.  They are changed in connection_change.c. */
+/* connection.c - reading connections, and writing one; see connection.h.  They are changed in connection_change.c. */
 #include "connection.h"
 
 #include "account.h"
@@ -28,6 +28,16 @@ connection_find(struct work *w, const struct config *cfg, const char *key, bool 
 		return false;
 	*found = value != NULL;
 	return !*found || record_read(w, value, connection);
+}
+
+bool
+connection_put(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens)
+{
+	const char *value;
+
+	return record_write(w, ring, connection, tokens, &value)
+	    && store_put(w, &cfg->store, key, value, 0);
 }
 
 bool

@@ -93,4 +93,8 @@ bool connection_each(
 bool connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
+/* Writes one whole, under the lock of its account (see account.h). */
+bool connection_put(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens);
+
 #endif

@@ -59,3 +59,16 @@ file_open_secret(struct work *w, const char *path, FILE **file)
 	fclose(*file);
 	return false;
 }
+
+bool
+file_sync_directory(struct work *w, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool done = fd >= 0 && fsync(fd) == 0;
+
+	if (!done)
+		work_fault(w, FAULT_STORAGE, "%s: cannot be synced: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return done;
+}

@@ -6,6 +6,7 @@
  */
 #include "journal.h"
 
+#include "file.h"
 #include "lock.h"
 #include "log.h"
 #include "segment.h"
@@ -95,19 +96,6 @@ open_newest(struct work *w, const struct journal *journal, size_t len, struct se
 	return open_segment(w, journal, newest + 1, segment);
 }
 
-static bool
-sync_path(struct work *w, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool done = fd >= 0 && fsync(fd) == 0;
-
-	if (!done)
-		segment_fault(w, path);
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 /* An empty segment may not be in its directory on disk yet, nor that in the store: whoever made them
  * may have been killed. */
 static bool
@@ -119,7 +107,7 @@ settle(struct work *w, const struct journal *journal, const struct segment *segm
 		return true;
 	return work_print(w, &directory, "%s/events", journal->path)
 	    && (fsync(segment->fd) == 0 || segment_fault(w, segment->path))
-	    && sync_path(w, directory) && sync_path(w, journal->path);
+	    && file_sync_directory(w, directory) && file_sync_directory(w, journal->path);
 }
 
 /* *torn: a writer was killed in the middle of the last line. */

@@ -2,6 +2,7 @@
 #include "shard.h"
 
 #include "database.h"
+#include "file.h"
 #include "stored.h"
 
 #include <errno.h>
@@ -232,20 +233,6 @@ directory_of(struct work *w, const char *path, const char **directory)
 	return work_copy(w, path, (size_t)(strrchr(path, '/') - path), directory);
 }
 
-static bool
-sync_directory(struct work *w, const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool done = fd >= 0 && fsync(fd) == 0;
-
-	if (!done)
-		work_fault(
-		    w, FAULT_STORAGE, "%s: cannot be synced: %s", directory, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 bool
 shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)
 {
@@ -261,5 +248,5 @@ shard_set(struct work *w, const char *path, const char *key, const char *value, 
 	}
 	if (rename(copy_path, path) != 0)
 		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	return sync_directory(w, directory);
+	return file_sync_directory(w, directory);
 }

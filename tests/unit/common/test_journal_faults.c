@@ -69,6 +69,7 @@ told_writev(int fd, const struct iovec *parts, int count)
 #define fdatasync told_fdatasync
 #define ftruncate told_ftruncate
 #define writev    told_writev
+#include "file.c"
 #include "journal.c"
 #undef fsync
 #undef fdatasync

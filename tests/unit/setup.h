@@ -1,0 +1,50 @@
+/* setup.h - a whole set-up in a folder: a store, a key ring, a configuration.
+ */
+#ifndef SETUP_H
+#define SETUP_H
+
+#include "folder.h"
+
+#include "config.h"
+#include "keyring.h"
+#include "store.h"
+
+#define SETUP_KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+struct setup {
+	struct config cfg;
+	const struct keyring *ring;
+	struct work w; /* the test's room */
+	char keys[PATH_SIZE];
+};
+
+/* connections is enum connections_mode; a shared set-up has its account pinned. */
+static inline void
+setup_open(struct setup *s, const char *folder, int connections)
+{
+	memset(s, 0, sizeof *s);
+	path_in(folder, "keys", s->keys);
+	file_write_text(s->keys, "k1 " SETUP_KEY "\n");
+	s->cfg.complete = true;
+	s->cfg.amocrm.client_id = "01d01160-d7a0-4087-b4af-6a1bb83fcd1d";
+	s->cfg.amocrm.client_secret = "secret";
+	s->cfg.amocrm.redirect_uri = "https://crm.example/api/amo-crm/callback";
+	s->cfg.amocrm.account_domains = "amocrm.ru amocrm.com kommo.com";
+	s->cfg.amocrm.account = connections == CONNECTIONS_SHARED ? "reforyou.amocrm.ru" : NULL;
+	s->cfg.amocrm.timeout = 5;
+	s->cfg.app.deep_link = "foryoure://amo-crm/callback";
+	s->cfg.app.connections = connections;
+	s->cfg.store.path = folder;
+	s->cfg.store.keys = s->keys;
+	open_room(&s->w);
+	if (!keyring_read(&s->w, s->keys, &s->ring))
+		fail_msg("%s", s->w.reason);
+}
+
+static inline void
+setup_close(struct setup *s)
+{
+	work_close(&s->w);
+}
+
+#endif

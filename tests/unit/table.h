@@ -1,0 +1,124 @@
+/* table.h - what the unit tests share: a failure that names its row, and rooms that are too small.
+ *
+ * A test is a table of rows; a row's label is written for whoever reads the failure.  A child never
+ * calls what is here: cmocka's failures leap back into the test runner.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "work.h"
+
+#define ROWS(table) (sizeof(table) / sizeof(table)[0])
+
+#define ROOM_SIZE ((size_t)4 << 20) /* bytes; enough for whatever a test does */
+
+/* Fails with the row's label and what should have been. */
+#define DEMAND(label, condition)                                                                   \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			fail_msg("%s: not so: %s", (label), #condition);                           \
+	} while (0)
+
+static inline void
+open_room(struct work *w)
+{
+	if (!work_open(w, ROOM_SIZE))
+		fail_msg("no room: %s", w->reason);
+}
+
+/* Both may be NULL. */
+static inline void
+same_text(const char *label, const char *got, const char *expected)
+{
+	if ((got == NULL) != (expected == NULL)
+	    || (got != NULL && expected != NULL && strcmp(got, expected) != 0))
+		fail_msg("%s: \"%s\", not \"%s\"", label, got == NULL ? "(nothing)" : got,
+		    expected == NULL ? "(nothing)" : expected);
+}
+
+static inline void
+same_number(const char *label, long long got, long long expected)
+{
+	if (got != expected)
+		fail_msg("%s: %lld, not %lld", label, got, expected);
+}
+
+static inline void
+same_bytes(const char *label, const void *got, const void *expected, size_t len)
+{
+	if (memcmp(got, expected, len) != 0)
+		fail_msg("%s: other bytes than expected", label);
+}
+
+/* done is what a step answered.  It must be true without a fault, or false with that one. */
+static inline void
+same_fault(const char *label, const struct work *w, bool done, enum fault_kind expected)
+{
+	if (w->kind != expected)
+		fail_msg(
+		    "%s: fault %d, not %d; reason \"%s\"", label, w->kind, expected, w->reason);
+	if (done != (expected == FAULT_NONE))
+		fail_msg("%s: answered %s with fault %d", label, done ? "true" : "false", w->kind);
+}
+
+static inline void
+has_text(const char *label, const char *s, const char *part)
+{
+	if (strstr(s, part) == NULL)
+		fail_msg("%s: \"%s\" is not in \"%s\"", label, part, s);
+}
+
+static inline void
+has_no_text(const char *label, const char *s, const char *part)
+{
+	if (strstr(s, part) != NULL)
+		fail_msg("%s: \"%s\" is in \"%s\"", label, part, s);
+}
+
+/* What lies behind the room in its last page. */
+static inline bool
+nothing_behind(const struct work *w)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = w->size; i % page != 0; i++)
+		if (w->room[i] != '\0')
+			return false;
+	return true;
+}
+
+typedef bool room_step(struct work *w, void *context);
+
+/* Runs step in rooms that grow until it is true.  In every smaller room it must say that the room is
+ * full, and write nothing behind its end; the step itself looks whether a true one is right. */
+static inline void
+try_small_rooms(const char *label, room_step *step, void *context)
+{
+	bool done = false;
+
+	for (size_t size = 1; !done; size += 1 + size / 64) {
+		struct work w;
+
+		if (size > ROOM_SIZE)
+			fail_msg("%s: does not succeed in any room", label);
+		assert_true(work_open(&w, size));
+		done = step(&w, context);
+		if (w.kind != (done ? FAULT_NONE : FAULT_SERVER))
+			fail_msg("%s: %s with fault %d in a room of %zu bytes: %s", label,
+			    done ? "true" : "false", w.kind, size, w.reason);
+		if (!nothing_behind(&w))
+			fail_msg("%s: writes behind a room of %zu bytes", label, size);
+		work_close(&w);
+	}
+}
+
+#endif

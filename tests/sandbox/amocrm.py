@@ -21,9 +21,11 @@ from pathlib import Path
 from . import faults, hooks, pki
 from .consent import ConsentPage
 from .control import PREFIX, Control
+from .limits import RateLimit
 from .listen import Listener, Reply, Tls
 from .oauth import Account, AuthorizationServer, Integration, Refused, User
 from .record import Record
+from .subscriptions import Subscriptions
 
 DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
 # Hosts that are not amoCRM's but that our programs could be lured to.  They are served with a valid
@@ -51,6 +53,8 @@ class Amocrm:
         self.accounts = usual_accounts()
         self.oauth = AuthorizationServer(integration)
         self.faults = faults.Faults()
+        self.limit = RateLimit()
+        self.subscriptions = Subscriptions()
         self.record = Record()
         self.consent = ConsentPage(self.oauth, lambda: self.accounts)
         self._folder = Path(folder)
@@ -60,7 +64,13 @@ class Amocrm:
         self._routes = {
             "/oauth2/access_token": {"POST": self._token},
             "/api/v4/account": {"GET": self._account},
+            "/api/v4/webhooks": {"GET": self._subscriptions, "POST": self._subscribe,
+                                 "DELETE": self._unsubscribe},
         }
+        self._routes_of_api_host = {
+            "/oauth2/account/current/subdomain": {"GET": self._subdomain},
+        }
+        self._former_hosts = {}
         self._control = Control(self)
         self._tls = Listener(0, self.record, self._answer_tls,
                              Tls(self._certificate, self._knows, self.faults.for_connection))
@@ -125,18 +135,32 @@ class Amocrm:
     def install(self, kind="from_widget", account=None, user=None):
         return hooks.install_call(self.consent, *self.who(account, user), kind)
 
+    def rename(self, subdomain, account=None, old="not_found", told=None):
+        """Gives an account another subdomain, as its owner can.
+
+        `old`: what its former host answers from now on, one of OLD_HOSTS.  `told`: the new host
+        as the API tells it, where that is not the truth.
+        """
+        account = self.who(account)[0]
+        former, account.host = account.host, f"{subdomain}.{account.base_domain}"
+        account.told_host = told
+        self._former_hosts[former] = (OLD_HOSTS[old], account)
+
     def misbehave(self, kind, times=1, path=None, **options):
         self.faults.add(kind, times, path, **options)
 
     def forget(self):
         """No misbehaviour, nothing recorded; codes and tokens stay what they are."""
         self.faults.clear()
+        self.limit.lift()
         self.record.clear()
 
     def reset(self):
         """As new, but for the certificates and the ports."""
         self.forget()
         self.accounts = usual_accounts()
+        self._former_hosts = {}
+        self.subscriptions.forget()
         self.oauth.forget()
 
     # What a test asks.
@@ -177,10 +201,18 @@ class Amocrm:
             return Reply(421, b"Misdirected Request\n", "text/plain")
         account = next((one for one in self.accounts if one.host == host), None)
         exchange.route = lambda _exchange, **shape: self._serve(exchange, account, **shape)
+        refused = self.limit.verdict()
+        if refused:
+            return faults.KINDS[refused](exchange)
         spoiled = self.faults.for_request(exchange.asked.path)
         return spoiled(exchange) if spoiled else exchange.proceed()
 
     def _serve(self, exchange, account, **shape):
+        if exchange.asked.host in self._former_hosts:
+            answer, renamed = self._former_hosts[exchange.asked.host]
+            return answer(exchange, renamed)
+        if any(one.api_domain == exchange.asked.host for one in self.accounts):
+            return self._serve_api_host(exchange)
         methods = self._routes.get(exchange.asked.path)
         if methods is None:
             return Reply(404, b'{"title":"Not Found","status":404}', "application/problem+json")
@@ -193,6 +225,16 @@ class Amocrm:
         except Refused as refused:
             return faults.problem(refused)
 
+    def _serve_api_host(self, exchange):
+        """The host of all accounts, which an access token names as its api_domain."""
+        methods = self._routes_of_api_host.get(exchange.asked.path, {})
+        if exchange.command not in methods:
+            return not_found(exchange)
+        try:
+            return methods[exchange.command](exchange)
+        except Refused as refused:
+            return faults.problem(refused)
+
     def _token(self, exchange, account, **shape):
         request = _token_request(exchange.asked)
         grant = {"authorization_code": self.oauth.exchange, "refresh_token": self.oauth.refresh}
@@ -202,11 +244,35 @@ class Amocrm:
                       "access_token": pair.access_token, "refresh_token": pair.refresh_token,
                       "server_time": now})
 
-    def _account(self, exchange, account, **_shape):
+    def _subdomain(self, exchange):
+        """Where the account is that a refresh token belongs to."""
+        account = self.oauth.account_of(exchange.asked.header("X-Refresh-Token"))
+        host = account.told_host or account.host
+        subdomain, _, base_domain = host.partition(".")
+        return _json({"id": account.id, "subdomain": subdomain, "domain": host,
+                      "top_level_domain": base_domain.rpartition(".")[2]})
+
+    def _bearer(self, exchange, account):
+        """The grant of the access token that came with a request."""
         scheme, _, token = (exchange.asked.header("Authorization") or "").partition(" ")
         if scheme != "Bearer":
             raise Refused(None, 401, "Unauthorized", "Unauthorized")
-        grant = self.oauth.bearer(account, token)
+        return self.oauth.bearer(account, token)
+
+    def _subscriptions(self, exchange, account, **_shape):
+        self._bearer(exchange, account)
+        return self.subscriptions.listed(account)
+
+    def _subscribe(self, exchange, account, **_shape):
+        grant = self._bearer(exchange, account)
+        return self.subscriptions.subscribe(account, grant.user, exchange.asked.body)
+
+    def _unsubscribe(self, exchange, account, **_shape):
+        self._bearer(exchange, account)
+        return self.subscriptions.unsubscribe(account, exchange.asked.body)
+
+    def _account(self, exchange, account, **_shape):
+        grant = self._bearer(exchange, account)
         return Reply(200, json.dumps({
             "id": account.id, "name": account.name, "subdomain": account.subdomain,
             "current_user_id": grant.user.id, "country": "UA", "currency": "UAH",
@@ -220,6 +286,23 @@ class Amocrm:
         if path == "/oauth":
             return self.consent.answer(exchange)
         return Reply(404, b"Not found\n", "text/plain")
+
+
+# What a host says that was an account's before the account was renamed.
+
+def not_found(_exchange, _account=None):
+    return Reply(404, b"<!DOCTYPE html><title>404</title><h1>Not Found</h1>")
+
+
+def moved(exchange, account):
+    return Reply(301, headers={"Location": f"https://{account.host}{exchange.asked.target}"})
+
+
+def no_account(_exchange, _account):
+    return faults.problem(Refused("Invalid account"))
+
+
+OLD_HOSTS = {"not_found": not_found, "moved": moved, "no_account": no_account}
 
 
 def _token_request(asked):

@@ -19,6 +19,7 @@ class Control:
             "faults": self.faults, "fault": self.fault, "clock": self.clock,
             "requests": self.requests, "reset": self.reset, "install": self.install,
             "disconnect": self.disconnect, "uninstall": self.uninstall, "webhook": self.webhook,
+            "rename": self.rename, "limit": self.limit, "subscriptions": self.subscriptions,
         }
 
     def answer(self, exchange):
@@ -31,7 +32,7 @@ class Control:
         try:
             told = json.loads(exchange.asked.body or b"{}")
             return _json(200, self._verbs[verb](**told))
-        except (ValueError, TypeError, StopIteration) as wrong:
+        except (ValueError, TypeError, LookupError, StopIteration) as wrong:
             return _json(400, {"error": str(wrong) or "no such account or user"})
 
     def faults(self):
@@ -74,6 +75,21 @@ class Control:
         account, _ = self._amocrm.who(account)
         self._amocrm.oauth.uninstall(account)
         return {"account": account.host}
+
+    def rename(self, subdomain, account=None, old="not_found"):
+        """subdomain, account, old: another subdomain, and what the former host answers."""
+        account, _ = self._amocrm.who(account)
+        self._amocrm.rename(subdomain, account, old)
+        return {"account": account.host}
+
+    def limit(self, per_second=7):
+        """per_second: 429 beyond that, then 403 for everything, until reset."""
+        self._amocrm.limit.enforce(int(per_second))
+        return {"per_second": int(per_second)}
+
+    def subscriptions(self, account=None):
+        """account: its webhook subscriptions."""
+        return self._amocrm.subscriptions.of(self._amocrm.who(account)[0])
 
     def webhook(self, url, account=None, speed=1.0, **fields):
         """url, account, speed: a webhook, repeated as amoCRM repeats it."""

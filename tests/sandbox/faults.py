@@ -191,6 +191,30 @@ def lost_reply(exchange):
 
 
 @fault
+def hung_up(exchange):
+    """Does what was asked, and ends the connection without a byte of an answer."""
+    exchange.proceed()
+    exchange.close_connection = True
+
+
+@fault
+def late(exchange):
+    """Does what was asked, and never answers."""
+    exchange.proceed()
+    exchange.pause(600)
+
+
+@fault
+def held(exchange, until=None, then=None):
+    """Does what was asked, and answers when the event `until` is set; with `then`, a fault of that
+    kind is the answer."""
+    reply = exchange.proceed() if then is None else None
+    while not (until and until.is_set()) and exchange.pause(0.02):
+        pass
+    return reply if then is None else KINDS[then](exchange)
+
+
+@fault
 def connection_reset(exchange):
     """A TCP reset in place of an answer, nothing done."""
     exchange.reset()

@@ -36,6 +36,7 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
+    body_max = BODY_MAX
 
     def __init__(self, port, record, answer, tls=None):
         super().__init__(("127.0.0.1", port), Exchange)
@@ -59,6 +60,8 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def process_request_thread(self, request, client_address):
         connection = self.record.connected("tls" if self.tls else "plain")
         request.settimeout(PATIENCE)
+        # an answer is two writes, and the second one would wait 40 ms for the first to be seen
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if self.tls:
                 request = self.tls(request, connection)
@@ -104,7 +107,7 @@ class Exchange(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding") or not length.isdecimal():
             self.close_connection = True
             return self.send(Reply(411, b"Length Required"))
-        if int(length) > BODY_MAX:
+        if int(length) > self.server.body_max:
             self.close_connection = True
             return self.send(Reply(413, b"Request Entity Too Large"))
         return self.rfile.read(int(length))

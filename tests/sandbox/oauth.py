@@ -48,6 +48,7 @@ class Account:
     host: str
     users: list
     name: str = ""
+    told_host: str = None   # what the API says its host is; None: the truth
 
     @property
     def subdomain(self):
@@ -106,6 +107,7 @@ class AuthorizationServer:
         """As new: the clock too."""
         self.clock = Clock()
         self.kommo_grace = False
+        self.access_life = ACCESS_LIFE
         self._codes = {}
         self._by_access = {}
         self._by_refresh = {}
@@ -148,6 +150,14 @@ class AuthorizationServer:
             if not self.kommo_grace:
                 pair.spent = True
             return self._issue(pair.grant, predecessor=pair, **shape)
+
+    def account_of(self, refresh_token):
+        """Whose refresh token this is; to ask does not spend it."""
+        with self._lock:
+            pair = self._by_refresh.get(refresh_token)
+            if pair is None or pair.spent or self.clock.now() > pair.refresh_until:
+                raise Refused("Token has been revoked", status=401)
+            return pair.grant.account
 
     def bearer(self, account, access_token):
         """The grant behind an access token."""
@@ -197,7 +207,7 @@ class AuthorizationServer:
         now = self.clock.now()
         said = tokens.access_claims(
             client_id=self.integration.client_id, user_id=grant.user.id, account=grant.account,
-            issued_at=now, expires_at=now + ACCESS_LIFE)
+            issued_at=now, expires_at=now + self.access_life)
         said.update(claims or {})
         said = {name: value for name, value in said.items() if value is not None}
         pair = Pair(
@@ -205,7 +215,7 @@ class AuthorizationServer:
             access_token=(tokens.sealed(length or 1016) if opaque
                           else tokens.access_token(said, length)),
             refresh_token=tokens.sealed(length or 1016),
-            access_until=now + ACCESS_LIFE,
+            access_until=now + self.access_life,
             refresh_until=now + REFRESH_LIFE,
             predecessor=predecessor)
         self._by_access[pair.access_token] = pair

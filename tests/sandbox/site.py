@@ -177,6 +177,13 @@ class Site:
                                  f"{done.returncode}: {done.stdout}{done.stderr}")
         return done
 
+    def start_ctl(self, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options):
+        """The same, as a running process; whoever starts it ends it."""
+        return subprocess.Popen(
+            [self.amocrmctl, "-c", self.config, *map(str, arguments)], stdin=stdin, stdout=stdout,
+            stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}, cwd="/",
+            **process.as_web_user(), **options)
+
     def connections(self):
         """What `amocrmctl accounts --json` tells."""
         return json.loads(self.ctl("accounts", "--json").stdout)

@@ -1,0 +1,106 @@
+"""What tests of amocrmctl share: connected accounts, and what is stored of them."""
+
+import contextlib
+import json
+import time
+
+import expect
+
+# Every account and amoCRM user at once; nobody need claim them.
+ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
+ID, HOST = 31920194, "reforyou.amocrm.ru"   # the stand-in's first account
+SOON = 200      # seconds; so little is left that `token` renews it first
+
+
+@contextlib.contextmanager
+def tokens_that_last(amocrm, seconds):
+    usual, amocrm.oauth.access_life = amocrm.oauth.access_life, seconds
+    try:
+        yield
+    finally:
+        amocrm.oauth.access_life = usual
+
+
+def connect(site, amocrm, *, life=None, **who):
+    """Through the callback; `life` in seconds of this first access token."""
+    with tokens_that_last(amocrm, life or amocrm.oauth.access_life):
+        told = amocrm.approve(**who)
+        expect.connected(site.get("callback", told), told["code"])
+    amocrm.forget()
+
+
+def exported(site, *options):
+    """The lines of `amocrmctl export`."""
+    return [json.loads(line) for line in site.ctl("export", *options).stdout.splitlines()]
+
+
+def stored(site):
+    """The stored pairs, by account and amoCRM user: what can be opened, opened."""
+    pairs = {}
+    for line in exported(site, "--plain"):
+        kind, *ids = line["key"].split(":")
+        if kind == "connection":
+            pairs[tuple(map(int, ids))] = json.loads(line["tokens"])
+    return pairs
+
+
+def pair(site):
+    """The one that is stored."""
+    [only] = stored(site).values()
+    return only
+
+
+def one(site):
+    """The one connection there is, as `accounts` tells it."""
+    [only] = site.connections()
+    return only
+
+
+def works(amocrm, token, account=None):
+    """The amoCRM user an access token is good for; to ask is to use it."""
+    return amocrm.oauth.bearer(amocrm.who(account)[0], token).user.id
+
+
+def age(site, seconds):
+    """Has everything stored happened so long ago."""
+    lines = exported(site, "--plain")
+    for line in lines:
+        if line["key"].startswith("connection:"):
+            state, clear, rest = line["value"].split("\n")
+            clear = json.loads(clear)
+            for name in ("connected_at", "refreshed_at"):
+                clear[name] -= seconds
+            line["value"] = "\n".join((state, compact(clear), rest))
+            site.ctl("disconnect", "/".join(line["key"].split(":")[1:]))
+    take_in(site, lines)
+
+
+def made_up(account, user=1, *, host=HOST, state="active", app_user=None, refreshed_at=None,
+            lasts=86400, tokens=None):
+    """A connection that nobody ever made, as a line for `amocrmctl import`."""
+    now = int(time.time())
+    clear = {"account_id": account, "amocrm_user_id": user, "host": host, "app_user": app_user,
+             "connected_at": refreshed_at or now, "refreshed_at": refreshed_at or now,
+             "expires_at": now + lasts}
+    tokens = tokens or {"access_token": f"access-{account}-{user}-{refreshed_at}",
+                        "refresh_token": f"refresh-{account}-{user}-{refreshed_at}",
+                        "expires_at": now + lasts}
+    return {"key": f"connection:{account}:{user}",
+            "value": "\n".join((state, compact(clear), "")), "tokens": compact(tokens)}
+
+
+def compact(told):
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def take_in(site, lines, **options):
+    """`amocrmctl import` of these."""
+    given = "".join((one if isinstance(one, str) else compact(one)) + "\n" for one in lines)
+    return site.ctl("import", input=given, **options)
+
+
+def notices(site):
+    """What became of connections, as the events tell it: account and action."""
+    events = map(json.loads, site.ctl("events").stdout.splitlines())
+    return [(event["account_id"], event["events"][0].removeprefix("connection."))
+            for event in events if event["events"][0].startswith("connection.")]

@@ -1,0 +1,107 @@
+"""What tests of deliver and replay share: events in the journal, the cursor, and the receiver."""
+
+import hashlib
+import json
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from sandbox import process
+from sandbox.receiver import Receiver
+
+HOSTS = ("reforyou.amocrm.ru", "second.amocrm.ru")
+RETRY_AFTER = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]   # seconds
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def site(bare, amocrm, receiver):
+    configure(bare, amocrm, receiver)
+    return bare
+
+
+def configure(site, amocrm, receiver, **changes):
+    """Only amoCRM's own hosts lead to the stand-in, so that deliveries go where they are sent."""
+    port = amocrm.connect_to.rpartition(":")[2]
+    usual = {"deliver_url": receiver.url, "deliver_secret": receiver.secret,
+             "deliver_allow_private": "yes", "webhook_accounts": "any",
+             "amocrm_connect_to": " ".join(f"{host}:443:127.0.0.1:{port}" for host in HOSTS)}
+    site.configure(**{**usual, **changes})
+
+
+def event(n, account=5, *, at=None, **payload):
+    """An event as the journal keeps it; `at` in seconds since the epoch."""
+    payload = {"account": {"id": str(account)}, "leads": {"add": [{"id": str(n)}]}, **payload}
+    body = json.dumps(payload, ensure_ascii=False)
+    received = datetime.fromtimestamp(time.time() if at is None else at, timezone.utc)
+    return {"id": hashlib.sha256(body.encode()).hexdigest(),
+            "received_at": f"{received:%Y-%m-%dT%H:%M:%S}.000Z", "account_id": account,
+            "subdomain": None, "events": ["leads.add"], "request_id": None, "payload": payload}
+
+
+def line(told):
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def journal(site, number=1):
+    return site.store / "events" / f"{number:010}.ndjson"
+
+
+def put(site, *events, number=1):
+    """Appends events, or whatever else is to stand in the journal."""
+    file = journal(site, number)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    process.give(file.parent, 0o700, owner=True)
+    with file.open("a") as opened:
+        for one in events:
+            opened.write((one if isinstance(one, str) else line(one)) + "\n")
+    process.give(file, 0o600, owner=True)
+    return events
+
+
+def deliver(site, *options, status=0):
+    """One run, which ends with that status; what it told."""
+    done = site.ctl("deliver", *options, check=False)
+    assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
+    return done
+
+
+def counts(delivered, given_up=0, held_up=0):
+    return f"delivered {delivered}, given up {given_up}, accounts held up {held_up}\n"
+
+
+def cursor_file(site):
+    return site.store / "events" / "cursor"
+
+
+def held_up(site):
+    """The accounts that are, by their ids."""
+    return {one["account_id"]: one for one in json.loads(cursor_file(site).read_text())["held_up"]}
+
+
+def travel(site, **changes):
+    """To the time of the next attempt; `attempts=n`: as if so many had been made."""
+    told = json.loads(cursor_file(site).read_text())
+    for one in told["held_up"]:
+        one.update({"next_at": 0, **changes})
+    cursor_file(site).write_text(json.dumps(told))
+
+
+def numbers(deliveries):
+    """The leads they tell of, which are numbered."""
+    return [int(one.event["payload"]["leads"]["add"][0]["id"]) for one in deliveries]
+
+
+def actions(deliveries):
+    return [one.event["events"][0] for one in deliveries]
+
+
+def dead(site):
+    file = site.store / "events" / "dead.ndjson"
+    return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []

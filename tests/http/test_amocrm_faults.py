@@ -1,0 +1,305 @@
+"""GET callback when amoCRM, or the way to it, fails: what the app is told, what the log says to do,
+and that nothing is lost by it."""
+
+import time
+
+import pytest
+
+import expect
+from sandbox import faults, process
+
+REFUSED, LATER = "auth_failed", "temporarily_unavailable"
+
+# The fault; what the app is told; words by which whoever reads the log knows what to do.
+REFUSALS = {
+    "code_expired": ("expired", "connect again"),
+    "code_revoked": ("revoked", "connect again"),
+    "code_undecryptable": ("decrypt", "authorize_url"),
+    "token_revoked": ("revoked", "connect again"),
+    "redirect_uri": ("Redirect URI", "redirect_uri must be byte for byte"),
+    "client_id": ("client_id", "Keys tab"),
+    "client_secret": ("client_secret", "Keys tab"),
+    "invalid_account": ("Invalid account", "see account"),
+    "send_to_account": ("Send request to account", "see account"),
+    "invalid_client": ("Invalid client", "wrong client_secret"),
+    "invalid_client_russian": ("401", "wrong client_secret"),
+}
+TEMPORARY = {
+    "forbidden": ("403", "blocked"),
+    "too_many": ("429", "too many"),
+    "too_many_json": ("429", "too many"),
+    "server_error": ("500",),
+    "bad_gateway": ("502",),
+    "not_json": ("200", "no JSON"),
+    "empty": ("200",),
+    "other_json": ("200",),
+    "cut": ("reforyou.amocrm.ru",),
+    "huge": ("over", "bytes"),
+    "endless": ("over", "bytes"),
+    "redirect": ("307",),
+    "connection_reset": ("reforyou.amocrm.ru",),
+    "certificate_expired": ("certificate",),
+    "certificate_of_another": ("certificate",),
+    "certificate_unknown": ("certificate",),
+}
+# Answers of the right form that hold nothing of use.
+USELESS = {
+    "an empty object": "{}",
+    "a list": "[]",
+    "a word": '"ok"',
+    "null": "null",
+    "half an object": '{"access_token":"a"',
+    "no refresh token": '{"token_type":"Bearer","expires_in":86400,"access_token":"a.b.c"}',
+    "no access token": '{"token_type":"Bearer","expires_in":86400,"refresh_token":"r"}',
+    "tokens that are numbers":
+        '{"token_type":"Bearer","expires_in":86400,"access_token":1,"refresh_token":2}',
+    "empty tokens":
+        '{"token_type":"Bearer","expires_in":86400,"access_token":"","refresh_token":""}',
+    "a line end in a token": '{"token_type":"Bearer","expires_in":86400,'
+                             '"access_token":"a\\r\\nX: y","refresh_token":"r"}',
+    "a NUL in a token": '{"token_type":"Bearer","expires_in":86400,'
+                        '"access_token":"a\\u0000b","refresh_token":"r"}',
+    "no life": '{"token_type":"Bearer","access_token":"a.b.c","refresh_token":"r"}',
+    "a negative life": '{"token_type":"Bearer","expires_in":-1,"access_token":"a.b.c",'
+                       '"refresh_token":"r"}',
+    "a life beyond all numbers": '{"token_type":"Bearer","expires_in":1e400,'
+                                 '"access_token":"a.b.c","refresh_token":"r"}',
+    "deep nesting": "[" * 30000,
+    "something behind it": '{"token_type":"Bearer","expires_in":86400,"access_token":"a.b.c",'
+                           '"refresh_token":"r"} {}',
+}
+
+
+def settled(site, amocrm):
+    """One connection is there before the fault; it has to be there after it."""
+    expect.connected(site.get("callback", told := amocrm.approve()), told["code"])
+    [connection] = site.connections()
+    token = site.ctl("token", 31920194).stdout
+    amocrm.forget()
+    return connection, token
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_is_final_and_the_log_says_why(bare, amocrm, kind):
+    before = settled(bare, amocrm)
+    amocrm.misbehave(kind)
+
+    expect.failed(bare.get("callback", amocrm.approve(state="s")), REFUSED, "s")
+
+    bare.logged(REFUSED, "reforyou.amocrm.ru", *REFUSALS[kind])
+    assert len(amocrm.exchanges()) == 1
+    assert still(bare) == before
+
+
+@pytest.mark.parametrize("kind", TEMPORARY)
+def test_a_temporary_fault_loses_nothing(bare, amocrm, kind):
+    before = settled(bare, amocrm)
+    # before anything was sent it may be tried a second time
+    tries = 2 if kind in faults.AT_CONNECT else 1
+    amocrm.misbehave(kind, tries)
+
+    answer = bare.get("callback", amocrm.approve(state="s"))
+
+    expect.failed(answer, LATER, "s")
+    bare.logged(LATER, "reforyou.amocrm.ru", *TEMPORARY[kind])
+    assert len(amocrm.connections()) <= tries, "it was tried again, or a redirect was followed"
+    assert len(amocrm.exchanges()) <= 1
+    assert still(bare) == before
+
+
+def still(site):
+    [connection] = site.connections()
+    return connection, site.ctl("token", 31920194).stdout
+
+
+@pytest.mark.parametrize("body", USELESS.values(), ids=USELESS.keys())
+def test_a_useless_answer_loses_nothing(bare, amocrm, body):
+    before = settled(bare, amocrm)
+    amocrm.misbehave("other_json", body=body)
+
+    expect.failed(bare.get("callback", amocrm.approve()), LATER)
+
+    bare.logged(LATER)
+    assert still(bare) == before
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "server_error", "certificate_expired"])
+def test_after_a_temporary_fault_the_same_address_works(site, amocrm, kind):
+    amocrm.misbehave(kind, 2 if kind in faults.AT_CONNECT else 1)
+    told = amocrm.approve(state="s")
+    expect.failed(site.get("callback", told), LATER, "s")
+
+    expect.connected(site.get("callback", told), told["code"], "s")
+
+    assert len(site.connections()) == 1
+
+
+@pytest.mark.parametrize("kind", ["hang", "drip"])
+def test_the_time_is_limited_as_a_whole(site, amocrm, kind):
+    site.configure(amocrm_timeout=1)
+    amocrm.misbehave(kind)
+    began = time.monotonic()
+
+    expect.failed(site.get("callback", amocrm.approve(state="s")), LATER, "s")
+
+    assert 0.9 < time.monotonic() - began < 2.5
+    site.logged(LATER, "imeout")
+
+
+def test_a_hanging_amocrm_holds_up_the_same_code_only(bare, amocrm):
+    bare.configure(amocrm_timeout=2)
+    amocrm.misbehave("hang")
+    path = bare.url("callback").removeprefix("http://localhost")
+    slow = bare.server.start(path, amocrm.approve())
+    try:
+        process.wait_until(amocrm.exchanges, "the first exchange")
+        began = time.monotonic()
+        told = amocrm.approve()
+        expect.connected(bare.get("callback", told), told["code"])
+        assert time.monotonic() - began < 1
+    finally:
+        slow.kill()
+        slow.communicate()
+
+
+def test_nobody_listens(site, amocrm):
+    with process.dead_port() as port:
+        site.configure(amocrm_connect_to=f"::127.0.0.1:{port}")
+        expect.failed(site.get("callback", amocrm.approve(state="s")), LATER, "s")
+    site.logged(LATER, "reforyou.amocrm.ru", "onnect")
+
+
+def test_a_reset_before_any_byte_was_sent_is_tried_once_more(bare, amocrm):
+    amocrm.misbehave("reset_early")
+    told = amocrm.approve()
+
+    expect.connected(bare.get("callback", told), told["code"])
+
+    assert len(amocrm.connections()) == 2
+    assert len(amocrm.exchanges()) == 1
+
+
+def test_a_sent_request_is_never_repeated(bare, amocrm):
+    amocrm.misbehave("lost_reply")
+    told = amocrm.approve()
+
+    expect.failed(bare.get("callback", told), LATER)
+    assert len(amocrm.exchanges()) == 1
+
+    # the code is used up at amoCRM, so only a new consent helps
+    expect.failed(bare.get("callback", told), REFUSED)
+
+
+def test_a_redirect_is_not_followed(bare, amocrm):
+    for status in (301, 302, 303, 307, 308):
+        amocrm.forget()
+        amocrm.misbehave("redirect", status=status)
+        expect.failed(bare.get("callback", amocrm.approve()), LATER)
+        assert [connection.sni for connection in amocrm.connections()] == ["reforyou.amocrm.ru"]
+
+
+def test_a_ca_file_that_is_not_there(bare, amocrm):
+    bare.configure(amocrm_ca_file="/nonexistent/ca.pem")
+
+    answer = bare.get("callback", amocrm.approve())
+
+    assert answer.link_query["error"] == "server_error"
+    bare.logged("server_error", "ca_file")
+    assert amocrm.exchanges() == []
+
+
+def test_environment_variables_of_curl_are_ignored(bare, amocrm):
+    """A caller's `Proxy:` header becomes HTTP_PROXY in a CGI program's environment."""
+    with process.dead_port() as port:
+        proxy = f"http://127.0.0.1:{port}"
+        path = bare.url("callback").removeprefix("http://localhost")
+        told = amocrm.approve()
+        program = bare.server.start(
+            path, told, HTTP_PROXY=proxy, http_proxy=proxy, HTTPS_PROXY=proxy, https_proxy=proxy,
+            ALL_PROXY=proxy, all_proxy=proxy, SSL_CERT_FILE="/nonexistent",
+            CURL_CA_BUNDLE="/nonexistent", SSLKEYLOGFILE=str(bare.folder / "keylog"))
+        output, _ = program.communicate(timeout=30)
+
+    assert f"code={told['code']}".encode() in output
+    assert not (bare.folder / "keylog").exists()
+
+
+# Unusual tokens.
+
+def test_tokens_of_8_kb(site, amocrm):
+    amocrm.misbehave("big_tokens")
+    told = amocrm.approve()
+
+    expect.connected(site.get("callback", told), told["code"])
+
+    token = site.ctl("token", 31920194).stdout.rstrip("\n")
+    assert len(token) >= 8192
+    assert amocrm.oauth.bearer(amocrm.who()[0], token)
+
+
+def test_an_access_token_that_is_no_jwt_makes_it_ask_whose_it_is(site, amocrm):
+    amocrm.misbehave("opaque_token")
+    told = amocrm.approve(user=2)
+
+    expect.connected(site.get("callback", told), told["code"])
+
+    [asked] = amocrm.record.requests("/api/v4/account")
+    assert asked.status == 200
+    [connection] = site.connections()
+    assert (connection["account_id"], connection["amocrm_user_id"]) == (31920194, 2)
+    assert connection["domain"] == "reforyou.amocrm.ru"
+
+
+ODD_CLAIMS = {
+    "no account": {"account_id": None},
+    "no user": {"sub": None},
+    "account is a word": {"account_id": "reforyou"},
+    "account is zero": {"account_id": 0},
+    "account is negative": {"account_id": -1},
+    "account is a fraction": {"account_id": 1.5},
+    "account is beyond 63 bits": {"account_id": 1 << 63},
+    "account is true": {"account_id": True},
+    "account is a list": {"account_id": [31920194]},
+    "user is a word": {"sub": "admin"},
+    "user is empty": {"sub": ""},
+    "user has a sign": {"sub": "+1"},
+    "user has a blank": {"sub": "1 "},
+    "user wants to be a path": {"sub": "../1"},
+    "user is beyond 63 bits": {"sub": "9223372036854775808"},
+}
+
+
+@pytest.mark.parametrize("claims", ODD_CLAIMS.values(), ids=ODD_CLAIMS.keys())
+def test_odd_claims_are_not_believed_and_the_account_is_asked(bare, amocrm, claims):
+    amocrm.misbehave("claims", **claims)
+    told = amocrm.approve()
+
+    expect.connected(bare.get("callback", told), told["code"])
+
+    assert len(amocrm.record.requests("/api/v4/account")) == 1
+    [connection] = bare.connections()
+    assert (connection["account_id"], connection["amocrm_user_id"]) == (31920194, 1)
+
+
+def test_tokens_are_kept_while_the_account_cannot_be_asked(bare, amocrm):
+    """The code is used up by then: the tokens must not be lost with it."""
+    amocrm.misbehave("opaque_token", path="/oauth2/access_token")
+    amocrm.misbehave("server_error", path="/api/v4/account")
+    told = amocrm.approve(state="s")
+    expect.failed(bare.get("callback", told), LATER, "s")
+    assert bare.connections() == []
+
+    expect.connected(bare.get("callback", told), told["code"], "s")
+
+    assert len(amocrm.exchanges()) == 1
+    assert len(bare.connections()) == 1
+    bare.assert_no_secret_in_store_or_logs()
+
+
+def test_faults_leave_no_secret_in_the_log(bare, amocrm):
+    for kind in (*REFUSALS, *TEMPORARY, "lost_reply", "opaque_token"):
+        amocrm.misbehave(kind, 2 if kind in faults.AT_CONNECT else 1)
+        bare.get("callback", amocrm.approve(state="s"))
+    bare.logged("certificate")
+
+    bare.assert_no_secret_in_store_or_logs()

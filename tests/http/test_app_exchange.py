@@ -1,0 +1,385 @@
+"""POST exchange-code: the app presents the code its deep link brought, and owns the connection.
+
+What its body may look like is in test_app_body.py.
+"""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import app
+import expect
+from app import (
+    FORM, JSON, PER_USER, User, in_both_set_ups, in_every_mode, where_states_are_signed)
+from sandbox import process
+
+
+# Done.
+
+@in_every_mode
+def test_a_code_nobody_has_seen(site, amocrm, mode):
+    site.configure(**mode)
+    olena = User(site)
+
+    app.connected(olena.exchange(amocrm.approve(state=olena.state())))
+
+    assert len(amocrm.exchanges()) == 1
+    assert olena.is_connected()
+    [connection] = site.connections()
+    assert connection["app_user"] == (None if mode["app_connections"] == "shared" else "olena")
+    assert (connection["account_id"], connection["amocrm_user_id"]) == (31920194, 1)
+    assert connection["state"] == "active"
+
+
+@in_every_mode
+def test_a_code_the_callback_exchanged_a_moment_ago_is_not_exchanged_again(site, amocrm, mode):
+    site.configure(**mode)
+    olena = User(site)
+    told = olena.consents(amocrm)
+    assert not olena.is_connected()
+
+    app.connected(olena.exchange(told))
+
+    assert len(amocrm.exchanges()) == 1
+    assert olena.is_connected()
+
+
+@in_every_mode
+def test_again_by_the_same_user_is_the_same_answer(bare, amocrm, mode):
+    bare.configure(**mode)
+    olena = User(bare)
+    told = olena.connects(amocrm)
+    before = bare.connections()
+
+    for _ in range(2):
+        app.connected(olena.exchange(told))
+
+    assert len(amocrm.exchanges()) == 1
+    assert bare.connections() == before
+
+
+@in_every_mode
+def test_the_browser_may_come_later_than_the_app(bare, amocrm, mode):
+    bare.configure(**mode)
+    olena = User(bare)
+    told = amocrm.approve(state=olena.state())
+    app.connected(olena.exchange(told))
+
+    expect.connected(bare.get("callback", told), told["code"], told["state"])
+
+    assert len(amocrm.exchanges()) == 1
+    app.connected(olena.exchange(told))
+    assert olena.is_connected()
+
+
+@pytest.mark.parametrize("mode", [app.MODES["shared, any state"], app.MODES["per_user, any state"]],
+                         ids=["shared", "per_user"])
+def test_a_state_of_the_apps_own_making(bare, amocrm, mode):
+    """Where any state is let in, none of ours is needed, nor any at all."""
+    bare.configure(**mode)
+    olena = User(bare)
+    for kind, state in ((JSON, "of the app's"), (FORM, "of the app's"), (JSON, None)):
+        told = amocrm.approve(state=state)
+        app.connected(olena.exchange(told, kind=kind))
+        bare.get("callback", told := amocrm.approve(state=state))
+        app.connected(olena.exchange(told, kind=kind))
+
+    assert len(amocrm.exchanges()) == 6
+
+
+def test_without_a_pinned_account_the_referer_is_asked(bare, amocrm):
+    bare.configure(**PER_USER, amocrm_account=None)
+    for number, account in enumerate(amocrm.accounts):
+        user = User(bare, f"user {number}")
+        told = amocrm.approve(account.host, state=user.state())
+        app.connected(user.exchange(told), account.host, str(account.id))
+
+    assert [request.host for request in amocrm.exchanges()] == [one.host for one in amocrm.accounts]
+
+
+# Somebody else's.
+
+@in_every_mode
+def test_a_code_another_app_user_has_claimed(site, amocrm, mode):
+    site.configure(**mode)
+    olena, ivan = User(site, "olena"), User(site, "ivan")
+    told = olena.connects(amocrm)
+
+    for state in (told["state"], ivan.state() if not ivan.is_connected() else None, "x", None):
+        app.already_claimed(ivan.exchange(told, state=state))
+
+    app.connected(olena.exchange(told))
+    assert len(amocrm.exchanges()) == 1
+
+
+@in_every_mode
+def test_a_code_reserved_for_another_app_user(site, amocrm, mode):
+    site.configure(**mode)
+    olena, ivan = User(site, "olena"), User(site, "ivan")
+    told = olena.consents(amocrm)
+
+    for state in (told["state"], ivan.state(), "x", None):
+        app.already_claimed(ivan.exchange(told, state=state))
+
+    assert not ivan.is_connected()
+    app.connected(olena.exchange(told))
+
+
+@pytest.mark.parametrize("connections", ["shared", "per_user"])
+def test_a_code_that_is_nobodys_is_the_first_claimants(bare, amocrm, connections):
+    bare.configure(app_connections=connections, app_state="any")
+    bare.get("callback", told := amocrm.approve(state="of the app's"))
+
+    app.connected(User(bare, "ivan").exchange(told))
+
+    app.already_claimed(User(bare, "olena").exchange(told))
+
+
+def test_many_users_at_once_with_one_code_are_one(site, amocrm):
+    site.configure(app_connections="per_user", app_state="any")
+    told = amocrm.approve()
+    users = [User(site, f"user {number}") for number in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda user: user.exchange(told), users))
+
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 7
+    [winner] = [user for user, answer in zip(users, answers) if answer.status == 200]
+    assert [connection["app_user"] for connection in site.connections()] == [winner.name]
+    assert [user.name for user in users if user.is_connected()] == [winner.name]
+    assert len(amocrm.exchanges()) == 1
+
+
+@in_every_mode
+def test_browser_and_app_at_once_make_one_exchange(bare, amocrm, mode):
+    bare.configure(**mode)
+    olena = User(bare)
+    told = amocrm.approve(state=olena.state())
+    asks = [lambda: bare.get("callback", told), lambda: olena.exchange(told)] * 4
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda ask: ask(), asks))
+
+    for answer in answers[::2]:
+        expect.connected(answer, told["code"], told["state"])
+    for answer in answers[1::2]:
+        app.connected(answer)
+    assert len(amocrm.exchanges()) == 1
+    assert olena.is_connected()
+
+
+# Whose a connection is when there are several.
+
+def test_per_user_a_new_authorization_replaces_ones_own(bare, amocrm):
+    bare.configure(**PER_USER)
+    olena, ivan = User(bare, "olena"), User(bare, "ivan")
+    amocrm.add_user(3)
+    another_state = olena.state()
+    olena.connects(amocrm, user=1)
+    ivan.connects(amocrm, user=2)
+    olena.connects(amocrm, another_state, user=3)
+
+    assert {one["app_user"]: one["amocrm_user_id"] for one in bare.connections()} == {
+        "olena": 3, "ivan": 2}
+
+
+def test_per_user_an_amocrm_user_is_the_last_authorizers(bare, amocrm):
+    bare.configure(**PER_USER)
+    olena, ivan = User(bare, "olena"), User(bare, "ivan")
+    olena.connects(amocrm, user=1)
+
+    told = ivan.consents(amocrm, user=1)
+    assert olena.is_connected(), "nothing changes before the claim"
+    app.connected(ivan.exchange(told))
+
+    assert ivan.is_connected()
+    data = app.done(olena.status())["data"]
+    assert (data["connected"], data["hasTokens"]) == (False, False)
+    assert len(bare.connections()) == 1
+
+
+def test_shared_the_newest_authorization_is_everybodys(bare, amocrm):
+    bare.configure(**app.MODES["shared, signed state"])
+    olena, ivan = User(bare, "olena"), User(bare, "ivan")
+    told = amocrm.approve(user=2, state=ivan.state())
+    olena.connects(amocrm, user=1)
+    app.connected(ivan.exchange(told))
+
+    assert olena.is_connected() and ivan.is_connected()
+    assert [one["amocrm_user_id"] for one in bare.connections()] == [2]
+
+
+@in_both_set_ups
+def test_a_code_whose_connection_was_erased_since(bare, amocrm, mode):
+    bare.configure(**mode)
+    olena = User(bare)
+    told = olena.connects(amocrm)
+    app.disconnected(olena.disconnect())
+
+    app.refused(olena.exchange(told), 400, "auth_failed")
+
+    assert not olena.is_connected()
+    assert len(amocrm.exchanges()) == 1
+    olena.connects(amocrm)
+
+
+# Where states are signed: a code that nobody has seen.
+
+@where_states_are_signed
+def test_a_code_nobody_has_seen_without_the_callers_own_state(site, amocrm, mode):
+    site.configure(**mode)
+    olena, ivan = User(site, "olena"), User(site, "ivan")
+    mine = olena.state()
+    states = {
+        "none": None, "empty": "", "foreign": "xyz", "another user's": ivan.state(),
+        "expired": app.forged_state(site, exp=int(time.time()) - 1), "cut": mine[:-1],
+        "the app's own token": site.app_token("olena"),
+    }
+    for label, state in states.items():
+        with app.row(label):
+            app.refused(olena.exchange(amocrm.approve(), state=state), 400, "invalid_request")
+
+    assert amocrm.connections() == []
+    assert site.connections() == []
+    app.connected(olena.exchange(amocrm.approve(), state=mine))
+
+
+@pytest.mark.parametrize("connections", ["shared", "per_user"])
+def test_another_users_signed_state_is_refused_where_any_state_is_let_in(site, amocrm, connections):
+    site.configure(app_connections=connections, app_state="any")
+    told = amocrm.approve(state=User(site, "olena").state())
+
+    app.refused(User(site, "ivan").exchange(told), 400, "invalid_request")
+
+    assert amocrm.connections() == []
+    app.connected(User(site, "olena").exchange(told))
+
+
+# amoCRM says no, or nothing.
+
+def test_amocrm_refuses(site, amocrm):
+    site.configure(**PER_USER)
+    olena = User(site)
+    app.refused(olena.exchange(code="def50200" + "0" * 100, state=olena.state()),
+                400, "auth_failed")
+
+    site.logged("exchange-code", "auth_failed", "Cannot decrypt the authorization code")
+    assert site.connections() == []
+    assert not olena.is_connected()
+
+
+def test_amocrm_is_not_reachable(site, amocrm):
+    site.configure(**PER_USER)
+    olena = User(site)
+    told = amocrm.approve(state=olena.state())
+    with process.dead_port() as port:
+        site.configure(**PER_USER, amocrm_connect_to=f"::127.0.0.1:{port}")
+        app.refused(olena.exchange(told), 503, "temporarily_unavailable")
+    assert site.connections() == []
+
+    site.configure(**PER_USER)
+    app.connected(olena.exchange(told))
+
+
+AMOCRM = {
+    "a spent code": ("code_revoked", 400, "auth_failed"),
+    "a wrong secret of ours": ("client_secret", 400, "auth_failed"),
+    "an unpaid account": ("invalid_client_russian", 400, "auth_failed"),
+    "blocked": ("forbidden", 503, "temporarily_unavailable"),
+    "too busy": ("too_many", 503, "temporarily_unavailable"),
+    "broken": ("server_error", 503, "temporarily_unavailable"),
+    "a page for JSON": ("not_json", 503, "temporarily_unavailable"),
+    "an answer cut short": ("cut", 503, "temporarily_unavailable"),
+    "another certificate": ("certificate_of_another", 503, "temporarily_unavailable"),
+}
+
+
+@pytest.mark.parametrize("kind, status, error", AMOCRM.values(), ids=AMOCRM.keys())
+def test_what_amocrm_does_wrong(bare, amocrm, kind, status, error):
+    amocrm.misbehave(kind, 2 if kind.startswith("certificate") else 1)
+
+    app.refused(User(bare).exchange(amocrm.approve()), status, error)
+
+    assert bare.connections() == []
+    bare.assert_no_secret_in_store_or_logs()
+
+
+def test_the_time_is_limited(bare, amocrm):
+    bare.configure(amocrm_timeout=1)
+    amocrm.misbehave("hang")
+    began = time.monotonic()
+
+    app.refused(User(bare).exchange(amocrm.approve()), 503, "temporarily_unavailable")
+
+    assert 0.9 < time.monotonic() - began < 2.5
+
+
+@in_both_set_ups
+def test_tokens_are_kept_while_the_account_cannot_be_asked(bare, amocrm, mode):
+    """The code is used up by then; the app's next try finds what the first has got."""
+    bare.configure(**mode)
+    olena = User(bare)
+    amocrm.misbehave("opaque_token", path="/oauth2/access_token")
+    amocrm.misbehave("server_error", path="/api/v4/account")
+    told = amocrm.approve(state=olena.state())
+    app.refused(olena.exchange(told), 503, "temporarily_unavailable")
+
+    app.connected(olena.exchange(told))
+
+    assert len(amocrm.exchanges()) == 1
+    assert olena.is_connected()
+
+
+# Methods, and our own faults.
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_methods_are_refused_and_the_right_one_named(site, amocrm, method):
+    body = None if method == "GET" else json.dumps(amocrm.approve()).encode()
+    answer = site.ask("exchange-code", amocrm.approve(), method=method, body=body,
+                      headers={**User(site).headers, "Content-Type": JSON})
+
+    app.refused(answer, 405, "method_not_allowed")
+    assert answer.header("Allow") == "POST"
+    assert amocrm.connections() == []
+
+
+@pytest.mark.parametrize("program", app.PROGRAMS)
+def test_a_broken_configuration_is_told_in_json_without_a_reason(site, program):
+    user = User(site)
+    headers = user.headers
+    site.write_config(site.config.read_text() + "colour = blue\n")
+
+    answer = site.ask(program, method=app.PROGRAMS[program], headers=headers,
+                      body=None if program == "status" else b"")
+
+    app.refused(answer, 500, "server_error")
+    assert "colour" not in answer.text and str(site.config) not in answer.text
+    site.logged(f"amo-crm {program}:", "server_error", "colour")
+
+
+def test_a_store_that_cannot_be_written_costs_no_code(site, amocrm):
+    told = amocrm.approve()
+    process.give(site.store, 0o500, owner=True)
+
+    app.refused(User(site).exchange(told), 503, "server_error")
+
+    assert amocrm.exchanges() == []
+    process.give(site.store, 0o700, owner=True)
+    app.connected(User(site).exchange(told))
+
+
+@where_states_are_signed
+def test_no_secret_lies_in_store_or_logs(site, amocrm, mode):
+    site.configure(**mode)
+    olena = User(site)
+    told = olena.connects(amocrm)
+    app.already_claimed(User(site, "ivan").exchange(told, state=None))
+    olena.exchange(code="def50200" + "0" * 1000, state=told["state"])
+    olena.exchange(amocrm.approve(), state="s", referer="evil.com")
+    site.logged("exchange-code", "auth_failed")
+
+    site.assert_no_secret_in_store_or_logs()
+    for token in (told["state"], olena.token):
+        assert token.rpartition(".")[2].encode() not in site.log_bytes()

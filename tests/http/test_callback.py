@@ -1,0 +1,580 @@
+"""GET callback: what the app is told in every case, and what is stored."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import expect
+
+# Asked without a pinned account every allowed host may come; nobody's state has to be signed.
+ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
+
+STATES = {
+    "none": None,
+    "a word": "xyz",
+    "reserved characters": "a b&c=d#e?f/g:h;i+j%k",
+    "not ASCII": "їжак 🦔",
+    "what looks like an escape": "%41%zz%",
+    "as long as it may be": "s" * 2048,
+}
+
+
+# Success.
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
+def test_code_and_state_reach_the_app_and_tokens_are_on_disk(site, amocrm, state):
+    told = amocrm.approve(state=state)
+
+    expect.connected(site.get("callback", told), told["code"], state or "")
+
+    assert len(amocrm.exchanges()) == 1
+    [connection] = site.connections()
+    assert connection["account_id"] == 31920194
+    assert connection["domain"] == "reforyou.amocrm.ru"
+    assert connection["amocrm_user_id"] == 1
+    assert connection["app_user"] is None
+    assert connection["state"] == "active"
+
+
+def test_times_of_a_connection_are_those_of_its_tokens(bare, amocrm):
+    before = time.time()
+    bare.get("callback", amocrm.approve())
+    after = time.time()
+
+    [connection] = bare.connections()
+
+    def seconds(name):
+        return datetime.strptime(connection[name], "%Y-%m-%dT%H:%M:%SZ").replace(
+            tzinfo=timezone.utc).timestamp()
+    assert int(before) <= seconds("connected_at") <= after
+    assert int(before) <= seconds("refreshed_at") <= after
+    assert int(before) + 86399 <= seconds("expires_at") <= after + 86400
+
+
+def test_the_stored_access_token_is_the_one_amocrm_gave(bare, amocrm):
+    bare.get("callback", amocrm.approve())
+
+    token = bare.ctl("token", 31920194).stdout
+
+    assert amocrm.oauth.bearer(amocrm.who()[0], token.rstrip("\n")).user.id == 1
+
+
+def test_amocrm_is_asked_exactly_what_it_wants(bare, amocrm):
+    told = amocrm.approve()
+    bare.get("callback", told)
+
+    [request] = amocrm.exchanges()
+
+    assert request.status == 200
+    assert request.header("Content-Type") == "application/json"
+    assert request.header("User-Agent")
+    assert request.json == {
+        "client_id": amocrm.integration.client_id,
+        "client_secret": amocrm.integration.client_secret,
+        "grant_type": "authorization_code",
+        "code": told["code"],
+        "redirect_uri": amocrm.integration.redirect_uri,
+    }
+    assert len(amocrm.connections()) == 1
+
+
+def test_no_secret_lies_in_store_or_logs(site, amocrm):
+    site.get("callback", amocrm.approve(state="s"))
+    site.get("callback", {**amocrm.approve(), "code": "def50200" + "0" * 1000})
+    amocrm.misbehave("server_error")
+    site.get("callback", amocrm.approve())
+    site.logged("500")
+
+    site.assert_no_secret_in_store_or_logs()
+
+
+def test_parameters_nobody_knows_are_ignored(site, amocrm):
+    told = amocrm.approve(state="s")
+
+    answer = site.get("callback", {"utm": "x", **told, "something": "", "": "", "new[0]": "1"})
+
+    expect.connected(answer, told["code"], "s")
+
+
+def test_client_id_and_platform_may_be_missing(site, amocrm):
+    told = amocrm.approve(state="s")
+    del told["client_id"], told["platform"]
+
+    expect.connected(site.get("callback", told), told["code"], "s")
+
+
+def test_the_pinned_account_stands_in_for_a_missing_referer(site, amocrm):
+    told = amocrm.approve()
+    del told["referer"]
+
+    expect.connected(site.get("callback", told), told["code"])
+
+    assert [request.host for request in amocrm.exchanges()] == ["reforyou.amocrm.ru"]
+
+
+def test_without_a_pinned_account_each_referer_is_asked_itself(site, amocrm):
+    site.configure(**ANY_ACCOUNT)
+    hosts = [account.host for account in amocrm.accounts]
+    for host in hosts:
+        told = amocrm.approve(host)
+        expect.connected(site.get("callback", told), told["code"])
+
+    assert [request.host for request in amocrm.exchanges()] == hosts
+    assert sorted(one["domain"] for one in site.connections()) == sorted(hosts)
+
+
+def test_shared_the_newest_authorization_is_the_connection(bare, amocrm):
+    bare.get("callback", amocrm.approve(user=1))
+    bare.get("callback", amocrm.approve(user=2))
+
+    assert [one["amocrm_user_id"] for one in bare.connections()] == [2]
+
+
+def test_per_user_every_amocrm_user_keeps_a_connection(bare, amocrm):
+    bare.configure(**ANY_ACCOUNT)
+    for user in (1, 2, 1):
+        bare.get("callback", amocrm.approve(user=user))
+
+    assert sorted(one["amocrm_user_id"] for one in bare.connections()) == [1, 2]
+
+
+# The three ways to hand the link over.
+
+def test_page_tries_once_by_itself_and_shows_a_button(site, amocrm):
+    told = amocrm.approve(state="s")
+    site.configure(app_redirect="page")
+    answer = site.get("callback", told)
+
+    expect.connected(answer, told["code"], "s")
+    assert answer.media_type == "text/html"
+    assert "data-auto" in automatic(answer)
+
+
+def test_button_never_tries_by_itself(site, amocrm):
+    told = amocrm.approve(state="s")
+    site.configure(app_redirect="button")
+    answer = site.get("callback", told)
+
+    expect.connected(answer, told["code"], "s")
+    assert answer.media_type == "text/html"
+    assert automatic(answer) == set()
+
+
+def test_302_is_a_redirect_into_the_app(site, amocrm):
+    told = amocrm.approve(state="s")
+    site.configure(app_redirect="302")
+    answer = site.get("callback", told)
+
+    expect.connected(answer, told["code"], "s", status=302)
+    expect.failed(site.get("callback", {"state": "s"}), "missing_code", "s", status=302)
+
+
+def automatic(answer):
+    """What makes a page leave by itself: an attribute the script looks for, or a refresh."""
+    elements = [part for part in answer.page.skeleton if isinstance(part, tuple)]
+    return ({name for part in elements for name, *_ in part[1:] if name == "data-auto"}
+            | {"refresh" for part in elements if ("http-equiv", "refresh") in part[1:]})
+
+
+def test_another_deep_link_keeps_its_own_query(site, amocrm):
+    told = amocrm.approve(state="s")
+    site.configure(app_deep_link="https://app.example.com/amo?from=crm")
+
+    link = site.get("callback", told).link
+
+    assert link == f"https://app.example.com/amo?from=crm&code={told['code']}&state=s"
+
+
+def test_android_gets_an_intent_link_first_and_the_plain_one_second(site, amocrm):
+    told = amocrm.approve(state=";end#Intent;S.x=1;end")
+    site.configure(app_android_package="com.foryou.realestate")
+    answer = site.get("callback", told, headers={"User-Agent": "Mozilla/5.0 (Linux; Android 15)"})
+
+    links = [link for link in answer.page.links.values() if link]
+    intent = next(link for link in links if link.startswith("intent:"))
+    target, fragment = intent.split("#")
+    assert target == (f"intent://amo-crm/callback?code={told['code']}"
+                      "&state=%3Bend%23Intent%3BS.x%3D1%3Bend")
+    # no S.browser_fallback_url: Chrome would also leave the page for it when only a tap was missing
+    assert fragment == "Intent;scheme=foryoure;package=com.foryou.realestate;end"
+    assert any(link.startswith("foryoure:") for link in links)
+
+
+def test_other_phones_get_no_intent_link(bare, amocrm):
+    told = amocrm.approve()
+    bare.configure(app_android_package="com.foryou.realestate")
+
+    expect.connected(bare.get("callback", told, headers={"User-Agent": "iPhone"}), told["code"])
+
+
+# Errors amoCRM sends, and requests that are no good.
+
+AMOCRM_ERRORS = {
+    "denied": ("access_denied", "access_denied"),
+    "64 letters": ("e" * 64, "e" * 64),
+    "65 letters": ("e" * 65, "auth_failed"),
+    "upper case": ("Access_Denied", "auth_failed"),
+    "digits": ("error1", "auth_failed"),
+    "markup": ("<script>alert(1)</script>", "auth_failed"),
+    "a line end": ("access_denied\r\n", "auth_failed"),
+}
+
+
+@pytest.mark.parametrize("sent, told", AMOCRM_ERRORS.values(), ids=AMOCRM_ERRORS.keys())
+def test_amocrms_error_reaches_the_app(site, amocrm, sent, told):
+    query = {"error": sent, "state": "s&t"}
+    answer = site.get("callback", query)
+
+    assert amocrm.connections() == []
+    if not expect.refused_by_lighttpd(site, query, answer):
+        expect.failed(answer, told, "s&t")
+
+
+def test_a_denial_leaves_stored_tokens_alone(site, amocrm):
+    site.get("callback", amocrm.approve())
+    before = site.connections()
+
+    expect.failed(site.get("callback", amocrm.deny(state="s")), "access_denied", "s")
+
+    assert site.connections() == before
+    assert len(before) == 1
+
+
+def test_an_error_that_came_with_a_code_wins_and_the_code_is_not_used(site, amocrm):
+    told = {**amocrm.approve(), "error": "access_denied"}
+
+    expect.failed(site.get("callback", told), "access_denied")
+
+    assert amocrm.connections() == []
+
+
+NO_CODE = {
+    "no query": None,
+    "empty query": "",
+    "only a state": "state=s",
+    "empty code": "code=&state=s",
+    "a bare word, which Apache makes an argument": "code",
+    "options for a command line": "-h+--version+-",
+    "only ampersands": "&&&",
+}
+
+
+@pytest.mark.parametrize("query", NO_CODE.values(), ids=NO_CODE.keys())
+def test_neither_code_nor_error(site, amocrm, query):
+    state = "s" if query and "state=s" in query else None
+
+    expect.failed(site.get("callback", query), "missing_code", state)
+
+    assert amocrm.connections() == []
+
+
+def good_query(amocrm, **changed):
+    told = {**amocrm.approve(), **changed}
+    return "&".join(f"{name}={value}" for name, value in told.items() if value is not None)
+
+
+MALFORMED = {
+    "code twice": "{good}&code=1",
+    "code twice, once escaped": "{good}&%63ode=1",
+    "state twice": "{good}&state=a&state=a",
+    "referer twice": "{good}&referer=reforyou.amocrm.ru",
+    "client_id twice": "{good}&client_id=1",
+    "error twice": "error=access_denied&error=access_denied",
+    "NUL in the state": "{good}&state=a%00b",
+    "NUL in the code": "code=a%00b",
+    "NUL in a name": "{good}&st%00ate=a",
+    "code over its limit": "code=" + "c" * 4097,
+    "state over its limit": "{good}&state=" + "s" * 2049,
+    "referer with brackets": "{good}&referer[]=reforyou.amocrm.ru",
+    "somebody else's client_id": "code=1&client_id=01d01160-d7a0-4087-b4af-6a1bb83fcd1d",
+}
+
+
+@pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_requests_never_reach_amocrm(site, amocrm, query):
+    query = query.replace("{good}", good_query(amocrm))
+    answer = site.get("callback", query)
+
+    assert amocrm.connections() == []
+    if not expect.refused_by_lighttpd(site, query, answer):
+        expect.hardened(answer)
+        assert answer.status == 200
+        assert answer.link_query["error"] == "invalid_request"
+
+
+BAD_ESCAPES = {
+    "escape cut short": "{good}&state=%4",
+    "escape of no hex digit": "{good}&state=%zz",
+    "sign inside an escape": "{good}&state=%+9",
+    "lone percent sign": "{good}&state=%",
+    "in a name": "{good}&%zz=1",
+}
+
+
+# lighttpd repairs such an escape, %zz to %25zz, before a program sees it.
+@pytest.mark.parametrize("site", ["bare", "apache"], indirect=True)
+@pytest.mark.parametrize("query", BAD_ESCAPES.values(), ids=BAD_ESCAPES.keys())
+def test_bad_escapes_never_reach_amocrm(site, amocrm, query):
+    answer = site.get("callback", query.replace("{good}", good_query(amocrm)))
+
+    expect.failed(answer, "invalid_request")
+    assert amocrm.connections() == []
+
+
+def test_a_code_at_its_limit_is_asked_for(site, amocrm):
+    expect.failed(site.get("callback", {"code": "c" * 4096}), "auth_failed")
+    assert len(amocrm.exchanges()) == 1
+
+
+def test_a_valid_state_comes_back_with_a_refused_request(site, amocrm):
+    told = {**amocrm.approve(state="s"), "client_id": "another"}
+
+    expect.failed(site.get("callback", told), "invalid_request", "s")
+
+
+def test_missing_referer_without_a_pinned_account(site, amocrm):
+    site.configure(**ANY_ACCOUNT)
+    told = amocrm.approve()
+    del told["referer"]
+
+    expect.failed(site.get("callback", told), "invalid_request")
+
+    assert amocrm.connections() == []
+
+
+def test_another_account_than_the_pinned_one(site, amocrm):
+    expect.failed(site.get("callback", amocrm.approve("second.amocrm.ru")), "invalid_request")
+
+    assert amocrm.connections() == []
+
+
+SIGNED_STATES = {
+    "none": lambda mine: None,
+    "foreign": lambda mine: "foreign",
+    "not a JWT": lambda mine: "a.b.c",
+    "cut short": lambda mine: mine[:-1],
+    "longer": lambda mine: mine + "A",
+    "another signature": lambda mine: mine[:-4] + ("AAAA" if mine[-4:] != "AAAA" else "BBBB"),
+    "another payload": lambda mine: ".".join([mine.split(".")[0], "e30", mine.split(".")[-1]]),
+}
+
+
+@pytest.mark.parametrize("change", SIGNED_STATES.values(), ids=SIGNED_STATES.keys())
+def test_where_states_are_signed_no_other_is_taken(site, amocrm, change):
+    site.configure(app_state="signed")
+
+    answer = site.get("callback", amocrm.approve(state=change(signed_state(site))))
+
+    expect.hardened(answer)
+    assert answer.link_query["error"] == "invalid_request"
+    assert amocrm.connections() == []
+
+
+def test_a_state_signed_by_us_is_taken(site, amocrm):
+    site.configure(app_state="signed")
+    state = signed_state(site)
+    told = amocrm.approve(state=state)
+
+    expect.connected(site.get("callback", told), told["code"], state)
+
+
+def test_an_apps_own_token_is_no_state(site, amocrm):
+    site.configure(app_state="signed")
+
+    answer = site.get("callback", amocrm.approve(state=site.app_token()))
+
+    assert answer.link_query["error"] == "invalid_request"
+    assert amocrm.connections() == []
+
+
+def signed_state(site):
+    """As the app gets it: in the address that status tells."""
+    answer = site.get("status", headers={"Authorization": f"Bearer {site.app_token()}"})
+    return parse_qs(urlsplit(answer.json["data"]["authorizeUrl"]).query)["state"][0]
+
+
+# The same code again.
+
+def test_a_reload_gets_the_same_answer_from_one_exchange(site, amocrm):
+    told = amocrm.approve(state="s")
+
+    for _ in range(3):
+        expect.connected(site.get("callback", told), told["code"], "s")
+
+    assert len(amocrm.exchanges()) == 1
+    assert len(site.connections()) == 1
+
+
+@pytest.mark.parametrize("connections", ["shared", "per_user"])
+def test_a_reload_gets_the_same_answer_after_another_authorization(site, amocrm, connections):
+    site.configure(app_connections=connections, app_state="any")
+    first, second = amocrm.approve(user=1), amocrm.approve(user=2)
+
+    for told in (first, second, first, second):
+        expect.connected(site.get("callback", told), told["code"])
+
+    assert len(amocrm.exchanges()) == 2
+
+
+def test_eight_at_once_with_one_code_make_one_exchange(site, amocrm):
+    told = amocrm.approve(state="s")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: site.get("callback", told), range(8)))
+
+    for answer in answers:
+        expect.connected(answer, told["code"], "s")
+    assert len(amocrm.exchanges()) == 1
+
+
+def test_eight_codes_at_once_are_eight_connections(site, amocrm):
+    site.configure(**ANY_ACCOUNT)
+    for user in range(100, 108):
+        amocrm.add_user(user)
+    told = [amocrm.approve(user=user) for user in range(100, 108)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: site.get("callback", one), told))
+
+    for answer, one in zip(answers, told):
+        expect.connected(answer, one["code"])
+    assert sorted(one["amocrm_user_id"] for one in site.connections()) == list(range(100, 108))
+
+
+def test_shared_eight_codes_at_once_are_one_connection(site, amocrm):
+    """The newest wins, and whoever was overtaken is connected all the same."""
+    for user in range(100, 108):
+        amocrm.add_user(user)
+    told = [amocrm.approve(user=user) for user in range(100, 108)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: site.get("callback", one), told))
+
+    for answer, one in zip(answers, told):
+        expect.connected(answer, one["code"])
+    [connection] = site.connections()
+    assert connection["amocrm_user_id"] in range(100, 108)
+
+
+def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm):
+    told = amocrm.approve()
+
+    answer = site.ask("callback", told, method="HEAD")
+
+    assert answer.status == 200
+    assert answer.media_type == "text/html"
+    assert answer.body == b""
+    expect.hardened(answer)
+    assert amocrm.connections() == []
+    expect.connected(site.get("callback", told), told["code"])
+
+
+# Called by amoCRM itself.
+
+@pytest.mark.parametrize("kind", ["from_widget", "from_exchange"])
+def test_installing_stores_the_connection_and_says_so_in_plain_text(site, amocrm, kind):
+    answer = site.get("callback", {**amocrm.approve(), kind: "1"})
+
+    expect.told_to_amocrm(answer, "connected")
+    assert len(site.connections()) == 1
+
+
+def test_the_install_call_as_amocrm_makes_it(on_servers, amocrm):
+    sent = amocrm.install()
+
+    assert sent.status == 200 and b"connected" in sent.body
+    assert len(on_servers.connections()) == 1
+
+
+def test_the_install_call_is_over_in_time_even_when_amocrm_hangs(site, amocrm):
+    amocrm.misbehave("hang")
+    began = time.monotonic()
+
+    answer = site.get("callback", {**amocrm.approve(), "from_widget": "1"})
+
+    assert time.monotonic() - began < 3
+    expect.told_to_amocrm(answer, "temporarily_unavailable")
+    site.logged("temporarily_unavailable")
+
+
+def test_a_faulty_install_call_gets_no_deep_link_either(site, amocrm):
+    answer = site.get("callback", {"from_widget": "1", "code": "c", "client_id": "another"})
+
+    expect.told_to_amocrm(answer, "invalid_request")
+    assert amocrm.connections() == []
+
+
+def test_with_a_state_it_is_a_browser(site, amocrm):
+    told = amocrm.approve(state="s")
+
+    expect.connected(site.get("callback", {**told, "from_widget": "1"}), told["code"], "s")
+
+
+# Methods.
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_methods_are_refused_and_the_right_ones_named(site, amocrm, method):
+    answer = site.ask("callback", amocrm.approve(), method=method, body=b"")
+
+    refused(answer)
+    assert answer.header("Allow") == "GET, HEAD"
+    assert amocrm.connections() == []
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "get", "GETS", "", "G" * 5000])
+def test_methods_that_are_none(bare, amocrm, method):
+    answer = bare.ask("callback", amocrm.approve(), method=method)
+
+    refused(answer)
+    assert amocrm.connections() == []
+
+
+def test_no_method_at_all(bare):
+    program = bare.server.start(bare.url("callback").removeprefix("http://localhost"),
+                                REQUEST_METHOD=None)
+
+    output, _ = program.communicate(timeout=30)
+
+    assert program.returncode == 0
+    assert output.startswith(b"Status: 405 ")
+
+
+def refused(answer):
+    expect.hardened(answer)
+    assert answer.status == 405
+    assert answer.media_type == "application/json"
+    told = json.loads(answer.text)
+    assert told["success"] is False
+    assert told["error"] == "method_not_allowed"
+    assert told["message"]
+
+
+# Words for the visitor.
+
+@pytest.mark.parametrize("wanted, given", [
+    ("uk", "uk"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("de,en;q=0.5", "en"), (None, "en"),
+    ("uk;q=0,ru;q=0.1", "ru"), ("*", "en"), ("UK-ua", "uk"),
+])
+def test_the_page_speaks_the_visitors_language(site, wanted, given):
+    answer = site.get("callback", {"error": "access_denied"},
+                      headers={"Accept-Language": wanted} if wanted else {})
+
+    assert answer.header("Content-Language") == given
+    assert f'<html lang="{given}"' in answer.text
+    assert "accept-language" in answer.header("Vary").lower()
+    expect.failed(answer, "access_denied")
+
+
+def test_no_query_variable_at_all(bare, amocrm):
+    """A server may leave QUERY_STRING out when there is none."""
+    path = bare.url("callback").removeprefix("http://localhost")
+    program = bare.server.start(path, QUERY_STRING=None)
+
+    output, _ = program.communicate(timeout=30)
+
+    assert program.returncode == 0
+    assert b"error=missing_code" in output

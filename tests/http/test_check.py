@@ -1,0 +1,715 @@
+"""`amocrmctl check` and `urls`: each fault is planted alone in a set-up without any, and named alone."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import findings
+from findings import REDIRECT_URI, check, configure, good, only
+from sandbox import hooks, process
+from sandbox.pki import openssl
+
+ACCOUNT = 31920194
+DAY = 86400
+PARTS = {"configuration", "keys", "redirect_uri", "client_id", "client_secret", "authorize_url",
+         "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https", "amo-crm-crypto",
+         "store", "disk", "locks",
+         "records", "connections", "events", "clock"}
+ROOT_ONLY = pytest.mark.skipif(not process.is_root(), reason="only root can give files away")
+
+
+@pytest.fixture
+def connected(bare, amocrm):
+    """One account is connected, and nothing is wrong; afterwards keys and programs are as before."""
+    keys = bare.keys.read_text()
+    configure(bare)
+    bare.get("callback", amocrm.approve())
+    yield bare
+    bare.write_keys(keys)
+    bare.folder.chmod(0o750)
+
+
+@pytest.mark.parametrize("as_web_user", [True, False], ids=["the web server's user", "root"])
+def test_nothing_is_wrong(connected, as_web_user):
+    before = {path: path.stat().st_uid for path in connected.store.rglob("*")}
+
+    assert good(connected, as_web_user=as_web_user) == PARTS
+
+    for path in connected.store.rglob("*"):
+        assert path.stat().st_uid == before.get(path, connected.store.stat().st_uid)
+
+
+def test_nothing_is_wrong_before_anybody_has_connected(bare):
+    configure(bare)
+
+    assert good(bare) == PARTS
+
+
+def test_how_it_is_called(bare):
+    configure(bare)
+
+    assert bare.ctl("check", "--offline", check=False).returncode == 2
+    assert bare.ctl("check", "--online", "more", check=False).returncode == 2
+    assert "usage: amocrmctl [-c FILE] check [--online]" in bare.ctl("check", "--help").stdout
+
+
+def plant(site, level, part, *words, **rights):
+    only(check(site, **rights), level, part, *words)
+
+
+# Values of the configuration: what is changed; the finding; words of it.
+
+VALUES = {
+    "the old address": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("/api/", "/api/v1/integrations/")},
+        "WRONG", "redirect_uri", "nothing listens", "https://<host>/api/amo-crm/callback"),
+    "a slash at the end": (
+        {"amocrm_redirect_uri": REDIRECT_URI + "/"}, "WRONG", "redirect_uri", "slash"),
+    "a query": (
+        {"amocrm_redirect_uri": REDIRECT_URI + "?a=1"}, "WRONG", "redirect_uri", "query"),
+    "upper case": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("callback", "Callback")},
+        "WRONG", "redirect_uri", "lower case"),
+    "another path": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("callback", "webhook")},
+        "WRONG", "redirect_uri", "must end in /api/amo-crm/callback"),
+    "plain http": (
+        {"amocrm_redirect_uri": "http://localhost:8080/api/amo-crm/callback"},
+        "WRONG", "redirect_uri", "https://"),
+    "a host nobody else can reach": (
+        {"amocrm_redirect_uri": "https://localhost/api/amo-crm/callback"},
+        "WRONG", "redirect_uri", "phone"),
+    "a user name in the address": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("admin.", "me@admin.")},
+        "WRONG", "redirect_uri", "user name"),
+    "the site's main address": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("admin.", "")},
+        "warn", "redirect_uri", "main address", "--online"),
+    "www": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("admin.", "www.")},
+        "warn", "redirect_uri", "main address"),
+    "the example's client_id": (
+        {"amocrm_client_id": "00000000-0000-0000-0000-000000000000"},
+        "WRONG", "client_id", "example's", "Keys"),
+    "an account id for client_id": ({"amocrm_client_id": "31920194"}, "WRONG", "client_id", "36"),
+    "client_id in upper case": (
+        {"amocrm_client_id": "01D01160-D7A0-4087-B4AF-6A1BB83FCD1D"},
+        "WRONG", "client_id", "lower case"),
+    "client_id cut short": (
+        {"amocrm_client_id": "01d01160-d7a0-4087-b4af-6a1bb83fcd1"}, "WRONG", "client_id", "36"),
+    "the example's client_secret": (
+        {"amocrm_client_secret": "replace-me"}, "WRONG", "client_secret", "example's", "Keys"),
+    "client_secret cut short": (
+        {"amocrm_client_secret": "AbCdEfGh"}, "WRONG", "client_secret", "8 characters"),
+    "client_id for client_secret": (
+        {"amocrm_client_id": "01d01160-d7a0-4087-b4af-6a1bb83fcd1d",
+         "amocrm_client_secret": "01d01160-d7a0-4087-b4af-6a1bb83fcd1d"},
+        "WRONG", "client_secret", "same as client_id"),
+    "Kommo's page, amoCRM's account": (
+        {"amocrm_authorize_url": "https://www.kommo.com/oauth"},
+        "WRONG", "authorize_url", "other platform", "reforyou.amocrm.ru"),
+    "amoCRM's page, Kommo's account": (
+        {"amocrm_account": "overseas.kommo.com"}, "WRONG", "authorize_url", "other platform"),
+    "a page of nobody's": (
+        {"amocrm_authorize_url": "https://www.amocrm.ru/oauth2/access_token"},
+        "WRONG", "authorize_url", "https://www.amocrm.ru/oauth for amoCRM"),
+    "a platform that is not let in": (
+        {"amocrm_account": None, "app_connections": "per_user",
+         "amocrm_account_domains": "kommo.com"},
+        "WRONG", "authorize_url", "account_domains"),
+    "a stranger's domain": (
+        {"amocrm_account_domains": "amocrm.ru evil.com"},
+        "WRONG", "account_domains", "evil.com", "client_secret would be sent"),
+    "a whole top-level domain": (
+        {"amocrm_account_domains": "amocrm.ru com"}, "WRONG", "account_domains", "com: not"),
+    "the example's jwt secret": (
+        {"jwt_secret": "replace-me-with-at-least-32-bytes-of-secret"},
+        "WRONG", "jwt", "example's", "openssl rand"),
+    "a jwt secret of one letter": ({"jwt_secret": "a" * 40}, "WRONG", "jwt", "guessed"),
+    "a jwt secret too short for HS512": (
+        {"jwt_secret": "0123456789abcdef0123456789ABCDEF", "jwt_algorithm": "HS512"},
+        "warn", "jwt", "32 bytes", "64"),
+    "the audience of our states": (
+        {"jwt_audience": "amo-crm:state"}, "WRONG", "jwt", "aud"),
+    "no key for the webhook": ({"webhook_secret": None}, "warn", "webhook_key", "not set", "openssl"),
+    "the example's webhook key": (
+        {"webhook_secret": "replace-me-16-or-more"}, "WRONG", "webhook_key", "example's"),
+    "a webhook key of one digit": ({"webhook_secret": "1" * 16}, "WRONG", "webhook_key", "guessed"),
+    "a receiver and no secret": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/"},
+        "WRONG", "deliver", "not both set", "whsec_"),
+    "a secret that is none": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/", "deliver_secret": "hello"},
+        "WRONG", "deliver", "whsec_"),
+    "the example's receiver": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/",
+         "deliver_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+        "WRONG", "deliver", "example's"),
+    "a receiver without TLS": (
+        {"deliver_url": "http://receiver.foryou-realestate.com/",
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
+        "WRONG", "deliver", "plain http"),
+    "a receiver that is ourselves": (
+        {"deliver_url": REDIRECT_URI.replace("callback", "webhook"),
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
+        "WRONG", "deliver", "round for ever"),
+    "no certificates at that place": (
+        {"amocrm_ca_file": "/nothing/there.pem"},
+        "WRONG", "certificates", "/nothing/there.pem", "No such file"),
+    "a file without certificates": (
+        {"amocrm_ca_file": "/etc/passwd"}, "WRONG", "certificates", "holds none"),
+    "a way that is none": (
+        {"amocrm_connect_to": "reforyou.amocrm.ru=127.0.0.1"},
+        "WRONG", "network", "connect_to", "HOST1:PORT1:HOST2:PORT2"),
+    "a way with a word for a port": (
+        {"amocrm_connect_to": "reforyou.amocrm.ru:https:127.0.0.1:8443"},
+        "WRONG", "network", "connect_to"),
+    "a proxy of an unknown kind": (
+        {"amocrm_proxy": "ftp://proxy:21"}, "WRONG", "network", "proxy", "socks5h"),
+    "a key that is not known": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_a_value(bare, case):
+    changes, level, part, *words = VALUES[case]
+    configure(bare, **changes)
+
+    plant(bare, level, part, *words)
+
+
+def test_other_values_that_are_right(bare):
+    configure(bare, amocrm_connect_to=" [::1]:443:[::1]:8443  ::127.0.0.1:1 a:1:b:2 ",
+              amocrm_proxy="socks5h://proxy:1080", amocrm_account="overseas.kommo.com",
+              amocrm_authorize_url="https://www.kommo.com/oauth", amocrm_ca_file=None,
+              jwt_issuer="me", jwt_audience="you", jwt_user_claim="uid",
+              jwt_secret="0123456789abcdef0123456789ABCDEF" * 2, jwt_algorithm="HS512",
+              deliver_url="https://receiver.foryou-realestate.com/",
+              deliver_secret="whsec_" + "QUJDREVGR0hJSktM" * 2)
+
+    assert good(bare) == PARTS | {"delivery"}
+
+
+def test_a_proxys_password_is_not_shown(bare):
+    configure(bare, amocrm_proxy="ftp://me:password@proxy:21")
+
+    [wrong] = findings.faults(check(bare))
+    assert "password" not in wrong.text.replace("may hold a password", "")
+
+
+def test_a_set_up_for_trying_out_is_said_to_be_one(bare, amocrm):
+    """As `make run` makes it."""
+    bare.configure(amocrm_redirect_uri="http://localhost:8080/api/amo-crm/callback",
+                   webhook_secret=findings.WEBHOOK_KEY)
+
+    wrong = findings.faults(check(bare))
+
+    assert [(one.level, one.part) for one in wrong] == [
+        ("warn", "redirect_uri"), ("warn", "authorize_url")]
+
+
+# The app's public key.
+
+@pytest.fixture(scope="module")
+def public_keys(amocrm_and_folder):
+    folder = amocrm_and_folder[1] / "jwt-keys"
+    folder.mkdir()
+    made = {}
+    for name, options in {"rsa": ("RSA", "rsa_keygen_bits:2048"),
+                          "short": ("RSA", "rsa_keygen_bits:1024"),
+                          "ec": ("EC", "ec_paramgen_curve:P-256"), "ed": ("ED25519", None)}.items():
+        private, made[name] = folder / f"{name}.key", folder / f"{name}.pem"
+        openssl("genpkey", "-algorithm", options[0], "-out", private,
+                *(("-pkeyopt", options[1]) if options[1] else ()))
+        openssl("pkey", "-in", private, "-pubout", "-out", made[name])
+        made[f"{name} private"] = private
+    for path in [folder, *made.values()]:
+        process.give(path, 0o750 if path == folder else 0o640)
+    yield made
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("algorithm, key", [("RS256", "rsa"), ("ES256", "ec"), ("EdDSA", "ed")])
+def test_a_public_key_that_is_right(bare, public_keys, algorithm, key):
+    configure(bare, jwt_secret=None, jwt_algorithm=algorithm, jwt_public_key=public_keys[key])
+
+    assert good(bare) == PARTS
+
+
+PUBLIC_KEYS = {
+    "for another algorithm": ("RS256", "ec", "RS256 wants an RSA key"),
+    "for another one": ("ES256", "ed", "ES256 wants an EC key"),
+    "too short": ("RS256", "short", "2048 bits"),
+    "the private one": ("EdDSA", "ed private", "no PEM public key"),
+}
+
+
+@pytest.mark.parametrize("algorithm, key, word", PUBLIC_KEYS.values(), ids=PUBLIC_KEYS.keys())
+def test_a_public_key(bare, public_keys, algorithm, key, word):
+    configure(bare, jwt_secret=None, jwt_algorithm=algorithm, jwt_public_key=public_keys[key])
+
+    plant(bare, "WRONG", "jwt", word, "openssl pkey")
+
+
+def test_a_public_key_that_is_not_there(bare):
+    configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key="/nothing/there.pem")
+
+    plant(bare, "WRONG", "jwt", "/nothing/there.pem")
+
+
+def test_a_public_key_that_others_can_replace(bare, public_keys):
+    configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key=public_keys["ed"])
+    public_keys["ed"].chmod(0o666)
+    try:
+        plant(bare, "WRONG", "jwt", "0666", "chmod")
+    finally:
+        public_keys["ed"].chmod(0o640)
+
+
+# The configuration's and the key ring's files.
+
+def own_by(path, uid, mode):
+    os.chown(path, uid, process.web_user().pw_gid if uid == 0 else uid)
+    path.chmod(mode)
+
+
+FILES = {
+    "no configuration": (
+        lambda site: site.config.unlink(), "WRONG", "configuration", "amo-crm.conf.example"),
+    "an open configuration": (
+        lambda site: site.config.chmod(0o644), "WRONG", "configuration", "0644", "chmod"),
+    "no INI": (
+        lambda site: site.write_config("[amocrm]\nwhat is this\n"),
+        "WRONG", "configuration", "amo-crm.conf:2:", "example"),
+    "a folder anybody may write": (
+        lambda site: site.folder.chmod(0o757), "WRONG", "configuration", "chmod o-w"),
+    "no key ring": (lambda site: site.keys.unlink(), "WRONG", "keys", "backup", "keygen"),
+    "an open key ring": (lambda site: site.keys.chmod(0o660), "WRONG", "keys", "0660", "chmod"),
+    "a key cut short": (
+        lambda site: site.keys.write_text("k1 0123\n"), "WRONG", "keys", "keys:1:", "keygen"),
+    "an empty key ring": (lambda site: site.keys.write_text(""), "WRONG", "keys", "holds no key"),
+    "an old key of zeros": (
+        lambda site: site.write_keys(site.keys.read_text() + f"zero {'0' * 64}\n"),
+        "WRONG", "keys", "zero", "guess", "rekey"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file(connected, case):
+    breaking, level, part, *words = FILES[case]
+    breaking(connected)
+
+    found = check(connected)
+    if case == "a folder anybody may write":    # the key ring lies in it too
+        found = [one for one in found if one.part != "keys"]
+
+    only(found, level, part, *words)
+
+
+FOREIGN_FILES = {
+    "a configuration for root alone": (
+        lambda site: own_by(site.config, 0, 0o600), "WRONG", "configuration",
+        "Permission denied", "chown"),
+    "a configuration of somebody else's": (
+        lambda site: own_by(site.config, 12345, 0o640) or os.chown(
+            site.config, 12345, process.web_user().pw_gid),
+        "warn", "configuration", "user 12345", "root"),
+    "a configuration of a strange group": (
+        lambda site: os.chown(site.config, process.web_user().pw_uid, 12345),
+        "warn", "configuration", "group 12345", "chgrp"),
+    "a key ring for root alone": (
+        lambda site: own_by(site.keys, 0, 0o600), "WRONG", "keys", "Permission denied", "chown"),
+    "a key ring of somebody else's": (
+        lambda site: os.chown(site.keys, 12345, process.web_user().pw_gid),
+        "warn", "keys", "user 12345"),
+    "a store of root's": (
+        lambda site: os.chown(site.store, 0, 0), "WRONG", "store", "belongs to root", "chown -R"),
+    "a shard of root's": (
+        lambda site: [os.chown(shard, 0, 0) for shard in site.store.rglob("*.gdbm")],
+        "WRONG", "store", ".gdbm", "www-data", "chown -R"),
+    "a folder of root's": (
+        lambda site: own_by(site.store / "events", 0, 0o700),
+        "WRONG", "store", "events: not", "chown -R"),
+}
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("as_web_user", [True, False], ids=["the web server's user", "root"])
+@pytest.mark.parametrize("case", FOREIGN_FILES)
+def test_a_file_of_somebody_elses(connected, case, as_web_user):
+    breaking, level, part, *words = FOREIGN_FILES[case]
+    breaking(connected)
+
+    plant(connected, level, part, *words, as_web_user=as_web_user)
+
+
+def test_a_key_ring_where_web_pages_lie(bare):
+    configure(bare)
+    folder = bare.folder / "public_html"
+    folder.mkdir()
+    try:
+        shutil.copy(bare.keys, folder / "keys")
+        process.give(folder, 0o750)
+        process.give(folder / "keys", 0o640)
+        configure(bare, store_keys=folder / "keys")
+
+        plant(bare, "warn", "keys", "public_html", "move it")
+    finally:
+        shutil.rmtree(folder)
+
+
+# The helpers.
+
+HELPERS = {
+    "gone": lambda program: program.unlink(),
+    "not to be run": lambda program: program.chmod(0o644),
+    "something else": lambda program: replace(program, "exit 0"),
+    "of another version": lambda program: replace(program, "read line; echo '{\"hello\":1}'"),
+}
+
+
+def replace(program, script):
+    program.unlink()    # it may be running
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    process.give(program, 0o755)
+
+
+@pytest.mark.parametrize("name", ["amo-crm-https", "amo-crm-crypto"])
+@pytest.mark.parametrize("breaking", HELPERS.values(), ids=HELPERS.keys())
+def test_a_helper(connected, breaking, name):
+    program = connected.libexec / name
+    kept = shutil.copy(program, connected.folder / "kept-helper")
+    breaking(program)
+    try:
+        plant(connected, "WRONG", name, name, "make install")
+    finally:
+        program.unlink(missing_ok=True)
+        shutil.move(kept, program)
+        process.give(program, 0o755)
+
+
+# The store.
+
+def shards(site):
+    return [shard for shard in site.store.glob("connections/*.gdbm") if shard.stat().st_size]
+
+
+def write(site, name, text, age=0):
+    file = site.store / name
+    file.write_text(text)
+    process.give(file, 0o600, owner=True)
+    os.utime(file, (time.time() - age,) * 2)
+
+
+STORES = {
+    "not there": (
+        lambda site: shutil.rmtree(site.store), "WRONG", "store", "No such file", "install -d"),
+    "a file": (
+        lambda site: (shutil.rmtree(site.store), site.store.touch()),
+        "WRONG", "store", "not a directory"),
+    "open to others": (
+        lambda site: site.store.chmod(0o755), "WRONG", "store", "0755", "chmod 0700"),
+    "closed to its owner": (
+        lambda site: site.store.chmod(0o500), "WRONG", "store", "0500", "chmod 0700"),
+    "not to be changed": (
+        lambda site: (site.store / "connections").chmod(0o500),
+        "WRONG", "store", "Permission denied"),
+    "a shard open to others": (
+        lambda site: shards(site)[0].chmod(0o644), "WRONG", "store", ".gdbm", "chmod -R go="),
+    "a copy left over": (
+        lambda site: write(site, "connections/3f.gdbm.new", "half", 2 * 3600),
+        "warn", "store", "3f.gdbm.new", "harmless"),
+    "all shards damaged": (
+        lambda site: [shard.write_bytes(b"\xff" * 4096) for shard in shards(site)],
+        "WRONG", "records", ".gdbm", "backup"),
+    "another key": (
+        lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n"),
+        "WRONG", "records", "31920194:1", "k1", "1 of 1"),
+    "the same name, another key": (
+        lambda site: site.write_keys(f"k1 {'0123456789abcdef' * 4}\n"),
+        "WRONG", "records", "does not open", "key ring"),
+    "a new key in front": (
+        lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n" + site.keys.read_text()),
+        "warn", "records", "older key", "amocrmctl rekey"),
+    "a part of an event": (
+        lambda site: append(site, '{"id":"cut sh'), "warn", "events", "1 events were cut short"),
+    "an event from the future": (
+        lambda site: append(site, event(time.time() + 400 * DAY)),
+        "WRONG", "clock", "store holds something of", "timedatectl"),
+    "a damaged cursor": (
+        lambda site: write(site, "events/cursor", "{"),
+        "WRONG", "events", "cursor", "restore"),
+}
+
+
+@pytest.mark.parametrize("case", STORES)
+def test_the_store(connected, case):
+    breaking, level, part, *words = STORES[case]
+    breaking(connected)
+    try:
+        plant(connected, level, part, *words)
+    finally:
+        if connected.store.is_file():
+            connected.store.unlink()
+        elif connected.store.exists():
+            for folder in (connected.store, *connected.store.glob("*/")):
+                folder.chmod(0o700)
+
+
+def test_what_is_under_way_is_not_left_over(connected):
+    write(connected, "connections/3f.gdbm.new", "half", 60)
+    (connected.store / "backup.tar").touch()    # as root: none of ours
+
+    assert good(connected) == PARTS
+
+
+def test_somebody_else_is_told_to_run_it_as_the_owner(connected):
+    if not process.is_root():
+        pytest.skip("only root can run it as somebody else")
+    connected.config.chmod(0o640)
+    done = subprocess.run(
+        [connected.amocrmctl, "-c", connected.config, "check"], capture_output=True, text=True,
+        cwd="/", user=12345, group=process.web_user().pw_gid, extra_groups=[])
+
+    assert done.returncode == 1
+    assert "run check as root or as that user" in done.stdout
+
+
+# Connections whose time is over, or nearly.
+
+def age(site, seconds):
+    """The only connection as it was renewed so long ago."""
+    site.store.chmod(0o700)
+    lines = []
+    for line in site.ctl("export", "--plain").stdout.splitlines():
+        told = json.loads(line)
+        if "tokens" in told:
+            state, clear = told["value"].rstrip("\n").split("\n")
+            clear = json.loads(clear)
+            clear["connected_at"] = clear["refreshed_at"] = int(time.time() - seconds)
+            told["value"] = f"{state}\n{json.dumps(clear, separators=(',', ':'))}\n"
+        lines.append(json.dumps(told) + "\n")
+    shutil.rmtree(site.store / "connections")
+    site.ctl("import", input="".join(lines))
+
+
+def test_a_connection_that_amocrm_has_forgotten(connected):
+    age(connected, 93 * DAY)
+
+    plant(connected, "warn", "connections", "31920194:1", "forgotten", "refresh --due")
+
+
+def test_a_connection_that_ends_soon(connected):
+    age(connected, 90 * DAY)
+
+    plant(connected, "warn", "connections", "within a week", "amocrmctl refresh")
+
+
+def test_a_connection_in_its_prime(connected):
+    age(connected, 80 * DAY)
+
+    assert good(connected) == PARTS
+
+
+def test_a_connection_that_was_ended_in_amocrm(connected, amocrm):
+    query = hooks.disconnect_query(amocrm.integration, amocrm.who()[0])
+    assert connected.get("disconnect", query).status == 200
+
+    plant(connected, "warn", "connections", "31920194:1", "disconnected in amoCRM")
+
+
+# Events, and posting them on.
+
+def event(at):
+    when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at))
+    return json.dumps({"id": "0" * 64, "received_at": when, "account_id": ACCOUNT,
+                       "subdomain": "reforyou", "events": ["leads.add"], "request_id": None,
+                       "payload": {}}, separators=(",", ":")) + "\n"
+
+
+def append(site, text):
+    with (site.store / "events/0000000001.ndjson").open("a") as journal:
+        journal.write(text + ("" if text.endswith("\n") else "\n"))
+
+
+@pytest.fixture
+def delivering(connected):
+    configure(connected, deliver_url="https://receiver.foryou-realestate.com/",
+              deliver_secret="whsec_" + "QUJDREVGR0hJSktM" * 2)
+    return connected
+
+
+def write_cursor(site, **told):
+    end = (site.store / "events/0000000001.ndjson").stat().st_size
+    write(site, "events/cursor",
+          json.dumps({"segment": 1, "offset": end, "held_up": [], **told}))
+
+
+def test_events_that_wait_a_moment(delivering):
+    append(delivering, event(time.time() - 60))
+
+    assert good(delivering) == PARTS | {"delivery"}
+
+
+def test_events_that_nobody_posts_on(delivering):
+    write_cursor(delivering)
+    append(delivering, event(time.time() - 2 * DAY))
+    append(delivering, event(time.time()))
+
+    plant(delivering, "WRONG", "delivery", "2 events wait", "deliver --follow")
+
+
+def test_events_that_have_all_been_posted_on(delivering):
+    append(delivering, event(time.time() - 2 * DAY))
+    write_cursor(delivering)
+
+    assert good(delivering) == PARTS | {"delivery"}
+
+
+def test_an_account_that_is_held_up(delivering):
+    write_cursor(delivering, held_up=[
+        {"account_id": ACCOUNT, "segment": 1, "offset": 0, "attempts": 4,
+         "next_at": int(time.time()) + 600}])
+
+    plant(delivering, "warn", "delivery", "31920194", "4 times")
+
+
+def test_events_that_were_given_up(delivering):
+    write(delivering, "events/dead.ndjson", event(time.time()) * 3)
+
+    plant(delivering, "warn", "delivery", "3 events were given up", "replay")
+
+
+# Locks.
+
+@contextlib.contextmanager
+def locked(site, name, byte):
+    """An open-file-description lock, as the programs take them."""
+    path = site.store / name
+    with path.open("a+b") as file:
+        process.give(path, 0o600, owner=True)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK,
+                    struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0))
+        yield
+
+
+LOCKS = {
+    "a writer's": ("locks", 17, "WRONG", "locks: locked for over 2 s"),
+    "an account's": ("locks", 10 ** 15, "warn", "longer than a call to amoCRM takes"),
+    "the journal's": ("events/lock", 0, "WRONG", "events/lock"),
+}
+
+
+@pytest.mark.parametrize("name, byte, level, word", LOCKS.values(), ids=LOCKS.keys())
+def test_a_lock_that_is_not_let_go(connected, name, byte, level, word):
+    configure(connected, amocrm_timeout=1)
+
+    with locked(connected, name, byte):
+        found = check(connected)
+    # while it is held nothing can be changed in that shard, so a probe may fail as well
+    only([one for one in found if one.part != "store" or one.level == "ok"],
+         level, "locks", word, "lsof")
+
+
+def test_a_lock_that_is_let_go_in_time(connected):
+    """As one that is held while amoCRM is asked."""
+    with locked(connected, "locks", 10 ** 15):
+        asking = subprocess.Popen([connected.amocrmctl, "-c", connected.config, "check"],
+                                  stdout=subprocess.PIPE, text=True, **process.as_web_user())
+        process.wait_until(lambda: has_open(asking, connected.store / "locks"),
+                           "a look at the locks")
+    told = asking.communicate()[0]
+
+    assert asking.returncode == 0, told
+    assert "none is held for long" in told
+
+
+def has_open(running, path):
+    for link in Path(f"/proc/{running.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+            if os.readlink(link) == str(path):
+                return True
+    return False
+
+
+# The disk, in a mount namespace of its own: nothing is mounted that could be left behind.
+
+def on_small_disk(site, options):
+    """The findings with a store on a disk of its own."""
+    user = process.web_user()
+    space = ["unshare", "-m"] if user else ["unshare", "-mc", "--keep-caps"]
+    owner = f",uid={user.pw_uid},gid={user.pw_gid}" if user else ""
+    script = (f"mount -t tmpfs -o mode=0700{owner},{options} none "
+              f"{shlex.quote(str(site.store))} && exec \"$@\"")
+    return subprocess.run([*space, "sh", "-c", script, "sh", site.amocrmctl, "-c", site.config,
+                           "check"], capture_output=True, text=True, cwd="/")
+
+
+DISKS = {
+    "full": ("size=64k", "WRONG", "0 MiB are left"),
+    "nearly full": ("size=32m", "warn", "MiB are left"),
+    "without inodes": ("size=1g,nr_inodes=4", "WRONG", "inodes"),
+    "nearly without inodes": ("size=1g,nr_inodes=100", "warn", "inodes"),
+}
+
+
+@pytest.mark.parametrize("options, level, word", DISKS.values(), ids=DISKS.keys())
+def test_a_disk(bare, options, level, word):
+    configure(bare)
+    done = on_small_disk(bare, options)
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"no mount namespace may be made here: {done.stderr}")
+
+    found = [findings.Finding(*findings.LINE.fullmatch(line).groups())
+             for line in done.stdout.splitlines()]
+    only(found, level, "disk", word, "make room")
+    assert done.returncode == int(level == "WRONG")
+
+
+# amocrmctl urls.
+
+def urls(site):
+    printed = site.ctl("urls").stdout
+    told = [line.split(maxsplit=3) for line in printed.splitlines()]
+    return {verdict: {(field, url) for word, field, url, _ in told if word == verdict}
+            for verdict in ("enter", "never")}
+
+
+def test_urls(bare):
+    configure(bare)
+    base = REDIRECT_URI.removesuffix("callback")
+
+    told = urls(bare)
+
+    assert told["enter"] == {
+        ("redirect-uri", REDIRECT_URI), ("second-field", base + "disconnect"),
+        ("second-field", base + "webhook"), ("webhooks", base + "webhook?key=<secret>")}
+    for url in (REDIRECT_URI + "/", REDIRECT_URI.replace("admin.", ""),
+                REDIRECT_URI.replace("https", "http"),
+                REDIRECT_URI.replace("/api/", "/api/v1/integrations/")):
+        assert ("redirect-uri", url) in told["never"]
+
+
+def test_urls_of_a_set_up_for_trying_out(bare):
+    told = urls(bare)
+
+    assert ("redirect-uri", "http://localhost/api/amo-crm/callback") in told["enter"]
+    assert not told["enter"] & told["never"]
+
+
+def test_urls_cannot_be_told_of_a_redirect_uri_that_is_wrong(bare):
+    configure(bare, amocrm_redirect_uri=REDIRECT_URI + "/")
+
+    done = bare.ctl("urls", check=False)
+
+    assert done.returncode == 1
+    assert done.stdout == "" and "does not end in /api/amo-crm/callback" in done.stderr

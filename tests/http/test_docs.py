@@ -1,0 +1,523 @@
+"""The documents say what the programs do.
+
+What README.md and docs/*.md show in a block marked `console` is run here, command by command, and
+what comes is compared with what they print; only what differs from run to run (codes, times, ports)
+is left out of the comparison.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from sandbox import process
+from sandbox.site import BUILD, ROOT
+
+DOCS = ROOT / "docs"
+TEXTS = ["README.md", "docs/app-developers.md", "docs/webhooks.md"]
+MANUALS = ["amocrmctl.1", "amo-crm.conf.5"]
+
+
+# What is shown is what comes.
+
+def console_blocks(text):
+    """The blocks marked `console`: lists of (command, the lines it prints)."""
+    return [sessions(block.split("\n"))
+            for block in re.findall(r"^```console\n(.*?)\n```$", text, re.M | re.S)]
+
+
+def sessions(lines):
+    """A command begins with "$ " and goes on for as long as the shell wants more."""
+    shown = []
+    lines = list(lines)
+    while lines:
+        line = lines.pop(0)
+        if not line.startswith("$ "):
+            shown[-1][1].append(line)
+            continue
+        command = line[2:]
+        while subprocess.run(["bash", "-n", "-c", command], capture_output=True).returncode:
+            assert lines, f"the command never ends: {command}"
+            command += "\n" + lines.pop(0)
+        shown.append((command, []))
+    return shown
+
+
+def said_here(command, names):
+    """The command for this run: other ports, another folder."""
+    assigned = re.match(r"(\w+)=", command)
+    if assigned and assigned[1] in names:
+        return f"{assigned[1]}={names[assigned[1]]}"
+    return command.replace("build/bin/amocrmctl", str(names["amocrmctl"]))
+
+
+def run_session(commands, names):
+    """What each command prints, all of them in one shell."""
+    script = "".join(f"{said_here(command, names)}\nprintf '\\036'\n" for command in commands)
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+                          env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+    printed = done.stdout.split("\x1e")
+    assert len(printed) == len(commands) + 1, done.stdout
+    return [text.replace(names["api"].partition("/api")[0], "http://localhost:8080")
+            .replace(names["amo"], "http://localhost:8081").rstrip("\n") for text in printed[:-1]]
+
+
+def shortened(text):
+    """As the documents print it: no one reads a kilobyte of digits."""
+    text = re.sub(r"def50200[0-9a-f]{20,}", "def50200…", text)
+    return re.sub(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "eyJ…", text)
+
+
+def comparable(text):
+    """Without what differs from run to run."""
+    text = "\n".join(line.rstrip() for line in shortened(text).split("\n"))
+    for pattern, name in [
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+            (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
+            (r"\b[0-9a-f]{64}\b", "<sha256>"),
+            (r"\bcode=[0-9a-f]{8}\b", "code=<8 digits>"),
+            (r'"took": [0-9.]+', '"took": <seconds>'),
+            (r'"at":"\d+\.\d{9}"', '"at":"<time>"'),
+            (r'[^\s"]*/amo-crm-\w{8}\b', "<folder>")]:
+        text = re.sub(pattern, name, text)
+    return text.rstrip("\n")
+
+
+@pytest.fixture
+def behind_apache(one_site, runners):
+    one_site.reset(runners("apache"))
+    return one_site
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_what_a_document_shows_is_what_comes(document, behind_apache, amocrm):
+    blocks = console_blocks((ROOT / document).read_text())
+    shown = [pair for block in blocks for pair in block]
+    names = {"conf": behind_apache.config, "api": behind_apache.url("").rstrip("/"),
+             "amo": amocrm.plain_url, "amocrmctl": behind_apache.amocrmctl}
+
+    came = run_session([command for command, _ in shown], names)
+
+    assert shown, f"{document} shows no command"
+    for (command, printed), text in zip(shown, came):
+        assert comparable(text) == comparable("\n".join(printed)), f"$ {command}"
+
+
+# The command.
+
+def amocrmctl_help(*arguments):
+    done = subprocess.run([BUILD / "bin" / "amocrmctl", *arguments, "--help"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--help"}
+
+
+@pytest.fixture(scope="module")
+def commands():
+    """Each command and the options of its usage line."""
+    listed = amocrmctl_help().partition("\ncommands:\n")[2]
+    names = re.findall(r"^  ([a-z]+)", listed, re.M)
+    assert len(names) > 10
+    told = {}
+    for name in names:
+        text = amocrmctl_help(name)
+        told[name] = options_of(text.split("\n")[0])
+        assert options_of(text) <= told[name], f"{name} --help explains what its usage has not"
+    return told
+
+
+def manual_commands():
+    """The same from amocrmctl.1: each command's heading, and the options explained below it."""
+    text = (DOCS / "amocrmctl.1").read_text()
+    section = text.partition("\n.Sh COMMANDS\n")[2].partition("\n.Sh ")[0]
+    told = {}
+    for entry in re.split(r"^\.It Ic ", section, flags=re.M)[1:]:
+        heading, _, rest = entry.partition("\n")
+        explained = "\n".join(re.findall(r"^\.It (Fl .*)", rest, re.M))
+        told[heading.split()[0]] = (manual_options(heading), manual_options(explained))
+    return told
+
+
+def manual_options(text):
+    return {f"-{option}" for option in re.findall(r"\bFl (-[a-z-]+)", text)}
+
+
+def test_the_manual_has_every_command_and_option(commands):
+    manual = manual_commands()
+
+    assert set(manual) == set(commands)
+    for name, options in commands.items():
+        assert manual[name] == (options, options), f"{name}: in the heading, and explained"
+
+
+def test_the_manual_has_the_options_of_all(commands):
+    usage = amocrmctl_help().partition("\ncommands:\n")[0]
+    manual = (DOCS / "amocrmctl.1").read_text().partition("\n.Sh COMMANDS\n")[0]
+
+    told = set(re.findall(r"^  (-[a-z]), (--[a-z]+)", usage, re.M))
+    assert told == {("-c", "--config"), ("-h", "--help")}
+    for short, long in told:
+        assert re.search(rf"^\.It Fl {short[1]} .*Fl {long[1:]}\b", manual, re.M), long
+
+
+def completed(*words, path=None):
+    """What the completion offers for the last word."""
+    script = f"""
+        . {DOCS}/amocrmctl.bash
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _amocrmctl amocrmctl "${{COMP_WORDS[COMP_CWORD]}}" "${{COMP_WORDS[COMP_CWORD - 1]}}"
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", script, "bash", "amocrmctl", *words], capture_output=True,
+                          text=True, env={"PATH": f"{path or ''}:/usr/bin:/bin"})
+    assert not done.stderr, done.stderr
+    return set(done.stdout.split())
+
+
+def test_the_completion_has_every_command_and_option(commands):
+    assert completed("") == set(commands) | {"-c", "--config", "-h", "--help"}
+    assert completed("-c", "file", "ex") == {"export"}
+    for name, options in commands.items():
+        assert completed(name, "--") == options | {"--help"}, name
+
+
+def test_the_completion_offers_what_is_connected(tmp_path):
+    stub = tmp_path / "amocrmctl"
+    stub.write_text("#!/bin/sh\n[ \"$*\" = '-c some.conf accounts --json' ] && "
+                    "echo '[\n{\"account_id\":31,\"domain\":\"a.amocrm.ru\"}\n]'\n")
+    stub.chmod(0o755)
+
+    for name in ("token", "refresh", "disconnect", "subscribe", "unsubscribe"):
+        assert completed("-c", "some.conf", name, "", path=tmp_path) == {"31", "a.amocrm.ru"}
+    assert completed("-c", "some.conf", "subscribe", "31", "add_l", path=tmp_path) == {"add_lead"}
+    assert completed("token", "", path=tmp_path) == set()
+
+
+# The configuration.
+
+def config_keys():
+    """(section, key) -> (fallback or None, required), from the table the programs use."""
+    source = (ROOT / "common" / "config_keys.c").read_text()
+    table = source.partition("config_keys[] = {")[2].partition("\n};")[0]
+    store = re.search(r'#define STORE_PATH "(.*?)"', source)[1]
+    told = {}
+    for entry in re.split(r"(?=\bKEY\()", table)[1:]:
+        section, key = re.match(r"KEY\((\w+), (\w+)\)", entry).groups()
+        fallback = re.search(r'\.fallback = (?:"([^"]*)"|(STORE_PATH))', entry)
+        told[section, key] = (fallback and (store if fallback[2] else fallback[1]),
+                              ".required = true" in entry)
+    assert len(told) > 30
+    return told
+
+
+def example_keys():
+    """(section, key) -> (value, given), from amo-crm.conf.example."""
+    told, section = {}, None
+    for line in (ROOT / "amo-crm.conf.example").read_text().split("\n"):
+        if line.startswith("["):
+            section = line.strip("[]")
+        given = re.match(r"(#?)([a-z_]+) = (.*)", line)
+        if given:
+            assert (section, given[2]) not in told
+            told[section, given[2]] = (given[3], not given[1])
+    return told
+
+
+def manual_keys():
+    """(section, key) -> its text in amo-crm.conf.5."""
+    told = {}
+    text = (DOCS / "amo-crm.conf.5").read_text()
+    for part in re.split(r"^\.Ss \[", text, flags=re.M)[1:]:
+        section, _, rest = part.partition("]")
+        for entry in re.split(r"^\.It Ic ", rest.partition("\n.Sh ")[0], flags=re.M)[1:]:
+            told[section, entry.split("\n")[0]] = entry
+    return told
+
+
+def readme_keys():
+    """(section, key) -> (default, meaning) of README's table."""
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \| (.*?) \| (.*) \|$",
+                      (ROOT / "README.md").read_text(), re.M)
+    return {(section, key): (default, meaning) for section, key, default, meaning in rows}
+
+
+def test_the_example_has_every_key_and_default():
+    example = example_keys()
+
+    assert set(example) == set(config_keys())
+    for key, (fallback, required) in config_keys().items():
+        value, given = example[key]
+        assert given or not required, f"{key} is required, and commented out in the example"
+        if fallback is not None:
+            assert (value, given) == (fallback, False), key
+
+
+def test_the_manual_has_every_key_and_default():
+    manual = manual_keys()
+
+    assert set(manual) == set(config_keys())
+    for key, (fallback, required) in config_keys().items():
+        assert required == ("\nRequired.\n" in manual[key]), key
+        if fallback is not None:
+            assert f"The default is\n.Cm {fallback} .\n" in manual[key], key
+
+
+def test_readme_has_every_key_and_default():
+    readme = readme_keys()
+
+    assert set(readme) == set(config_keys())
+    for key, (fallback, required) in config_keys().items():
+        default = readme[key][0]
+        assert required == (default == "required"), key
+        if fallback is not None:
+            assert default == f"`{fallback}`", key
+
+
+@pytest.mark.parametrize("manual", MANUALS)
+@pytest.mark.parametrize("tool", [["mandoc", "-Tlint", "-Wwarning"],
+                                  ["groff", "-mandoc", "-ww", "-Tutf8", "-z"]],
+                         ids=["mandoc", "groff"])
+def test_a_manual_is_well_formed(manual, tool):
+    if shutil.which(tool[0]) is None:
+        pytest.skip(f"{tool[0]} is not installed")
+
+    done = subprocess.run([*tool, DOCS / manual], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# What the documents name is there.
+
+def anchor(heading):
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_links_lead_somewhere(document):
+    text = (ROOT / document).read_text()
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+    for link in links:
+        path, _, place = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), link
+        if place:
+            headings = re.findall(r"^#+ (.*)", target.read_text(), re.M)
+            assert place in map(anchor, headings), link
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_make_knows_what_the_documents_ask_it_for(document):
+    text = (ROOT / document).read_text()
+    code = "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
+                     + re.findall(r"`([^`\n]+)`", text))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)(?![\w=])", code))
+    assert named <= targets, f"the Makefile has no {named - targets}"
+
+
+def test_readme_leads_through_every_module():
+    reading = (ROOT / "README.md").read_text().partition("\n## Reading the code\n")[2]
+    named = set(re.findall(r"`([a-z0-9_-]+)`", reading))
+    modules = {header.stem for header in (ROOT / "common").glob("*.h")}
+
+    assert modules <= named, f"README says nothing of {sorted(modules - named)}"
+
+
+def test_the_units_are_well_formed(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    units = sorted((DOCS / "systemd").iterdir())
+    assert len(units) == 3
+    for unit in units:
+        text = unit.read_text().replace("/usr/local/bin/amocrmctl", str(BUILD / "bin/amocrmctl"))
+        # looked for by man, which has it only once it is installed
+        text = re.sub(r"^Documentation=.*\n", "", text, flags=re.M)
+        (tmp_path / unit.name).write_text(text)
+
+    done = subprocess.run(["systemd-analyze", "verify", *(tmp_path / unit.name for unit in units)],
+                          capture_output=True, text=True)
+
+    # of other units of this machine it may have much to say
+    assert [line for line in done.stderr.split("\n") if "amo-crm" in line] == []
+
+
+def test_the_units_call_what_there_is(commands):
+    for unit in (DOCS / "systemd").glob("*.service"):
+        name, *arguments = re.search(r"^ExecStart=/usr/local/bin/amocrmctl (.*)", unit.read_text(),
+                                     re.M)[1].split()
+        assert options_of(" ".join(arguments)) <= commands[name]
+
+
+# The receivers.
+
+NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OLD = "whsec_" + base64.b64encode(bytes(range(100, 124))).decode()
+OTHER = "whsec_" + base64.b64encode(b"another key, of somebody else...").decode()
+EVENT = json.dumps({"id": "ab" * 32, "account_id": 31920194, "payload": {"name": "Олена"}},
+                   ensure_ascii=False).encode()
+RECEIVERS = {
+    "JavaScript": ["node", DOCS / "examples" / "verify-webhook.js"],
+    "Python": ["/usr/bin/python3", DOCS / "examples" / "verify_webhook.py"],
+}
+
+
+class Receiver:
+    """One of the examples, running."""
+
+    def __init__(self, command, secrets, folder):
+        self._said = folder / "said"
+        self._taken = folder / "taken"
+        with self._said.open("wb") as said, self._taken.open("wb") as taken:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=taken, stderr=said,
+                env={"PATH": os.environ["PATH"], "WEBHOOK_SECRET": secrets, "PORT": "0"})
+        told = process.wait_until(
+            lambda: re.search(r"http://127\.0\.0\.1:(\d+)/\n", self._said.read_text())
+            or self._process.poll() is not None, "the receiver")
+        assert told is not True, self._said.read_text()
+        self.port = int(told[1])
+
+    def post(self, body, headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("POST", "/amo-crm", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+    @property
+    def taken(self):
+        return [json.loads(line) for line in self._taken.read_text().split("\n") if line]
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(10)
+
+
+@pytest.fixture(params=RECEIVERS)
+def start_receiver(request, tmp_path):
+    command = RECEIVERS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    started = []
+
+    def start(secrets):
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        started.append(Receiver(command, secrets, folder))
+        return started[-1]
+    yield start
+    for receiver in started:
+        receiver.stop()
+
+
+def signature(secret, event_id, timestamp, body):
+    """As the specification has it, and by nothing of ours."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mac = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return "v1," + base64.b64encode(mac.digest()).decode()
+
+
+def signed(*secrets, body=EVENT, event_id="ab" * 32, ago=0, timestamp=None):
+    timestamp = timestamp or str(int(time.time()) - ago)
+    return {"Content-Type": "application/json", "webhook-id": event_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": " ".join(signature(secret, event_id, timestamp, body)
+                                          for secret in secrets)}
+
+
+# What the receiver has; the headers; the body that comes; whether it is believed.
+DELIVERIES = {
+    "right": (NEW, lambda: signed(NEW), EVENT, True),
+    "right, four minutes old": (NEW, lambda: signed(NEW, ago=240), EVENT, True),
+    "right, our clock is late": (NEW, lambda: signed(NEW, ago=-240), EVENT, True),
+    "both secrets here, the new one used": (f"{NEW} {OLD}", lambda: signed(NEW), EVENT, True),
+    "both secrets here, the old one used": (f"{NEW} {OLD}", lambda: signed(OLD), EVENT, True),
+    "both secrets used, only the new one here": (NEW, lambda: signed(NEW, OLD), EVENT, True),
+    "both secrets used, only the old one here": (OLD, lambda: signed(NEW, OLD), EVENT, True),
+    "a signature of another version first": (
+        NEW, lambda: with_signature(signed(NEW), "v1a,AAAA {}"), EVENT, True),
+    "another secret": (NEW, lambda: signed(OTHER), EVENT, False),
+    "another secret, two here": (f"{NEW} {OLD}", lambda: signed(OTHER), EVENT, False),
+    "six minutes old": (NEW, lambda: signed(NEW, ago=360), EVENT, False),
+    "of the future": (NEW, lambda: signed(NEW, ago=-360), EVENT, False),
+    "a changed body": (NEW, lambda: signed(NEW), EVENT.replace(b"31920194", b"31920195"), False),
+    "the same JSON, written differently": (NEW, lambda: signed(NEW), EVENT + b" ", False),
+    "no body": (NEW, lambda: signed(NEW), b"", False),
+    "another id": (NEW, lambda: {**signed(NEW), "webhook-id": "cd" * 32}, EVENT, False),
+    "another timestamp": (
+        NEW, lambda: {**signed(NEW), "webhook-timestamp": str(int(time.time()) + 5)}, EVENT, False),
+    "a timestamp that is none, well signed": (
+        NEW, lambda: signed(NEW, timestamp="now"), EVENT, False),
+    "no id": (NEW, lambda: without("webhook-id"), EVENT, False),
+    "no timestamp": (NEW, lambda: without("webhook-timestamp"), EVENT, False),
+    "no signature": (NEW, lambda: without("webhook-signature"), EVENT, False),
+    "half a signature": (NEW, lambda: with_signature(signed(NEW), "{:.20}"), EVENT, False),
+    "another version's name before it": (
+        NEW, lambda: with_signature(signed(NEW), "v2{0[2]}{0}"), EVENT, False),
+}
+
+
+def with_signature(headers, form):
+    return {**headers, "webhook-signature": form.format(headers["webhook-signature"])}
+
+
+def without(name):
+    return {known: value for known, value in signed(NEW).items() if known != name}
+
+
+def test_a_receiver_believes_what_it_should(start_receiver):
+    receivers = {}
+    for label, (secrets, headers, body, believed) in DELIVERIES.items():
+        if secrets not in receivers:
+            receivers[secrets] = start_receiver(secrets)
+        receiver = receivers[secrets]
+        before = len(receiver.taken)
+
+        status = receiver.post(body, headers())
+
+        assert status == (200 if believed else 401), label
+        assert receiver.taken[before:] == ([json.loads(EVENT)] if believed else []), label
+
+
+@pytest.mark.parametrize("secrets", ["", "secret", f"{NEW} secret"])
+def test_a_receiver_does_not_start_without_good_secrets(start_receiver, secrets):
+    with pytest.raises(AssertionError, match="WEBHOOK_SECRET must be"):
+        start_receiver(secrets)
+
+
+def test_what_is_delivered_is_taken(behind_apache, amocrm, start_receiver):
+    """From amoCRM's webhook to the example, as docs/webhooks.md describes it."""
+    site, receiver = behind_apache, start_receiver(f"{OLD} {NEW}")
+    site.get("callback", amocrm.approve())
+    form = b"leads[status][0][id]=7&leads[status][0][name]=%D0%9E%D0%BB&account[id]=31920194"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert site.post("webhook", headers=headers, body=form).status == 200
+    # the stand-in's connect_to leads every host to it, the receiver's too
+    site.configure(deliver_url=f"http://127.0.0.1:{receiver.port}/amo-crm", deliver_secret=NEW,
+                   deliver_allow_private="yes", amocrm_connect_to=None)
+
+    done = site.ctl("deliver", "--once")
+
+    assert done.stdout == "delivered 2, given up 0, accounts held up 0\n"
+    stored = [json.loads(line) for line in site.ctl("events").stdout.splitlines()]
+    assert receiver.taken == stored
+    assert [event["events"] for event in stored] == [["connection.connected"], ["leads.status"]]

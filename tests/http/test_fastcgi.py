@@ -1,0 +1,449 @@
+"""The same programs as FastCGI: started once, with a listening socket for standard input.
+
+One process answers request after request, so what one of them leaves behind is the next one's.
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import app
+import expect
+from app import FORM, JSON, PER_USER, User
+from sandbox import hooks, process
+from sandbox.servers import BASE, Bare, cgi_answer
+from sandbox.web import encode
+
+# https://fastcgi-archives.github.io/FastCGI_Specification.html, sections 3.3 and 8
+BEGIN, END, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
+RESPONDER, KEEP_CONNECTION, REQUEST = 1, 1, 1
+RECORD_MAX = 65535
+PATIENCE = 30   # seconds
+
+
+def record(kind, content=b""):
+    return struct.pack(">BBHHBx", 1, kind, REQUEST, len(content), 0) + content
+
+
+def stream(kind, content, piece=RECORD_MAX):
+    """The content in records of this many bytes, and the empty one that ends it."""
+    pieces = [content[at:at + piece] for at in range(0, len(content), piece)]
+    return b"".join(record(kind, one) for one in [*pieces, b""])
+
+
+def begin(keep=False):
+    return record(BEGIN, struct.pack(">HB5x", RESPONDER, KEEP_CONNECTION if keep else 0))
+
+
+def params(variables):
+    def length(text):
+        return bytes([len(text)]) if len(text) < 128 else struct.pack(">I", len(text) | 1 << 31)
+    pairs = [(name.encode(), value) for name, value in variables.items()]
+    return b"".join(length(name) + length(value) + name + value for name, value in pairs)
+
+
+def read_answer(connection):
+    """What came on the two streams until the request was ended."""
+    came = {STDOUT: b"", STDERR: b""}
+    source = connection.makefile("rb")
+    while True:
+        head = source.read(8)
+        if len(head) != 8:
+            raise ConnectionError(f"the program hung up, having sent {came[STDOUT][:300]!r}")
+        _, kind, request, size, padding = struct.unpack(">BBHHBx", head)
+        content = source.read(size + padding)[:size]
+        assert request == REQUEST
+        if kind == END:
+            assert struct.unpack(">IB3x", content) == (0, 0)    # exit status, REQUEST_COMPLETE
+            return came
+        came[kind] += content
+
+
+class FastCgi(Bare):
+    """One process, or several, for each program that is asked for."""
+
+    name = "fastcgi"
+
+    def __init__(self, site, processes=1):
+        super().__init__(site)
+        self._count, self._sockets = processes, {}
+        self.processes = {}     # of each program
+
+    def spawn(self, program):
+        """As a web server or spawn-fcgi does."""
+        listening = self._sockets[program] = socket.socket(socket.AF_UNIX)
+        listening.bind("")  # a name of its own, of which no file is left
+        listening.listen(64)
+        with (self._logs / "output.log").open("ab") as output:
+            self.processes[program] = [subprocess.Popen(
+                [self._site.programs / program], stdin=listening, stdout=output, stderr=output,
+                env={"AMO_CRM_CONFIG": str(self._site.config)}, cwd=self._site.programs,
+                preexec_fn=process.die_with_parent, **process.as_web_user())
+                for _ in range(self._count)]
+
+    def connect(self, program):
+        if program not in self.processes:
+            self.spawn(program)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
+        connection.connect(self._sockets[program].getsockname())
+        return connection
+
+    def request(self, path, query, method, headers, body, chunked=False, *, keep=False,
+                piece=RECORD_MAX):
+        """Its bytes."""
+        variables = self.environment(path, encode(query), method, headers, body, chunked)
+        del variables["AMO_CRM_CONFIG"]     # the process knows it, not the web server
+        return (begin(keep) + stream(PARAMS, params(variables), piece)
+                + stream(STDIN, body or b"", piece))
+
+    def answer(self, connection, method):
+        came = read_answer(connection)
+        with (self._logs / "error.log").open("ab") as log:
+            log.write(came[STDERR])
+        return cgi_answer(came[STDOUT], method)
+
+    def ask(self, path, query, method, headers, body, chunked=False, **how):
+        with self.connect(path.removeprefix(BASE)) as connection:
+            connection.sendall(self.request(path, query, method, headers, body, chunked, **how))
+            return self.answer(connection, method)
+
+    def stop(self):
+        for program in self.processes:
+            self.end(program)
+
+    def end(self, program):
+        for one in self.processes[program]:
+            one.kill()
+            one.wait()
+        self._sockets[program].close()
+
+
+@pytest.fixture
+def fastcgi(bare):
+    """The site, asked by FastCGI."""
+    bare.server = FastCgi(bare)
+    yield bare
+    bare.server.stop()
+
+
+def only_process(site, program):
+    [one] = site.server.processes[program]
+    return one
+
+
+def still_the_same(site):
+    """No process has ended, as one that crashed would have."""
+    for processes in site.server.processes.values():
+        assert [one.poll() for one in processes] == [None] * len(processes)
+
+
+# The same as CGI.
+
+@pytest.mark.parametrize("mode", app.MODES.values(), ids=app.MODES.keys())
+def test_from_the_first_question_to_the_last(fastcgi, amocrm, mode):
+    fastcgi.configure(**mode)
+    olena, ivan = User(fastcgi, "olena"), User(fastcgi, "ivan")
+    for _ in range(2):
+        assert not olena.is_connected()
+        told = olena.consents(amocrm)
+        app.already_claimed(ivan.exchange(told))
+        app.connected(olena.exchange(told, kind=FORM))
+        assert olena.is_connected()
+        query = hooks.disconnect_query(amocrm.integration, amocrm.who()[0])
+        app.disconnected(fastcgi.get("disconnect", query))
+        assert not olena.is_connected()
+        told = amocrm.approve(state=olena.state())
+        app.connected(olena.exchange(told))
+        expect.connected(fastcgi.get("callback", told), told["code"], told["state"])
+        app.disconnected(olena.disconnect("DELETE"))
+    assert len(amocrm.exchanges()) == 4
+    fastcgi.assert_no_secret_in_store_or_logs()
+    still_the_same(fastcgi)
+
+
+SAME = {
+    "a page": ("callback", "GET", "error=access_denied&state=s", {"Accept-Language": "uk"}, None),
+    "a page's head": ("callback", "HEAD", "code=c", {}, None),
+    "no code": ("callback", "GET", None, {}, None),
+    "a bad escape": ("callback", "GET", "code=%4&state=s", {}, None),
+    "a bad host": ("callback", "GET", "code=c&referer=evil.com", {}, None),
+    "a very long query": ("callback", "GET", "code=" + "c" * 20_000, {}, None),
+    "an install call": ("callback", "GET", "from_widget=1", {}, None),
+    "a wrong method": ("callback", "POST", None, {}, b"x"),
+    "no method": ("callback", "", None, {}, None),
+    "no token": ("exchange-code", "POST", None, {"Content-Type": JSON}, b'{"code":"c"}'),
+    "a wrong token": ("status", "GET", None, {"Authorization": "Bearer x"}, None),
+    "a wrong token, the head": ("status", "HEAD", None, {"Authorization": "Bearer x"}, None),
+    "no body": ("exchange-code", "POST", None, {"Content-Type": JSON, "X-Auth-Token": "?"}, b""),
+    "no type": ("exchange-code", "POST", None, {"X-Auth-Token": "?"}, b"code=c"),
+    "a bad host in the body": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM}, b"code=c&referer=evil.com"),
+    "malformed JSON": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": JSON}, b'{"code":"c"'),
+    "a NUL": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM}, b"code=a\0b"),
+    "a body at its limit": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM}, b"code=&x=".ljust(32768, b"x")),
+    "a body over its limit": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM}, b"code=&x=".ljust(32769, b"x")),
+    "a body far over its limit": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM}, b"x" * 300_000),
+    "less than announced": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM, "Content-Length": "9"}, b"code=c"),
+    "more than announced": ("exchange-code", "POST", None, {
+        "X-Auth-Token": "?", "Content-Type": FORM, "Content-Length": "5"}, b"code=c"),
+    "nothing to disconnect": ("disconnect", "DELETE", None, {"X-Auth-Token": "?"}, None),
+    "a wrong signature": ("disconnect", "GET", "client_uuid=a&account_id=1&signature=b", {}, None),
+    "no parameters": ("webhook", "GET", None, {}, None),
+    "an empty webhook": ("webhook", "POST", None, {"Content-Type": FORM}, b""),
+    "an account that is not connected": ("webhook", "POST", None, {"Content-Type": FORM},
+                                         b"account[id]=1&leads[status][0][id]=1"),
+}
+
+
+@pytest.mark.parametrize("label", SAME)
+def test_the_same_answer_and_the_same_log_line_as_by_cgi(bare, label):
+    program, method, query, headers, body = SAME[label]
+    if not bare.has(program):
+        pytest.skip(f"there is no {program}")
+    headers = {name: bare.app_token() if value == "?" else value
+               for name, value in headers.items()}
+
+    def asked():
+        bare.mark_logs()
+        answer = bare.ask(program, query, method=method, headers=headers, body=body)
+        return answer.status, answer.headers, answer.body, bare.log_bytes()
+    by_cgi = asked()
+    bare.server = FastCgi(bare)
+    try:
+        assert asked() == by_cgi
+        assert asked() == by_cgi, "the second answer of one process is another"
+        for piece in (1, 7, 8192):
+            if len(body or b"") < 1000 or piece > 1000:
+                request = bare.server.request(BASE + program, query, method, headers, body,
+                                              piece=piece)
+                with bare.server.connect(program) as connection:
+                    connection.sendall(request)
+                    answer = bare.server.answer(connection, method)
+                assert (answer.status, answer.headers, answer.body) == by_cgi[:3], piece
+        still_the_same(bare)
+    finally:
+        bare.server.stop()
+
+
+# One process for many.
+
+def test_several_requests_on_one_connection(fastcgi, amocrm):
+    olena = User(fastcgi)
+    with fastcgi.server.connect("status") as connection:
+        for number in range(5):
+            headers = olena.headers if number % 2 == 0 else {}
+            connection.sendall(fastcgi.server.request(
+                f"{BASE}status", None, "GET", headers, None, keep=True))
+            assert fastcgi.server.answer(connection, "GET").status == (401 if number % 2 else 200)
+    assert not olena.is_connected()
+    still_the_same(fastcgi)
+
+
+def test_a_fault_is_forgotten_with_its_request(fastcgi, amocrm):
+    """Neither the next answer nor the next log line knows of it."""
+    olena = User(fastcgi)
+    for told in ({"code": "c" * 5000}, {"code": "c", "referer": "evil.com"}, {"code": ""}, {}):
+        assert olena.exchange(told).status == 400
+    amocrm.misbehave("server_error")
+    app.refused(olena.exchange(amocrm.approve()), 503, "temporarily_unavailable")
+    fastcgi.mark_logs()
+
+    app.connected(olena.exchange(amocrm.approve()))
+
+    lines = fastcgi.log()
+    assert len(lines) <= 1
+    for word in ("fault", "evil", "500"):
+        assert not any(word in line for line in lines), lines
+
+
+def test_nothing_of_one_request_is_in_the_answer_to_another(fastcgi, amocrm):
+    fastcgi.configure(**PER_USER)
+    olena, ivan = User(fastcgi, "olena"), User(fastcgi, "ivan")
+    olena.connects(amocrm)
+
+    for answer in (ivan.status(), fastcgi.get("status"), ivan.status(method="HEAD"),
+                   ivan.exchange(code=""), ivan.disconnect(), ivan.status()):
+        assert b"olena" not in answer.body and b'"connected":true' not in answer.body
+    assert olena.is_connected()
+
+
+def test_the_configuration_is_read_for_every_request(fastcgi):
+    olena = User(fastcgi)
+    assert olena.status().status == 200
+    text = fastcgi.config.read_text()
+    fastcgi.write_config(text + "colour = blue\n")
+    app.refused(olena.status(), 500, "server_error")
+    fastcgi.configure(jwt_issuer="https://api.example")
+    app.refused(olena.status(), 401, "invalid_token")
+    fastcgi.write_config(text)
+    assert olena.status().status == 200
+    still_the_same(fastcgi)
+
+
+def helpers(one):
+    """The processes it has started and keeps, none of them dead."""
+    children = Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().split()
+    return {child: Path(f"/proc/{child}/comm").read_text().strip() for child in children
+            if " Z " not in Path(f"/proc/{child}/stat").read_text()
+            or pytest.fail(f"{child} is dead and was not waited for")}
+
+
+def open_files(one):
+    return len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
+
+
+def memory(one):
+    """Kilobytes that are its own."""
+    rollup = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="there is no smaps_rollup")
+def test_nothing_piles_up(fastcgi, amocrm):
+    """Neither open files nor memory nor dead children, however many requests come."""
+    olena = User(fastcgi)
+    requests = {
+        "status": lambda: olena.status(),
+        "exchange-code": lambda: olena.exchange(code="", padding="x" * 20_000),
+        "disconnect": lambda: fastcgi.get("disconnect", "account_id=1"),
+        "callback": lambda: fastcgi.get("callback", "error=access_denied"),
+    }
+    for program, ask in requests.items():
+        for _ in range(10):
+            ask()
+        if program in ("exchange-code", "callback"):
+            told = amocrm.approve()
+            (olena.exchange if program == "exchange-code" else
+             lambda told: fastcgi.get("callback", told))(told)
+        one = only_process(fastcgi, program)
+        files, before, children = open_files(one), memory(one), helpers(one)
+
+        for _ in range(200):
+            ask()
+
+        assert open_files(one) <= files + 1, program    # the last connection may still be closing
+        assert memory(one) < before + 512, program
+        assert helpers(one) == children, program
+
+
+# Clients that go away, come all at once, or send nonsense.
+
+def test_a_client_that_hangs_up_costs_nobody_else(fastcgi, amocrm):
+    olena = User(fastcgi)
+    whole = fastcgi.server.request(f"{BASE}status", None, "GET", olena.headers, None)
+    for sent in (b"", whole[:4], whole[:8], whole[:16], whole[:40], whole[:-8], whole):
+        with fastcgi.server.connect("status") as connection:
+            connection.sendall(sent)
+        assert olena.status().status == 200
+    for sent in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, record(PARAMS, b"\xff" * 40)):
+        with fastcgi.server.connect("status") as connection:
+            connection.sendall(sent)
+        assert olena.status().status == 200
+    still_the_same(fastcgi)
+
+
+def test_a_phone_that_hangs_up_during_the_exchange_costs_no_tokens(fastcgi, amocrm):
+    olena = User(fastcgi)
+    told = amocrm.approve()
+    request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
+        **olena.headers, "Content-Type": JSON}, json.dumps(told).encode())
+    with fastcgi.server.connect("exchange-code") as connection:
+        connection.sendall(request)
+        process.wait_until(amocrm.exchanges, "the exchange")
+
+    app.connected(olena.exchange(told))
+
+    assert len(amocrm.exchanges()) == 1
+    still_the_same(fastcgi)
+
+
+def test_many_at_once_are_answered_one_by_one(fastcgi):
+    olena = User(fastcgi)
+    fastcgi.server.spawn("status")
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: olena.status(), range(64)))
+
+    assert {answer.status for answer in answers} == {200}
+    still_the_same(fastcgi)
+
+
+def test_several_processes_at_one_socket_make_one_exchange(bare, amocrm):
+    bare.configure(**PER_USER)
+    bare.server = FastCgi(bare, processes=4)
+    try:
+        olena = User(bare)
+        told = amocrm.approve(state=olena.state())
+        bare.server.spawn("exchange-code")
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: olena.exchange(told), range(8)))
+        for answer in answers:
+            app.connected(answer)
+        assert len(amocrm.exchanges()) == 1
+        still_the_same(bare)
+    finally:
+        bare.server.stop()
+
+
+# Its end.
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+@pytest.mark.parametrize("program", ["callback", "exchange-code", "status", "disconnect"])
+def test_it_ends_and_so_do_its_helpers(fastcgi, amocrm, program, how):
+    User(fastcgi).connects(amocrm)
+    fastcgi.ask(program, method=app.PROGRAMS.get(program, "GET"))
+    one = only_process(fastcgi, program)
+    children = helpers(one)
+
+    one.send_signal(how)
+
+    assert one.wait(PATIENCE) in (0, -how)
+    process.wait_until(lambda: not any(map(alive, children)), f"the end of {children}")
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_helper_that_was_killed_is_started_again(fastcgi, amocrm):
+    olena = User(fastcgi)
+    for _ in range(3):
+        app.connected(olena.exchange(amocrm.approve()))
+        for child in helpers(only_process(fastcgi, "exchange-code")):
+            os.kill(int(child), signal.SIGKILL)
+            process.wait_until(lambda: not alive(child), f"the end of {child}")
+
+
+def test_term_during_an_exchange_waits_until_the_tokens_are_on_disk(fastcgi, amocrm):
+    olena = User(fastcgi)
+    told = amocrm.approve()
+    request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
+        **olena.headers, "Content-Type": JSON}, json.dumps(told).encode())
+    with fastcgi.server.connect("exchange-code") as connection:
+        connection.sendall(request)
+        process.wait_until(amocrm.exchanges, "the exchange")
+        one = only_process(fastcgi, "exchange-code")
+        one.terminate()
+        app.connected(fastcgi.server.answer(connection, "POST"))
+    assert one.wait(PATIENCE) in (0, -signal.SIGTERM)
+
+    fastcgi.server.end("exchange-code")
+    fastcgi.server.spawn("exchange-code")   # as a supervisor would
+    app.connected(olena.exchange(told))
+    assert len(amocrm.exchanges()) == 1

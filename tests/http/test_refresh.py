@@ -1,0 +1,619 @@
+"""amocrmctl token and refresh: tokens stay alive, and nothing but amoCRM's word ends them."""
+
+import resource
+import signal
+import threading
+
+import pytest
+
+import app
+import connections
+import expect
+from connections import ANY_ACCOUNT, HOST, ID, SOON, connect, notices, one, pair, works
+from sandbox import process
+from sandbox.hooks import disconnect_query
+from sandbox.limits import PER_SECOND, busiest_second
+
+TOKEN_PATH = "/oauth2/access_token"
+SUBDOMAIN_PATH = "/oauth2/account/current/subdomain"
+
+
+def refreshes(amocrm):
+    return amocrm.exchanges("refresh_token")
+
+
+def token(site, **options):
+    return site.ctl("token", ID, **options)
+
+
+def refused(done, *words):
+    assert (done.returncode, done.stdout) == (1, ""), done.stdout
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+# When amoCRM is asked.
+
+def test_a_fresh_token_is_printed_and_nobody_is_asked(bare, amocrm):
+    connect(bare, amocrm)
+
+    done = token(bare)
+
+    assert works(amocrm, done.stdout.removesuffix("\n")) == 1
+    assert done.stdout == pair(bare)["access_token"] + "\n"
+    assert done.stderr == ""
+    assert amocrm.connections() == []
+
+
+@pytest.mark.parametrize("life, asked", [(330, 0), (270, 1), (1, 1)])
+def test_under_five_minutes_it_is_renewed_first(bare, amocrm, life, asked):
+    connect(bare, amocrm, life=life)
+    before = pair(bare)
+
+    printed = token(bare).stdout.removesuffix("\n")
+
+    assert len(refreshes(amocrm)) == asked
+    assert (printed != before["access_token"]) == bool(asked)
+    assert works(amocrm, printed) == 1
+    assert printed == pair(bare)["access_token"], "it was printed, and another one is stored"
+    assert (pair(bare)["refresh_token"] != before["refresh_token"]) == bool(asked)
+
+
+def test_what_is_renewed_is_told(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    connections.age(bare, 1000)
+    before = one(bare)
+
+    token(bare)
+
+    after = one(bare)
+    assert after["refreshed_at"] > before["refreshed_at"]
+    assert after["expires_at"] > before["expires_at"]
+    assert {name for name in after if after[name] != before[name]} == {"refreshed_at", "expires_at"}
+
+
+def test_ten_at_once_ask_once(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    release = threading.Event()
+    amocrm.misbehave("held", path=TOKEN_PATH, until=release)
+
+    asking = [bare.start_ctl("token", ID) for _ in range(10)]
+    try:
+        process.wait_until(lambda: refreshes(amocrm), "the refresh")
+    finally:
+        release.set()
+    answers = {one.communicate(timeout=30) for one in asking}
+
+    assert len(answers) == 1, "they were not all told the same"
+    [(printed, complaint)] = answers
+    assert complaint == b""
+    assert works(amocrm, printed.decode().removesuffix("\n")) == 1
+    assert len(refreshes(amocrm)) == 1
+    assert all(one.returncode == 0 for one in asking)
+
+
+@pytest.mark.parametrize("selector", [ID, HOST, f"{ID}/1", f"{HOST}/1"])
+def test_an_account_has_several_names(bare, amocrm, selector):
+    connect(bare, amocrm, life=SOON)
+
+    assert works(amocrm, bare.ctl("token", selector).stdout.removesuffix("\n")) == 1
+    assert bare.ctl("refresh", selector).stdout == "refreshed 1, failed 0\n"
+
+
+@pytest.mark.parametrize("selector", ["", "5", f"{ID}/2", "x.amocrm.ru", f"{ID}/x", f"{ID}/"])
+def test_what_is_not_connected_is_not_asked_for(bare, amocrm, selector):
+    connect(bare, amocrm, life=SOON)
+
+    for command in ("token", "refresh"):
+        refused(bare.ctl(command, selector, check=False), f"amocrmctl {command}: ")
+    assert amocrm.connections() == []
+
+
+def test_refresh_renews_now_whatever_is_left(bare, amocrm):
+    connect(bare, amocrm)
+    before = pair(bare)
+
+    assert bare.ctl("refresh", ID).stdout == "refreshed 1, failed 0\n"
+    assert bare.ctl("refresh").stdout == "refreshed 1, failed 0\n"
+
+    assert len(refreshes(amocrm)) == 2
+    assert pair(bare) != before
+
+
+def test_only_those_that_are_due(bare, amocrm):
+    bare.configure(**ANY_ACCOUNT)
+    for user, life in {1: 3600, 2: 7 * 3600}.items():
+        connect(bare, amocrm, user=user, life=life)
+    before = connections.stored(bare)
+
+    assert bare.ctl("refresh", "--due", 0).stdout == "refreshed 0, failed 0\n"
+    assert bare.ctl("refresh", "--due", 21600).stdout == "refreshed 1, failed 0\n"
+
+    after = connections.stored(bare)
+    assert after[ID, 1] != before[ID, 1]
+    assert after[ID, 2] == before[ID, 2]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--due"], ["--due", "x"], ["--due", "-1"], ["--due", "1.5"], ["--due", "99999999999"],
+    ["--all"], ["1", "2"], ["1", "2", "3"]])
+def test_a_wrong_call_is_told(bare, amocrm, arguments):
+    connect(bare, amocrm, life=SOON)
+
+    done = bare.ctl("refresh", *arguments, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage:" in done.stderr
+    assert amocrm.connections() == []
+
+
+def test_nothing_of_a_token_is_told(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    told = bare.ctl("refresh", ID)
+    amocrm.misbehave("token_revoked")
+    complained = bare.ctl("refresh", ID, check=False)
+
+    bare.assert_no_secret_in_store_or_logs()
+    for name, secret in bare.secrets():
+        for text in (told.stdout, told.stderr, complained.stdout, complained.stderr):
+            assert secret not in text.encode(), name
+
+
+# A reply that is lost: the pair may be renewed, and we do not have it.
+
+LOST = {
+    "a reset in place of the answer": "lost_reply",
+    "the end in place of the answer": "hung_up",
+    "half an answer": "cut",
+    "no answer in time": "late",
+}
+
+
+@pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
+def test_a_lost_reply_is_asked_for_once_more(bare, amocrm, kind):
+    bare.configure(amocrm_timeout=1)
+    connect(bare, amocrm, life=SOON)
+    amocrm.oauth.kommo_grace = True
+    amocrm.misbehave(kind)
+
+    printed = token(bare).stdout.removesuffix("\n")
+
+    first, second = refreshes(amocrm)
+    assert first.body == second.body
+    assert works(amocrm, printed) == 1
+    assert pair(bare)["access_token"] == printed
+
+
+@pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
+def test_where_the_old_token_works_no_more_it_is_told(bare, amocrm, kind):
+    bare.configure(amocrm_timeout=1)
+    connect(bare, amocrm, life=SOON)
+    amocrm.misbehave(kind)
+
+    refused(token(bare, check=False), "revoked", "connect again")
+
+    assert len(refreshes(amocrm)) == 2
+    assert one(bare)["state"] == "revoked"
+    assert notices(bare)[-1] == (ID, "revoked")
+
+
+@pytest.mark.parametrize("kind", ["lost_reply", "cut"])
+def test_two_lost_replies_leave_it_to_the_next_time(bare, amocrm, kind):
+    connect(bare, amocrm, life=SOON)
+    amocrm.oauth.kommo_grace = True
+    before = pair(bare)
+    amocrm.misbehave(kind, 2)
+
+    refused(token(bare, check=False), HOST)
+
+    assert len(refreshes(amocrm)) == 2
+    assert (one(bare)["state"], pair(bare)) == ("active", before)
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+# What fails, and what becomes of the tokens.
+
+# The fault, how often it comes, words that are told.  What was sent is sent once more when no answer
+# came; what was not sent, too.
+TEMPORARY = {
+    "a page that says blocked": ("forbidden", 1, "403", "blocked"),
+    "too many requests": ("too_many", 1, "429", "too many"),
+    "too many requests, in JSON": ("too_many_json", 1, "429", "too many"),
+    "an error of amoCRM's": ("server_error", 1, "500"),
+    "an error before amoCRM": ("bad_gateway", 1, "502"),
+    "a page": ("not_json", 1, "no JSON"),
+    "nothing": ("empty", 1, HOST),
+    "a list": ("other_json", 1, HOST),
+    "more than anybody reads": ("endless", 1, "over"),
+    "a redirect elsewhere": ("redirect", 1, "307"),
+    "a reset": ("connection_reset", 2, HOST),
+    "silence": ("hang", 2, HOST),
+    "an answer in drops": ("drip", 2, HOST),
+    "a reset before TLS": ("reset_early", 2, HOST),
+    "an expired certificate": ("certificate_expired", 2, "certificate"),
+    "another's certificate": ("certificate_of_another", 2, "certificate"),
+    "a certificate nobody knows": ("certificate_unknown", 2, "certificate"),
+}
+
+
+@pytest.mark.parametrize("kind, times, words",
+                         [(kind, times, words) for kind, times, *words in TEMPORARY.values()],
+                         ids=TEMPORARY.keys())
+def test_what_may_be_over_later_touches_no_token(bare, amocrm, kind, times, words):
+    bare.configure(amocrm_timeout=1)
+    connect(bare, amocrm, life=SOON)
+    before = connections.exported(bare)
+    amocrm.misbehave(kind, times)
+
+    refused(token(bare, check=False), *words)
+
+    assert connections.exported(bare) == before
+    assert notices(bare)[-1] == (ID, "refresh_failed")
+    amocrm.forget()
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+USELESS = {
+    "an empty object": "{}",
+    "no refresh token": '{"token_type":"Bearer","expires_in":86400,"access_token":"a.b.c"}',
+    "an empty refresh token": '{"expires_in":86400,"access_token":"a.b.c","refresh_token":""}',
+    "no access token": '{"expires_in":86400,"refresh_token":"r"}',
+    "a line end in a token":
+        '{"expires_in":86400,"access_token":"a\\nb","refresh_token":"r"}',
+    "no life": '{"access_token":"a.b.c","refresh_token":"r"}',
+    "a life that is over": '{"expires_in":0,"access_token":"a.b.c","refresh_token":"r"}',
+    "half an object": '{"expires_in":86400,"access_token":"a.b.c","refresh',
+}
+
+
+@pytest.mark.parametrize("body", USELESS.values(), ids=USELESS.keys())
+def test_an_answer_without_a_pair_replaces_nothing(bare, amocrm, body):
+    connect(bare, amocrm, life=SOON)
+    before = connections.exported(bare)
+    amocrm.misbehave("other_json", body=body)
+
+    refused(token(bare, check=False), "amocrmctl token: ")
+
+    assert connections.exported(bare) == before
+
+
+SET_UP = ["client_secret", "client_id", "redirect_uri", "invalid_account", "send_to_account",
+          "invalid_client", "invalid_client_russian"]
+
+
+@pytest.mark.parametrize("kind", SET_UP)
+def test_a_wrong_set_up_is_told_and_touches_no_token(bare, amocrm, kind):
+    connect(bare, amocrm, life=SOON)
+    before = connections.exported(bare)
+    amocrm.misbehave(kind)
+
+    refused(token(bare, check=False), "refused with 40", "see" if kind != "redirect_uri"
+            and not kind.startswith("invalid_client") else "")
+
+    assert len(refreshes(amocrm)) == 1
+    assert connections.exported(bare) == before
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+def test_a_wrong_secret_in_the_configuration_is_mended_by_the_right_one(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    bare.configure(amocrm_client_secret="quite another secret")
+    refused(token(bare, check=False), "client_secret")
+    assert one(bare)["state"] == "active"
+
+    bare.configure()
+
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+def test_a_token_that_amocrm_has_revoked(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    amocrm.oauth.uninstall(amocrm.who()[0])
+
+    refused(token(bare, check=False), "revoked", "connect again")
+
+    assert one(bare)["state"] == "revoked"
+    assert notices(bare) == [(ID, "connected"), (ID, "revoked")]
+    amocrm.forget()
+    refused(token(bare, check=False), "revoked; connect again")
+    assert bare.ctl("refresh").stdout == "refreshed 0, failed 0\n"
+    assert amocrm.connections() == [], "a revoked token is tried again"
+
+    connect(bare, amocrm)
+
+    assert one(bare)["state"] == "active"
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+# Others at work meanwhile.
+
+class Held:
+    """amoCRM has a refresh in hand, and will answer it at the end of the block."""
+
+    def __init__(self, site, amocrm, *command, **fault):
+        self.site, self.amocrm = site, amocrm
+        self.command = command or ("refresh", ID)
+        self.release = threading.Event()
+        amocrm.misbehave("held", path=TOKEN_PATH, until=self.release, **fault)
+
+    def __enter__(self):
+        self.process = self.site.start_ctl(*self.command)
+        process.wait_until(lambda: refreshes(self.amocrm), "the refresh")
+        return self
+
+    def __exit__(self, *_):
+        self.release.set()
+        self.told, self.complaint = self.process.communicate(timeout=30)
+        self.status = self.process.returncode
+
+
+def test_a_disconnect_meanwhile_is_not_undone(bare, amocrm):
+    connect(bare, amocrm)
+
+    with Held(bare, amocrm):
+        app.disconnected(app.User(bare).disconnect())
+
+    assert bare.connections() == []
+    assert notices(bare) == [(ID, "connected"), (ID, "disconnected")]
+
+
+def test_a_disconnect_by_amocrm_meanwhile_is_not_undone(bare, amocrm):
+    connect(bare, amocrm)
+
+    with Held(bare, amocrm):
+        answer = bare.get("disconnect", disconnect_query(amocrm.integration, amocrm.who()[0]))
+
+    assert answer.status == 200
+    assert one(bare)["state"] == "revoked"
+
+
+def test_a_claim_meanwhile_is_kept(bare, amocrm):
+    bare.configure(**ANY_ACCOUNT)
+    told = amocrm.approve()
+    expect.connected(bare.get("callback", told), told["code"])
+    amocrm.forget()
+
+    with Held(bare, amocrm) as held:
+        app.connected(app.User(bare).exchange(told))
+
+    assert held.status == 0
+    assert one(bare)["app_user"] == "olena"
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+@pytest.mark.parametrize("fault", [{}, {"then": "token_revoked"}], ids=["renewed", "refused"])
+def test_a_new_authorization_meanwhile_is_kept(bare, amocrm, fault):
+    connect(bare, amocrm)
+    connections.age(bare, 1000)
+
+    with Held(bare, amocrm, **fault):
+        told = amocrm.approve()
+        expect.connected(bare.get("callback", told), told["code"])
+        newest = pair(bare)
+
+    assert pair(bare) == newest
+    assert one(bare)["state"] == "active"
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+def test_a_claim_meanwhile_is_not_revoked(bare, amocrm):
+    """What was claimed may have been renewed too; the next refresh will tell."""
+    bare.configure(**ANY_ACCOUNT)
+    told = amocrm.approve()
+    expect.connected(bare.get("callback", told), told["code"])
+    amocrm.forget()
+
+    with Held(bare, amocrm, then="token_revoked") as held:
+        app.connected(app.User(bare).exchange(told))
+
+    assert held.status == 1
+    assert (one(bare)["app_user"], one(bare)["state"]) == ("olena", "active")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGPIPE", "SIGXFSZ"])
+def test_asking_it_to_end_waits_for_the_disk(bare, amocrm, name):
+    connect(bare, amocrm)
+    before = pair(bare)
+
+    with Held(bare, amocrm) as held:
+        held.process.send_signal(getattr(signal, name))
+
+    assert held.status in (0, -getattr(signal, name))
+    assert pair(bare) != before, f"{name} has lost the new pair"
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+# When it could not be kept.
+
+def test_what_cannot_be_stored_is_not_asked_for(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    folder = bare.store / "connections"
+    folder.chmod(0o500)
+    try:
+        refused(token(bare, check=False), str(folder))
+    finally:
+        folder.chmod(0o700)
+
+    assert amocrm.connections() == []
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+
+def test_without_room_on_the_disk_nothing_is_asked_for(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    asking = bare.start_ctl("token", ID, preexec_fn=no_room)
+    told, complaint = asking.communicate(timeout=30)
+
+    assert (asking.returncode, told) == (1, b"")
+    assert b"too large" in complaint
+    assert amocrm.connections() == []
+
+
+def test_a_key_that_is_gone_is_named(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    keys = bare.keys.read_text()
+    bare.write_keys("k9 " + "0123456789abcdef" * 4 + "\n")
+    try:
+        refused(token(bare, check=False), "k1", "key ring")
+    finally:
+        bare.write_keys(keys)
+
+    assert amocrm.connections() == []
+
+
+# An account that was renamed.
+
+RENAMED = ["not_found", "moved", "no_account"]
+
+
+def followed(site, amocrm):
+    printed = token(site).stdout.removesuffix("\n")
+    assert works(amocrm, printed) == 1
+    assert one(site)["domain"] == "renamed.amocrm.ru"
+    asked = [(request.host, request.path) for request in amocrm.record.requests()]
+    assert asked[-2:] == [("api-b.amocrm.ru", SUBDOMAIN_PATH), ("renamed.amocrm.ru", TOKEN_PATH)]
+
+    amocrm.forget()
+    site.ctl("refresh", ID)
+    assert [request.host for request in amocrm.record.requests()] == ["renamed.amocrm.ru"]
+
+
+@pytest.mark.parametrize("old", RENAMED)
+@pytest.mark.parametrize("mode", [{}, ANY_ACCOUNT], ids=["shared", "per_user"])
+def test_a_renamed_account_is_followed(bare, amocrm, mode, old):
+    bare.configure(**mode)
+    connect(bare, amocrm, life=SOON)
+    amocrm.rename("renamed", old=old)
+
+    followed(bare, amocrm)
+
+
+def test_a_name_that_is_gone_is_followed(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    amocrm.rename("renamed")
+    # a label this long is no name at all, so no resolver is asked
+    bare.configure(amocrm_connect_to=f"{HOST}:443:{'x' * 64}.invalid:443 {amocrm.connect_to}")
+
+    followed(bare, amocrm)
+
+
+HOSTILE = ["evil.com", "renamed.evil.com", "evilamocrm.ru", "renamed.amocrm.ru.evil.com",
+           "renamed.amocrm.ru@evil.com", "evil.com#.amocrm.ru", "a.b.amocrm.ru", "amocrm.ru",
+           "renamed.amocrm.ru:8443", "renamed.amocrm.ru/", "renamed", "127.0.0.1"]
+
+
+@pytest.mark.parametrize("told", HOSTILE)
+def test_a_new_host_that_is_not_amocrms_is_not_followed(bare, amocrm, told):
+    connect(bare, amocrm, life=SOON)
+    before = connections.exported(bare)
+    amocrm.rename("renamed", told=told)
+
+    refused(token(bare, check=False), HOST, "404")
+
+    asked = {(request.host, request.path) for request in amocrm.record.requests()}
+    assert asked == {(HOST, TOKEN_PATH), ("api-b.amocrm.ru", SUBDOMAIN_PATH)}
+    assert len(amocrm.connections()) == 2
+    assert connections.exported(bare) == before
+
+
+@pytest.mark.parametrize("claimed", ["evil.com", "api-b.evil.com", "evilamocrm.ru", "api.b.amocrm.ru",
+                                     "api-b.amocrm.ru@evil.com", None, 5])
+def test_a_refresh_token_goes_to_no_host_that_is_not_amocrms(bare, amocrm, claimed):
+    amocrm.misbehave("claims", path=TOKEN_PATH, api_domain=claimed)
+    connect_now = amocrm.approve()
+    with connections.tokens_that_last(amocrm, SOON):
+        expect.connected(bare.get("callback", connect_now), connect_now["code"])
+    amocrm.forget()
+    amocrm.rename("renamed")
+
+    refused(token(bare, check=False), HOST, "404")
+
+    assert [request.host for request in amocrm.record.requests()] == [HOST]
+    assert len(amocrm.connections()) == 1
+    assert one(bare)["state"] == "active"
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "server_error", "token_revoked", "not_json",
+                                  "lost_reply", "other_json"])
+def test_when_nobody_tells_the_new_name_the_tokens_are_kept(bare, amocrm, kind):
+    connect(bare, amocrm, life=SOON)
+    before = connections.exported(bare)
+    amocrm.rename("renamed")
+    amocrm.misbehave(kind, path=SUBDOMAIN_PATH)
+
+    refused(token(bare, check=False), HOST, "404")
+
+    assert connections.exported(bare) == before
+    amocrm.forget()
+    followed(bare, amocrm)
+
+
+def test_a_lost_reply_of_the_new_host_is_asked_for_once_more(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    amocrm.oauth.kommo_grace = True
+    amocrm.rename("renamed", old="moved")
+    amocrm.misbehave("redirect", path=TOKEN_PATH)
+    amocrm.misbehave("lost_reply", path=TOKEN_PATH)
+
+    assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
+
+    assert [request.host for request in refreshes(amocrm)] == [
+        HOST, "renamed.amocrm.ru", "renamed.amocrm.ru"]
+
+
+# Many at once.
+
+def fleet(site, amocrm, users, life=SOON):
+    """As many amoCRM users of one account, all of them connected."""
+    site.configure(**ANY_ACCOUNT)
+    for user in range(100, 100 + users):
+        amocrm.add_user(user)
+        connect(site, amocrm, user=user, life=life)
+
+
+def test_not_more_than_amocrm_allows(bare, amocrm):
+    fleet(bare, amocrm, 15)
+    amocrm.limit.enforce()
+
+    done = bare.ctl("refresh", "--due", 3600)
+
+    assert done.stdout == "refreshed 15, failed 0\n"
+    assert busiest_second([request.time for request in refreshes(amocrm)]) <= PER_SECOND
+    assert [(request.status, request.host) for request in refreshes(amocrm)] == [(200, HOST)] * 15
+
+
+def test_retry_after_is_waited_for(bare, amocrm):
+    fleet(bare, amocrm, 3)
+    amocrm.misbehave("too_many")
+
+    done = bare.ctl("refresh", "--due", 3600, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "refreshed 2, failed 1\n")
+    first, second, third = (request.time for request in refreshes(amocrm))
+    assert 1.9 < second - first < 5, "amoCRM asked for two seconds"
+    assert third - second < 1
+    assert bare.ctl("refresh", "--due", 3600).stdout == "refreshed 1, failed 0\n"
+
+
+def test_one_that_fails_does_not_stop_the_others(bare, amocrm):
+    fleet(bare, amocrm, 4)
+    amocrm.misbehave("server_error")
+    amocrm.misbehave("token_revoked")
+
+    done = bare.ctl("refresh", check=False)
+
+    assert (done.returncode, done.stdout) == (1, "refreshed 2, failed 2\n")
+    assert len(done.stderr.splitlines()) == 2
+    states = sorted(connection["state"] for connection in bare.connections())
+    assert states == ["active"] * 3 + ["revoked"]
+    assert sorted(action for _, action in notices(bare) if action != "connected") == [
+        "refresh_failed", "revoked"]
+
+
+def test_nothing_to_do_is_done(bare, amocrm):
+    assert bare.ctl("refresh").stdout == "refreshed 0, failed 0\n"
+    assert bare.ctl("refresh", "--due", 21600).stdout == "refreshed 0, failed 0\n"

@@ -1,0 +1,134 @@
+"""amocrmctl token and refresh, killed with kill -9 at any moment.
+
+What was printed is on disk; and no connection is lost that amoCRM has not itself made useless: one
+whose answer was on its way when the process ended, and whose old token works no more.
+"""
+
+import contextlib
+import random
+import select
+import time
+
+import pytest
+
+from connections import (ANY_ACCOUNT, ID, SOON, connect, notices, pair, stored, tokens_that_last,
+                         works)
+from sandbox import process
+from sandbox.limits import PER_SECOND, busiest_second
+
+ROUNDS = 80
+ACCOUNTS = 50
+PATIENCE = 40           # seconds for all of them to be renewed, however often it is killed
+DUE = 3600
+
+
+def killed_after(asking, seconds):
+    """What it had printed by then."""
+    printed, deadline = b"", time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if not select.select([asking.stdout], [], [], left)[0]:
+            break
+        if not (piece := asking.stdout.read1()):
+            break
+        printed += piece
+    asking.kill()
+    printed += asking.stdout.read()
+    asking.communicate()
+    return printed
+
+
+def usual_time(site):
+    """Seconds a refresh takes here."""
+    taken = []
+    for _ in range(5):
+        began = time.monotonic()
+        site.ctl("token", ID)
+        taken.append(time.monotonic() - began)
+    return sorted(taken)[2]
+
+
+def test_what_was_printed_is_on_disk(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    amocrm.oauth.kommo_grace = True
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    printed = killed = 0
+    with tokens_that_last(amocrm, SOON):    # every call has to renew it
+        span = usual_time(bare)
+        for _ in range(ROUNDS):
+            asking = bare.start_ctl("token", ID)
+            line = killed_after(asking, chance.uniform(0.3, 1.2) * span)
+            killed += asking.returncode != 0
+            if line.endswith(b"\n"):
+                printed += 1
+                assert pair(bare)["access_token"].encode() == line.rstrip(b"\n"), f"seed {seed}"
+    assert killed > ROUNDS // 10 and printed > ROUNDS // 20, \
+        f"{killed} killed and {printed} printed says nothing"
+    assert works(amocrm, bare.ctl("token", ID).stdout.removesuffix("\n")) == 1
+
+
+def fleet(site, amocrm, size):
+    site.configure(**ANY_ACCOUNT)
+    for user in range(100, 100 + size):
+        amocrm.add_user(user)
+        connect(site, amocrm, user=user, life=SOON)
+
+
+def due(site):
+    """Users who are still to be renewed, and those whose connection is over."""
+    soon = time.time() + DUE
+    pairs = stored(site)
+    states = {connection["amocrm_user_id"]: connection["state"] for connection in site.connections()}
+    assert pairs.keys() == {(ID, user) for user in states}
+    return ({user for user, state in states.items()
+             if state == "active" and pairs[ID, user]["expires_at"] < soon},
+            {user for user, state in states.items() if state != "active"})
+
+
+def refreshes(amocrm):
+    return amocrm.exchanges("refresh_token")
+
+
+def aimed(amocrm, chance):
+    """Seconds until amoCRM has one of the next requests in hand, or a little longer."""
+    more = len(refreshes(amocrm)) + chance.randrange(1, 4)
+    with contextlib.suppress(TimeoutError):
+        process.wait_until(lambda: len(refreshes(amocrm)) >= more, "a request", seconds=1)
+    return chance.uniform(0, 0.03)
+
+
+def storm(site, amocrm, chance):
+    """Refreshes what is due until nothing is left of it; whom amoCRM had in hand at a kill."""
+    first = {tokens["refresh_token"]: user for (_, user), tokens in stored(site).items()}
+    kills, deadline = [], time.monotonic() + PATIENCE
+    while due(site)[0]:
+        assert time.monotonic() < deadline, "it does not come to an end"
+        refreshing = site.start_ctl("refresh", "--due", DUE)
+        killed_after(refreshing,
+                     aimed(amocrm, chance) if chance.random() < 0.7 else chance.uniform(0.02, 1.5))
+        if refreshing.returncode:
+            kills.append(len(refreshes(amocrm)))
+    asked = [first[request.json["refresh_token"]] for request in refreshes(amocrm)]
+    # what was handed to the helper before the kill may arrive after it
+    return len(kills), {user for count in kills for user in asked[max(count - 1, 0):count + 1]}
+
+
+@pytest.mark.parametrize("grace, size", [(True, ACCOUNTS), (False, ACCOUNTS // 2)],
+                         ids=["with grace", "without grace"])
+def test_random_kills(bare, amocrm, grace, size):
+    fleet(bare, amocrm, size)
+    amocrm.oauth.kommo_grace = grace
+    seed = random.randrange(1 << 32)
+
+    kills, in_hand = storm(bare, amocrm, random.Random(seed))
+
+    assert kills > 5, "so few kills say nothing"
+    assert busiest_second([request.time for request in refreshes(amocrm)]) <= 2 * PER_SECOND
+    lost = due(bare)[1]
+    if grace:
+        assert not lost, f"lost: {lost} (seed {seed})"
+    assert lost <= in_hand, f"lost: {lost - in_hand}, and not by a kill (seed {seed})"
+    assert [action for _, action in notices(bare)].count("revoked") == len(lost)
+    for (_, user), tokens in stored(bare).items():
+        if user not in lost:
+            assert works(amocrm, tokens["access_token"]) == user, f"seed {seed}"

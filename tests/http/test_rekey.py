@@ -1,0 +1,163 @@
+"""amocrmctl rekey: a key is replaced, and no token is ever out of reach for it."""
+
+import random
+import secrets
+import time
+
+import pytest
+
+import connections
+from connections import ANY_ACCOUNT, ID, connect, made_up, pair, stored, take_in, works
+
+MANY = 100
+KILLS = 20
+
+
+@pytest.fixture
+def site(bare):
+    keys = bare.keys.read_text()
+    yield bare
+    bare.write_keys(keys)
+
+
+def new_key(site):
+    """On top of the ring, as the administrator puts it, above the one that sealed until now."""
+    made = site.ctl("keygen").stdout
+    site.write_keys(made + site.keys.read_text().splitlines(True)[0])
+    return made
+
+
+def first_key(site):
+    return site.keys.read_text().partition(" ")[0]
+
+
+def sealing_keys(site):
+    """The ids of the keys that the connections are sealed with."""
+    return {line["value"].split("\n")[2].partition(".")[0] for line in connections.exported(site)
+            if line["key"].startswith("connection:")}
+
+
+def test_afterwards_the_old_key_can_be_taken_out(site, amocrm):
+    connect(site, amocrm)
+    before = pair(site)
+    made = new_key(site)
+
+    assert site.ctl("rekey").stdout == "sealed anew 1 of 1\n"
+
+    site.write_keys(made)
+    assert sealing_keys(site) == {made.split(" ")[0]}
+    assert pair(site) == before
+    assert works(amocrm, site.ctl("token", ID).stdout.removesuffix("\n")) == 1
+    assert amocrm.connections() == []
+
+
+def test_what_has_the_key_already_is_left_alone(site, amocrm):
+    connect(site, amocrm)
+    before = connections.exported(site)
+
+    assert site.ctl("rekey").stdout == "sealed anew 0 of 1\n"
+
+    assert connections.exported(site) == before
+
+
+def test_with_nothing_to_do(site):
+    assert site.ctl("rekey").stdout == "sealed anew 0 of 0\n"
+
+
+@pytest.mark.parametrize("first", ["k", "k11", "K1", "k-1"])
+def test_a_key_whose_id_is_like_the_old_ones(site, amocrm, first):
+    connect(site, amocrm)
+    site.write_keys(f"{first} {secrets.token_hex(32)}\n" + site.keys.read_text())
+
+    assert site.ctl("rekey").stdout == "sealed anew 1 of 1\n"
+
+    assert sealing_keys(site) == {first}
+
+
+def test_all_else_stays_as_it_was(site, amocrm):
+    site.configure(**ANY_ACCOUNT)
+    take_in(site, [made_up(5), made_up(5, 2, state="revoked"), made_up(6, app_user="їжак\n\""),
+                   made_up(7, refreshed_at=1000000000),
+                   {"key": "app:їжак\n\"", "value": "connection:6:1"}])
+    before, pairs = site.connections(), stored(site)
+    new_key(site)
+
+    assert site.ctl("rekey").stdout == "sealed anew 4 of 4\n"
+
+    def by_id(told):
+        return sorted(told, key=lambda one: (one["account_id"], one["amocrm_user_id"]))
+    assert by_id(site.connections()) == by_id(before)
+    assert stored(site) == pairs
+
+
+def test_a_key_that_is_gone_is_named(site, amocrm):
+    connect(site, amocrm)
+    site.write_keys(site.ctl("keygen").stdout)
+
+    done = site.ctl("rekey", check=False)
+
+    assert done.returncode == 1
+    assert "k1" in done.stderr and "key ring" in done.stderr
+
+
+def test_cut_short_at_any_moment(site):
+    """And run again; all the while every token can be had."""
+    site.configure(**ANY_ACCOUNT)
+    take_in(site, [made_up(account) for account in range(1, MANY + 1)])
+    before = stored(site)
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    span = time_of_a_whole_run(site)
+    kills = rounds = 0
+    while kills < KILLS:
+        rounds += 1
+        assert rounds < 4 * KILLS, "it is never in the middle"
+        running = site.start_ctl("rekey")
+        time.sleep(chance.uniform(0, 0.3) * span)
+        account = chance.randrange(1, MANY + 1)
+        token = site.ctl("token", f"{account}/1").stdout
+        assert token == f"access-{account}-1-None\n", f"seed {seed}"
+        running.kill()
+        running.communicate()
+        kills += running.returncode != 0
+        assert stored(site) == before, f"seed {seed}"
+        if sealing_keys(site) == {first_key(site)}:
+            new_key(site)
+
+    assert site.ctl("rekey").returncode == 0
+    site.write_keys(site.keys.read_text().splitlines(True)[0])
+    assert stored(site) == before
+
+
+def time_of_a_whole_run(site):
+    new_key(site)
+    began = time.monotonic()
+    site.ctl("rekey")
+    took = time.monotonic() - began
+    new_key(site)
+    return took
+
+
+def test_refreshing_meanwhile(site, amocrm):
+    """Neither undoes the other."""
+    site.configure(**ANY_ACCOUNT)
+    for user in (1, 2):
+        connect(site, amocrm, user=user)
+    take_in(site, [made_up(account) for account in range(1, 40)])
+    for _ in range(3):
+        made = new_key(site)
+        refreshing = [site.start_ctl("refresh", f"{ID}/{user}") for user in (1, 2)]
+        rekeying = site.start_ctl("rekey")
+        for one in (*refreshing, rekeying):
+            one.communicate(timeout=30)
+            assert one.returncode == 0
+        assert sealing_keys(site) == {made.split(" ")[0]}
+        for user in (1, 2):
+            newest = amocrm.exchanges("refresh_token")
+            assert works(amocrm, stored(site)[ID, user]["access_token"]) == user
+            assert stored(site)[ID, user]["refresh_token"] not in {
+                request.json["refresh_token"] for request in newest}, "an old pair came back"
+
+
+def test_takes_no_arguments(site):
+    assert site.ctl("rekey", "now", check=False).returncode == 2

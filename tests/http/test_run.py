@@ -1,0 +1,183 @@
+"""`make run`: what it prints works as pasted, and Ctrl-C leaves nothing behind."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import process
+from sandbox.site import BUILD, ROOT, NotBuilt
+
+COMMAND = re.compile(r"^ {10}(\S.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module", params=["whoever runs the tests", "an ordinary user"])
+def checkout(request):
+    """Where it is run, and by whom.  root's tests try an ordinary user too, on a copy."""
+    if request.param == "whoever runs the tests":
+        yield ROOT, {}
+        return
+    if not process.is_root():
+        pytest.skip("the tests are run by an ordinary user already")
+    if not BUILD.exists():
+        raise NotBuilt("run make first")
+    folder = process.new_folder()
+    nobody = pwd.getpwnam("nobody")
+    try:
+        for name in ("tests/sandbox", "htdocs"):
+            shutil.copytree(ROOT / name, folder / name)
+        for name in ("cgi-bin", "libexec", "bin"):
+            shutil.copytree(BUILD / name, folder / "build" / name)
+        for example in ROOT.glob("*.conf.example"):
+            shutil.copy(example, folder)
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        yield folder, {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    finally:
+        process.remove_folder(folder)
+
+
+@contextmanager
+def running(checkout, port):
+    """The process and what it has printed, once it has said all."""
+    folder, rights = checkout
+    environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    if folder != ROOT:
+        environment.pop("BUILD", None)
+    program = subprocess.Popen([folder / "tests/sandbox/run"], cwd=folder, env=environment,
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True, **rights)
+    try:
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = program.stdout.readline()
+            assert line, f"it ended, having printed: {printed}"
+            printed += line
+        yield program, printed
+    finally:
+        if program.poll() is None:
+            program.terminate()     # it has a folder to remove
+            try:
+                program.wait(20)
+            finally:
+                program.kill()
+                program.wait()
+
+
+def pasted(command, folder):
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True,
+                          timeout=30)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_every_command_works_as_it_is_pasted(checkout):
+    with running(checkout, process.free_port()) as (program, printed):
+        commands = COMMAND.findall(printed)
+        shown = [pasted(command, checkout[0]) for command in commands]
+
+        assert len(commands) >= 5
+        allowed, accounts, denied = shown[:3]
+        assert allowed.startswith("foryoure://amo-crm/callback?code=def50200")
+        assert allowed.endswith("state=from-the-terminal\n")
+        assert "reforyou.amocrm.ru" in accounts
+        assert denied.startswith("foryoure://amo-crm/callback?error=access_denied")
+        by_url = dict(zip(commands, shown))
+        for command, output in by_url.items():
+            assert output.strip(), f"nothing came of {command}"
+            if command.endswith(("status", "disconnect")):
+                assert '"success":true' in output
+        # the fault that was asked for, and its end
+        assert "error=temporarily_unavailable" in pasted(commands[0], checkout[0])
+        assert "?code=" in pasted(commands[0], checkout[0])
+        log = Path(re.search(r"/\S+/error\.log", printed)[0])
+        assert "temporarily_unavailable" in log.read_text()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_at_once_and_leaves_nothing(checkout, ending):
+    port = process.free_port()
+    with running(checkout, port) as (program, printed):
+        folder = Path(re.search(r"removes (/\S+)", printed)[1])
+        page = re.search(r"http://localhost:\d+/\?\S+", printed)[0]
+        consent = int(re.search(r"localhost%3A(\d+)%2Foauth", printed)[1])
+        assert folder.is_dir()
+        assert "<html" in pasted(f"curl -s '{page}'", "/")
+        assert folder.stat().st_mode & 0o007 == 0
+
+        program.send_signal(ending)
+        rest, _ = program.communicate(timeout=20)
+
+        assert program.returncode == 0, rest
+        assert "Traceback" not in rest
+        assert not folder.exists()
+        process.wait_until(lambda: not process.port_taken(port), "the port to be free again")
+        assert not process.port_taken(consent)
+        assert not left_of(folder)
+
+
+def left_of(folder):
+    """Processes whose command line names the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in entry.read_bytes():
+                found.append(entry.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+def test_killed_it_takes_the_server_with_it(checkout):
+    """Even kill -9, which lets it remove nothing."""
+    with running(checkout, process.free_port()) as (program, printed):
+        folder = Path(re.search(r"removes (/\S+)", printed)[1])
+        assert left_of(folder)
+        program.kill()
+        try:
+            process.wait_until(lambda: not left_of(folder), "the server's end")
+        finally:
+            shutil.rmtree(folder)
+
+
+def refused(port):
+    return subprocess.run([ROOT / "tests/sandbox/run"], cwd=ROOT, capture_output=True, text=True,
+                          timeout=30, env={**os.environ, "PORT": str(port)})
+
+
+def test_a_busy_port_is_told_in_one_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+
+        done = refused(port)
+
+    assert done.returncode != 0
+    assert f"Port {port} is in use" in done.stderr and "make run PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
+def test_a_port_that_is_none(port):
+    done = refused(port)
+
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1 and port in done.stderr
+
+
+def test_a_consent_port_that_is_taken_is_no_obstacle(checkout):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("127.0.0.1", 8081))
+            other.listen()
+        except OSError:
+            pass    # somebody has it already, which is as good
+        with running(checkout, process.free_port()) as (_, printed):
+            assert "localhost%3A8081%2F" not in printed

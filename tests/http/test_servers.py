@@ -1,0 +1,184 @@
+"""What the shipped Apache and lighttpd examples promise: addresses, logs, headers that get through.
+
+The programs behind them are tested elsewhere; here a wrong line of an example shows.
+"""
+
+import re
+import shutil
+
+import pytest
+
+import expect
+from sandbox.process import give, wait_until
+from sandbox.servers import APACHE_MODULES, Apache
+from sandbox.site import HELPERS, PROGRAMS, ROOT
+
+WRONG = [
+    *(f"/api/v1/integrations/amo-crm/{program}" for program in PROGRAMS),
+    *(f"/api/amo-crm/{program}/" for program in PROGRAMS),
+    "/api/amo-crm/callback/extra",
+    "/api/amo-crm/callback.cgi",
+    "/api/amo-crm/callbacks",
+    "/api/amo-crm/Callback",
+    "/api/amo-crm/",
+    "/api/amo-crm",
+    "/api/amo-crm/oauth",
+    "/api/integrations/amo-crm/callback",
+    "/api/v2/amo-crm/webhook",
+    "/api/amo-crm/../amo-crm/nothing",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+@pytest.mark.parametrize("path", WRONG)
+def test_a_wrong_address_names_the_right_ones(on_servers, path, method):
+    answer = on_servers.ask(path, "code=1", method=method, body=b"" if method == "POST" else None)
+
+    assert answer.status == 404
+    assert answer.media_type == "text/plain"
+    if method != "HEAD":
+        for program in PROGRAMS:
+            assert f" /api/amo-crm/{program} " in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/api/other", "/amo-crm/callback"])
+def test_other_addresses_are_left_to_the_site(on_servers, path):
+    answer = on_servers.get(path)
+
+    assert "/api/amo-crm/callback" not in answer.text or path == "/"
+    assert answer.media_type == "text/html"
+
+
+def test_queries_and_referers_stay_out_of_the_access_log(on_servers, amocrm):
+    secret = "def50200" + "f" * 40
+    paths = ["callback", "disconnect", "webhook", "status", *WRONG]
+    for path in paths:
+        on_servers.ask(path, f"code={secret}&key={secret}",
+                       headers={"Referer": f"http://localhost/api/amo-crm/callback?code={secret}"})
+    on_servers.get("/index.html", "plain=visible")
+
+    written = logged(on_servers, "/index.html")
+
+    assert secret not in written
+    assert "/api/amo-crm/callback" in written, "these requests are not logged at all"
+    assert "plain=visible" in written, "other requests have lost their query"
+
+
+def logged(site, last):
+    """The access log, once its last line has been written."""
+    log = site.server.access_log
+    wait_until(lambda: log.exists() and last in log.read_text(), f"{last} in the access log")
+    return log.read_text()
+
+
+def test_the_error_log_has_the_programs_line(on_servers, amocrm):
+    told = {**amocrm.approve(), "client_id": "another"}
+
+    on_servers.get("callback", told)
+
+    on_servers.logged("amo-crm callback:", "invalid_request", "client_id")
+
+
+@pytest.mark.parametrize("method", ["TRACE", "TRACK"])
+def test_trace_sends_nothing_back(on_servers, method):
+    answer = on_servers.ask("callback", method=method,
+                            headers={"Authorization": "Bearer secret", "Cookie": "a=secret"})
+
+    assert answer.status in (405, 501)
+    assert b"secret" not in answer.body
+
+
+def test_apache_behind_prefork_as_shared_hosting_runs_it(one_site, amocrm):
+    server = Apache(one_site, mpm="prefork")
+    try:
+        one_site.reset(server)
+        told = amocrm.approve(state="s")
+        expect.connected(one_site.get("callback", told), told["code"], "s")
+        assert one_site.get(WRONG[0]).media_type == "text/plain"
+        assert one_site.ask("callback", method="TRACE").status == 405
+    finally:
+        server.stop()
+
+
+# The .htaccess that the Apache example gives for shared hosting, and its two alternatives.
+HTACCESS = {
+    "as it stands": lambda given: given[0],
+    "without AuthConfig": lambda given: given[0].replace("CGIPassAuth On\n", given[1]),
+    "names in .cgi": lambda given: given[0] + given[2],
+    "both": lambda given: given[0].replace("CGIPassAuth On\n", given[1]) + given[2],
+}
+
+
+@pytest.mark.parametrize("case", HTACCESS)
+def test_the_htaccess_for_shared_hosting(one_site, amocrm, case):
+    server = SharedHosting(one_site, htaccess=HTACCESS[case](htaccess_given()),
+                           suffix=".cgi" if "cgi" in case or case == "both" else "",
+                           override="FileInfo Options=ExecCGI"
+                                    + ("" if "without" in case or case == "both"
+                                       else " AuthConfig"))
+    try:
+        one_site.reset(server)
+        told = amocrm.approve(state="s")
+        expect.connected(one_site.get("callback", told), told["code"], "s")
+        seen = one_site.get("status", headers={"Authorization": "Bearer seen"})
+        assert "AUTHORIZATION=Bearer seen" in seen.text
+        for path in ("nothing", "callback/extra", *HELPERS):
+            wrong = one_site.get(path)
+            assert wrong.status == 404
+            assert "/api/amo-crm/callback" in wrong.text
+    finally:
+        server.stop()
+
+
+def htaccess_given():
+    """The listings of that part of the example: the whole, instead of CGIPassAuth, for .cgi."""
+    text = (ROOT / "apache.conf.example").read_text().partition("# Shared hosting\n")[2]
+    listings = re.findall(r"(?:^#     .*\n)+", text, re.MULTILINE)
+    assert len(listings) == 3
+    return [re.sub(r"^#     ", "", listing, flags=re.MULTILINE) for listing in listings]
+
+
+class SharedHosting(Apache):
+    """A hosting where an .htaccess is all one may write."""
+
+    def our_example(self):
+        docroot = self._run / "public_html"
+        programs = docroot / "api" / "amo-crm"
+        programs.mkdir(parents=True)
+        suffix = self._options["suffix"]
+        shutil.copy(self._site.programs / "callback", programs / f"callback{suffix}")
+        for helper in HELPERS:
+            shutil.copy(self._site.libexec / helper, programs)
+        # what it sees of the Authorization header is all that is asked of this one
+        (programs / f"status{suffix}").write_text(
+            "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'; env | grep AUTHORIZATION\n")
+        (programs / f"status{suffix}").chmod(0o755)
+        (programs / ".htaccess").write_text(self._options["htaccess"])
+        for folder in (docroot, docroot / "api", programs):
+            give(folder, 0o750)
+        included = self._run / "amo-crm.conf"
+        included.write_text(
+            f"DocumentRoot {docroot}\n"
+            f"LoadModule rewrite_module {APACHE_MODULES}/mod_rewrite.so\n"
+            f"<Directory {docroot}>\nRequire all granted\n"
+            f"AllowOverride {self._options['override']}\n</Directory>\n")
+        return included
+
+
+def test_an_answer_keeps_its_headers(on_servers, amocrm):
+    told = amocrm.approve()
+
+    answer = on_servers.get("callback", told)
+
+    expect.connected(answer, told["code"])
+    assert answer.header("Content-Type") == "text/html; charset=utf-8"
+    assert "Status" not in [name for name, _ in answer.headers]
+
+
+def test_nothing_but_the_programs_is_served(on_servers):
+    """Neither a program's file nor the configuration can be fetched."""
+    for path in ("/cgi-bin/callback", "/amo-crm.conf", "/keys", "/api/amo-crm/amo-crm.conf",
+                 "/api/amo-crm/..%2famo-crm.conf", "/api/amo-crm/callback/../../amo-crm.conf"):
+        answer = on_servers.get(path)
+        assert answer.status in (400, 403, 404), path
+        assert b"client_secret" not in answer.body

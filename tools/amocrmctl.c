@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROOM_SIZE (64u << 20) /* bytes of address space */
+#define ROOM_SIZE                                                                                  \
+	(256u << 20) /* bytes of address space; an event of 32 MB, signed and escaped, fits */
 
 const struct command ctl_commands[] = {
 	{ "check", "[--online]", "looks at every part of the set-up and says what to do",

@@ -171,16 +171,19 @@ catch_up_event(
 	d->before = d->held_up->place;
 	if (cursor_before(&d->cursor.place, behind))
 		return false;
-	if (post_read(w, line, &event) && event.account_id == d->held_up->account_id
-	    && !seen_before(&d->seen, event.id, event.received_at, behind)) {
-		if (!attempt(d, &event, &passed))
-			return false;
-		if (!passed) {
-			d->waits = true;
-			return save(d) && false;
-		}
-		d->held_up->attempts = 0;
+	if (!post_read(w, line, &event) || event.account_id != d->held_up->account_id
+	    || seen_before(&d->seen, event.id, event.received_at, behind)) {
+		work_recover(w);
+		d->held_up->place = *behind; /* saved with the next one that is sent */
+		return true;
 	}
+	if (!attempt(d, &event, &passed))
+		return false;
+	if (!passed) {
+		d->waits = true;
+		return save(d) && false;
+	}
+	d->held_up->attempts = 0;
 	work_recover(w);
 	d->held_up->place = *behind;
 	return save(d);
@@ -277,7 +280,7 @@ run(struct delivery *d, bool follow)
 
 	while (sound && follow) {
 		nanosleep(&pause, NULL);
-		sound = deliver(d);
+		sound = deliver(d) && forget_delivered(d);
 	}
 	return sound;
 }

@@ -3,6 +3,7 @@
 
 #include "journal.h"
 #include "post.h"
+#include "seen.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct replay {
 	time_t until;
 	const char *id; /* NULL: all */
 	bool dry_run;
+	struct seen seen;
 	size_t sent;
 	size_t failed;
 };
@@ -31,8 +33,8 @@ replay_event(struct work *w, void *context, const char *line, const struct journ
 	struct replay *replay = context;
 	struct posted event;
 
-	(void)behind;
-	if (!post_read(w, line, &event) || !is_meant(replay, &event)) {
+	if (!post_read(w, line, &event) || !is_meant(replay, &event)
+	    || seen_before(&replay->seen, event.id, event.received_at, behind)) {
 		work_recover(w);
 		return true;
 	}
@@ -72,6 +74,7 @@ ctl_replay(struct ctl *ctl)
 		{ "until", required_argument, NULL, 'u' }, { "id", required_argument, NULL, 'i' },
 		{ "dry-run", no_argument, NULL, 'n' }, { 0 } };
 	struct replay replay = { .ctl = ctl, .since = -1, .until = time(NULL) };
+	enum ctl_exit status;
 	struct timespec at;
 	int option;
 
@@ -91,5 +94,7 @@ ctl_replay(struct ctl *ctl)
 	}
 	if (replay.since < 0 || optind < ctl->argc)
 		return ctl_usage(ctl, "--since TIME is required");
-	return run(&replay);
+	status = run(&replay);
+	seen_close(&replay.seen);
+	return status;
 }

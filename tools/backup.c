@@ -1,0 +1,163 @@
+/* backup.c - `amocrmctl export` and `amocrmctl import`: all connections as JSON lines.
+ *
+ *   {"key":"connection:1:2","value":"<the record, sealed>"}
+ *   {"key":"connection:1:2","value":"<the record without its tokens>","tokens":"<them>"}   --plain
+ *   {"key":"app:<app user>","value":"connection:1:2"}
+ */
+#include "ctl.h"
+
+#include "connection.h"
+#include "host.h"
+#include "json.h"
+#include "keyring.h"
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct export
+{
+	const struct keyring *ring; /* NULL: sealed */
+};
+
+static bool
+open_tokens(struct work *w, const struct keyring *ring, const char *value, const char **clear,
+    const char **tokens_text)
+{
+	struct connection connection;
+	struct tokens tokens;
+
+	return record_read(w, value, &connection)
+	    && work_copy(w, value, (size_t)(connection.sealed - value), clear)
+	    && record_tokens(w, ring, &connection, &tokens)
+	    && tokens_write(w, &tokens, tokens_text);
+}
+
+static bool
+export_record(struct work *w, void *context, const char *key, const char *value)
+{
+	const struct export *export = context;
+	const char *tokens = NULL;
+	const char *line;
+	struct text t;
+
+	if (export->ring != NULL && strncmp(key, "connection:", 11) == 0
+	    && !open_tokens(w, export->ring, value, &value, &tokens))
+		return false;
+	text_begin(w, &t);
+	text_add(&t, "{\"key\":");
+	json_add_string(&t, key);
+	text_add(&t, ",\"value\":");
+	json_add_string(&t, value);
+	if (tokens != NULL) {
+		text_add(&t, ",\"tokens\":");
+		json_add_string(&t, tokens);
+	}
+	text_add_char(&t, '}');
+	return text_end(&t, &line) && (puts(line) != EOF || fault(w, FAULT_SERVER, "cannot write"));
+}
+
+enum ctl_exit
+ctl_export(struct ctl *ctl)
+{
+	struct export export = { NULL };
+	bool plain = ctl->argc == 2 && strcmp(ctl->argv[1], "--plain") == 0;
+
+	if (ctl->argc > 1 && !plain)
+		return ctl_usage(ctl, "takes --plain or nothing");
+	if (plain && isatty(STDOUT_FILENO)) {
+		fprintf(stderr, "amocrmctl export: tokens are not shown on a terminal\n");
+		return CTL_FAILED;
+	}
+	if ((plain && !keyring_read(ctl->w, ctl->cfg.store.keys, &export.ring))
+	    || !store_each(ctl->w, &ctl->cfg.store, "connection:", export_record, &export)
+	    || !store_each(ctl->w, &ctl->cfg.store, "app:", export_record, &export))
+		return ctl_fault(ctl);
+	return CTL_DONE;
+}
+
+/* Whose a connection is, unless that is known already. */
+static bool
+import_pointer(
+    struct work *w, const struct config *cfg, const char *key, const char *value, bool *done)
+{
+	const char *now;
+
+	if (!store_get(w, &cfg->store, key, &now))
+		return false;
+	*done = now == NULL;
+	return !*done || store_put(w, &cfg->store, key, value, 0);
+}
+
+static bool
+import_line(struct work *w, const struct config *cfg, const struct keyring *ring,
+    const struct json_object *doc, bool *done)
+{
+	const char *key = json_string(doc, "key");
+	const char *value = json_string(doc, "value");
+	const char *text = json_string(doc, "tokens");
+	char lowered[HOST_SIZE];
+	struct connection connection;
+	struct tokens tokens;
+
+	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
+		return import_pointer(w, cfg, key, value, done);
+	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
+		return fault(w, FAULT_REQUEST, "it is not one that export wrote");
+	if (!record_read(w, value, &connection) || (text != NULL && !tokens_read(w, text, &tokens)))
+		return false;
+	if (!host_allowed(cfg->amocrm.account_domains, connection.host, lowered))
+		return fault(w, FAULT_REQUEST, "its host is none that account_domains allows");
+	return connection_restore(w, cfg, ring, key, value, text == NULL ? NULL : &tokens, done);
+}
+
+/* Every line that is sound is taken, also behind one that is not. */
+static bool
+import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t *kept)
+{
+	struct work *w = ctl->w;
+	char *line = NULL;
+	size_t size = 0;
+	size_t number = 0;
+	bool sound = true;
+
+	while (getline(&line, &size, stdin) > 0) {
+		struct json_object *doc = json_read_strict(line, strcspn(line, "\n"));
+		size_t mark = work_mark(w);
+		bool done = false;
+
+		number++;
+		if (!import_line(w, &ctl->cfg, ring, doc, &done)) {
+			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, w->reason);
+			work_recover(w);
+			sound = false;
+		} else if (done)
+			++*taken;
+		else
+			++*kept;
+		json_object_put(doc);
+		work_release(w, mark);
+		explicit_bzero(line, size);
+	}
+	free(line);
+	return sound;
+}
+
+enum ctl_exit
+ctl_import(struct ctl *ctl)
+{
+	const struct keyring *ring;
+	size_t taken = 0;
+	size_t kept = 0;
+	bool sound;
+
+	if (ctl->argc > 1)
+		return ctl_usage(ctl, "takes no arguments; the lines come from standard input");
+	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &ring))
+		return ctl_fault(ctl);
+	sound = import_lines(ctl, ring, &taken, &kept);
+	printf("imported %zu, left alone %zu that are here and as new\n", taken, kept);
+	return sound ? CTL_DONE : CTL_FAILED;
+}

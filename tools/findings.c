@@ -1,0 +1,78 @@
+/* findings.c - see findings.h. */
+#include "findings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define FOUND_MAX 1024 /* bytes of what was found; the longest path or URL fits */
+
+/* On one line, and without what a terminal would obey: C0, DEL, and C1, which UTF-8 begins with C2.
+ * Some of it is what amoCRM or a web server has said. */
+static void
+put_text(const char *s)
+{
+	for (const unsigned char *c = (const unsigned char *)s; *c != '\0'; c++)
+		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
+			putchar('?');
+		else
+			putchar(*c);
+}
+
+static void
+put_line(const char *level, const char *part, const char *found, const char *to_do)
+{
+	printf("%-6s %-15s ", level, part);
+	put_text(found);
+	if (to_do != NULL) {
+		fputs(" -> ", stdout);
+		put_text(to_do);
+	}
+	putchar('\n');
+	fflush(stdout); /* a step may take seconds, and somebody is watching */
+}
+
+void
+found_ok(struct findings *f, const char *part, const char *format, ...)
+{
+	char found[FOUND_MAX];
+	va_list args;
+
+	(void)f;
+	va_start(args, format);
+	vsnprintf(found, sizeof found, format, args);
+	va_end(args);
+	put_line("ok", part, found, NULL);
+}
+
+void
+found_doubt(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+{
+	char found[FOUND_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(found, sizeof found, format, args);
+	va_end(args);
+	put_line("warn", part, found, to_do);
+	f->doubtful++;
+}
+
+void
+found_wrong(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+{
+	char found[FOUND_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(found, sizeof found, format, args);
+	va_end(args);
+	put_line("WRONG", part, found, to_do);
+	f->wrong++;
+}
+
+void
+found_fault(struct findings *f, const char *part, const char *to_do)
+{
+	found_wrong(f, part, to_do, "%s", f->w->reason);
+	work_recover(f->w);
+}

@@ -1,0 +1,44 @@
+/* rekey.c - `amocrmctl rekey`: after a new line was put on top of the key ring. */
+#include "ctl.h"
+
+#include "connection.h"
+#include "keyring.h"
+
+#include <stdio.h>
+
+struct rekey {
+	const struct config *cfg;
+	const struct keyring *ring;
+	size_t sealed;
+	size_t seen;
+};
+
+/* One record at a time, each replaced as a whole: it can be cut short and run again. */
+static bool
+rekey_one(struct work *w, void *context, const struct connection *connection)
+{
+	struct rekey *rekey = context;
+	const char *key;
+	bool done;
+
+	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key)
+	    || !connection_reseal(w, rekey->cfg, rekey->ring, key, &done))
+		return false;
+	rekey->seen++;
+	rekey->sealed += done;
+	return true;
+}
+
+enum ctl_exit
+ctl_rekey(struct ctl *ctl)
+{
+	struct rekey rekey = { .cfg = &ctl->cfg };
+
+	if (ctl->argc > 1)
+		return ctl_usage(ctl, "takes no arguments");
+	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &rekey.ring)
+	    || !connection_each(ctl->w, &ctl->cfg, rekey_one, &rekey))
+		return ctl_fault(ctl);
+	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);
+	return CTL_DONE;
+}

@@ -1,0 +1,80 @@
+/* subscribe.c - `amocrmctl subscribe` and `unsubscribe`: amoCRM's webhooks to our URL. */
+#include "ctl.h"
+
+#include "amocrm.h"
+#include "clock.h"
+#include "deeplink.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Our webhook's URL, beside the callback's; with its key it is a secret. */
+bool
+ctl_webhook_url(struct ctl *ctl, const char **url)
+{
+	static const char callback[] = "/callback";
+	const char *uri = ctl->cfg.amocrm.redirect_uri;
+	size_t len = strlen(uri);
+	struct text t;
+
+	if (len < sizeof callback || strcmp(uri + len - (sizeof callback - 1), callback) != 0)
+		return fault(
+		    ctl->w, FAULT_CONFIG, "redirect_uri does not end in /api/amo-crm/callback");
+	text_begin(ctl->w, &t);
+	text_add_bytes(&t, uri, len - (sizeof callback - 1));
+	text_add(&t, "/webhook");
+	if (ctl->cfg.webhook.secret != NULL) {
+		text_add(&t, "?key=");
+		url_add(&t, ctl->cfg.webhook.secret);
+	}
+	return text_end(&t, url);
+}
+
+static int64_t
+deadline(const struct ctl *ctl)
+{
+	return clock_ms() + ctl->cfg.amocrm.timeout * INT64_C(1000);
+}
+
+enum ctl_exit
+ctl_subscribe(struct ctl *ctl)
+{
+	static const char *const usual[] = { "add_lead", "update_lead", "status_lead", NULL };
+	const char *const *events = usual;
+	struct connection connection;
+	struct tokens tokens;
+	const char *url;
+
+	if (ctl->argc < 2)
+		return ctl_usage(ctl, "takes an account, and events such as add_lead");
+	if (ctl->argc > 2)
+		events = (const char *const *)(ctl->argv + 2);
+	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
+	    || !ctl_tokens(ctl, &connection, &tokens)
+	    || !amocrm_subscribe(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+		url, events, deadline(ctl)))
+		return ctl_fault(ctl);
+	fprintf(stderr, "%s now sends:", connection.host);
+	for (; *events != NULL; events++)
+		fprintf(stderr, " %s", *events);
+	fputc('\n', stderr);
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_unsubscribe(struct ctl *ctl)
+{
+	struct connection connection;
+	struct tokens tokens;
+	const char *url;
+
+	if (ctl->argc != 2)
+		return ctl_usage(ctl, "takes one account");
+	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
+	    || !ctl_tokens(ctl, &connection, &tokens)
+	    || !amocrm_unsubscribe(
+		ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token, url, deadline(ctl)))
+		return ctl_fault(ctl);
+	fprintf(stderr, "%s sends no more webhooks to us.\n", connection.host);
+	return CTL_DONE;
+}

@@ -220,6 +220,7 @@ set_call(CURL *curl, const struct call *call, struct curl_slist *headers,
 	    && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to) == CURLE_OK
 	    && (call->body == NULL
 		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
 }

@@ -1,8 +1,9 @@
 /* amocrmctl.c - the administrator's command: which commands there are, and how one is called. */
 #include "ctl.h"
 
+#include "owner.h"
+
 #include <getopt.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,7 @@ become_owner(struct ctl *ctl)
 		work_recover(ctl->w);
 		return true;
 	}
-	if (setgroups(1, &st.st_gid) == 0 && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+	if (owner_become(st.st_uid, st.st_gid))
 		return true;
 	perror("amocrmctl: cannot work as the owner of the store");
 	return false;

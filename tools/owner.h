@@ -1,0 +1,13 @@
+/* owner.h - working as another user.
+ */
+#ifndef OWNER_H
+#define OWNER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Gives up being root, for good: the process goes on as that user, with their groups and that one.
+ * False: it could not, and errno tells why. */
+bool owner_become(uid_t user, gid_t group);
+
+#endif

@@ -3,6 +3,7 @@
 #   make            the programs, in build/
 #   make run        tries them in a browser, with a stand-in amoCRM
 #   make check      every test
+#   make bench      how much it costs, side by side with others
 #   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
 
 PREFIX        ?= /usr/local
@@ -20,7 +21,7 @@ step = $(if $(filter 0,$(V)),@echo "  $(1) $@" &&)
 
 all: programs
 
-# --- what it needs: Debian's names; `make deps` installs them, elsewhere it says what to install
+# --- what it needs, by Debian's names: installed with apt; elsewhere it is said what to install
 
 BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
                  libgdbm-dev libfcgi-dev libinih-dev
@@ -32,6 +33,8 @@ deps-build:
 	@./.ci/deps $(BUILD_PACKAGES)
 deps-run:
 	@./.ci/deps $(RUN_PACKAGES)
+deps-bench:
+	@./.ci/deps $(CHECK_PACKAGES)
 deps-check:
 	@./.ci/deps $(CHECK_PACKAGES)
 
@@ -113,8 +116,8 @@ run: deps-run
 	@tests/sandbox/run
 
 check: deps-check
-	@$(MAKE) --no-print-directory programs unit
-	@$(MAKE) --no-print-directory check-unit check-http
+	@$(MAKE) --no-print-directory programs unit fuzz
+	@$(MAKE) --no-print-directory check-unit check-fuzz check-http
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
@@ -131,8 +134,42 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/t
 check-unit: $(UNIT_TESTS)
 	@for t in $(UNIT_TESTS); do $$t || exit 1; done
 
+# Each target runs its corpus and a second of changed inputs under the sanitizers; with clang's
+# -fsanitize=fuzzer the same files are fuzzers.
+FUZZ        = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_COMMON = $(patsubst common/%.c,$(BUILD)/fuzz/common/%.o,$(wildcard common/*.c)) \
+              $(BUILD)/fuzz/gen/redirect_page.o
+
+fuzz: $(FUZZ)
+
+$(BUILD)/fuzz/libcommon.a: $(FUZZ_COMMON)
+	$(call step,AR) rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/fuzz/common/%.o: common/%.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/fuzz/gen/%.o: $(BUILD)/gen/%.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(BUILD)/fuzz/libcommon.a
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) $(SANITIZE) -o $@ $^ $(SHARED_LIBS)
+
+check-fuzz: $(FUZZ)
+	@for t in $(FUZZ); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
+
 check-http: programs
 	/usr/bin/python3 -m pytest -q tests
+
+bench: deps-bench
+	@$(MAKE) --no-print-directory programs
+	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg)
 
 # --- where it goes
 
@@ -144,11 +181,20 @@ install: programs
 	install -m 755 $(HTTPS) $(CRYPTO) $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
 	install -m 755 $(BUILD)/bin/amocrmctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 htdocs/index.html htdocs/wrong-address.txt $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs
-	install -m 644 README.md *.conf.example $(DESTDIR)$(PREFIX)/share/doc/amo-crm
+	install -m 644 README.md LICENSE *.conf.example docs/*.md $(DESTDIR)$(PREFIX)/share/doc/amo-crm
+	install -d $(DESTDIR)$(PREFIX)/share/doc/amo-crm/examples $(DESTDIR)$(PREFIX)/share/doc/amo-crm/systemd
+	install -m 644 docs/examples/* $(DESTDIR)$(PREFIX)/share/doc/amo-crm/examples
+	install -m 644 docs/systemd/* $(DESTDIR)$(PREFIX)/share/doc/amo-crm/systemd
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 docs/amocrmctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/amo-crm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 docs/amocrmctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/amocrmctl
 	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/amo-crm
 	install -d -m 700 $(DESTDIR)$(STORE)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs deps-build deps-run deps-check run check unit check-unit check-http install clean
+.PHONY: all programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
+        check-fuzz check-http bench install clean

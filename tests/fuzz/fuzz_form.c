@@ -1,0 +1,30 @@
+/* fuzz_form.c - queries and forms. */
+#include "fuzz.h"
+
+#include "form.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct form_field field[] = {
+		{ .name = "code", .max = 16 },
+		{ .name = "state", .max = 64 },
+		{ .name = "a", .max = 0 },
+	};
+	char *text = fuzz_text(data, size);
+	struct work w;
+	bool done;
+
+	MUST(work_open(&w, 1 << 20));
+	done = form_read(&w, text, field, 3);
+	MUST(done == (w.kind == FAULT_NONE));
+	MUST(done || w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
+	for (size_t i = 0; i < 3; i++) {
+		MUST(field[i].value == NULL || field[i].seen);
+		MUST(field[i].value == NULL || strlen(field[i].value) <= field[i].max);
+		MUST(!done || !field[i].seen || field[i].value != NULL);
+	}
+	work_close(&w);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* fuzz_json.c - JSON in, and strings out that are JSON again. */
+#include "fuzz.h"
+
+#include "json.h"
+#include "utf8.h"
+
+static bool
+is_utf8(const char *s)
+{
+	size_t left = strlen(s);
+
+	while (left > 0) {
+		size_t len = utf8_next(s, left);
+
+		if (len == 0)
+			return false;
+		s += len;
+		left -= len;
+	}
+	return true;
+}
+
+/* Whatever is written as a string is read as one; UTF-8 comes back as it was. */
+static void
+write_and_read(struct work *w, const char *s)
+{
+	struct json_object *doc;
+	const char *written;
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"s\":");
+	json_add_string(&t, s);
+	text_add(&t, "}");
+	MUST(text_end(&t, &written));
+	doc = json_read_strict(written, strlen(written));
+	MUST(json_string(doc, "s") != NULL);
+	MUST(!is_utf8(s) || strcmp(json_string(doc, "s"), s) == 0);
+	json_object_put(doc);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = fuzz_text(data, size);
+	uint8_t *bytes = malloc(size == 0 ? 1 : size);
+	struct json_object *doc;
+	struct json_object *strict;
+	struct work w;
+	int64_t number;
+
+	MUST(bytes != NULL);
+	if (size > 0)
+		memcpy(bytes, data, size);
+	MUST(work_open(&w, 16 << 20));
+	doc = json_read((const char *)bytes, size);
+	strict = json_read_strict((const char *)bytes, size);
+	MUST(doc == NULL || memchr(bytes, '\0', size) == NULL);
+	MUST(strict == NULL || doc != NULL);
+	if (json_string(doc, "a") != NULL)
+		write_and_read(&w, json_string(doc, "a"));
+	if (json_integer(doc, "n", &number))
+		MUST(number != INT64_MIN);
+	json_object_put(doc);
+	json_object_put(strict);
+	write_and_read(&w, text);
+	work_close(&w);
+	free(bytes);
+	free(text);
+	return 0;
+}

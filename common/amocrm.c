@@ -29,19 +29,34 @@ static const struct hint {
 	{ "", FAULT_CLIENT, "wrong client_secret, or an unpaid account" },
 };
 
+/* The hints above are the token endpoint's; elsewhere a 401 is about the access token alone. */
+static const struct hint *
+hint_of(const struct http_answer *answer, const char *path, const char *said)
+{
+	static const struct hint token = { "", FAULT_CLIENT,
+		"the access token is not taken; if that goes on, connect again" };
+	static const struct hint request = { "", FAULT_CLIENT,
+		"amoCRM does not take this request" };
+	const struct hint *hint = hints;
+
+	if (strncmp(path, "/oauth2/", strlen("/oauth2/")) != 0)
+		return answer->status == 401 ? &token : &request;
+	while (strstr(said, hint->part) == NULL)
+		hint++;
+	return hint;
+}
+
 static void
-refusal(struct work *w, const char *host, const struct http_answer *answer,
+refusal(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
     const struct json_object *doc)
 {
 	const char *said = json_string(doc, "hint");
 	const char *title = json_string(doc, "title");
-	const struct hint *hint = hints;
+	const struct hint *hint = hint_of(answer, call->path, said == NULL ? "" : said);
 
-	while (strstr(said == NULL ? "" : said, hint->part) == NULL)
-		hint++;
-	work_fault(w, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", host, answer->status,
-	    title == NULL ? "" : title, said == NULL ? "" : ": ", said == NULL ? "" : said,
-	    hint->advice);
+	work_fault(w, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
+	    answer->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
+	    said == NULL ? "" : said, hint->advice);
 }
 
 static void
@@ -60,8 +75,8 @@ not_now(struct work *w, const char *host, const struct http_answer *answer)
 
 /* *doc is NULL for an answer without content. */
 static bool
-read_answer(
-    struct work *w, const char *host, const struct http_answer *answer, struct json_object **doc)
+read_answer(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
+    struct json_object **doc)
 {
 	bool good = answer->status == 200 || answer->status == 201;
 
@@ -70,9 +85,9 @@ read_answer(
 		return true;
 	if ((answer->status == 400 || answer->status == 401)
 	    && json_object_is_type(*doc, json_type_object))
-		refusal(w, host, answer, *doc);
+		refusal(w, call, answer, *doc);
 	else
-		not_now(w, host, answer);
+		not_now(w, call->host, answer);
 	json_object_put(*doc);
 	*doc = NULL;
 	return false;
@@ -96,5 +111,5 @@ amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm
 		http.headers[count] = call->header;
 	*doc = NULL;
 	return work_print(w, &http.url, "https://%s%s", call->host, call->path)
-	    && http_send(w, cfg, &http, &answer) && read_answer(w, call->host, &answer, doc);
+	    && http_send(w, cfg, &http, &answer) && read_answer(w, call, &answer, doc);
 }

@@ -173,7 +173,7 @@ claim_connection(struct work *w, const struct config *cfg, const struct grant *g
 {
 	const struct owner owner = { grant->claimant };
 	struct connection other;
-	bool found;
+	bool found = false;
 
 	if (grant->claimant == NULL)
 		return true;
@@ -181,7 +181,9 @@ claim_connection(struct work *w, const struct config *cfg, const struct grant *g
 	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
 		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
-	if (!connection_adopt(w, cfg, ring, code->connection, &owner, &found)
+	/* claimed once: what has become somebody else's since is not taken back */
+	if ((code->claimed_by == NULL
+		&& !connection_adopt(w, cfg, ring, code->connection, &owner, &found))
 	    || (!found && !connection_of(w, cfg, grant->claimant, &found, &other)))
 		return false;
 	if (!found)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static bool
 take_place(const struct json_object *doc, struct journal_position *place)
 {
 	return json_integer(doc, "segment", &place->segment)
-	    && json_integer(doc, "offset", &place->offset);
+	    && json_integer(doc, "offset", &place->offset) && place->segment >= 0
+	    && place->offset >= 0;
 }
 
 static bool
@@ -73,7 +75,7 @@ take_held_up(struct work *w, const struct json_object *doc, struct cursor *curso
 
 	if (!json_integer(doc, "account_id", &held_up.account_id)
 	    || !take_place(doc, &held_up.place) || !json_integer(doc, "attempts", &attempts)
-	    || !json_integer(doc, "next_at", &next_at))
+	    || attempts < 0 || attempts >= INT_MAX || !json_integer(doc, "next_at", &next_at))
 		return false;
 	held_up.attempts = (int)attempts;
 	held_up.next_at = (time_t)next_at;

@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Where to go on when GDBM gives up; one inside another when a visitor opens a second file. */
 struct rescue {
@@ -59,8 +58,7 @@ close_file(struct work *w, const struct database *db, bool done)
 	return done;
 }
 
-/* Opening is part of what may be rescued.  After a rescue only the descriptor is closed: GDBM's own
- * memory is not to be trusted with more. */
+/* Opening is part of what may be rescued, and so is closing after a rescue. */
 static bool
 use_file(struct work *w, struct database *db, int flags, database_use *use, void *context)
 {
@@ -69,8 +67,11 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 
 	innermost = &here;
 	if (setjmp(here.place) != 0) {
-		if (db->file != NULL)
-			close(gdbm_fdesc(db->file));
+		GDBM_FILE file = db->file;
+
+		db->file = NULL; /* closing it may end the same way */
+		if (file != NULL)
+			gdbm_close(file);
 		work_fault(w, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
 	} else if (open_file(w, db, flags))
 		done = db->file == NULL || close_file(w, db, use(w, db, context));
@@ -78,15 +79,16 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 	return done;
 }
 
+/* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
+ * record or two costs half as much as mapping the file. */
 bool
 database_read(struct work *w, const char *path, database_use *use, void *context)
 {
 	struct database db = { NULL, path };
 
-	return use_file(w, &db, GDBM_READER, use, context);
+	return use_file(w, &db, GDBM_READER | GDBM_NOMMAP, use, context);
 }
 
-/* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error. */
 bool
 database_write(struct work *w, const char *path, database_use *use, void *context)
 {

@@ -4,6 +4,7 @@
 #include "amocrm.h"
 #include "clock.h"
 #include "connection.h"
+#include "host.h"
 #include "log.h"
 #include "notice.h"
 #include "signals.h"
@@ -14,10 +15,13 @@
 #define CALLS_MAX     5    /* the old token twice, the new host, and there twice again */
 #define LOCK_SPARE_MS 2000 /* what a waiter allows the holder beyond amoCRM's time, for the store */
 
+/* The host is looked at again: the allow list may be a shorter one by now, and a record may come from
+ * a file that somebody has edited. */
 static bool
 read_pair(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
     struct connection *connection, struct tokens *tokens)
 {
+	char lowered[HOST_SIZE];
 	bool found;
 
 	if (!connection_find(w, cfg, key, &found, connection))
@@ -26,6 +30,9 @@ read_pair(struct work *w, const struct config *cfg, const struct keyring *ring, 
 		return fault(w, FAULT_REFUSED, "%s is not connected", key);
 	if (connection->state != CONNECTION_ACTIVE)
 		return fault(w, FAULT_REFUSED, "%s is revoked; connect again", key);
+	if (!host_allowed(cfg->amocrm.account_domains, connection->host, lowered))
+		return fault(w, FAULT_CONFIG, "%s is at %s, which account_domains does not allow",
+		    key, connection->host);
 	return record_tokens(w, ring, connection, tokens);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void
@@ -147,12 +148,26 @@ fastcgi_log(const struct gateway *gw, const char *line)
 	FCGX_PutStr(line, (int)strlen(line), request->err);
 }
 
+/* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the body
+ * unread, Apache would get a reset in place of the answer's end. */
+static void
+leave_body(void)
+{
+	char rest[4096];
+
+	if (shutdown(STDIN_FILENO, SHUT_RD) == 0)
+		while (read(STDIN_FILENO, rest, sizeof rest) > 0)
+			;
+}
+
 static int
 serve_cgi(struct work *w, const struct program *program)
 {
 	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
+	bool heard = handle(w, program, &gw);
 
-	return handle(w, program, &gw) ? EXIT_SUCCESS : EXIT_FAILURE;
+	leave_body();
+	return heard ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int

@@ -32,25 +32,30 @@ entry_of(const struct seen *seen, const uint8_t id[ID_BYTES])
 	}
 }
 
-/* A larger table, without what is over. */
 static bool
-grow(struct seen *seen, time_t now)
+is_kept(const struct seen_event *entry, time_t now)
 {
-	struct seen larger = { .size = seen->size == 0 ? SIZE_FIRST : seen->size * 2 };
+	return entry->received_at != 0 && entry->received_at + SEEN_S > now;
+}
 
-	larger.table = calloc(larger.size, sizeof *larger.table);
-	if (larger.table == NULL)
+/* A table with room for as many again, without what is over. */
+static bool
+make_room(struct seen *seen, time_t now)
+{
+	struct seen roomy = { .size = SIZE_FIRST };
+
+	for (size_t i = 0; i < seen->size; i++)
+		roomy.count += is_kept(&seen->table[i], now);
+	while (roomy.size < roomy.count * 4)
+		roomy.size *= 2;
+	roomy.table = calloc(roomy.size, sizeof *roomy.table);
+	if (roomy.table == NULL)
 		return false;
-	for (size_t i = 0; i < seen->size; i++) {
-		const struct seen_event *entry = &seen->table[i];
-
-		if (entry->received_at != 0 && entry->received_at + SEEN_S > now) {
-			*entry_of(&larger, entry->id) = *entry;
-			larger.count++;
-		}
-	}
+	for (size_t i = 0; i < seen->size; i++)
+		if (is_kept(&seen->table[i], now))
+			*entry_of(&roomy, seen->table[i].id) = seen->table[i];
 	free(seen->table);
-	*seen = larger;
+	*seen = roomy;
 	return true;
 }
 
@@ -64,7 +69,7 @@ seen_before(
 	for (size_t i = 0; i < ID_BYTES; i++)
 		if (!hex_byte(id + 2 * i, &bytes[i]))
 			return false;
-	if ((seen->count + 1) * 2 > seen->size && !grow(seen, received_at))
+	if ((seen->count + 1) * 2 > seen->size && !make_room(seen, received_at))
 		return false;
 	entry = entry_of(seen, bytes);
 	if (entry->received_at != 0 && entry->received_at + SEEN_S > received_at)

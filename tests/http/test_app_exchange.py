@@ -181,8 +181,8 @@ def test_per_user_a_new_authorization_replaces_ones_own(bare, amocrm):
     ivan.connects(amocrm, user=2)
     olena.connects(amocrm, another_state, user=3)
 
-    assert {one["app_user"]: one["amocrm_user_id"] for one in bare.connections()} == {
-        "olena": 3, "ivan": 2}
+    assert sorted((one["app_user"], one["amocrm_user_id"]) for one in bare.connections()) == [
+        ("ivan", 2), ("olena", 3)]
 
 
 def test_per_user_an_amocrm_user_is_the_last_authorizers(bare, amocrm):
@@ -198,6 +198,18 @@ def test_per_user_an_amocrm_user_is_the_last_authorizers(bare, amocrm):
     data = app.done(olena.status())["data"]
     assert (data["connected"], data["hasTokens"]) == (False, False)
     assert len(bare.connections()) == 1
+
+
+def test_per_user_an_old_code_takes_nothing_back(bare, amocrm):
+    """The tokens are another's authorization by now."""
+    bare.configure(**PER_USER)
+    olena, ivan = User(bare, "olena"), User(bare, "ivan")
+    old = olena.connects(amocrm, user=1)
+    ivan.connects(amocrm, user=1)
+
+    app.refused(olena.exchange(old), 400, "auth_failed")
+
+    assert ivan.is_connected() and not olena.is_connected()
 
 
 def test_shared_the_newest_authorization_is_everybodys(bare, amocrm):
@@ -343,6 +355,13 @@ def test_other_methods_are_refused_and_the_right_one_named(site, amocrm, method)
     app.refused(answer, 405, "method_not_allowed")
     assert answer.header("Allow") == "POST"
     assert amocrm.connections() == []
+
+
+def test_the_answer_to_head_has_no_body(site):
+    answer = site.ask("exchange-code", method="HEAD", headers=User(site).headers)
+
+    assert (answer.status, answer.body) == (405, b"")
+    assert answer.header("Allow") == "POST"
 
 
 @pytest.mark.parametrize("program", app.PROGRAMS)

@@ -164,7 +164,7 @@ def amocrm():
 class Host(Site):
     """The archive in somebody's home folder.  `home` is what its owner calls that folder."""
 
-    def __init__(self, amocrm, unpacked, place, home, owner):
+    def __init__(self, amocrm, unpacked, place, home, owner, amocrm_name="127.0.0.1"):
         self.amocrm, self.folder, self.home = amocrm, place, home
         shutil.copytree(unpacked / "amo-crm", place / "amo-crm")
         shutil.copytree(unpacked / "public_html", place / "public_html")
@@ -175,12 +175,12 @@ class Host(Site):
         self.jwt_secret = secrets.token_urlsafe(36)
         self._log_marks = {}
         shutil.copy(amocrm.ca_file, place / "amo-crm" / "ca.pem")
-        self._fill_in()
+        self._fill_in(self.amocrm.connect_to.replace("127.0.0.1", amocrm_name))
         if owner:
             for path in [place, *place.rglob("*")]:
                 os.chown(path, owner.pw_uid, owner.pw_gid)
 
-    def _fill_in(self):
+    def _fill_in(self, connect_to):
         """What the text tells to fill in, and the way to the stand-in."""
         integration = self.amocrm.integration
         filled = {"client_id": integration.client_id, "client_secret": integration.client_secret,
@@ -188,7 +188,7 @@ class Host(Site):
         text = self.config.read_text().replace("/home/USER", str(self.home))
         for key, value in filled.items():
             text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, count=1, flags=re.M)
-        text = text.replace("[app]", f"connect_to = {self.amocrm.connect_to}\n\n[app]")
+        text = text.replace("[app]", f"connect_to = {connect_to}\n\n[app]")
         self.config.write_text(text)
         (self.folder / "amo-crm" / "keys").write_text(f"k1 {secrets.token_hex(32)}\n")
 
@@ -248,10 +248,22 @@ def in_chroot(amocrm, unpacked):
     root = process.new_folder()
     place = root / PLACE.relative_to("/")
     place.mkdir(parents=True)
-    host = Host(amocrm, unpacked, place, PLACE, process.web_user())
+    # the one thing of the system's that is looked at: how a name becomes an address
+    (root / "etc").mkdir()
+    (root / "etc" / "hosts").write_text("127.0.0.1 amocrm.stand-in\n")
+    host = Host(amocrm, unpacked, place, PLACE, process.web_user(), "amocrm.stand-in")
     host.server = Inside(host, root)
     yield host
     process.remove_folder(root)
+
+
+def test_the_text_quotes_the_pages(in_chroot):
+    readme = (ROOT / "dist" / "README.txt").read_text()
+    english = {"Accept-Language": "en"}
+    sound, unsound = re.findall(r'"(Please [^"]+)"', readme)
+    assert sound in in_chroot.get("callback", headers=english).page.said
+    in_chroot.config.chmod(0o644)
+    assert unsound in in_chroot.get("callback", headers=english).page.said
 
 
 def test_nothing_but_the_kernel_is_needed(in_chroot):

@@ -178,6 +178,7 @@ SAME = {
     "a very long query": ("callback", "GET", "code=" + "c" * 20_000, {}, None),
     "an install call": ("callback", "GET", "from_widget=1", {}, None),
     "a wrong method": ("callback", "POST", None, {}, b"x"),
+    "a wrong method, the head": ("disconnect", "HEAD", None, {}, None),
     "no method": ("callback", "", None, {}, None),
     "no token": ("exchange-code", "POST", None, {"Content-Type": JSON}, b'{"code":"c"}'),
     "a wrong token": ("status", "GET", None, {"Authorization": "Bearer x"}, None),

@@ -121,7 +121,7 @@ def test_one_that_waits_for_its_claimant_is_revoked_too(bare, amocrm, hook):
 
     app.disconnected(bare.get(hook, signed(amocrm)))
 
-    olena.exchange(told)
+    app.refused(olena.exchange(told), 400, "auth_failed")
     assert not olena.is_connected()
 
 
@@ -304,11 +304,11 @@ def test_the_log_names_no_signature(site, amocrm, hook):
         assert part not in line and part.encode() not in site.log_bytes()
 
 
-def test_head_is_not_the_hook(on_servers, amocrm, hook):
-    olena = User(on_servers)
+def test_head_is_not_the_hook(site, amocrm, hook):
+    olena = User(site)
     olena.connects(amocrm)
 
-    assert on_servers.ask(hook, signed(amocrm), method="HEAD").status == 405
+    assert site.ask(hook, signed(amocrm), method="HEAD").status == 405
 
     assert olena.is_connected()
 
@@ -321,7 +321,7 @@ def test_what_was_revoked_is_not_what_a_claim_brings_back(bare, amocrm, mode):
     told = olena.connects(amocrm)
     bare.get("disconnect", signed(amocrm))
 
-    olena.exchange(told)
+    app.refused(olena.exchange(told), 400, "auth_failed")
 
     assert not olena.is_connected()
     assert states(bare) == {(ACCOUNT, 1): "revoked"}

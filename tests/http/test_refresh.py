@@ -1,5 +1,6 @@
 """amocrmctl token and refresh: tokens stay alive, and nothing but amoCRM's word ends them."""
 
+import contextlib
 import resource
 import signal
 import threading
@@ -9,10 +10,12 @@ import pytest
 import app
 import connections
 import expect
+from cipher import HeldCipher
 from connections import ANY_ACCOUNT, HOST, ID, SOON, connect, notices, one, pair, works
 from sandbox import process
 from sandbox.hooks import disconnect_query
 from sandbox.limits import PER_SECOND, busiest_second
+from sandbox.servers import cgi_answer
 
 TOKEN_PATH = "/oauth2/access_token"
 SUBDOMAIN_PATH = "/oauth2/account/current/subdomain"
@@ -365,6 +368,30 @@ def test_a_disconnect_by_amocrm_meanwhile_is_not_undone(bare, amocrm):
 
     assert answer.status == 200
     assert one(bare)["state"] == "revoked"
+
+
+@pytest.mark.parametrize("command", ["refresh", "rekey"])
+def test_nor_one_that_comes_just_before_the_disk(bare, amocrm, command):
+    """The record has been read, and is about to be written again.  The hook is never repeated."""
+    connect(bare, amocrm)
+    keys = bare.keys.read_text()
+    bare.write_keys(bare.ctl("keygen").stdout + keys)
+    try:
+        with HeldCipher(bare) as cipher:
+            changing = bare.start_ctl(command)
+            cipher.wait()
+            hook = bare.server.start(
+                "/api/amo-crm/disconnect", disconnect_query(amocrm.integration, amocrm.who()[0]))
+            with contextlib.suppress(TimeoutError):     # it may have to wait for the other
+                process.wait_until(lambda: hook.poll() is not None, "the hook", seconds=1)
+            cipher.let_go()
+            answer, _ = hook.communicate(timeout=30)
+            changing.communicate(timeout=30)
+        assert cgi_answer(answer).status == 200
+        assert one(bare)["state"] == "revoked", "amoCRM's word was taken, and is lost"
+    finally:
+        bare.ctl("rekey")
+        bare.write_keys(keys)
 
 
 def test_a_claim_meanwhile_is_kept(bare, amocrm):

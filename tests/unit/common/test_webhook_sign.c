@@ -16,11 +16,23 @@ static void
 signs_as_the_specification_has_it(void **state)
 {
 	static const struct {
-		const char *label, *secrets, *expected;
+		const char *label, *secrets, *body, *expected;
 	} table[] = {
-		{ "its libraries' vector", SECRET, SIGNED },
-		{ "while a secret is replaced", SECRET " " OTHER, SIGNED " " OTHER_SIGNED },
-		{ "the other way round", OTHER "  " SECRET, OTHER_SIGNED " " SIGNED },
+		{ "the specification's vector", SECRET, BODY, SIGNED },
+		{ "while a secret is replaced", SECRET " " OTHER, BODY, SIGNED " " OTHER_SIGNED },
+		{ "the other way round", OTHER " " SECRET, BODY, OTHER_SIGNED " " SIGNED },
+		{ "the same secret twice", SECRET " " SECRET, BODY, SIGNED " " SIGNED },
+		{ "several spaces, and one behind", SECRET "   " SECRET " ", BODY,
+		    SIGNED " " SIGNED },
+		{ "the longest secret",
+		    "whsec_"
+		    "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYW"
+		    "FhYWFhYQ==",
+		    BODY, "v1,wH8oceOk7MeZthYy25GQfyRVzmznkfAO2Zb02b0FrVg=" },
+		{ "nothing to sign", SECRET, "",
+		    "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A=" },
+		{ "other letters", SECRET, "{\"a\":\"\xd0\xaf\"}",
+		    "v1,PW7IYhVlQB4pjryj5mYgoJ9l2850yju5BT3NXC7mwSM=" },
 	};
 
 	(void)state;
@@ -29,7 +41,7 @@ signs_as_the_specification_has_it(void **state)
 		const char *signature;
 
 		open_room(&w);
-		assert_true(webhook_sign(&w, table[i].secrets, ID, AT, BODY, &signature));
+		assert_true(webhook_sign(&w, table[i].secrets, ID, AT, table[i].body, &signature));
 		same_text(table[i].label, signature, table[i].expected);
 		work_close(&w);
 	}
@@ -73,7 +85,10 @@ refuses_what_is_no_secret(void **state)
 		{ "no base64", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!" },
 		{ "base64url", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_" },
 		{ "no padding", "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2s" },
-		{ "a good one and a bad one", SECRET " whsec_x" },
+		{ "a line end", SECRET "\n" },
+		{ "a tab between two", SECRET "\t" SECRET },
+		{ "the second is none", SECRET " whsec_x" },
+		{ "the first is none", "whsec_x " SECRET },
 		{ "separated by a comma", SECRET "," OTHER },
 	};
 

@@ -34,7 +34,8 @@ tells_repetitions(void **state)
 	} table[] = {
 		{ "the same twice",
 		    { { ID_A, T0, 1, false }, { ID_A, T0, 2, true }, { ID_A, T0 + 1, 3, true } } },
-		{ "another one", { { ID_A, T0, 1, false }, { ID_B, T0, 2, false }, { ID_A, T0, 3, true } } },
+		{ "another one",
+		    { { ID_A, T0, 1, false }, { ID_B, T0, 2, false }, { ID_A, T0, 3, true } } },
 		{ "a second less than a day later",
 		    { { ID_A, T0, 1, false }, { ID_A, T0 + SEEN_S - 1, 2, true },
 			{ ID_B, T0, 3, false } } },
@@ -49,7 +50,8 @@ tells_repetitions(void **state)
 		{ "an earlier place is looked at after a later one",
 		    { { ID_A, T0, 2, false }, { ID_A, T0, 1, false }, { ID_A, T0, 3, true } } },
 		{ "the clock went back",
-		    { { ID_A, T0, 1, false }, { ID_A, T0 - 3600, 2, true }, { ID_A, T0, 3, true } } },
+		    { { ID_A, T0, 1, false }, { ID_A, T0 - 3600, 2, true },
+			{ ID_A, T0, 3, true } } },
 		{ "what is no id is no repetition",
 		    { { "", T0, 1, false }, { "", T0, 2, false }, { "x", T0, 3, false } } },
 		{ "nor is half an id",
@@ -73,7 +75,7 @@ tells_repetitions(void **state)
 static void
 id_of(int n, char id[65])
 {
-	snprintf(id, 65, "%016x%016x%032x", (unsigned)n * 2654435761u, (unsigned)n, 0u);
+	snprintf(id, 65, "%08x%08x%048x", (unsigned)n * 2654435761u, (unsigned)n, 0u);
 }
 
 static void

@@ -1,0 +1,193 @@
+"""A code exchanged over TLS with the stand-in for amoCRM, against curl sending the same POST.
+
+The stand-in's time is in both.  What is on top of curl is ours: reading and checking, the tokens
+sealed, and the changes of the store, each on disk before the answer.  The same with the store in
+memory tells how much of it is the disk's.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import fastcgi
+import measure
+from measure import Skipped, median
+from report import Table, number
+from resident import end, started
+from setting import Request, tool
+
+RAM = Path("/dev/shm")
+
+
+def url(setting):
+    return f"https://{setting.amocrm.who()[0].host}/oauth2/access_token"
+
+
+def new_request(setting):
+    return Request("callback", query=setting.amocrm.approve(state="from-the-app"))
+
+
+def new_body(setting):
+    """What our programs send for a code."""
+    integration = setting.amocrm.integration
+    return json.dumps({
+        "client_id": integration.client_id, "client_secret": integration.client_secret,
+        "grant_type": "authorization_code", "code": setting.amocrm.approve()["code"],
+        "redirect_uri": integration.redirect_uri}).encode()
+
+
+def curl_binary():
+    found = shutil.which("curl")
+    if found is None:
+        raise Skipped("curl is not installed")
+    return found
+
+
+def spent(setting):
+    """The exchange must have happened, or an error was measured."""
+    granted = len(setting.amocrm.exchanges())
+    setting.amocrm.forget()
+    if granted != 1:
+        raise RuntimeError(f"amoCRM was asked {granted} times, and should be once")
+
+
+def by_curl(setting):
+    body = setting.file("exchange.json", new_body(setting))
+    run = measure.run(
+        [curl_binary(), "-sS", "-f", "--cacert", setting.amocrm.ca_file, "--connect-to",
+         setting.amocrm.connect_to, "-H", "Content-Type: application/json", "--data-binary",
+         f"@{body}", url(setting)], {})
+    if run.status:
+        raise RuntimeError(f"curl ends with {run.status}")
+    spent(setting)
+    return run
+
+
+def by_cgi(setting, store):
+    environment = new_request(setting).environment(setting.bare)
+    environment["AMO_CRM_CONFIG"] = str(config_of(setting, store)).encode()
+    run = measure.run([setting.site.programs / "callback"], environment)
+    spent(setting)
+    return run
+
+
+def config_of(setting, store):
+    """The site's configuration with another store."""
+    path = setting.folder / f"{store.name}.conf"
+    if not path.exists():
+        path.write_text(setting.site.config.read_text().replace(
+            f"path = {setting.site.store}", f"path = {store}"))
+        path.chmod(0o600)
+    return path
+
+
+def cgi_section(setting, ram, results, quick):
+    stores = {"callback, CGI": setting.site.store}
+    if ram:
+        stores["the same, store in memory"] = ram
+    cases = {"curl, the command": lambda: by_curl(setting),
+             **{name: lambda store=store: by_cgi(setting, store)
+                for name, store in stores.items()}}
+    samples = measure.in_turn(cases, 5 if quick else 60)
+    table = Table("The exchange: one process for each",
+                  "From fork to exit, with the processes that it starts, in turn. The answer of "
+                  "the stand-in for amoCRM is part of the wall time of all.",
+                  ["what", "wall, ms", "above curl, ms", "CPU, ms", "above curl, ms"])
+    base = [median(getattr(run, what) for run in samples["curl, the command"]) / 1e3
+            for what in ("wall", "cpu")]
+    for name, runs in samples.items():
+        wall, cpu = (median(getattr(run, what) for run in runs) / 1e3 for what in ("wall", "cpu"))
+        above = ["–", "–"] if name.startswith("curl") else [number(wall - base[0], 2),
+                                                            number(cpu - base[1], 2)]
+        table.add(name, number(wall, 2), above[0], number(cpu, 2), above[1])
+        results[f"exchange {name}"] = wall - base[0]
+    return table
+
+
+# Resident.
+
+@contextmanager
+def fetch(setting):
+    """libcurl in a process of its own; yields a function that lets it POST once."""
+    process = subprocess.Popen(
+        [tool("fetch"), url(setting), setting.amocrm.ca_file, setting.amocrm.connect_to],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def once():
+        body = new_body(setting)
+        used, began = measure.cpu_used([process.pid]), time.perf_counter_ns()
+        process.stdin.write(body + b"\n")
+        process.stdin.flush()
+        status, _ = process.stdout.readline().split()
+        wall = (time.perf_counter_ns() - began) / 1e3
+        if status != b"200":
+            raise RuntimeError(f"libcurl was answered {status.decode()}")
+        spent(setting)
+        return measure.Run(wall, measure.cpu_used([process.pid]) - used, 0)
+    try:
+        yield once
+    finally:
+        end([process])
+
+
+@contextmanager
+def callback(setting, store):
+    """Our callback as FastCGI; yields a function that has it exchange a code."""
+    path = setting.folder / f"exchange-{store.name}.sock"
+    [process] = started(setting.site.programs / "callback", path, 1,
+                        {"AMO_CRM_CONFIG": str(config_of(setting, store))})
+
+    def once():
+        records = fastcgi.request(new_request(setting).environment(setting.bare))
+        pids = [process.pid, *measure.children(process.pid)]
+        used, began = measure.cpu_used(pids), time.perf_counter_ns()
+        answer = fastcgi.ask(path, records)
+        wall = (time.perf_counter_ns() - began) / 1e3
+        if b"?code=" not in answer:
+            raise RuntimeError(f"the callback answers {answer[:300]!r}")
+        spent(setting)
+        return measure.Run(wall, measure.cpu_used(pids) - used, 0)
+    try:
+        yield once
+    finally:
+        end([process])
+
+
+def fastcgi_section(setting, ram, results, quick):
+    with ExitStack() as stack:
+        cases = {"libcurl": stack.enter_context(fetch(setting)),
+                 "callback, FastCGI": stack.enter_context(callback(setting, setting.site.store))}
+        if ram:
+            cases["the same, store in memory"] = stack.enter_context(callback(setting, ram))
+        measure.in_turn(cases, 2)   # the helpers are started by the first
+        samples = measure.in_turn(cases, 5 if quick else 60)
+    table = Table("The exchange: resident",
+                  "As asked over a socket, with libcurl in a process that stays: a new TLS "
+                  "connection each, as amo-crm-https makes one.",
+                  ["what", "wall, ms", "above libcurl, ms", "CPU, ms", "above libcurl, ms"])
+    base = [median(getattr(run, what) for run in samples["libcurl"]) / 1e3
+            for what in ("wall", "cpu")]
+    for name, runs in samples.items():
+        wall, cpu = (median(getattr(run, what) for run in runs) / 1e3 for what in ("wall", "cpu"))
+        above = ["–", "–"] if name == "libcurl" else [number(wall - base[0], 2),
+                                                      number(cpu - base[1], 2)]
+        table.add(name, number(wall, 2), above[0], number(cpu, 2), above[1])
+        results[f"exchange resident {name}"] = wall - base[0]
+    return table
+
+
+def sections(setting, results, quick):
+    with ExitStack() as stack:
+        ram = None
+        if RAM.is_dir() and measure.in_memory(RAM):
+            ram = Path(stack.enter_context(TemporaryDirectory(prefix="amo-crm-", dir=RAM))) / "ram"
+            shutil.copytree(setting.site.store, ram)
+        tables = [cgi_section(setting, ram, results, quick),
+                  fastcgi_section(setting, ram, results, quick)]
+        if not ram:
+            tables[0].add_note("No file system in memory to compare with.")
+        return tables

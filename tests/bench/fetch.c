@@ -1,0 +1,74 @@
+/* fetch.c - libcurl and nothing else: the POST that an exchange sends, from a process that stays.
+ *
+ *   fetch URL CA_FILE CONNECT_TO
+ *
+ * For each line of standard input, a JSON body, one POST on a new connection; then a line with the
+ * answer's status and the microseconds it took.
+ */
+#include <curl/curl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static size_t
+drop(char *bytes, size_t size, size_t count, void *context)
+{
+	(void)bytes;
+	(void)context;
+	return size * count;
+}
+
+static long
+post(char **argv, const char *body)
+{
+	CURL *curl = curl_easy_init();
+	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+	struct curl_slist *connect_to = curl_slist_append(NULL, argv[3]);
+	long status = 0;
+
+	curl_easy_setopt(curl, CURLOPT_URL, argv[1]);
+	curl_easy_setopt(curl, CURLOPT_CAINFO, argv[2]);
+	curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);
+	if (curl_easy_perform(curl) == CURLE_OK)
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	curl_slist_free_all(connect_to);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	if (argc != 4 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return EXIT_FAILURE;
+	while (getline(&line, &size, stdin) > 0) {
+		int64_t began = now_ns();
+		long status;
+
+		line[strcspn(line, "\n")] = '\0';
+		status = post(argv, line);
+		printf("%ld %.1f\n", status, (double)(now_ns() - began) / 1e3);
+		fflush(stdout);
+	}
+	free(line);
+	curl_global_cleanup();
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,101 @@
+"""The store against the number of connections, the journal against the number of writers."""
+
+import shutil
+
+import measure
+from measure import median
+from report import Table, number
+from setting import output, tool
+
+SIZES = (100, 1000, 10_000, 100_000)
+WRITERS = (1, 8, 64)
+
+
+def key_of_connection(setting):
+    [connection] = setting.site.connections()
+    return f"connection:{connection['account_id']}:{connection['amocrm_user_id']}"
+
+
+def microseconds(*arguments):
+    return [float(line) for line in output([tool("storage"), *arguments]).split()]
+
+
+def filled(setting, sizes):
+    """A store of each size, its records like that of a real connection."""
+    key = key_of_connection(setting)
+    stores = {}
+    for size in sizes:
+        stores[size] = setting.folder / f"store-{size}"
+        stores[size].mkdir(mode=0o700)
+        output([tool("storage"), "fill", stores[size], size, setting.site.store, key])
+    return stores
+
+
+def spread(samples):
+    ordered = sorted(samples)
+    return median(ordered), ordered[len(ordered) * 9 // 10]
+
+
+def size_of(store):
+    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+
+
+def store_section(setting, results, quick):
+    sizes = SIZES[:2] if quick else SIZES
+    stores = filled(setting, sizes)
+    turns, changes, reads = (2, 5, 100) if quick else (6, 20, 500)
+    changed = measure.in_turn(
+        {size: lambda size=size: microseconds("change", stores[size], str(size), str(changes))
+         for size in sizes}, turns)
+    read = measure.in_turn(
+        {size: lambda size=size: microseconds("get", stores[size], str(size), str(reads))
+         for size in sizes}, turns)
+    table = Table("The store against the number of connections",
+                  f"In one process, a connection taken at random: {turns * changes} changes, each "
+                  f"on disk when it is done, and {turns * reads} reads of stores as the changes "
+                  "left them. A connection is three records.",
+                  ["connections", "change, µs", "× of 100", "90 %", "read, µs", "× of 100", "90 %",
+                   "store, MB"])
+    base = {}
+    for size in sizes:
+        cells = [number(size)]
+        for what, samples in (("change", changed[size]), ("read", read[size])):
+            middle, late = spread([one for turn in samples for one in turn])
+            base.setdefault(what, middle)
+            results[f"store {what} {size}"] = middle
+            results[f"store {what} × {size}"] = middle / base[what]
+            cells += [number(middle, 0 if what == "change" else 1), f"{middle / base[what]:.2f}",
+                      number(late, 0 if what == "change" else 1)]
+        table.add(*cells, number(size_of(stores[size]) / 1e6, 1))
+    for store in stores.values():
+        shutil.rmtree(store)
+    return table
+
+
+def journal_section(setting, results, quick):
+    events = 128 if quick else 1920
+    turns = 1 if quick else 5
+
+    def appended(writers):
+        store = setting.folder / "journal"
+        shutil.rmtree(store, ignore_errors=True)
+        store.mkdir(mode=0o700)
+        seconds, size = map(float, output(
+            [tool("storage"), "append", store, str(writers), str(events // writers)]).split())
+        there = sum(file.stat().st_size for file in store.glob("events/*.ndjson"))
+        if there != size:
+            raise RuntimeError(f"the journal holds {there} bytes of {size:.0f}")
+        return events // writers * writers / seconds
+
+    samples = measure.in_turn({writers: lambda writers=writers: appended(writers)
+                               for writers in WRITERS}, turns)
+    table = Table("The journal against the number of writers",
+                  f"{events} events of 2.6 KB in all, each on disk before its writer goes on with "
+                  f"the next. Medians of {turns} turns.",
+                  ["writers", "events/s", "× one writer", "a writer waits, ms"])
+    for writers in WRITERS:
+        rate = median(samples[writers])
+        results[f"journal {writers}"] = rate
+        table.add(writers, number(rate), f"{rate / median(samples[1]):.2f}",
+                  number(writers / rate * 1e3, 2))
+    return table

@@ -1,0 +1,72 @@
+"""`make bench` works, so that it still does when its numbers are wanted.  No number is looked at."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from sandbox.site import BUILD  # noqa: E402
+
+RUN = Path(__file__).resolve().parent / "run"
+TITLES = ["CGI: one process for each request", "Resident: callback, no code", "Resident: status",
+          "Resident: webhook, 2 KB stored", "Resident: memory",
+          "The exchange: one process for each", "The exchange: resident",
+          "The store against the number of connections",
+          "The journal against the number of writers", "Against what was aimed at"]
+LONGEST = 60    # seconds; it takes some 20
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    svg = tmp_path_factory.mktemp("bench") / "performance.svg"
+    done = subprocess.run([RUN, "--quick", "--svg", svg], capture_output=True, text=True,
+                          timeout=2 * LONGEST, env={**os.environ, "BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, svg
+
+
+def rows_of(text, title):
+    """The cells of a table's rows, without its head."""
+    lines = text.split(f"## {title}\n")[1].split("\n## ")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
+            if line.startswith("|")][2:]
+
+
+def skipped(text):
+    return [line for line in text.splitlines() if line.startswith("Skipped: ")]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_every_table_is_filled(printed, title):
+    text, _ = printed
+    rows = rows_of(text, title)
+    assert len(rows) >= 2
+    if not skipped(text):
+        assert all(cell for row in rows for cell in row)
+
+
+def test_what_is_ours_is_never_skipped(printed):
+    text, _ = printed
+    for line in skipped(text):
+        assert "is not built" not in line, line
+    assert "ours, FastCGI" in text
+    ours = [row for row in rows_of(text, TITLES[-1]) if "Express" not in row[0]
+            and "Node" not in row[0] and "in memory" not in row[0]]
+    assert ours and all(row[2] != "–" for row in ours)
+
+
+def test_the_picture_is_one(printed):
+    _, svg = printed
+    root = xml.etree.ElementTree.parse(svg).getroot()
+    assert root.tag.endswith("svg")
+    said = " ".join(root.itertext())
+    for words in ("CGI: CPU time", "ours, FastCGI", "The store:"):
+        assert words in said
+    for bar in root.iter("{http://www.w3.org/2000/svg}rect"):
+        if bar.get("width") != "100%":
+            assert float(bar.get("width")) >= 0

@@ -1,5 +1,6 @@
 """`make run`: what it prints works as pasted, and Ctrl-C leaves nothing behind."""
 
+import html
 import os
 import pwd
 import re
@@ -7,8 +8,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -99,6 +102,28 @@ def test_every_command_works_as_it_is_pasted(checkout):
         assert "?code=" in pasted(commands[0], checkout[0])
         log = Path(re.search(r"/\S+/error\.log", printed)[0])
         assert "temporarily_unavailable" in log.read_text()
+
+
+def button(base, page, **told):
+    """The text a page shows after one of its buttons."""
+    with urllib.request.urlopen(base + page, urlencode(told).encode(), timeout=20) as answer:
+        return html.unescape(re.search(r"<pre>(.*?)</pre>", answer.read().decode(), re.DOTALL)[1])
+
+
+def test_its_pages_show_the_whole_circle(checkout):
+    with running(checkout, process.free_port()) as (_, printed):
+        base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
+        [link] = pasted(COMMAND.findall(printed)[0], checkout[0]).split()
+
+        assert '"connected":true' in button(base, "app", do="status")
+        assert "successfully connected" in button(base, "app", do="exchange", link=link)
+        assert button(base, "", do="lead") == 'POST webhook\n200 {"success":true}'
+        assert "disconnected" in button(base, "", do="remove")
+        assert '"connected":false,"hasTokens":true' in button(base, "app", do="status")
+        assert '"success":true' in button(base, "app", do="disconnect")
+        assert '"hasTokens":false' in button(base, "app", do="status")
+        events = pasted(re.search(r"\S+amocrmctl -c \S+", printed)[0] + " events", checkout[0])
+        assert '"leads.status"' in events and '"connection.revoked"' in events
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

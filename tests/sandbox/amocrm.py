@@ -61,6 +61,7 @@ class Amocrm:
         self._authority = pki.Authority(self._folder / "ca")
         self._certificates = {}
         self._certificates_lock = threading.Lock()
+        self.demo = None    # the pages of `make run`
         self._routes = {
             "/oauth2/access_token": {"POST": self._token},
             "/api/v4/account": {"GET": self._account},
@@ -285,7 +286,8 @@ class Amocrm:
             return self._control.answer(exchange)
         if path == "/oauth":
             return self.consent.answer(exchange)
-        return Reply(404, b"Not found\n", "text/plain")
+        shown = self.demo.answer(exchange) if self.demo else None
+        return shown or Reply(404, b"Not found\n", "text/plain")
 
 
 # What a host says that was an account's before the account was renamed.

@@ -1,0 +1,97 @@
+"""Two pages of `make run`: amoCRM's side, with a button for each thing an office does there, and a
+page that plays the mobile app.  Each button makes the real request and shows the real answer.
+"""
+
+from html import escape
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+from . import hooks
+from .consent import PAGE, STYLE
+from .listen import Reply
+
+PATIENCE = 10   # seconds for one of our answers
+
+MORE_STYLE = """
+h2 { font-size: 1rem; margin: 1.5rem 0 .5rem }
+form { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0 }
+input { flex: 1 1 100%; min-height: 2.75rem; font: inherit; padding: 0 .75rem; color: inherit;
+        background: none; border: 1px solid var(--line); border-radius: .5rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 0; padding: .75rem;
+      border: 1px solid var(--line); border-radius: .5rem; font-size: .8125rem }
+a { color: var(--accent) }
+"""
+
+OFFICE = """<h1>The office's account</h1>
+<p>What is done here, amoCRM tells the back end.</p>
+<form method="post" action="/">
+<button name="do" value="lead">Change a lead</button>
+<button name="do" value="remove">Remove the integration</button>
+</form>
+{shown}
+<h2>The other side</h2>
+<p><a href="{connect}">The connect page</a> &middot; <a href="/app">The app, played by a page</a></p>"""
+
+APP = """<h1>The app, played by a page</h1>
+<p>Each button makes the app's own request, with its JWT.</p>
+<form method="post" action="/app"><button name="do" value="status">Am I connected?</button></form>
+<form method="post" action="/app">
+<input name="link" aria-label="Deep link" placeholder="The link of the page's button: foryoure://…">
+<button name="do" value="exchange">Hand in the code</button></form>
+<form method="post" action="/app"><button name="do" value="disconnect">Disconnect</button></form>
+{shown}
+<h2>The other side</h2>
+<p><a href="/">The office's account</a></p>"""
+
+
+class Demo:
+    def __init__(self, site, amocrm, connect_page):
+        self._site, self._amocrm, self._connect_page = site, amocrm, connect_page
+
+    def answer(self, exchange):
+        """None: it is not one of the two pages."""
+        path = exchange.asked.path
+        if path not in ("/", "/app"):
+            return None
+        told = dict(parse_qsl((exchange.asked.body or b"").decode("utf-8", "replace")))
+        shown = ""
+        if exchange.command == "POST":
+            shown = self._shown(*(self._office if path == "/" else self._app)(told))
+        page = OFFICE.format(shown=shown, connect=escape(self._connect_page)) if path == "/" \
+            else APP.format(shown=shown)
+        return self._page("The office" if path == "/" else "The app", page)
+
+    def _office(self, told):
+        account, _ = self._amocrm.who()
+        if told.get("do") == "lead":
+            return hooks.send("POST", self._site.url("webhook"), patience=PATIENCE,
+                              body=hooks.webhook_body(account),
+                              headers={"Content-Type": "application/x-www-form-urlencoded",
+                                       "User-Agent": "amoCRM-Webhooks/3.0"}), "POST webhook"
+        self._amocrm.oauth.uninstall(account)
+        return hooks.disconnect_hook(self._site.url("disconnect"), self._amocrm.integration,
+                                     account), "GET disconnect, signed"
+
+    def _app(self, told):
+        do = told.get("do")
+        headers = {"Authorization": f"Bearer {self._site.app_token()}"}
+        if do == "exchange":
+            linked = parse_qs(urlsplit(told.get("link", "")).query)
+            body = urlencode({name: linked[name][0] for name in ("code", "state") if name in linked})
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            return hooks.send("POST", self._site.url("exchange-code"), headers=headers, body=body,
+                              patience=PATIENCE), "POST exchange-code"
+        method, name = ("POST", "disconnect") if do == "disconnect" else ("GET", "status")
+        return hooks.send(method, self._site.url(name), headers=headers,
+                          patience=PATIENCE), f"{method} {name}"
+
+    @staticmethod
+    def _shown(sent, asked):
+        answer = (sent.body or b"").decode("utf-8", "replace").strip()
+        return f"<pre>{escape(asked)}\n{sent.status or 'no answer'} {escape(answer)}</pre>"
+
+    @staticmethod
+    def _page(title, body):
+        policy = ("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+                  "base-uri 'none'; frame-ancestors 'none'")
+        return Reply(200, PAGE.format(title=title, style=STYLE + MORE_STYLE, body=body).encode(),
+                     headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})

@@ -138,7 +138,9 @@ tell(struct work *w, const struct config *cfg, const char *app_user, struct resp
 
 	if (!connection_of(w, cfg, app_user, &found, &connection))
 		return false;
-	return status_data(w, cfg, found ? &connection : NULL, NULL, &data)
+	if (!found || !connection_usable(&connection))
+		return fault(w, FAULT_REFUSED, "the code's connection was revoked; connect again");
+	return status_data(w, cfg, &connection, NULL, &data)
 	    && respond_success(w, "AMO CRM successfully connected", data, res);
 }
 

@@ -244,25 +244,30 @@ revoke(struct work *w, void *context, const char *old, const char **value)
 }
 
 static bool
-revoke_record(struct work *w, const struct config *cfg, const char *key, const char *sealed,
-    const char *reason)
+revoke_record(struct work *w, const struct config *cfg, int64_t account_id, const char *key,
+    const char *sealed, const char *reason)
 {
 	struct revocation revocation = { .sealed = sealed };
+	struct lock lock;
+	bool done;
 
-	if (!store_change(w, &cfg->store, key, 0, revoke, &revocation))
+	if (!account_lock(w, &cfg->store, account_id, &lock))
 		return false;
-	if (revocation.done) {
+	done = store_change(w, &cfg->store, key, 0, revoke, &revocation);
+	lock_release(&lock);
+	if (done && revocation.done) {
 		log_note(w, "revoked", key);
 		notice_add(w, cfg, "revoked", &revocation.connection, reason);
 	}
-	return true;
+	return done;
 }
 
 bool
 connection_refused(
     struct work *w, const struct config *cfg, const char *key, const struct connection *connection)
 {
-	return revoke_record(w, cfg, key, connection->sealed, "amoCRM refused the refresh token");
+	return revoke_record(w, cfg, connection->account_id, key, connection->sealed,
+	    "amoCRM refused the refresh token");
 }
 
 bool
@@ -276,7 +281,8 @@ connection_revoke_account(struct work *w, const struct config *cfg, int64_t acco
 		return false;
 	while (account_next(&list, &user))
 		if (!record_key(w, account_id, user, &key)
-		    || !revoke_record(w, cfg, key, NULL, "amoCRM told that it was disconnected"))
+		    || !revoke_record(
+			w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected"))
 			return false;
 	return true;
 }

@@ -162,6 +162,22 @@ struct change {
 	time_t expires;
 };
 
+/* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
+static bool
+wipe(struct work *w, const struct database *db, datum key)
+{
+	datum old = gdbm_fetch(db->file, key);
+	bool done;
+
+	if (old.dptr == NULL)
+		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
+	explicit_bzero(old.dptr, (size_t)old.dsize);
+	done = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
+	    || database_fault(w, db, "cannot be written");
+	free(old.dptr);
+	return done;
+}
+
 /* Sweeps out records that share the key's prefix and whose time is over. */
 static bool
 sweep(struct work *w, const struct database *db, const char *like)
@@ -188,8 +204,9 @@ sweep(struct work *w, const struct database *db, const char *like)
 	while (count > 0) {
 		datum key = over[--count];
 
-		if (done && gdbm_delete(db->file, key) != 0)
-			done = database_fault(w, db, "cannot be swept");
+		done = done && wipe(w, db, key)
+		    && (gdbm_delete(db->file, key) == 0
+			|| database_fault(w, db, "cannot be swept"));
 		free(key.dptr);
 	}
 	return done;
@@ -222,7 +239,8 @@ make_change(struct work *w, const struct database *db, void *context)
 {
 	const struct change *change = context;
 
-	return (change->value == NULL ? take_out(w, db, change->key) : put(w, db, change))
+	return wipe(w, db, datum_of(change->key))
+	    && (change->value == NULL ? take_out(w, db, change->key) : put(w, db, change))
 	    && (change->expires == 0 || sweep(w, db, change->key))
 	    && (gdbm_sync(db->file) == 0 || database_fault(w, db, "cannot be synced"));
 }

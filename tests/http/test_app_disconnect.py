@@ -113,7 +113,6 @@ def test_what_is_reserved_for_somebody_stays_reserved(bare, amocrm):
     app.connected(olena.exchange(told))
 
 
-@pytest.mark.xfail(strict=True, reason="GDBM leaves what it frees as it was")
 @in_both_set_ups
 def test_nothing_of_the_tokens_is_left_not_even_sealed(bare, amocrm, mode):
     """Whoever gets hold of the disk and of the key ring finds nothing to open."""

@@ -4,6 +4,7 @@
 #   make run        tries them in a browser, with a stand-in amoCRM
 #   make check      every test
 #   make bench      how much it costs, side by side with others
+#   make dist       a tarball for shared hosting
 #   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
 
 PREFIX        ?= /usr/local
@@ -11,6 +12,7 @@ SYSCONFDIR    ?= /etc
 LOCALSTATEDIR ?= /var
 CONFIG        ?= $(SYSCONFDIR)/amo-crm/amo-crm.conf
 STORE         ?= $(LOCALSTATEDIR)/lib/amo-crm
+LIBEXEC       ?= $(PREFIX)/lib/amo-crm/libexec
 
 BUILD ?= build
 CC    ?= cc
@@ -45,7 +47,7 @@ HARDEN   = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -U
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
              -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
-             -DLIBEXEC_PATH='"$(PREFIX)/lib/amo-crm/libexec"'
+             -DLIBEXEC_PATH='"$(LIBEXEC)"'
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(LDFLAGS)
 
 # --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
@@ -116,7 +118,7 @@ run: deps-run
 	@tests/sandbox/run
 
 check: deps-check
-	@$(MAKE) --no-print-directory programs unit fuzz
+	@$(MAKE) --no-print-directory programs unit fuzz bench-programs
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-http
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
@@ -167,8 +169,15 @@ check-fuzz: $(FUZZ)
 check-http: programs
 	/usr/bin/python3 -m pytest -q tests
 
+BENCH = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+
+bench-programs: $(BENCH)
+
+$(BENCH): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libcommon.a
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(SHARED_LIBS) $(CURL_LIBS)
+
 bench: deps-bench
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory programs bench-programs
 	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg)
 
 # --- where it goes
@@ -193,8 +202,21 @@ install: programs
 	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/amo-crm
 	install -d -m 700 $(DESTDIR)$(STORE)
 
+# Seen from the folder of the programs on such a host, whose home nobody knows here.
+DIST        = $(BUILD)/dist
+DIST_CONFIG = $(if $(filter command environment,$(origin CONFIG)),$(CONFIG),../../../amo-crm/amo-crm.conf)
+DIST_TAR    = $(BUILD)/amo-crm-shared-hosting-$(shell $(CC) -dumpmachine | cut -d- -f1).tar.gz
+
+dist: deps-build
+	@$(MAKE) --no-print-directory BUILD=$(DIST) CONFIG=$(DIST_CONFIG) LINK=static CFLAGS=-O2 \
+	    LIBEXEC=../../../amo-crm/libexec programs $(DIST)/dist/launch
+	@dist/pack $(DIST) $(DIST_TAR) $(DIST_CONFIG)
+
+$(BUILD)/dist/launch: $(BUILD)/dist/launch.o
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -static-pie -o $@ $^
+
 clean:
 	rm -rf $(BUILD)
 
 .PHONY: all programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
-        check-fuzz check-http bench install clean
+        check-fuzz check-http bench bench-programs dist install clean

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from sandbox.site import BUILD  # noqa: E402
+from sandbox.site import BUILD, ROOT  # noqa: E402
 
 RUN = Path(__file__).resolve().parent / "run"
 TITLES = ["CGI: one process for each request", "Resident: callback, no code", "Resident: status",
@@ -24,10 +24,12 @@ LONGEST = 60    # seconds; it takes some 20
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     svg = tmp_path_factory.mktemp("bench") / "performance.svg"
-    done = subprocess.run([RUN, "--quick", "--svg", svg], capture_output=True, text=True,
+    document = svg.with_name("performance.md")
+    document.write_text((ROOT / "docs" / "performance.md").read_text())
+    done = subprocess.run([RUN, "--quick", "--svg", svg, "--document", document], capture_output=True, text=True,
                           timeout=2 * LONGEST, env={**os.environ, "BUILD": str(BUILD)})
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, svg
+    return done.stdout, svg, document
 
 
 def rows_of(text, title):
@@ -43,7 +45,7 @@ def skipped(text):
 
 @pytest.mark.parametrize("title", TITLES)
 def test_every_table_is_filled(printed, title):
-    text, _ = printed
+    text, *_ = printed
     rows = rows_of(text, title)
     assert len(rows) >= 2
     if not skipped(text):
@@ -51,7 +53,7 @@ def test_every_table_is_filled(printed, title):
 
 
 def test_what_is_ours_is_never_skipped(printed):
-    text, _ = printed
+    text, *_ = printed
     for line in skipped(text):
         assert "is not built" not in line, line
     assert "ours, FastCGI" in text
@@ -61,7 +63,7 @@ def test_what_is_ours_is_never_skipped(printed):
 
 
 def test_the_picture_is_one(printed):
-    _, svg = printed
+    _, svg, _ = printed
     root = xml.etree.ElementTree.parse(svg).getroot()
     assert root.tag.endswith("svg")
     said = " ".join(root.itertext())
@@ -70,3 +72,10 @@ def test_the_picture_is_one(printed):
     for bar in root.iter("{http://www.w3.org/2000/svg}rect"):
         if bar.get("width") != "100%":
             assert float(bar.get("width")) >= 0
+
+
+def test_the_document_gets_the_tables(printed):
+    text, _, document = printed
+    written = document.read_text()
+    for title in TITLES:
+        assert rows_of(written.replace("\n### ", "\n## "), title) == rows_of(text, title)

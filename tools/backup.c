@@ -20,6 +20,7 @@
 struct export
 {
 	const struct keyring *ring; /* NULL: sealed */
+	size_t failed;
 };
 
 static bool
@@ -35,17 +36,24 @@ open_tokens(struct work *w, const struct keyring *ring, const char *value, const
 	    && tokens_write(w, &tokens, tokens_text);
 }
 
+/* One that does not open is named, and keeps no other from being exported. */
 static bool
 export_record(struct work *w, void *context, const char *key, const char *value)
 {
-	const struct export *export = context;
+	struct export *export = context;
 	const char *tokens = NULL;
 	const char *line;
 	struct text t;
 
 	if (export->ring != NULL && strncmp(key, "connection:", 11) == 0
-	    && !open_tokens(w, export->ring, value, &value, &tokens))
-		return false;
+	    && !open_tokens(w, export->ring, value, &value, &tokens)) {
+		if (w->kind != FAULT_STORAGE)
+			return false;
+		fprintf(stderr, "amocrmctl export: %s: %s\n", key, w->reason);
+		work_recover(w);
+		export->failed++;
+		return true;
+	}
 	text_begin(w, &t);
 	text_add(&t, "{\"key\":");
 	json_add_string(&t, key);
@@ -62,7 +70,7 @@ export_record(struct work *w, void *context, const char *key, const char *value)
 enum ctl_exit
 ctl_export(struct ctl *ctl)
 {
-	struct export export = { NULL };
+	struct export export = { NULL, 0 };
 	bool plain = ctl->argc == 2 && strcmp(ctl->argv[1], "--plain") == 0;
 
 	if (ctl->argc > 1 && !plain)
@@ -75,7 +83,7 @@ ctl_export(struct ctl *ctl)
 	    || !store_each(ctl->w, &ctl->cfg.store, "connection:", export_record, &export)
 	    || !store_each(ctl->w, &ctl->cfg.store, "app:", export_record, &export))
 		return ctl_fault(ctl);
-	return CTL_DONE;
+	return export.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
 /* Whose a connection is, unless that is known already. */

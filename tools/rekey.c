@@ -11,9 +11,11 @@ struct rekey {
 	const struct keyring *ring;
 	size_t sealed;
 	size_t seen;
+	size_t failed;
 };
 
-/* One record at a time, each replaced as a whole: it can be cut short and run again. */
+/* One record at a time, each replaced as a whole: it can be cut short and run again.  One that does
+ * not open is named, and keeps no other under the old key. */
 static bool
 rekey_one(struct work *w, void *context, const struct connection *connection)
 {
@@ -21,11 +23,18 @@ rekey_one(struct work *w, void *context, const struct connection *connection)
 	const char *key;
 	bool done;
 
-	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key)
-	    || !connection_reseal(w, rekey->cfg, rekey->ring, key, &done))
+	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	rekey->seen++;
-	rekey->sealed += done;
+	if (connection_reseal(w, rekey->cfg, rekey->ring, key, &done)) {
+		rekey->sealed += done;
+		return true;
+	}
+	if (w->kind != FAULT_STORAGE)
+		return false;
+	fprintf(stderr, "amocrmctl rekey: %s: %s\n", key, w->reason);
+	work_recover(w);
+	rekey->failed++;
 	return true;
 }
 
@@ -40,5 +49,5 @@ ctl_rekey(struct ctl *ctl)
 	    || !connection_each(ctl->w, &ctl->cfg, rekey_one, &rekey))
 		return ctl_fault(ctl);
 	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);
-	return CTL_DONE;
+	return rekey.failed == 0 ? CTL_DONE : CTL_FAILED;
 }

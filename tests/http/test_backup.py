@@ -110,6 +110,20 @@ def test_the_same_id_for_another_key_does_not_open_it(site, amocrm):
     assert site.connections() == []
 
 
+def test_one_that_does_not_open_keeps_no_other_back(site):
+    take_in(site, [made_up(7)])
+    site.write_keys(f"k2 {secrets.token_hex(32)}\n")
+    take_in(site, [made_up(account) for account in (5, 6, 8, 9)])
+
+    done = site.ctl("export", "--plain", check=False)
+
+    assert done.returncode == 1
+    assert sorted(json.loads(line)["key"] for line in done.stdout.splitlines()) == [
+        f"connection:{account}:1" for account in (5, 6, 8, 9)]
+    assert done.stderr.startswith("amocrmctl export: connection:7:1: ")
+    assert len(sealed(site).splitlines()) == 5, "what stays sealed need not be opened"
+
+
 def test_nothing_is_nothing(site):
     assert sealed(site) == ""
     assert site.ctl("import", input="").stdout == told(0)
@@ -335,8 +349,8 @@ def test_a_host_that_is_allowed_no_more_is_not_asked(site, amocrm, lasts):
     assert by_id(site)[5, 1]["state"] == "active"
 
 
-@pytest.mark.parametrize("command", [["export", "--all"], ["export", "--plain", "x"], ["export", "x"],
-                                     ["import", "file"]])
+@pytest.mark.parametrize("command", [
+    ["export", "--all"], ["export", "--plain", "x"], ["export", "x"], ["import", "file"]])
 def test_a_wrong_call_is_told(site, command):
     done = site.ctl(*command, check=False, input="")
 

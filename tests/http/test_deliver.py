@@ -287,7 +287,7 @@ def test_without_a_url_nothing_can_be_done(site, amocrm, receiver):
 
 def test_https_and_its_certificate(site, amocrm, tmp_path):
     """A receiver whose certificate the CA in ca_file has signed, and one whose has not."""
-    good = amocrm._authority.issue("backend", ["backend.example"])
+    good = amocrm.issue("backend", ["backend.example"])
     unknown = pki.Authority(tmp_path / "ca", "Unknown CA").issue("backend", ["backend.example"])
     for certificate, taken in ((unknown, 0), (good, 1)):
         with Receiver(certificate=certificate) as receiver:

@@ -1,5 +1,5 @@
-"""amocrmctl deliver --follow under a storm of kill -9, with a back end that fails one time in three:
-every event arrives, in its account's order."""
+"""amocrmctl deliver --follow under a storm of kill -9, with a back end that fails one time in
+three: every event arrives, in its account's order."""
 
 import random
 import threading

@@ -4,6 +4,7 @@ they are soft, the tests that lean on them say little."""
 import http.client
 import json
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -111,6 +112,34 @@ def test_seven_in_a_second_then_429_then_403(monkeypatch):
 def test_the_busiest_second():
     assert limits.busiest_second([]) == 0
     assert limits.busiest_second([0, 0.5, 0.9, 1.0, 1.4, 1.45]) == 5
+
+
+# What a person with curl can ask for.
+
+def control(amocrm, verb, **told):
+    connection = http.client.HTTPConnection(urlsplit(amocrm.plain_url).netloc, timeout=10)
+    try:
+        connection.request("POST", f"/_sandbox/{verb}", json.dumps(told))
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_it_is_steered_over_http(amocrm):
+    amocrm.reset()
+    assert control(amocrm, "rename", subdomain="renamed") == (
+        200, {"account": "renamed.amocrm.ru"})
+    assert amocrm.who()[0].host == "renamed.amocrm.ru"
+    assert control(amocrm, "rename", subdomain="again", old="nonsense")[0] == 400
+    assert amocrm.who()[0].host == "renamed.amocrm.ru"
+    assert control(amocrm, "limit", per_second=2) == (200, {"per_second": 2})
+    assert [amocrm.limit.verdict() for _ in range(3)] == [None, None, "too_many"]
+    assert control(amocrm, "reset")[0] == 200 and amocrm.limit.verdict() is None
+    assert control(amocrm, "subscriptions") == (200, [])
+    assert control(amocrm, "subscriptions", account="no.amocrm.ru")[0] == 400
+    amocrm.reset()
+    assert amocrm.who()[0].host == "reforyou.amocrm.ru"
 
 
 # Subscriptions.

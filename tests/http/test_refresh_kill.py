@@ -78,7 +78,7 @@ def due(site):
     """Users who are still to be renewed, and those whose connection is over."""
     soon = time.time() + DUE
     pairs = stored(site)
-    states = {connection["amocrm_user_id"]: connection["state"] for connection in site.connections()}
+    states = {told["amocrm_user_id"]: told["state"] for told in site.connections()}
     assert pairs.keys() == {(ID, user) for user in states}
     return ({user for user, state in states.items()
              if state == "active" and pairs[ID, user]["expires_at"] < soon},

@@ -90,14 +90,24 @@ def test_all_else_stays_as_it_was(site, amocrm):
     assert stored(site) == pairs
 
 
-def test_a_key_that_is_gone_is_named(site, amocrm):
-    connect(site, amocrm)
-    site.write_keys(site.ctl("keygen").stdout)
+def test_one_that_does_not_open_is_named_and_keeps_no_other_back(site):
+    site.configure(**ANY_ACCOUNT)
+    take_in(site, [made_up(7)])
+    lost = site.keys.read_text()
+    site.write_keys(f"k2 {secrets.token_hex(32)}\n")
+    take_in(site, [made_up(account) for account in (5, 6, 8, 9)])
+    made = new_key(site)
 
     done = site.ctl("rekey", check=False)
 
-    assert done.returncode == 1
-    assert "k1" in done.stderr and "key ring" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "sealed anew 4 of 5\n")
+    [complaint] = done.stderr.splitlines()
+    assert complaint.startswith("amocrmctl rekey: connection:7:1: ")
+    assert '"k1"' in complaint and "key ring" in complaint
+    site.write_keys(made + lost)
+    assert site.ctl("rekey").stdout == "sealed anew 1 of 5\n"
+    site.write_keys(made)
+    assert len(stored(site)) == 5
 
 
 def test_cut_short_at_any_moment(site):

@@ -112,6 +112,10 @@ class Amocrm:
     def ca_file(self):
         return self._authority.certificate
 
+    def issue(self, label, names):
+        """Paths of a certificate by the same CA for other host names, and of its key."""
+        return self._authority.issue(label, names)
+
     @property
     def integration(self):
         return self.oauth.integration
@@ -142,10 +146,10 @@ class Amocrm:
         `old`: what its former host answers from now on, one of OLD_HOSTS.  `told`: the new host
         as the API tells it, where that is not the truth.
         """
-        account = self.who(account)[0]
+        account, answer = self.who(account)[0], OLD_HOSTS[old]
         former, account.host = account.host, f"{subdomain}.{account.base_domain}"
         account.told_host = told
-        self._former_hosts[former] = (OLD_HOSTS[old], account)
+        self._former_hosts[former] = (answer, account)
 
     def misbehave(self, kind, times=1, path=None, **options):
         self.faults.add(kind, times, path, **options)

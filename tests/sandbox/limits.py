@@ -1,6 +1,7 @@
 """amoCRM's limit: seven requests a second, then 429; who goes on all the same is shut out.
 
-Off until a test switches it on: the tests' own requests come faster than any program of ours should.
+Off until a test switches it on: the tests' own requests come faster than any program of ours
+should.
 """
 
 import threading

@@ -99,7 +99,7 @@ def resident_panel(results):
                   "Of all processes that serve; lighttpd's is included where it stands before.")
     groups = {}
     for name, value in results.items():
-        if name.startswith("resident "):
+        if name.startswith("resident ") and "an empty" not in name:
             route, party = name.removeprefix("resident ").split(" | ")
             groups.setdefault(route, []).append(
                 (party, value, OURS if "ours" in party else

@@ -127,15 +127,17 @@ def told(setting):
 
 def install_packages(folder):
     if shutil.which("node") is None or shutil.which("npm") is None:
-        raise Skipped("node and npm are not installed")
+        raise Skipped("node and npm are not installed (Debian: nodejs, npm)")
     try:
         done = subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline",
-             "--prefix", folder, *PACKAGES], capture_output=True, text=True, timeout=NPM_PATIENCE)
+            ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", folder,
+             "--cache", folder / "cache", *PACKAGES], capture_output=True, text=True,
+            timeout=NPM_PATIENCE)
     except subprocess.TimeoutExpired as late:
         raise Skipped("npm did not come to an end; is its registry reached?") from late
     if done.returncode:
-        raise Skipped(f"npm failed: {done.stderr.strip().splitlines()[:1]}")
+        told = re.search(r"^npm (?:error|ERR!) (.+)$", done.stderr, re.MULTILINE)
+        raise Skipped(f"npm fails ({told[1] if told else 'silently'}); is its registry reached?")
 
 
 def version(folder, package):
@@ -171,7 +173,7 @@ def express(setting):
 def php_binary():
     found = sorted(Path("/usr/sbin").glob("php-fpm*"))
     if not found:
-        raise Skipped("PHP-FPM is not installed")
+        raise Skipped("PHP-FPM is not installed (Debian: php-fpm, php-cli)")
     return found[-1]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from sandbox import process
+import journal
 from sandbox.receiver import Receiver
 
 HOSTS = ("reforyou.amocrm.ru", "second.amocrm.ru")
@@ -49,19 +49,10 @@ def line(told):
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def journal(site, number=1):
-    return site.store / "events" / f"{number:010}.ndjson"
-
-
 def put(site, *events, number=1):
     """Appends events, or whatever else is to stand in the journal."""
-    file = journal(site, number)
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    process.give(file.parent, 0o700, owner=True)
-    with file.open("a") as opened:
-        for one in events:
-            opened.write((one if isinstance(one, str) else line(one)) + "\n")
-    process.give(file, 0o600, owner=True)
+    journal.append(site, "".join(
+        (one if isinstance(one, str) else line(one)) + "\n" for one in events), number=number)
     return events
 
 

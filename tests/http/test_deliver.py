@@ -12,10 +12,11 @@ from urllib.parse import quote
 import pytest
 
 import app
+import journal
 import webhooks
 from connections import ID, SOON, connect
 from deliveries import (RETRY_AFTER, actions, configure, counts, cursor_file, dead, deliver, event,
-                        held_up, journal, line, numbers, put, receiver, site, travel)  # noqa: F401
+                        held_up, line, numbers, put, receiver, site, travel)  # noqa: F401
 from sandbox import pki, process
 from sandbox.receiver import Receiver, new_secret, signature
 from sandbox.site import ROOT
@@ -131,11 +132,11 @@ def test_what_is_no_event_is_passed(site, receiver):
 def test_a_line_is_waited_for_until_it_is_whole(site, receiver):
     put(site, event(1))
     whole = line(event(2)) + "\n"
-    with journal(site).open("a") as file:
+    with journal.segment(site).open("a") as file:
         file.write(whole[:40])
 
     assert deliver(site).stdout == counts(1)
-    with journal(site).open("a") as file:
+    with journal.segment(site).open("a") as file:
         file.write(whole[40:])
     assert deliver(site).stdout == counts(1)
 
@@ -147,8 +148,8 @@ def test_events_of_one_segment_after_the_other(site, receiver):
         put(site, event(number), number=number)
     assert deliver(site).stdout == counts(3)
     put(site, event(11), number=11)
-    journal(site, 1).unlink()
-    journal(site, 10).unlink()
+    journal.segment(site, 1).unlink()
+    journal.segment(site, 10).unlink()
 
     assert deliver(site).stdout == counts(1)
 
@@ -163,14 +164,14 @@ def age(file, days):
 
 
 def segments(site):
-    return sorted(int(file.stem) for file in journal(site).parent.glob("0*.ndjson"))
+    return sorted(int(file.stem) for file in journal.segment(site).parent.glob("0*.ndjson"))
 
 
 def test_what_is_delivered_and_old_is_forgotten(site, amocrm, receiver):
     for number in range(1, 6):
         put(site, event(number), number=number)
     for number, days in {1: 100, 2: 91, 3: 89, 4: 95}.items():
-        age(journal(site, number), days)
+        age(journal.segment(site, number), days)
 
     deliver(site)
 
@@ -184,7 +185,7 @@ def test_what_is_delivered_and_old_is_forgotten(site, amocrm, receiver):
 def test_what_is_not_delivered_is_not_forgotten(site, receiver):
     for number in range(1, 6):
         put(site, event(number, account=number), number=number)
-        age(journal(site, number), 1000)
+        age(journal.segment(site, number), 1000)
     receiver.misbehave("status", account=3)
 
     deliver(site, status=1)
@@ -199,7 +200,7 @@ def test_following_forgets_too(site, receiver):
     with Following(site):
         for number in (1, 2):
             put(site, event(number), number=number)
-        age(journal(site, 1), 1000)
+        age(journal.segment(site, 1), 1000)
         process.wait_until(lambda: segments(site) == [2], "the first segment to go")
     assert numbers(receiver.taken()) == [1, 2]
 
@@ -697,6 +698,7 @@ class Following:
     def __exit__(self, *_):
         self.process.kill()
         _, self.complaint = self.process.communicate()
+        print(self.complaint)
 
     def ended(self):
         return self.process.wait(15)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import journal
 import webhooks
 from sandbox import process
 from webhooks import accepted, send
@@ -23,21 +24,16 @@ def site(bare):
     return bare
 
 
-def journal(site, number=1):
-    return site.store / "events" / f"{number:010}.ndjson"
-
-
 def put(site, *times, number=1):
     """Events as if they had been received at these times."""
-    journal(site, number).parent.mkdir(mode=0o700, exist_ok=True)
-    with journal(site, number).open("a") as file:
-        for n, at in enumerate(times):
-            told = {"id": "0" * 64, "received_at": at, "account_id": 5, "subdomain": None,
-                    "events": ["leads.add"], "request_id": None,
-                    "payload": {"leads": {"add": [{"id": str(n)}]}}}
-            file.write(json.dumps(told, separators=(",", ":")) + "\n")
-    process.give(journal(site, number).parent, 0o700, owner=True)
-    process.give(journal(site, number), 0o600, owner=True)
+    journal.append(site, "".join(_line(n, at) + "\n" for n, at in enumerate(times)), number=number)
+
+
+def _line(n, at):
+    return json.dumps({
+        "id": "0" * 64, "received_at": at, "account_id": 5, "subdomain": None,
+        "events": ["leads.add"], "request_id": None,
+        "payload": {"leads": {"add": [{"id": str(n)}]}}}, separators=(",", ":"))
 
 
 def printed(site, *options):
@@ -55,7 +51,7 @@ def test_events_are_printed_as_they_are_stored(site):
     for n in range(3):
         accepted(send(site, EVENT % n))
 
-    assert site.ctl("events").stdout == journal(site).read_text()
+    assert site.ctl("events").stdout == journal.segment(site).read_text()
 
 
 STORED = ["2026-11-22T04:19:00.000Z", "2026-11-22T04:19:00.500Z", "2026-11-22T06:00:00.000Z"]
@@ -139,7 +135,7 @@ def test_older_segments_are_read_before_newer_ones(site):
     put(site, STORED[0], number=1)
     put(site, STORED[1], number=2)
     put(site, STORED[2], number=10)
-    os.utime(journal(site, 1), (0, 0))
+    os.utime(journal.segment(site, 1), (0, 0))
 
     assert printed(site) == STORED
     assert printed(site, "--since", "2026-11-22T00:00:00Z") == STORED[1:]
@@ -147,11 +143,11 @@ def test_older_segments_are_read_before_newer_ones(site):
 
 def test_torn_lines_are_counted_for_the_reader(site):
     accepted(send(site, EVENT % 1))
-    whole = journal(site).read_text()
-    with journal(site).open("a") as file:
+    whole = journal.segment(site).read_text()
+    with journal.segment(site).open("a") as file:
         file.write(whole[:-20])
     accepted(send(site, EVENT % 2))
-    with journal(site).open("a") as file:
+    with journal.segment(site).open("a") as file:
         file.write("no event at all\n"
                    '{"not":"ours"}\n'
                    '{"received_at":"today","account_id":5,"payload":{}}\n'
@@ -270,10 +266,10 @@ def test_follow_waits_for_the_end_of_a_line_and_goes_on_in_the_next_segment(site
     put(site, STORED[0])
     with Follower(site) as follower:
         assert follower.line()["received_at"] == STORED[0]
-        whole = journal(site).read_text().replace(STORED[0], STORED[1])
+        whole = journal.segment(site).read_text().replace(STORED[0], STORED[1])
         for part in (whole[:30], whole[30:-1], whole[-1:]):
             assert not select.select([follower.process.stdout], [], [], 0.3)[0]
-            with journal(site).open("a") as file:
+            with journal.segment(site).open("a") as file:
                 file.write(part)
         assert follower.line()["received_at"] == STORED[1]
         put(site, STORED[2], number=2)

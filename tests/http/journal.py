@@ -1,0 +1,26 @@
+"""The journal's files, as a test writes and reads them behind the programs' backs."""
+
+import os
+
+from sandbox import process
+
+
+def segment(site, number=1):
+    return site.store / "events" / f"{number:010}.ndjson"
+
+
+def append(site, text, *, number=1):
+    """A program that follows the journal never sees a folder or file that is not yet its own."""
+    file = segment(site, number)
+    _appear(file.parent, lambda new: new.mkdir(), 0o700)
+    _appear(file, lambda new: new.touch(), 0o600)
+    with file.open("a") as opened:
+        opened.write(text)
+
+
+def _appear(path, make, mode):
+    if not path.exists():
+        new = path.with_name(path.name + ".new")
+        make(new)
+        process.give(new, mode, owner=True)
+        os.rename(new, path)

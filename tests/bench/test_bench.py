@@ -26,8 +26,9 @@ def printed(tmp_path_factory):
     svg = tmp_path_factory.mktemp("bench") / "performance.svg"
     document = svg.with_name("performance.md")
     document.write_text((ROOT / "docs" / "performance.md").read_text())
-    done = subprocess.run([RUN, "--quick", "--svg", svg, "--document", document], capture_output=True, text=True,
-                          timeout=2 * LONGEST, env={**os.environ, "BUILD": str(BUILD)})
+    done = subprocess.run([RUN, "--quick", "--svg", svg, "--document", document],
+                          capture_output=True, text=True, timeout=2 * LONGEST,
+                          env={**os.environ, "BUILD": str(BUILD)})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout, svg, document
 

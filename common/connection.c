@@ -69,24 +69,41 @@ connection_usable(const struct connection *connection)
 }
 
 bool
-connection_account_known(struct work *w, const struct config *cfg, int64_t account_id, bool *known)
+connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
+    connection_visit *visit, void *context)
 {
 	struct connection connection;
-	const char *list;
+	const char *users;
 	const char *key;
 	int64_t user;
 	bool found;
+	bool going = account_users(w, &cfg->store, account_id, &users);
+	size_t mark = work_mark(w);
 
-	*known = false;
-	if (!account_users(w, &cfg->store, account_id, &list))
-		return false;
-	while (!*known && account_next(&list, &user)) {
-		if (!record_key(w, account_id, user, &key)
-		    || !connection_find(w, cfg, key, &found, &connection))
-			return false;
-		*known = found && connection.state == CONNECTION_ACTIVE;
+	while (going && account_next(&users, &user)) {
+		going = record_key(w, account_id, user, &key)
+		    && connection_find(w, cfg, key, &found, &connection)
+		    && (!found || visit(w, context, &connection));
+		work_release(w, mark);
 	}
-	return true;
+	return going;
+}
+
+static bool
+note_active(struct work *w, void *context, const struct connection *connection)
+{
+	bool *known = context;
+
+	(void)w;
+	*known = connection->state == CONNECTION_ACTIVE;
+	return !*known;
+}
+
+bool
+connection_account_known(struct work *w, const struct config *cfg, int64_t account_id, bool *known)
+{
+	*known = false;
+	return connection_each_of(w, cfg, account_id, note_active, known) || *known;
 }
 
 struct visit {

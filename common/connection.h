@@ -84,10 +84,15 @@ bool connection_revoke_account(struct work *w, const struct config *cfg, int64_t
 bool connection_account_known(
     struct work *w, const struct config *cfg, int64_t account_id, bool *known);
 
-/* Every connection, in no order.  The visitor's room is taken back after each. */
+/* Every connection, in no order, until visit is false, which ends it and makes this false too.  The
+ * visitor's room is taken back after each. */
 typedef bool connection_visit(struct work *w, void *context, const struct connection *connection);
 bool connection_each(
     struct work *w, const struct config *cfg, connection_visit *visit, void *context);
+
+/* The same for the connections of one account. */
+bool connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
+    connection_visit *visit, void *context);
 
 /* One connection by the name of its record; *found is false when there is none. */
 bool connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,

@@ -276,13 +276,14 @@ connection_revoke_account(struct work *w, const struct config *cfg, int64_t acco
 	const char *list;
 	const char *key;
 	int64_t user;
+	bool going = account_users(w, &cfg->store, account_id, &list);
+	size_t mark = work_mark(w);
 
-	if (!account_users(w, &cfg->store, account_id, &list))
-		return false;
-	while (account_next(&list, &user))
-		if (!record_key(w, account_id, user, &key)
-		    || !revoke_record(
-			w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected"))
-			return false;
-	return true;
+	while (going && account_next(&list, &user)) {
+		going = record_key(w, account_id, user, &key)
+		    && revoke_record(
+			w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected");
+		work_release(w, mark);
+	}
+	return going;
 }

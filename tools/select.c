@@ -15,9 +15,9 @@ ctl_state(const struct connection *connection)
 }
 
 struct selection {
-	const char *account;
-	int64_t account_id; /* 0: account is a host */
-	int64_t user_id;    /* 0: any */
+	const char *host; /* NULL: the account is named by its id */
+	int64_t account_id;
+	int64_t user_id; /* 0: any */
 	int64_t found_account;
 	int64_t found_user; /* 0: none yet */
 	bool active;
@@ -38,8 +38,7 @@ consider(struct work *w, void *context, const struct connection *connection)
 	struct selection *s = context;
 
 	(void)w;
-	if (s->account_id != 0 ? connection->account_id != s->account_id
-			       : strcmp(connection->host, s->account) != 0)
+	if (s->host != NULL && strcmp(connection->host, s->host) != 0)
 		return true;
 	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
 		return true;
@@ -52,22 +51,32 @@ consider(struct work *w, void *context, const struct connection *connection)
 	return true;
 }
 
+static bool
+read_selector(struct work *w, const char *selector, struct selection *s)
+{
+	size_t account_len = strcspn(selector, "/");
+	const char *account;
+
+	if (!work_copy(w, selector, account_len, &account))
+		return false;
+	if (!decimal_read(account, &s->account_id))
+		s->host = account;
+	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s->user_id))
+		return fault(w, FAULT_REQUEST, "USER must be an amoCRM user's id");
+	return true;
+}
+
 bool
 ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 {
 	struct work *w = ctl->w;
-	size_t account_len = strcspn(selector, "/");
 	struct selection s = { 0 };
 	const char *key;
 	bool found;
 
-	if (!work_copy(w, selector, account_len, &s.account))
-		return false;
-	if (!decimal_read(s.account, &s.account_id))
-		s.account_id = 0;
-	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s.user_id))
-		return fault(w, FAULT_REQUEST, "USER must be an amoCRM user's id");
-	if (!connection_each(w, &ctl->cfg, consider, &s))
+	if (!read_selector(w, selector, &s)
+	    || !(s.host != NULL ? connection_each(w, &ctl->cfg, consider, &s)
+				: connection_each_of(w, &ctl->cfg, s.account_id, consider, &s)))
 		return false;
 	if (s.found_user == 0)
 		return fault(

@@ -235,6 +235,32 @@ is_revoked_with_its_account(void **state)
 	setup_close(&s);
 }
 
+/* An account of many brokers: a round for one must not use up the room of the next. */
+static void
+is_revoked_however_many_there_are(void **state)
+{
+	enum { BROKERS = 40, ROOM = 20000, LONG = 2000 };
+	char token[LONG + 1];
+	struct tokens tokens = { "access", token, 4102444800 };
+	struct work small;
+	struct setup s;
+	bool yes;
+
+	memset(token, 't', LONG);
+	token[LONG] = '\0';
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (int user = 1; user <= BROKERS; user++)
+		save(&s, 1, user, &tokens, NULL);
+	assert_true(work_open(&small, ROOM));
+	if (!connection_revoke_account(&small, &s.cfg, 1)
+	    || !connection_account_known(&small, &s.cfg, 1, &yes))
+		fail_msg("%s", small.reason);
+	DEMAND("none is active", !yes);
+	work_close(&small);
+	same_number("all are kept", how_many(&s), BROKERS);
+	setup_close(&s);
+}
+
 static void
 is_usable_as_long_as_its_refresh_token_lives(void **state)
 {
@@ -420,6 +446,7 @@ main(void)
 		IN_FOLDER(waits_for_its_owner),
 		IN_FOLDER(is_erased),
 		IN_FOLDER(is_revoked_with_its_account),
+		IN_FOLDER(is_revoked_however_many_there_are),
 		cmocka_unit_test(is_usable_as_long_as_its_refresh_token_lives),
 		IN_FOLDER(is_renewed),
 		IN_FOLDER(is_revoked_when_refused),

@@ -9,24 +9,14 @@
 #include "journal.h"
 #include "lock.h"
 #include "post.h"
+#include "retry.h"
 #include "seen.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-#define FOLLOW_MS   200          /* between two looks at the journal */
-#define REMEMBER_S  (2 * SEEN_S) /* how far back repetitions are looked for when it starts */
-#define RETRY_MAX_S 86400        /* what a Retry-After is obeyed for */
-
-/* Seconds after the first attempt, the second, and so on: the specification's schedule. */
-static const long retry_after_s[] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
-#define RETRIES ((int)(sizeof retry_after_s / sizeof *retry_after_s))
+#define FOLLOW_MS  200          /* between two looks at the journal */
+#define REMEMBER_S (2 * SEEN_S) /* how far back repetitions are looked for when it starts */
 
 struct delivery {
 	struct ctl *ctl;
@@ -48,55 +38,30 @@ save(struct delivery *d)
 	return cursor_write(d->ctl->w, &d->ctl->cfg.store, &d->cursor);
 }
 
-/* Within a tenth either way, so that receivers that failed together are not asked together. */
-static long
-with_jitter(long seconds)
-{
-	unsigned short random = 0;
-
-	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
-		random = 0;
-	return seconds - seconds / 10 + (long)((double)random / 65536 * (double)seconds / 5);
-}
-
-/* What is given up is kept, for `replay --id` and for a person to look at. */
-static bool
-bury(struct delivery *d, const struct posted *event)
-{
-	struct work *w = d->ctl->w;
-	const char *path;
-	const char *line;
-	int fd;
-	bool done;
-
-	if (!work_print(w, &path, "%s/events/dead.ndjson", d->ctl->cfg.store.path)
-	    || !work_print(w, &line, "%s\n", event->line))
-		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	errno = ENOSPC; /* what a short write means */
-	done = write(fd, line, strlen(line)) == (ssize_t)strlen(line) && fdatasync(fd) == 0;
-	if (!done)
-		work_fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	close(fd);
-	d->dead += done;
-	return done;
-}
-
 /* Says why, and when it is tried again; the work is then ready to go on. */
 static time_t
 next_attempt(struct delivery *d, const struct posted *event, int attempts)
 {
 	struct work *w = d->ctl->w;
-	long wait_s = with_jitter(retry_after_s[attempts - 1]);
+	long wait_s = retry_wait_s(attempts, w->retry_after_s);
 
-	if (w->retry_after_s > 0)
-		wait_s = w->retry_after_s < RETRY_MAX_S ? w->retry_after_s : RETRY_MAX_S;
 	fprintf(stderr, "amocrmctl deliver: event %.8s, attempt %d: %s; again in %ld s\n",
 	    event->id, attempts, w->reason, wait_s);
 	work_recover(w);
 	return time(NULL) + wait_s;
+}
+
+static bool
+give_up(struct delivery *d, const struct posted *event)
+{
+	struct work *w = d->ctl->w;
+	bool buried;
+
+	fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id, w->reason);
+	work_recover(w);
+	buried = retry_bury(w, &d->ctl->cfg.store, event->line);
+	d->dead += buried;
+	return buried;
 }
 
 /* The event at d->before was not taken: its account waits, or the event is given up. */
@@ -107,12 +72,8 @@ put_off(struct delivery *d, const struct posted *event, bool *passed)
 	struct held_up held_up = { event->account_id, d->before, attempts, 0 };
 
 	*passed = attempts > RETRIES;
-	if (*passed) {
-		fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id,
-		    d->ctl->w->reason);
-		work_recover(d->ctl->w);
-		return bury(d, event);
-	}
+	if (*passed)
+		return give_up(d, event);
 	held_up.next_at = next_attempt(d, event, attempts);
 	if (d->held_up == NULL)
 		return cursor_hold(d->ctl->w, &d->cursor, &held_up);
@@ -285,15 +246,17 @@ run(struct delivery *d, bool follow)
 	return sound;
 }
 
+/* A 410 while following is no fault: what supervises it must not start it again, and so the receiver
+ * is left alone. */
 static enum ctl_exit
-report(struct delivery *d, bool sound)
+report(struct delivery *d, bool follow, bool sound)
 {
 	if (d->torn > 0)
 		fprintf(stderr, "amocrmctl deliver: passed %lld torn lines\n", (long long)d->torn);
 	if (d->gone) {
 		fprintf(stderr,
 		    "amocrmctl deliver: the receiver answered 410: it wants no more events\n");
-		return CTL_FAILED;
+		return follow ? CTL_DONE : CTL_FAILED;
 	}
 	if (!sound)
 		return ctl_fault(d->ctl);
@@ -340,7 +303,7 @@ ctl_deliver(struct ctl *ctl)
 		return ctl_usage(ctl, "takes --once or --follow");
 	if (!post_check(ctl->w, &ctl->cfg) || !take_turn(ctl, &lock))
 		return ctl_fault(ctl);
-	status = report(&d, run(&d, follow));
+	status = report(&d, follow, run(&d, follow));
 	cursor_close(&d.cursor);
 	seen_close(&d.seen);
 	lock_release(&lock);

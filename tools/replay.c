@@ -18,6 +18,7 @@ struct replay {
 	struct seen seen;
 	size_t sent;
 	size_t failed;
+	bool gone; /* the receiver wants no more */
 };
 
 static bool
@@ -31,6 +32,7 @@ static bool
 replay_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
 {
 	struct replay *replay = context;
+	enum post_outcome outcome;
 	struct posted event;
 
 	if (!post_read(w, line, &event) || !is_meant(replay, &event)
@@ -40,11 +42,12 @@ replay_event(struct work *w, void *context, const char *line, const struct journ
 	}
 	if (replay->dry_run)
 		puts(event.line);
-	else if (post_event(w, &replay->ctl->cfg, &event) != POST_TAKEN) {
+	else if ((outcome = post_event(w, &replay->ctl->cfg, &event)) != POST_TAKEN) {
 		fprintf(stderr, "amocrmctl replay: event %.8s: %s\n", event.id, w->reason);
 		work_recover(w);
 		replay->failed++;
-		return true;
+		replay->gone = outcome == POST_GONE;
+		return !replay->gone;
 	}
 	replay->sent++;
 	return true;
@@ -60,7 +63,8 @@ run(struct replay *replay)
 
 	if ((!replay->dry_run && !post_check(ctl->w, &ctl->cfg))
 	    || !journal_seek(ctl->w, &journal, replay->since, &place)
-	    || !journal_each(ctl->w, &journal, &place, replay_event, replay, &torn))
+	    || !(journal_each(ctl->w, &journal, &place, replay_event, replay, &torn)
+		|| replay->gone))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s %zu, failed %zu\n", replay->dry_run ? "would send" : "sent",
 	    replay->sent, replay->failed);

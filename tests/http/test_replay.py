@@ -113,6 +113,16 @@ def test_what_fails_is_told_and_the_others_go_on(site, receiver, now):
         == [True, True]
 
 
+def test_410_ends_it(site, receiver, now):
+    receiver.clear()
+    receiver.misbehave("status", status=410)
+
+    done = replay(site, "--since", "1d", status=1)
+
+    assert len(receiver.deliveries()) == 1, "who wants no more was asked again"
+    assert "410" in done.stderr and done.stderr.splitlines()[-1] == "sent 0, failed 1"
+
+
 def test_it_leaves_delivery_as_it_is(site, receiver, now):
     put(site, event(5), event(6))
     receiver.misbehave("status")

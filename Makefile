@@ -71,6 +71,13 @@ endif
 
 # --- what is built
 
+# Everything is made again when it is to be made in another way: other flags, another CONFIG.
+FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LEAN_LIBS)
+$(BUILD)/flags: export FLAGS_NOW = $(FLAGS)
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$FLAGS_NOW" | cmp -s - $@ || printf '%s\n' "$$FLAGS_NOW" > $@
+
 COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*.c)) \
            $(BUILD)/gen/redirect_page.o
 CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect webhook)
@@ -98,11 +105,11 @@ $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	$(call step,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
@@ -148,15 +155,15 @@ fuzz: $(FUZZ)
 $(BUILD)/fuzz/libcommon.a: $(FUZZ_COMMON)
 	$(call step,AR) rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/fuzz/common/%.o: common/%.c
+$(BUILD)/fuzz/common/%.o: common/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/fuzz/gen/%.o: $(BUILD)/gen/%.c
+$(BUILD)/fuzz/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/fuzz/%.o: tests/fuzz/%.c
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call step,CC) $(CC) $(ALL_CFLAGS) $(SANITIZE) -c -o $@ $<
 
@@ -182,23 +189,31 @@ bench: deps-bench
 
 # --- where it goes
 
+# Examples, pages and units name the places of this installation.
+PLACES = -e 's|/etc/amo-crm/amo-crm\.conf|@CONFIG@|g' -e 's|/etc/amo-crm|$(SYSCONFDIR)/amo-crm|g' \
+         -e 's|/usr/local/lib/amo-crm/libexec|$(LIBEXEC)|g' -e 's|/usr/local/|$(PREFIX)/|g' \
+         -e 's|/var/lib/amo-crm|$(STORE)|g' -e 's|@CONFIG@|$(CONFIG)|g'
+SHARE  = $(PREFIX)/share
+
+# Files, and the folder they go to.
+install_programs = install -d $(DESTDIR)$(2) && install -m 755 $(1) $(DESTDIR)$(2)
+install_texts = install -d $(DESTDIR)$(2) && for file in $(1); do \
+	sed $(PLACES) $$file > $(BUILD)/placed && \
+	install -m 644 $(BUILD)/placed $(DESTDIR)$(2)/$${file\#\#*/} || exit 1; done
+
 install: programs
-	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin $(DESTDIR)$(PREFIX)/bin
-	install -d $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs $(DESTDIR)$(PREFIX)/share/doc/amo-crm
-	install -d $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
-	install -m 755 $(CGI) $(DESTDIR)$(PREFIX)/lib/amo-crm/cgi-bin
-	install -m 755 $(HTTPS) $(CRYPTO) $(DESTDIR)$(PREFIX)/lib/amo-crm/libexec
-	install -m 755 $(BUILD)/bin/amocrmctl $(DESTDIR)$(PREFIX)/bin
-	install -m 644 htdocs/index.html htdocs/wrong-address.txt $(DESTDIR)$(PREFIX)/share/amo-crm/htdocs
-	install -m 644 README.md LICENSE *.conf.example docs/*.md $(DESTDIR)$(PREFIX)/share/doc/amo-crm
-	install -d $(DESTDIR)$(PREFIX)/share/doc/amo-crm/examples $(DESTDIR)$(PREFIX)/share/doc/amo-crm/systemd
-	install -m 644 docs/examples/* $(DESTDIR)$(PREFIX)/share/doc/amo-crm/examples
-	install -m 644 docs/systemd/* $(DESTDIR)$(PREFIX)/share/doc/amo-crm/systemd
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 docs/amocrmctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 docs/amo-crm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -m 644 docs/amocrmctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/amocrmctl
+	$(call install_programs,$(CGI),$(PREFIX)/lib/amo-crm/cgi-bin)
+	$(call install_programs,$(HTTPS) $(CRYPTO),$(LIBEXEC))
+	$(call install_programs,$(BUILD)/bin/amocrmctl,$(PREFIX)/bin)
+	$(call install_texts,htdocs/index.html htdocs/wrong-address.txt,$(SHARE)/amo-crm/htdocs)
+	$(call install_texts,README.md LICENSE *.conf.example docs/*.md docs/*.svg,$(SHARE)/doc/amo-crm)
+	$(call install_texts,docs/examples/*,$(SHARE)/doc/amo-crm/examples)
+	$(call install_texts,htdocs/.well-known/*,$(SHARE)/doc/amo-crm/well-known)
+	$(call install_texts,docs/amocrmctl.1,$(SHARE)/man/man1)
+	$(call install_texts,docs/amo-crm.conf.5,$(SHARE)/man/man5)
+	$(call install_texts,docs/systemd/*,$(PREFIX)/lib/systemd/system)
+	install -d $(DESTDIR)$(SHARE)/bash-completion/completions
+	install -m 644 docs/amocrmctl.bash $(DESTDIR)$(SHARE)/bash-completion/completions/amocrmctl
 	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/amo-crm
 	install -d -m 700 $(DESTDIR)$(STORE)
 
@@ -218,5 +233,5 @@ $(BUILD)/dist/launch: $(BUILD)/dist/launch.o
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
+.PHONY: all always programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
         check-fuzz check-http bench bench-programs dist install clean

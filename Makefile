@@ -18,6 +18,9 @@ BUILD ?= build
 CC    ?= cc
 V     ?= 0
 
+# `run`, `check`, `bench` and `dist` build on all processors, unless -j was said.
+AT_ONCE = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # One short line for each step; V=1 shows the commands.
 step = $(if $(filter 0,$(V)),@echo "  $(1) $@" &&)
 
@@ -121,11 +124,11 @@ $(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
 # --- what tries it
 
 run: deps-run
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) $(AT_ONCE) --no-print-directory programs
 	@tests/sandbox/run
 
 check: deps-check
-	@$(MAKE) --no-print-directory programs unit fuzz bench-programs
+	@$(MAKE) $(AT_ONCE) --no-print-directory programs unit fuzz bench-programs
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-http
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
@@ -184,7 +187,7 @@ $(BENCH): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(SHARED_LIBS) $(CURL_LIBS)
 
 bench: deps-bench
-	@$(MAKE) --no-print-directory programs bench-programs
+	@$(MAKE) $(AT_ONCE) --no-print-directory programs bench-programs
 	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg)
 
 # --- where it goes
@@ -223,7 +226,7 @@ DIST_CONFIG = $(if $(filter command environment,$(origin CONFIG)),$(CONFIG),../.
 DIST_TAR    = $(BUILD)/amo-crm-shared-hosting-$(shell $(CC) -dumpmachine | cut -d- -f1).tar.gz
 
 dist: deps-build
-	@$(MAKE) --no-print-directory BUILD=$(DIST) CONFIG=$(DIST_CONFIG) LINK=static CFLAGS=-O2 \
+	@$(MAKE) $(AT_ONCE) --no-print-directory BUILD=$(DIST) CONFIG=$(DIST_CONFIG) LINK=static CFLAGS=-O2 \
 	    LIBEXEC=../../../amo-crm/libexec programs $(DIST)/dist/launch
 	@dist/pack $(DIST) $(DIST_TAR) $(DIST_CONFIG)
 

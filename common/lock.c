@@ -59,9 +59,13 @@ lock_take(struct work *w, const char *path, int64_t offset, int64_t wait_ms, str
 	return true;
 }
 
+/* Unlocked and not only closed: a helper that is being started has the file open until it runs. */
 void
 lock_release(struct lock *lock)
 {
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	(void)fcntl(lock->fd, F_OFD_SETLK, &all);
 	close(lock->fd);
 	lock->fd = -1;
 }

@@ -67,22 +67,46 @@ character_len(const char *s, size_t left)
 	return c < 0x80 ? c >= ' ' : utf8_next(s, left);
 }
 
+/* The character that an escape of len bytes stands for, where it could stand there itself and is ASCII;
+ * 0: it is neither, or a quote or backslash. */
+static char
+unescaped(const char *escape, size_t len)
+{
+	uint8_t high = 0;
+	uint8_t byte = (uint8_t)escape[1];
+
+	if (len == 6 && (!hex_byte(escape + 2, &high) || !hex_byte(escape + 4, &byte)))
+		return 0;
+	if ((len == 2 && byte != '/') || high != 0 || byte < ' ' || byte > '~')
+		return 0;
+	return byte == '"' || byte == '\\' ? 0 : (char)byte;
+}
+
+/* A string goes into the line by runs, which end where an escape is not kept. */
 static bool
 scan_string(struct scan *s)
 {
-	size_t left = (size_t)(s->end - s->at);
 	size_t len = 1;
 
 	if (!sees(s, '"'))
 		return false;
-	while (len < left && s->at[len] != '"') {
-		size_t character = character_len(s->at + len, left - len);
+	while (s->at + len < s->end && s->at[len] != '"') {
+		const char *c = s->at + len;
+		size_t c_len = character_len(c, (size_t)(s->end - c));
+		char plain = c_len > 1 && *c == '\\' ? unescaped(c, c_len) : 0;
 
-		if (character == 0)
+		if (c_len == 0)
 			return false;
-		len += character;
+		if (plain == 0 || s->out == NULL) {
+			len += c_len;
+			continue;
+		}
+		pass(s, len);
+		text_add_char(s->out, plain);
+		s->at += c_len;
+		len = 0;
 	}
-	if (len >= left)
+	if (s->at + len >= s->end)
 		return false;
 	pass(s, len + 1);
 	return true;

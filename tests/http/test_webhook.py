@@ -420,6 +420,31 @@ def test_nobody_is_heard_while_no_account_is_connected(site, amocrm):
     assert webhooks.lines(site) == []
 
 
+@pytest.mark.parametrize("body, content_type", [
+    (b"account[id]=%d&connection[revoked][0][user_id]=1", FORM),
+    (b"account[id]=%d&%%63onnection[revoked][0][user_id]=1", FORM),
+    (b'{"account":{"id":%d},"connection":{"revoked":[{}]}}', JSON),
+    (b'{"account":{"id":%d},"\\u0063onnection":{"revoked":[{}]}}', JSON),
+], ids=["a form", "an escaped form", "JSON", "escaped JSON"])
+def test_nobody_else_tells_of_connections(site, amocrm, body, content_type):
+    """Events of that name are ours; a back end believes them."""
+    connect(site, amocrm)
+
+    refused(send(site, body % amocrm.who()[0].id, content_type=content_type), 400,
+            "invalid_request")
+
+    assert webhooks.lines(site) == []
+
+
+@pytest.mark.parametrize("name", ["\\u0061ccount", "account"])
+def test_the_account_that_is_told_is_the_one_that_was_looked_up(site, amocrm, name):
+    connect(site, amocrm)
+    ours, other = amocrm.who()[0].id, 7
+    body = f'{{"account":{{"id":{ours}}},"{name}":{{"id":{other}}}}}'
+
+    refused(send(site, body.encode(), content_type=JSON), 403, "forbidden")
+
+
 # GET: the disconnect hook.
 
 def test_the_disconnect_hook_works_here_too(site, amocrm):

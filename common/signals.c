@@ -12,6 +12,8 @@ signals_hold(sigset_t *before)
 	sigemptyset(&held);
 	sigaddset(&held, SIGTERM);
 	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGQUIT);
 	sigaddset(&held, SIGPIPE);
 	sigaddset(&held, SIGXFSZ);
 	sigprocmask(SIG_BLOCK, &held, before);

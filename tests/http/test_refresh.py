@@ -444,7 +444,7 @@ def test_a_claim_meanwhile_is_not_revoked(bare, amocrm):
     assert (one(bare)["app_user"], one(bare)["state"]) == ("olena", "active")
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGPIPE", "SIGXFSZ"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGXFSZ"])
 def test_asking_it_to_end_waits_for_the_disk(bare, amocrm, name):
     connect(bare, amocrm)
     before = pair(bare)

@@ -232,16 +232,27 @@ forget_delivered(struct delivery *d)
 	return journal_forget(d->ctl->w, &d->journal, &place, since, &forgotten);
 }
 
+/* It may go on for years: no round keeps room. */
+static bool
+go_round(struct delivery *d)
+{
+	size_t mark = work_mark(d->ctl->w);
+	bool sound = deliver(d) && forget_delivered(d);
+
+	work_release(d->ctl->w, mark);
+	return sound;
+}
+
 static bool
 run(struct delivery *d, bool follow)
 {
 	struct timespec pause = { 0, FOLLOW_MS * 1000000L };
-	bool sound = cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d)
-	    && deliver(d) && forget_delivered(d);
+	bool sound =
+	    cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
 
 	while (sound && follow) {
 		nanosleep(&pause, NULL);
-		sound = deliver(d) && forget_delivered(d);
+		sound = go_round(d);
 	}
 	return sound;
 }
@@ -288,6 +299,7 @@ ctl_deliver(struct ctl *ctl)
 	static const struct option options[] = { { "once", no_argument, NULL, 'o' },
 		{ "follow", no_argument, NULL, 'f' }, { 0 } };
 	struct delivery d = { .ctl = ctl, .journal = journal_of(&ctl->cfg.store) };
+	bool once = false;
 	bool follow = false;
 	enum ctl_exit status;
 	struct lock lock;
@@ -295,9 +307,10 @@ ctl_deliver(struct ctl *ctl)
 
 	optind = 0;
 	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
-		if (option == '?')
+		once |= option == 'o';
+		follow |= option == 'f';
+		if (option == '?' || (once && follow))
 			return ctl_usage(ctl, "takes --once or --follow");
-		follow = option == 'f';
 	}
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --once or --follow");

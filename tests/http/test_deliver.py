@@ -763,7 +763,8 @@ def test_only_one_at_a_time(site, receiver):
     assert {one.id for one in receiver.deliveries()} == {event(1)["id"]}
 
 
-@pytest.mark.parametrize("options", [["now"], ["--sometimes"], ["--once", "5"], ["--follow=1"]])
+@pytest.mark.parametrize("options", [["now"], ["--sometimes"], ["--once", "5"], ["--follow=1"],
+                                     ["--once", "--follow"]])
 def test_a_wrong_call_is_told(site, receiver, options):
     put(site, event(1))
 

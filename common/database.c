@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,18 @@ database_fault(struct work *w, const struct database *db, const char *doing)
 	    gdbm_check_syserr(error) ? ": " : "", gdbm_check_syserr(error) ? strerror(errno) : "");
 }
 
+datum
+database_key(const char *key)
+{
+	return (datum){ .dptr = (char *)(uintptr_t)key, .dsize = (int)strlen(key) };
+}
+
+bool
+database_key_begins(datum key, const char *prefix, size_t prefix_len)
+{
+	return (size_t)key.dsize >= prefix_len && memcmp(key.dptr, prefix, prefix_len) == 0;
+}
+
 void
 database_free(datum d)
 {
@@ -53,7 +66,7 @@ open_file(struct work *w, struct database *db, int flags)
 static bool
 close_file(struct work *w, const struct database *db, bool done)
 {
-	if (gdbm_close(db->file) != 0 && done)
+	if (gdbm_close(db->file) != 0 && done) /* which syncs what was written */
 		return database_fault(w, db, "cannot be closed");
 	return done;
 }

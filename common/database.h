@@ -22,11 +22,16 @@ typedef bool database_use(struct work *w, const struct database *db, void *conte
  * Fault: FAULT_STORAGE. */
 bool database_read(struct work *w, const char *path, database_use *use, void *context);
 
-/* Opens it for writing, or makes it, uses it and closes it.  Fault: FAULT_STORAGE. */
+/* Opens it for writing, or makes it, uses it, brings it to disk and closes it.
+ * Fault: FAULT_STORAGE. */
 bool database_write(struct work *w, const char *path, database_use *use, void *context);
 
 /* False, with what GDBM's last error says. */
 bool database_fault(struct work *w, const struct database *db, const char *doing);
+
+/* A text as a key, and whether a key begins with one. */
+datum database_key(const char *key);
+bool database_key_begins(datum key, const char *prefix, size_t prefix_len);
 
 /* Wipes and frees what gdbm_fetch gave. */
 void database_free(datum d);

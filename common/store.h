@@ -43,6 +43,23 @@ typedef bool store_edit(struct work *w, void *context, const char *old, const ch
 bool store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
     store_edit *edit, void *context);
 
+/* Changes several records, no two of one name, while nobody else does, for fewer commits to disk than
+ * one after the other.  All are on disk when it is true.  Whoever is killed leaves each record either
+ * old or new, and none new that stands behind an old one here; after a power failure, in any order.
+ * Fault: as store_put.  Nothing changed, unless the directory itself failed. */
+struct store_change {
+	const char *key;
+	time_t expires; /* 0: never */
+	store_edit *edit;
+	void *context;
+};
+#define STORE_CHANGES_MAX 8 /* an authorization makes four */
+bool store_change_all(struct work *w, const struct store_config *store,
+    const struct store_change *changes, size_t count);
+
+/* What store_put does, as one of several; value NULL: what store_erase does. */
+struct store_change store_putting(const char *key, const char *value, time_t expires);
+
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
  * ends it and makes this false too.  The room is taken back after each visit: what must stay, the
  * visitor keeps elsewhere. */

@@ -2,7 +2,7 @@
 #include "../child.h"
 #include "../folder.h"
 
-#include "shard.h"
+#include "../shard_set.h"
 
 #include <errno.h>
 #include <gdbm.h>

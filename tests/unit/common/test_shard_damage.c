@@ -6,7 +6,7 @@
 #include "../child.h"
 #include "../folder.h"
 
-#include "shard.h"
+#include "../shard_set.h"
 
 #include <stdio.h>
 #include <sys/mman.h>

@@ -1,0 +1,54 @@
+/* layout.c - see layout.h. */
+#include "layout.h"
+
+#include "digest.h"
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool
+layout_shard(struct work *w, const char *key, int *shard)
+{
+	uint8_t digest[SHA256_SIZE];
+	size_t len = strlen(key);
+
+	if (len > STORE_KEY_MAX)
+		return fault(w, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
+	sha256(key, len, digest);
+	*shard = digest[0];
+	return true;
+}
+
+bool
+layout_file(struct work *w, const struct store_config *store, int shard, const char **path)
+{
+	return work_print(w, path, "%s/connections/%02x.gdbm", store->path, (unsigned)shard);
+}
+
+bool
+layout_directory(struct work *w, const struct store_config *store, const char **path)
+{
+	return work_print(w, path, "%s/connections", store->path);
+}
+
+bool
+layout_make_directory(struct work *w, const struct store_config *store, const char **path)
+{
+	if (!layout_directory(w, store, path))
+		return false;
+	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
+		return fault(w, FAULT_STORAGE, "%s: %s", *path, strerror(errno));
+	return true;
+}
+
+bool
+layout_lock(struct work *w, const struct store_config *store, int64_t offset, int64_t wait_ms,
+    struct lock *lock)
+{
+	const char *path;
+
+	return work_print(w, &path, "%s/locks", store->path)
+	    && lock_take(w, path, offset, wait_ms, lock);
+}

@@ -1,0 +1,250 @@
+/* store_change.c - changing records of the store, one or several together; see store.h.
+ *
+ *   the writers' locks of all shards concerned, in ascending order, so that nobody waits in a circle
+ *   what each record becomes
+ *   a copy of each shard with its changes, on disk; it is named after the first change's shard, whose
+ *   lock keeps others from that name, so that a killed writer's copies are in the next one's way
+ *   the copies take the shards' places, and then the directory is brought to disk
+ *
+ * Up to the last step all that was done can be taken back, and what fails fails there: the disk has
+ * room for the copies, and their names are in the directory already.
+ */
+#include "store.h"
+
+#include "file.h"
+#include "layout.h"
+#include "shard.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Changes as they will be written. */
+struct plan {
+	const struct store_config *store;
+	const char *directory;
+	struct step {
+		int shard;
+		bool needed;      /* the record becomes another */
+		const char *copy; /* its shard's copy, when it is made */
+		struct shard_change change;
+	} step[STORE_CHANGES_MAX];
+	size_t count;
+};
+
+/* The lowest shard above that one; -1: there is none. */
+static int
+next_shard(const struct plan *plan, int after)
+{
+	int next = -1;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].shard > after && (next < 0 || plan->step[i].shard < next))
+			next = plan->step[i].shard;
+	return next;
+}
+
+/* The changes that a shard needs. */
+static size_t
+changes_of(const struct plan *plan, int shard, struct shard_change of_shard[STORE_CHANGES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].shard == shard && plan->step[i].needed)
+			of_shard[count++] = plan->step[i].change;
+	return count;
+}
+
+static bool
+make_plan(struct work *w, const struct store_config *store, const struct store_change *changes,
+    size_t count, struct plan *plan)
+{
+	*plan = (struct plan){ .store = store, .count = count };
+	if (count > STORE_CHANGES_MAX)
+		return fault(w, FAULT_SERVER, "%zu changes together are too many", count);
+	for (size_t i = 0; i < count; i++) {
+		plan->step[i].change.key = changes[i].key;
+		plan->step[i].change.expires = changes[i].expires;
+		if (!layout_shard(w, changes[i].key, &plan->step[i].shard))
+			return false;
+	}
+	return layout_make_directory(w, store, &plan->directory);
+}
+
+static void
+release(struct lock *locks, size_t held)
+{
+	while (held > 0)
+		lock_release(&locks[--held]);
+}
+
+static bool
+take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *held)
+{
+	*held = 0;
+	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
+		if (!layout_lock(w, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
+			release(locks, *held);
+			return false;
+		}
+		++*held;
+	}
+	return true;
+}
+
+/* What one record becomes.  A value that is the same again needs no writing, unless it is to live
+ * longer. */
+static bool
+decide(struct work *w, const struct store_config *store, const struct store_change *change,
+    struct step *step)
+{
+	const char *old;
+	const char *path;
+	const char *value;
+
+	if (!layout_file(w, store, step->shard, &path) || !shard_get(w, path, change->key, &old))
+		return false;
+	value = old;
+	if (!change->edit(w, change->context, old, &value))
+		return false;
+	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
+		return fault(w, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
+	step->change.value = value;
+	step->needed = value != old
+	    && (change->expires != 0 || value == NULL || old == NULL || strcmp(value, old) != 0);
+	return true;
+}
+
+static bool
+name_copy(struct work *w, struct plan *plan, int shard, size_t number, const char **copy)
+{
+	if (!work_print(
+		w, copy, "%s/%02x.%zu.new", plan->directory, (unsigned)plan->step[0].shard, number))
+		return false;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].shard == shard)
+			plan->step[i].copy = *copy;
+	return true;
+}
+
+static void
+abandon(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].copy != NULL)
+			unlink(plan->step[i].copy);
+}
+
+/* All copies, or none. */
+static bool
+prepare(struct work *w, struct plan *plan)
+{
+	struct shard_change of_shard[STORE_CHANGES_MAX];
+	size_t copies = 0;
+	const char *path;
+	const char *copy;
+
+	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
+		size_t count = changes_of(plan, shard, of_shard);
+
+		if (count > 0
+		    && (!layout_file(w, plan->store, shard, &path)
+			|| !name_copy(w, plan, shard, copies++, &copy)
+			|| !shard_prepare(w, path, copy, of_shard, count))) {
+			abandon(plan);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whether it is the last that its shard needs. */
+static bool
+completes_shard(const struct plan *plan, size_t step)
+{
+	for (size_t i = step + 1; i < plan->count; i++)
+		if (plan->step[i].shard == plan->step[step].shard && plan->step[i].needed)
+			return false;
+	return plan->step[step].needed;
+}
+
+/* In the order of the changes: no record is new while one that was to precede it is old. */
+static bool
+commit(struct work *w, const struct plan *plan)
+{
+	bool any = false;
+	const char *path;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (completes_shard(plan, i)) {
+			any = true;
+			if (!layout_file(w, plan->store, plan->step[i].shard, &path)
+			    || !shard_commit(w, path, plan->step[i].copy))
+				return false;
+		}
+	return !any || file_sync_directory(w, plan->directory);
+}
+
+static bool
+change_locked(struct work *w, struct plan *plan, const struct store_change *changes)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (!decide(w, plan->store, &changes[i], &plan->step[i]))
+			return false;
+	return prepare(w, plan) && commit(w, plan);
+}
+
+bool
+store_change_all(struct work *w, const struct store_config *store,
+    const struct store_change *changes, size_t count)
+{
+	struct lock locks[STORE_CHANGES_MAX];
+	struct plan plan;
+	size_t held;
+	bool done;
+
+	if (!make_plan(w, store, changes, count, &plan) || !take_locks(w, &plan, locks, &held))
+		return false;
+	done = change_locked(w, &plan, changes);
+	release(locks, held);
+	return done;
+}
+
+bool
+store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
+    store_edit *edit, void *context)
+{
+	const struct store_change change = { key, expires, edit, context };
+
+	return store_change_all(w, store, &change, 1);
+}
+
+static bool
+replace(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	(void)old;
+	*value = context;
+	return true;
+}
+
+struct store_change
+store_putting(const char *key, const char *value, time_t expires)
+{
+	return (struct store_change){ key, expires, replace, (void *)(uintptr_t)value };
+}
+
+bool
+store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
+    time_t expires)
+{
+	const struct store_change change = store_putting(key, value, expires);
+
+	return store_change_all(w, store, &change, 1);
+}
+
+bool
+store_erase(struct work *w, const struct store_config *store, const char *key)
+{
+	return store_put(w, store, key, NULL, 0);
+}

@@ -1,0 +1,18 @@
+/* shard_set.h - one change of a shard, from its copy to its commit. */
+#ifndef SHARD_SET_H
+#define SHARD_SET_H
+
+#include "shard.h"
+
+static inline bool
+shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)
+{
+	const struct shard_change change = { key, value, expires };
+
+	const char *copy_path;
+
+	return work_print(w, &copy_path, "%s.new", path)
+	    && shard_prepare(w, path, copy_path, &change, 1) && shard_commit(w, path, copy_path);
+}
+
+#endif

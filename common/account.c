@@ -1,8 +1,6 @@
 /* account.c - see account.h. */
 #include "account.h"
 
-#include "store.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,17 +42,11 @@ account_next(const char **list, int64_t *amocrm_user_id)
 	return true;
 }
 
-struct user_edit {
-	int64_t amocrm_user_id;
-	enum { USER_ADD, USER_REMOVE, USER_ALONE } how;
-	const char *before; /* out: the list as it was, or NULL */
-};
-
 static bool
 edit_users(struct work *w, void *context, const char *old, const char **value)
 {
-	struct user_edit *edit = context;
-	const char *list = edit->how == USER_ALONE ? NULL : old;
+	struct account_edit *edit = context;
+	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
 	int64_t id;
 	struct text t;
 
@@ -63,7 +55,7 @@ edit_users(struct work *w, void *context, const char *old, const char **value)
 	while (account_next(&list, &id))
 		if (id != edit->amocrm_user_id)
 			text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)id);
-	if (edit->how != USER_REMOVE)
+	if (edit->how != ACCOUNT_REMOVE)
 		text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)edit->amocrm_user_id);
 	if (!text_end(&t, value))
 		return false;
@@ -74,39 +66,36 @@ edit_users(struct work *w, void *context, const char *old, const char **value)
 	return true;
 }
 
-static bool
-change(struct work *w, const struct store_config *store, int64_t account_id, struct user_edit *edit)
+bool
+account_change(
+    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change)
 {
-	const char *key;
+	*change = (struct store_change){ .edit = edit_users, .context = edit };
+	return account_key(w, account_id, &change->key);
+}
 
-	return account_key(w, account_id, &key) && store_change(w, store, key, 0, edit_users, edit);
+static bool
+change_list(
+    struct work *w, const struct store_config *store, int64_t account_id, struct account_edit edit)
+{
+	struct store_change change;
+
+	return account_change(w, account_id, &edit, &change)
+	    && store_change_all(w, store, &change, 1);
 }
 
 bool
 account_add(
     struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	struct user_edit edit = { amocrm_user_id, USER_ADD, NULL };
-
-	return change(w, store, account_id, &edit);
+	return change_list(
+	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
 }
 
 bool
 account_remove(
     struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	struct user_edit edit = { amocrm_user_id, USER_REMOVE, NULL };
-
-	return change(w, store, account_id, &edit);
-}
-
-bool
-account_leave_only(struct work *w, const struct store_config *store, int64_t account_id,
-    int64_t amocrm_user_id, const char **before)
-{
-	struct user_edit edit = { amocrm_user_id, USER_ALONE, NULL };
-	bool done = change(w, store, account_id, &edit);
-
-	*before = edit.before;
-	return done;
+	return change_list(
+	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
 }

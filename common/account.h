@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "lock.h"
+#include "store.h"
 #include "work.h"
 
 #include <stdint.h>
@@ -27,8 +28,14 @@ bool account_add(
 bool account_remove(
     struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 
-/* Leaves one user on the list; *before is the list as it was, or NULL. */
-bool account_leave_only(struct work *w, const struct store_config *store, int64_t account_id,
-    int64_t amocrm_user_id, const char **before);
+/* The same as one of several changes of the store (store_change_all): edit is what it does, and must
+ * live as long as the change. */
+struct account_edit {
+	int64_t amocrm_user_id;
+	enum { ACCOUNT_ADD, ACCOUNT_REMOVE, ACCOUNT_LEAVE_ONLY } how;
+	const char *before; /* out: the list as it was, or NULL */
+};
+bool account_change(
+    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change);
 
 #endif

@@ -2,10 +2,10 @@
 #include "authorize.h"
 
 #include "clock.h"
+#include "code.h"
 #include "connection.h"
-#include "digest.h"
+#include "helper.h"
 #include "host.h"
-#include "json.h"
 #include "log.h"
 #include "seal.h"
 #include "signals.h"
@@ -34,63 +34,6 @@ authorize_host(
 	return work_copy(w, lowered, strlen(lowered), host);
 }
 
-static bool
-code_key(struct work *w, const char *prefix, const char *code, const char **key)
-{
-	char hex[SHA256_HEX_SIZE];
-
-	sha256_hex(code, strlen(code), hex);
-	return work_print(w, key, "%s:%s", prefix, hex);
-}
-
-/* What has become of a code. */
-struct code {
-	const char *connection;   /* the key of its record */
-	const char *reserved_for; /* NULL: whoever claims it first */
-	const char *claimed_by;   /* NULL: nobody yet */
-	bool for_nobody;
-};
-
-static bool
-write_code(struct work *w, const struct code *code, const char **value)
-{
-	struct text t;
-
-	text_begin(w, &t);
-	text_add(&t, "{\"connection\":");
-	json_add_string(&t, code->connection);
-	text_add(&t, ",\"reserved_for\":");
-	json_add_string(&t, code->reserved_for);
-	text_add(&t, ",\"claimed_by\":");
-	json_add_string(&t, code->claimed_by);
-	text_print(&t, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
-	return text_end(&t, value);
-}
-
-static bool
-copy_member(struct work *w, const struct json_object *doc, const char *name, const char **out)
-{
-	const char *s = json_string(doc, name);
-
-	*out = NULL;
-	return s == NULL || work_copy(w, s, strlen(s), out);
-}
-
-static bool
-read_code(struct work *w, const char *value, struct code *code)
-{
-	struct json_object *doc = json_read(value, strlen(value));
-	bool done = copy_member(w, doc, "connection", &code->connection)
-	    && copy_member(w, doc, "reserved_for", &code->reserved_for)
-	    && copy_member(w, doc, "claimed_by", &code->claimed_by);
-
-	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
-	json_object_put(doc);
-	if (done && code->connection == NULL)
-		return fault(w, FAULT_STORAGE, "a code's record is damaged");
-	return done;
-}
-
 /* Tokens that amoCRM has given out already for this code, but whose account could not be asked. */
 static bool
 find_pending(struct work *w, const struct store_config *store, const struct keyring *ring,
@@ -117,17 +60,39 @@ put_pending(struct work *w, const struct store_config *store, const struct keyri
 	    && store_put(w, store, pending_key, sealed, time(NULL) + CODE_LIFE_S);
 }
 
-/* The code works once, so whatever could fail on our side is tried before it is used, and tokens
+/* Stores the connection, and with it what has become of the code. */
+static bool
+save(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
+    const char *record)
+{
+	const struct owner owner = { grant->claimant };
+	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
+	struct code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
+	struct store_change change;
+
+	return record_key(w, identity->account_id, identity->user_id, &code.connection)
+	    && code_change(w, record, &code, &change)
+	    && connection_save(w, cfg, ring, identity, tokens, waits ? NULL : &owner, &change);
+}
+
+/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits for
+ * its claimant when it is reserved, and is else everybody's where connections are shared.
+ * The code works once, so whatever could fail on our side is tried before it is used, and tokens
  * that cannot be put in their place yet are kept. */
 static bool
 exchange(struct work *w, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const struct owner *owner, int64_t deadline_ms, const char **key)
+    const struct keyring *ring, const char *record, int64_t deadline_ms)
 {
 	const char *pending_key;
 	struct tokens tokens;
 	struct identity identity;
 	bool pending;
 
+	if (grant->host == NULL)
+		return fault(w, FAULT_REFUSED, "the code was known a moment ago; its time is over");
+	helper_start(w, HELPER_HTTPS);
+	helper_start(w, HELPER_CRYPTO);
 	if (!store_ready(w, &cfg->store) || !code_key(w, "pending", grant->code, &pending_key)
 	    || !find_pending(w, &cfg->store, ring, pending_key, &pending, &tokens)
 	    || (!pending
@@ -135,29 +100,11 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant,
 		    w, &cfg->amocrm, grant->host, grant->code, deadline_ms, &tokens)))
 		return false;
 	if (amocrm_identity_claimed(w, grant->host, &tokens, &identity))
-		return connection_save(w, cfg, ring, &identity, &tokens, owner, key);
+		return save(w, cfg, grant, ring, &identity, &tokens, record);
 	return (pending || put_pending(w, &cfg->store, ring, pending_key, &tokens))
 	    && amocrm_identity_asked(w, &cfg->amocrm, grant->host, &tokens, deadline_ms, &identity)
-	    && connection_save(w, cfg, ring, &identity, &tokens, owner, key)
+	    && save(w, cfg, grant, ring, &identity, &tokens, record)
 	    && store_erase(w, &cfg->store, pending_key);
-}
-
-/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits for
- * its claimant when it is reserved, and is else everybody's where connections are shared. */
-static bool
-make_connection(struct work *w, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, int64_t limit_ms, struct code *code)
-{
-	const struct owner owner = { grant->claimant };
-	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
-
-	if (grant->host == NULL)
-		return fault(w, FAULT_REFUSED, "the code was known a moment ago; its time is over");
-	code->reserved_for = grant->reserved_for;
-	code->claimed_by = grant->claimant;
-	code->for_nobody = grant->for_nobody;
-	return exchange(
-	    w, cfg, grant, ring, waits ? NULL : &owner, clock_ms() + limit_ms, &code->connection);
 }
 
 static bool
@@ -168,11 +115,13 @@ is_other(const char *app_user, const char *claimant)
 
 /* A code that has become a connection already; a newer one may have taken its place. */
 static bool
-claim_connection(struct work *w, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, struct code *code)
+claim(struct work *w, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, const char *record, struct code *code)
 {
 	const struct owner owner = { grant->claimant };
+	bool claimed = code->claimed_by != NULL;
 	struct connection other;
+	struct store_change change;
 	bool found = false;
 
 	if (grant->claimant == NULL)
@@ -181,16 +130,20 @@ claim_connection(struct work *w, const struct config *cfg, const struct grant *g
 	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
 		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
+	code->claimed_by = grant->claimant;
 	/* claimed once: what has become somebody else's since is not taken back */
-	if ((code->claimed_by == NULL
-		&& !connection_adopt(w, cfg, ring, code->connection, &owner, &found))
-	    || (!found && !connection_of(w, cfg, grant->claimant, &found, &other)))
+	if (!claimed
+	    && (!code_change(w, record, code, &change)
+		|| !connection_adopt(w, cfg, ring, code->connection, &owner, &change, &found)))
+		return false;
+	if (found)
+		return true;
+	if (!connection_of(w, cfg, grant->claimant, &found, &other))
 		return false;
 	if (!found)
 		return fault(
 		    w, FAULT_REFUSED, "the code's connection has been erased; connect again");
-	code->claimed_by = grant->claimant;
-	return true;
+	return claimed || store_change_all(w, &cfg->store, &change, 1);
 }
 
 /* Under the code's lock: whoever came first has left the code's record, or failed. */
@@ -200,15 +153,13 @@ authorize_locked(struct work *w, const struct config *cfg, const struct grant *g
 {
 	const struct keyring *ring;
 	struct code code;
-	const char *value;
+	bool known;
 
-	if (!keyring_read(w, cfg->store.keys, &ring) || !store_get(w, &cfg->store, record, &value))
+	if (!keyring_read(w, cfg->store.keys, &ring)
+	    || !code_find(w, &cfg->store, record, &known, &code))
 		return false;
-	return (value == NULL
-		       ? make_connection(w, cfg, grant, ring, limit_ms, &code)
-		       : read_code(w, value, &code) && claim_connection(w, cfg, grant, ring, &code))
-	    && write_code(w, &code, &value)
-	    && store_put(w, &cfg->store, record, value, time(NULL) + CODE_LIFE_S);
+	return known ? claim(w, cfg, grant, ring, record, &code)
+		     : exchange(w, cfg, grant, ring, record, clock_ms() + limit_ms);
 }
 
 bool

@@ -2,7 +2,7 @@
  *
  * The records of the store behind it, for as long as a code lives:
  *
- *   code:<sha256 of the code>      which connection it became, who reserved it, who claimed it
+ *   code:<sha256 of the code>      what it has become (see code.h)
  *   pending:<sha256 of the code>   tokens whose account is not known yet
  */
 #ifndef AUTHORIZE_H
@@ -12,8 +12,6 @@
 #include "work.h"
 
 #include <stdint.h>
-
-#define CODE_LIFE_S 1200 /* amoCRM's codes live 20 minutes; as long one is recognised again */
 
 /* An authorization code, and who came with it. */
 struct grant {

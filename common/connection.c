@@ -1,4 +1,5 @@
-/* connection.c - reading connections, and writing one; see connection.h.  They are changed in connection_change.c. */
+/* connection.c - reading connections, and writing one; see connection.h.  They are stored for their
+ * owners in connection_owner.c, and changed in connection_change.c. */
 #include "connection.h"
 
 #include "account.h"

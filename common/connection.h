@@ -26,11 +26,12 @@ struct owner {
 };
 
 /* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
- * it the owner's, as connection_adopt does; owner NULL: that waits.  *key is its record's.
+ * it the owner's, as connection_adopt does; owner NULL: that waits.  along is a change of the store
+ * that is made with it, or NULL.
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
-    const char **key);
+    const struct store_change *along);
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
@@ -54,9 +55,10 @@ bool connection_restore(struct work *w, const struct config *cfg, const struct k
     const char *key, const char *value, const struct tokens *tokens, bool *done);
 
 /* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place of
- * the account's others.  *found is false when there is no such connection any more. */
+ * the account's others.  *found is false when there is no such connection any more: then nothing is
+ * changed, and nothing along with it. */
 bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct owner *owner, bool *found);
+    const char *key, const struct owner *owner, const struct store_change *along, bool *found);
 
 /* The key of the record that says which connection is the app user's; in a shared set-up
  * everybody's. */
@@ -75,6 +77,10 @@ bool connection_erase_of(struct work *w, const struct config *cfg, const char *a
 
 /* Erases one connection. */
 bool connection_erase(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+
+/* The same, under the lock of its account and without taking it off the account's list. */
+bool connection_erase_record(
     struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Every connection of the account is revoked: kept, sealed as it is, but not used. */

@@ -87,6 +87,15 @@ start(struct work *w, enum helper which)
 	return true;
 }
 
+void
+helper_start(struct work *w, enum helper which)
+{
+	bool faulty = w->kind != FAULT_NONE;
+
+	if (!w->helpers[which].running && !start(w, which) && !faulty)
+		work_recover(w);
+}
+
 static void
 stop(struct helper_process *helper)
 {

@@ -3,7 +3,7 @@
  *   amo-crm-https   HTTPS calls: libcurl, and the 33 libraries behind it
  *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a whole request
  *
- * One is started when it is first asked, and kept for as long as the work is open.  A question is one
+ * One is started when it is first asked, or before, and kept for as long as the work is open.  A question is one
  * line of JSON, and so is its answer.
  */
 #ifndef HELPER_H
@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 struct json_object;
+
+/* Has one load while other things are done before it is asked.  What fails then, helper_ask tells. */
+void helper_start(struct work *w, enum helper which);
 
 /* Asks, and waits for the answer until until_ms (of clock_ms).  line ends with a newline.  The answer
  * is to be given back with json_object_put; NULL with a fault: one that the helper met, FAULT_CONFIG

@@ -35,6 +35,18 @@ steps_through_a_list(void **state)
 	}
 }
 
+static bool
+leave_only(struct setup *s, int64_t user, const char **before)
+{
+	struct account_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
+	struct store_change change;
+	bool done = account_change(&s->w, 31920194, &edit, &change)
+	    && store_change_all(&s->w, &s->cfg.store, &change, 1);
+
+	*before = edit.before;
+	return done;
+}
+
 static void
 keeps_the_list(void **state)
 {
@@ -68,7 +80,7 @@ keeps_the_list(void **state)
 		    ? account_add(&s.w, &s.cfg.store, 31920194, table[i].user)
 		    : table[i].how == REMOVE
 		    ? account_remove(&s.w, &s.cfg.store, 31920194, table[i].user)
-		    : account_leave_only(&s.w, &s.cfg.store, 31920194, table[i].user, &before);
+		    : leave_only(&s, table[i].user, &before);
 
 		same_fault(table[i].label, &s.w, done, FAULT_NONE);
 		if (table[i].how == LEAVE_ONLY)

@@ -13,7 +13,8 @@ save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *
 	const struct identity identity = { account_id, user_id, "reforyou.amocrm.ru" };
 	const char *key;
 
-	if (!connection_save(&s->w, &s->cfg, s->ring, &identity, tokens, owner, &key))
+	if (!connection_save(&s->w, &s->cfg, s->ring, &identity, tokens, owner, NULL)
+	    || !record_key(&s->w, account_id, user_id, &key))
 		fail_msg("not saved: %s", s->w.reason);
 	return key;
 }
@@ -146,13 +147,13 @@ waits_for_its_owner(void **state)
 	key = save(&s, 1, 7, &first_pair, NULL);
 	assert_string_equal(key, "connection:1:7");
 	same_text("stored, and nobody's", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &browser, &found));
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &browser, NULL, &found));
 	assert_true(found);
 	same_text("a browser adopts nothing", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &user, &found));
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &user, NULL, &found));
 	assert_true(found);
 	same_text("adopted", token_of(&s, "u1"), "refresh-1");
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, "connection:1:8", &user, &found));
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, "connection:1:8", &user, NULL, &found));
 	assert_false(found);
 	same_text("one that is not there changes nothing", token_of(&s, "u1"), "refresh-1");
 
@@ -165,7 +166,7 @@ waits_for_its_owner(void **state)
 	save(&s, 4, 2, &second_pair, NULL);
 	same_text("shared: the other one stays everybody's", token_of(&s, "u1"), "refresh-1");
 	assert_true(
-	    connection_adopt(&s.w, &s.cfg, s.ring, "connection:4:2", &user, &found) && found);
+	    connection_adopt(&s.w, &s.cfg, s.ring, "connection:4:2", &user, NULL, &found) && found);
 	same_text("shared: claimed", token_of(&s, "u2"), "refresh-2");
 	setup_close(&s);
 }
@@ -310,7 +311,7 @@ is_renewed(void **state)
 
 	/* claimed and revoked by others while amoCRM was asked */
 	assert_true(is_there(&s, key, &read));
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &two, &found));
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &two, NULL, &found));
 	assert_true(connection_revoke_account(&s.w, &s.cfg, 1));
 	assert_true(connection_renewed(&s.w, &s.cfg, s.ring, key, &read, &first_pair));
 	assert_true(is_there(&s, key, &now));
@@ -415,10 +416,9 @@ save_in_room(struct work *w, void *context)
 	const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	struct connection connection;
 	struct tokens tokens;
-	const char *key;
 	bool found;
 
-	if (!connection_save(w, &s->cfg, s->ring, &identity, &first_pair, &user, &key)
+	if (!connection_save(w, &s->cfg, s->ring, &identity, &first_pair, &user, NULL)
 	    || !connection_of(w, &s->cfg, "u1", &found, &connection)
 	    || !record_tokens(w, s->ring, &connection, &tokens))
 		return false;

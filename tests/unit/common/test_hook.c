@@ -97,8 +97,8 @@ revokes_or_changes_nothing(void **state)
 		bool found;
 
 		setup_open(&s, *state, CONNECTIONS_SHARED);
-		assert_true(
-		    connection_save(&s.w, &s.cfg, s.ring, &identity, &tokens, &owner, &key));
+		assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &tokens, &owner, NULL)
+		    && record_key(&s.w, identity.account_id, identity.user_id, &key));
 		if (rows[i].signs != NULL)
 			sign(rows[i].secret, rows[i].signs, hex);
 		assert_true(

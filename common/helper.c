@@ -54,14 +54,17 @@ find_helper(struct work *w, enum helper which, const char **path)
 	    || fault(w, FAULT_CONFIG, "%s: %s; run make install again", *path, strerror(errno));
 }
 
-/* With an empty environment: libcurl takes proxies, certificates and key logs from there. */
+/* With nothing in the environment that libcurl would take proxies, certificates or key logs from.  What
+ * is freed is overwritten (see work.c), but not what glibc keeps at hand for each thread, so it is to
+ * keep nothing. */
 static bool
 start(struct work *w, enum helper which)
 {
 	struct helper_process *helper = &w->helpers[which];
 	char name[] = "amo-crm-https or amo-crm-crypto";
 	char *const argv[] = { name, NULL };
-	char *const envp[] = { NULL };
+	char tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
+	char *const envp[] = { tunables, NULL };
 	posix_spawn_file_actions_t actions;
 	const char *path;
 	int ends[2];

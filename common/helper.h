@@ -26,8 +26,10 @@ struct json_object *helper_ask(
     struct work *w, enum helper which, const char *line, int64_t until_ms);
 
 /* The other side.  Answers each line of standard input through answer, which returns the answer's
- * members after '{', or has the work hold a fault; until the input ends.  Returns main's exit status. */
-typedef bool helper_answer(struct work *w, const struct json_object *question, struct text *answer);
-int helper_serve(const char *name, size_t room_size, helper_answer *answer);
+ * members after '{', or has the work hold a fault; until the input ends.  Returns main's exit status.
+ * Of a question and its answer nothing stays in memory, unless answer keeps it in its context. */
+typedef bool helper_answer(
+    struct work *w, void *context, const struct json_object *question, struct text *answer);
+int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context);
 
 #endif

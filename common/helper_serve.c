@@ -1,22 +1,56 @@
-/* helper_serve.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h. */
+/* helper_serve.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h.
+ *
+ * Lines are read and written without stdio, whose buffers would keep the last secrets.
+ */
 #include "helper.h"
 
 #include "json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool
-put_line(const struct text *t, const char *line)
+#define CHUNK_SIZE 16384 /* bytes; most questions are shorter */
+
+/* One line; NULL: nobody asks any more.  What is behind it would be an answer not waited for. */
+static const char *
+read_line(struct work *w)
 {
-	return fwrite(line, 1, t->len - 1, stdout) == t->len - 1 && fflush(stdout) == 0;
+	char chunk[CHUNK_SIZE];
+	struct text t;
+	const char *line;
+	ssize_t n = 0;
+
+	text_begin(w, &t);
+	while (n <= 0 || chunk[n - 1] != '\n') {
+		n = read(STDIN_FILENO, chunk, sizeof chunk);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return NULL;
+		text_add_bytes(&t, chunk, n < 0 ? 0 : (size_t)n);
+	}
+	explicit_bzero(chunk, sizeof chunk);
+	return text_end(&t, &line) ? line : NULL;
+}
+
+static bool
+write_line(const char *line, size_t left)
+{
+	while (left > 0) {
+		ssize_t n = write(STDOUT_FILENO, line, left);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		line += n < 0 ? 0 : n;
+		left -= n < 0 ? 0 : (size_t)n;
+	}
+	return true;
 }
 
 /* False: nobody listens any more. */
 static bool
-answer_line(struct work *w, const char *line, helper_answer *answer)
+answer_line(struct work *w, const char *line, helper_answer *answer, void *context)
 {
 	struct json_object *question = json_read(line, strcspn(line, "\n"));
 	struct text t;
@@ -25,7 +59,7 @@ answer_line(struct work *w, const char *line, helper_answer *answer)
 
 	text_begin(w, &t);
 	text_add_char(&t, '{');
-	done = question != NULL ? answer(w, question, &t)
+	done = question != NULL ? answer(w, context, question, &t)
 				: fault(w, FAULT_SERVER, "a question that is no JSON");
 	json_object_put(question);
 	if (!done) {
@@ -34,14 +68,13 @@ answer_line(struct work *w, const char *line, helper_answer *answer)
 		json_add_string(&t, w->reason);
 	}
 	text_add(&t, "}\n");
-	return text_end(&t, &text) && put_line(&t, text);
+	return text_end(&t, &text) && write_line(text, t.len - 1);
 }
 
 int
-helper_serve(const char *name, size_t room_size, helper_answer *answer)
+helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context)
 {
-	char *line = NULL;
-	size_t size = 0;
+	const char *line;
 	struct work w;
 
 	/* In a folder of CGI programs it could be called by its URL. */
@@ -53,11 +86,8 @@ helper_serve(const char *name, size_t room_size, helper_answer *answer)
 	}
 	if (!work_open(&w, room_size))
 		return EXIT_FAILURE;
-	while (getline(&line, &size, stdin) > 0 && answer_line(&w, line, answer)) {
-		explicit_bzero(line, size);
+	while ((line = read_line(&w)) != NULL && answer_line(&w, line, answer, context))
 		work_wipe(&w);
-	}
-	free(line);
 	work_close(&w);
 	return EXIT_SUCCESS;
 }

@@ -61,6 +61,15 @@ decrypt(const struct key *key, const uint8_t *nonce, const char *context, const 
 	return done;
 }
 
+void
+cipher_prepare(void)
+{
+	uint8_t byte;
+
+	EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL));
+	(void)RAND_bytes(&byte, 1);
+}
+
 bool
 cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
     const char **sealed)

@@ -10,7 +10,9 @@
 #include "jws_evp.h"
 
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROOM_SIZE (1u << 20) /* bytes; two tokens of 16 KB, and their sealed text, several times */
 
@@ -102,10 +104,11 @@ answer_verify(struct work *w, const struct json_object *question, struct text *t
 }
 
 static bool
-answer(struct work *w, const struct json_object *question, struct text *t)
+answer(struct work *w, void *context, const struct json_object *question, struct text *t)
 {
 	const char *what = json_string(question, "do");
 
+	(void)context;
 	if (what != NULL && strcmp(what, "seal") == 0)
 		return answer_cipher(w, question, cipher_seal, t);
 	if (what != NULL && strcmp(what, "open") == 0)
@@ -115,11 +118,22 @@ answer(struct work *w, const struct json_object *question, struct text *t)
 	return not_understood(w);
 }
 
+/* Whoever is started early, and not asked yet, has the time to get ready for sealing. */
+static void
+prepare(void)
+{
+	struct pollfd question = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	if (poll(&question, 1, 0) == 0)
+		cipher_prepare();
+}
+
 int
 main(void)
 {
 	/* The system's openssl.cnf has no say in how our records are sealed or what tokens we take, and
 	 * costs milliseconds. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer);
+	prepare();
+	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer, NULL);
 }

@@ -172,6 +172,7 @@ class Tls:
 
     def __init__(self, certificates, known, spoil):
         self._certificates, self._known, self._spoil = certificates, known, spoil
+        self._contexts, self._lock, self._current = {}, threading.Lock(), threading.local()
 
     def __call__(self, raw, connection):
         spoiled = self._spoil()
@@ -184,19 +185,30 @@ class Tls:
             if first:
                 _refuse_plain_http(raw)
             return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(*self._certificates(spoiled or "good"))
-        context.sni_callback = lambda _socket, name, _context: self._named(connection, name)
+        self._current.connection = connection
         try:
-            return context.wrap_socket(raw, server_side=True)
+            secured = self._context(spoiled or "good").wrap_socket(raw, server_side=True)
+            connection.resumed = secured.session_reused
+            return secured
         except OSError as failure:
             connection.failure = f"handshake: {failure}"
             raw.close()
             return None
 
-    def _named(self, connection, name):
-        connection.sni = name
+    def _context(self, kind):
+        """One for each certificate, since a session is resumed only where it was begun."""
+        certificate = self._certificates(kind)
+        with self._lock:
+            if certificate not in self._contexts:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+                context.load_cert_chain(*certificate)
+                context.sni_callback = self._named
+                self._contexts[certificate] = context
+            return self._contexts[certificate]
+
+    def _named(self, _socket, name, _context):
+        self._current.connection.sni = name
         if name is None or not self._known(name):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         return None

@@ -13,6 +13,7 @@ class Connection:
     port: str
     time: float = field(default_factory=now)
     sni: str = None
+    resumed: bool = False
     failure: str = None
 
 

@@ -3,14 +3,12 @@
 
 #include "digest.h"
 #include "layout.h"
+#include "reserve.h"
 #include "shard.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ROOM_FOR_CHANGES 524288 /* bytes; copies of four shards with a hundred connections each */
 
 /* A store that is not there must not look like one that is empty. */
 static bool
@@ -37,20 +35,8 @@ bool
 store_ready(struct work *w, const struct store_config *store)
 {
 	const char *directory;
-	const char *path;
-	int fd;
-	int error;
 
-	if (!layout_make_directory(w, store, &directory)
-	    || !work_print(w, &path, "%s/room", directory))
-		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	unlink(path); /* at once: nothing is left if we are killed */
-	error = posix_fallocate(fd, 0, ROOM_FOR_CHANGES);
-	close(fd);
-	return error == 0 || fault(w, FAULT_STORAGE, "%s: %s", store->path, strerror(error));
+	return layout_make_directory(w, store, &directory) && reserve_keep(w, directory);
 }
 
 bool

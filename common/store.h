@@ -18,7 +18,8 @@
 #define STORE_VALUE_MAX 65536 /* bytes; two tokens of 8 KB, sealed, are 22 KB */
 #define STORE_WAIT_MS   5000 /* for another writer of the same shard; a change takes milliseconds */
 
-/* Asks, before something that cannot be repeated, whether a change could be written now.
+/* Asks, before something that cannot be repeated, whether its changes could be written now, and keeps
+ * room for them even if the disk fills up meanwhile (see reserve.h).
  * Fault: FAULT_STORAGE. */
 bool store_ready(struct work *w, const struct store_config *store);
 

@@ -13,6 +13,7 @@
 
 #include "file.h"
 #include "layout.h"
+#include "reserve.h"
 #include "shard.h"
 
 #include <string.h>
@@ -158,6 +159,20 @@ prepare(struct work *w, struct plan *plan)
 	return true;
 }
 
+/* On a full disk with the room that was kept for this. */
+static bool
+prepare_with_reserve(struct work *w, struct plan *plan)
+{
+	bool faulty = w->kind != FAULT_NONE;
+
+	if (prepare(w, plan))
+		return true;
+	if (!faulty)
+		work_recover(w);
+	reserve_give(w, plan->directory);
+	return prepare(w, plan);
+}
+
 /* Whether it is the last that its shard needs. */
 static bool
 completes_shard(const struct plan *plan, size_t step)
@@ -191,7 +206,7 @@ change_locked(struct work *w, struct plan *plan, const struct store_change *chan
 	for (size_t i = 0; i < plan->count; i++)
 		if (!decide(w, plan->store, &changes[i], &plan->step[i]))
 			return false;
-	return prepare(w, plan) && commit(w, plan);
+	return prepare_with_reserve(w, plan) && commit(w, plan);
 }
 
 bool

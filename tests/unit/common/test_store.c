@@ -352,7 +352,8 @@ leaves_nothing_but_its_files(void **state)
 	assert_true(store_ready(&w, &store));
 	put(&store, "a:1", "x", 0);
 	path_in(*state, "connections", path);
-	assert_int_equal(folder_count(path, ""), 2 + 1);
+	assert_int_equal(folder_count(path, ".room"), 4);
+	assert_int_equal(folder_count(path, ""), 2 + 1 + 4);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(folder_count(*state, ""), 2 + 2);

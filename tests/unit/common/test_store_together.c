@@ -1,0 +1,472 @@
+/* test_store_together.c - several records changed together: all or none, and in their order. */
+#include "../child.h"
+#include "../folder.h"
+
+#include "digest.h"
+#include "store.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define ROUNDS     120
+#define LONGEST_US 8000 /* of a writer's life; four changes together take about 3 ms */
+#define RECORDS    4
+#define LAST_SHARD 255 /* the copy that is made last */
+
+static struct store_config
+store_in(const char *folder)
+{
+	return (struct store_config){ .path = folder };
+}
+
+static int
+shard_of(const char *key)
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256(key, strlen(key), digest);
+	return digest[0];
+}
+
+/* A key of that shard. */
+static void
+key_in(int shard, char key[32])
+{
+	int number = 0;
+
+	do
+		snprintf(key, 32, "a:%d", number++);
+	while (shard_of(key) != shard);
+}
+
+static void
+put(const struct store_config *store, const char *key, const char *value)
+{
+	struct work w;
+
+	open_room(&w);
+	if (!store_put(&w, store, key, value, 0))
+		fail_msg("%s: %s", key, w.reason);
+	work_close(&w);
+}
+
+static void
+has_value(const char *label, const struct store_config *store, const char *key, const char *value)
+{
+	struct work w;
+	const char *got;
+
+	open_room(&w);
+	if (!store_get(&w, store, key, &got))
+		fail_msg("%s: %s: %s", label, key, w.reason);
+	same_text(label, got, value);
+	work_close(&w);
+}
+
+static int
+copies_left(const char *folder)
+{
+	char path[PATH_SIZE];
+
+	path_in(folder, "connections", path);
+	return folder_count(path, ".new");
+}
+
+/* Where the shard's file is; another number after it was written anew. */
+static ino_t
+inode_of(const char *folder, const char *key)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/connections/%02x.gdbm", folder, (unsigned)shard_of(key));
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static bool
+leave_alone(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	(void)context;
+	(void)old;
+	(void)value;
+	return true;
+}
+
+static bool
+refuse(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)context;
+	(void)old;
+	*value = "refused";
+	return fault(w, FAULT_REFUSED, "no");
+}
+
+static void
+changes_what_becomes_another(void **state)
+{
+	struct store_config store = store_in(*state);
+	char neighbour[32];
+	struct work w;
+
+	key_in(shard_of("b:1"), neighbour);
+	put(&store, "b:1", "old");
+	put(&store, "c:1", "same");
+	put(&store, "d:1", "erased");
+	put(&store, "e:1", "left alone");
+	{
+		const struct store_change changes[] = {
+			store_putting("b:1", "new", 0),
+			store_putting("c:1", "same", 0),
+			store_putting("d:1", NULL, 0),
+			{ "e:1", 0, leave_alone, NULL },
+			store_putting(neighbour, "in the same shard", 0),
+			store_putting("f:1", "for a while", time(NULL) + 1000),
+			store_putting("g:1", NULL, 0),
+		};
+		ino_t same = inode_of(*state, "c:1");
+		ino_t alone = inode_of(*state, "e:1");
+
+		open_room(&w);
+		same_fault(
+		    "all", &w, store_change_all(&w, &store, changes, ROWS(changes)), FAULT_NONE);
+		work_close(&w);
+		assert_int_equal(inode_of(*state, "c:1"), same);
+		assert_int_equal(inode_of(*state, "e:1"), alone);
+	}
+	has_value("changed", &store, "b:1", "new");
+	has_value("the same", &store, "c:1", "same");
+	has_value("erased", &store, "d:1", NULL);
+	has_value("left alone", &store, "e:1", "left alone");
+	has_value("in the same shard", &store, neighbour, "in the same shard");
+	has_value("one that expires", &store, "f:1", "for a while");
+	assert_int_equal(copies_left(*state), 0);
+}
+
+/* The last of the changes cannot be made: its file would be too large, as on a full disk. */
+static bool
+fails_behind_the_others(void *context)
+{
+	const struct store_config *store = context;
+	struct rlimit less = { 65536, RLIM_INFINITY };
+	char large[60000];
+	char last[32];
+	struct work w;
+	const struct store_change changes[] = {
+		store_putting("b:1", "new", 0),
+		store_putting("c:1", "new", 0),
+		store_putting(last, large, 0),
+	};
+
+	key_in(LAST_SHARD, last);
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = '\0';
+	signal(SIGXFSZ, SIG_IGN);
+	return setrlimit(RLIMIT_FSIZE, &less) == 0 && work_open(&w, ROOM_SIZE)
+	    && !store_change_all(&w, store, changes, ROWS(changes)) && w.kind == FAULT_STORAGE;
+}
+
+static void
+changes_nothing_when_one_fails(void **state)
+{
+	struct store_config store = store_in(*state);
+	const struct store_change refused[] = {
+		store_putting("b:1", "new", 0),
+		{ "c:1", 0, refuse, NULL },
+	};
+	struct store_change many[STORE_CHANGES_MAX + 1];
+	char last[32];
+	struct work w;
+
+	put(&store, "b:1", "old");
+	put(&store, "c:1", "old");
+	open_room(&w);
+	same_fault("an edit refuses", &w, store_change_all(&w, &store, refused, ROWS(refused)),
+	    FAULT_REFUSED);
+	work_wipe(&w);
+	for (size_t i = 0; i < ROWS(many); i++)
+		many[i] = store_putting("b:1", "new", 0);
+	same_fault("too many", &w, store_change_all(&w, &store, many, ROWS(many)), FAULT_SERVER);
+	work_close(&w);
+	in_child("no room for the last", fails_behind_the_others, &store);
+	has_value("the first", &store, "b:1", "old");
+	has_value("the second", &store, "c:1", "old");
+	key_in(LAST_SHARD, last);
+	has_value("the last", &store, last, NULL);
+	assert_int_equal(copies_left(*state), 0);
+}
+
+/* Fills a file system of a megabyte of its own behind the store's back, between the question whether
+ * it is ready and the changes. */
+static bool
+finds_room_on_a_full_disk(void *context)
+{
+	static char block[4096];
+	struct store_config store = store_in(context);
+	const struct store_change changes[] = {
+		store_putting("b:1", "new", 0),
+		store_putting("c:1", "new", 0),
+		store_putting("d:1", "new", 0),
+		store_putting("e:1", "new", 0),
+	};
+	char path[PATH_SIZE];
+	struct work w;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/filling", store.path);
+	if (mount("none", store.path, "tmpfs", 0, "size=1m,mode=0700") != 0
+	    || !work_open(&w, ROOM_SIZE) || !store_ready(&w, &store)
+	    || (fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0)
+		return false;
+	while (write(fd, block, sizeof block) > 0)
+		;
+	if (!store_change_all(&w, &store, changes, ROWS(changes)))
+		return false;
+	while (write(fd, block, sizeof block) > 0)
+		;
+	close(fd);
+	return !store_ready(&w, &store) && w.kind == FAULT_STORAGE && unlink(path) == 0
+	    && (work_recover(&w), store_ready(&w, &store));
+}
+
+static void
+keeps_room_for_an_authorization(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) { /* with a user name space, where it may not mount by itself */
+		alarm(CHILD_LIMIT_S);
+		if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+			_exit(0);
+		if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+			_exit(0);
+		_exit(finds_room_on_a_full_disk(*state) ? CHILD_TRUE : CHILD_FALSE);
+	}
+	assert_true(pid > 0);
+	status = child_status(pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		skip(); /* no name spaces may be made here */
+	child_says_true("on a full disk", status);
+}
+
+struct holder {
+	const struct store_config *store;
+	const char *low;
+	const char *high;
+	int ends[2];
+};
+
+/* Holds the shard's lock until nobody has the pipe's other end any more. */
+static bool
+hold_on(struct work *w, void *context, const char *old, const char **value)
+{
+	const struct holder *holder = context;
+	char byte;
+
+	(void)w;
+	(void)old;
+	(void)value;
+	return write(holder->ends[1], "", 1) == 1 && close(holder->ends[1]) == 0
+	    && read(holder->ends[0], &byte, 1) >= 0 && read(holder->ends[0], &byte, 1) >= 0;
+}
+
+static bool
+hold_the_low_one(void *context)
+{
+	const struct holder *holder = context;
+	struct work w;
+
+	return work_open(&w, ROOM_SIZE)
+	    && store_change(&w, holder->store, holder->low, 0, hold_on, context);
+}
+
+static bool
+change_both(void *context)
+{
+	const struct holder *holder = context;
+	const struct store_change changes[] = {
+		store_putting(holder->high, "both", 0),
+		store_putting(holder->low, "both", 0),
+	};
+	struct work w;
+
+	return close(holder->ends[1]) == 0 && work_open(&w, ROOM_SIZE)
+	    && store_change_all(&w, holder->store, changes, ROWS(changes));
+}
+
+/* Whoever waits for the lower lock has not got the higher one, in whatever order the changes stand. */
+static void
+waits_in_no_circle(void **state)
+{
+	struct store_config store = store_in(*state);
+	char low[32];
+	char high[32];
+	struct holder holder = { &store, low, high, { -1, -1 } };
+	struct pollfd held = { .events = POLLIN };
+	pid_t holding;
+	pid_t changing;
+
+	key_in(3, low);
+	key_in(LAST_SHARD, high);
+	assert_int_equal(pipe(holder.ends), 0);
+	holding = child_start(hold_the_low_one, &holder);
+	held.fd = holder.ends[0];
+	assert_int_equal(poll(&held, 1, CHILD_LIMIT_S * 1000), 1);
+	changing = child_start(change_both, &holder);
+	for (int i = 0; i < 50; i++) /* long enough for it to begin to wait */
+		put(&store, high, i % 2 == 0 ? "one" : "two");
+	close(holder.ends[1]);
+	child_says_true("who holds the low one", child_status(holding));
+	child_says_true("who changes both", child_status(changing));
+	close(holder.ends[0]);
+	has_value("the low one", &store, low, "both");
+	has_value("the high one", &store, high, "both");
+}
+
+/* What a writer has begun and what it was told is done, in memory that outlives it. */
+struct ledger {
+	volatile long begun;
+	volatile long done;
+	volatile long failed;
+};
+
+struct writer {
+	const struct store_config *store;
+	struct ledger *ledger;
+	const char (*keys)[32];
+};
+
+static bool
+write_on(void *context)
+{
+	struct writer *writer = context;
+	struct work w;
+
+	if (!work_open(&w, ROOM_SIZE))
+		return false;
+	for (;;) {
+		struct store_change changes[RECORDS];
+		long value = ++writer->ledger->begun;
+		const char *text;
+
+		if (!work_print(&w, &text, "%ld", value))
+			return false;
+		for (int i = 0; i < RECORDS; i++)
+			changes[i] = store_putting(writer->keys[i], text, 0);
+		if (!store_change_all(&w, writer->store, changes, RECORDS)) {
+			writer->ledger->failed++;
+			return false;
+		}
+		writer->ledger->done = value;
+		work_wipe(&w);
+	}
+}
+
+static long
+number_of(const struct store_config *store, const char *key)
+{
+	struct work w;
+	const char *text;
+	long value;
+
+	open_room(&w);
+	if (!store_get(&w, store, key, &text))
+		fail_msg("%s: %s", key, w.reason);
+	value = text == NULL ? 0 : strtol(text, NULL, 10);
+	work_close(&w);
+	return value;
+}
+
+/* Each record is old or new; a new one stands behind no old one, unless they share a shard. */
+static void
+check_records(const struct store_config *store, const char keys[RECORDS][32], struct ledger *ledger)
+{
+	long before = ledger->begun;
+
+	for (int i = 0; i < RECORDS; i++) {
+		long value = number_of(store, keys[i]);
+
+		if (value < ledger->done || value > ledger->begun)
+			fail_msg("%s is %ld; %ld was acknowledged, %ld begun", keys[i], value,
+			    ledger->done, ledger->begun);
+		if (i != 1 && value > before)
+			fail_msg("%s is %ld, behind one that is %ld", keys[i], value, before);
+		if (i != 1)
+			before = value;
+	}
+	if (number_of(store, keys[1]) != number_of(store, keys[3]))
+		fail_msg("two records of one shard are not of one change");
+}
+
+static void
+keeps_their_order_when_killed(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct ledger *ledger =
+	    mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char keys[RECORDS][32] = { "connection:1:7", "account:1", "app:u1", "" };
+	struct writer writer = { &store, ledger, (const char(*)[32])keys };
+	unsigned random = 1;
+
+	assert_true(ledger != MAP_FAILED);
+	key_in(shard_of(keys[1]), keys[3]);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct timespec life;
+		pid_t pid;
+
+		random = random * 1103515245 + 12345;
+		life = (struct timespec){ .tv_nsec = (long)(random >> 8) % LONGEST_US * 1000 };
+		pid = child_start(write_on, &writer);
+		nanosleep(&life, NULL);
+		kill(pid, SIGKILL);
+		child_status(pid);
+		assert_int_equal(ledger->failed, 0);
+		check_records(&store, (const char(*)[32])keys, ledger);
+	}
+	assert_true(ledger->done > ROUNDS / 10); /* they were not all killed before their first */
+	assert_in_range(copies_left(*state), 0, RECORDS);
+	munmap(ledger, sizeof *ledger);
+}
+
+static bool
+change_in_room(struct work *w, void *context)
+{
+	const struct store_config *store = context;
+	const struct store_change changes[] = {
+		store_putting("b:1", "x", 0),
+		store_putting("c:1", "x", time(NULL) + 1000),
+	};
+
+	return store_erase(w, store, "b:1") && store_erase(w, store, "c:1")
+	    && store_change_all(w, store, changes, ROWS(changes));
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct store_config store = store_in(*state);
+
+	try_small_rooms("changed together", change_in_room, &store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(changes_what_becomes_another),
+		IN_FOLDER(changes_nothing_when_one_fails),
+		IN_FOLDER(keeps_room_for_an_authorization),
+		IN_FOLDER(waits_in_no_circle),
+		IN_FOLDER(keeps_their_order_when_killed),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("store, together", tests, NULL, NULL);
+}

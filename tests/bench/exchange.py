@@ -21,6 +21,8 @@ from resident import end, started
 from setting import Request, tool
 
 RAM = Path("/dev/shm")
+COMMAND = "curl, the command"
+NEW, KEPT = "libcurl, a handshake each", "libcurl, its session kept"
 
 
 def url(setting):
@@ -89,7 +91,7 @@ def cgi_section(setting, ram, results, quick):
     stores = {"callback, CGI": setting.site.store}
     if ram:
         stores["the same, store in memory"] = ram
-    cases = {"curl, the command": lambda: by_curl(setting),
+    cases = {COMMAND: lambda: by_curl(setting),
              **{name: lambda store=store: by_cgi(setting, store)
                 for name, store in stores.items()}}
     samples = measure.in_turn(cases, 5 if quick else 60)
@@ -97,11 +99,11 @@ def cgi_section(setting, ram, results, quick):
                   "From fork to exit, with the processes that it starts, in turn. The answer of "
                   "the stand-in for amoCRM is part of the wall time of all.",
                   ["what", "wall, ms", "above curl, ms", "CPU, ms", "above curl, ms"])
-    base = [median(getattr(run, what) for run in samples["curl, the command"]) / 1e3
+    base = [median(getattr(run, what) for run in samples[COMMAND]) / 1e3
             for what in ("wall", "cpu")]
     for name, runs in samples.items():
         wall, cpu = (median(getattr(run, what) for run in runs) / 1e3 for what in ("wall", "cpu"))
-        above = ["–", "–"] if name.startswith("curl") else [number(wall - base[0], 2),
+        above = ["–", "–"] if name == COMMAND else [number(wall - base[0], 2),
                                                             number(cpu - base[1], 2)]
         table.add(name, number(wall, 2), above[0], number(cpu, 2), above[1])
         results[f"exchange {name}"] = wall - base[0]
@@ -111,10 +113,10 @@ def cgi_section(setting, ram, results, quick):
 # Resident.
 
 @contextmanager
-def fetch(setting):
+def fetch(setting, *kept):
     """libcurl in a process of its own; yields a function that lets it POST once."""
     process = subprocess.Popen(
-        [tool("fetch"), url(setting), setting.amocrm.ca_file, setting.amocrm.connect_to],
+        [tool("fetch"), url(setting), setting.amocrm.ca_file, setting.amocrm.connect_to, *kept],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def once():
@@ -159,24 +161,29 @@ def callback(setting, store):
 
 def fastcgi_section(setting, ram, results, quick):
     with ExitStack() as stack:
-        cases = {"libcurl": stack.enter_context(fetch(setting)),
+        cases = {COMMAND: lambda: by_curl(setting),
+                 NEW: stack.enter_context(fetch(setting)),
+                 KEPT: stack.enter_context(fetch(setting, "kept")),
                  "callback, FastCGI": stack.enter_context(callback(setting, setting.site.store))}
         if ram:
             cases["the same, store in memory"] = stack.enter_context(callback(setting, ram))
         measure.in_turn(cases, 2)   # the helpers are started by the first
         samples = measure.in_turn(cases, 5 if quick else 60)
     table = Table("The exchange: resident",
-                  "As asked over a socket, with libcurl in a process that stays: a new TLS "
-                  "connection each, as amo-crm-https makes one.",
-                  ["what", "wall, ms", "above libcurl, ms", "CPU, ms", "above libcurl, ms"])
-    base = [median(getattr(run, what) for run in samples["libcurl"]) / 1e3
-            for what in ("wall", "cpu")]
-    for name, runs in samples.items():
-        wall, cpu = (median(getattr(run, what) for run in runs) / 1e3 for what in ("wall", "cpu"))
-        above = ["–", "–"] if name == "libcurl" else [number(wall - base[0], 2),
-                                                      number(cpu - base[1], 2)]
-        table.add(name, number(wall, 2), above[0], number(cpu, 2), above[1])
-        results[f"exchange resident {name}"] = wall - base[0]
+                  "As asked over a socket. libcurl in a process that stays, with a new handshake "
+                  "for each call, or resuming its TLS session as amo-crm-https does; each call has "
+                  "a connection of its own in all of them.",
+                  ["what", "wall, ms", "above curl, ms", "above libcurl, ms", "CPU, ms",
+                   "above libcurl, ms"])
+    wall, cpu = ({name: median(getattr(run, what) for run in runs) / 1e3
+                  for name, runs in samples.items()} for what in ("wall", "cpu"))
+    for name in samples:
+        ours = name not in (COMMAND, NEW, KEPT)
+        above = [number(value, 2) if ours else "–" for value in (
+            wall[name] - wall[COMMAND], wall[name] - wall[KEPT], cpu[name] - cpu[KEPT])]
+        table.add(name, number(wall[name], 2), *above[:2], number(cpu[name], 2), above[2])
+        results[f"exchange resident {name}"] = wall[name] - wall[COMMAND]
+        results[f"exchange beside libcurl {name}"] = wall[name] - wall[KEPT]
     return table
 
 

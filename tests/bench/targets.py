@@ -59,10 +59,12 @@ def _resident(results):
 
 
 def _exchange(results):
-    for how, command, most in (("CGI", "", 5), ("FastCGI", "resident ", 0.5)):
+    for how, beside, command, most in (("CGI", "bare curl", "", 5),
+                                       ("FastCGI", "bare curl", "resident ", 0.5),
+                                       ("FastCGI", "libcurl that stays", "beside libcurl ", 0.5)):
         for where, name in (("", f"callback, {how}"),
                             (", store in memory", "the same, store in memory")):
-            yield Aim(f"exchange in {how}{where}: ms above bare curl",
+            yield Aim(f"exchange in {how}{where}: ms above {beside}",
                       results.get(f"exchange {command}{name}"), most)
 
 

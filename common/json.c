@@ -135,6 +135,41 @@ json_integer(const struct json_object *doc, const char *name, int64_t *out)
 	return true;
 }
 
+/* Bytes of the next character, if it stands in a JSON string as it is; else 0. */
+static size_t
+plain_character_len(const char *s, size_t left)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c < 0x80 ? c >= ' ' && c != '"' && c != '\\' && c != 0x7f : utf8_next(s, left);
+}
+
+static size_t
+plain_len(const char *s, size_t left)
+{
+	size_t len = 0;
+	size_t character;
+
+	while (len < left && (character = plain_character_len(s + len, left - len)) > 0)
+		len += character;
+	return len;
+}
+
+/* The one byte at s, which does not. */
+static void
+add_escaped(struct text *t, const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+
+	if (c >= 0x80)
+		text_add(t, "\xef\xbf\xbd");
+	else if (c == '"' || c == '\\') {
+		text_add_char(t, '\\');
+		text_add_char(t, *s);
+	} else
+		text_print(t, "\\u%04x", c);
+}
+
 void
 json_add_string(struct text *t, const char *s)
 {
@@ -146,21 +181,15 @@ json_add_string(struct text *t, const char *s)
 	}
 	text_add_char(t, '"');
 	for (left = strlen(s); left > 0;) {
-		size_t len = utf8_next(s, left);
-		unsigned char c = (unsigned char)*s;
+		size_t len = plain_len(s, left);
 
-		if (len == 0) {
-			text_add(t, "\xef\xbf\xbd");
-			len = 1;
-		} else if (c == '"' || c == '\\') {
-			text_add_char(t, '\\');
-			text_add_char(t, *s);
-		} else if (c < 0x20 || c == 0x7f)
-			text_print(t, "\\u%04x", c);
-		else
-			text_add_bytes(t, s, len);
+		text_add_bytes(t, s, len);
 		s += len;
 		left -= len;
+		if (left > 0) {
+			add_escaped(t, s++);
+			left--;
+		}
 	}
 	text_add_char(t, '"');
 }

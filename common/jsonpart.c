@@ -20,13 +20,14 @@ cut(struct jsonpart *rest, size_t len)
 	return first;
 }
 
+/* The line ends with a NUL, where any search of strcspn does. */
 static size_t
 string_len(const char *s, size_t left)
 {
 	size_t len = 1;
 
-	while (len < left && s[len] != '"')
-		len += s[len] == '\\' ? 2 : 1;
+	while (len < left && s[len += strcspn(s + len, "\"\\")] == '\\')
+		len += 2;
 	return len + 1;
 }
 
@@ -40,6 +41,7 @@ container_len(const char *s, size_t left)
 		depth += s[len] == '{' || s[len] == '[';
 		depth -= s[len] == '}' || s[len] == ']';
 		len += s[len] == '"' ? string_len(s + len, left - len) : 1;
+		len += depth > 0 ? strcspn(s + len, "\"{}[]") : 0;
 	} while (depth > 0 && len < left);
 	return len;
 }

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void
@@ -21,6 +22,9 @@ prints_rfc_3339(void **state)
 		{ "the last second of the year 9999", 253402300799, "9999-12-31T23:59:59Z" },
 		{ "the year 10000", 253402300800, "0000-00-00T00:00:00Z" },
 		{ "no year at all", INT64_MAX, "0000-00-00T00:00:00Z" },
+		{ "the first day that is counted", -62162035200, "0000-03-01T00:00:00Z" },
+		{ "the second before it", -62162035201, "0000-00-00T00:00:00Z" },
+		{ "no year at all, before it", INT64_MIN, "0000-00-00T00:00:00Z" },
 	};
 
 	(void)state;
@@ -32,6 +36,26 @@ prints_rfc_3339(void **state)
 		memset(out, 'x', sizeof out);
 		rfc3339_print((time_t)table[i].at, out);
 		same_text(table[i].label, out, table[i].expected);
+	}
+}
+
+/* The C library's calendar, day by day up to the year 2800. */
+static void
+knows_every_day_of_the_calendar(void **state)
+{
+	(void)state;
+	for (time_t at = -62162035200; at < 26192246400; at += 86399) {
+		char out[RFC3339_SIZE];
+		char expected[64];
+		struct tm utc;
+
+		rfc3339_print(at, out);
+		gmtime_r(&at, &utc);
+		snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02dZ",
+		    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+		    utc.tm_sec);
+		if (strcmp(out, expected) != 0)
+			same_text("a day", out, expected);
 	}
 }
 
@@ -60,6 +84,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints_rfc_3339),
+		cmocka_unit_test(knows_every_day_of_the_calendar),
 		cmocka_unit_test(counts_milliseconds_forward),
 	};
 

@@ -51,7 +51,7 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
              -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
              -DLIBEXEC_PATH='"$(LIBEXEC)"'
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS)
 
 # --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
 #     a program then starts ten times cheaper; LINK=shared for distributions.  Only amo-crm-https,

@@ -2,7 +2,7 @@
  *
  * Whose turn it is to append says <path>/events/lock.  It is lock.h's lock rather than flock's: a
  * writer that is stopped while it has it must not stop all others for ever.  It is a file of its own,
- * so that it also covers the choice of the segment.
+ * so that it also covers the choice of the segment, and holds the number of the newest, see segment.h.
  */
 #include "journal.h"
 
@@ -82,12 +82,12 @@ open_segment(struct work *w, const struct journal *journal, int64_t number, stru
 
 /* The newest segment, or a new one when len bytes more would be too many for it. */
 static bool
-open_newest(struct work *w, const struct journal *journal, size_t len, struct segment *segment)
+open_newest(struct work *w, const struct journal *journal, const struct lock *turn, size_t len,
+    struct segment *segment)
 {
-	int64_t first;
 	int64_t newest;
 
-	if (!segment_find(w, journal, 0, &first, &newest)
+	if (!segment_newest(w, journal, turn, &newest)
 	    || !open_segment(w, journal, newest == 0 ? 1 : newest, segment))
 		return false;
 	if (segment->size == 0 || segment->size + (int64_t)len <= journal->segment_max)
@@ -146,12 +146,12 @@ write_line(struct work *w, const struct segment *segment, const char *event, siz
 }
 
 static bool
-append_in_turn(struct work *w, const struct journal *journal, const char *event, size_t len,
-    struct segment *segment)
+append_in_turn(struct work *w, const struct journal *journal, const struct lock *turn,
+    const char *event, size_t len, struct segment *segment)
 {
 	bool torn = false;
 
-	if (!open_newest(w, journal, len + 1, segment))
+	if (!open_newest(w, journal, turn, len + 1, segment))
 		return false;
 	if (settle(w, journal, segment) && check_end(w, segment, &torn)
 	    && write_line(w, segment, event, len, torn))
@@ -160,7 +160,6 @@ append_in_turn(struct work *w, const struct journal *journal, const char *event,
 	return false;
 }
 
-/* The commit is behind the turn: writers that wait for the disk wait together. */
 /* Once for each segment; what fails now is done with the next. */
 static void
 forget_old(struct work *w, const struct journal *journal)
@@ -174,6 +173,7 @@ forget_old(struct work *w, const struct journal *journal)
 	}
 }
 
+/* The commit is behind the turn: writers that wait for the disk wait together. */
 bool
 journal_append(struct work *w, const struct journal *journal, const char *event)
 {
@@ -185,7 +185,7 @@ journal_append(struct work *w, const struct journal *journal, const char *event)
 	if (!check_event(w, event, len) || !make_directory(w, journal)
 	    || !take_turn(w, journal, &lock))
 		return false;
-	done = append_in_turn(w, journal, event, len, &segment);
+	done = append_in_turn(w, journal, &lock, event, len, &segment);
 	lock_release(&lock);
 	if (!done)
 		return false;

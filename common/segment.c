@@ -1,6 +1,8 @@
 /* segment.c - see segment.h. */
 #include "segment.h"
 
+#include "log.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DIGITS 10
+#define DIGITS     10
+#define NUMBER_MAX 9999999999
 
 bool
 segment_fault(struct work *w, const char *path)
@@ -76,4 +79,42 @@ segment_find(
 	done = look_through(w, directory, path, from, first, newest);
 	closedir(directory);
 	return done;
+}
+
+static bool
+is_there(struct work *w, const struct journal *journal, int64_t number)
+{
+	const char *path;
+
+	return segment_path(w, journal, number, &path) && access(path, F_OK) == 0;
+}
+
+static bool
+read_hint(struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest)
+{
+	return pread(turn->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
+	    && *newest < NUMBER_MAX && is_there(w, journal, *newest)
+	    && !is_there(w, journal, *newest + 1);
+}
+
+static void
+leave_hint(struct work *w, const struct lock *turn, int64_t newest)
+{
+	if (pwrite(turn->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
+		log_note(w, "no_hint", strerror(errno)); /* so the next one looks for itself */
+}
+
+bool
+segment_newest(
+    struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest)
+{
+	int64_t first;
+
+	if (read_hint(w, journal, turn, newest))
+		return true;
+	if (!segment_find(w, journal, 0, &first, newest))
+		return false;
+	if (*newest > 0)
+		leave_hint(w, turn, *newest);
+	return true;
 }

@@ -275,6 +275,45 @@ uses_an_empty_segment(void **state)
 	holds("for an event that is too large for any", segment(&journal, 3), "{\"n\":2}\n");
 }
 
+/* What the file of the turn says of the newest segment may come from another time. */
+static void
+looks_for_the_newest_where_the_hint_is_wrong(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t hint;
+		size_t len;
+	} table[] = {
+		{ "right", 3, 8 },
+		{ "an older one", 2, 8 },
+		{ "one that is gone", 1, 8 },
+		{ "one that never was", 7, 8 },
+		{ "none", 0, 8 },
+		{ "no number of a segment", -3, 8 },
+		{ "one too large for a name", INT64_C(9999999999), 8 },
+		{ "the largest there is", INT64_MAX, 8 },
+		{ "cut short", 2, 7 },
+		{ "empty", 0, 0 },
+	};
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	char path[PATH_SIZE];
+
+	append(&journal, "{\"n\":0}");
+	path_in(*state, "events/lock", path);
+	assert_int_equal(unlink(segment(&journal, 1)), 0);
+	leave(segment(&journal, 2), "{\"n\":2}\n", 8);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		assert_int_equal(truncate(path, 0), 0);
+		leave(path, &table[i].hint, table[i].len);
+		leave(segment(&journal, 3), "", 0);
+		append(&journal, "{\"n\":3}");
+		append(&journal, "{\"n\":4}");
+		holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
+		assert_int_equal(unlink(segment(&journal, 3)), 0);
+	}
+	holds("the older one", segment(&journal, 2), "{\"n\":2}\n");
+}
+
 static void
 ignores_what_is_no_segment(void **state)
 {
@@ -630,6 +669,7 @@ main(void)
 		IN_FOLDER(waits_for_the_end_of_the_last_line),
 		IN_FOLDER(does_not_wait_in_an_older_segment),
 		IN_FOLDER(uses_an_empty_segment),
+		IN_FOLDER(looks_for_the_newest_where_the_hint_is_wrong),
 		IN_FOLDER(ignores_what_is_no_segment),
 		IN_FOLDER(goes_on_from_any_position),
 		IN_FOLDER(stops_before_the_event_of_a_false_visit),

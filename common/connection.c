@@ -91,20 +91,37 @@ connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
 }
 
 static bool
-note_active(struct work *w, void *context, const struct connection *connection)
+is_active(struct work *w, const struct config *cfg, const char *key, bool *active)
 {
-	bool *known = context;
+	enum connection_state state;
+	const char *value;
 
-	(void)w;
-	*known = connection->state == CONNECTION_ACTIVE;
-	return !*known;
+	*active = false;
+	if (!store_get(w, &cfg->store, key, &value))
+		return false;
+	if (value == NULL)
+		return true;
+	if (!record_state(w, value, &state))
+		return false;
+	*active = state == CONNECTION_ACTIVE;
+	return true;
 }
 
 bool
 connection_account_known(struct work *w, const struct config *cfg, int64_t account_id, bool *known)
 {
+	const char *users;
+	const char *key;
+	int64_t user;
+	bool going = account_users(w, &cfg->store, account_id, &users);
+	size_t mark = work_mark(w);
+
 	*known = false;
-	return connection_each_of(w, cfg, account_id, note_active, known) || *known;
+	while (going && !*known && account_next(&users, &user)) {
+		going = record_key(w, account_id, user, &key) && is_active(w, cfg, key, known);
+		work_release(w, mark);
+	}
+	return going;
 }
 
 struct visit {

@@ -162,6 +162,14 @@ record_read(struct work *w, const char *value, struct connection *connection)
 }
 
 bool
+record_state(struct work *w, const char *value, enum connection_state *state)
+{
+	const char *rest;
+
+	return read_state(w, value, state, &rest);
+}
+
+bool
 record_with_state(
     struct work *w, const char *value, enum connection_state state, const char **changed)
 {

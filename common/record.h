@@ -45,6 +45,9 @@ bool record_write(struct work *w, const struct keyring *ring, const struct conne
 /* Fault: FAULT_STORAGE when it is not what record_write wrote. */
 bool record_read(struct work *w, const char *value, struct connection *connection);
 
+/* Its state alone, which costs far less.  Fault: FAULT_STORAGE when it has none. */
+bool record_state(struct work *w, const char *value, enum connection_state *state);
+
 /* The same record in another state. */
 bool record_with_state(
     struct work *w, const char *value, enum connection_state state, const char **changed);

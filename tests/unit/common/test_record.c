@@ -286,6 +286,7 @@ changes_the_state_alone(void **state)
 	const char *revoked;
 	const char *active;
 	struct connection connection;
+	enum connection_state alone;
 	struct tokens tokens;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
@@ -293,11 +294,18 @@ changes_the_state_alone(void **state)
 	assert_true(record_with_state(&s.w, value, CONNECTION_REVOKED, &revoked));
 	assert_true(record_read(&s.w, revoked, &connection));
 	assert_int_equal(connection.state, CONNECTION_REVOKED);
+	assert_true(record_state(&s.w, value, &alone));
+	assert_int_equal(alone, CONNECTION_ACTIVE);
+	assert_true(record_state(&s.w, revoked, &alone));
+	assert_int_equal(alone, CONNECTION_REVOKED);
 	assert_true(record_tokens(&s.w, s.ring, &connection, &tokens));
 	same_tokens("of a revoked connection", &tokens, &pair);
 	assert_true(record_with_state(&s.w, revoked, CONNECTION_ACTIVE, &active));
 	assert_string_equal(active, value);
 	assert_false(record_with_state(&s.w, "paused\n{}\n", CONNECTION_ACTIVE, &active));
+	assert_int_equal(s.w.kind, FAULT_STORAGE);
+	work_recover(&s.w);
+	assert_false(record_state(&s.w, "paused\n{}\n", &alone));
 	assert_int_equal(s.w.kind, FAULT_STORAGE);
 	setup_close(&s);
 }

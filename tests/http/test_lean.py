@@ -1,0 +1,92 @@
+"""What a request opens, as the kernel sees it: its files, each once, and nothing else.
+
+A program started anew for each request is as cheap as what it leaves alone: shared libraries, the
+time zone, locales, folders that need not be read.  Which it opens is certain where how long it takes
+is not.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import expect
+from sandbox import hooks
+from sandbox.site import BASE
+from webhooks import FORM
+
+OPENED = re.compile(r'^(?:\d+ +)?open(?:at)?\([^"]*"([^"]*)"', re.MULTILINE)
+EVENTS = ("events/lock", "events/0000000001.ndjson")
+
+
+def shard(key):
+    """See store.h."""
+    return f"connections/{hashlib.sha256(key.encode()).hexdigest()[:2]}.gdbm"
+
+
+@pytest.fixture
+def traced(bare, amocrm, tmp_path):
+    """Asks with the program under strace; gives the answer and the paths opened, in their order."""
+    program = bare.programs / "webhook"
+    if "INTERP" in subprocess.run(["readelf", "-lW", program], capture_output=True, text=True,
+                                  check=True).stdout:
+        pytest.skip("the programs are linked against shared libraries, which they open")
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip(f"nothing can be traced here: {probe.stderr}")
+    told = amocrm.approve()
+    expect.connected(bare.get("callback", told), told["code"])
+    trace = tmp_path / "trace"
+
+    def ask(program, query=None, method="GET", headers=None, body=None):
+        answer = bare.server.ask(BASE + program, query, method, headers or {}, body,
+                                 launcher=("strace", "-f", "-o", trace, "-e", "trace=open,openat"))
+        return answer, [path.removeprefix(f"{bare.store}/")
+                        for path in OPENED.findall(trace.read_text())]
+    return ask
+
+
+def test_without_a_code(traced, bare):
+    answer, opened = traced("callback")
+    assert "error=missing_code" in answer.text
+    assert opened == [str(bare.config)]
+
+
+def test_the_same_code_again(traced, bare, amocrm):
+    told = amocrm.approve()
+    expect.connected(bare.get("callback", told), told["code"])
+
+    answer, opened = traced("callback", told)
+
+    expect.connected(answer, told["code"])
+    code = hashlib.sha256(told["code"].encode()).hexdigest()
+    assert opened == [str(bare.config), shard(f"code:{code}")]
+
+
+def test_status(traced, bare):
+    answer, opened = traced("status", headers={"Authorization": f"Bearer {bare.app_token()}"})
+    assert answer.json["data"]["connected"]
+    assert opened == [str(bare.config), shard("app:"), shard("connection:31920194:1")]
+
+
+def test_disconnect_without_a_token(traced, bare):
+    answer, opened = traced("disconnect", method="POST", body=b"")
+    assert answer.status == 401
+    assert opened == [str(bare.config)]
+
+
+def test_an_event(traced, bare, amocrm):
+    """The journal's folder is read when its segment is young: the second event leaves a hint."""
+    body = hooks.webhook_body(amocrm.who()[0])
+    for _ in range(2):
+        bare.post("webhook", body=body, headers={"Content-Type": FORM})
+
+    answer, opened = traced("webhook", None, "POST", {"Content-Type": FORM}, body)
+
+    assert answer.json == {"success": True}
+    assert opened == [str(bare.config), shard("account:31920194"),
+                      shard("connection:31920194:1"), *EVENTS]

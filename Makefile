@@ -67,7 +67,8 @@ ifeq ($(LINK),static)
 # glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
 QUIET = $(shell echo 'int main(void) { return 0; }' | \
           $(CC) -x c -Wl,--no-warnings -o /dev/null - 2>/dev/null && echo -Wl,--no-warnings)
-LEAN_LIBS   = -static-pie $(QUIET) $(shell pkg-config --static --libs json-c libcrypto inih) -lgdbm -lfcgi
+# -u takes origin.c in, for which nothing of ours asks.
+LEAN_LIBS   = -static-pie -Wl,-u,_dl_get_origin $(QUIET) $(shell pkg-config --static --libs json-c libcrypto inih) -lgdbm -lfcgi
 else
 LEAN_LIBS   = $(SHARED_LIBS)
 endif

@@ -51,7 +51,7 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
              -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
              -DLIBEXEC_PATH='"$(LIBEXEC)"'
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS)
 
 # --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
 #     a program then starts ten times cheaper; LINK=shared for distributions.  Only amo-crm-https,
@@ -61,8 +61,8 @@ archive = $(wildcard $(shell $(CC) -print-file-name=$(1).a))
 ARCHIVES = $(and $(call archive,libjson-c),$(call archive,libgdbm),$(call archive,libcrypto),$(call archive,libfcgi),$(call archive,libinih))
 LINK ?= $(if $(ARCHIVES),static,shared)
 
-SHARED_LIBS = $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
-CURL_LIBS   = $(shell pkg-config --libs libcurl json-c)
+SHARED_LIBS = -pie $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
+CURL_LIBS   = -pie $(shell pkg-config --libs libcurl json-c)
 ifeq ($(LINK),static)
 # glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
 QUIET = $(shell echo 'int main(void) { return 0; }' | \

@@ -41,14 +41,17 @@ def section(setting, results, quick):
     base_wall = median(run.wall for run in of_empty)
     table = Table("CGI: one process for each request",
                   "The median from fork to exit, each run between two of the empty program's. CPU "
-                  "time is user and system together; waiting for the disk is in the wall time "
-                  "alone. Instructions are those in user space.",
-                  ["program", "CPU, µs", "× empty", "wall, µs", "× empty", "instructions"])
+                  "time is user and system together, so waiting for the disk is no part of it, but "
+                  "handing the data to it is. Instructions are those in user space, page faults "
+                  "what the kernel maps in on the way.",
+                  ["program", "CPU, µs", "× empty", "wall, µs", "× empty", "instructions",
+                   "page faults"])
     for name, runs in {EMPTY: of_empty, **of_others}.items():
         cpu, wall = median(run.cpu for run in runs), median(run.wall for run in runs)
         table.add(name, number(cpu), f"{cpu / base_cpu:.2f}", number(wall),
                   f"{wall / base_wall:.2f}",
-                  "–" if counted[name] is None else number(counted[name]))
+                  "–" if counted[name] is None else number(counted[name]),
+                  number(median(run.faults for run in runs)))
         results[f"cgi {name}"] = cpu / base_cpu
         results[f"cgi cpu {name}"] = cpu
     table.add_note(f"{len(of_empty) // len(of_others)} rounds. The empty program is dynamically "

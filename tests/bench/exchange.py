@@ -129,7 +129,7 @@ def fetch(setting, *kept):
         if status != b"200":
             raise RuntimeError(f"libcurl was answered {status.decode()}")
         spent(setting)
-        return measure.Run(wall, measure.cpu_used([process.pid]) - used, 0)
+        return measure.Run(wall, measure.cpu_used([process.pid]) - used, 0, 0)
     try:
         yield once
     finally:
@@ -152,7 +152,7 @@ def callback(setting, store):
         if b"?code=" not in answer:
             raise RuntimeError(f"the callback answers {answer[:300]!r}")
         spent(setting)
-        return measure.Run(wall, measure.cpu_used(pids) - used, 0)
+        return measure.Run(wall, measure.cpu_used(pids) - used, 0, 0)
     try:
         yield once
     finally:

@@ -27,6 +27,7 @@ class Run:
     """One process from fork to exit, with all that it started."""
     wall: float
     cpu: float
+    faults: int     # pages that the kernel had to map in, from memory
     status: int
 
 
@@ -48,11 +49,11 @@ def run(arguments, environment, stdin="/dev/null", stdout="/dev/null"):
                            file_actions=actions)
     _, status, usage = os.wait4(child, 0)
     wall = time.perf_counter_ns() - began
-    used = usage.ru_utime + usage.ru_stime
+    used, faults = usage.ru_utime + usage.ru_stime, usage.ru_minflt
     for orphan in set(children(os.getpid())) - others:
         _, _, usage = os.wait4(orphan, 0)
         used += usage.ru_utime + usage.ru_stime
-    return Run(wall / 1e3, used * 1e6, os.waitstatus_to_exitcode(status))
+    return Run(wall / 1e3, used * 1e6, faults, os.waitstatus_to_exitcode(status))
 
 
 def instructions(arguments, environment, stdin="/dev/null"):

@@ -140,12 +140,18 @@ fastcgi_write(const struct gateway *gw, const void *bytes, size_t len)
 	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
 }
 
+/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's query
+ * beside what it is given for its log, and with it a code, a signature or the webhook's key. */
 static void
 fastcgi_log(const struct gateway *gw, const char *line)
 {
 	const FCGX_Request *request = gw->context;
+	const char *where = FCGX_GetParam("AMO_CRM_LOG", request->envp);
 
-	FCGX_PutStr(line, (int)strlen(line), request->err);
+	if (where != NULL && strcmp(where, "stderr") == 0)
+		(void)dprintf(STDERR_FILENO, "%s", line);
+	else
+		FCGX_PutStr(line, (int)strlen(line), request->err);
 }
 
 /* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the body

@@ -343,9 +343,10 @@ def test_the_units_are_well_formed(tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     units = sorted((DOCS / "systemd").iterdir())
-    assert len(units) == 3
+    assert len(units) == 5
     for unit in units:
         text = unit.read_text().replace("/usr/local/bin/amocrmctl", str(BUILD / "bin/amocrmctl"))
+        text = text.replace("/usr/bin/multiwatch", "/bin/true")     # which may not be installed
         # looked for by man, which has it only once it is installed
         text = re.sub(r"^Documentation=.*\n", "", text, flags=re.M)
         (tmp_path / unit.name).write_text(text)
@@ -358,7 +359,9 @@ def test_the_units_are_well_formed(tmp_path):
 
 
 def test_the_units_call_what_there_is(commands):
-    for unit in (DOCS / "systemd").glob("*.service"):
+    units = [unit for unit in (DOCS / "systemd").glob("*.service") if "fastcgi" not in unit.name]
+    assert len(units) == 2
+    for unit in units:
         name, *arguments = re.search(r"^ExecStart=/usr/local/bin/amocrmctl (.*)", unit.read_text(),
                                      re.M)[1].split()
         assert options_of(" ".join(arguments)) <= commands[name]

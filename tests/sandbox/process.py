@@ -104,11 +104,11 @@ def wait_until(true, what, seconds=10.0):
 class Daemon:
     """A server in the foreground, in a process group of its own."""
 
-    def __init__(self, arguments, output, **options):
+    def __init__(self, arguments, output, stdin=subprocess.DEVNULL, **options):
         self._output = Path(output)
         with self._output.open("ab") as written:
             self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=written, stderr=written,
+                arguments, stdin=stdin, stdout=written, stderr=written,
                 start_new_session=True, preexec_fn=die_with_parent, **options)
         atexit.register(self.stop)
 

@@ -2,6 +2,7 @@
 
 The two servers are started from the very *.conf.example files that are shipped; only the folders
 named at their top are replaced.  Around them stands what a distribution's own configuration gives.
+The same programs as FastCGI: fastcgi_servers.py.
 """
 
 import contextlib
@@ -118,16 +119,28 @@ def cgi_answer(output, method="GET"):
     return answer
 
 
-class Server:
-    """What the two real servers have in common."""
+class NotInstalled(FileNotFoundError):
+    """A server, or a part of it, is not on this machine."""
 
-    name = None
+
+def find(program):
+    binary = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
+    if binary is None:
+        raise NotInstalled(f"{program} is not installed")
+    return binary
+
+
+class Server:
+    """What the real servers have in common."""
+
+    name = None     # as in NAME.conf.example
+    kind = ""       # what else it is called here, where there are several of that name
     program = None
     logs_as_its_user = False
 
     def __init__(self, site, port=None, **options):
         self._site = site
-        self._logs = site.logs / self.name
+        self._logs = site.logs / f"{self.name}{self.kind}"
         self._logs.mkdir(exist_ok=True)
         # Apache opens its logs as root, lighttpd as its user; neither needs more than this
         process.give(self._logs, 0o750, owner=self.logs_as_its_user)
@@ -151,19 +164,22 @@ class Server:
         return self._logs / "access.log"
 
     def _start(self, fixed):
-        binary = shutil.which(self.program, path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
-        if binary is None:
-            raise FileNotFoundError(f"{self.program} is not installed")
+        binary = find(self.program)
         for _ in range(1 if fixed else STARTS):
             if not fixed:
                 self.port = process.free_port()
             config = self._run / "server.conf"
             config.write_text(self.configuration())
-            self._daemon = process.Daemon([binary, *self.arguments(config)],
-                                          self._logs / "output.log")
+            self._daemon = process.Daemon(
+                [binary, *self.arguments(config)], self._logs / "output.log",
+                env={**os.environ, **self.environment()})
             if self._answers():
                 return
         raise RuntimeError(f"{self.program} does not start:\n{self.errors()}")
+
+    def environment(self):
+        """What it knows beyond our own."""
+        return {}
 
     @property
     def running(self):
@@ -185,9 +201,12 @@ class Server:
         """Any answer means that it is up."""
         return self.ask("/", None, "GET", {}, None)
 
+    def shipped(self):
+        return (ROOT / f"{self.name}.conf.example").read_text()
+
     def example(self, replaced):
         """The shipped example with our folders in place of the usual ones."""
-        text = (ROOT / f"{self.name}.conf.example").read_text()
+        text = self.shipped()
         for usual, ours in replaced.items():
             if text.count(usual) != 1:
                 raise ValueError(f"{self.name}.conf.example names {usual} {text.count(usual)} "
@@ -197,8 +216,11 @@ class Server:
         return self._run / "amo-crm.conf"
 
     def our_example(self):
-        return self.example({"/usr/local/lib/amo-crm/cgi-bin": self._site.programs,
-                             "/usr/local/share/amo-crm/htdocs": self._site.htdocs})
+        return self.example(self.our_folders())
+
+    def our_folders(self):
+        return {"/usr/local/lib/amo-crm/cgi-bin": self._site.programs,
+                "/usr/local/share/amo-crm/htdocs": self._site.htdocs}
 
     def ask(self, path, query, method, headers, body, chunked=False):
         query = encode(query)
@@ -221,13 +243,12 @@ class Apache(Server):
 
     def configuration(self):
         mpm = self._options.get("mpm", "event")
-        modules = [f"mpm_{mpm}", *APACHE_USUAL, "cgi" if mpm == "prefork" else "cgid"]
+        modules = [f"mpm_{mpm}", *APACHE_USUAL, *self.modules(mpm)]
         user = process.web_user()
         lines = [f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in modules]
         if user:
             lines += [f"User #{user.pw_uid}", f"Group #{user.pw_gid}"]
-        if mpm == "event":
-            lines += [f"ScriptSock {self._run}/cgid.sock"]
+        lines += self.settings(modules)
         return "\n".join(lines) + f"""
 ServerRoot {self._run}
 DefaultRuntimeDir {self._run}
@@ -255,6 +276,15 @@ SetEnv AMO_CRM_CONFIG {self._site.config}
 	Include {self.our_example()}
 </VirtualHost>
 """
+
+
+    def modules(self, mpm):
+        """Those that start programs."""
+        return ["cgi" if mpm == "prefork" else "cgid"]
+
+    def settings(self, modules):
+        """Theirs, for the whole server."""
+        return [f"ScriptSock {self._run}/cgid.sock"] if "cgid" in modules else []
 
 
 class Lighttpd(Server):

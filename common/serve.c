@@ -34,11 +34,11 @@ handle(struct work *w, const struct program *program, const struct gateway *gw)
 	struct request req;
 	struct response res = { 0 };
 	char line[LOG_LINE_MAX];
-	bool understood = request_read(w, gw, program->methods, &req);
 	bool set_up = config_read(w, config_path(), &cfg);
+	bool understood = request_read(w, gw, program->methods, &req);
 	bool heard;
 
-	if (!understood || !set_up || !program->answer(w, &cfg, &req, &res))
+	if (!set_up || !understood || !program->answer(w, &cfg, &req, &res))
 		tell_fault(w, program, &cfg, &req, &res);
 	res.body_left_out = req.method == METHOD_HEAD;
 	heard = response_send(w, gw, &res);

@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "host.h"
+#include "kept.h"
 
 #include <ini.h>
 #include <stdint.h>
@@ -222,18 +223,34 @@ config_path(void)
 	return path != NULL && path[0] != '\0' ? path : CONFIG_PATH;
 }
 
-bool
-config_read(struct work *w, const char *path, struct config *cfg)
+/* Whatever comes of it, cfg is there: with it a fault is told. */
+static bool
+parse(struct work *w, const char *path, const void **parsed)
 {
-	struct reader reader = { .w = w, .cfg = cfg };
+	struct reader reader = { .w = w };
 	bool done;
 
-	memset(cfg, 0, sizeof *cfg);
-	cfg->file = path;
+	if (!work_alloc(w, sizeof *reader.cfg, &reader.cfg))
+		return false;
+	*parsed = reader.cfg;
+	reader.cfg->file = path;
 	if (!take_defaults(&reader) || !file_open_secret(w, path, &reader.file))
 		return false;
 	done = take_file(&reader) && check_whole(&reader);
 	fclose(reader.file);
-	cfg->complete = done;
+	reader.cfg->complete = done;
+	return done;
+}
+
+bool
+config_read(struct work *w, const char *path, struct config *cfg)
+{
+	const void *parsed = NULL;
+	bool done = kept_read(w, KEPT_CONFIG, path, parse, &parsed);
+
+	if (parsed != NULL)
+		memcpy(cfg, parsed, sizeof *cfg);
+	else
+		memset(cfg, 0, sizeof *cfg);
 	return done;
 }

@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "encode.h"
 #include "file.h"
+#include "kept.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +56,8 @@ take_lines(struct work *w, struct keyring *ring, FILE *file, const char *path)
 	return sound;
 }
 
-bool
-keyring_read(struct work *w, const char *path, const struct keyring **out)
+static bool
+parse(struct work *w, const char *path, const void **parsed)
 {
 	struct keyring *ring;
 	FILE *file;
@@ -66,8 +67,18 @@ keyring_read(struct work *w, const char *path, const struct keyring **out)
 		return false;
 	sound = take_lines(w, ring, file, path);
 	fclose(file);
-	*out = ring;
+	*parsed = ring;
 	return sound;
+}
+
+bool
+keyring_read(struct work *w, const char *path, const struct keyring **out)
+{
+	const void *parsed = NULL;
+	bool done = kept_read(w, KEPT_KEYRING, path, parse, &parsed);
+
+	*out = parsed;
+	return done;
 }
 
 const struct key *

@@ -24,7 +24,8 @@ struct keyring {
 	size_t count;                 /* at least 1 */
 };
 
-/* The ring lives in the room.  Fault: FAULT_CONFIG, with file and line. */
+/* The ring lives until the request ends; a process that keeps what it reads (see kept.h) reads the
+ * file again when it has changed.  Fault: FAULT_CONFIG, with file and line. */
 bool keyring_read(struct work *w, const char *path, const struct keyring **ring);
 
 /* NULL: the ring has no key of that id; kid need not be NUL-terminated. */

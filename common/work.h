@@ -46,6 +46,8 @@ struct helper_process {
 	int fd;
 };
 
+struct kept;
+
 struct work {
 	char *room;
 	size_t size; /* bytes */
@@ -55,7 +57,12 @@ struct work {
 	char notes[WORK_NOTES_MAX];   /* see log_note */
 	struct helper_process helpers[HELPERS]; /* kept from one request to the next */
 	long retry_after_s; /* what amoCRM asked for with the fault; 0: nothing */
+	struct kept *kept;  /* see kept.h; NULL: nothing is, as in CGI */
 };
+
+/* For the environment of a process that stays: see work.c. */
+#define WORK_TUNABLE  "glibc.malloc.tcache_count=0"
+#define WORK_TUNABLES "GLIBC_TUNABLES=" WORK_TUNABLE
 
 /* Reserves a room of size bytes.  Pages are taken from the system only as they are used.
  * False: there is no such memory; the work must not be used. */

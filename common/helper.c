@@ -54,16 +54,15 @@ find_helper(struct work *w, enum helper which, const char **path)
 	    || fault(w, FAULT_CONFIG, "%s: %s; run make install again", *path, strerror(errno));
 }
 
-/* With nothing in the environment that libcurl would take proxies, certificates or key logs from.  What
- * is freed is overwritten (see work.c), but not what glibc keeps at hand for each thread, so it is to
- * keep nothing. */
+/* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl takes
+ * proxies, certificates and key logs from there. */
 static bool
 start(struct work *w, enum helper which)
 {
 	struct helper_process *helper = &w->helpers[which];
 	char name[] = "amo-crm-https or amo-crm-crypto";
 	char *const argv[] = { name, NULL };
-	char tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
+	char tunables[] = WORK_TUNABLES;
 	char *const envp[] = { tunables, NULL };
 	posix_spawn_file_actions_t actions;
 	const char *path;

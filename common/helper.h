@@ -25,6 +25,9 @@ void helper_start(struct work *w, enum helper which);
 struct json_object *helper_ask(
     struct work *w, enum helper which, const char *line, int64_t until_ms);
 
+/* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
+void helper_reap(struct work *w);
+
 /* The other side.  Answers each line of standard input through answer, which returns the answer's
  * members after '{', or has the work hold a fault; until the input ends.  Returns main's exit status.
  * Of a question and its answer nothing stays in memory, unless answer keeps it in its context. */

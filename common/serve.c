@@ -1,10 +1,10 @@
-/* serve.c - the two loops, and the frame every request is answered in. */
+/* serve.c - CGI, and the frame every request is answered in. */
 #include "serve.h"
 
+#include "fastcgi.h"
 #include "log.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,54 +106,6 @@ cgi_log(const struct gateway *gw, const char *line)
 	(void)write_all(STDERR_FILENO, line, strlen(line));
 }
 
-static const char *
-fastcgi_variable(const struct gateway *gw, const char *name)
-{
-	const FCGX_Request *request = gw->context;
-
-	return FCGX_GetParam(name, request->envp);
-}
-
-static long
-fastcgi_read(const struct gateway *gw, void *buffer, size_t size)
-{
-	const FCGX_Request *request = gw->context;
-	int n = FCGX_GetStr(buffer, size > 65536 ? 65536 : (int)size, request->in);
-
-	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
-}
-
-/* The web server has ended the stream, or will at once. */
-static bool
-fastcgi_more(const struct gateway *gw)
-{
-	const FCGX_Request *request = gw->context;
-
-	return FCGX_GetChar(request->in) != EOF;
-}
-
-static bool
-fastcgi_write(const struct gateway *gw, const void *bytes, size_t len)
-{
-	const FCGX_Request *request = gw->context;
-
-	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
-}
-
-/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's query
- * beside what it is given for its log, and with it a code, a signature or the webhook's key. */
-static void
-fastcgi_log(const struct gateway *gw, const char *line)
-{
-	const FCGX_Request *request = gw->context;
-	const char *where = FCGX_GetParam("AMO_CRM_LOG", request->envp);
-
-	if (where != NULL && strcmp(where, "stderr") == 0)
-		(void)dprintf(STDERR_FILENO, "%s", line);
-	else
-		FCGX_PutStr(line, (int)strlen(line), request->err);
-}
-
 /* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the body
  * unread, Apache would get a reset in place of the answer's end. */
 static void
@@ -176,21 +128,10 @@ serve_cgi(struct work *w, const struct program *program)
 	return heard ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int
-serve_fastcgi(struct work *w, const struct program *program)
+static void
+handle_in_turn(struct work *w, const struct gateway *gw, const void *program)
 {
-	FCGX_Request request;
-	const struct gateway gw = { &request, fastcgi_variable, fastcgi_read, fastcgi_more,
-		fastcgi_write, fastcgi_log };
-
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
-		return EXIT_FAILURE;
-	while (FCGX_Accept_r(&request) == 0) {
-		handle(w, program, &gw);
-		FCGX_Finish_r(&request);
-		work_wipe(w);
-	}
-	return EXIT_SUCCESS;
+	(void)handle(w, program, gw);
 }
 
 int
@@ -207,7 +148,8 @@ serve(const struct program *program)
 		response_send(&w, &gw, &res);
 		return EXIT_FAILURE;
 	}
-	status = FCGX_IsCGI() ? serve_cgi(&w, program) : serve_fastcgi(&w, program);
+	status =
+	    fastcgi_asked() ? fastcgi_serve(&w, handle_in_turn, program) : serve_cgi(&w, program);
 	work_close(&w);
 	return status;
 }

@@ -329,7 +329,9 @@ run_as_fastcgi(void *context)
 {
 	const struct listening *listening = context;
 
-	return dup2(listening->fd, STDIN_FILENO) == STDIN_FILENO && serve(listening->program) == 0;
+	/* As a program that has started itself again with them: here that would be this test. */
+	return set("GLIBC_TUNABLES", WORK_TUNABLE)
+	    && dup2(listening->fd, STDIN_FILENO) == STDIN_FILENO && serve(listening->program) == 0;
 }
 
 static int

@@ -122,6 +122,16 @@ leave_body(FCGX_Request *request)
 	explicit_bzero(rest, sizeof rest);
 }
 
+/* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of ours
+ * has more there than helper_ask: 16 KB. */
+static void
+wipe_stack(void)
+{
+	char below[65536];
+
+	explicit_bzero(below, sizeof below);
+}
+
 static void
 answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const void *context)
 {
@@ -131,6 +141,7 @@ answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const 
 	answer(w, &gw, context);
 	leave_body(request);
 	FCGX_Finish_r(request);
+	wipe_stack();
 	work_wipe(w);
 	kept_look_again(w);
 }

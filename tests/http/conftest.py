@@ -3,6 +3,7 @@
     site       a fresh set-up; the test runs three times, asked bare, behind Apache, behind lighttpd
     bare       a fresh set-up, asked bare: for what no web server has a say in
     on_servers a fresh set-up behind each real server: for what the web server has a say in
+    fastcgi    a fresh set-up, asked by FastCGI: one process for each program
 
 One stand-in, one Apache and one lighttpd serve a whole run.  The programs read their configuration
 for every request, so a test changes it with site.configure() and nothing is restarted.
@@ -17,6 +18,7 @@ import pytest
 # Behind the standard library: this folder's name, http, is one of its modules' too.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import responder  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
@@ -85,3 +87,11 @@ def on_servers(request, one_site, runners):
 def fresh(site, server):
     site.reset(server)
     return site
+
+
+@pytest.fixture
+def fastcgi(bare):
+    """The site, asked by FastCGI."""
+    bare.server = responder.FastCgi(bare)
+    yield bare
+    bare.server.stop()

@@ -6,9 +6,6 @@ One process answers request after request, so what one of them leaves behind is 
 import json
 import os
 import signal
-import socket
-import struct
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,132 +14,10 @@ import pytest
 import app
 import expect
 from app import FORM, JSON, PER_USER, User
+from responder import (PARAMS, PATIENCE, FastCgi, alive, helpers, memory, only_process, open_files,
+                       record, still_the_same)
 from sandbox import hooks, process
-from sandbox.servers import BASE, Bare, cgi_answer
-from sandbox.web import encode
-
-# https://fastcgi-archives.github.io/FastCGI_Specification.html, sections 3.3 and 8
-BEGIN, END, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
-RESPONDER, KEEP_CONNECTION, REQUEST = 1, 1, 1
-RECORD_MAX = 65535
-PATIENCE = 30   # seconds
-
-
-def record(kind, content=b""):
-    return struct.pack(">BBHHBx", 1, kind, REQUEST, len(content), 0) + content
-
-
-def stream(kind, content, piece=RECORD_MAX):
-    """The content in records of this many bytes, and the empty one that ends it."""
-    pieces = [content[at:at + piece] for at in range(0, len(content), piece)]
-    return b"".join(record(kind, one) for one in [*pieces, b""])
-
-
-def begin(keep=False):
-    return record(BEGIN, struct.pack(">HB5x", RESPONDER, KEEP_CONNECTION if keep else 0))
-
-
-def params(variables):
-    def length(text):
-        return bytes([len(text)]) if len(text) < 128 else struct.pack(">I", len(text) | 1 << 31)
-    pairs = [(name.encode(), value) for name, value in variables.items()]
-    return b"".join(length(name) + length(value) + name + value for name, value in pairs)
-
-
-def read_answer(connection):
-    """What came on the two streams until the request was ended."""
-    came = {STDOUT: b"", STDERR: b""}
-    source = connection.makefile("rb")
-    while True:
-        head = source.read(8)
-        if len(head) != 8:
-            raise ConnectionError(f"the program hung up, having sent {came[STDOUT][:300]!r}")
-        _, kind, request, size, padding = struct.unpack(">BBHHBx", head)
-        content = source.read(size + padding)[:size]
-        assert request == REQUEST
-        if kind == END:
-            assert struct.unpack(">IB3x", content) == (0, 0)    # exit status, REQUEST_COMPLETE
-            return came
-        came[kind] += content
-
-
-class FastCgi(Bare):
-    """One process, or several, for each program that is asked for."""
-
-    name = "fastcgi"
-
-    def __init__(self, site, processes=1):
-        super().__init__(site)
-        self._count, self._sockets = processes, {}
-        self.processes = {}     # of each program
-
-    def spawn(self, program):
-        """As a web server or spawn-fcgi does."""
-        listening = self._sockets[program] = socket.socket(socket.AF_UNIX)
-        listening.bind("")  # a name of its own, of which no file is left
-        listening.listen(64)
-        with (self._logs / "output.log").open("ab") as output:
-            self.processes[program] = [subprocess.Popen(
-                [self._site.programs / program], stdin=listening, stdout=output, stderr=output,
-                env={"AMO_CRM_CONFIG": str(self._site.config)}, cwd=self._site.programs,
-                preexec_fn=process.die_with_parent, **process.as_web_user())
-                for _ in range(self._count)]
-
-    def connect(self, program):
-        if program not in self.processes:
-            self.spawn(program)
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(PATIENCE)
-        connection.connect(self._sockets[program].getsockname())
-        return connection
-
-    def request(self, path, query, method, headers, body, chunked=False, *, keep=False,
-                piece=RECORD_MAX):
-        """Its bytes."""
-        variables = self.environment(path, encode(query), method, headers, body, chunked)
-        del variables["AMO_CRM_CONFIG"]     # the process knows it, not the web server
-        return (begin(keep) + stream(PARAMS, params(variables), piece)
-                + stream(STDIN, body or b"", piece))
-
-    def answer(self, connection, method):
-        came = read_answer(connection)
-        with (self._logs / "error.log").open("ab") as log:
-            log.write(came[STDERR])
-        return cgi_answer(came[STDOUT], method)
-
-    def ask(self, path, query, method, headers, body, chunked=False, **how):
-        with self.connect(path.removeprefix(BASE)) as connection:
-            connection.sendall(self.request(path, query, method, headers, body, chunked, **how))
-            return self.answer(connection, method)
-
-    def stop(self):
-        for program in self.processes:
-            self.end(program)
-
-    def end(self, program):
-        for one in self.processes[program]:
-            one.kill()
-            one.wait()
-        self._sockets[program].close()
-
-
-@pytest.fixture
-def fastcgi(bare):
-    """The site, asked by FastCGI."""
-    bare.server = FastCgi(bare)
-    yield bare
-    bare.server.stop()
-
-
-def only_process(site, program):
-    [one] = site.server.processes[program]
-    return one
-
-
-def still_the_same(site):
-    """No process has ended, as one that crashed would have."""
-    for processes in site.server.processes.values():
-        assert [one.poll() for one in processes] == [None] * len(processes)
+from sandbox.servers import BASE
 
 
 # The same as CGI.
@@ -295,24 +170,6 @@ def test_the_configuration_is_read_for_every_request(fastcgi):
     still_the_same(fastcgi)
 
 
-def helpers(one):
-    """The processes it has started and keeps, none of them dead."""
-    children = Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().split()
-    return {child: Path(f"/proc/{child}/comm").read_text().strip() for child in children
-            if " Z " not in Path(f"/proc/{child}/stat").read_text()
-            or pytest.fail(f"{child} is dead and was not waited for")}
-
-
-def open_files(one):
-    return len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
-
-
-def memory(one):
-    """Kilobytes that are its own."""
-    rollup = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))
-
-
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="there is no smaps_rollup")
 def test_nothing_piles_up(fastcgi, amocrm):
     """Neither open files nor memory nor dead children, however many requests come."""
@@ -413,13 +270,6 @@ def test_it_ends_and_so_do_its_helpers(fastcgi, amocrm, program, how):
 
     assert one.wait(PATIENCE) in (0, -how)
     process.wait_until(lambda: not any(map(alive, children)), f"the end of {children}")
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_helper_that_was_killed_is_started_again(fastcgi, amocrm):

@@ -165,7 +165,8 @@ answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const voi
 			answered++;
 		}
 	}
-	FCGX_Free(&request, request.ipcFd >= 0);
+	if (request.ipcFd >= 0)
+		close(request.ipcFd); /* idle: libfcgi would wait for the other end to close it */
 	return l->ending || answered == FASTCGI_REQUESTS_MAX ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

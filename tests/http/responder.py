@@ -65,23 +65,25 @@ class FastCgi(Bare):
         super().__init__(site)
         self._count, self._sockets = processes, {}
         self.processes = {}     # of each program
+        self.family, self.more = socket.AF_UNIX, {}     # where it listens; more of its environment
 
     def spawn(self, program):
         """As a web server or spawn-fcgi does."""
-        listening = self._sockets[program] = socket.socket(socket.AF_UNIX)
-        listening.bind("")  # a name of its own, of which no file is left
+        listening = self._sockets[program] = socket.socket(self.family)
+        # a name of its own, of which no file is left; or a free port
+        listening.bind("" if self.family == socket.AF_UNIX else ("127.0.0.1", 0))
         listening.listen(64)
         with (self._logs / "output.log").open("ab") as output:
             self.processes[program] = [subprocess.Popen(
                 [self._site.programs / program], stdin=listening, stdout=output, stderr=output,
-                env={"AMO_CRM_CONFIG": str(self._site.config)}, cwd=self._site.programs,
+                env={"AMO_CRM_CONFIG": str(self._site.config), **self.more}, cwd=self._site.programs,
                 preexec_fn=process.die_with_parent, **process.as_web_user())
                 for _ in range(self._count)]
 
     def connect(self, program):
         if program not in self.processes:
             self.spawn(program)
-        connection = socket.socket(socket.AF_UNIX)
+        connection = socket.socket(self.family)
         connection.settimeout(PATIENCE)
         connection.connect(self._sockets[program].getsockname())
         return connection
@@ -139,9 +141,9 @@ def open_files(one):
     return len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
 
 
-def memory(one):
+def memory(pid):
     """Kilobytes that are its own."""
-    rollup = Path(f"/proc/{one.pid}/smaps_rollup").read_text()
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))
 
 

@@ -55,8 +55,11 @@ bool
 listener_open(struct work *w, struct listener *l, int socket)
 {
 	*l = (struct listener){ .socket = socket, .signals = -1 };
-	if (hold_signals(l) && never_wait_in_accept(socket))
+	if (hold_signals(l) && never_wait_in_accept(socket)) {
+		helper_reap(
+		    w); /* those of before, whose end may have been told before we listened */
 		return true;
+	}
 	work_fault(w, FAULT_SERVER, "cannot listen: %s", strerror(errno));
 	listener_close(l);
 	return false;
@@ -145,21 +148,25 @@ listener_wait(struct listener *l, struct work *w, int *connection)
 			{ .fd = l->signals, .events = POLLIN },
 			{ .fd = *connection < 0 ? l->socket : *connection, .events = POLLIN },
 		};
+		int patience_ms = is_new ? LISTENER_SILENT_MS : l->ending ? 0 : -1;
+		int found = poll(ready, 2, patience_ms);
 
-		int patience_ms = !l->ending ? -1 : is_new ? LISTENER_LAST_MS : 0;
-
-		if (poll(ready, 2, patience_ms) < 0 && errno != EINTR)
+		if (found < 0 && errno != EINTR)
 			return false;
-		if ((ready[0].revents & POLLIN) != 0)
+		if (ready[0].revents != 0)
 			take_signals(l, w);
 		if (*connection >= 0 && ready[1].revents != 0)
 			return true;
-		if (l->ending && (!is_new || ready[0].revents == 0))
+		if (l->ending && !is_new)
 			return false;
-		if (*connection < 0 && ready[1].revents != 0) {
+		if (is_new && found == 0) {
+			close(*connection);
+			*connection = -1;
+			is_new = false;
+		} else if (*connection < 0 && ready[1].revents != 0) {
 			if (!take_connection(l, connection))
 				return false;
-			is_new = true;
+			is_new = *connection >= 0;
 		}
 	}
 }

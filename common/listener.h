@@ -18,9 +18,9 @@
  * loses it; longer than web servers wait for their clients (nginx: 60 s). */
 #define LISTENER_STALL_S 70
 
-/* How long a connection that was just made is waited for when the process is to end: whoever connects
- * has a request to send. */
-#define LISTENER_LAST_MS 2000
+/* Whoever connects has a request to send, and sends it at once; a connection that was just made and
+ * says nothing for so long is given up, also when the process is to end meanwhile. */
+#define LISTENER_SILENT_MS 2000
 
 struct listener {
 	int socket;

@@ -5,7 +5,7 @@
     on_servers a fresh set-up behind each real server: for what the web server has a say in
     fastcgi    a fresh set-up, asked by FastCGI: one process for each program
 
-One stand-in, one Apache and one lighttpd serve a whole run.  The programs read their configuration
+One stand-in, one Apache and one lighttpd serve a whole run.  The programs look at their configuration
 for every request, so a test changes it with site.configure() and nothing is restarted.
 """
 

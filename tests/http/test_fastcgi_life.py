@@ -344,7 +344,14 @@ def test_a_helper_that_ends_by_itself_leaves_no_zombie(fastcgi, amocrm):
     app.connected(User(fastcgi).exchange(amocrm.approve()))
 
 
-# Connections that are kept.
+# Connections that say nothing, or are kept.
+
+def test_a_connection_that_says_nothing_is_given_up(fastcgi):
+    with fastcgi.server.connect("status") as silent:
+        assert fastcgi.get("status").status == 401
+        assert silent.recv(1) == b""
+    still_the_same(fastcgi)
+
 
 def test_a_kept_connection_survives_a_body_that_was_not_read(fastcgi):
     """Refused for its size, or by its method: what is left of it is no part of the next request."""

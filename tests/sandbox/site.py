@@ -114,7 +114,7 @@ class Site:
     def configure(self, *, mode=0o640, **changes):
         """Writes the configuration anew: `section_key=value`; None leaves a key out.
 
-        The programs read it for every request, so no server needs to be told.
+        The programs look at it for every request, so no server needs to be told.
         """
         settings = self.settings()
         for name, value in changes.items():

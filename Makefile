@@ -99,7 +99,7 @@ $(BUILD)/libcommon.a: $(COMMON)
 $(CGI): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
-$(HTTPS): $(addprefix $(BUILD)/libexec/,https.o client.o address.o) $(BUILD)/libcommon.a
+$(HTTPS): $(addprefix $(BUILD)/libexec/,https.o client.o authorities.o address.o) $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
 $(CRYPTO): $(addprefix $(BUILD)/libexec/,crypto.o cipher.o jws_evp.o) $(BUILD)/libcommon.a

@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include "address.h"
+#include "authorities.h"
 #include "clock.h"
 #include "json.h"
 
@@ -106,25 +107,6 @@ open_public_socket(void *context, curlsocktype purpose, struct curl_sockaddr *ad
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* The file that certificates are checked with; NULL: this libcurl knows none. */
-static const char *
-ca_file_of(const struct call *call)
-{
-	return call->ca_file != NULL ? call->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
-}
-
-/* Where there is a file, the folder that libcurl may know too has the same certificates, or is not
- * asked for; with a folder it reads the file anew each time. */
-static bool
-set_certificates(CURL *curl, const struct call *call)
-{
-	const char *ca_file = ca_file_of(call);
-
-	return ca_file == NULL
-	    || (curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK
-		&& curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK);
-}
-
 static bool
 set_rules(CURL *curl, const struct call *call)
 {
@@ -149,7 +131,7 @@ set_rules(CURL *curl, const struct call *call)
 		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
 	    == CURLE_OK
-	    && set_certificates(curl, call);
+	    && authorities_set(curl, call->ca_file, true);
 }
 
 static bool
@@ -166,20 +148,23 @@ set_call(CURL *curl, const struct call *call, struct curl_slist *headers,
 	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
 }
 
-/* Runs the call; once more, without a kept session, when it failed before a byte of it was sent. */
+/* Runs the call; once more, as if nothing were known, when it failed before a byte of it was sent. */
 static CURLcode
-perform(CURL *curl, int64_t deadline_ms)
+perform(CURL *curl, const struct call *call)
 {
 	CURLcode result = CURLE_OPERATION_TIMEDOUT;
 	long sent = 0;
 
 	for (int attempt = 0; attempt < 2 && sent == 0 && result != CURLE_OK; attempt++) {
-		int64_t left_ms = deadline_ms - clock_ms();
+		int64_t left_ms = call->deadline_ms - clock_ms();
 
 		if (left_ms <= 0)
 			return CURLE_OPERATION_TIMEDOUT;
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
-		curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, attempt == 0 ? 1L : 0L);
+		if (attempt > 0
+		    && (curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK
+			|| !authorities_set(curl, call->ca_file, false)))
+			return result;
 		result = curl_easy_perform(curl);
 		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
 			return result;
@@ -238,8 +223,7 @@ send_with(struct work *w, CURL *curl, const struct call *call, struct http_answe
 		text_begin(w, &transfer.body);
 		done =
 		    (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
-		    ? take_answer(
-			w, curl, perform(curl, call->deadline_ms), call, &transfer, answer)
+		    ? take_answer(w, curl, perform(curl, call), call, &transfer, answer)
 		    : fault(w, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
 	}
 	curl_easy_reset(curl); /* of one call's settings none is left for the next */
@@ -248,30 +232,16 @@ send_with(struct work *w, CURL *curl, const struct call *call, struct http_answe
 	return done;
 }
 
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
-	    && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
-	    && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* A session that is resumed was checked with the certificates of then. */
 static void
 forget_what_is_old(struct client *client, const struct call *call)
 {
-	const char *ca_file = ca_file_of(call);
-	struct stat now = { 0 };
+	bool changed = authorities_changed(call->ca_file, &client->authorities);
 
-	if (ca_file != NULL)
-		(void)stat(ca_file, &now);
-	if (client->used
-	    && (!same_file(&now, &client->certificates)
-		|| clock_ms() - client->since_ms >= KEPT_MS)) {
+	if (client->used && (changed || clock_ms() - client->since_ms >= KEPT_MS)) {
 		client_close(client);
 		client_open(client);
 	}
-	client->certificates = now;
 	client->used = true;
 }
 

@@ -1,7 +1,7 @@
 /* client.h - libcurl, kept from one call to the next.
  *
  * What is kept are TLS sessions and the certificates that were read, for some minutes, and not when the
- * file of certificates has changed.  A connection is not: when one that was kept turns out to be closed,
+ * file or folder of certificates has changed.  A connection is not: when one that was kept turns out to be closed,
  * libcurl sends again what it may have sent already, and codes and refresh tokens work once.
  */
 #ifndef CLIENT_H
@@ -35,8 +35,8 @@ struct call {
 struct client {
 	CURL *curl;
 	bool used;
-	int64_t since_ms;         /* by clock_ms */
-	struct stat certificates; /* the file as it was then */
+	int64_t since_ms;        /* by clock_ms */
+	struct stat authorities; /* the file or folder of certificates, as it was then */
 };
 
 /* Loads what can be loaded before there is a call; what fails then, client_send tells. */

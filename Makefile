@@ -237,5 +237,8 @@ $(BUILD)/dist/launch: $(BUILD)/dist/launch.o
 clean:
 	rm -rf $(BUILD)
 
+# What was made on the way is kept, and not made again.
+.SECONDARY:
+
 .PHONY: all always programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
         check-fuzz check-http bench bench-programs dist install clean

@@ -147,46 +147,56 @@ stored(const char *path)
 	return (int)count;
 }
 
-static void
-sweeps_out_what_is_over(void **state)
+/* Files whose first records, as many as each file's number in over, end after life_s seconds.  False:
+ * it took so long that some are over already. */
+static bool
+fill(const char *folder, const int *over, size_t count, int life_s, time_t *end)
 {
-	static const struct {
-		const char *label;
-		int over, left; /* records, beside the new one and two that stay */
-	} table[] = {
-		{ "none", 0, 0 },
-		{ "one", 1, 0 },
-		{ "as many as one change sweeps", SWEPT_AT_ONCE, 0 },
-		{ "one more", SWEPT_AT_ONCE + 1, 1 },
-		{ "twice as many", 2 * SWEPT_AT_ONCE, SWEPT_AT_ONCE },
-	};
-	time_t soon = time(NULL) + 2;
 	char path[PATH_SIZE];
 	char name[64];
 	char key[32];
 
-	for (size_t i = 0; i < ROWS(table); i++) {
+	*end = time(NULL) + life_s;
+	for (size_t i = 0; i < count; i++) {
 		snprintf(name, sizeof name, "%zu.gdbm", i);
-		path_in(*state, name, path);
-		put(path, "pending:1", "of another kind", soon);
+		path_in(folder, name, path);
+		(void)unlink(path);
+		put(path, "pending:1", "of another kind", *end);
 		put(path, "connection:1:1", "for ever", 0);
-		for (int n = 0; n < table[i].over; n++) {
+		for (int n = 0; n < over[i]; n++) {
 			snprintf(key, sizeof key, "code:%d", n);
-			put(path, key, "for two seconds", soon);
+			put(path, key, "for a while", *end);
 		}
 	}
+	return time(NULL) < *end;
+}
+
+static void
+sweeps_out_what_is_over(void **state)
+{
+	static const char *const labels[] = { "none", "one", "as many as one change sweeps",
+		"one more", "twice as many" };
+	static const int over[] = { 0, 1, SWEPT_AT_ONCE, SWEPT_AT_ONCE + 1, 2 * SWEPT_AT_ONCE };
+	static const int left[] = { 0, 0, 0, 1, SWEPT_AT_ONCE };
+	char path[PATH_SIZE];
+	char name[64];
+	int life_s = 2;
+	time_t soon;
+
+	while (!fill(*state, over, ROWS(over), life_s, &soon))
+		life_s *= 2;
 	while (time(NULL) < soon)
 		usleep(10000);
-	for (size_t i = 0; i < ROWS(table); i++) {
+	for (size_t i = 0; i < ROWS(over); i++) {
 		snprintf(name, sizeof name, "%zu.gdbm", i);
 		path_in(*state, name, path);
 		put(path, "connection:1:2", "a change without an end sweeps nothing", 0);
-		same_number(table[i].label, stored(path), table[i].over + 3);
+		same_number(labels[i], stored(path), over[i] + 3);
 		put(path, "connection:1:2", NULL, 0);
 		put(path, "code:new", "valid", soon + 1000);
-		same_number(table[i].label, stored(path), table[i].left + 3);
-		has_value(table[i].label, path, "code:new", "valid");
-		has_value(table[i].label, path, "code:0", NULL);
+		same_number(labels[i], stored(path), left[i] + 3);
+		has_value(labels[i], path, "code:new", "valid");
+		has_value(labels[i], path, "code:0", NULL);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include "../child.h"
 #include "../folder.h"
 
+#include "clock.h"
 #include "digest.h"
 #include "store.h"
 
@@ -310,6 +311,7 @@ waits_in_no_circle(void **state)
 	char high[32];
 	struct holder holder = { &store, low, high, { -1, -1 } };
 	struct pollfd held = { .events = POLLIN };
+	int64_t enough;
 	pid_t holding;
 	pid_t changing;
 
@@ -320,7 +322,9 @@ waits_in_no_circle(void **state)
 	held.fd = holder.ends[0];
 	assert_int_equal(poll(&held, 1, CHILD_LIMIT_S * 1000), 1);
 	changing = child_start(change_both, &holder);
-	for (int i = 0; i < 50; i++) /* long enough for it to begin to wait */
+	enough = clock_ms() + STORE_WAIT_MS / 5;
+	/* Long enough for it to begin to wait, and far from as long as it would. */
+	for (int i = 0; i < 50 && clock_ms() < enough; i++)
 		put(&store, high, i % 2 == 0 ? "one" : "two");
 	close(holder.ends[1]);
 	child_says_true("who holds the low one", child_status(holding));

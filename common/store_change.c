@@ -194,8 +194,10 @@ commit(struct work *w, const struct plan *plan)
 		if (completes_shard(plan, i)) {
 			any = true;
 			if (!layout_file(w, plan->store, plan->step[i].shard, &path)
-			    || !shard_commit(w, path, plan->step[i].copy))
+			    || !shard_commit(w, path, plan->step[i].copy)) {
+				abandon(plan);
 				return false;
+			}
 		}
 	return !any || file_sync_directory(w, plan->directory);
 }

@@ -1,7 +1,4 @@
-/* helper_serve.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h.
- *
- * Lines are read and written without stdio, whose buffers would keep the last secrets.
- */
+/* helper_serve.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h. */
 #include "helper.h"
 
 #include "json.h"
@@ -12,38 +9,66 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK_SIZE 16384 /* bytes; most questions are shorter */
+#define LINE_SIZE 4096 /* bytes at first; most questions are shorter */
 
-/* One line; NULL: nobody asks any more.  What is behind it would be an answer not waited for. */
-static const char *
-read_line(struct work *w)
+/* Standard input's lines.  stdio would keep them in its buffer. */
+struct lines {
+	char *line; /* NUL-terminated, with its newline */
+	size_t len;
+	size_t size;
+};
+
+static bool
+make_space(struct lines *in)
 {
-	char chunk[CHUNK_SIZE];
-	struct text t;
-	const char *line;
-	ssize_t n = 0;
+	size_t size = in->size == 0 ? LINE_SIZE : 2 * in->size;
+	char *larger;
 
-	text_begin(w, &t);
-	while (n <= 0 || chunk[n - 1] != '\n') {
-		n = read(STDIN_FILENO, chunk, sizeof chunk);
+	if (in->size - in->len > 1)
+		return true;
+	larger = realloc(in->line, size);
+	if (larger == NULL)
+		return false;
+	in->line = larger;
+	in->size = size;
+	return true;
+}
+
+/* The next question comes only after the answer to this one.  False: there is none. */
+static bool
+next_line(struct lines *in)
+{
+	do {
+		ssize_t n;
+
+		if (!make_space(in))
+			return false;
+		n = read(STDIN_FILENO, in->line + in->len, in->size - in->len - 1);
 		if (n == 0 || (n < 0 && errno != EINTR))
-			return NULL;
-		text_add_bytes(&t, chunk, n < 0 ? 0 : (size_t)n);
-	}
-	explicit_bzero(chunk, sizeof chunk);
-	return text_end(&t, &line) ? line : NULL;
+			return false;
+		in->len += n < 0 ? 0 : (size_t)n;
+	} while (in->len == 0 || in->line[in->len - 1] != '\n');
+	in->line[in->len] = '\0';
+	return true;
+}
+
+static void
+forget_line(struct lines *in)
+{
+	explicit_bzero(in->line, in->len);
+	in->len = 0;
 }
 
 static bool
-write_line(const char *line, size_t left)
+put_line(const char *line, size_t len)
 {
-	while (left > 0) {
-		ssize_t n = write(STDOUT_FILENO, line, left);
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, line, len);
 
 		if (n < 0 && errno != EINTR)
 			return false;
 		line += n < 0 ? 0 : n;
-		left -= n < 0 ? 0 : (size_t)n;
+		len -= n < 0 ? 0 : (size_t)n;
 	}
 	return true;
 }
@@ -68,13 +93,13 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *conte
 		json_add_string(&t, w->reason);
 	}
 	text_add(&t, "}\n");
-	return text_end(&t, &text) && write_line(text, t.len - 1);
+	return text_end(&t, &text) && put_line(text, t.len - 1);
 }
 
 int
 helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context)
 {
-	const char *line;
+	struct lines in = { 0 };
 	struct work w;
 
 	/* In a folder of CGI programs it could be called by its URL. */
@@ -86,8 +111,11 @@ helper_serve(const char *name, size_t room_size, helper_answer *answer, void *co
 	}
 	if (!work_open(&w, room_size))
 		return EXIT_FAILURE;
-	while ((line = read_line(&w)) != NULL && answer_line(&w, line, answer, context))
+	while (next_line(&in) && answer_line(&w, in.line, answer, context)) {
+		forget_line(&in);
 		work_wipe(&w);
+	}
+	free(in.line);
 	work_close(&w);
 	return EXIT_SUCCESS;
 }

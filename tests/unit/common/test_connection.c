@@ -11,7 +11,7 @@ save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *
     const struct owner *owner)
 {
 	const struct identity identity = { account_id, user_id, "reforyou.amocrm.ru" };
-	const char *key;
+	const char *key = NULL;
 
 	if (!connection_save(&s->w, &s->cfg, s->ring, &identity, tokens, owner, NULL)
 	    || !record_key(&s->w, account_id, user_id, &key))

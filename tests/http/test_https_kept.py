@@ -7,7 +7,6 @@ import shutil
 
 import expect
 from sandbox import pki
-from test_fastcgi import FastCgi, fastcgi  # noqa: F401
 
 UNAVAILABLE = "temporarily_unavailable"
 
@@ -21,14 +20,14 @@ def exchange(site, amocrm):
     return answer.link_query.get("error")
 
 
-def test_the_session_is_resumed_on_a_connection_of_its_own(fastcgi, amocrm):  # noqa: F811
+def test_the_session_is_resumed_on_a_connection_of_its_own(fastcgi, amocrm):
     for _ in range(3):
         assert exchange(fastcgi, amocrm) is None
     assert [one.resumed for one in amocrm.connections()] == [False, True, True]
     assert len(amocrm.exchanges()) == 3
 
 
-def test_a_lost_answer_is_asked_for_once(fastcgi, amocrm):  # noqa: F811
+def test_a_lost_answer_is_asked_for_once(fastcgi, amocrm):
     """libcurl would ask again on its own when a connection that it kept ends without an answer."""
     assert exchange(fastcgi, amocrm) is None
     amocrm.forget()
@@ -38,7 +37,7 @@ def test_a_lost_answer_is_asked_for_once(fastcgi, amocrm):  # noqa: F811
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_a_server_that_refuses_before_the_handshake_is_tried_again(fastcgi, amocrm):  # noqa: F811
+def test_a_server_that_refuses_before_the_handshake_is_tried_again(fastcgi, amocrm):
     assert exchange(fastcgi, amocrm) is None
     amocrm.forget()
     amocrm.misbehave("reset_early")
@@ -46,7 +45,7 @@ def test_a_server_that_refuses_before_the_handshake_is_tried_again(fastcgi, amoc
     assert len(amocrm.connections()) == 2 and len(amocrm.exchanges()) == 1
 
 
-def test_a_file_of_certificates_that_changes_is_heeded(fastcgi, amocrm, tmp_path):  # noqa: F811
+def test_a_file_of_certificates_that_changes_is_heeded(fastcgi, amocrm, tmp_path):
     """A session that is resumed shows no certificate."""
     known = fastcgi.folder / "known.pem"
     shutil.copy(amocrm.ca_file, known)
@@ -64,7 +63,7 @@ def test_a_file_of_certificates_that_changes_is_heeded(fastcgi, amocrm, tmp_path
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_another_file_of_certificates_is_heeded(fastcgi, amocrm, tmp_path):  # noqa: F811
+def test_another_file_of_certificates_is_heeded(fastcgi, amocrm, tmp_path):
     other = fastcgi.folder / "other.pem"
     shutil.copy(pki.Authority(tmp_path / "other", "Other CA").certificate, other)
     other.chmod(0o644)
@@ -75,7 +74,7 @@ def test_another_file_of_certificates_is_heeded(fastcgi, amocrm, tmp_path):  # n
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_a_host_that_is_led_elsewhere_is_heeded(fastcgi, amocrm):  # noqa: F811
+def test_a_host_that_is_led_elsewhere_is_heeded(fastcgi, amocrm):
     assert exchange(fastcgi, amocrm) is None
     fastcgi.configure(amocrm_connect_to="::127.0.0.1:1")
     assert exchange(fastcgi, amocrm) == UNAVAILABLE

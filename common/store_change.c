@@ -2,8 +2,9 @@
  *
  *   the writers' locks of all shards concerned, in ascending order, so that nobody waits in a circle
  *   what each record becomes
- *   a copy of each shard with its changes, on disk; it is named after the first change's shard, whose
- *   lock keeps others from that name, so that a killed writer's copies are in the next one's way
+ *   a copy of each shard with its changes, on disk, and another where its changes must not all come at
+ *   once; they are named after the first change's shard, whose lock keeps others from that name, so
+ *   that a killed writer's copies are in the next one's way
  *   the copies take the shards' places, and then the directory is brought to disk
  *
  * Up to the last step all that was done can be taken back, and what fails fails there: the disk has
@@ -25,8 +26,9 @@ struct plan {
 	const char *directory;
 	struct step {
 		int shard;
-		bool needed;      /* the record becomes another */
-		const char *copy; /* its shard's copy, when it is made */
+		bool needed; /* the record becomes another */
+		const char
+		    *copy; /* of its shard, to be put in its place after this step; NULL: none */
 		struct shard_change change;
 	} step[STORE_CHANGES_MAX];
 	size_t count;
@@ -44,14 +46,31 @@ next_shard(const struct plan *plan, int after)
 	return next;
 }
 
-/* The changes that a shard needs. */
+/* The last of the needed changes that can take their places with that one: up to there no other shard
+ * is changed. */
 static size_t
-changes_of(const struct plan *plan, int shard, struct shard_change of_shard[STORE_CHANGES_MAX])
+last_with(const struct plan *plan, size_t first)
+{
+	size_t last = first;
+
+	for (size_t i = first + 1; i < plan->count; i++) {
+		if (!plan->step[i].needed)
+			continue;
+		if (plan->step[i].shard != plan->step[first].shard)
+			break;
+		last = i;
+	}
+	return last;
+}
+
+/* The changes that the shard of a step needs up to there. */
+static size_t
+changes_up_to(const struct plan *plan, size_t last, struct shard_change of_shard[STORE_CHANGES_MAX])
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->step[i].shard == shard && plan->step[i].needed)
+	for (size_t i = 0; i <= last; i++)
+		if (plan->step[i].shard == plan->step[last].shard && plan->step[i].needed)
 			of_shard[count++] = plan->step[i].change;
 	return count;
 }
@@ -116,18 +135,6 @@ decide(struct work *w, const struct store_config *store, const struct store_chan
 	return true;
 }
 
-static bool
-name_copy(struct work *w, struct plan *plan, int shard, size_t number, const char **copy)
-{
-	if (!work_print(
-		w, copy, "%s/%02x.%zu.new", plan->directory, (unsigned)plan->step[0].shard, number))
-		return false;
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->step[i].shard == shard)
-			plan->step[i].copy = *copy;
-	return true;
-}
-
 static void
 abandon(const struct plan *plan)
 {
@@ -136,22 +143,31 @@ abandon(const struct plan *plan)
 			unlink(plan->step[i].copy);
 }
 
+static bool
+prepare_step(struct work *w, struct plan *plan, size_t last, size_t number)
+{
+	struct shard_change of_shard[STORE_CHANGES_MAX];
+	struct step *step = &plan->step[last];
+	size_t count = changes_up_to(plan, last, of_shard);
+	const char *path;
+
+	return layout_file(w, plan->store, step->shard, &path)
+	    && work_print(w, &step->copy, "%s/%02x.%zu.new", plan->directory,
+		(unsigned)plan->step[0].shard, number)
+	    && shard_prepare(w, path, step->copy, of_shard, count);
+}
+
 /* All copies, or none. */
 static bool
 prepare(struct work *w, struct plan *plan)
 {
-	struct shard_change of_shard[STORE_CHANGES_MAX];
 	size_t copies = 0;
-	const char *path;
-	const char *copy;
 
-	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
-		size_t count = changes_of(plan, shard, of_shard);
-
-		if (count > 0
-		    && (!layout_file(w, plan->store, shard, &path)
-			|| !name_copy(w, plan, shard, copies++, &copy)
-			|| !shard_prepare(w, path, copy, of_shard, count))) {
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!plan->step[i].needed)
+			continue;
+		i = last_with(plan, i);
+		if (!prepare_step(w, plan, i, copies++)) {
 			abandon(plan);
 			return false;
 		}
@@ -173,16 +189,6 @@ prepare_with_reserve(struct work *w, struct plan *plan)
 	return prepare(w, plan);
 }
 
-/* Whether it is the last that its shard needs. */
-static bool
-completes_shard(const struct plan *plan, size_t step)
-{
-	for (size_t i = step + 1; i < plan->count; i++)
-		if (plan->step[i].shard == plan->step[step].shard && plan->step[i].needed)
-			return false;
-	return plan->step[step].needed;
-}
-
 /* In the order of the changes: no record is new while one that was to precede it is old. */
 static bool
 commit(struct work *w, const struct plan *plan)
@@ -191,7 +197,7 @@ commit(struct work *w, const struct plan *plan)
 	const char *path;
 
 	for (size_t i = 0; i < plan->count; i++)
-		if (completes_shard(plan, i)) {
+		if (plan->step[i].copy != NULL) {
 			any = true;
 			if (!layout_file(w, plan->store, plan->step[i].shard, &path)
 			    || !shard_commit(w, path, plan->step[i].copy)) {

@@ -43,6 +43,29 @@ account_next(const char **list, int64_t *amocrm_user_id)
 }
 
 static bool
+is_on(const char *list, int64_t amocrm_user_id)
+{
+	int64_t id;
+
+	while (account_next(&list, &id))
+		if (id == amocrm_user_id)
+			return true;
+	return false;
+}
+
+bool
+account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed)
+{
+	const char *list;
+
+	if (!account_users(w, store, account_id, &list))
+		return false;
+	*listed = is_on(list, amocrm_user_id);
+	return true;
+}
+
+static bool
 edit_users(struct work *w, void *context, const char *old, const char **value)
 {
 	struct account_edit *edit = context;
@@ -51,6 +74,8 @@ edit_users(struct work *w, void *context, const char *old, const char **value)
 	struct text t;
 
 	edit->before = old;
+	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
+		return true;
 	text_begin(w, &t);
 	while (account_next(&list, &id))
 		if (id != edit->amocrm_user_id)

@@ -1,6 +1,7 @@
 /* account.h - which amoCRM users of an account have a connection.
  *
- * The store's record "account:<account id>" lists them: "1 2 3".
+ * The store's record "account:<account id>" lists them: "1 2 3".  Whoever has a connection is on it at
+ * every moment: put there before the connection is stored, and taken off when it is gone.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -21,6 +22,9 @@ bool account_lock(
 bool account_users(
     struct work *w, const struct store_config *store, int64_t account_id, const char **list);
 bool account_next(const char **list, int64_t *amocrm_user_id);
+
+bool account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed);
 
 /* Puts a user on the list, or takes one off it. */
 bool account_add(

@@ -48,6 +48,15 @@ bool connection_refused(
 bool connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *done);
 
+/* Whether a connection is on its account's list, as every one has to be: one that is not, amoCRM's
+ * hook would not revoke.  One that is not stored is none that is missing there. */
+bool connection_listed(struct work *w, const struct config *cfg, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed);
+
+/* Puts one that is stored there. */
+bool connection_enlist(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+
 /* Brings a record back from elsewhere, unless there is one whose tokens are as new.  tokens NULL:
  * the value holds them, sealed by a key of the ring.  *done tells whether it was stored.
  * Fault: FAULT_STORAGE when it is no record of that key, or does not open. */

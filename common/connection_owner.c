@@ -1,7 +1,8 @@
 /* connection_owner.c - storing connections for their owners; see connection.h.
  *
- * All that an authorization changes is changed together: the connection, who is on its account's list,
- * whose it is, and what the caller gives along.  What it replaces is erased behind that.
+ * All that an authorization changes is changed together, and in this order: who is on the account's
+ * list, the connection, whose it is, and what the caller gives along.  What it replaces is erased
+ * behind that, and only then leaves the list.
  */
 #include "account.h"
 #include "connection.h"
@@ -15,13 +16,20 @@ static bool
 erase_others(
     struct work *w, const struct config *cfg, const struct connection *connection, const char *list)
 {
+	struct account_edit cut = { connection->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
+	struct store_change change;
 	int64_t user;
+	bool any = false;
 
 	while (account_next(&list, &user))
-		if (user != connection->amocrm_user_id
-		    && !connection_erase_record(w, cfg, connection->account_id, user))
-			return false;
-	return true;
+		if (user != connection->amocrm_user_id) {
+			any = true;
+			if (!connection_erase_record(w, cfg, connection->account_id, user))
+				return false;
+		}
+	return !any
+	    || (account_change(w, connection->account_id, &cut, &change)
+		&& store_change_all(w, &cfg->store, &change, 1));
 }
 
 /* The connection an app user had before, unless it is the same, or somebody else's by now. */
@@ -58,16 +66,16 @@ store_owned(struct work *w, const struct config *cfg, const struct storing *it)
 	bool shared = cfg->app.connections == CONNECTIONS_SHARED;
 	bool owned = it->owner != NULL && (shared || it->owner->app_user != NULL);
 	struct account_edit users = { .amocrm_user_id = it->connection->amocrm_user_id,
-		.how = owned && shared ? ACCOUNT_LEAVE_ONLY : ACCOUNT_ADD };
+		.how = ACCOUNT_ADD };
 	struct store_change changes[STORE_CHANGES_MAX];
 	const char *former_key = NULL;
 	const char *pointer;
 	size_t count = 0;
 
-	if (it->record != NULL)
-		changes[count++] = store_putting(it->key, it->record, 0);
 	if (!account_change(w, it->connection->account_id, &users, &changes[count++]))
 		return false;
+	if (it->record != NULL)
+		changes[count++] = store_putting(it->key, it->record, 0);
 	if (owned) {
 		if (!connection_pointer(w, cfg, it->owner->app_user, &pointer)
 		    || !store_get(w, &cfg->store, pointer, &former_key))

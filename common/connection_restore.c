@@ -1,4 +1,5 @@
-/* connection_restore.c - sealing connections anew, and bringing them back; see connection.h. */
+/* connection_restore.c - sealing connections anew, and bringing them back, also to where they are
+ * found; see connection.h. */
 #include "account.h"
 #include "connection.h"
 
@@ -42,6 +43,59 @@ connection_reseal(struct work *w, const struct config *cfg, const struct keyring
 }
 
 static bool
+is_listed(struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id,
+    bool *listed)
+{
+	const char *key;
+	const char *value;
+
+	if (!account_lists(w, &cfg->store, account_id, amocrm_user_id, listed))
+		return false;
+	if (*listed)
+		return true;
+	if (!record_key(w, account_id, amocrm_user_id, &key)
+	    || !store_get(w, &cfg->store, key, &value))
+		return false;
+	*listed = value == NULL;
+	return true;
+}
+
+/* One that is being erased, or was a moment ago, may be asked about between the two. */
+bool
+connection_listed(struct work *w, const struct config *cfg, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed)
+{
+	struct lock lock;
+	bool done;
+
+	if (!is_listed(w, cfg, account_id, amocrm_user_id, listed))
+		return false;
+	if (*listed)
+		return true;
+	if (!account_lock(w, &cfg->store, account_id, &lock))
+		return false;
+	done = is_listed(w, cfg, account_id, amocrm_user_id, listed);
+	lock_release(&lock);
+	return done;
+}
+
+bool
+connection_enlist(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+{
+	struct lock lock;
+	bool listed;
+	bool done;
+
+	if (!account_lock(w, &cfg->store, account_id, &lock))
+		return false;
+	done = is_listed(w, cfg, account_id, amocrm_user_id, &listed)
+	    && (listed || account_add(w, &cfg->store, account_id, amocrm_user_id));
+	lock_release(&lock);
+	return done;
+}
+
+static bool
 restore_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens, bool *done)
 {
@@ -51,9 +105,8 @@ restore_locked(struct work *w, const struct config *cfg, const struct keyring *r
 	if (!connection_find(w, cfg, key, &found, &now))
 		return false;
 	*done = !found || now.refreshed_at < connection->refreshed_at;
-	return !*done
-	    || (connection_put(w, cfg, ring, key, connection, tokens)
-		&& account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id));
+	return account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id)
+	    && (!*done || connection_put(w, cfg, ring, key, connection, tokens));
 }
 
 bool

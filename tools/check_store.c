@@ -41,6 +41,7 @@ struct tally {
 	struct some revoked;
 	struct some expired;
 	struct some soon;
+	struct some lost; /* on no list */
 };
 
 static void
@@ -77,6 +78,20 @@ tally_times(struct tally *t, const char *key, const struct connection *connectio
 		add(&t->soon, key, NULL);
 }
 
+static void
+tally_list(struct tally *t, const char *key, const struct connection *connection)
+{
+	const struct ctl *ctl = t->c->ctl;
+	bool listed;
+
+	if (!connection_listed(
+		ctl->w, &ctl->cfg, connection->account_id, connection->amocrm_user_id, &listed)) {
+		add(&t->lost, key, ctl->w->reason);
+		work_recover(ctl->w);
+	} else if (!listed)
+		add(&t->lost, key, NULL);
+}
+
 /* One that cannot be opened is counted, and the others are looked at all the same. */
 static bool
 tally_record(struct work *w, void *context, const char *key, const char *value)
@@ -92,6 +107,7 @@ tally_record(struct work *w, void *context, const char *key, const char *value)
 		work_recover(w);
 		return true;
 	}
+	tally_list(t, key, &connection);
 	if (t->ring != NULL && !sealed_by_first(t->ring, connection.sealed))
 		add(&t->old, key, NULL);
 	tally_times(t, key, &connection);
@@ -110,7 +126,12 @@ tell_records(struct findings *f, const struct tally *t)
 		found_doubt(f, "records", "amocrmctl rekey seals them with the first key",
 		    "%s: sealed by an older key; such records: %zu of %zu", t->old.first,
 		    t->old.count, t->count);
-	if (t->closed.count + t->old.count == 0 && t->ring != NULL)
+	if (t->lost.count > 0)
+		found_wrong(f, "records", "amocrmctl rekey puts it there",
+		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
+		    "records: %zu of %zu",
+		    t->lost.first, t->lost.count, t->count);
+	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
 		found_ok(f, "records", "%zu, which the key ring opens", t->count);
 }
 

@@ -14,6 +14,25 @@ struct rekey {
 	size_t failed;
 };
 
+/* What an older version, or a killed import of it, may have left off the list. */
+static bool
+mend_list(struct work *w, const struct config *cfg, const struct connection *connection)
+{
+	int64_t account = connection->account_id;
+	int64_t user = connection->amocrm_user_id;
+	bool listed;
+
+	if (!connection_listed(w, cfg, account, user, &listed))
+		return false;
+	if (listed)
+		return true;
+	if (!connection_enlist(w, cfg, account, user))
+		return false;
+	fprintf(stderr, "amocrmctl rekey: %lld/%lld is on its account's list again\n",
+	    (long long)account, (long long)user);
+	return true;
+}
+
 /* One record at a time, each replaced as a whole: it can be cut short and run again.  One that does
  * not open is named, and keeps no other under the old key. */
 static bool
@@ -26,7 +45,8 @@ rekey_one(struct work *w, void *context, const struct connection *connection)
 	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	rekey->seen++;
-	if (connection_reseal(w, rekey->cfg, rekey->ring, key, &done)) {
+	if (mend_list(w, rekey->cfg, connection)
+	    && connection_reseal(w, rekey->cfg, rekey->ring, key, &done)) {
 		rekey->sealed += done;
 		return true;
 	}

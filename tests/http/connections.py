@@ -1,6 +1,7 @@
 """What tests of amocrmctl share: connected accounts, and what is stored of them."""
 
 import contextlib
+import hashlib
 import json
 import time
 
@@ -54,6 +55,16 @@ def one(site):
     """The one connection there is, as `accounts` tells it."""
     [only] = site.connections()
     return only
+
+
+def shard(site, key):
+    """The file of the store that holds the record of that name, among others."""
+    return site.store / "connections" / f"{hashlib.sha256(key.encode()).hexdigest()[:2]}.gdbm"
+
+
+def forget_list(site, account=ID):
+    """Takes away the list of who in the account has a connection."""
+    shard(site, f"account:{account}").unlink()
 
 
 def works(amocrm, token, account=None):

@@ -365,3 +365,15 @@ def test_a_full_disk_behind_the_output_is_no_success(site, amocrm):
 
     assert running.returncode == 1
     assert b"standard output" in complaint
+
+
+def test_importing_again_mends_what_a_kill_left(site, amocrm):
+    """A connection that is here, and as new, but on no list, as amoCRM's hook would not find it."""
+    connect(site, amocrm)
+    lines = exported(site)
+    connections.forget_list(site)
+
+    assert take_in(site, lines).stdout == told(0, len(lines))
+
+    site.get("disconnect", disconnect_query(amocrm.integration, amocrm.who()[0]))
+    assert connections.one(site)["state"] == "revoked"

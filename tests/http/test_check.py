@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import findings
+from connections import forget_list
 from findings import REDIRECT_URI, check, configure, good, only
 from sandbox import hooks, process
 from sandbox.pki import openssl
@@ -431,6 +432,9 @@ STORES = {
     "all shards damaged": (
         lambda site: [shard.write_bytes(b"\xff" * 4096) for shard in shards(site)],
         "WRONG", "records", ".gdbm", "backup"),
+    "a record on no list": (
+        forget_list, "WRONG", "records", "31920194:1", "not on its account's list",
+        "amocrmctl rekey"),
     "another key": (
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n"),
         "WRONG", "records", "31920194:1", "k1", "1 of 1"),

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import expect
+from app import User
 from sandbox.process import wait_until
 from sandbox.servers import cgi_answer
 
@@ -88,6 +89,10 @@ def test_what_was_answered_outlives_every_kill(bare, amocrm, connections):
         assert not lost, f"answered, and gone: {sorted(lost)} (seed {seed})"
     else:
         assert stored, f"nothing is left (seed {seed})"
+    on_lists = bare.ctl("check", check=False).stdout
+    assert "account's list" not in on_lists, f"{on_lists} (seed {seed})"
+    if connections == "shared":
+        assert User(bare).is_connected(), f"everybody's connection is lost (seed {seed})"
     for user in stored:
         token = bare.ctl("token", f"31920194/{user}").stdout.rstrip("\n")
         assert amocrm.oauth.bearer(amocrm.who()[0], token).user.id == user, f"seed {seed}"

@@ -7,7 +7,9 @@ import time
 import pytest
 
 import connections
-from connections import ANY_ACCOUNT, ID, connect, made_up, pair, stored, take_in, works
+from connections import (
+    ANY_ACCOUNT, ID, connect, forget_list, made_up, pair, stored, take_in, works)
+from sandbox import hooks
 
 MANY = 100
 KILLS = 20
@@ -88,6 +90,20 @@ def test_all_else_stays_as_it_was(site, amocrm):
         return sorted(told, key=lambda one: (one["account_id"], one["amocrm_user_id"]))
     assert by_id(site.connections()) == by_id(before)
     assert stored(site) == pairs
+
+
+def test_what_is_on_no_list_is_put_there(site, amocrm):
+    """Else amoCRM's hook would not find it, and its webhooks would be refused."""
+    connect(site, amocrm)
+    forget_list(site)
+
+    done = site.ctl("rekey")
+
+    assert done.stdout == "sealed anew 0 of 1\n"
+    assert done.stderr == f"amocrmctl rekey: {ID}/1 is on its account's list again\n"
+    site.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
+    assert connections.one(site)["state"] == "revoked"
+    assert site.ctl("rekey").stderr == ""
 
 
 def test_one_that_does_not_open_is_named_and_keeps_no_other_back(site):

@@ -8,6 +8,17 @@
  *
  * A pointer that leads nowhere counts as absent, so it hardly matters where a change is cut short.
  * A connection that nobody has claimed is stored, and belongs to nobody yet.
+ *
+ * Locks, in the order they are taken in; whoever has one waits for none above it, and never has two of
+ * a kind, so nobody waits in a circle:
+ *
+ *   code:<sha256>, refresh:<record>   one exchange of a code, one refresh of a connection
+ *   app:<app user>                    who makes a connection theirs, or ends it
+ *   account:<account id>              who changes what belongs together in the account
+ *   a shard's                         inside the store
+ *
+ * So a connection that takes another's place is stored under its own account's lock, and the other is
+ * erased under that of its account when the first is free again.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H
@@ -81,14 +92,22 @@ bool connection_of(struct work *w, const struct config *cfg, const char *app_use
 /* Works, or can be made to work by a refresh. */
 bool connection_usable(const struct connection *connection);
 
-/* Erases the app user's connection; in a shared set-up everybody's.  None is erased already. */
+/* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so is
+ * one that has become somebody else's. */
 bool connection_erase_of(struct work *w, const struct config *cfg, const char *app_user);
 
-/* Erases one connection. */
+/* Erases that connection if it is the app user's, under the lock of their pointer (connection_of). */
+bool connection_erase_owned(
+    struct work *w, const struct config *cfg, const char *key, const char *app_user);
+
+/* Erases one connection, and what says whose it is. */
 bool connection_erase(
     struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
-/* The same, under the lock of its account and without taking it off the account's list. */
+/* The change of the store that erases a pointer, if it leads to that connection. */
+struct store_change connection_forgetting(const char *pointer, const char *key);
+
+/* Erases the record alone, under the lock of its account. */
 bool connection_erase_record(
     struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 

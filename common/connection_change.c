@@ -1,4 +1,4 @@
-/* connection_change.c - changing connections; see connection.h. */
+/* connection_change.c - renewing and revoking connections; see connection.h. */
 #include "account.h"
 #include "connection.h"
 #include "log.h"
@@ -36,54 +36,6 @@ connection_renewed(struct work *w, const struct config *cfg, const struct keyrin
 	done = renewed_locked(w, cfg, ring, key, connection, tokens);
 	lock_release(&lock);
 	return done;
-}
-
-bool
-connection_erase_record(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
-{
-	struct connection connection;
-	const char *key;
-	bool found;
-
-	if (!record_key(w, account_id, amocrm_user_id, &key)
-	    || !connection_find(w, cfg, key, &found, &connection)
-	    || !store_erase(w, &cfg->store, key))
-		return false;
-	if (found) {
-		log_note(w, "erased", key);
-		notice_add(w, cfg, "disconnected", &connection, NULL);
-	}
-	return true;
-}
-
-bool
-connection_erase(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
-{
-	struct lock lock;
-	bool done;
-
-	if (!account_lock(w, &cfg->store, account_id, &lock))
-		return false;
-	done = connection_erase_record(w, cfg, account_id, amocrm_user_id)
-	    && account_remove(w, &cfg->store, account_id, amocrm_user_id);
-	lock_release(&lock);
-	return done;
-}
-
-bool
-connection_erase_of(struct work *w, const struct config *cfg, const char *app_user)
-{
-	struct connection connection;
-	const char *pointer;
-	bool found;
-
-	return connection_pointer(w, cfg, app_user, &pointer)
-	    && connection_of(w, cfg, app_user, &found, &connection)
-	    && (!found
-		|| (connection_erase(w, cfg, connection.account_id, connection.amocrm_user_id)
-		    && store_erase(w, &cfg->store, pointer)));
 }
 
 /* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it is. */

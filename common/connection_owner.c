@@ -11,100 +11,144 @@
 
 #include <string.h>
 
+static bool
+is_shared(const struct config *cfg)
+{
+	return cfg->app.connections == CONNECTIONS_SHARED;
+}
+
+/* A connection as it is to be stored, and whose it becomes. */
+struct storing {
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	const char *key;
+	struct connection *connection; /* with new tokens; NULL: one that is stored, with its own */
+	const struct tokens *tokens;
+	const struct owner *owner; /* NULL: whose it is stays as it is */
+	const char *pointer;       /* the owner's; NULL: they are not known */
+	const char *former;        /* where it led before */
+	const char *record;        /* NULL: it stays as it is */
+	const struct store_change *along;
+	bool found; /* there was one of that name */
+};
+
 /* The newest authorization of a shared set-up is the only one. */
 static bool
-erase_others(
-    struct work *w, const struct config *cfg, const struct connection *connection, const char *list)
+erase_others(struct work *w, const struct config *cfg, const struct storing *it, const char *list)
 {
-	struct account_edit cut = { connection->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
+	struct account_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_change change;
 	int64_t user;
 	bool any = false;
 
 	while (account_next(&list, &user))
-		if (user != connection->amocrm_user_id) {
+		if (user != it->amocrm_user_id) {
 			any = true;
-			if (!connection_erase_record(w, cfg, connection->account_id, user))
+			if (!connection_erase_record(w, cfg, it->account_id, user))
 				return false;
 		}
 	return !any
-	    || (account_change(w, connection->account_id, &cut, &change)
+	    || (account_change(w, it->account_id, &cut, &change)
 		&& store_change_all(w, &cfg->store, &change, 1));
 }
 
-/* The connection an app user had before, unless it is the same, or somebody else's by now. */
-static bool
-erase_former(struct work *w, const struct config *cfg, const char *former_key, const char *key,
-    const char *app_user)
-{
-	struct connection former;
-	bool had;
-
-	if (former_key == NULL || strcmp(former_key, key) == 0)
-		return true;
-	if (!connection_find(w, cfg, former_key, &had, &former))
-		return false;
-	if (!had || former.app_user == NULL || strcmp(former.app_user, app_user) != 0)
-		return true;
-	return connection_erase_record(w, cfg, former.account_id, former.amocrm_user_id)
-	    && account_remove(w, &cfg->store, former.account_id, former.amocrm_user_id);
-}
-
-/* A connection as it is to be stored, and whose it becomes. */
-struct storing {
-	const char *key;
-	const struct connection *connection;
-	const char *record;        /* NULL: it stays as it is */
-	const struct owner *owner; /* NULL: whose it is stays as it is */
-	const struct store_change *along;
-};
-
 /* For all where connections are shared; for nobody where they are not and the owner is not known. */
 static bool
-store_owned(struct work *w, const struct config *cfg, const struct storing *it)
+store_owned(struct work *w, const struct config *cfg, struct storing *it)
 {
-	bool shared = cfg->app.connections == CONNECTIONS_SHARED;
-	bool owned = it->owner != NULL && (shared || it->owner->app_user != NULL);
-	struct account_edit users = { .amocrm_user_id = it->connection->amocrm_user_id,
-		.how = ACCOUNT_ADD };
+	struct account_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
 	struct store_change changes[STORE_CHANGES_MAX];
-	const char *former_key = NULL;
-	const char *pointer;
 	size_t count = 0;
 
-	if (!account_change(w, it->connection->account_id, &users, &changes[count++]))
+	if (!account_change(w, it->account_id, &users, &changes[count++]))
 		return false;
 	if (it->record != NULL)
 		changes[count++] = store_putting(it->key, it->record, 0);
-	if (owned) {
-		if (!connection_pointer(w, cfg, it->owner->app_user, &pointer)
-		    || !store_get(w, &cfg->store, pointer, &former_key))
+	if (it->pointer != NULL) {
+		if (!store_get(w, &cfg->store, it->pointer, &it->former))
 			return false;
-		changes[count++] = store_putting(pointer, it->key, 0);
+		changes[count++] = store_putting(it->pointer, it->key, 0);
 	}
 	if (it->along != NULL)
 		changes[count++] = *it->along;
-	if (!store_change_all(w, &cfg->store, changes, count))
-		return false;
-	return !owned
-	    || (shared ? erase_others(w, cfg, it->connection, users.before)
-		       : erase_former(w, cfg, former_key, it->key, it->owner->app_user));
+	return store_change_all(w, &cfg->store, changes, count)
+	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(w, cfg, it, users.before));
 }
 
 static bool
-save_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
-    struct connection *connection, const struct tokens *tokens, struct storing *it)
+save_locked(
+    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
-	bool per_user = cfg->app.connections == CONNECTIONS_PER_USER;
 	struct connection old;
-	bool found;
 
-	if (!connection_find(w, cfg, it->key, &found, &old))
+	if (!connection_find(w, cfg, it->key, &it->found, &old))
 		return false;
-	connection->app_user = found ? old.app_user : NULL;
-	if (per_user && it->owner != NULL && it->owner->app_user != NULL)
-		connection->app_user = it->owner->app_user;
-	return record_write(w, ring, connection, tokens, &it->record) && store_owned(w, cfg, it);
+	it->connection->app_user = it->found ? old.app_user : NULL;
+	if (it->pointer != NULL && !is_shared(cfg))
+		it->connection->app_user = it->owner->app_user;
+	return record_write(w, ring, it->connection, it->tokens, &it->record)
+	    && store_owned(w, cfg, it);
+}
+
+static bool
+adopt_locked(
+    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+{
+	struct connection connection;
+	struct tokens tokens;
+
+	if (!connection_find(w, cfg, it->key, &it->found, &connection))
+		return false;
+	if (!it->found)
+		return true;
+	if (it->pointer != NULL && !is_shared(cfg)) {
+		if (!record_tokens(w, ring, &connection, &tokens))
+			return false;
+		connection.app_user = it->owner->app_user;
+		if (!record_write(w, ring, &connection, &tokens, &it->record))
+			return false;
+	}
+	return store_owned(w, cfg, it);
+}
+
+static bool
+store_in_account(
+    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+{
+	struct lock lock;
+	bool done;
+
+	if (!account_lock(w, &cfg->store, it->account_id, &lock))
+		return false;
+	done = (it->connection != NULL ? save_locked : adopt_locked)(w, cfg, ring, it);
+	lock_release(&lock);
+	return done;
+}
+
+/* The connection the owner had before, unless it is the same. */
+static bool
+erase_former(struct work *w, const struct config *cfg, const struct storing *it)
+{
+	return is_shared(cfg) || it->former == NULL || strcmp(it->former, it->key) == 0
+	    || connection_erase_owned(w, cfg, it->former, it->owner->app_user);
+}
+
+/* Of one owner's connections, stored at once, one is the last. */
+static bool
+store_for_owner(
+    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+{
+	struct lock lock;
+	bool done;
+
+	if (it->owner == NULL || (it->owner->app_user == NULL && !is_shared(cfg)))
+		return store_in_account(w, cfg, ring, it);
+	if (!connection_pointer(w, cfg, it->owner->app_user, &it->pointer)
+	    || !store_lock(w, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
+		return false;
+	done = store_in_account(w, cfg, ring, it) && erase_former(w, cfg, it);
+	lock_release(&lock);
+	return done;
 }
 
 bool
@@ -122,42 +166,22 @@ connection_save(struct work *w, const struct config *cfg, const struct keyring *
 		.refreshed_at = now,
 		.expires_at = tokens->expires_at,
 	};
-	struct storing it = { .connection = &connection, .owner = owner, .along = along };
-	struct lock lock;
-	bool done;
+	struct storing it = {
+		.account_id = identity->account_id,
+		.amocrm_user_id = identity->user_id,
+		.connection = &connection,
+		.tokens = tokens,
+		.owner = owner,
+		.along = along,
+	};
 
 	if (!record_key(w, identity->account_id, identity->user_id, &it.key)
-	    || !account_lock(w, &cfg->store, identity->account_id, &lock))
+	    || !store_for_owner(w, cfg, ring, &it))
 		return false;
-	done = save_locked(w, cfg, ring, &connection, tokens, &it);
-	lock_release(&lock);
-	if (done) {
-		log_note(w, "stored", it.key);
-		log_note(w, "host", connection.host);
-		notice_add(w, cfg, "connected", &connection, NULL);
-	}
-	return done;
-}
-
-static bool
-adopt_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
-    struct storing *it, bool *found)
-{
-	bool per_user = cfg->app.connections == CONNECTIONS_PER_USER;
-	struct connection connection;
-	struct tokens tokens;
-
-	if (!connection_find(w, cfg, it->key, found, &connection) || !*found)
-		return w->kind == FAULT_NONE;
-	it->connection = &connection;
-	if (per_user && it->owner->app_user != NULL) {
-		if (!record_tokens(w, ring, &connection, &tokens))
-			return false;
-		connection.app_user = it->owner->app_user;
-		if (!record_write(w, ring, &connection, &tokens, &it->record))
-			return false;
-	}
-	return store_owned(w, cfg, it);
+	log_note(w, "stored", it.key);
+	log_note(w, "host", connection.host);
+	notice_add(w, cfg, "connected", &connection, NULL);
+	return true;
 }
 
 bool
@@ -165,17 +189,9 @@ connection_adopt(struct work *w, const struct config *cfg, const struct keyring 
     const char *key, const struct owner *owner, const struct store_change *along, bool *found)
 {
 	struct storing it = { .key = key, .owner = owner, .along = along };
-	struct connection connection;
-	struct lock lock;
-	bool done;
+	bool done = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
+	    || store_for_owner(w, cfg, ring, &it);
 
-	if (!connection_find(w, cfg, key, found, &connection))
-		return false;
-	if (!*found)
-		return true;
-	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
-		return false;
-	done = adopt_locked(w, cfg, ring, &it, found);
-	lock_release(&lock);
+	*found = it.found;
 	return done;
 }

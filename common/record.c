@@ -4,6 +4,7 @@
 #include "json.h"
 #include "seal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const state_names[] = {
@@ -16,6 +17,28 @@ record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const cha
 {
 	return work_print(
 	    w, key, "connection:%lld:%lld", (long long)account_id, (long long)amocrm_user_id);
+}
+
+static bool
+read_id(const char **at, char end, int64_t *id)
+{
+	char *behind;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	*id = strtoll(*at, &behind, 10);
+	*at = behind + (*behind != '\0');
+	return *behind == end;
+}
+
+bool
+record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id)
+{
+	static const char prefix[] = "connection:";
+	const char *at = key + sizeof prefix - 1;
+
+	return strncmp(key, prefix, sizeof prefix - 1) == 0 && read_id(&at, ':', account_id)
+	    && read_id(&at, '\0', amocrm_user_id);
 }
 
 bool

@@ -38,6 +38,9 @@ struct connection {
 /* "connection:<account id>:<amoCRM user id>" */
 bool record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key);
 
+/* The two of such a key.  False, without a fault: it is none. */
+bool record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id);
+
 /* The record's text; clear and sealed of the connection are not looked at. */
 bool record_write(struct work *w, const struct keyring *ring, const struct connection *connection,
     const struct tokens *tokens, const char **value);

@@ -86,17 +86,33 @@ ctl_export(struct ctl *ctl)
 	return export.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
+struct pointing {
+	const char *key;
+	bool done;
+};
+
+static bool
+point(struct work *w, void *context, const char *old, const char **value)
+{
+	struct pointing *pointing = context;
+
+	(void)w;
+	pointing->done = old == NULL;
+	if (pointing->done)
+		*value = pointing->key;
+	return true;
+}
+
 /* Whose a connection is, unless that is known already. */
 static bool
 import_pointer(
     struct work *w, const struct config *cfg, const char *key, const char *value, bool *done)
 {
-	const char *now;
+	struct pointing pointing = { value, false };
+	bool sound = store_change(w, &cfg->store, key, 0, point, &pointing);
 
-	if (!store_get(w, &cfg->store, key, &now))
-		return false;
-	*done = now == NULL;
-	return !*done || store_put(w, &cfg->store, key, value, 0);
+	*done = sound && pointing.done;
+	return sound;
 }
 
 static bool

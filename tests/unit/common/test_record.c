@@ -338,10 +338,45 @@ says_when_the_room_is_full(void **state)
 	setup_close(&s);
 }
 
+static void
+reads_its_key(void **state)
+{
+	static const struct {
+		const char *label, *key;
+		bool sound;
+		int64_t account_id, amocrm_user_id;
+	} table[] = {
+		{ "a connection", "connection:31920194:7", true, 31920194, 7 },
+		{ "the largest", "connection:9223372036854775807:1", true, INT64_MAX, 1 },
+		{ "another record", "account:31920194", false, 0, 0 },
+		{ "without a user", "connection:1:", false, 0, 0 },
+		{ "without its second colon", "connection:1", false, 0, 0 },
+		{ "without an account", "connection::1", false, 0, 0 },
+		{ "more behind", "connection:1:7x", false, 0, 0 },
+		{ "a sign", "connection:-1:7", false, 0, 0 },
+		{ "cut short", "conn", false, 0, 0 },
+		{ "empty", "", false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		int64_t account_id = 0;
+		int64_t user_id = 0;
+		bool sound = record_key_read(table[i].key, &account_id, &user_id);
+
+		DEMAND(table[i].label, sound == table[i].sound);
+		if (sound) {
+			same_number(table[i].label, account_id, table[i].account_id);
+			same_number(table[i].label, user_id, table[i].amocrm_user_id);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_its_key),
 		cmocka_unit_test(names_records),
 		IN_FOLDER(reads_what_it_wrote),
 		IN_FOLDER(holds_the_longest_tokens),

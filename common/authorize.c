@@ -70,10 +70,13 @@ save(struct work *w, const struct config *cfg, const struct grant *grant,
 	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
 	struct code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
 	struct store_change change;
+	struct authorization authorization = { .along = &change };
 
 	return record_key(w, identity->account_id, identity->user_id, &code.connection)
+	    && code_authorization(w, record, &authorization.id)
 	    && code_change(w, record, &code, &change)
-	    && connection_save(w, cfg, ring, identity, tokens, waits ? NULL : &owner, &change);
+	    && connection_save(
+		w, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
 }
 
 /* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits for
@@ -113,6 +116,21 @@ is_other(const char *app_user, const char *claimant)
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
 }
 
+/* Of a code whose connection is not there for its claimant any more. */
+static bool
+tell_lost(struct work *w, const struct config *cfg, const char *key, bool claimed)
+{
+	struct connection newer;
+	bool found;
+
+	if (!connection_find(w, cfg, key, &found, &newer))
+		return false;
+	if (found && !claimed)
+		return fault(w, FAULT_CLAIMED,
+		    "the same amoCRM user has authorized somebody anew; connect again");
+	return fault(w, FAULT_REFUSED, "the code's connection has been erased; connect again");
+}
+
 /* A code that has become a connection already; a newer one may have taken its place. */
 static bool
 claim(struct work *w, const struct config *cfg, const struct grant *grant,
@@ -122,6 +140,7 @@ claim(struct work *w, const struct config *cfg, const struct grant *grant,
 	bool claimed = code->claimed_by != NULL;
 	struct connection other;
 	struct store_change change;
+	struct authorization authorization = { .along = &change };
 	bool found = false;
 
 	if (grant->claimant == NULL)
@@ -133,16 +152,17 @@ claim(struct work *w, const struct config *cfg, const struct grant *grant,
 	code->claimed_by = grant->claimant;
 	/* claimed once: what has become somebody else's since is not taken back */
 	if (!claimed
-	    && (!code_change(w, record, code, &change)
-		|| !connection_adopt(w, cfg, ring, code->connection, &owner, &change, &found)))
+	    && (!code_authorization(w, record, &authorization.id)
+		|| !code_change(w, record, code, &change)
+		|| !connection_adopt(
+		    w, cfg, ring, code->connection, &owner, &authorization, &found)))
 		return false;
 	if (found)
 		return true;
 	if (!connection_of(w, cfg, grant->claimant, &found, &other))
 		return false;
 	if (!found)
-		return fault(
-		    w, FAULT_REFUSED, "the code's connection has been erased; connect again");
+		return tell_lost(w, cfg, code->connection, claimed);
 	return claimed || store_change_all(w, &cfg->store, &change, 1);
 }
 

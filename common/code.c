@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ID_LEN 16 /* digits of the SHA-256: no two codes of a life have them in common */
+
 bool
 code_key(struct work *w, const char *prefix, const char *code, const char **key)
 {
@@ -13,6 +15,12 @@ code_key(struct work *w, const char *prefix, const char *code, const char **key)
 
 	sha256_hex(code, strlen(code), hex);
 	return work_print(w, key, "%s:%s", prefix, hex);
+}
+
+bool
+code_authorization(struct work *w, const char *key, const char **id)
+{
+	return work_copy(w, key + strcspn(key, ":") + 1, ID_LEN, id);
 }
 
 static bool

@@ -36,13 +36,20 @@ struct owner {
 	const char *app_user;
 };
 
+/* What tells an authorization from others of the same amoCRM user. */
+struct authorization {
+	const char *id;                   /* NULL: it is not known */
+	const struct store_change *along; /* is made with it, or not at all; NULL: nothing */
+};
+
 /* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
- * it the owner's, as connection_adopt does; owner NULL: that waits.  along is a change of the store
- * that is made with it, or NULL.
+ * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
+ * nobody could use it any more: then it is nobody's, so that it connects nobody before it is adopted.
+ * authorization may be NULL.
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
-    const struct store_change *along);
+    const struct authorization *authorization);
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
@@ -75,10 +82,11 @@ bool connection_restore(struct work *w, const struct config *cfg, const struct k
     const char *key, const char *value, const struct tokens *tokens, bool *done);
 
 /* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place of
- * the account's others.  *found is false when there is no such connection any more: then nothing is
- * changed, and nothing along with it. */
+ * the account's others.  *found is false when there is no such connection any more, or it is of a newer
+ * authorization than that: then nothing is changed, and nothing along with it. */
 bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct owner *owner, const struct store_change *along, bool *found);
+    const char *key, const struct owner *owner, const struct authorization *authorization,
+    bool *found);
 
 /* The key of the record that says which connection is the app user's; in a shared set-up
  * everybody's. */

@@ -26,9 +26,10 @@ struct storing {
 	const struct tokens *tokens;
 	const struct owner *owner; /* NULL: whose it is stays as it is */
 	const char *pointer;       /* the owner's; NULL: they are not known */
+	const char *stale;         /* a pointer that must not lead there; NULL: none */
 	const char *former;        /* where it led before */
 	const char *record;        /* NULL: it stays as it is */
-	const struct store_change *along;
+	const struct authorization *authorization;
 	bool found; /* there was one of that name */
 };
 
@@ -62,6 +63,8 @@ store_owned(struct work *w, const struct config *cfg, struct storing *it)
 
 	if (!account_change(w, it->account_id, &users, &changes[count++]))
 		return false;
+	if (it->stale != NULL)
+		changes[count++] = connection_forgetting(it->stale, it->key);
 	if (it->record != NULL)
 		changes[count++] = store_putting(it->key, it->record, 0);
 	if (it->pointer != NULL) {
@@ -69,10 +72,25 @@ store_owned(struct work *w, const struct config *cfg, struct storing *it)
 			return false;
 		changes[count++] = store_putting(it->pointer, it->key, 0);
 	}
-	if (it->along != NULL)
-		changes[count++] = *it->along;
+	if (it->authorization != NULL && it->authorization->along != NULL)
+		changes[count++] = *it->authorization->along;
 	return store_change_all(w, &cfg->store, changes, count)
 	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(w, cfg, it, users.before));
+}
+
+/* Whose the connection is.  Who had one that was gone, or that amoCRM had ended, is not connected by an
+ * authorization that is not theirs yet. */
+static bool
+decide_owner(
+    struct work *w, const struct config *cfg, const struct connection *old, struct storing *it)
+{
+	if (it->pointer != NULL)
+		it->connection->app_user = is_shared(cfg) ? NULL : it->owner->app_user;
+	else if (it->owner != NULL || (old != NULL && connection_usable(old)))
+		it->connection->app_user = old == NULL ? NULL : old->app_user;
+	else if (is_shared(cfg))
+		return connection_pointer(w, cfg, NULL, &it->stale);
+	return true;
 }
 
 static bool
@@ -81,13 +99,18 @@ save_locked(
 {
 	struct connection old;
 
-	if (!connection_find(w, cfg, it->key, &it->found, &old))
-		return false;
-	it->connection->app_user = it->found ? old.app_user : NULL;
-	if (it->pointer != NULL && !is_shared(cfg))
-		it->connection->app_user = it->owner->app_user;
-	return record_write(w, ring, it->connection, it->tokens, &it->record)
+	return connection_find(w, cfg, it->key, &it->found, &old)
+	    && decide_owner(w, cfg, it->found ? &old : NULL, it)
+	    && record_write(w, ring, it->connection, it->tokens, &it->record)
 	    && store_owned(w, cfg, it);
+}
+
+static bool
+is_of_another(const struct connection *connection, const struct authorization *authorization)
+{
+	return authorization != NULL && authorization->id != NULL
+	    && connection->authorization != NULL
+	    && strcmp(connection->authorization, authorization->id) != 0;
 }
 
 static bool
@@ -99,6 +122,8 @@ adopt_locked(
 
 	if (!connection_find(w, cfg, it->key, &it->found, &connection))
 		return false;
+	if (it->found && is_of_another(&connection, it->authorization))
+		it->found = false;
 	if (!it->found)
 		return true;
 	if (it->pointer != NULL && !is_shared(cfg)) {
@@ -154,13 +179,14 @@ store_for_owner(
 bool
 connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
-    const struct store_change *along)
+    const struct authorization *authorization)
 {
 	time_t now = time(NULL);
 	struct connection connection = {
 		.account_id = identity->account_id,
 		.amocrm_user_id = identity->user_id,
 		.host = identity->host,
+		.authorization = authorization == NULL ? NULL : authorization->id,
 		.state = CONNECTION_ACTIVE,
 		.connected_at = now,
 		.refreshed_at = now,
@@ -172,7 +198,7 @@ connection_save(struct work *w, const struct config *cfg, const struct keyring *
 		.connection = &connection,
 		.tokens = tokens,
 		.owner = owner,
-		.along = along,
+		.authorization = authorization,
 	};
 
 	if (!record_key(w, identity->account_id, identity->user_id, &it.key)
@@ -186,9 +212,10 @@ connection_save(struct work *w, const struct config *cfg, const struct keyring *
 
 bool
 connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct owner *owner, const struct store_change *along, bool *found)
+    const char *key, const struct owner *owner, const struct authorization *authorization,
+    bool *found)
 {
-	struct storing it = { .key = key, .owner = owner, .along = along };
+	struct storing it = { .key = key, .owner = owner, .authorization = authorization };
 	bool done = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
 	    || store_for_owner(w, cfg, ring, &it);
 

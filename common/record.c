@@ -99,6 +99,10 @@ write_clear(struct work *w, const struct connection *connection, const char **cl
 	json_add_string(&t, connection->host);
 	text_add(&t, ",\"app_user\":");
 	json_add_string(&t, connection->app_user);
+	if (connection->authorization != NULL) {
+		text_add(&t, ",\"authorization\":");
+		json_add_string(&t, connection->authorization);
+	}
 	text_print(&t, ",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
 	    (long long)connection->connected_at, (long long)connection->refreshed_at,
 	    (long long)connection->expires_at);
@@ -130,16 +134,22 @@ record_write(struct work *w, const struct keyring *ring, const struct connection
 	    && work_print(w, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
 }
 
+/* *out is NULL when there is none of that name. */
+static bool
+copy_if_there(struct work *w, const struct json_object *doc, const char *name, const char **out)
+{
+	*out = NULL;
+	return json_string(doc, name) == NULL || copy_string(w, doc, name, out);
+}
+
 static bool
 take_clear(struct work *w, const struct json_object *doc, struct connection *connection)
 {
-	const char *app_user = json_string(doc, "app_user");
-
 	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
 		return fault(w, FAULT_STORAGE, "a record is no connection");
-	connection->app_user = NULL;
-	return (app_user == NULL || copy_string(w, doc, "app_user", &connection->app_user))
+	return copy_if_there(w, doc, "app_user", &connection->app_user)
+	    && copy_if_there(w, doc, "authorization", &connection->authorization)
 	    && copy_string(w, doc, "host", &connection->host)
 	    && take_time(w, doc, "connected_at", &connection->connected_at)
 	    && take_time(w, doc, "refreshed_at", &connection->refreshed_at)

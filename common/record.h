@@ -28,11 +28,12 @@ struct connection {
 	const char *host;
 	const char *app_user; /* NULL: nobody's, or everybody's */
 	enum connection_state state;
-	time_t connected_at; /* of the newest authorization */
-	time_t refreshed_at; /* of the newest token pair */
-	time_t expires_at;   /* of the access token */
-	const char *clear;   /* the second line, as it stands in the store */
-	const char *sealed;  /* the third */
+	time_t connected_at;       /* of the newest authorization */
+	time_t refreshed_at;       /* of the newest token pair */
+	time_t expires_at;         /* of the access token */
+	const char *clear;         /* the second line, as it stands in the store */
+	const char *sealed;        /* the third */
+	const char *authorization; /* the newest one's id, see connection.h; NULL: not known */
 };
 
 /* "connection:<account id>:<amoCRM user id>" */

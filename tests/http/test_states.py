@@ -12,7 +12,7 @@ import pytest
 import app
 import expect
 from app import FORM, MODES, User, in_every_mode, where_states_are_signed
-from sandbox import tokens
+from sandbox import hooks, tokens
 from sandbox.tokens import base64url, unbase64url
 
 OTHER_KEY = "fedcba9876543210" * 4
@@ -109,6 +109,72 @@ def test_a_code_slipped_to_the_victims_app_connects_nobody(site, amocrm, mode):
     for state in (seen["state"], victim.state(), None):
         app.already_claimed(victim.exchange(seen, state=state))
     nobody_is_connected(phisher, victim)
+
+
+def by_the_administrator(site, amocrm):
+    site.ctl("disconnect", 31920194)
+
+
+def by_amocrm(site, amocrm):
+    site.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
+
+
+@pytest.mark.parametrize("end", [by_the_administrator, by_amocrm])
+@in_every_mode
+def test_nor_does_it_connect_who_was_connected_before(bare, amocrm, mode, end):
+    bare.configure(**mode)
+    boss, other, phisher = (User(bare, name) for name in ("boss", "other", "phisher"))
+    lure = phisher.state()
+    boss.connects(amocrm)
+    end(bare, amocrm)
+
+    told = phisher.consents(amocrm, lure)
+
+    nobody_is_connected(boss, other, phisher)
+    app.connected(phisher.exchange(told))
+    assert phisher.is_connected()
+    assert boss.is_connected() == (mode["app_connections"] == "shared")
+
+
+@where_states_are_signed
+def test_an_unclaimed_consent_leaves_who_is_connected_so(bare, amocrm, mode):
+    bare.configure(**mode)
+    boss, ivan = User(bare, "boss"), User(bare, "ivan")
+    state = ivan.state()
+    boss.connects(amocrm)
+
+    ivan.consents(amocrm, state)
+
+    assert boss.is_connected()
+
+
+def test_an_older_code_takes_nothing_from_who_has_claimed_a_newer_one(bare, amocrm):
+    """Of the same amoCRM user, who has one connection."""
+    bare.configure(**MODES["per_user, signed state"])
+    olena, ivan = User(bare, "olena"), User(bare, "ivan")
+    older, newer = olena.consents(amocrm), ivan.consents(amocrm)
+    app.connected(ivan.exchange(newer))
+
+    for _ in range(2):
+        app.already_claimed(olena.exchange(older))
+
+    nobody_is_connected(olena)
+    assert ivan.is_connected()
+    olena.connects(amocrm)
+    nobody_is_connected(ivan)
+
+
+@in_every_mode
+def test_ones_own_older_code_changes_nothing(bare, amocrm, mode):
+    bare.configure(**mode)
+    olena = User(bare)
+    older, newer = olena.consents(amocrm), olena.consents(amocrm)
+    app.connected(olena.exchange(newer))
+
+    app.connected(olena.exchange(older))
+
+    assert olena.is_connected()
+    assert len(bare.connections()) == 1
 
 
 # States that are not ours, or not any more.

@@ -211,6 +211,7 @@ is_revoked_with_its_account(void **state)
 	static const struct owner one = { "u1" };
 	static const struct owner two = { "u2" };
 	static const struct owner three = { "u3" };
+	static const struct owner browser = { NULL };
 	struct setup s;
 	struct connection connection;
 	const char *key;
@@ -228,11 +229,71 @@ is_revoked_with_its_account(void **state)
 		same_text("its tokens are kept", token_of(&s, "u1"), "refresh-1");
 		DEMAND("an account whose number begins alike is untouched", known(&s, 11));
 	}
-	save(&s, 1, 7, &second_pair, NULL);
+	save(&s, 1, 7, &second_pair, &browser);
 	assert_true(is_there(&s, key, &connection));
 	same_number("authorized again", connection.state, CONNECTION_ACTIVE);
 	same_text("whose it was", token_of(&s, "u1"), "refresh-2");
 	assert_true(connection_revoke_account(&s.w, &s.cfg, 99));
+	setup_close(&s);
+}
+
+/* What waits for its owner makes nobody connected whose connection was at its end. */
+static void
+is_nobodys_once_it_was_ended(void **state)
+{
+	static const struct owner user = { "u1" };
+	static const struct owner other = { "u2" };
+
+	for (int mode = CONNECTIONS_SHARED; mode <= CONNECTIONS_PER_USER; mode++)
+		for (int revoked = 0; revoked <= 1; revoked++) {
+			struct setup s;
+			const char *key;
+			bool found;
+
+			setup_open(&s, *state, mode);
+			key = save(&s, 1, 7, &first_pair, &user);
+			assert_true(revoked ? connection_revoke_account(&s.w, &s.cfg, 1)
+					    : connection_erase(&s.w, &s.cfg, 1, 7));
+			save(&s, 1, 7, &second_pair, NULL);
+			same_text("it waits", token_of(&s, "u1"), NULL);
+			DEMAND("the account is known", known(&s, 1));
+			assert_true(
+			    connection_adopt(&s.w, &s.cfg, s.ring, key, &other, NULL, &found)
+			    && found);
+			same_text("adopted", token_of(&s, "u2"), "refresh-2");
+			assert_true(connection_erase(&s.w, &s.cfg, 1, 7));
+			setup_close(&s);
+		}
+}
+
+static void
+is_adopted_as_its_own_authorization(void **state)
+{
+	static const struct owner one = { "u1" };
+	static const struct owner two = { "u2" };
+	static const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
+	static const char key[] = "connection:1:7";
+	const struct store_change along = store_putting("code:1", "claimed", 0);
+	const struct authorization older = { "older", &along };
+	const struct authorization newer = { "newer", NULL };
+	const struct authorization unknown = { NULL, NULL };
+	struct setup s;
+	const char *value;
+	bool found;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &first_pair, NULL, &older));
+	assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &second_pair, NULL, &newer));
+	assert_true(store_erase(&s.w, &s.cfg.store, "code:1"));
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &two, &newer, &found) && found);
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &older, &found));
+	DEMAND("the older one's is not there any more", !found);
+	same_text("the newer one's owner keeps it", token_of(&s, "u2"), "refresh-2");
+	assert_true(store_get(&s.w, &s.cfg.store, "code:1", &value));
+	same_text("nothing along with it", value, NULL);
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &newer, &found) && found);
+	same_text("adopting keeps which it is", token_of(&s, "u1"), "refresh-2");
+	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
 	setup_close(&s);
 }
 
@@ -446,6 +507,8 @@ main(void)
 		IN_FOLDER(waits_for_its_owner),
 		IN_FOLDER(is_erased),
 		IN_FOLDER(is_revoked_with_its_account),
+		IN_FOLDER(is_nobodys_once_it_was_ended),
+		IN_FOLDER(is_adopted_as_its_own_authorization),
 		IN_FOLDER(is_revoked_however_many_there_are),
 		cmocka_unit_test(is_usable_as_long_as_its_refresh_token_lives),
 		IN_FOLDER(is_renewed),

@@ -35,6 +35,7 @@ same_connection(const char *label, const struct connection *got, const struct co
 	same_number(label, got->amocrm_user_id, expected->amocrm_user_id);
 	same_text(label, got->host, expected->host);
 	same_text(label, got->app_user, expected->app_user);
+	same_text(label, got->authorization, expected->authorization);
 	same_number(label, got->state, expected->state);
 	same_number(label, got->connected_at, expected->connected_at);
 	same_number(label, got->refreshed_at, expected->refreshed_at);
@@ -73,17 +74,19 @@ reads_what_it_wrote(void **state)
 		struct connection connection;
 	} table[] = {
 		{ "somebody's",
-		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL } },
+		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
 		{ "nobody's",
-		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL } },
+		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
 		{ "revoked",
-		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_REVOKED, 3, 4, 5, NULL, NULL } },
+		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_REVOKED, 3, 4, 5, NULL, NULL, NULL } },
+		{ "of an authorization",
+		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, "0a1b" } },
 		{ "the largest numbers",
 		    { INT64_MAX, INT64_MAX, "a.kommo.com", "u1", CONNECTION_ACTIVE, 4102444800,
-			4102444800, 4102444800, NULL, NULL } },
+			4102444800, 4102444800, NULL, NULL, NULL } },
 		{ "an app user with any characters",
 		    { 1, 2, "a.amocrm.ru", "\"},\n\"host\":\"\xd0\xaf\\", CONNECTION_ACTIVE, 3, 4,
-			5, NULL, NULL } },
+			5, NULL, NULL, NULL } },
 	};
 	struct setup s;
 
@@ -246,19 +249,19 @@ refuses_exchanged_tokens(void **state)
 	} table[] = {
 		{ "another account's",
 		    { 31920195, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
-			1795321141, 1795407541, NULL, NULL } },
+			1795321141, 1795407541, NULL, NULL, NULL } },
 		{ "another amoCRM user's",
 		    { 31920194, 8, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
-			1795321141, 1795407541, NULL, NULL } },
+			1795321141, 1795407541, NULL, NULL, NULL } },
 		{ "another app user's",
 		    { 31920194, 7, "reforyou.amocrm.ru", "u2", CONNECTION_ACTIVE, 1795321140,
-			1795321141, 1795407541, NULL, NULL } },
+			1795321141, 1795407541, NULL, NULL, NULL } },
 		{ "another host's",
 		    { 31920194, 7, "other.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
-			1795321141, 1795407541, NULL, NULL } },
+			1795321141, 1795407541, NULL, NULL, NULL } },
 		{ "an older pair's",
 		    { 31920194, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
-			1795321140, 1795407541, NULL, NULL } },
+			1795321140, 1795407541, NULL, NULL, NULL } },
 	};
 	struct setup s;
 

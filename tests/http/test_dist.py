@@ -57,7 +57,7 @@ def unpacked(tarball):
     folder = process.new_folder()
     with tarfile.open(tarball.path) as archive:
         archive.extractall(folder)
-    yield folder / "amo-crm"
+    yield folder / "amo-crm-shared-hosting"
     process.remove_folder(folder)
 
 
@@ -79,6 +79,25 @@ def test_modes_are_those_a_host_wants(unpacked):
                        ("bin/amocrmctl", 0o755), ("libexec/amo-crm-https", 0o755),
                        ("libexec/amo-crm-crypto", 0o755)):
         assert mode_of(home / name) == mode, name
+
+
+def test_it_is_moved_into_a_home_that_has_a_site_already(tarball, tmp_path):
+    """As the text says it, by what a file manager does: nothing is in the way."""
+    site = tmp_path / "public_html"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    with tarfile.open(tarball.path) as archive:
+        archive.extractall(tmp_path)
+    [made] = [path for path in tmp_path.iterdir() if path != site]
+    assert f"that makes\n{made.name}/." in (made / "README.txt").read_text()
+
+    (made / "amo-crm").rename(tmp_path / "amo-crm")
+    (made / "public_html" / "api").rename(site / "api")
+
+    assert (site / "index.html").read_text() == "mine"
+    assert (programs_of(tmp_path) / "callback").is_file()
+    assert (programs_of(tmp_path) / "../../../amo-crm/amo-crm.conf").resolve().is_file()
+    assert (mode_of(tmp_path / "amo-crm"), mode_of(tmp_path / "amo-crm" / "store")) == (0o700, 0o700)
 
 
 def test_nothing_but_the_programs_is_in_the_web_folder(unpacked):

@@ -204,9 +204,9 @@ static const char *
 authorization_advice(const char *error)
 {
 	if (error != NULL && strcmp(error, "missing_token") == 0)
-		return "the web server keeps the Authorization header from programs: CGIPassAuth "
-		       "On "
-		       "for Apache, or what apache.conf.example says for shared hosting";
+		return "the web server keeps the Authorization header from programs: "
+		       "CGIPassAuth On for Apache, or the line of dist/htaccess that begins with "
+		       "SetEnvIf";
 	if (error != NULL && strcmp(error, "invalid_token") == 0)
 		return "the program goes by another [jwt] section or clock than this: does it read "
 		       "this configuration?";

@@ -100,46 +100,35 @@ def test_apache_behind_prefork_as_shared_hosting_runs_it(one_site, amocrm):
         server.stop()
 
 
-# The .htaccess that the Apache example gives for shared hosting, and its two alternatives.
+# The .htaccess of `make dist`, by a user's own Apache; test_dist.py has it under suEXEC.
 HTACCESS = {
-    "as it stands": lambda given: given[0],
-    "without AuthConfig": lambda given: given[0].replace("CGIPassAuth On\n", given[1]),
-    "names in .cgi": lambda given: given[0] + given[2],
-    "both": lambda given: given[0].replace("CGIPassAuth On\n", given[1]) + given[2],
+    "as it stands": ("", lambda text: text),
+    "names in .cgi": (".cgi", lambda text: re.sub("^#(?=Rewrite)", "", text, flags=re.MULTILINE)),
 }
 
 
 @pytest.mark.parametrize("case", HTACCESS)
 def test_the_htaccess_for_shared_hosting(one_site, amocrm, case):
-    server = SharedHosting(one_site, htaccess=HTACCESS[case](htaccess_given()),
-                           suffix=".cgi" if "cgi" in case or case == "both" else "",
-                           override="FileInfo Options=ExecCGI"
-                                    + ("" if "without" in case or case == "both"
-                                       else " AuthConfig"))
+    suffix, changed = HTACCESS[case]
+    server = SharedHosting(one_site, suffix=suffix,
+                           htaccess=changed((ROOT / "dist" / "htaccess").read_text()))
     try:
         one_site.reset(server)
         told = amocrm.approve(state="s")
         expect.connected(one_site.get("callback", told), told["code"], "s")
         seen = one_site.get("status", headers={"Authorization": "Bearer seen"})
         assert "AUTHORIZATION=Bearer seen" in seen.text
-        for path in ("nothing", "callback/extra", *HELPERS):
+        for path in ("nothing", ".htaccess", "callback.orig", *HELPERS):
             wrong = one_site.get(path)
-            assert wrong.status == 404
+            assert wrong.status == 404, path
             assert "/api/amo-crm/callback" in wrong.text
+        assert one_site.get("callback/extra").status == 404
     finally:
         server.stop()
 
 
-def htaccess_given():
-    """The listings of that part of the example: the whole, instead of CGIPassAuth, for .cgi."""
-    text = (ROOT / "apache.conf.example").read_text().partition("# Shared hosting\n")[2]
-    listings = re.findall(r"(?:^#     .*\n)+", text, re.MULTILINE)
-    assert len(listings) == 3
-    return [re.sub(r"^#     ", "", listing, flags=re.MULTILINE) for listing in listings]
-
-
 class SharedHosting(Apache):
-    """A hosting where an .htaccess is all one may write."""
+    """A hosting where an .htaccess is all one may write, and that keeps AuthConfig to itself."""
 
     def our_example(self):
         docroot = self._run / "public_html"
@@ -161,7 +150,7 @@ class SharedHosting(Apache):
             f"DocumentRoot {docroot}\n"
             f"LoadModule rewrite_module {APACHE_MODULES}/mod_rewrite.so\n"
             f"<Directory {docroot}>\nRequire all granted\n"
-            f"AllowOverride {self._options['override']}\n</Directory>\n")
+            "AllowOverride FileInfo Options=ExecCGI\n</Directory>\n")
         return included
 
 

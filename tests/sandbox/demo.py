@@ -14,6 +14,7 @@ PATIENCE = 10   # seconds for one of our answers
 MORE_STYLE = """
 h2 { font-size: 1rem; margin: 1.5rem 0 .5rem }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0 }
+label { flex: 1 1 100%; min-height: 0; margin: 0; padding: 0; border: 0; cursor: auto }
 input { flex: 1 1 100%; min-height: 2.75rem; font: inherit; padding: 0 .75rem; color: inherit;
         background: none; border: 1px solid var(--line); border-radius: .5rem }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 0; padding: .75rem;
@@ -21,8 +22,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 0; padding
 a { color: var(--accent) }
 """
 
-OFFICE = """<h1>The office's account</h1>
-<p>What is done here, amoCRM tells the back end.</p>
+OFFICE = """<h1>The office's amoCRM account</h1>
+<p>amoCRM tells the back end what you do here.</p>
 <form method="post" action="/">
 <button name="do" value="lead">Change a lead</button>
 <button name="do" value="remove">Remove the integration</button>
@@ -35,12 +36,15 @@ APP = """<h1>The app, played by a page</h1>
 <p>Each button makes the app's own request, with its JWT.</p>
 <form method="post" action="/app"><button name="do" value="status">Am I connected?</button></form>
 <form method="post" action="/app">
-<input name="link" aria-label="Deep link" placeholder="The link of the page's button: foryoure://…">
+<label for="link">The link of the page's button (copy its address)</label>
+<input name="link" id="link" placeholder="foryoure://…">
 <button name="do" value="exchange">Hand in the code</button></form>
 <form method="post" action="/app"><button name="do" value="disconnect">Disconnect</button></form>
 {shown}
 <h2>The other side</h2>
-<p><a href="/">The office's account</a></p>"""
+<p><a href="/">The office's amoCRM account</a></p>"""
+
+CONNECT_FIRST = "Connect first: only webhooks of connected accounts are taken."
 
 
 class Demo:
@@ -60,13 +64,14 @@ class Demo:
             else APP.format(shown=shown)
         return self._page("The office" if path == "/" else "The app", page)
 
+    def webhook_url(self):
+        return self._site.webhook_url()
+
     def _office(self, told):
         account, _ = self._amocrm.who()
         if told.get("do") == "lead":
-            return hooks.send("POST", self._site.url("webhook"), patience=PATIENCE,
-                              body=hooks.webhook_body(account),
-                              headers={"Content-Type": "application/x-www-form-urlencoded",
-                                       "User-Agent": "amoCRM-Webhooks/3.0"}), "POST webhook"
+            sent = hooks.WebhookSender(self.webhook_url()).post(hooks.webhook_body(account))
+            return sent, "POST webhook", CONNECT_FIRST if sent.status == 403 else ""
         self._amocrm.oauth.uninstall(account)
         return hooks.disconnect_hook(self._site.url("disconnect"), self._amocrm.integration,
                                      account), "GET disconnect, signed"
@@ -85,9 +90,10 @@ class Demo:
                           patience=PATIENCE), f"{method} {name}"
 
     @staticmethod
-    def _shown(sent, asked):
+    def _shown(sent, asked, advice=""):
         answer = (sent.body or b"").decode("utf-8", "replace").strip()
-        return f"<pre>{escape(asked)}\n{sent.status or 'no answer'} {escape(answer)}</pre>"
+        return (f"<pre>{escape(asked)}\n{sent.status or 'no answer'} {escape(answer)}</pre>"
+                + (f"<p>{escape(advice)}</p>" if advice else ""))
 
     @staticmethod
     def _page(title, body):

@@ -5,6 +5,7 @@ root, the store to the web server's user, and what holds secrets is 0640 for tha
 ordinary user owns everything and the web server runs as that user.
 """
 
+import configparser
 import contextlib
 import json
 import os
@@ -12,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlencode
 
 from . import process, tokens
 
@@ -149,6 +151,13 @@ class Site:
 
     def url(self, program):
         return f"{self.server.url if self.server else 'http://localhost'}{BASE}{program}"
+
+    def webhook_url(self):
+        """As amoCRM is to call it: with the key, if the configuration has one by now."""
+        written = configparser.ConfigParser(interpolation=None, strict=False)
+        written.read(self.config)
+        key = written.get("webhook", "secret", fallback=None)
+        return self.url("webhook") + (f"?{urlencode({'key': key})}" if key else "")
 
     # Asking.
 

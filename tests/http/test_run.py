@@ -1,6 +1,7 @@
 """`make run`: what it prints works as pasted, and Ctrl-C leaves nothing behind."""
 
 import html
+import json
 import os
 import pwd
 import re
@@ -81,6 +82,9 @@ def pasted(command, folder):
     return done.stdout
 
 
+NAME = re.compile(r"^ {6}(\w+=\S+)$", re.MULTILINE)
+
+
 def test_every_command_works_as_it_is_pasted(checkout):
     with running(checkout, process.free_port()) as (program, printed):
         commands = COMMAND.findall(printed)
@@ -98,16 +102,66 @@ def test_every_command_works_as_it_is_pasted(checkout):
             if command.endswith(("status", "disconnect")):
                 assert '"success":true' in output
         # the fault that was asked for, and its end
-        assert "error=temporarily_unavailable" in pasted(commands[0], checkout[0])
+        [failing] = [n for n, command in enumerate(commands) if "server_error" in command]
+        assert commands[failing + 1] == commands[0]
+        assert "error=temporarily_unavailable" in shown[failing + 1]
         assert "?code=" in pasted(commands[0], checkout[0])
         log = Path(re.search(r"/\S+/error\.log", printed)[0])
         assert "temporarily_unavailable" in log.read_text()
 
 
-def button(base, page, **told):
-    """The text a page shows after one of its buttons."""
+@pytest.mark.parametrize("document", ["README.md", "docs/app-developers.md", "docs/webhooks.md"])
+def test_the_names_are_those_the_documents_begin_with(checkout, document):
+    begun = re.search(r"^```console\n((?:\$ \w+=\S+\n)+)", (ROOT / document).read_text(), re.MULTILINE)
+    with running(checkout, process.free_port()) as (_, printed):
+        names = NAME.findall(printed)
+
+        assert [name.partition("=")[0] for name in names] \
+            == [line.removeprefix("$ ").partition("=")[0] for line in begun[1].splitlines()[:3]]
+        told = pasted("\n".join([*names, 'sed -n "s/^client_id = //p" "$conf"',
+                                 'curl -s "$api/callback" | grep -o missing_code | head -1',
+                                 'curl -s "$amo/_sandbox/reset" -d ""']), checkout[0])
+        assert re.fullmatch(r"[0-9a-f-]{36}\nmissing_code\n\{\}\n", told)
+
+
+def test_a_refused_webhook_is_not_waited_for(checkout):
+    """amoCRM would repeat it for an hour and a half."""
+    with running(checkout, process.free_port()) as (_, printed):
+        base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
+        [command] = [command for command in COMMAND.findall(printed) if "/webhook" in command]
+
+        [sent] = json.loads(pasted(command, checkout[0]))
+
+        assert sent["status"] == 403
+        shown = asked(base, "", do="lead")
+        assert "\n403 " in shown and "Connect first" in shown
+
+
+def test_webhooks_bring_the_key_that_the_configuration_has_by_now(checkout):
+    with running(checkout, process.free_port()) as (_, printed):
+        base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
+        commands = COMMAND.findall(printed)
+        [command] = [command for command in commands if "/webhook" in command]
+        conf = next(name for name in NAME.findall(printed) if name.startswith("conf="))
+        pasted(commands[0], checkout[0])
+        pasted(f"{conf}; sed -i 's/^\\[webhook\\]/[webhook]\\nsecret = 0123456789abcdef/' $conf",
+               checkout[0])
+
+        [sent] = json.loads(pasted(command, checkout[0]))
+
+        assert (sent["status"], sent["url"].rpartition("?")[2]) == (200, "key=0123456789abcdef")
+        assert button(base, "", do="lead") == 'POST webhook\n200 {"success":true}'
+
+
+def asked(base, page, **told):
+    """What a page says after one of its buttons."""
     with urllib.request.urlopen(base + page, urlencode(told).encode(), timeout=20) as answer:
-        return html.unescape(re.search(r"<pre>(.*?)</pre>", answer.read().decode(), re.DOTALL)[1])
+        return html.unescape(answer.read().decode())
+
+
+def button(base, page, **told):
+    """The real answer in it."""
+    return re.search(r"<pre>(.*?)</pre>", asked(base, page, **told), re.DOTALL)[1]
 
 
 def test_its_pages_show_the_whole_circle(checkout):

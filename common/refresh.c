@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CALLS_MAX     5    /* the old token twice, the new host, and there twice again */
-#define LOCK_SPARE_MS 2000 /* what a waiter allows the holder beyond amoCRM's time, for the store */
+#define LOCK_SPARE_MS 2000 /* beyond amoCRM's time, for the store */
 
 /* The host is looked at again: the allow list may be a shorter one by now, and a record may come from
  * a file that somebody has edited. */
@@ -109,11 +109,16 @@ renew_once(struct work *w, const struct config *cfg, const struct keyring *ring,
 		|| renew(w, cfg, ring, key, &connection, tokens));
 }
 
+int64_t
+refresh_longest_ms(const struct config *cfg)
+{
+	return CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_SPARE_MS;
+}
+
 bool
 refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens)
 {
-	int64_t wait_ms = CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_SPARE_MS;
 	struct connection connection;
 	const char *name;
 	struct lock lock;
@@ -125,7 +130,7 @@ refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *r
 	if (tokens->expires_at >= usable_until)
 		return true;
 	if (!work_print(w, &name, "refresh:%s", key)
-	    || !store_lock(w, &cfg->store, name, wait_ms, &lock))
+	    || !store_lock(w, &cfg->store, name, refresh_longest_ms(cfg), &lock))
 		return false;
 	signals_hold(&before);
 	done = renew_once(w, cfg, ring, key, usable_until, tokens);

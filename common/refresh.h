@@ -8,6 +8,8 @@
 #include "record.h"
 #include "work.h"
 
+#include <stdint.h>
+
 /* The tokens of a connection, by its record's key, renewed first when the access token ends before
  * usable_until.  However many ask at once, from however many processes, amoCRM is asked once: a
  * refresh token works once, and the new pair is on disk before anybody gets it.  While it runs TERM,
@@ -17,5 +19,8 @@
  * kept as they are; FAULT_CONFIG, FAULT_STORAGE. */
 bool refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens);
+
+/* How long its lock of the connection is held at most: amoCRM may be asked several times. */
+int64_t refresh_longest_ms(const struct config *cfg);
 
 #endif

@@ -2,6 +2,9 @@
 #include "check.h"
 
 #include "clock.h"
+#include "layout.h"
+#include "refresh.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +19,7 @@
 #define INODES_LOW    512         /* a new store makes 256 shards */
 #define RELEASED      1767225600  /* 2026-01-01: no clock that is right shows less */
 #define CLOCK_SPARE_S 120         /* what clocks of machines that share a store may differ */
-#define LOCK_SPARE_MS 1000        /* beyond amoCRM's time, for the store */
 #define LOCK_PAUSE_MS 20
-#define SHARDS        256 /* bytes of `locks` below it: a writer's, for milliseconds; see store.c */
 
 void
 check_disk(struct check *c)
@@ -86,31 +87,39 @@ locked_byte(int fd, int64_t from, int64_t len)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_start : -1;
 }
 
-/* A byte of the file that is locked for longer than that; -1: there is none.  Only where something is
- * locked does this take any time. */
+/* A writer's lock is held for milliseconds, and waited for by others for this long; a name's while
+ * amoCRM is asked, by a refresh for longest. */
 static int64_t
-stale_byte(int fd, int64_t longest_ms)
+longest_ms(const struct check *c, int64_t byte)
+{
+	return byte < LAYOUT_SHARDS ? STORE_WAIT_MS : refresh_longest_ms(&c->ctl->cfg);
+}
+
+/* A byte of the file that is locked for longer than it may be; -1: there is none.  Only where
+ * something is locked does this take any time. */
+static int64_t
+stale_byte(const struct check *c, int fd)
 {
 	const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
 	int64_t since = clock_ms();
-	int64_t until = since + longest_ms;
+	int64_t until = since + refresh_longest_ms(&c->ctl->cfg);
 	int64_t byte = locked_byte(fd, 0, 0);
 
-	while (byte >= 0 && clock_ms() < until) {
+	while (byte >= 0 && clock_ms() - since < longest_ms(c, byte) && clock_ms() < until) {
 		nanosleep(&pause, NULL);
 		if (locked_byte(fd, byte, 1) < 0) {
 			byte = locked_byte(fd, 0, 0);
 			since = clock_ms();
 		}
 	}
-	return byte >= 0 && clock_ms() - since >= longest_ms ? byte : -1;
+	return byte >= 0 && clock_ms() - since >= longest_ms(c, byte) ? byte : -1;
 }
 
 /* True: nobody has a lock of that file for too long; such a file is made when it is first needed. */
 static bool
 locks_sound(struct check *c, const char *name)
 {
-	int64_t longest_ms = c->ctl->cfg.amocrm.timeout * INT64_C(1000) + LOCK_SPARE_MS;
+	static const char to_do[] = "lsof tells which program has it: it hangs and is to be killed";
 	const char *path;
 	int64_t byte;
 	int fd;
@@ -120,19 +129,16 @@ locks_sound(struct check *c, const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT;
-	byte = stale_byte(fd, longest_ms);
+	byte = stale_byte(c, fd);
 	close(fd);
-	if (byte >= SHARDS)
-		found_doubt(&c->findings, "locks",
-		    "lsof tells which program has it: it waits for amoCRM, or hangs and is to be "
-		    "killed",
-		    "%s: locked for over %lld s, longer than a call to amoCRM takes", path,
-		    (long long)longest_ms / 1000);
+	if (byte >= LAYOUT_SHARDS)
+		found_doubt(&c->findings, "locks", to_do,
+		    "%s: locked for over %lld s, longer than a refresh takes", path,
+		    (long long)longest_ms(c, byte) / 1000);
 	else if (byte >= 0)
-		found_wrong(&c->findings, "locks",
-		    "lsof tells which program has it: it hangs and is to be killed",
+		found_wrong(&c->findings, "locks", to_do,
 		    "%s: locked for over %lld s, though a change takes milliseconds", path,
-		    (long long)longest_ms / 1000);
+		    (long long)longest_ms(c, byte) / 1000);
 	return byte < 0;
 }
 

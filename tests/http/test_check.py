@@ -607,8 +607,8 @@ def locked(site, name, byte):
 
 
 LOCKS = {
-    "a writer's": ("locks", 17, "WRONG", "locks: locked for over 2 s"),
-    "an account's": ("locks", 10 ** 15, "warn", "longer than a call to amoCRM takes"),
+    "a writer's": ("locks", 17, "WRONG", "locks: locked for over 5 s"),
+    "an account's": ("locks", 10 ** 15, "warn", "over 7 s, longer than a refresh takes"),
     "the journal's": ("events/lock", 0, "WRONG", "events/lock"),
 }
 

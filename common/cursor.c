@@ -46,7 +46,7 @@ cursor_hold(struct work *w, struct cursor *cursor, const struct held_up *held_up
 }
 
 void
-cursor_free(struct cursor *cursor, struct held_up *held_up)
+cursor_let_go(struct cursor *cursor, struct held_up *held_up)
 {
 	*held_up = cursor->held_up[--cursor->count];
 }

@@ -39,9 +39,12 @@ bool cursor_write(struct work *w, const struct store_config *store, const struct
 /* The account's own place, or NULL when it is not held up. */
 struct held_up *cursor_held_up(struct cursor *cursor, int64_t account_id);
 
-/* Holds an account up at a place.  Fault: FAULT_SERVER when there is no memory. */
+/* Holds an account up at a place.  All entries may move then: earlier pointers to them are stale.
+ * Fault: FAULT_SERVER when there is no memory. */
 bool cursor_hold(struct work *w, struct cursor *cursor, const struct held_up *held_up);
-void cursor_free(struct cursor *cursor, struct held_up *held_up);
+
+/* The account is held up no longer.  The last entry moves into the place of this one. */
+void cursor_let_go(struct cursor *cursor, struct held_up *held_up);
 
 /* Whether a stands before b. */
 bool cursor_before(const struct journal_position *a, const struct journal_position *b);

@@ -163,7 +163,7 @@ catch_up(struct delivery *d, struct held_up *held_up)
 	d->held_up = NULL;
 	if (w->kind != FAULT_NONE || d->gone || d->waits)
 		return false;
-	cursor_free(&d->cursor, held_up);
+	cursor_let_go(&d->cursor, held_up);
 	return save(d);
 }
 
@@ -306,6 +306,7 @@ ctl_deliver(struct ctl *ctl)
 	int option;
 
 	optind = 0;
+	opterr = 0;
 	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
 		once |= option == 'o';
 		follow |= option == 'f';

@@ -768,7 +768,8 @@ def test_only_one_at_a_time(site, receiver):
 def test_a_wrong_call_is_told(site, receiver, options):
     put(site, event(1))
 
-    assert "usage:" in deliver(site, *options, status=2).stderr
+    why, usage = deliver(site, *options, status=2).stderr.splitlines()
+    assert "--once or --follow" in why and usage.startswith("usage:")
 
     assert receiver.connections() == []
 

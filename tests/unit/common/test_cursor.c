@@ -91,7 +91,7 @@ lets_an_account_go(void **state)
 		assert_true(cursor_hold(&w, &cursor, &held_up));
 	}
 	for (int64_t account = 100; account >= 1; account -= 2)
-		cursor_free(&cursor, cursor_held_up(&cursor, account));
+		cursor_let_go(&cursor, cursor_held_up(&cursor, account));
 	same_number("left", (long long)cursor.count, 50);
 	for (int64_t account = 1; account <= 100; account++) {
 		const struct held_up *one = cursor_held_up(&cursor, account);

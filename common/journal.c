@@ -173,7 +173,6 @@ forget_old(struct work *w, const struct journal *journal)
 	}
 }
 
-/* The commit is behind the turn: writers that wait for the disk wait together. */
 bool
 journal_append(struct work *w, const struct journal *journal, const char *event)
 {
@@ -189,6 +188,7 @@ journal_append(struct work *w, const struct journal *journal, const char *event)
 	lock_release(&lock);
 	if (!done)
 		return false;
+	/* after the turn, so that writers who wait for the disk wait together */
 	done = fdatasync(segment.fd) == 0 || segment_fault(w, segment.path);
 	close(segment.fd);
 	if (done && segment.size == 0 && journal->keep_s > 0)

@@ -117,7 +117,7 @@ request_media(const struct request *req)
 	return MEDIA_OTHER;
 }
 
-/* What Content-Length announces; max where it says nothing.  *announced tells which. */
+/* What Content-Length announces; *announced is false where it says nothing, and *len then 0. */
 static bool
 announced_length(
     struct work *w, const struct request *req, size_t max, bool *announced, size_t *len)

@@ -26,7 +26,7 @@ enum fault_kind {
 	FAULT_REFUSED,       /* amoCRM refused the code or token */
 	FAULT_CLIENT,        /* amoCRM refused us: the set-up, or the account, is wrong */
 	FAULT_UNAVAILABLE,   /* amoCRM cannot be asked now */
-	FAULT_MOVED,         /* nor at all, it seems, at this host */
+	FAULT_MOVED,         /* the account is at this host no longer, it seems */
 	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
 	FAULT_STORAGE,       /* our store or journal failed */
 	FAULT_CONFIG,        /* our configuration is wrong */
@@ -99,7 +99,7 @@ bool work_print(struct work *w, const char **out, const char *format, ...)
 
 /* A text that grows in the room.  Adding never fails by itself: when the room is full the work
  * holds the fault and text_end returns false.  Other allocations may come between two additions;
- * the text then moves. */
+ * the text then moves.  text_end adds the NUL, which len then counts too. */
 struct text {
 	struct work *w;
 	char *start;

@@ -21,9 +21,8 @@ mode_is_safe(struct work *w, int fd, const char *path)
 		return fault(w, FAULT_CONFIG, "%s: is not a regular file", path);
 	if ((st.st_mode & MODE_TOO_OPEN) != 0)
 		return fault(w, FAULT_CONFIG,
-		    "%s: mode %04o lets others at its secrets; chmod 0600, or 0640 with the web "
-		    "server's group",
-		    path, st.st_mode & 07777);
+		    "%s: mode %04o; it must be 0600, or 0640 with the web server's group", path,
+		    st.st_mode & 07777);
 	return true;
 }
 

@@ -33,25 +33,27 @@ find_helper(struct work *w, enum helper which, const char **path)
 {
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	const char *const places[][2] = {
+		{ self, "/../libexec" },
+		{ self, "" },
+		{ LIBEXEC_PATH, "" },
+	};
 	char *slash;
 
 	self[len > 0 ? len : 0] = '\0';
 	slash = strrchr(self, '/');
-	if (slash != NULL) {
+	if (slash != NULL)
 		*slash = '\0';
-		if (!work_print(w, path, "%s/../libexec/%s", self, names[which]))
-			return false;
-		if (access(*path, X_OK) == 0)
-			return true;
-		if (!work_print(w, path, "%s/%s", self, names[which]))
+	for (size_t i = slash == NULL ? 2 : 0; i < sizeof places / sizeof *places; i++) {
+		if (!work_print(w, path, "%s%s/%s", places[i][0], places[i][1], names[which]))
 			return false;
 		if (access(*path, X_OK) == 0)
 			return true;
 	}
-	if (!work_print(w, path, "%s/%s", LIBEXEC_PATH, names[which]))
-		return false;
-	return access(*path, X_OK) == 0
-	    || fault(w, FAULT_CONFIG, "%s: %s; run make install again", *path, strerror(errno));
+	return fault(w, FAULT_CONFIG,
+	    "%s is not beside the programs, nor at %s, or its mode is not 0755: install or upload "
+	    "it again",
+	    names[which], *path);
 }
 
 /* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl takes

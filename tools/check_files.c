@@ -119,8 +119,8 @@ file_sound(struct check *c, const char *part, const char *path)
 static const char *
 advice(const struct work *w, const char *when_missing, const char *when_wrong)
 {
-	if (strstr(w->reason, "chmod") != NULL)
-		return "take the rights away from others, then ask again";
+	if (strstr(w->reason, ": mode ") != NULL)
+		return "chmod it so, then ask again";
 	if (strstr(w->reason, strerror(EACCES)) != NULL)
 		return "the web server's user must be able to read it: chown root:<its group>, "
 		       "chmod 0640, and that group for the store too; and run check as root or as "

@@ -169,9 +169,9 @@ check_network(struct check *c)
 }
 
 /* Helpers stand beside the programs' folder or in it. */
-static const char install_again[] = "make install again; amo-crm-https and amo-crm-crypto, mode "
-				    "0755, must be of the same version as "
-				    "this, and the libraries they need be installed";
+static const char install_again[] = "make install, or upload, again; amo-crm-https and "
+				    "amo-crm-crypto, mode 0755, must be of the same "
+				    "version as this, and the libraries they need be installed";
 
 /* A call that it must refuse before it goes anywhere: the URL and the host are not the same. */
 static bool

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define FOUND_MAX 1024 /* bytes of what was found; the longest path or URL fits */
 
@@ -18,6 +19,16 @@ put_text(const char *s)
 			putchar(*c);
 }
 
+/* The paths of make dist's example, as long as nobody has filled them in, are wrong for this reason
+ * and no other. */
+static const char *
+advice(const char *found, const char *to_do)
+{
+	return strstr(found, "/home/USER/") == NULL
+	    ? to_do
+	    : "/home/USER stands for your own home folder: put that in its place";
+}
+
 static void
 put_line(const char *level, const char *part, const char *found, const char *to_do)
 {
@@ -25,7 +36,7 @@ put_line(const char *level, const char *part, const char *found, const char *to_
 	put_text(found);
 	if (to_do != NULL) {
 		fputs(" -> ", stdout);
-		put_text(to_do);
+		put_text(advice(found, to_do));
 	}
 	putchar('\n');
 	fflush(stdout); /* a step may take seconds, and somebody is watching */

@@ -83,10 +83,14 @@ ctl_replay(struct ctl *ctl)
 	int option;
 
 	optind = 0;
+	opterr = 0;
 	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
-		if (option == '?' || ((option == 's' || option == 'u') && !ctl_when(optarg, &at)))
+		if (option == '?')
 			return ctl_usage(
-			    ctl, "TIME is as 2026-11-22T04:19:00Z, or so long ago: 2h, 3d");
+			    ctl, "takes --since TIME, --until TIME, --id ID and --dry-run");
+		if ((option == 's' || option == 'u') && !ctl_when(optarg, &at))
+			return ctl_usage(
+			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
 		if (option == 's')
 			replay.since = at.tv_sec;
 		else if (option == 'u')

@@ -61,6 +61,7 @@ def test_how_it_is_called(bare):
     assert bare.ctl("check", "--offline", check=False).returncode == 2
     assert bare.ctl("check", "--online", "more", check=False).returncode == 2
     assert "usage: amocrmctl [-c FILE] check [--online]" in bare.ctl("check", "--help").stdout
+    assert "usage: amocrmctl [-c FILE] urls\n\nurls: " in bare.ctl("urls", "--help").stdout
 
 
 def plant(site, level, part, *words, **rights):
@@ -378,6 +379,10 @@ HELPERS = {
 }
 
 
+def program_is_missing(program):
+    return not program.exists() or not program.stat().st_mode & 0o100
+
+
 def replace(program, script):
     program.unlink()    # it may be running
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -391,7 +396,8 @@ def test_a_helper(connected, breaking, name):
     kept = shutil.copy(program, connected.folder / "kept-helper")
     breaking(program)
     try:
-        plant(connected, "WRONG", name, name, "make install")
+        plant(connected, "WRONG", name, name, "make install",
+              *(["upload it again"] if program_is_missing(program) else []))
     finally:
         program.unlink(missing_ok=True)
         shutil.move(kept, program)
@@ -584,7 +590,7 @@ def test_an_account_that_is_held_up(delivering):
         {"account_id": ACCOUNT, "segment": 1, "offset": 0, "attempts": 4,
          "next_at": int(time.time()) + 600}])
 
-    plant(delivering, "warn", "delivery", "31920194", "4 times")
+    plant(delivering, "warn", "delivery", "31920194", "in vain: 4;")
 
 
 def test_events_that_were_given_up(delivering):

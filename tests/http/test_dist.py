@@ -124,6 +124,17 @@ def test_the_configuration_needs_only_the_user_replaced(unpacked):
                      "path = /home/USER/amo-crm/store", "keys = /home/USER/amo-crm/keys"]
 
 
+def test_check_says_what_user_stands_for(unpacked):
+    home = unpacked / "amo-crm"
+    done = subprocess.run([home / "bin" / "amocrmctl", "-c", home / "amo-crm.conf", "check"],
+                          capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    left = [line for line in done.stdout.splitlines() if "/home/USER/" in line]
+    assert len(left) >= 2, done.stdout
+    for line in left:
+        assert line.startswith("WRONG") and "stands for your own home folder" in line, line
+
+
 def test_the_configurations_place_can_be_chosen():
     shown = subprocess.run(["make", "-n", "dist", "CONFIG=/home2/olena/amo-crm/amo-crm.conf"],
                            cwd=ROOT, capture_output=True, text=True, check=True,

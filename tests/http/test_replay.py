@@ -32,7 +32,7 @@ def now(site):
 
 SINCE = {
     "all": (["--since", "1d"], [0, 1, 2, 3, 4]),
-    "so long ago": (["--since", "150m"], [2, 3, 4]),
+    "how long ago": (["--since", "150m"], [2, 3, 4]),
     "between": (["--since", "210m", "--until", "30m"], [1, 2, 3]),
     "the other way about": (["--since", "30m", "--until", "210m"], []),
     "until alone is now": (["--since", "30m"], [4]),
@@ -164,11 +164,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("options", WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_call_is_told(site, receiver, options):
+@pytest.mark.parametrize("label, options", WRONG.items(), ids=WRONG.keys())
+def test_a_wrong_call_is_told(site, receiver, label, options):
     put(site, event(1))
 
-    assert "usage:" in replay(site, *options, status=2).stderr
+    why, usage = replay(site, *options, status=2).stderr.splitlines()
+    assert ("TIME is" if "such" in label else "--since TIME") in why
+    assert usage.startswith("usage: amocrmctl [-c FILE] replay --since TIME")
 
     assert receiver.connections() == []
 

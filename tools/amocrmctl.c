@@ -46,7 +46,7 @@ const struct command ctl_commands[] = {
 	    "authorization is meant.\n",
 	    true, ctl_disconnect },
 	{ "events", "[--since TIME] [--follow] [--items]", "stored events as JSON lines",
-	    "--since TIME  those received at TIME or later: 2026-11-22T04:19:00Z, or so long ago: "
+	    "--since TIME  those received at TIME or later: 2026-11-22T04:19:00Z, or how long ago: "
 	    "2h, 3d\n"
 	    "--follow      goes on with those that arrive from now on\n"
 	    "--items       one line for each changed entity\n"
@@ -61,7 +61,7 @@ const struct command ctl_commands[] = {
 	    "--follow  goes on\n",
 	    true, ctl_deliver },
 	{ "replay", "--since TIME [--until TIME] [--id ID] [--dry-run]", "delivers events again",
-	    "TIME is as 2026-11-22T04:19:00Z, or so long ago: 90s, 15m, 2h, 3d.\n"
+	    "TIME is 2026-11-22T04:19:00Z, or how long ago: 90s, 15m, 2h, 3d.\n"
 	    "--id       only the event of that id\n"
 	    "--dry-run  writes the events to stdout instead\n",
 	    true, ctl_replay },
@@ -70,7 +70,8 @@ const struct command ctl_commands[] = {
 	    "none is\n"
 	    "given.  Subscribing again replaces the events.\n",
 	    true, ctl_subscribe },
-	{ "unsubscribe", "ACCOUNT", "ends that", "", true, ctl_unsubscribe },
+	{ "unsubscribe", "ACCOUNT", "has amoCRM send us no more webhooks", "", true,
+	    ctl_unsubscribe },
 	{ "rekey", "", "seals every connection with the key ring's first key",
 	    "Put a new line from `amocrmctl keygen` on top of the key ring, run this, then take "
 	    "the old\n"
@@ -85,6 +86,19 @@ const struct command ctl_commands[] = {
 	{ .name = NULL },
 };
 
+static const char *
+blank_before(const char *arguments)
+{
+	return arguments[0] == '\0' ? "" : " ";
+}
+
+static void
+print_usage(FILE *to, const struct command *c)
+{
+	fprintf(to, "usage: amocrmctl [-c FILE] %s%s%s\n", c->name, blank_before(c->arguments),
+	    c->arguments);
+}
+
 static void
 print_help(FILE *to)
 {
@@ -96,7 +110,7 @@ print_help(FILE *to)
 	    "  -h, --help         this text; after a command: more about it\n\n"
 	    "commands:\n");
 	for (const struct command *c = ctl_commands; c->name != NULL; c++)
-		fprintf(to, "  %s%s%s\n        %s\n", c->name, c->arguments[0] == '\0' ? "" : " ",
+		fprintf(to, "  %s%s%s\n        %s\n", c->name, blank_before(c->arguments),
 		    c->arguments, c->help);
 	fprintf(to, "\nexit status: 0 done, 1 it failed, 2 wrong usage\n");
 }
@@ -115,8 +129,8 @@ ctl_usage(const struct ctl *ctl, const char *why)
 {
 	const struct command *c = command_named(ctl->argv[0]);
 
-	fprintf(stderr, "amocrmctl %s: %s\nusage: amocrmctl [-c FILE] %s %s\n", c->name, why,
-	    c->name, c->arguments);
+	fprintf(stderr, "amocrmctl %s: %s\n", c->name, why);
+	print_usage(stderr, c);
 	return CTL_USAGE;
 }
 
@@ -167,8 +181,9 @@ run(struct ctl *ctl)
 		return CTL_USAGE;
 	}
 	if (asks_for_help(ctl)) {
-		printf("usage: amocrmctl [-c FILE] %s %s\n\n%s: %s.\n\n%s", c->name, c->arguments,
-		    c->name, c->help, c->details);
+		print_usage(stdout, c);
+		printf("\n%s: %s.\n%s%s", c->name, c->help, c->details[0] == '\0' ? "" : "\n",
+		    c->details);
 		return CTL_DONE;
 	}
 	if (!become_owner(ctl))

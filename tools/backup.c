@@ -182,6 +182,6 @@ ctl_import(struct ctl *ctl)
 	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
 	sound = import_lines(ctl, ring, &taken, &kept);
-	printf("imported %zu, left alone %zu that are here and as new\n", taken, kept);
+	printf("imported %zu, left alone %zu: here already, and as new\n", taken, kept);
 	return sound ? CTL_DONE : CTL_FAILED;
 }

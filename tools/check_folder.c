@@ -34,7 +34,7 @@ store_is_there(struct check *c)
 		    "%s: mode %04o; it is to be open to its owner, and to nobody else", path,
 		    (unsigned)st.st_mode & 07777);
 	else if (st.st_uid == 0)
-		found_wrong(f, "store", "chown -R <web server's user>: it",
+		found_wrong(f, "store", "chown -R <web server's user>: that folder",
 		    "%s: belongs to root, and web servers do not run programs as root", path);
 	else if (st.st_uid != geteuid())
 		found_wrong(f, "store", "run check as root or as that user, or chown -R the store",

@@ -90,9 +90,9 @@ tell_held_up(struct findings *f, const struct cursor *cursor)
 	rfc3339_print(first->next_at, next_at);
 	found_doubt(f, "delivery",
 	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
-	    "account %lld is held up, its next event was posted in vain %d times, again at %s; "
+	    "account %lld is held up, its next event is posted again at %s, attempts in vain: %d; "
 	    "such accounts: %zu",
-	    (long long)first->account_id, first->attempts, next_at, cursor->count);
+	    (long long)first->account_id, next_at, first->attempts, cursor->count);
 }
 
 static void

@@ -58,7 +58,7 @@ enum ctl_exit ctl_fault(const struct ctl *ctl);
  * the newest authorization, an active one before any other.  Fault: FAULT_REQUEST when there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
 
-/* Reads TIME: RFC 3339, or so long ago: 90s, 15m, 2h, 3d.  False: it is neither. */
+/* Reads TIME: RFC 3339, or how long ago: 90s, 15m, 2h, 3d.  False: it is neither. */
 bool ctl_when(const char *text, struct timespec *at);
 
 /* "active", "revoked", or "expired" when the refresh token's time is over. */

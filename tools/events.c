@@ -172,7 +172,7 @@ ctl_events(struct ctl *ctl)
 			event_print_time(&since, printing.since);
 		else
 			return ctl_usage(
-			    ctl, "TIME is 2026-11-22T04:19:00Z, or so long ago: 2h, 3d");
+			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --since TIME, --follow and --items");
 	if (!journal_seek(ctl->w, &journal, since.tv_sec, &position))

@@ -82,7 +82,7 @@ read_date_time(const char *s, struct timespec *at)
 	return date.tm_mon == month - 1 && hour <= 23 && minute <= 59 && second <= 60;
 }
 
-/* "90s", "15m", "2h", "3d": so long ago. */
+/* "90s", "15m", "2h", "3d": how long ago. */
 static bool
 read_duration(const char *s, struct timespec *at)
 {

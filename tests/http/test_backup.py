@@ -29,7 +29,7 @@ def sealed(site):
 
 
 def told(imported, left_alone=0):
-    return f"imported {imported}, left alone {left_alone} that are here and as new\n"
+    return f"imported {imported}, left alone {left_alone}: here already, and as new\n"
 
 
 def by_id(site):

@@ -199,7 +199,7 @@ PLACES = -e 's|/etc/amo-crm/amo-crm\.conf|@CONFIG@|g' -e 's|/etc/amo-crm|$(SYSCO
          -e 's|/var/lib/amo-crm|$(STORE)|g' -e 's|@CONFIG@|$(CONFIG)|g'
 SHARE  = $(PREFIX)/share
 
-# Files, and the folder they go to.
+# Files, and the folder they go to.  The documents stand as they do here, so that their links lead on.
 install_programs = install -d $(DESTDIR)$(2) && install -m 755 $(1) $(DESTDIR)$(2)
 install_texts = install -d $(DESTDIR)$(2) && for file in $(1); do \
 	sed $(PLACES) $$file > $(BUILD)/placed && \
@@ -210,9 +210,10 @@ install: programs
 	$(call install_programs,$(HTTPS) $(CRYPTO),$(LIBEXEC))
 	$(call install_programs,$(BUILD)/bin/amocrmctl,$(PREFIX)/bin)
 	$(call install_texts,htdocs/index.html htdocs/wrong-address.txt,$(SHARE)/amo-crm/htdocs)
-	$(call install_texts,README.md LICENSE *.conf.example docs/*.md docs/*.svg,$(SHARE)/doc/amo-crm)
-	$(call install_texts,docs/examples/*,$(SHARE)/doc/amo-crm/examples)
-	$(call install_texts,htdocs/.well-known/*,$(SHARE)/doc/amo-crm/well-known)
+	$(call install_texts,README.md LICENSE *.conf.example,$(SHARE)/doc/amo-crm)
+	$(call install_texts,$(wildcard docs/*.*),$(SHARE)/doc/amo-crm/docs)
+	$(call install_texts,docs/examples/*,$(SHARE)/doc/amo-crm/docs/examples)
+	$(call install_texts,htdocs/.well-known/*,$(SHARE)/doc/amo-crm/htdocs/.well-known)
 	$(call install_texts,docs/amocrmctl.1,$(SHARE)/man/man1)
 	$(call install_texts,docs/amo-crm.conf.5,$(SHARE)/man/man5)
 	$(call install_texts,docs/systemd/*,$(PREFIX)/lib/systemd/system)

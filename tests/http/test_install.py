@@ -1,6 +1,7 @@
 """make install: what goes where, and that what is installed names its own places."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -44,6 +45,15 @@ def test_everything_is_in_its_place(installed):
             f"{share}/bash-completion/completions/amocrmctl",
             "opt/crm/lib/systemd/system/amo-crm-refresh.timer"} <= files
     assert all(name.startswith("opt/crm/") for name in files)
+
+
+def test_the_links_of_the_documents_lead_somewhere(installed):
+    folder = installed / "opt/crm/share/doc/amo-crm"
+    documents = sorted(folder.rglob("*.md"))
+    assert len(documents) == 4
+    for document in documents:
+        for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", document.read_text()):
+            assert "://" in link or (document.parent / link).exists(), f"{document.name}: {link}"
 
 
 @pytest.mark.parametrize("folder, mode", [("opt/crm/etc/amo-crm", 0o750), ("srv/lib/amo-crm", 0o700)])

@@ -331,12 +331,15 @@ def test_make_knows_what_the_documents_ask_it_for(document):
     assert named <= targets, f"the Makefile has no {named - targets}"
 
 
-def test_readme_leads_through_every_module():
+def test_readme_leads_through_every_module_from_the_ground_up():
+    """In the order that check-style holds the headers to."""
     reading = (ROOT / "README.md").read_text().partition("\n## Reading the code\n")[2]
-    named = set(re.findall(r"`([a-z0-9_-]+)`", reading))
-    modules = {header.stem for header in (ROOT / "common").glob("*.h")}
+    table = re.findall(r"^\| `(\w+)` \|", reading, re.M)
+    style = (ROOT / "tests" / "unit" / "check-style").read_text()
+    order = re.search(r'^ORDER = """(.*?)"""', style, re.M | re.S)[1].split()
 
-    assert modules <= named, f"README says nothing of {sorted(modules - named)}"
+    assert table == order
+    assert set(order) == {header.stem for header in (ROOT / "common").glob("*.h")}
 
 
 def test_the_units_are_well_formed(tmp_path):

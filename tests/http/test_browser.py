@@ -275,8 +275,8 @@ HEADINGS = {
     "en": ("Access granted", "Access not granted", "amoCRM could not be connected",
            "Please try a little later", "Please go back to the app"),
     "uk": ("Доступ надано", "Доступ не надано", "Не вдалося підключити amoCRM",
-           "Спробуйте трохи пізніше", "Поверніться в застосунок"),
-    "ru": ("Доступ разрешён", "Доступ не разрешён", "Не удалось подключить amoCRM",
+           "Спробуйте трохи пізніше", "Поверніться до застосунку"),
+    "ru": ("Доступ предоставлен", "Доступ не предоставлен", "Не удалось подключить amoCRM",
            "Попробуйте чуть позже", "Вернитесь в приложение"),
 }
 ENDINGS = (ALLOWED, DENIED, REFUSED, UNREACHABLE, NOTHING)
@@ -382,10 +382,26 @@ def test_the_connect_page_waits_for_a_client_id(site, visitor):
     assert "client_id=a+b%26c%22%3C&" in connect_link(visitor)
 
 
+def test_the_connect_page_has_its_button_on_the_first_screen(site, visitor):
+    """As `make run` opens it, on a notebook."""
+    visitor.visitor(width=1280, height=800)
+    visitor.open(connect_page(site, authorize_url="http://localhost:8081/oauth"))
+    button = visitor.driver.find_element("id", "connect")
+    assert button.rect["y"] + button.rect["height"] <= visitor.run("return innerHeight")
+    visitor.screenshot(SCREENSHOTS, "connect-1280-800")
+    assert not visitor.driver.find_element("id", "state").is_displayed()
+    visitor.driver.find_element("css selector", "summary").click()
+    visitor.driver.find_element("id", "state").clear()
+    visitor.driver.find_element("id", "state").send_keys("mine")
+    assert "&state=mine&" in connect_link(visitor)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width, height", [(320, 568), (390, 900), (1280, 1000)])
 def test_the_connect_page_is_readable(site, visitor, width, height, scheme):
     visitor.visitor(width=width, height=height, scheme=scheme, motion="reduce")
     visitor.open(connect_page(site, authorize_url="http://evil.example/"))
     assert visitor.run(FAULTS) == []
+    visitor.driver.find_element("css selector", "summary").click()
+    assert visitor.run(FAULTS) == [], "with the state"
     visitor.screenshot(SCREENSHOTS, f"connect-{width}-{scheme}")

@@ -19,6 +19,7 @@ input { flex: 1 1 100%; min-height: 2.75rem; font: inherit; padding: 0 .75rem; c
         background: none; border: 1px solid var(--line); border-radius: .5rem }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0 0; padding: .75rem;
       border: 1px solid var(--line); border-radius: .5rem; font-size: .8125rem }
+pre + p { margin-top: .5rem }
 a { color: var(--accent) }
 """
 

@@ -1,6 +1,7 @@
 /* amocrm.c - one call to an account, and what its answer means; see amocrm.h. */
 #include "amocrm.h"
 
+#include "clock.h"
 #include "http.h"
 #include "json.h"
 
@@ -112,4 +113,10 @@ amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm
 	*doc = NULL;
 	return work_print(w, &http.url, "https://%s%s", call->host, call->path)
 	    && http_send(w, cfg, &http, &answer) && read_answer(w, call, &answer, doc);
+}
+
+int64_t
+amocrm_deadline(const struct amocrm_config *cfg)
+{
+	return clock_ms() + cfg->timeout * INT64_C(1000);
 }

@@ -85,4 +85,7 @@ bool amocrm_subscription(struct work *w, const struct amocrm_config *cfg, const 
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found);
 
+/* When a call that begins now must be over, by clock_ms. */
+int64_t amocrm_deadline(const struct amocrm_config *cfg);
+
 #endif

@@ -35,15 +35,6 @@ take_tokens(struct work *w, const struct json_object *doc, struct tokens *tokens
 	    && copy_token(w, doc, "refresh_token", &tokens->refresh_token);
 }
 
-static void
-add_member(struct text *t, const char *name, const char *value)
-{
-	text_add(t, t->len == 0 ? "{" : ",");
-	json_add_string(t, name);
-	text_add_char(t, ':');
-	json_add_string(t, value);
-}
-
 static bool
 token_request(struct work *w, const struct amocrm_config *cfg, const char *grant_type,
     const char *grant_name, const char *grant, const char **body)
@@ -51,11 +42,12 @@ token_request(struct work *w, const struct amocrm_config *cfg, const char *grant
 	struct text t;
 
 	text_begin(w, &t);
-	add_member(&t, "client_id", cfg->client_id);
-	add_member(&t, "client_secret", cfg->client_secret);
-	add_member(&t, "grant_type", grant_type);
-	add_member(&t, grant_name, grant);
-	add_member(&t, "redirect_uri", cfg->redirect_uri);
+	text_add_char(&t, '{');
+	json_add_member(&t, "client_id", cfg->client_id);
+	json_add_member(&t, "client_secret", cfg->client_secret);
+	json_add_member(&t, "grant_type", grant_type);
+	json_add_member(&t, grant_name, grant);
+	json_add_member(&t, "redirect_uri", cfg->redirect_uri);
 	text_add_char(&t, '}');
 	return text_end(&t, body);
 }

@@ -12,13 +12,6 @@
 
 #define LATE_MS 1000 /* what amo-crm-https may take beyond the deadline, to load and to answer */
 
-static void
-add_member(struct text *t, const char *name, const char *value)
-{
-	text_print(t, ",\"%s\":", name);
-	json_add_string(t, value);
-}
-
 static bool
 write_call(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
     const char **line)
@@ -30,19 +23,19 @@ write_call(struct work *w, const struct amocrm_config *cfg, const struct http_ca
 	    "{\"deadline_ms\":%lld,\"plain_allowed\":%d,\"public_only\":%d,\"answer_dropped\":%d",
 	    (long long)call->deadline_ms, call->plain_allowed, call->public_only,
 	    call->answer_dropped);
-	add_member(&t, "method", call->method);
-	add_member(&t, "url", call->url);
-	add_member(&t, "host", call->host);
+	json_add_member(&t, "method", call->method);
+	json_add_member(&t, "url", call->url);
+	json_add_member(&t, "host", call->host);
 	text_add(&t, ",\"headers\":[");
 	for (size_t i = 0; i < HTTP_HEADERS_MAX && call->headers[i] != NULL; i++) {
 		text_add(&t, i > 0 ? "," : "");
 		json_add_string(&t, call->headers[i]);
 	}
 	text_add_char(&t, ']');
-	add_member(&t, "body", call->body);
-	add_member(&t, "ca_file", cfg->ca_file);
-	add_member(&t, "connect_to", cfg->connect_to);
-	add_member(&t, "proxy", cfg->proxy);
+	json_add_member(&t, "body", call->body);
+	json_add_member(&t, "ca_file", cfg->ca_file);
+	json_add_member(&t, "connect_to", cfg->connect_to);
+	json_add_member(&t, "proxy", cfg->proxy);
 	text_add(&t, "}\n");
 	return text_end(&t, line);
 }

@@ -193,3 +193,13 @@ json_add_string(struct text *t, const char *s)
 	}
 	text_add_char(t, '"');
 }
+
+void
+json_add_member(struct text *t, const char *name, const char *value)
+{
+	if (t->len > 0 && t->start[t->len - 1] != '{')
+		text_add_char(t, ',');
+	json_add_string(t, name);
+	text_add_char(t, ':');
+	json_add_string(t, value);
+}

@@ -31,4 +31,7 @@ bool json_integer(const struct json_object *doc, const char *name, int64_t *out)
 /* Appends s as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD.  NULL: null. */
 void json_add_string(struct text *t, const char *s);
 
+/* Appends a string member, with the ',' before it where it is not the object's first. */
+void json_add_member(struct text *t, const char *name, const char *value);
+
 #endif

@@ -2,7 +2,6 @@
 #include "check.h"
 
 #include "amocrm.h"
-#include "clock.h"
 #include "connection.h"
 
 #include <stdio.h>
@@ -10,12 +9,6 @@
 
 #define ACCOUNTS_MAX 20 /* asked; a sample, where there are more */
 #define ID_SIZE      24
-
-static int64_t
-deadline(const struct ctl *ctl)
-{
-	return clock_ms() + ctl->cfg.amocrm.timeout * INT64_C(1000);
-}
 
 /* Connected accounts, each once. */
 struct accounts {
@@ -84,8 +77,8 @@ check_token_endpoint(struct check *c, const char *host)
 	struct ctl *ctl = c->ctl;
 	struct tokens tokens;
 
-	if (amocrm_exchange(
-		ctl->w, &ctl->cfg.amocrm, host, "amocrmctl-check", deadline(ctl), &tokens)
+	if (amocrm_exchange(ctl->w, &ctl->cfg.amocrm, host, "amocrmctl-check",
+		amocrm_deadline(&ctl->cfg.amocrm), &tokens)
 	    || ctl->w->kind == FAULT_REFUSED) {
 		work_recover(ctl->w);
 		found_ok(&c->findings, "amocrm",
@@ -136,7 +129,7 @@ check_subscription(struct check *c, int64_t account_id)
 	if (ctl_select(ctl, id, &connection) && ctl_webhook_url(ctl, &url)
 	    && ctl_tokens(ctl, &connection, &tokens)
 	    && amocrm_subscription(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
-		url, deadline(ctl), &subscription))
+		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
 		tell_subscription(&c->findings, &connection, subscription);
 	else
 		found_fault(&c->findings, "subscription",

@@ -2,40 +2,22 @@
  * may change them, and what is in them. */
 #include "check.h"
 
+#include "owner.h"
+
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of /etc/passwd alone: a static program must not load the C library's other ways to find a name. */
-static bool
-find_user(uid_t uid, char name[64], gid_t *group)
-{
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *user = NULL;
-
-	if (file == NULL)
-		return false;
-	while ((user = fgetpwent(file)) != NULL && user->pw_uid != uid)
-		;
-	if (user != NULL) {
-		snprintf(name, 64, "%s", user->pw_name);
-		*group = user->pw_gid;
-	}
-	fclose(file);
-	return user != NULL;
-}
-
 const char *
 user_name(struct work *w, uid_t uid)
 {
-	char name[64];
+	char name[OWNER_NAME_SIZE];
 	const char *text;
 	gid_t group;
 
-	if (find_user(uid, name, &group))
+	if (owner_find(uid, name, &group))
 		return work_copy(w, name, strlen(name), &text) ? text : "";
 	return work_print(w, &text, "user %lu", (unsigned long)uid) ? text : "";
 }
@@ -45,12 +27,12 @@ static bool
 group_expected(const struct check *c, gid_t gid)
 {
 	struct stat store;
-	char name[64];
+	char name[OWNER_NAME_SIZE];
 	gid_t group;
 
 	return gid == 0 || gid == getegid() || c->owner == 0
 	    || (stat(c->ctl->cfg.store.path, &store) == 0 && gid == store.st_gid)
-	    || (find_user(c->owner, name, &group) && gid == group);
+	    || (owner_find(c->owner, name, &group) && gid == group);
 }
 
 static bool

@@ -22,9 +22,8 @@ add(struct groups *groups, gid_t id)
 		groups->ids[groups->count++] = id;
 }
 
-/* The user's name, and the group their entry names; false when there is no such entry. */
-static bool
-find_user(uid_t user, char *name, size_t size, gid_t *group)
+bool
+owner_find(uid_t user, char name[OWNER_NAME_SIZE], gid_t *group)
 {
 	FILE *file = fopen("/etc/passwd", "re");
 	struct passwd *entry = NULL;
@@ -34,7 +33,7 @@ find_user(uid_t user, char *name, size_t size, gid_t *group)
 	while ((entry = fgetpwent(file)) != NULL && entry->pw_uid != user)
 		;
 	if (entry != NULL) {
-		snprintf(name, size, "%s", entry->pw_name);
+		snprintf(name, OWNER_NAME_SIZE, "%s", entry->pw_name);
 		*group = entry->pw_gid;
 	}
 	fclose(file);
@@ -61,9 +60,9 @@ owner_become(uid_t user, gid_t group)
 {
 	struct groups groups = { .ids = { group }, .count = 1 };
 	gid_t own = group;
-	char name[256];
+	char name[OWNER_NAME_SIZE];
 
-	if (find_user(user, name, sizeof name, &own)) {
+	if (owner_find(user, name, &own)) {
 		add(&groups, own);
 		add_memberships(&groups, name);
 	}

@@ -10,4 +10,8 @@
  * False: it could not, and errno tells why. */
 bool owner_become(uid_t user, gid_t group);
 
+/* The user's name and the group their entry in /etc/passwd names; false: there is no such entry. */
+#define OWNER_NAME_SIZE 256 /* bytes; longer names are cut */
+bool owner_find(uid_t user, char name[OWNER_NAME_SIZE], gid_t *group);
+
 #endif

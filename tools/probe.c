@@ -20,17 +20,6 @@ static const char *const names[] = { [JWT_HS256] = "HS256",
 	[JWT_ES256] = "ES256",
 	[JWT_EDDSA] = "EdDSA" };
 
-static void
-add_claim(struct text *t, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	text_add_char(t, ',');
-	json_add_string(t, name);
-	text_add_char(t, ':');
-	json_add_string(t, value);
-}
-
 static bool
 write_claims(struct work *w, const struct jwt_config *cfg, const char **claims)
 {
@@ -43,9 +32,11 @@ write_claims(struct work *w, const struct jwt_config *cfg, const char **claims)
 	hex_encode(unique, sizeof unique, name + strlen(name));
 	text_begin(w, &t);
 	text_print(&t, "{\"exp\":%lld", (long long)time(NULL) + LIFE_S);
-	add_claim(&t, cfg->user_claim, name);
-	add_claim(&t, "iss", cfg->issuer);
-	add_claim(&t, "aud", cfg->audience);
+	json_add_member(&t, cfg->user_claim, name);
+	if (cfg->issuer != NULL)
+		json_add_member(&t, "iss", cfg->issuer);
+	if (cfg->audience != NULL)
+		json_add_member(&t, "aud", cfg->audience);
 	text_add_char(&t, '}');
 	return text_end(&t, claims);
 }

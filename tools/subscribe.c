@@ -2,7 +2,6 @@
 #include "ctl.h"
 
 #include "amocrm.h"
-#include "clock.h"
 #include "deeplink.h"
 
 #include <stdio.h>
@@ -30,12 +29,6 @@ ctl_webhook_url(struct ctl *ctl, const char **url)
 	return text_end(&t, url);
 }
 
-static int64_t
-deadline(const struct ctl *ctl)
-{
-	return clock_ms() + ctl->cfg.amocrm.timeout * INT64_C(1000);
-}
-
 enum ctl_exit
 ctl_subscribe(struct ctl *ctl)
 {
@@ -52,7 +45,7 @@ ctl_subscribe(struct ctl *ctl)
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
 	    || !ctl_tokens(ctl, &connection, &tokens)
 	    || !amocrm_subscribe(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
-		url, events, deadline(ctl)))
+		url, events, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s now sends:", connection.host);
 	for (; *events != NULL; events++)
@@ -72,8 +65,8 @@ ctl_unsubscribe(struct ctl *ctl)
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
 	    || !ctl_tokens(ctl, &connection, &tokens)
-	    || !amocrm_unsubscribe(
-		ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token, url, deadline(ctl)))
+	    || !amocrm_unsubscribe(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+		url, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s sends no more webhooks to us.\n", connection.host);
 	return CTL_DONE;

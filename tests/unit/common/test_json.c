@@ -211,6 +211,29 @@ writes_strings(void **state)
 	}
 }
 
+static void
+writes_members(void **state)
+{
+	struct work w;
+	struct text t;
+	const char *out;
+
+	(void)state;
+	open_room(&w);
+	text_begin(&w, &t);
+	text_add(&t, "{");
+	json_add_member(&t, "a", "{");
+	json_add_member(&t, "\"", NULL);
+	text_add(&t, ",\"c\":{");
+	json_add_member(&t, "d", "1");
+	text_add(&t, "}");
+	json_add_member(&t, "e", "");
+	text_add(&t, "}");
+	assert_true(text_end(&t, &out));
+	assert_string_equal(out, "{\"a\":\"{\",\"\\\"\":null,\"c\":{\"d\":\"1\"},\"e\":\"\"}");
+	work_close(&w);
+}
+
 static bool
 write_in_room(struct work *w, void *context)
 {
@@ -221,9 +244,10 @@ write_in_room(struct work *w, void *context)
 	text_begin(w, &t);
 	json_add_string(&t, "\x01 \" \xff");
 	json_add_string(&t, NULL);
+	json_add_member(&t, "n", "v");
 	if (!text_end(&t, &out))
 		return false;
-	assert_string_equal(out, "\"\\u0001 \\\" \xef\xbf\xbd\"null");
+	assert_string_equal(out, "\"\\u0001 \\\" \xef\xbf\xbd\"null,\"n\":\"v\"");
 	return true;
 }
 
@@ -243,6 +267,7 @@ main(void)
 		cmocka_unit_test(takes_strings),
 		cmocka_unit_test(takes_integers),
 		cmocka_unit_test(writes_strings),
+		cmocka_unit_test(writes_members),
 		cmocka_unit_test(says_when_the_room_is_full),
 	};
 

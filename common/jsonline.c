@@ -189,8 +189,10 @@ scan_value(struct scan *s, int depth)
 		return scan_container(s, '}', depth);
 	if (take(s, '['))
 		return scan_container(s, ']', depth);
-	return scan_string(s) || scan_word(s, "true") || scan_word(s, "false")
-	    || scan_word(s, "null") || scan_number(s);
+	if (sees(s, '"'))
+		return scan_string(s);
+	return scan_word(s, "true") || scan_word(s, "false") || scan_word(s, "null")
+	    || scan_number(s);
 }
 
 /* An object and, behind white space, the end. */

@@ -62,6 +62,8 @@ takes_one_object_and_nothing_else(void **state)
 		{ "a NUL in an escape", TEXT("{\"a\":\"\\\0\"}"), NULL },
 		{ "a byte order mark", TEXT("\xef\xbb\xbf{}"), NULL },
 		{ "left open", TEXT("{"), NULL },
+		{ "a string left open, whose rest would be a number", TEXT("{\"a\":\"\\u00372}"),
+		    NULL },
 		{ "closed by the other bracket", TEXT("{]"), NULL },
 		{ "an array closed by the other bracket", TEXT("{\"a\":[}"), NULL },
 		{ "a name without quotes", TEXT("{a:1}"), NULL },

@@ -68,7 +68,7 @@ how_many(struct setup *s)
 static bool
 known(struct setup *s, int64_t account_id)
 {
-	bool yes;
+	bool yes = true;
 
 	if (!connection_account_known(&s->w, &s->cfg, account_id, &yes))
 		fail_msg("%s", s->w.reason);
@@ -306,7 +306,7 @@ is_revoked_however_many_there_are(void **state)
 	struct tokens tokens = { "access", token, 4102444800 };
 	struct work small;
 	struct setup s;
-	bool yes;
+	bool yes = true;
 
 	memset(token, 't', LONG);
 	token[LONG] = '\0';

@@ -261,7 +261,8 @@ struct holder {
 	const struct store_config *store;
 	const char *low;
 	const char *high;
-	int ends[2];
+	int told[2]; /* a pipe: that the lock is held */
+	int ends[2]; /* a pipe: whose writing end is closed when it need not be any more */
 };
 
 /* Holds the shard's lock until nobody has the pipe's other end any more. */
@@ -274,8 +275,8 @@ hold_on(struct work *w, void *context, const char *old, const char **value)
 	(void)w;
 	(void)old;
 	(void)value;
-	return write(holder->ends[1], "", 1) == 1 && close(holder->ends[1]) == 0
-	    && read(holder->ends[0], &byte, 1) >= 0 && read(holder->ends[0], &byte, 1) >= 0;
+	return close(holder->ends[1]) == 0 && write(holder->told[1], "", 1) == 1
+	    && read(holder->ends[0], &byte, 1) == 0;
 }
 
 static bool
@@ -309,7 +310,7 @@ waits_in_no_circle(void **state)
 	struct store_config store = store_in(*state);
 	char low[32];
 	char high[32];
-	struct holder holder = { &store, low, high, { -1, -1 } };
+	struct holder holder = { &store, low, high, { -1, -1 }, { -1, -1 } };
 	struct pollfd held = { .events = POLLIN };
 	int64_t enough;
 	pid_t holding;
@@ -317,9 +318,10 @@ waits_in_no_circle(void **state)
 
 	key_in(3, low);
 	key_in(LAST_SHARD, high);
+	assert_int_equal(pipe(holder.told), 0);
 	assert_int_equal(pipe(holder.ends), 0);
 	holding = child_start(hold_the_low_one, &holder);
-	held.fd = holder.ends[0];
+	held.fd = holder.told[0];
 	assert_int_equal(poll(&held, 1, CHILD_LIMIT_S * 1000), 1);
 	changing = child_start(change_both, &holder);
 	enough = clock_ms() + STORE_WAIT_MS / 5;
@@ -330,6 +332,8 @@ waits_in_no_circle(void **state)
 	child_says_true("who holds the low one", child_status(holding));
 	child_says_true("who changes both", child_status(changing));
 	close(holder.ends[0]);
+	close(holder.told[0]);
+	close(holder.told[1]);
 	has_value("the low one", &store, low, "both");
 	has_value("the high one", &store, high, "both");
 }

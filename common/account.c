@@ -10,13 +10,66 @@ account_key(struct work *w, int64_t account_id, const char **key)
 	return work_print(w, key, "account:%lld", (long long)account_id);
 }
 
+struct gathering {
+	const char *prefix;
+	char users[STORE_VALUE_MAX];
+	size_t len;
+};
+
+static bool
+gather(struct work *w, void *context, const char *key, const char *value)
+{
+	struct gathering *found = context;
+	const char *user = key + strlen(found->prefix);
+	size_t len = strlen(user);
+
+	(void)value;
+	if (len + 2 > sizeof found->users - found->len)
+		return fault(w, FAULT_SERVER, "the account has too many connections");
+	if (found->len > 0)
+		found->users[found->len++] = ' ';
+	memcpy(found->users + found->len, user, len + 1);
+	found->len += len;
+	return true;
+}
+
+/* Of the records themselves: each names its account and user. */
+static bool
+make_anew(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+{
+	struct gathering *found;
+
+	return work_alloc(w, sizeof *found, &found)
+	    && work_print(w, &found->prefix, "connection:%lld:", (long long)account_id)
+	    && store_each(w, store, found->prefix, gather, found)
+	    && store_put(w, store, name, found->len > 0 ? found->users : NULL, 0);
+}
+
+static bool
+mend(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+{
+	const char *list;
+
+	if (store_get(w, store, name, &list))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	return make_anew(w, store, account_id, name);
+}
+
 bool
 account_lock(
     struct work *w, const struct store_config *store, int64_t account_id, struct lock *lock)
 {
 	const char *name;
 
-	return account_key(w, account_id, &name) && store_lock(w, store, name, STORE_WAIT_MS, lock);
+	if (!account_key(w, account_id, &name) || !store_lock(w, store, name, STORE_WAIT_MS, lock))
+		return false;
+	if (mend(w, store, account_id, name))
+		return true;
+	lock_release(lock);
+	return false;
 }
 
 bool
@@ -24,8 +77,19 @@ account_users(
     struct work *w, const struct store_config *store, int64_t account_id, const char **list)
 {
 	const char *key;
+	struct lock lock;
 
-	return account_key(w, account_id, &key) && store_get(w, store, key, list);
+	if (!account_key(w, account_id, &key))
+		return false;
+	if (store_get(w, store, key, list))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	if (!account_lock(w, store, account_id, &lock)) /* which mends it */
+		return false;
+	lock_release(&lock);
+	return store_get(w, store, key, list);
 }
 
 bool

@@ -3,6 +3,8 @@
 #include "connection.h"
 
 #include "account.h"
+#include "damage.h"
+#include "log.h"
 
 #include <string.h>
 
@@ -32,6 +34,33 @@ connection_find(struct work *w, const struct config *cfg, const char *key, bool 
 }
 
 bool
+connection_find_sound(struct work *w, const struct config *cfg, const char *key, bool *found,
+    struct connection *connection)
+{
+	if (connection_find(w, cfg, key, found, connection))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	log_note(w, "damaged", key);
+	*found = false;
+	return true;
+}
+
+bool
+connection_pointed(struct work *w, const struct config *cfg, const char *pointer, const char **key)
+{
+	if (store_get(w, &cfg->store, pointer, key))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	log_note(w, "damaged", pointer);
+	*key = NULL;
+	return true;
+}
+
+bool
 connection_put(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens)
 {
@@ -50,11 +79,11 @@ connection_of(struct work *w, const struct config *cfg, const char *app_user, bo
 
 	*found = false;
 	if (!connection_pointer(w, cfg, app_user, &pointer)
-	    || !store_get(w, &cfg->store, pointer, &key))
+	    || !connection_pointed(w, cfg, pointer, &key))
 		return false;
 	if (key == NULL)
 		return true;
-	if (!connection_find(w, cfg, key, found, connection))
+	if (!connection_find_sound(w, cfg, key, found, connection))
 		return false;
 	if (*found && !is_shared(cfg))
 		*found =
@@ -73,6 +102,7 @@ bool
 connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *context)
 {
+	struct damage damage = { 0 };
 	struct connection connection;
 	const char *users;
 	const char *key;
@@ -82,12 +112,14 @@ connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
 	size_t mark = work_mark(w);
 
 	while (going && account_next(&users, &user)) {
-		going = record_key(w, account_id, user, &key)
-		    && connection_find(w, cfg, key, &found, &connection)
-		    && (!found || visit(w, context, &connection));
+		going = record_key(w, account_id, user, &key);
+		if (going && connection_find(w, cfg, key, &found, &connection))
+			going = !found || visit(w, context, &connection);
+		else
+			going = going && damage_passed(w, &damage, key);
 		work_release(w, mark);
 	}
-	return going;
+	return going && damage_none(w, &damage);
 }
 
 static bool
@@ -127,22 +159,29 @@ connection_account_known(struct work *w, const struct config *cfg, int64_t accou
 struct visit {
 	connection_visit *visit;
 	void *context;
+	struct damage damage;
 };
 
 static bool
 visit_record(struct work *w, void *context, const char *key, const char *value)
 {
-	const struct visit *visit = context;
+	struct visit *visit = context;
 	struct connection connection;
 
-	(void)key;
-	return record_read(w, value, &connection) && visit->visit(w, visit->context, &connection);
+	if (value == NULL) {
+		damage_note(&visit->damage, key);
+		return true;
+	}
+	if (!record_read(w, value, &connection))
+		return damage_passed(w, &visit->damage, key);
+	return visit->visit(w, visit->context, &connection);
 }
 
 bool
 connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *context)
 {
-	struct visit pair = { visit, context };
+	struct visit all = { visit, context, { 0 } };
 
-	return store_each(w, &cfg->store, "connection:", visit_record, &pair);
+	return store_each(w, &cfg->store, "connection:", visit_record, &all)
+	    && damage_none(w, &all.damage);
 }

@@ -93,7 +93,12 @@ bool connection_adopt(struct work *w, const struct config *cfg, const struct key
 bool connection_pointer(
     struct work *w, const struct config *cfg, const char *app_user, const char **key);
 
-/* The app user's connection; in a shared set-up everybody's. */
+/* Where such a pointer leads; NULL: nowhere, or it is damaged. */
+bool connection_pointed(
+    struct work *w, const struct config *cfg, const char *pointer, const char **key);
+
+/* The app user's connection; in a shared set-up everybody's.  One that is damaged is none: a new
+ * authorization takes its place. */
 bool connection_of(struct work *w, const struct config *cfg, const char *app_user, bool *found,
     struct connection *connection);
 
@@ -119,7 +124,8 @@ struct store_change connection_forgetting(const char *pointer, const char *key);
 bool connection_erase_record(
     struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
-/* Every connection of the account is revoked: kept, sealed as it is, but not used. */
+/* Every connection of the account is revoked: kept, sealed as it is, but not used.
+ * Fault: FAULT_DAMAGED, when all others are; FAULT_UNAVAILABLE, FAULT_STORAGE. */
 bool connection_revoke_account(struct work *w, const struct config *cfg, int64_t account_id);
 
 /* Whether the account has a connection that is active. */
@@ -127,7 +133,8 @@ bool connection_account_known(
     struct work *w, const struct config *cfg, int64_t account_id, bool *known);
 
 /* Every connection, in no order, until visit is false, which ends it and makes this false too.  The
- * visitor's room is taken back after each. */
+ * visitor's room is taken back after each.
+ * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were visited. */
 typedef bool connection_visit(struct work *w, void *context, const struct connection *connection);
 bool connection_each(
     struct work *w, const struct config *cfg, connection_visit *visit, void *context);
@@ -136,8 +143,13 @@ bool connection_each(
 bool connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *context);
 
-/* One connection by the name of its record; *found is false when there is none. */
+/* One connection by the name of its record; *found is false when there is none.
+ * Fault: FAULT_STORAGE; FAULT_DAMAGED. */
 bool connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,
+    struct connection *connection);
+
+/* The same for whoever will put another in its place: a damaged one is none. */
+bool connection_find_sound(struct work *w, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
 /* Writes one whole, under the lock of its account (see account.h). */

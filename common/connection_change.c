@@ -1,6 +1,7 @@
 /* connection_change.c - renewing and revoking connections; see connection.h. */
 #include "account.h"
 #include "connection.h"
+#include "damage.h"
 #include "log.h"
 #include "notice.h"
 
@@ -92,6 +93,7 @@ connection_refused(
 bool
 connection_revoke_account(struct work *w, const struct config *cfg, int64_t account_id)
 {
+	struct damage damage = { 0 };
 	const char *list;
 	const char *key;
 	int64_t user;
@@ -100,9 +102,10 @@ connection_revoke_account(struct work *w, const struct config *cfg, int64_t acco
 
 	while (going && account_next(&list, &user)) {
 		going = record_key(w, account_id, user, &key)
-		    && revoke_record(
-			w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected");
+		    && (revoke_record(
+			    w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
+			|| damage_passed(w, &damage, key));
 		work_release(w, mark);
 	}
-	return going;
+	return going && damage_none(w, &damage);
 }

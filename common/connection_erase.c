@@ -26,7 +26,7 @@ connection_erase_record(
 	bool found;
 
 	if (!record_key(w, account_id, amocrm_user_id, &key)
-	    || !connection_find(w, cfg, key, &found, &connection)
+	    || !connection_find_sound(w, cfg, key, &found, &connection)
 	    || !store_erase(w, &cfg->store, key))
 		return false;
 	if (found)
@@ -56,6 +56,7 @@ struct erasure {
 	int64_t account_id;
 	int64_t amocrm_user_id;
 	bool found;
+	bool damaged; /* found, but nothing is known of it */
 	struct connection connection;
 };
 
@@ -63,7 +64,13 @@ static bool
 find(struct work *w, const struct config *cfg, const char *key, struct erasure *it)
 {
 	it->key = key;
-	return connection_find(w, cfg, key, &it->found, &it->connection);
+	if (connection_find(w, cfg, key, &it->found, &it->connection))
+		return true;
+	it->found = false;
+	it->damaged = w->kind == FAULT_DAMAGED;
+	if (it->damaged)
+		work_recover(w);
+	return it->damaged;
 }
 
 /* pointer NULL: nobody's is known. */
@@ -82,6 +89,8 @@ erase(struct work *w, const struct config *cfg, const struct erasure *it, const 
 		return false;
 	if (it->found)
 		tell(w, cfg, it->key, &it->connection);
+	else if (it->damaged)
+		log_note(w, "erased", it->key);
 	return true;
 }
 
@@ -118,7 +127,7 @@ connection_erase(
 static bool
 is_theirs(const struct config *cfg, const struct erasure *it, const char *app_user)
 {
-	return cfg->app.connections == CONNECTIONS_SHARED
+	return cfg->app.connections == CONNECTIONS_SHARED || it->damaged
 	    || (it->found && it->connection.app_user != NULL
 		&& strcmp(it->connection.app_user, app_user) == 0);
 }

@@ -68,7 +68,7 @@ store_owned(struct work *w, const struct config *cfg, struct storing *it)
 	if (it->record != NULL)
 		changes[count++] = store_putting(it->key, it->record, 0);
 	if (it->pointer != NULL) {
-		if (!store_get(w, &cfg->store, it->pointer, &it->former))
+		if (!connection_pointed(w, cfg, it->pointer, &it->former))
 			return false;
 		changes[count++] = store_putting(it->pointer, it->key, 0);
 	}
@@ -99,7 +99,7 @@ save_locked(
 {
 	struct connection old;
 
-	return connection_find(w, cfg, it->key, &it->found, &old)
+	return connection_find_sound(w, cfg, it->key, &it->found, &old)
 	    && decide_owner(w, cfg, it->found ? &old : NULL, it)
 	    && record_write(w, ring, it->connection, it->tokens, &it->record)
 	    && store_owned(w, cfg, it);
@@ -120,7 +120,7 @@ adopt_locked(
 	struct connection connection;
 	struct tokens tokens;
 
-	if (!connection_find(w, cfg, it->key, &it->found, &connection))
+	if (!connection_find_sound(w, cfg, it->key, &it->found, &connection))
 		return false;
 	if (it->found && is_of_another(&connection, it->authorization))
 		it->found = false;

@@ -102,7 +102,7 @@ restore_locked(struct work *w, const struct config *cfg, const struct keyring *r
 	struct connection now;
 	bool found;
 
-	if (!connection_find(w, cfg, key, &found, &now))
+	if (!connection_find_sound(w, cfg, key, &found, &now))
 		return false;
 	*done = !found || now.refreshed_at < connection->refreshed_at;
 	return account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id)

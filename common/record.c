@@ -61,7 +61,7 @@ copy_string(struct work *w, const struct json_object *doc, const char *name, con
 	const char *s = json_string(doc, name);
 
 	if (s == NULL)
-		return fault(w, FAULT_STORAGE, "a record has no %s", name);
+		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
 	return work_copy(w, s, strlen(s), out);
 }
 
@@ -71,7 +71,7 @@ take_time(struct work *w, const struct json_object *doc, const char *name, time_
 	int64_t seconds;
 
 	if (!json_integer(doc, name, &seconds))
-		return fault(w, FAULT_STORAGE, "a record has no %s", name);
+		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
 	*out = (time_t)seconds;
 	return true;
 }
@@ -147,7 +147,7 @@ take_clear(struct work *w, const struct json_object *doc, struct connection *con
 {
 	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
-		return fault(w, FAULT_STORAGE, "a record is no connection");
+		return fault(w, FAULT_DAMAGED, "a record is no connection");
 	return copy_if_there(w, doc, "app_user", &connection->app_user)
 	    && copy_if_there(w, doc, "authorization", &connection->authorization)
 	    && copy_string(w, doc, "host", &connection->host)
@@ -169,7 +169,7 @@ read_state(struct work *w, const char *value, enum connection_state *state, cons
 			*rest = value + len + 1;
 			return true;
 		}
-	return fault(w, FAULT_STORAGE, "a record has no state");
+	return fault(w, FAULT_DAMAGED, "a record has no state");
 }
 
 bool
@@ -184,7 +184,7 @@ record_read(struct work *w, const char *value, struct connection *connection)
 		return false;
 	clear_len = strcspn(clear, "\n");
 	if (clear[clear_len] != '\n')
-		return fault(w, FAULT_STORAGE, "a record is cut short");
+		return fault(w, FAULT_DAMAGED, "a record is cut short");
 	connection->sealed = clear + clear_len + 1;
 	if (!work_copy(w, clear, clear_len, &connection->clear))
 		return false;

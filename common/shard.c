@@ -19,8 +19,8 @@ fetch(struct work *w, const struct database *db, datum key, const char **value)
 	if (found.dptr == NULL)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
 	done = stored_read(w, key.dptr, (size_t)key.dsize, &stored, value)
-	    || fault(
-		w, FAULT_STORAGE, "%s: holds a damaged record; restore it from a backup", db->path);
+	    || fault(w, FAULT_DAMAGED, "%s: %.*s is damaged; restore it from a backup", db->path,
+		key.dsize, key.dptr);
 	database_free(found);
 	return done;
 }
@@ -56,13 +56,28 @@ struct each {
 
 /* Visits one record, unless its time is over. */
 static bool
-visit_record(struct work *w, const struct database *db, datum key, const struct each *each)
+visit_value(struct work *w, const struct database *db, datum key, const struct each *each)
 {
 	const char *name;
 	const char *value;
+	bool damaged = false;
+
+	if (!work_copy(w, key.dptr, (size_t)key.dsize, &name))
+		return false;
+	if (!fetch(w, db, key, &value)) {
+		damaged = w->kind == FAULT_DAMAGED;
+		if (!damaged)
+			return false;
+		work_recover(w);
+	}
+	return (value == NULL && !damaged) || each->visit(w, each->context, name, value);
+}
+
+static bool
+visit_record(struct work *w, const struct database *db, datum key, const struct each *each)
+{
 	size_t mark = work_mark(w);
-	bool go_on = work_copy(w, key.dptr, (size_t)key.dsize, &name) && fetch(w, db, key, &value)
-	    && (value == NULL || each->visit(w, each->context, name, value));
+	bool go_on = visit_value(w, db, key, each);
 
 	work_release(w, mark);
 	return go_on;

@@ -11,7 +11,7 @@
 #include <time.h>
 
 /* The value of key as a NUL-terminated text, or NULL: no file, no record, or its time is over.
- * Fault: FAULT_STORAGE. */
+ * Fault: FAULT_STORAGE; FAULT_DAMAGED: the file can be read, and the record is not what was written. */
 bool shard_get(struct work *w, const char *path, const char *key, const char **value);
 
 struct shard_change {
@@ -34,7 +34,7 @@ bool shard_commit(struct work *w, const char *path, const char *copy_path);
 typedef bool shard_visit(struct work *w, void *context, const char *key, const char *value);
 
 /* Visits the records whose keys begin with prefix, until visit is false; each visit's room is taken
- * back. */
+ * back.  value is NULL for one that is damaged. */
 bool shard_each(
     struct work *w, const char *path, const char *prefix, shard_visit *visit, void *context);
 

@@ -24,18 +24,18 @@
 bool store_ready(struct work *w, const struct store_config *store);
 
 /* The value as a NUL-terminated text, or NULL: there is none, or its time is over.
- * Fault: FAULT_STORAGE. */
+ * Fault: FAULT_STORAGE; FAULT_DAMAGED when this record alone cannot be read. */
 bool store_get(
     struct work *w, const struct store_config *store, const char *key, const char **value);
 
-/* Sets a record; expires is when it is over, 0 for never.  Records whose names share what stands
+/* Sets a record, also in place of a damaged one; expires is when it is over, 0 for never.  Records whose names share what stands
  * before the ':' either all expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
  * Either way nothing changed. */
 bool store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
     time_t expires);
 
-/* Erases a record; one that is not there is erased already. */
+/* Erases a record, also a damaged one; one that is not there is erased already. */
 bool store_erase(struct work *w, const struct store_config *store, const char *key);
 
 /* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
@@ -63,7 +63,7 @@ struct store_change store_putting(const char *key, const char *value, time_t exp
 
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
  * ends it and makes this false too.  The room is taken back after each visit: what must stay, the
- * visitor keeps elsewhere. */
+ * visitor keeps elsewhere.  value is NULL for a record that is damaged. */
 typedef bool store_visit(struct work *w, void *context, const char *key, const char *value);
 bool store_each(struct work *w, const struct store_config *store, const char *prefix,
     store_visit *visit, void *context);

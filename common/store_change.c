@@ -112,6 +112,31 @@ take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *
 	return true;
 }
 
+static bool
+replace(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	(void)old;
+	*value = context;
+	return true;
+}
+
+/* What the record is; what was damaged may be replaced, but not edited. */
+static bool
+read_old(struct work *w, const char *path, const struct store_change *change, const char **old,
+    bool *damaged)
+{
+	*damaged = false;
+	if (shard_get(w, path, change->key, old))
+		return true;
+	if (w->kind != FAULT_DAMAGED || change->edit != replace)
+		return false;
+	work_recover(w);
+	*old = NULL;
+	*damaged = true;
+	return true;
+}
+
 /* What one record becomes.  A value that is the same again needs no writing, unless it is to live
  * longer. */
 static bool
@@ -121,8 +146,10 @@ decide(struct work *w, const struct store_config *store, const struct store_chan
 	const char *old;
 	const char *path;
 	const char *value;
+	bool damaged;
 
-	if (!layout_file(w, store, step->shard, &path) || !shard_get(w, path, change->key, &old))
+	if (!layout_file(w, store, step->shard, &path)
+	    || !read_old(w, path, change, &old, &damaged))
 		return false;
 	value = old;
 	if (!change->edit(w, change->context, old, &value))
@@ -130,8 +157,9 @@ decide(struct work *w, const struct store_config *store, const struct store_chan
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(w, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
 	step->change.value = value;
-	step->needed = value != old
-	    && (change->expires != 0 || value == NULL || old == NULL || strcmp(value, old) != 0);
+	step->needed = damaged || value != old;
+	if (step->needed && old != NULL && value != NULL && change->expires == 0)
+		step->needed = strcmp(value, old) != 0;
 	return true;
 }
 
@@ -240,15 +268,6 @@ store_change(struct work *w, const struct store_config *store, const char *key, 
 	const struct store_change change = { key, expires, edit, context };
 
 	return store_change_all(w, store, &change, 1);
-}
-
-static bool
-replace(struct work *w, void *context, const char *old, const char **value)
-{
-	(void)w;
-	(void)old;
-	*value = context;
-	return true;
 }
 
 struct store_change

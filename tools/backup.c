@@ -45,9 +45,12 @@ export_record(struct work *w, void *context, const char *key, const char *value)
 	const char *line;
 	struct text t;
 
-	if (export->ring != NULL && strncmp(key, "connection:", 11) == 0
-	    && !open_tokens(w, export->ring, value, &value, &tokens)) {
-		if (w->kind != FAULT_STORAGE)
+	if (value == NULL
+	    || (export->ring != NULL && strncmp(key, "connection:", 11) == 0
+		&& !open_tokens(w, export->ring, value, &value, &tokens))) {
+		if (value == NULL)
+			work_fault(w, FAULT_DAMAGED, "it is damaged");
+		if (w->kind != FAULT_STORAGE && w->kind != FAULT_DAMAGED)
 			return false;
 		fprintf(stderr, "amocrmctl export: %s: %s\n", key, w->reason);
 		work_recover(w);

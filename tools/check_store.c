@@ -101,7 +101,8 @@ tally_record(struct work *w, void *context, const char *key, const char *value)
 	struct tokens tokens;
 
 	t->count++;
-	if (!record_read(w, value, &connection)
+	if ((value == NULL && !fault(w, FAULT_DAMAGED, "it is damaged"))
+	    || !record_read(w, value, &connection)
 	    || (t->ring != NULL && !record_tokens(w, t->ring, &connection, &tokens))) {
 		add(&t->closed, key, w->reason);
 		work_recover(w);

@@ -8,17 +8,16 @@
 enum ctl_exit
 ctl_disconnect(struct ctl *ctl)
 {
-	struct connection connection;
+	int64_t account_id;
+	int64_t user_id;
 
 	if (ctl->argc != 2)
 		return ctl_usage(ctl, "takes one account");
-	if (!ctl_select(ctl, ctl->argv[1], &connection)
-	    || !connection_erase(
-		ctl->w, &ctl->cfg, connection.account_id, connection.amocrm_user_id))
+	if (!ctl_select_ids(ctl, ctl->argv[1], &account_id, &user_id)
+	    || !connection_erase(ctl->w, &ctl->cfg, account_id, user_id))
 		return ctl_fault(ctl);
 	fprintf(stderr,
-	    "Erased %lld/%lld (%s).  amoCRM itself still lists the integration as installed.\n",
-	    (long long)connection.account_id, (long long)connection.amocrm_user_id,
-	    connection.host);
+	    "Erased %lld/%lld.  amoCRM itself still lists the integration as installed.\n",
+	    (long long)account_id, (long long)user_id);
 	return CTL_DONE;
 }

@@ -112,10 +112,15 @@ static enum ctl_exit
 refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 {
 	struct due due = { .until = until };
-	enum ctl_exit status;
+	enum ctl_exit status = CTL_DONE;
 
-	status = connection_each(ctl->w, &ctl->cfg, add_due, &due) ? refresh_due(ctl, ring, &due)
-								   : ctl_fault(ctl);
+	if (!connection_each(ctl->w, &ctl->cfg, add_due, &due))
+		status = ctl_fault(ctl);
+	if (status == CTL_DONE || ctl->w->kind == FAULT_DAMAGED) {
+		work_recover(ctl->w);
+		if (refresh_due(ctl, ring, &due) != CTL_DONE)
+			status = CTL_FAILED;
+	}
 	free(due.keys);
 	return status;
 }

@@ -50,7 +50,7 @@ rekey_one(struct work *w, void *context, const struct connection *connection)
 		rekey->sealed += done;
 		return true;
 	}
-	if (w->kind != FAULT_STORAGE)
+	if (w->kind != FAULT_STORAGE && w->kind != FAULT_DAMAGED)
 		return false;
 	fprintf(stderr, "amocrmctl rekey: %s: %s\n", key, w->reason);
 	work_recover(w);
@@ -65,9 +65,14 @@ ctl_rekey(struct ctl *ctl)
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "takes no arguments");
-	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &rekey.ring)
-	    || !connection_each(ctl->w, &ctl->cfg, rekey_one, &rekey))
+	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &rekey.ring))
 		return ctl_fault(ctl);
+	if (!connection_each(ctl->w, &ctl->cfg, rekey_one, &rekey)) {
+		rekey.failed++;
+		ctl_fault(ctl);
+		if (ctl->w->kind != FAULT_DAMAGED)
+			return CTL_FAILED;
+	}
 	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);
 	return rekey.failed == 0 ? CTL_DONE : CTL_FAILED;
 }

@@ -66,6 +66,19 @@ read_selector(struct work *w, const char *selector, struct selection *s)
 	return true;
 }
 
+/* Of those that can be read; a damaged one that is not asked for stands in nobody's way. */
+static bool
+choose(struct work *w, const struct config *cfg, struct selection *s)
+{
+	if (s->host != NULL ? connection_each(w, cfg, consider, s)
+			    : connection_each_of(w, cfg, s->account_id, consider, s))
+		return true;
+	if (w->kind != FAULT_DAMAGED || s->found_user == 0)
+		return false;
+	work_recover(w);
+	return true;
+}
+
 bool
 ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 {
@@ -74,14 +87,38 @@ ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 	const char *key;
 	bool found;
 
-	if (!read_selector(w, selector, &s)
-	    || !(s.host != NULL ? connection_each(w, &ctl->cfg, consider, &s)
-				: connection_each_of(w, &ctl->cfg, s.account_id, consider, &s)))
+	if (!read_selector(w, selector, &s))
 		return false;
-	if (s.found_user == 0)
-		return fault(
-		    w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
-	return record_key(w, s.found_account, s.found_user, &key)
-	    && connection_find(w, &ctl->cfg, key, &found, connection)
-	    && (found || fault(w, FAULT_REQUEST, "%s is not connected any more", selector));
+	if (s.host == NULL && s.user_id != 0) {
+		s.found_account = s.account_id;
+		s.found_user = s.user_id;
+	} else if (!choose(w, &ctl->cfg, &s))
+		return false;
+	found = s.found_user != 0;
+	if (found
+	    && (!record_key(w, s.found_account, s.found_user, &key)
+		|| !connection_find(w, &ctl->cfg, key, &found, connection)))
+		return false;
+	return found
+	    || fault(w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
+}
+
+bool
+ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id)
+{
+	struct connection connection;
+	struct selection s = { 0 };
+
+	if (ctl_select(ctl, selector, &connection)) {
+		*account_id = connection.account_id;
+		*user_id = connection.amocrm_user_id;
+		return true;
+	}
+	if (ctl->w->kind != FAULT_DAMAGED || !read_selector(ctl->w, selector, &s) || s.host != NULL
+	    || s.user_id == 0)
+		return false;
+	work_recover(ctl->w);
+	*account_id = s.account_id;
+	*user_id = s.user_id;
+	return true;
 }

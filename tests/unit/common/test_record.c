@@ -163,8 +163,9 @@ refuses_any_changed_byte(void **state)
 					fail_msg("a state with bit %d of byte %zu changed", by, at);
 				if (record_tokens(&w, s.ring, &connection, &tokens))
 					fail_msg("tokens with bit %d of byte %zu changed", by, at);
-			}
-			assert_int_equal(w.kind, FAULT_STORAGE);
+				assert_int_equal(w.kind, FAULT_STORAGE);
+			} else
+				assert_int_equal(w.kind, FAULT_DAMAGED);
 		}
 	free(changed);
 	work_close(&w);
@@ -193,10 +194,12 @@ refuses_a_cut_record(void **state)
 		memcpy(cut, value, at);
 		cut[at] = '\0';
 		work_wipe(&w);
-		if (record_read(&w, cut, &connection)
-		    && record_tokens(&w, s.ring, &connection, &tokens))
+		if (!record_read(&w, cut, &connection))
+			assert_int_equal(w.kind, FAULT_DAMAGED);
+		else if (!record_tokens(&w, s.ring, &connection, &tokens))
+			assert_int_equal(w.kind, FAULT_STORAGE);
+		else
 			fail_msg("%zu of %zu bytes", at, len);
-		assert_int_equal(w.kind, FAULT_STORAGE);
 	}
 	free(cut);
 	work_close(&w);
@@ -235,7 +238,7 @@ refuses_what_is_no_record(void **state)
 
 		open_room(&w);
 		same_fault(table[i].label, &w, record_read(&w, table[i].value, &connection),
-		    FAULT_STORAGE);
+		    FAULT_DAMAGED);
 		work_close(&w);
 	}
 }
@@ -306,10 +309,10 @@ changes_the_state_alone(void **state)
 	assert_true(record_with_state(&s.w, revoked, CONNECTION_ACTIVE, &active));
 	assert_string_equal(active, value);
 	assert_false(record_with_state(&s.w, "paused\n{}\n", CONNECTION_ACTIVE, &active));
-	assert_int_equal(s.w.kind, FAULT_STORAGE);
+	assert_int_equal(s.w.kind, FAULT_DAMAGED);
 	work_recover(&s.w);
 	assert_false(record_state(&s.w, "paused\n{}\n", &alone));
-	assert_int_equal(s.w.kind, FAULT_STORAGE);
+	assert_int_equal(s.w.kind, FAULT_DAMAGED);
 	setup_close(&s);
 }
 

@@ -257,6 +257,76 @@ keeps_room_for_an_authorization(void **state)
 	child_says_true("on a full disk", status);
 }
 
+/* Flips a bit of the value that stands behind that key. */
+static void
+damage_value(const char *folder, const char *key, const char *value)
+{
+	char path[PATH_SIZE];
+	uint8_t *bytes;
+	uint8_t *at;
+	size_t len;
+
+	snprintf(path, sizeof path, "%s/connections/%02x.gdbm", folder, (unsigned)shard_of(key));
+	bytes = file_read(path, &len);
+	at = memmem(bytes, len, value, strlen(value));
+	assert_non_null(at);
+	*at ^= 1;
+	file_write(path, bytes, len, 0600);
+	free(bytes);
+}
+
+static bool
+note_visit(struct work *w, void *context, const char *key, const char *value)
+{
+	(void)w;
+	(void)key;
+	*(int *)context += value == NULL ? 100 : 1;
+	return true;
+}
+
+static void
+replaces_what_is_damaged_and_edits_it_not(void **state)
+{
+	struct store_config store = store_in(*state);
+	const struct store_change changes[] = {
+		store_putting("b:1", "third value", 0),
+		store_putting("c:1", "new", 0),
+	};
+	struct work w;
+	const char *value;
+	int visits = 0;
+
+	put(&store, "b:1", "first value");
+	put(&store, "b:2", "another");
+	damage_value(*state, "b:1", "first value");
+	open_room(&w);
+	same_fault("got", &w, store_get(&w, &store, "b:1", &value), FAULT_DAMAGED);
+	work_wipe(&w);
+	same_fault(
+	    "edited", &w, store_change(&w, &store, "b:1", 0, leave_alone, NULL), FAULT_DAMAGED);
+	work_wipe(&w);
+	same_fault("visited", &w, store_each(&w, &store, "b:", note_visit, &visits), FAULT_NONE);
+	same_number("the sound one and the damaged one", visits, 101);
+	same_fault("put", &w, store_put(&w, &store, "b:1", "second value", 0), FAULT_NONE);
+	work_close(&w);
+	has_value("put", &store, "b:1", "second value");
+
+	damage_value(*state, "b:1", "second value");
+	open_room(&w);
+	same_fault("put with others", &w, store_change_all(&w, &store, changes, ROWS(changes)),
+	    FAULT_NONE);
+	work_close(&w);
+	has_value("put with others", &store, "b:1", "third value");
+	has_value("the other", &store, "c:1", "new");
+
+	damage_value(*state, "b:1", "third value");
+	open_room(&w);
+	same_fault("erased", &w, store_erase(&w, &store, "b:1"), FAULT_NONE);
+	work_close(&w);
+	has_value("erased", &store, "b:1", NULL);
+	has_value("its neighbour", &store, "b:2", "another");
+}
+
 struct holder {
 	const struct store_config *store;
 	const char *low;
@@ -468,6 +538,7 @@ main(void)
 		IN_FOLDER(changes_what_becomes_another),
 		IN_FOLDER(changes_nothing_when_one_fails),
 		IN_FOLDER(keeps_room_for_an_authorization),
+		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
 		IN_FOLDER(waits_in_no_circle),
 		IN_FOLDER(keeps_their_order_when_killed),
 		IN_FOLDER(says_when_the_room_is_full),

@@ -29,8 +29,9 @@ const struct command ctl_commands[] = {
 	{ "token", "ACCOUNT[/USER]", "a working access token, on stdout",
 	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "
 	    "newest\n"
-	    "authorization counts.  The token is a secret: pass it on by a pipe, not by an "
-	    "argument.\n",
+	    "authorization counts, one that is only reserved behind all others.  The token is a "
+	    "secret:\n"
+	    "pass it on by a pipe, not by an argument.\n",
 	    true, ctl_token },
 	{ "refresh", "[ACCOUNT[/USER] | --due SECONDS]",
 	    "renews tokens now, or all that end within SECONDS",

@@ -54,8 +54,12 @@ enum ctl_exit ctl_usage(const struct ctl *ctl, const char *why);
 /* Says the fault the work holds; CTL_FAILED. */
 enum ctl_exit ctl_fault(const struct ctl *ctl);
 
-/* Finds the connection ACCOUNT[/USER] names: ACCOUNT is an account's id or host.  Without USER it is
- * the newest authorization, an active one before any other.  Fault: FAULT_REQUEST when there is none. */
+/* Whether a text can be ACCOUNT[/USER]: ACCOUNT is an account's id or host, USER a number. */
+bool ctl_selector(const char *text);
+
+/* Finds the connection it names.  Without USER that is one that is somebody's, before any that only
+ * waits for whoever it is reserved for: everybody's where connections are shared; then an active one
+ * before any other, then the newest authorization.  Fault: FAULT_REQUEST when there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
 
 /* The two ids of that connection; a damaged one can be named by them, though nothing is known of it. */

@@ -147,7 +147,7 @@ ctl_refresh(struct ctl *ctl)
 	int64_t seconds = 0;
 
 	if (ctl->argc > 3 || (ctl->argc == 3 && strcmp(ctl->argv[1], "--due") != 0)
-	    || (ctl->argc == 2 && ctl->argv[1][0] == '-'))
+	    || (ctl->argc == 2 && !ctl_selector(ctl->argv[1])))
 		return ctl_usage(ctl, "takes one account, or --due SECONDS, or nothing for all");
 	if (ctl->argc == 3
 	    && ((!decimal_read(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)

@@ -20,15 +20,33 @@ struct selection {
 	int64_t user_id; /* 0: any */
 	int64_t found_account;
 	int64_t found_user; /* 0: none yet */
+	bool owned;
 	bool active;
 	time_t connected_at;
+	const struct config *cfg;
+	int64_t shared_account; /* everybody's connection, where they are shared; 0: none */
+	int64_t shared_user;
 };
+
+/* Whether somebody has claimed it, where that is asked for: what is only reserved may be anybody's who
+ * was lured into consenting. */
+static bool
+is_owned(const struct connection *connection, const struct selection *s)
+{
+	if (s->cfg->app.connections == CONNECTIONS_SHARED)
+		return connection->account_id == s->shared_account
+		    && connection->amocrm_user_id == s->shared_user;
+	return s->cfg->app.state != STATE_SIGNED || connection->app_user != NULL;
+}
 
 static bool
 is_better(const struct connection *connection, const struct selection *s)
 {
 	bool active = connection->state == CONNECTION_ACTIVE;
+	bool owned = is_owned(connection, s);
 
+	if (owned != s->owned)
+		return owned;
 	return active != s->active ? active : connection->connected_at > s->connected_at;
 }
 
@@ -43,6 +61,7 @@ consider(struct work *w, void *context, const struct connection *connection)
 	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
 		return true;
 	if (s->found_user == 0 || is_better(connection, s)) {
+		s->owned = is_owned(connection, s);
 		s->active = connection->state == CONNECTION_ACTIVE;
 		s->found_account = connection->account_id;
 		s->found_user = connection->amocrm_user_id;
@@ -66,10 +85,28 @@ read_selector(struct work *w, const char *selector, struct selection *s)
 	return true;
 }
 
+static bool
+find_shared(struct work *w, struct selection *s)
+{
+	const char *pointer;
+	const char *key;
+
+	if (s->cfg->app.connections != CONNECTIONS_SHARED)
+		return true;
+	if (!connection_pointer(w, s->cfg, NULL, &pointer)
+	    || !connection_pointed(w, s->cfg, pointer, &key))
+		return false;
+	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
+		s->shared_account = 0;
+	return true;
+}
+
 /* Of those that can be read; a damaged one that is not asked for stands in nobody's way. */
 static bool
 choose(struct work *w, const struct config *cfg, struct selection *s)
 {
+	if (!find_shared(w, s))
+		return false;
 	if (s->host != NULL ? connection_each(w, cfg, consider, s)
 			    : connection_each_of(w, cfg, s->account_id, consider, s))
 		return true;
@@ -80,10 +117,20 @@ choose(struct work *w, const struct config *cfg, struct selection *s)
 }
 
 bool
+ctl_selector(const char *text)
+{
+	size_t account_len = strcspn(text, "/");
+	int64_t user;
+
+	return account_len > 0 && text[0] != '-'
+	    && (text[account_len] == '\0' || decimal_read(text + account_len + 1, &user));
+}
+
+bool
 ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 {
 	struct work *w = ctl->w;
-	struct selection s = { 0 };
+	struct selection s = { .cfg = &ctl->cfg };
 	const char *key;
 	bool found;
 

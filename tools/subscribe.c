@@ -38,7 +38,7 @@ ctl_subscribe(struct ctl *ctl)
 	struct tokens tokens;
 	const char *url;
 
-	if (ctl->argc < 2)
+	if (ctl->argc < 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes an account, and events such as add_lead");
 	if (ctl->argc > 2)
 		events = (const char *const *)(ctl->argv + 2);
@@ -61,7 +61,7 @@ ctl_unsubscribe(struct ctl *ctl)
 	struct tokens tokens;
 	const char *url;
 
-	if (ctl->argc != 2)
+	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
 	    || !ctl_tokens(ctl, &connection, &tokens)

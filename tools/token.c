@@ -25,7 +25,7 @@ ctl_token(struct ctl *ctl)
 	struct connection connection;
 	struct tokens tokens;
 
-	if (ctl->argc != 2)
+	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_tokens(ctl, &connection, &tokens))
 		return ctl_fault(ctl);

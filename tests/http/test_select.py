@@ -1,0 +1,73 @@
+"""Which connection ACCOUNT and ACCOUNT/USER mean to amocrmctl."""
+
+import pytest
+
+from app import MODES, PER_USER, User, where_states_are_signed
+from connections import ANY_ACCOUNT, HOST, ID, age, connect, works
+from sandbox import hooks
+
+by_id_and_host = pytest.mark.parametrize("account", [ID, HOST])
+
+
+@pytest.fixture
+def site(bare, amocrm):
+    amocrm.add_user(7, "broker")
+    return bare
+
+
+def token(site, account):
+    return site.ctl("token", account).stdout.removesuffix("\n")
+
+
+@where_states_are_signed
+@by_id_and_host
+def test_a_newer_one_that_is_only_reserved_is_not_meant(site, amocrm, mode, account):
+    """Who consented to it may have been lured there."""
+    site.configure(**mode)
+    boss, broker = User(site, "boss"), User(site, "broker")
+    state = broker.state()
+    boss.connects(amocrm)
+    age(site, 100)
+
+    told = broker.consents(amocrm, state, user=7)
+
+    assert works(amocrm, token(site, account)) == 1
+    assert works(amocrm, token(site, f"{account}/7")) == 7
+    broker.exchange(told)
+    assert works(amocrm, token(site, account)) == 7
+
+
+def test_nor_when_everybodys_is_revoked(site, amocrm):
+    site.configure(**MODES["shared, signed state"])
+    boss, broker = User(site, "boss"), User(site, "broker")
+    state = broker.state()
+    boss.connects(amocrm)
+    site.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
+
+    broker.consents(amocrm, state, user=7)
+
+    done = site.ctl("token", ID, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "revoked" in done.stderr
+
+
+def test_where_any_state_is_let_in_the_newest_is_meant(site, amocrm):
+    site.configure(**{**PER_USER, **ANY_ACCOUNT})
+    User(site).connects(amocrm)
+    age(site, 100)
+
+    connect(site, amocrm, user=7)
+
+    assert works(amocrm, token(site, ID)) == 7
+
+
+@pytest.mark.parametrize("command", ["token", "refresh", "disconnect", "subscribe", "unsubscribe"])
+def test_what_cannot_be_an_account_is_wrong_usage(site, command):
+    for text in ("", "/", "/7", f"{ID}/", f"{ID}/x", f"{ID}/7x", f"{ID}/7/8", f"{HOST}/-7",
+                 "--all"):
+        done = site.ctl(command, text, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), text
+        assert f"amocrmctl {command}:" in done.stderr and "usage:" in done.stderr, text
+    for text in (ID, f"{ID}/7", HOST, f"{HOST}/7", "x"):
+        done = site.ctl(command, text, check=False)
+        assert done.returncode == 1 and "not connected" in done.stderr, text

@@ -1,7 +1,7 @@
 /* disconnect.c - the app, or amoCRM, ends a connection.
  *
- *   app    -- POST or DELETE, Bearer JWT ------------>  disconnect   erases the app user's connection
- *   amoCRM -- GET client_uuid, account_id, signature ->  disconnect   revokes the account's connections
+ *   app    -- POST or DELETE, Bearer JWT ------------>  disconnect   erases the app user's
+ *   amoCRM -- GET client_uuid, account_id, signature ->  disconnect   revokes the account's
  */
 #include "connection.h"
 #include "hook.h"

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* What a refusal means.  amoCRM's 400 and 401 do not tell cases apart, the hint does; a hint that is
- * not known here says nothing of the token, so the token is kept. */
+/* What a refusal means.  amoCRM's 400 and 401 do not tell cases apart, the hint does;
+ * a hint that is not known here says nothing of the token, so the token is kept. */
 static const struct hint {
 	const char *part;
 	enum fault_kind kind;

@@ -61,7 +61,8 @@ bool amocrm_current_host(struct work *w, const struct amocrm_config *cfg,
     const struct tokens *tokens, int64_t deadline_ms, const char **host);
 
 /* Whose tokens these are, by the access token's claims (RFC 7519), which are believed because the
- * token came over TLS from an allowed host.  False without a fault: it is no JWT, or does not tell. */
+ * token came over TLS from an allowed host.  False without a fault: it is no JWT,
+ * or does not tell. */
 bool amocrm_identity_claimed(
     struct work *w, const char *host, const struct tokens *tokens, struct identity *identity);
 
@@ -69,8 +70,9 @@ bool amocrm_identity_claimed(
 bool amocrm_identity_asked(struct work *w, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
 
-/* Where an account's webhooks go (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).
- * The same destination again updates its events.  Fault: as amocrm_call. */
+/* Where an account's webhooks go
+ * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  The same destination again
+ * updates its events.  Fault: as amocrm_call. */
 bool amocrm_subscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms);

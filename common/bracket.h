@@ -1,11 +1,12 @@
-/* bracket.h - application/x-www-form-urlencoded text whose keys nest by brackets, as PHP reads it and
- * amoCRM's webhooks are written.
+/* bracket.h - application/x-www-form-urlencoded text whose keys nest by brackets,
+ * as PHP reads it and amoCRM's webhooks are written.
  *
  *   leads[status][0][id]=1&leads[status][0][name]=A+B&account[id]=2
  *   {"leads":{"status":[{"id":"1","name":"A B"}]},"account":{"id":"2"}}
  *
- * A level whose names are exactly 0 to n-1, in any order, is an array; any other is an object, whose
- * members stand in the order in which they were first named.  Values are strings.  As in PHP
+ * A level whose names are exactly 0 to n-1, in any order, is an array;
+ * any other is an object, whose members stand in the order in which they were first named.
+ * Values are strings.  As in PHP
  *
  *   a[]=1       takes the index above the highest the level has had, from 0
  *   a=1&a=2     the last one counts, and so it does between a value and a level: a=1&a[b]=2

@@ -1,8 +1,8 @@
 /* cursor.h - how far the events have been delivered.
  *
  * Events of one account are delivered in order, and one that its receiver does not take holds up
- * those behind it, of its account alone.  So there is one place that all have passed but the accounts
- * that are held up, each of which has a place of its own before that.
+ * those behind it, of its account alone.  So there is one place that all have passed but the
+ * accounts that are held up, each of which has a place of its own before that.
  *
  * Kept as JSON in <store path>/events/cursor, replaced as a whole.
  */

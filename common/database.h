@@ -17,8 +17,8 @@ struct database {
 
 typedef bool database_use(struct work *w, const struct database *db, void *context);
 
-/* Opens the file for reading, uses it and closes it; without such a file true, and not used.  Nothing
- * is locked: a file that is read is one that nobody writes to.
+/* Opens the file for reading, uses it and closes it; without such a file true,
+ * and not used.  Nothing is locked: a file that is read is one that nobody writes to.
  * Fault: FAULT_STORAGE. */
 bool database_read(struct work *w, const char *path, database_use *use, void *context);
 

@@ -1,7 +1,8 @@
 /* digest.h - SHA-2 and HMAC, and comparing secrets.
  *
- * Built on libcrypto's SHA256_* and SHA512_* functions alone: a program that needs no more than these does not
- * start OpenSSL's providers, which costs more than everything else it does.
+ * Built on libcrypto's SHA256_* and SHA512_* functions alone:
+ * a program that needs no more than these does not start OpenSSL's providers,
+ * which costs more than everything else it does.
  */
 #ifndef DIGEST_H
 #define DIGEST_H

@@ -1,7 +1,7 @@
 /* form.h - application/x-www-form-urlencoded text in: queries and small bodies.
  *
- * The format is the URL Standard's (https://url.spec.whatwg.org/#urlencoded-parsing), read strictly:
- * what that standard would guess at is refused here.
+ * The format is the URL Standard's (https://url.spec.whatwg.org/#urlencoded-parsing),
+ * read strictly: what that standard would guess at is refused here.
  */
 #ifndef FORM_H
 #define FORM_H

@@ -35,7 +35,8 @@ read_hook(struct work *w, const struct request *req, struct hook *hook)
 	return true;
 }
 
-/* The message is client_uuid|account_id, with the account id as amoCRM writes it: a plain decimal. */
+/* The message is client_uuid|account_id, with the account id as amoCRM writes it:
+ * a plain decimal. */
 static bool
 verify(struct work *w, const struct amocrm_config *cfg, struct hook *hook)
 {

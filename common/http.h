@@ -1,10 +1,11 @@
 /* http.h - one HTTPS call.
  *
- * https only, unless a call says otherwise; no redirect is followed, since the body holds the secret; no proxy but the configured
- * one; TLS 1.2 up, certificates always verified; the answer is capped.
+ * https only, unless a call says otherwise; no redirect is followed, since the body holds the
+ * secret; no proxy but the configured one; TLS 1.2 up, certificates always verified;
+ * the answer is capped.
  *
- * The call is made by amo-crm-https (libexec/https.c, see helper.h): OpenSSL for TLS and OpenSSL for
- * sealing never meet in one process.
+ * The call is made by amo-crm-https (libexec/https.c, see helper.h):
+ * OpenSSL for TLS and OpenSSL for sealing never meet in one process.
  */
 #ifndef HTTP_H
 #define HTTP_H

@@ -1,8 +1,9 @@
 /* journal.c - appending to the journal; reading it is in journal_read.c.
  *
  * Whose turn it is to append says <path>/events/lock.  It is lock.h's lock rather than flock's: a
- * writer that is stopped while it has it must not stop all others for ever.  It is a file of its own,
- * so that it also covers the choice of the segment, and holds the number of the newest, see segment.h.
+ * writer that is stopped while it has it must not stop all others for ever.
+ * It is a file of its own, so that it also covers the choice of the segment,
+ * and holds the number of the newest, see segment.h.
  */
 #include "journal.h"
 
@@ -96,8 +97,8 @@ open_newest(struct work *w, const struct journal *journal, const struct lock *tu
 	return open_segment(w, journal, newest + 1, segment);
 }
 
-/* An empty segment may not be in its directory on disk yet, nor that in the store: whoever made them
- * may have been killed. */
+/* An empty segment may not be in its directory on disk yet, nor that in the store:
+ * whoever made them may have been killed. */
 static bool
 settle(struct work *w, const struct journal *journal, const struct segment *segment)
 {
@@ -122,8 +123,8 @@ check_end(struct work *w, const struct segment *segment, bool *torn)
 	return true;
 }
 
-/* In one write, which is undone when it is cut short.  Should that fail too, what is left of it is a
- * torn line. */
+/* In one write, which is undone when it is cut short.  Should that fail too,
+ * what is left of it is a torn line. */
 static bool
 write_line(struct work *w, const struct segment *segment, const char *event, size_t len, bool torn)
 {

@@ -2,8 +2,8 @@
  *
  * An event is one JSON object on one line (jsonline.h).  One that was answered true is on disk.  Of
  * one whose writer was killed a part may be left, which readers skip and count; nobody else's event
- * is touched by that.  Writers wait for each other only while one adds its line and share the disk's
- * commits; readers wait for nobody.
+ * is touched by that.  Writers wait for each other only while one adds its line and share the
+ * disk's commits; readers wait for nobody.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -32,8 +32,8 @@ struct journal journal_of(const struct store_config *store);
  * behind it. */
 bool journal_append(struct work *w, const struct journal *journal, const char *event);
 
-/* A place between two events; all zero: before all there are.  May be kept for later, and stays good
- * when events before it are forgotten. */
+/* A place between two events; all zero: before all there are.  May be kept for later,
+ * and stays good when events before it are forgotten. */
 struct journal_position {
 	int64_t segment;
 	int64_t offset;
@@ -44,17 +44,17 @@ bool journal_seek(
     struct work *w, const struct journal *journal, time_t since, struct journal_position *position);
 
 /* Visits the events behind the position up to the last one that is complete, and moves the position
- * with them.  A visit that is false ends it and makes this false too; the position is then before that
- * event.  behind is the position after the event.  The room is taken back after each visit.
- * *torn grows by one for every part of an event that is passed.
+ * with them.  A visit that is false ends it and makes this false too;
+ * the position is then before that event.  behind is the position after the event.  The room is
+ * taken back after each visit.  *torn grows by one for every part of an event that is passed.
  * Fault: FAULT_STORAGE. */
 typedef bool journal_visit(
     struct work *w, void *context, const char *event, const struct journal_position *behind);
 bool journal_each(struct work *w, const struct journal *journal, struct journal_position *position,
     journal_visit *visit, void *context, int64_t *torn);
 
-/* Forgets events that are of no more use, in whole segments: all before that position, of segments to
- * which nothing was added since that time.  *forgotten grows by the segments.
+/* Forgets events that are of no more use, in whole segments: all before that position,
+ * of segments to which nothing was added since that time.  *forgotten grows by the segments.
  * Fault: FAULT_STORAGE. */
 bool journal_forget(struct work *w, const struct journal *journal,
     const struct journal_position *before, time_t since, int64_t *forgotten);

@@ -130,8 +130,8 @@ read_segment(struct reader *reader, const char *path, bool complete)
 	return done;
 }
 
-/* Moves a position whose segment is gone to the next one there is; and one of a journal that is gone,
- * when a new one was begun, to before all segments. */
+/* Moves a position whose segment is gone to the next one there is;
+ * and one of a journal that is gone, when a new one was begun, to before all segments. */
 static bool
 settle_position(struct work *w, const struct journal *journal, struct journal_position *position,
     int64_t *newest)

@@ -91,7 +91,8 @@ count_kept(struct json_object *value, int flags, struct json_object *parent, con
 }
 
 /* json-c gives no hook for a name that comes again, but then it keeps fewer members than the text
- * writes.  Both are counted in one pass, and json-c's own unescaping decides which names are equal. */
+ * writes.  Both are counted in one pass, and json-c's own unescaping decides which names
+ * are equal. */
 struct json_object *
 json_read_strict(const char *text, size_t len)
 {

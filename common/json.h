@@ -16,9 +16,9 @@ struct json_object *json_read(const char *text, size_t len);
 
 /* The same for a text that must mean the same to whoever reads it, as a signed one.  NULL also when
  * an object holds a name twice, however it is escaped (json-c keeps the last; RFC 7515 and RFC 7519
- * want names unique); when a string holds a NUL (json-c cuts names there); and for what json-c reads
- * beyond RFC 8259: 'a', NaN, Infinity, "1.", control characters in strings, UTF-8 that is overlong
- * or of surrogates. */
+ * want names unique); when a string holds a NUL (json-c cuts names there);
+ * and for what json-c reads beyond RFC 8259: 'a', NaN, Infinity, "1.", control characters in
+ * strings, UTF-8 that is overlong or of surrogates. */
 struct json_object *json_read_strict(const char *text, size_t len);
 
 /* A string member without NUL, owned by the document.  NULL: absent, not a string, or doc is not an

@@ -67,8 +67,8 @@ character_len(const char *s, size_t left)
 	return c < 0x80 ? c >= ' ' : utf8_next(s, left);
 }
 
-/* The character that an escape of len bytes stands for, where it could stand there itself and is ASCII;
- * 0: it is neither, or a quote or backslash. */
+/* The character that an escape of len bytes stands for,
+ * where it could stand there itself and is ASCII; 0: it is neither, or a quote or backslash. */
 static char
 unescaped(const char *escape, size_t len)
 {

@@ -1,9 +1,9 @@
 /* jsonline.h - JSON as one line: checked and made compact.
  *
  * Numbers and the order of members stay as they were spelt, and nothing is built in memory: json-c
- * rounds numbers that do not fit its types, and needs 266 MB for one megabyte of "{},".  Escapes stay
- * too, but those of printable ASCII other than quote and backslash: whoever compares names byte by byte
- * must not be passed by "\u0061ccount".
+ * rounds numbers that do not fit its types, and needs 266 MB for one megabyte of "{},".
+ * Escapes stay too, but those of printable ASCII other than quote and backslash:
+ * whoever compares names byte by byte must not be passed by "\u0061ccount".
  */
 #ifndef JSONLINE_H
 #define JSONLINE_H

@@ -18,8 +18,8 @@ struct jsonpart {
 /* The whole line. */
 struct jsonpart jsonpart_of(const char *line);
 
-/* Takes the next member of an object, or element of an array, whose name is empty.  rest is at first
- * the object or array itself.  False: there is no more, or it is neither. */
+/* Takes the next member of an object, or element of an array, whose name is empty.
+ * rest is at first the object or array itself.  False: there is no more, or it is neither. */
 bool jsonpart_next(struct jsonpart *rest, struct jsonpart *name, struct jsonpart *value);
 
 /* The member of that name; of several the last, as most readers of JSON have it. */

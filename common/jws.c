@@ -78,7 +78,8 @@ decode_object(struct work *w, const char *base64url, size_t len)
 }
 
 /* What would have us follow a token: keys it brings along (RFC 8725 sections 3.9 and 3.10), a
- * payload to be inflated, or extensions (RFC 7515 section 4.1.11, RFC 7797), of which we know none. */
+ * payload to be inflated, or extensions (RFC 7515 section 4.1.11, RFC 7797),
+ * of which we know none. */
 static bool
 check_members(struct jws *jws, const struct json_object *header)
 {

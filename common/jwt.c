@@ -11,8 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
-/* The end of the year 9999, the last that RFC 3339 can write.  Beyond it stand times in milliseconds
- * by mistake, and numbers no clock can be compared with. */
+/* The end of the year 9999, the last that RFC 3339 can write.
+ * Beyond it stand times in milliseconds by mistake, and numbers no clock can be compared with. */
 #define DATE_MAX 253402300799
 
 static const struct jws_algorithm *const algorithms[] = {
@@ -25,8 +25,8 @@ static const struct jws_algorithm *const algorithms[] = {
 };
 
 /* "at+jwt" is an access token by RFC 9068, made for a server such as this one.  Any other type was
- * made for something else (RFC 8725 section 3.11).  "application/" may be left out, and case does not
- * count (RFC 7515 section 4.1.9). */
+ * made for something else (RFC 8725 section 3.11).  "application/" may be left out,
+ * and case does not count (RFC 7515 section 4.1.9). */
 static bool
 type_accepted(struct work *w, const char *type)
 {
@@ -56,8 +56,8 @@ open_token(struct work *w, const struct jwt_config *cfg, const char *token)
 	return claims;
 }
 
-/* A NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction.  The comparison is made before
- * anything is converted, and is false for what is not a number. */
+/* A NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction.
+ * The comparison is made before anything is converted, and is false for what is not a number. */
 static bool
 read_date(
     struct work *w, const struct json_object *claims, const char *name, bool *given, double *at)

@@ -1,7 +1,7 @@
 /* jwt.h - the app's own token (RFC 7519), which says who the app user is.
  *
- * One algorithm is accepted, the configured one.  A token of any other kind we know of, foremost our
- * own states (see state.h), is refused (RFC 8725 section 3.11).
+ * One algorithm is accepted, the configured one.  A token of any other kind we know of,
+ * foremost our own states (see state.h), is refused (RFC 8725 section 3.11).
  */
 #ifndef JWT_H
 #define JWT_H

@@ -1,7 +1,7 @@
 /* notice.h - changes of connections, told to whoever reads the events.
  *
- * An event like amoCRM's own, of the entity "connection" and the action "connected", "refresh_failed",
- * "revoked" or "disconnected".
+ * An event like amoCRM's own, of the entity "connection" and the action "connected",
+ * "refresh_failed", "revoked" or "disconnected".
  */
 #ifndef NOTICE_H
 #define NOTICE_H

@@ -1,7 +1,7 @@
 /* request.h - what was asked, as the web server says it (RFC 3875).
  *
- * Only this module looks at meta-variables.  Nothing here is trusted; Host and X-Forwarded-* are not
- * even read.
+ * Only this module looks at meta-variables.  Nothing here is trusted;
+ * Host and X-Forwarded-* are not even read.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -28,8 +28,8 @@ struct request {
 	const char *request_id; /* amoCRM's X-Amocrm-Requestid */
 };
 
-/* methods are those the URL answers to, ORed.  One that it does not answer to is told all the same: the
- * answer to a HEAD has no body, whatever it says.
+/* methods are those the URL answers to, ORed.  One that it does not answer to is told all the same:
+ * the answer to a HEAD has no body, whatever it says.
  * Fault: FAULT_METHOD for any other, FAULT_REQUEST for a query or header over its limit. */
 bool request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req);
 

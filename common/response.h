@@ -36,8 +36,8 @@ bool response_header(struct work *w, struct response *res, const char *name, con
 /* Text of that type; the body must live as long as the response. */
 void respond(struct response *res, int status, const char *content_type, const char *body);
 
-/* {"success":true,"message":…,"data":…} with status 200; message is a sentence, data a JSON text, and
- * NULL leaves either out.  Fault: FAULT_SERVER, the room is full. */
+/* {"success":true,"message":…,"data":…} with status 200; message is a sentence,
+ * data a JSON text, and NULL leaves either out.  Fault: FAULT_SERVER, the room is full. */
 bool respond_success(struct work *w, const char *message, const char *data, struct response *res);
 
 /* {"success":false,"error":…,"message":…} and what the kind of fault asks for beside it.  Cannot

@@ -17,8 +17,8 @@ bool segment_find(
     struct work *w, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
 
 /* The newest, for who has the turn to append; 0: there is none.
- * Its number is left in the turn's file.  Numbers follow each other, so with none behind it it is the
- * newest still, and the directory need not be read.
+ * Its number is left in the turn's file.  Numbers follow each other,
+ * so with none behind it it is the newest still, and the directory need not be read.
  * Fault: as above. */
 bool segment_newest(
     struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest);

@@ -20,9 +20,9 @@ struct shard_change {
 	time_t expires;    /* 0: never */
 };
 
-/* Makes a copy of the file with those changes, and brings it to disk.  Only one process at a time may
- * do so, up to the commit.  With a change that expires, records over their time that share its key's
- * prefix up to ':' are swept out.
+/* Makes a copy of the file with those changes, and brings it to disk.
+ * Only one process at a time may do so, up to the commit.  With a change that expires,
+ * records over their time that share its key's prefix up to ':' are swept out.
  * Fault: FAULT_STORAGE; nothing is left of the copy. */
 bool shard_prepare(struct work *w, const char *path, const char *copy_path,
     const struct shard_change *change, size_t count);

@@ -39,8 +39,8 @@ use_nothing(struct work *w, const struct database *db, void *context)
 	return true;
 }
 
-/* A shard without records, in memory: GDBM waits for the disk when it makes a file.  *fd is -1 where
- * there are no such files; GDBM then makes this one in its place. */
+/* A shard without records, in memory: GDBM waits for the disk when it makes a file.
+ * *fd is -1 where there are no such files; GDBM then makes this one in its place. */
 static bool
 empty_shard(struct work *w, int *fd)
 {

@@ -5,8 +5,9 @@
 
 #include <signal.h>
 
-/* Holds TERM, HUP, INT, QUIT, PIPE and XFSZ back until signals_release, when one of the first four that
- * came is obeyed.  Writing to a closed pipe, or past a file size limit, is an error meanwhile, and no more than that. */
+/* Holds TERM, HUP, INT, QUIT, PIPE and XFSZ back until signals_release,
+ * when one of the first four that came is obeyed.  Writing to a closed pipe, or past a file size
+ * limit, is an error meanwhile, and no more than that. */
 void signals_hold(sigset_t *before);
 void signals_release(const sigset_t *before);
 

@@ -27,8 +27,8 @@ write_header(struct work *w, const struct key *key, const char **header)
 	    jws_hs256.name, key->kid);
 }
 
-/* No two states are alike, even of one user in one second.  getentropy, since RAND_bytes would start
- * OpenSSL's providers. */
+/* No two states are alike, even of one user in one second.  getentropy,
+ * since RAND_bytes would start OpenSSL's providers. */
 static bool
 write_claims(struct work *w, const char *app_user, const char **claims)
 {

@@ -1,5 +1,5 @@
-/* state.h - the OAuth 2.0 state we make (RFC 6749 section 10.12): it names the app user who asked for
- * the authorization, for half an hour.
+/* state.h - the OAuth 2.0 state we make (RFC 6749 section 10.12):
+ * it names the app user who asked for the authorization, for half an hour.
  *
  * A token like the app's, but never to be taken for one, nor one for it: its type, its audience and
  * its key are its own.  The key is derived from the key ring, so the ring's first key signs and all

@@ -1,5 +1,5 @@
-/* address.h - addresses that are of the internet at large (RFC 6890): a URL in the configuration must
- * not reach what only this machine or its network can.
+/* address.h - addresses that are of the internet at large (RFC 6890):
+ * a URL in the configuration must not reach what only this machine or its network can.
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H

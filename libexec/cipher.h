@@ -9,8 +9,8 @@
 /* Loads what cipher_seal and cipher_open would load when they are first called. */
 void cipher_prepare(void);
 
-/* The base64url of nonce, ciphertext and 128-bit tag; the key's id and the context are authenticated
- * with it. */
+/* The base64url of nonce, ciphertext and 128-bit tag;
+ * the key's id and the context are authenticated with it. */
 bool cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
     const char **sealed);
 

@@ -131,8 +131,8 @@ prepare(void)
 int
 main(void)
 {
-	/* The system's openssl.cnf has no say in how our records are sealed or what tokens we take, and
-	 * costs milliseconds. */
+	/* The system's openssl.cnf has no say in how our records are sealed or what tokens we take,
+	 * and costs milliseconds. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	prepare();
 	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer, NULL);

@@ -1,5 +1,6 @@
-/* https.c - amo-crm-https: makes HTTPS calls for the other programs (see helper.h), so that only this
- * one, and only when there is something to ask, loads libcurl and what libcurl loads.
+/* https.c - amo-crm-https: makes HTTPS calls for the other programs (see helper.h),
+ * so that only this one, and only when there is something to ask,
+ * loads libcurl and what libcurl loads.
  *
  *   program -- a JSON line -->  amo-crm-https  -- HTTPS -->  amoCRM
  *   program <-- a JSON line --  amo-crm-https  <-- answer --  amoCRM

@@ -1,4 +1,5 @@
-/* check.c - `amocrmctl check`: every part of the set-up, in the order things depend on each other. */
+/* check.c - `amocrmctl check`: every part of the set-up,
+ * in the order things depend on each other. */
 #include "check.h"
 
 #include <stdio.h>

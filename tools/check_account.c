@@ -1,4 +1,5 @@
-/* check_account.c - amoCRM, as it sees us: whether it knows the integration, and sends its webhooks. */
+/* check_account.c - amoCRM, as it sees us: whether it knows the integration,
+ * and sends its webhooks. */
 #include "check.h"
 
 #include "amocrm.h"
@@ -69,8 +70,8 @@ advice(enum fault_kind kind)
 	}
 }
 
-/* A code that cannot be good.  Where amoCRM says just that, it has taken our keys.  True: amoCRM can
- * be asked more. */
+/* A code that cannot be good.  Where amoCRM says just that, it has taken our keys.
+ * True: amoCRM can be asked more. */
 static bool
 check_token_endpoint(struct check *c, const char *host)
 {

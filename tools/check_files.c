@@ -1,5 +1,5 @@
-/* check_files.c - the two files of secrets, the configuration and the key ring: who may read them, who
- * may change them, and what is in them. */
+/* check_files.c - the two files of secrets, the configuration and the key ring:
+ * who may read them, who may change them, and what is in them. */
 #include "check.h"
 
 #include "owner.h"

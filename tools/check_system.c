@@ -115,7 +115,8 @@ stale_byte(const struct check *c, int fd)
 	return byte >= 0 && clock_ms() - since >= longest_ms(c, byte) ? byte : -1;
 }
 
-/* True: nobody has a lock of that file for too long; such a file is made when it is first needed. */
+/* True: nobody has a lock of that file for too long;
+ * such a file is made when it is first needed. */
 static bool
 locks_sound(struct check *c, const char *name)
 {

@@ -257,8 +257,8 @@ run(struct delivery *d, bool follow)
 	return sound;
 }
 
-/* A 410 while following is no fault: what supervises it must not start it again, and so the receiver
- * is left alone. */
+/* A 410 while following is no fault: what supervises it must not start it again,
+ * and so the receiver is left alone. */
 static enum ctl_exit
 report(struct delivery *d, bool follow, bool sound)
 {

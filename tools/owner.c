@@ -1,5 +1,5 @@
-/* owner.c - see owner.h.  The files of /etc are read directly: a static program has no name service to
- * ask. */
+/* owner.c - see owner.h.  The files of /etc are read directly:
+ * a static program has no name service to ask. */
 #include "owner.h"
 
 #include <grp.h>

@@ -40,7 +40,8 @@ post_read(struct work *w, const char *line, struct posted *event)
 	return true;
 }
 
-/* The host of a URL, as libcurl names it; what is odd about the URL, libcurl will not agree with. */
+/* The host of a URL, as libcurl names it; what is odd about the URL,
+ * libcurl will not agree with. */
 static bool
 host_of(struct work *w, const char *url, const char **host)
 {

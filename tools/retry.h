@@ -10,8 +10,8 @@
 
 #define RETRIES 9 /* attempts behind the first one */
 
-/* How long to wait behind that attempt, the first being 1, and at most RETRIES.  asked_s is what the
- * receiver's Retry-After asked for, obeyed for up to a day; 0: nothing. */
+/* How long to wait behind that attempt, the first being 1, and at most RETRIES.
+ * asked_s is what the receiver's Retry-After asked for, obeyed for up to a day; 0: nothing. */
 long retry_wait_s(int attempt, long asked_s);
 
 /* Keeps the line of an event that is given up, for `replay --id` and for a person to look at.

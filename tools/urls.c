@@ -1,7 +1,7 @@
 /* urls.c - `amocrmctl urls`: what belongs into amoCRM's settings, and what does not.
  *
- *   enter  redirect-uri  https://crm.example.com/api/amo-crm/callback   the field "Redirect URI", ...
- *   never  redirect-uri  http://crm.example.com/api/amo-crm/callback    amoCRM takes https only
+ *   enter  redirect-uri  https://crm.example.com/api/amo-crm/callback  the field "Redirect URI"
+ *   never  redirect-uri  http://crm.example.com/api/amo-crm/callback   amoCRM takes https only
  *
  * Whether to enter it, the field's name without blanks, the address, and what is to be said of it.
  */

@@ -2,9 +2,9 @@
  *
  *   fuzz_form CORPUS [SECONDS]
  *
- * Runs every file of the folder CORPUS through the target, then changed ones for so many seconds, one
- * unless told otherwise.  The n-th change is the same in every run.  An input that is wrong is shown
- * as a text of C.
+ * Runs every file of the folder CORPUS through the target,
+ * then changed ones for so many seconds, one unless told otherwise.
+ * The n-th change is the same in every run.  An input that is wrong is shown as a text of C.
  */
 #include "fuzz.h"
 

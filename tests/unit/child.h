@@ -1,4 +1,5 @@
-/* child.h - what is tried in a process of its own, because it may be killed or must be another user.
+/* child.h - what is tried in a process of its own,
+ * because it may be killed or must be another user.
  *
  * A part of a test that runs in a child answers by bool: cmocka's failures would leap back into a
  * second copy of the test runner.

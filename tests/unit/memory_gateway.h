@@ -1,4 +1,5 @@
-/* memory_gateway.h - a web server in memory: struct gateway is the interface programs are written to.
+/* memory_gateway.h - a web server in memory: struct gateway is the interface that programs are
+ * written to.
  */
 #ifndef MEMORY_GATEWAY_H
 #define MEMORY_GATEWAY_H

@@ -98,8 +98,9 @@ nothing_behind(const struct work *w)
 
 typedef bool room_step(struct work *w, void *context);
 
-/* Runs step in rooms that grow until it is true.  In every smaller room it must say that the room is
- * full, and write nothing behind its end; the step itself looks whether a true one is right. */
+/* Runs step in rooms that grow until it is true.
+ * In every smaller room it must say that the room is full, and write nothing behind its end; the
+ * step itself looks whether a true one is right. */
 static inline void
 try_small_rooms(const char *label, room_step *step, void *context)
 {

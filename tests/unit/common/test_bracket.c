@@ -1,5 +1,5 @@
-/* test_bracket.c - what bracket keys become, amoCRM's odd shapes, the limits, and that the cost does
- * not depend on the names. */
+/* test_bracket.c - what bracket keys become, amoCRM's odd shapes, the limits,
+ * and that the cost does not depend on the names. */
 #include "../table.h"
 
 #include "bracket.h"

@@ -1,4 +1,5 @@
-/* test_hook.c - amoCRM's signed disconnect call: right it revokes, anything else changes nothing. */
+/* test_hook.c - amoCRM's signed disconnect call: right it revokes,
+ * anything else changes nothing. */
 #include "../setup.h"
 
 #include "connection.h"

@@ -1,4 +1,5 @@
-/* test_host.c - which hosts may receive the secret; everything a URL parser could misread is not one. */
+/* test_host.c - which hosts may receive the secret;
+ * everything a URL parser could misread is not one. */
 #include "../table.h"
 
 #include "host.h"

@@ -1,5 +1,6 @@
-/* test_journal_kill.c - many writers at once, a reader beside them, and writers that are killed: what
- * was answered true is there exactly as written, and nobody else's event is touched. */
+/* test_journal_kill.c - many writers at once, a reader beside them,
+ * and writers that are killed: what was answered true is there exactly as written, and nobody
+ * else's event is touched. */
 #include "../child.h"
 #include "../folder.h"
 
@@ -38,7 +39,8 @@ compose(const struct event_name *name, char event[EVENT_SIZE])
 	memcpy(event + len + fill, "\"}", 3);
 }
 
-/* Shared with the children: how many events each was told are on disk, and may begin no more than. */
+/* Shared with the children: how many events each was told are on disk,
+ * and may begin no more than. */
 struct told {
 	int acknowledged[WRITERS];
 	int events_max;

@@ -1,4 +1,5 @@
-/* test_json.c - which texts are JSON (RFC 8259), which members are taken, how strings are written. */
+/* test_json.c - which texts are JSON (RFC 8259), which members are taken,
+ * how strings are written. */
 #include "../table.h"
 
 #include "json.h"

@@ -1,5 +1,5 @@
-/* test_jsonline.c - which texts are one JSON object (RFC 8259), what is left of their white space, and
- * that no part of one passes for a whole. */
+/* test_jsonline.c - which texts are one JSON object (RFC 8259),
+ * what is left of their white space, and that no part of one passes for a whole. */
 #include "../table.h"
 
 #include "jsonline.h"

@@ -1,4 +1,5 @@
-/* test_jws.c - signatures: the RFCs' own examples, keys that do not fit, signatures of other forms. */
+/* test_jws.c - signatures: the RFCs' own examples, keys that do not fit,
+ * signatures of other forms. */
 #include "tokens.h"
 
 #include <openssl/ui.h>
@@ -432,8 +433,8 @@ refuses_es256_in_der(void **state)
 	work_close(&w);
 }
 
-/* Every 256th number begins with a zero byte, every second with a set bit: both are written in DER in
- * a way of their own. */
+/* Every 256th number begins with a zero byte, every second with a set bit:
+ * both are written in DER in a way of their own. */
 static void
 reads_es256_of_every_length(void **state)
 {

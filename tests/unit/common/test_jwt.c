@@ -1,4 +1,5 @@
-/* test_jwt.c - the app's token: its form, its header, who signed it.  Its claims: test_jwt_claims.c.
+/* test_jwt.c - the app's token: its form, its header, who signed it.
+ * Its claims: test_jwt_claims.c.
  */
 #include "app_token.h"
 

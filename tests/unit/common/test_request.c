@@ -1,4 +1,5 @@
-/* test_request.c - what is taken from a web server's variables (RFC 3875), and how a body is read. */
+/* test_request.c - what is taken from a web server's variables (RFC 3875),
+ * and how a body is read. */
 #include "../memory_gateway.h"
 
 #include "request.h"

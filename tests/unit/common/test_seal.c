@@ -100,8 +100,8 @@ takes_a_fresh_nonce(void **state)
 	work_close(&w);
 }
 
-/* Sealed by another implementation of AES-256-GCM with the nonce 00 01 … 0b: the form of sealed texts,
- * and with it every store there is, must not change. */
+/* Sealed by another implementation of AES-256-GCM with the nonce 00 01 … 0b:
+ * the form of sealed texts, and with it every store there is, must not change. */
 static void
 opens_what_another_sealed(void **state)
 {
@@ -215,7 +215,8 @@ refuses_another_context(void **state)
 	work_close(&outer);
 }
 
-/* The key's id and the context are authenticated apart: what moves from one to the other changes it. */
+/* The key's id and the context are authenticated apart:
+ * what moves from one to the other changes it. */
 static void
 tells_the_kid_from_the_context(void **state)
 {

@@ -1,4 +1,5 @@
-/* test_shard.c - one file of records: what is put there is there, and a change that fails is none. */
+/* test_shard.c - one file of records: what is put there is there,
+ * and a change that fails is none. */
 #include "../child.h"
 #include "../folder.h"
 

@@ -1,5 +1,5 @@
-/* test_shard_damage.c - a shard that is not what was written: a fault or no other value than the right
- * one, and the process goes on.
+/* test_shard_damage.c - a shard that is not what was written:
+ * a fault or no other value than the right one, and the process goes on.
  *
  * GDBM keeps no checksum of its directory, so a record may be gone without a fault.
  */

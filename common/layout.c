@@ -5,8 +5,11 @@
 #include "store.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool
 layout_shard(struct work *w, const char *key, int *shard)
@@ -31,6 +34,38 @@ bool
 layout_directory(struct work *w, const struct store_config *store, const char **path)
 {
 	return work_print(w, path, "%s/connections", store->path);
+}
+
+static int64_t
+size_of(int directory, int shard)
+{
+	char name[sizeof "00.gdbm"];
+	struct stat st;
+
+	snprintf(name, sizeof name, "%02x.gdbm", (unsigned)shard % LAYOUT_SHARDS);
+	return fstatat(directory, name, &st, 0) == 0 ? st.st_size : 0;
+}
+
+bool
+layout_largest(struct work *w, const struct store_config *store, int64_t *largest)
+{
+	const char *path;
+	int directory;
+
+	if (!layout_directory(w, store, &path))
+		return false;
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	*largest = 0;
+	for (int shard = 0; shard < LAYOUT_SHARDS; shard++) {
+		int64_t size = size_of(directory, shard);
+
+		if (size > *largest)
+			*largest = size;
+	}
+	close(directory);
+	return true;
 }
 
 bool

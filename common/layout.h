@@ -23,6 +23,9 @@ bool layout_shard(struct work *w, const char *key, int *shard);
 bool layout_file(struct work *w, const struct store_config *store, int shard, const char **path);
 bool layout_directory(struct work *w, const struct store_config *store, const char **path);
 
+/* Bytes that the largest shard has; 0: there is none.  Fault: FAULT_STORAGE. */
+bool layout_largest(struct work *w, const struct store_config *store, int64_t *largest);
+
 /* The directory, made when it is not there.  Fault: FAULT_STORAGE. */
 bool layout_make_directory(struct work *w, const struct store_config *store, const char **path);
 

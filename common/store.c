@@ -31,12 +31,16 @@ store_get(struct work *w, const struct store_config *store, const char *key, con
 	    && shard_get(w, path, key, value) && (*value != NULL || check_there(w, store));
 }
 
+/* Which shards will be changed is known when amoCRM has answered. */
 bool
 store_ready(struct work *w, const struct store_config *store)
 {
 	const char *directory;
+	int64_t largest;
 
-	return layout_make_directory(w, store, &directory) && reserve_keep(w, directory);
+	return layout_make_directory(w, store, &directory)
+	    && (reserve_kept(w, directory)
+		|| (layout_largest(w, store, &largest) && reserve_keep(w, directory, largest)));
 }
 
 bool

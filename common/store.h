@@ -19,7 +19,7 @@
 #define STORE_WAIT_MS   5000 /* for another writer of the same shard; a change takes milliseconds */
 
 /* Asks, before something that cannot be repeated, whether its changes could be written now, and keeps
- * room for them even if the disk fills up meanwhile (see reserve.h).
+ * room for them even if the disk fills up meanwhile: for four records, of whatever keys (see reserve.h).
  * Fault: FAULT_STORAGE. */
 bool store_ready(struct work *w, const struct store_config *store);
 

@@ -18,6 +18,7 @@
 #include "shard.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Changes as they will be written. */
@@ -171,6 +172,16 @@ abandon(const struct plan *plan)
 			unlink(plan->step[i].copy);
 }
 
+/* The room that is kept for copies is to be for one as large. */
+static void
+compare_with_room(struct work *w, const struct plan *plan, const char *copy)
+{
+	struct stat st;
+
+	if (stat(copy, &st) == 0)
+		reserve_compare(w, plan->directory, st.st_size);
+}
+
 static bool
 prepare_step(struct work *w, struct plan *plan, size_t last, size_t number)
 {
@@ -199,6 +210,7 @@ prepare(struct work *w, struct plan *plan)
 			abandon(plan);
 			return false;
 		}
+		compare_with_room(w, plan, plan->step[i].copy);
 	}
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "digest.h"
 #include "store.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -203,13 +204,52 @@ changes_nothing_when_one_fails(void **state)
 	assert_int_equal(copies_left(*state), 0);
 }
 
-/* Fills a file system of a megabyte of its own behind the store's back, between the question whether
- * it is ready and the changes. */
+/* A full disk, and the room that is kept on it. */
+struct full_disk {
+	const char *label;
+	const char *options; /* the file system's */
+	const char *large;   /* whose shard is large; NULL: none is */
+	bool asked_before;   /* when it was not large yet */
+	int room;            /* bytes in each of the files that keep it */
+	const char *folder;
+};
+
+#define LARGE_RECORDS 12 /* of 60 KB: a shard that is larger than the room for small ones */
+
 static bool
-finds_room_on_a_full_disk(void *context)
+make_large(struct work *w, const struct store_config *store, const char *like)
+{
+	static char value[60000];
+	char key[32];
+
+	memset(value, 'x', sizeof value - 1);
+	for (int i = 0, made = 0; made < LARGE_RECORDS; i++) {
+		snprintf(key, sizeof key, "large:%d", i);
+		if (shard_of(key) != shard_of(like))
+			continue;
+		if (!store_put(w, store, key, value, 0))
+			return false;
+		made++;
+	}
+	return true;
+}
+
+static bool
+room_is(const char *folder, int size)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/connections/3.room", folder);
+	return stat(path, &st) == 0 && st.st_size == size;
+}
+
+/* The disk is filled behind the store's back, between the question whether it is ready and the changes. */
+static bool
+finds_room_on_a_full_disk(const struct full_disk *disk)
 {
 	static char block[4096];
-	struct store_config store = store_in(context);
+	struct store_config store = store_in(disk->folder);
 	const struct store_change changes[] = {
 		store_putting("b:1", "new", 0),
 		store_putting("c:1", "new", 0),
@@ -221,8 +261,10 @@ finds_room_on_a_full_disk(void *context)
 	int fd;
 
 	snprintf(path, sizeof path, "%s/filling", store.path);
-	if (mount("none", store.path, "tmpfs", 0, "size=1m,mode=0700") != 0
-	    || !work_open(&w, ROOM_SIZE) || !store_ready(&w, &store)
+	if (mount("none", store.path, "tmpfs", 0, disk->options) != 0 || !work_open(&w, ROOM_SIZE)
+	    || (disk->asked_before && (!store_ready(&w, &store) || !room_is(disk->folder, 131072)))
+	    || (disk->large != NULL && !make_large(&w, &store, disk->large))
+	    || !store_ready(&w, &store) || !room_is(disk->folder, disk->room)
 	    || (fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0)
 		return false;
 	while (write(fd, block, sizeof block) > 0)
@@ -237,24 +279,38 @@ finds_room_on_a_full_disk(void *context)
 }
 
 static void
-keeps_room_for_an_authorization(void **state)
+keeps_room_for_what_comes(void **state)
 {
-	int status;
-	pid_t pid = fork();
+	static const struct full_disk table[] = {
+		{ "small shards", "size=1m,mode=0700", NULL, false, 131072, NULL },
+		{ "small shards, asked before", "size=1m,mode=0700", NULL, true, 131072, NULL },
+		{ "a large shard is changed", "size=8m,mode=0700", "b:1", false, 917504, NULL },
+		{ "a large shard is not", "size=8m,mode=0700", "z:1", false, 917504, NULL },
+		{ "one that was small when last asked", "size=8m,mode=0700", "b:1", true, 917504,
+		    NULL },
+	};
 
-	if (pid == 0) { /* with a user name space, where it may not mount by itself */
-		alarm(CHILD_LIMIT_S);
-		if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-			_exit(0);
-		if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-			_exit(0);
-		_exit(finds_room_on_a_full_disk(*state) ? CHILD_TRUE : CHILD_FALSE);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct full_disk disk = table[i];
+		int status;
+		pid_t pid;
+
+		disk.folder = *state;
+		pid = fork();
+		if (pid == 0) { /* with a user name space, where it may not mount by itself */
+			alarm(CHILD_LIMIT_S);
+			if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+				_exit(0);
+			if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+				_exit(0);
+			_exit(finds_room_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
+		}
+		assert_true(pid > 0);
+		status = child_status(pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			skip(); /* no name spaces may be made here */
+		child_says_true(disk.label, status);
 	}
-	assert_true(pid > 0);
-	status = child_status(pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		skip(); /* no name spaces may be made here */
-	child_says_true("on a full disk", status);
 }
 
 /* Flips a bit of the value that stands behind that key. */
@@ -537,7 +593,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(changes_what_becomes_another),
 		IN_FOLDER(changes_nothing_when_one_fails),
-		IN_FOLDER(keeps_room_for_an_authorization),
+		IN_FOLDER(keeps_room_for_what_comes),
 		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
 		IN_FOLDER(waits_in_no_circle),
 		IN_FOLDER(keeps_their_order_when_killed),

@@ -14,6 +14,14 @@
 
 #define CALLS_MAX     5    /* the old token twice, the new host, and there twice again */
 #define LOCK_SPARE_MS 2000 /* beyond amoCRM's time, for the store */
+#define CLOCK_SLACK_S 60   /* clocks that are kept right are set back by less */
+
+bool
+refresh_due(const struct connection *connection, time_t usable_until)
+{
+	return connection->expires_at < usable_until
+	    || connection->refreshed_at > time(NULL) + CLOCK_SLACK_S;
+}
 
 /* The host is looked at again: the allow list may be a shorter one by now, and a record may come from
  * a file that somebody has edited. */
@@ -105,7 +113,7 @@ renew_once(struct work *w, const struct config *cfg, const struct keyring *ring,
 	struct connection connection;
 
 	return read_pair(w, cfg, ring, key, &connection, tokens)
-	    && (tokens->expires_at >= usable_until
+	    && (!refresh_due(&connection, usable_until)
 		|| renew(w, cfg, ring, key, &connection, tokens));
 }
 
@@ -127,7 +135,7 @@ refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *r
 
 	if (!read_pair(w, cfg, ring, key, &connection, tokens))
 		return false;
-	if (tokens->expires_at >= usable_until)
+	if (!refresh_due(&connection, usable_until))
 		return true;
 	if (!work_print(w, &name, "refresh:%s", key)
 	    || !store_lock(w, &cfg->store, name, refresh_longest_ms(cfg), &lock))

@@ -167,13 +167,22 @@ catch_up(struct delivery *d, struct held_up *held_up)
 	return save(d);
 }
 
+/* A time that is further away than any wait was written by a clock that has been set back since. */
+static bool
+is_due(const struct held_up *held_up)
+{
+	time_t now = time(NULL);
+
+	return held_up->next_at <= now || held_up->next_at > now + RETRY_WAIT_MAX_S;
+}
+
 static void
 catch_up_all(struct delivery *d)
 {
 	for (size_t i = 0; i < d->cursor.count && d->ctl->w->kind == FAULT_NONE && !d->gone;) {
 		struct held_up *held_up = &d->cursor.held_up[i];
 
-		if (held_up->next_at > time(NULL) || !catch_up(d, held_up))
+		if (!is_due(held_up) || !catch_up(d, held_up))
 			i++;
 	}
 }

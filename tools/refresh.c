@@ -33,7 +33,7 @@ add_due(struct work *w, void *context, const struct connection *connection)
 	const char *key;
 	size_t key_size;
 
-	if (connection->state != CONNECTION_ACTIVE || connection->expires_at >= due->until)
+	if (connection->state != CONNECTION_ACTIVE || !refresh_due(connection, due->until))
 		return true;
 	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
 		return false;

@@ -8,7 +8,8 @@
 #include "config.h"
 #include "work.h"
 
-#define RETRIES 9 /* attempts behind the first one */
+#define RETRIES          9                 /* attempts behind the first one */
+#define RETRY_WAIT_MAX_S (86400 * 11 / 10) /* the longest of the schedule, and its jitter */
 
 /* How long to wait behind that attempt, the first being 1, and at most RETRIES.
  * asked_s is what the receiver's Retry-After asked for, obeyed for up to a day; 0: nothing. */

@@ -578,6 +578,19 @@ def test_retry_after_a_date(site, receiver):
     assert abs(held_up(site)[5]["next_at"] - time.time() - 600) < 3
 
 
+@pytest.mark.parametrize("ahead, taken", [(0.99 * DAY, 0), (400 * DAY, 1)],
+                         ids=["as the schedule may say", "written when the clock was fast"])
+def test_a_clock_that_was_set_back_holds_nobody_up(site, receiver, ahead, taken):
+    put(site, event(1))
+    receiver.misbehave("status")
+    deliver(site, status=1)
+    travel(site, next_at=int(time.time() + ahead))
+
+    told = deliver(site, status=0 if taken else 1).stdout
+
+    assert told == counts(taken, held_up=1 - taken)
+
+
 def test_what_is_never_taken_is_put_aside(site, receiver):
     put(site, event(1), event(2), event(3, account=6))
     receiver.misbehave("status", None, account=5)

@@ -1,6 +1,7 @@
 """amocrmctl token and refresh: tokens stay alive, and nothing but amoCRM's word ends them."""
 
 import contextlib
+import json
 import resource
 import signal
 import threading
@@ -160,6 +161,41 @@ def test_nothing_of_a_token_is_told(bare, amocrm):
     for name, secret in bare.secrets():
         for text in (told.stdout, told.stderr, complained.stdout, complained.stderr):
             assert secret not in text.encode(), name
+
+
+YEAR = 365 * 86400
+
+
+def renewed_when_the_clock_was(site, ahead):
+    """By so many seconds; the pair is amoCRM's own."""
+    lines = connections.exported(site, "--plain")
+    for line in lines:
+        if line["key"].startswith("connection:"):
+            state, clear, rest = line["value"].split("\n")
+            clear, pair = json.loads(clear), json.loads(line["tokens"])
+            for times in (clear, pair):
+                for name in ("refreshed_at", "expires_at"):
+                    if name in times:
+                        times[name] += ahead
+            line["value"] = "\n".join((state, connections.compact(clear), rest))
+            line["tokens"] = connections.compact(pair)
+            site.ctl("disconnect", "/".join(line["key"].split(":")[1:]))
+    connections.take_in(site, lines)
+
+
+@pytest.mark.parametrize("command", [["token", ID], ["refresh", "--due", 3600]],
+                         ids=["token", "refresh"])
+@pytest.mark.parametrize("ahead, asked", [(0, 0), (-3600, 0), (2 * 3600, 1), (YEAR, 1)])
+def test_what_was_renewed_in_the_future_is_due(bare, amocrm, command, ahead, asked):
+    """The clock was fast then: nobody knows when such a token ends."""
+    connect(bare, amocrm)
+    renewed_when_the_clock_was(bare, ahead)
+
+    bare.ctl(*command)
+
+    assert len(refreshes(amocrm)) == asked
+    assert token(bare).stdout == pair(bare)["access_token"] + "\n"
+    assert len(refreshes(amocrm)) == asked, "it is renewed again and again"
 
 
 # A reply that is lost: the pair may be renewed, and we do not have it.

@@ -56,6 +56,46 @@ find_helper(struct work *w, enum helper which, const char **path)
 	    names[which], *path);
 }
 
+/* What is sent to a whole group of processes, as Ctrl-C, is the asker's to obey: a helper that ended with
+ * tokens in hand would lose them.  It ends when nobody asks any more, and then by its alarm at the latest
+ * (see helper_serve.c). */
+static void
+hold_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t held;
+	sigset_t own;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGQUIT);
+	sigaddset(&held, SIGPIPE);
+	sigemptyset(&own);
+	sigaddset(&own, SIGALRM);
+	posix_spawnattr_setsigmask(attributes, &held);
+	posix_spawnattr_setsigdefault(attributes, &own);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int
+spawn(int *pid, const char *path, int end, char *const *argv, char *const *envp)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, end, STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	hold_signals(&attributes);
+	error = posix_spawn(pid, path, &actions, &attributes, argv, envp);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
 /* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl takes
  * proxies, certificates and key logs from there. */
 static bool
@@ -66,7 +106,6 @@ start(struct work *w, enum helper which)
 	char *const argv[] = { name, NULL };
 	char tunables[] = WORK_TUNABLES;
 	char *const envp[] = { tunables, NULL };
-	posix_spawn_file_actions_t actions;
 	const char *path;
 	int ends[2];
 	int error;
@@ -76,11 +115,7 @@ start(struct work *w, enum helper which)
 	memcpy(name, names[which], strlen(names[which]) + 1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return fault(w, FAULT_SERVER, "no socket pair: %s", strerror(errno));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	error = posix_spawn(&helper->pid, path, &actions, NULL, argv, envp);
-	posix_spawn_file_actions_destroy(&actions);
+	error = spawn(&helper->pid, path, ends[1], argv, envp);
 	close(ends[1]);
 	if (error != 0) {
 		close(ends[0]);

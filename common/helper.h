@@ -28,9 +28,12 @@ struct json_object *helper_ask(
 /* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
 void helper_reap(struct work *w);
 
-/* The other side.  Answers each line of standard input through answer, which returns the answer's
- * members after '{', or has the work hold a fault; until the input ends.  Returns main's exit status.
- * Of a question and its answer nothing stays in memory, unless answer keeps it in its context. */
+/* The other side.  It is started with TERM, HUP, INT, QUIT and PIPE blocked: it ends when it is asked no
+ * more, and never answers for long beyond the deadline_ms of a question that has one.
+ *
+ * Answers each line of standard input through answer, which returns the answer's members after '{', or
+ * has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question and its
+ * answer nothing stays in memory, unless answer keeps it in its context. */
 typedef bool helper_answer(
     struct work *w, void *context, const struct json_object *question, struct text *answer);
 int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context);

@@ -1,6 +1,7 @@
 /* helper_serve.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h. */
 #include "helper.h"
 
+#include "clock.h"
 #include "json.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define LINE_SIZE 4096 /* bytes at first; most questions are shorter */
+#define LATE_S    1    /* what an answer may take beyond its deadline, as in http.c */
 
 /* Standard input's lines.  stdio would keep them in its buffer. */
 struct lines {
@@ -73,6 +75,21 @@ put_line(const char *line, size_t len)
 	return true;
 }
 
+/* A library may not keep a question's deadline: libcurl waits for a resolver that does not answer.
+ * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an alarm
+ * too. */
+static void
+end_after(const struct json_object *question)
+{
+	int64_t deadline_ms;
+	int64_t left_s;
+
+	if (!json_integer(question, "deadline_ms", &deadline_ms))
+		return;
+	left_s = (deadline_ms - clock_ms()) / 1000 + 1 + LATE_S;
+	alarm(left_s > LATE_S ? (unsigned)left_s : LATE_S);
+}
+
 /* False: nobody listens any more. */
 static bool
 answer_line(struct work *w, const char *line, helper_answer *answer, void *context)
@@ -82,10 +99,12 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *conte
 	const char *text;
 	bool done;
 
+	end_after(question);
 	text_begin(w, &t);
 	text_add_char(&t, '{');
 	done = question != NULL ? answer(w, context, question, &t)
 				: fault(w, FAULT_SERVER, "a question that is no JSON");
+	alarm(0);
 	json_object_put(question);
 	if (!done) {
 		text_begin(w, &t);

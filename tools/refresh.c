@@ -86,7 +86,7 @@ wait_after(struct work *w, bool done)
 }
 
 static enum ctl_exit
-refresh_due(struct ctl *ctl, const struct keyring *ring, const struct due *due)
+renew_due(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 {
 	bool watched = isatty(STDERR_FILENO) && due->count > 1;
 	size_t failed = 0;
@@ -118,7 +118,7 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 		status = ctl_fault(ctl);
 	if (status == CTL_DONE || ctl->w->kind == FAULT_DAMAGED) {
 		work_recover(ctl->w);
-		if (refresh_due(ctl, ring, &due) != CTL_DONE)
+		if (renew_due(ctl, ring, &due) != CTL_DONE)
 			status = CTL_FAILED;
 	}
 	free(due.keys);

@@ -60,7 +60,7 @@ class Bare:
                 if value is not None}
 
     def start(self, path, query=None, method="GET", headers=None, body=None, chunked=False, *,
-              launcher=(), **changed):
+              launcher=(), start_new_session=False, **changed):
         """The running program; `changed` environment variables, None for without.
 
         A launcher is a command that ends by running its arguments; it runs with our own rights.
@@ -75,7 +75,8 @@ class Bare:
             return subprocess.Popen(
                 [*launcher, self._site.programs / path.removeprefix(BASE)], env=environment,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                cwd=self._site.programs, **({} if launcher else process.as_web_user()))
+                cwd=self._site.programs, start_new_session=start_new_session,
+                **({} if launcher else process.as_web_user()))
 
     def ask(self, path, query, method, headers, body, chunked=False, **changed):
         program = self.start(path, query, method, headers, body, chunked, **changed)

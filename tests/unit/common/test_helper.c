@@ -111,6 +111,10 @@ bears_any_helper(void **state)
 		{ "it gets no environment",
 		    "read q; [ -z \"$AMO_CRM_TEST\" ] && echo '{\"text\":\"none\"}'; read q", 0700,
 		    1, false, "none;" },
+		{ "it hears no signal that is the asker's",
+		    "read q; kill -TERM $$; kill -HUP $$; kill -INT $$; kill -QUIT $$; "
+		    "kill -PIPE $$; echo '{\"text\":\"alive\"}'; read q",
+		    0700, 1, false, "alive;" },
 		{ "an answer in pieces",
 		    "read q; printf '{\"te'; printf 'xt\":\"a\"'; printf '}\\n'; read q", 0700, 1,
 		    false, "a;" },
@@ -166,11 +170,47 @@ bears_any_helper(void **state)
 	}
 }
 
+static bool
+never_answer(struct work *w, void *context, const struct json_object *question, struct text *answer)
+{
+	(void)w;
+	(void)context;
+	(void)question;
+	(void)answer;
+	while (pause() < 0)
+		;
+	return false;
+}
+
+static bool
+serve_a_question(void *context)
+{
+	static const char question[] = "{\"deadline_ms\":1}\n";
+	int ends[2];
+
+	(void)context;
+	return pipe(ends) == 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO
+	    && write(ends[1], question, sizeof question - 1) > 0
+	    && helper_serve("test", ROOM_SIZE, never_answer, NULL) != EXIT_SUCCESS;
+}
+
+/* libcurl may wait for a resolver that does not answer, and who asked may be gone. */
+static void
+ends_when_the_time_for_its_answer_is_over(void **state)
+{
+	int status = child_status(child_start(serve_a_question, NULL));
+
+	(void)state;
+	DEMAND("by its alarm, and not the child's", WIFSIGNALED(status));
+	same_number("the signal", WTERMSIG(status), SIGALRM);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(bears_any_helper),
+		cmocka_unit_test(ends_when_the_time_for_its_answer_is_over),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "ask") == 0)

@@ -56,6 +56,7 @@ put_pending(struct work *w, const struct store_config *store, const struct keyri
 	const char *text;
 	const char *sealed;
 
+	ring = keyring_again(w, store->keys, ring);
 	return tokens_write(w, tokens, &text) && seal(w, ring, pending_key, text, &sealed)
 	    && store_put(w, store, pending_key, sealed, time(NULL) + CODE_LIFE_S);
 }

@@ -45,7 +45,8 @@ struct authorization {
 /* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
  * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
  * nobody could use it any more: then it is nobody's, so that it connects nobody before it is adopted.
- * authorization may be NULL.
+ * authorization may be NULL.  The tokens are sealed with the first key of the ring as it is then
+ * (keyring_again).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
@@ -53,7 +54,7 @@ bool connection_save(struct work *w, const struct config *cfg, const struct keyr
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
- * the tokens of a newer authorization are left alone. */
+ * the tokens of a newer authorization are left alone.  The tokens are sealed as by connection_save. */
 bool connection_renewed(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 

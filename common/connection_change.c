@@ -22,6 +22,7 @@ renewed_locked(struct work *w, const struct config *cfg, const struct keyring *r
 	now.host = before->host;
 	now.refreshed_at = time(NULL);
 	now.expires_at = tokens->expires_at;
+	ring = keyring_again(w, cfg->store.keys, ring);
 	return connection_put(w, cfg, ring, key, &now, tokens);
 }
 

@@ -99,6 +99,7 @@ save_locked(
 {
 	struct connection old;
 
+	ring = keyring_again(w, cfg->store.keys, ring);
 	return connection_find_sound(w, cfg, it->key, &it->found, &old)
 	    && decide_owner(w, cfg, it->found ? &old : NULL, it)
 	    && record_write(w, ring, it->connection, it->tokens, &it->record)

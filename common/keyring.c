@@ -5,6 +5,7 @@
 #include "encode.h"
 #include "file.h"
 #include "kept.h"
+#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,18 @@ keyring_read(struct work *w, const char *path, const struct keyring **out)
 
 	*out = parsed;
 	return done;
+}
+
+const struct keyring *
+keyring_again(struct work *w, const char *path, const struct keyring *before)
+{
+	const void *ring;
+
+	if (parse(w, path, &ring))
+		return ring;
+	log_note(w, "keys", w->reason);
+	work_recover(w);
+	return before;
 }
 
 const struct key *

@@ -112,6 +112,7 @@ renew_once(struct work *w, const struct config *cfg, const struct keyring *ring,
 {
 	struct connection connection;
 
+	ring = keyring_again(w, cfg->store.keys, ring);
 	return read_pair(w, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
 		|| renew(w, cfg, ring, key, &connection, tokens));

@@ -74,9 +74,11 @@ const struct command ctl_commands[] = {
 	{ "unsubscribe", "ACCOUNT", "has amoCRM send us no more webhooks", "", true,
 	    ctl_unsubscribe },
 	{ "rekey", "", "seals every connection with the key ring's first key",
-	    "Put a new line from `amocrmctl keygen` on top of the key ring, run this, then take "
-	    "the old\n"
-	    "lines out.  It can be cut short and run again at any moment.\n",
+	    "Put a new line from `amocrmctl keygen` on top of the key ring and run this.  Half an "
+	    "hour\n"
+	    "later run it again, and once it has nothing to do, take the old lines out.  It can be "
+	    "cut\n"
+	    "short and run again at any moment.\n",
 	    true, ctl_rekey },
 	{ "export", "[--plain]", "all connections as JSON lines, on stdout",
 	    "The tokens stay sealed by the key ring; with --plain they are written out: keep that "

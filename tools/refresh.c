@@ -67,7 +67,8 @@ refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t
 	struct work *w = ctl->w;
 	size_t mark = work_mark(w);
 	struct tokens tokens;
-	bool done = refresh_tokens(w, &ctl->cfg, ring, key, until, &tokens);
+	bool done = refresh_tokens(
+	    w, &ctl->cfg, keyring_again(w, ctl->cfg.store.keys, ring), key, until, &tokens);
 
 	if (!done)
 		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, w->reason);

@@ -1,7 +1,9 @@
 """amocrmctl rekey: a key is replaced, and no token is ever out of reach for it."""
 
+import contextlib
 import random
 import secrets
+import threading
 import time
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 import connections
 from connections import (
     ANY_ACCOUNT, ID, connect, forget_list, made_up, pair, stored, take_in, works)
-from sandbox import hooks
+from sandbox import hooks, process
 
 MANY = 100
 KILLS = 20
@@ -183,6 +185,64 @@ def test_refreshing_meanwhile(site, amocrm):
             assert works(amocrm, stored(site)[ID, user]["access_token"]) == user
             assert stored(site)[ID, user]["refresh_token"] not in {
                 request.json["refresh_token"] for request in newest}, "an old pair came back"
+
+
+@contextlib.contextmanager
+def replaced_meanwhile(site, amocrm, grant):
+    """While amoCRM has one request in hand the key is replaced, and the old one taken out."""
+    release = threading.Event()
+    amocrm.misbehave("held", path="/oauth2/access_token", until=release)
+    try:
+        yield
+        process.wait_until(lambda: amocrm.exchanges(grant), "the request")
+        made = new_key(site)
+        site.ctl("rekey")
+        site.write_keys(made)
+    finally:
+        release.set()
+
+
+def only_the_new_key_is_needed(site):
+    assert sealing_keys(site) == {first_key(site)}
+    assert site.ctl("rekey").stdout.startswith("sealed anew 0 of ")
+
+
+def test_a_refresh_that_has_read_the_old_key(site, amocrm):
+    connect(site, amocrm, life=connections.SOON)
+    with replaced_meanwhile(site, amocrm, "refresh_token"):
+        refreshing = site.start_ctl("token", ID)
+    printed = refreshing.communicate(timeout=30)[0].decode()
+
+    only_the_new_key_is_needed(site)
+    assert works(amocrm, pair(site)["access_token"]) == 1
+    assert printed == pair(site)["access_token"] + "\n" == site.ctl("token", ID).stdout
+
+
+def test_the_refreshes_behind_it_too(site, amocrm):
+    site.configure(**ANY_ACCOUNT)
+    for user in (1, 2):
+        connect(site, amocrm, user=user, life=connections.SOON)
+    with replaced_meanwhile(site, amocrm, "refresh_token"):
+        refreshing = site.start_ctl("refresh", "--due", "3600")
+    assert refreshing.communicate(timeout=30)[0] == b"refreshed 2, failed 0\n"
+
+    only_the_new_key_is_needed(site)
+    for (_, user), tokens in stored(site).items():
+        assert works(amocrm, tokens["access_token"]) == user
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["a first one", "one that was connected"])
+def test_an_authorization_that_has_read_the_old_key(site, amocrm, known):
+    if known:
+        connect(site, amocrm)
+    told = amocrm.approve()
+    with replaced_meanwhile(site, amocrm, "authorization_code"):
+        path = site.url("callback").removeprefix("http://localhost")
+        program = site.server.start(path, told)
+    program.communicate(timeout=30)
+
+    only_the_new_key_is_needed(site)
+    assert works(amocrm, pair(site)["access_token"]) == 1
 
 
 def test_takes_no_arguments(site):

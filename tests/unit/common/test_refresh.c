@@ -294,6 +294,14 @@ is_sealed_anew(struct setup *s)
 	file_write_text(s->keys, "k2 " SETUP_KEY "\nk1 " SETUP_KEY "\n");
 	assert_true(keyring_read(&s->w, s->keys, &s->ring));
 	assert_true(connection_reseal(&s->w, &s->cfg, s->ring, KEY, &done) && done);
+	file_write_text(s->keys, "k2 " SETUP_KEY "\n");
+	assert_true(keyring_read(&s->w, s->keys, &s->ring));
+}
+
+static void
+has_no_key_ring(struct setup *s)
+{
+	assert_int_equal(unlink(s->keys), 0);
 }
 
 static void
@@ -324,6 +332,8 @@ leaves_alone_what_others_did_meanwhile(void **state)
 		    CONNECTION_ACTIVE, "refresh-newest", NULL },
 		{ "authorized anew, refused", is_authorized_anew, FAULT_REFUSED, true,
 		    CONNECTION_ACTIVE, "refresh-newest", NULL },
+		{ "the key ring is gone, renewed", has_no_key_ring, FAULT_NONE, true,
+		    CONNECTION_ACTIVE, "refresh-new", NULL },
 		{ "sealed anew, renewed", is_sealed_anew, FAULT_NONE, true, CONNECTION_ACTIVE,
 		    "refresh-new", NULL },
 	};

@@ -60,14 +60,21 @@ refusal(struct work *w, const struct amocrm_call *call, const struct http_answer
 	    said == NULL ? "" : said, hint->advice);
 }
 
+static enum fault_kind
+kind_of(long status)
+{
+	if (status == 403)
+		return FAULT_BLOCKED;
+	return (status >= 300 && status < 400) || status == 404 ? FAULT_MOVED : FAULT_UNAVAILABLE;
+}
+
 static void
 not_now(struct work *w, const char *host, const struct http_answer *answer)
 {
 	long status = answer->status;
-	bool elsewhere = (status >= 300 && status < 400) || status == 404;
 
-	work_fault(w, elsewhere ? FAULT_MOVED : FAULT_UNAVAILABLE, "%s answered %ld %s%s", host,
-	    status, answer->is_json ? "in JSON" : "and no JSON",
+	work_fault(w, kind_of(status), "%s answered %ld %s%s", host, status,
+	    answer->is_json ? "in JSON" : "and no JSON",
 	    status == 403       ? "; the account or this server's address is blocked"
 		: status == 429 ? "; too many requests"
 				: "");

@@ -20,8 +20,8 @@ bool refresh_due(const struct connection *connection, time_t usable_until);
  * is then.  While it runs TERM, HUP, INT, QUIT, PIPE and XFSZ wait.  A renamed account's new host is
  * stored with the tokens.
  * Fault: FAULT_REFUSED when there is no such connection, or it needs a new authorization (then it is
- * marked as revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST: the tokens are
- * kept as they are; FAULT_CONFIG, FAULT_STORAGE. */
+ * marked as revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_BLOCKED, FAULT_MOVED,
+ * FAULT_REPLY_LOST: the tokens are kept as they are; FAULT_CONFIG, FAULT_STORAGE. */
 bool refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens);
 

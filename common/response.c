@@ -24,6 +24,7 @@ static const struct fault_answer fault_answers[FAULT_KINDS] = {
 	[FAULT_MOVED] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
 	[FAULT_REPLY_LOST] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
 	[FAULT_UNAVAILABLE] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
+	[FAULT_BLOCKED] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
 	[FAULT_STORAGE] = { 503, "server_error", "The server cannot store this now." },
 	[FAULT_DAMAGED] = { 503, "server_error", "The server cannot store this now." },
 	[FAULT_CONFIG] = { 500, "server_error", "The server is not set up correctly." },

@@ -26,6 +26,7 @@ enum fault_kind {
 	FAULT_REFUSED,       /* amoCRM refused the code or token */
 	FAULT_CLIENT,        /* amoCRM refused us: the set-up, or the account, is wrong */
 	FAULT_UNAVAILABLE,   /* amoCRM cannot be asked now */
+	FAULT_BLOCKED,       /* it answers that the account, or our address, is blocked */
 	FAULT_MOVED,         /* the account is at this host no longer, it seems */
 	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
 	FAULT_STORAGE,       /* our store or journal failed */

@@ -39,7 +39,9 @@ const struct command ctl_commands[] = {
 	    "hour.\n"
 	    "One that amoCRM refuses is marked as revoked; anything else that fails leaves the "
 	    "tokens\n"
-	    "as they are, and the next run tries again.\n",
+	    "as they are, and the next run tries again.  When amoCRM answers 403 three times "
+	    "running, it\n"
+	    "blocks this server, and the rest is left to the next run.\n",
 	    true, ctl_refresh },
 	{ "disconnect", "ACCOUNT[/USER]", "erases a connection",
 	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define PACE_MS     150 /* between two calls: amoCRM allows 7 requests a second */
 #define PAUSE_MAX_S 60  /* what a Retry-After is obeyed for, in the middle of many */
+#define BLOCKED_MAX 3   /* 403 in a row: no longer the account's own trouble */
 #define DUE_MAX_S   (366 * 86400)
 #define ALWAYS      (INT64_C(1) << 40) /* no token lasts as long: it is renewed whatever is left */
 
@@ -61,6 +63,7 @@ pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/* Many may take long enough for the key ring to be another one at the end. */
 static bool
 refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t until)
 {
@@ -86,27 +89,68 @@ wait_after(struct work *w, bool done)
 	return wait_s <= 0 ? PACE_MS : (wait_s > PAUSE_MAX_S ? PAUSE_MAX_S : wait_s) * 1000;
 }
 
+static const char *
+next_key(const struct due *due, const char *key)
+{
+	key += strlen(key) + 1;
+	return key < due->keys + due->len ? key : due->keys;
+}
+
+/* Another one in each run, so that of accounts that are blocked none keeps the same others waiting. */
+static const char *
+first_key(const struct due *due)
+{
+	const char *key = due->keys;
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
+		number = (uint32_t)clock_ms();
+	for (size_t i = due->count == 0 ? 0 : number % due->count; i > 0; i--)
+		key = next_key(due, key);
+	return key;
+}
+
 static enum ctl_exit
-renew_due(struct ctl *ctl, const struct keyring *ring, const struct due *due)
+report(const struct due *due, size_t done, size_t failed)
+{
+	size_t left = due->count - done - failed;
+
+	if (left > 0) {
+		fprintf(stderr,
+		    "amocrmctl refresh: amoCRM answers 403 again and again: it seems to block this "
+		    "server's\n"
+		    "address, and asking on would prolong that; %zu are left to the next run\n",
+		    left);
+		printf("refreshed %zu, failed %zu, left %zu\n", done, failed, left);
+	} else
+		printf("refreshed %zu, failed %zu\n", done, failed);
+	return failed == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+static enum ctl_exit
+refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 {
 	bool watched = isatty(STDERR_FILENO) && due->count > 1;
-	size_t failed = 0;
-	size_t number = 0;
+	const char *key = first_key(due);
+	size_t counts[2] = { 0 }; /* of those that failed, and those that were refreshed */
+	int blocked = 0;          /* in a row */
 
-	for (const char *key = due->keys; key < due->keys + due->len; key += strlen(key) + 1) {
+	for (size_t i = 0; i < due->count && blocked < BLOCKED_MAX; i++) {
 		bool done = refresh_one(ctl, ring, key, due->until);
-		long wait_ms = wait_after(ctl->w, done);
+		long wait_ms;
 
-		failed += !done;
+		blocked = ctl->w->kind == FAULT_BLOCKED ? blocked + 1 : 0;
+		wait_ms = wait_after(ctl->w, done);
+		counts[done]++;
 		if (watched)
-			fprintf(stderr, "\r%zu of %zu ", ++number, due->count);
-		if (key + strlen(key) + 1 < due->keys + due->len)
+			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
+		if (i + 1 < due->count && blocked < BLOCKED_MAX)
 			pause_ms(wait_ms);
+		key = next_key(due, key);
 	}
 	if (watched)
 		fputc('\n', stderr);
-	printf("refreshed %zu, failed %zu\n", due->count - failed, failed);
-	return failed == 0 ? CTL_DONE : CTL_FAILED;
+	return report(due, counts[true], counts[false]);
 }
 
 static enum ctl_exit
@@ -119,7 +163,7 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 		status = ctl_fault(ctl);
 	if (status == CTL_DONE || ctl->w->kind == FAULT_DAMAGED) {
 		work_recover(ctl->w);
-		if (renew_due(ctl, ring, &due) != CTL_DONE)
+		if (refresh_list(ctl, ring, &due) != CTL_DONE)
 			status = CTL_FAILED;
 	}
 	free(due.keys);

@@ -687,6 +687,46 @@ def test_one_that_fails_does_not_stop_the_others(bare, amocrm):
         "refresh_failed", "revoked"]
 
 
+def test_an_address_that_is_blocked_asks_no_longer(bare, amocrm):
+    """Each further call would prolong it.  The next run begins elsewhere, and does the rest."""
+    fleet(bare, amocrm, 8)
+    amocrm.misbehave("forbidden", 3)
+
+    done = bare.ctl("refresh", "--due", 3600, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "refreshed 0, failed 3, left 5\n")
+    assert len(refreshes(amocrm)) == 3
+    *each, why, left = done.stderr.splitlines()
+    assert len(each) == 3 and all("403" in line for line in each)
+    assert "403" in why and "block" in why and "5 are left" in left
+    assert bare.ctl("refresh", "--due", 3600).stdout == "refreshed 8, failed 0\n"
+
+
+def test_accounts_that_are_blocked_stop_nobody_else(bare, amocrm):
+    fleet(bare, amocrm, 8)
+    for kind in "forbidden forbidden server_error forbidden forbidden not_json forbidden".split():
+        amocrm.misbehave(kind)
+
+    done = bare.ctl("refresh", "--due", 3600, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "refreshed 1, failed 7\n")
+    assert len(refreshes(amocrm)) == 8
+
+
+def test_no_account_is_always_behind_those_that_are_blocked(bare, amocrm):
+    """Blocked accounts, three of them in a row, would else keep the same others waiting for ever."""
+    fleet(bare, amocrm, 6)
+    first = set()
+    for _ in range(40):
+        amocrm.forget()
+        amocrm.misbehave("forbidden", 3)
+        bare.ctl("refresh", "--due", 3600, check=False)
+        first.add(refreshes(amocrm)[0].json["refresh_token"])
+        if len(first) > 1:
+            return
+    raise AssertionError("it begins with the same one each time")
+
+
 def test_nothing_to_do_is_done(bare, amocrm):
     assert bare.ctl("refresh").stdout == "refreshed 0, failed 0\n"
     assert bare.ctl("refresh", "--due", 21600).stdout == "refreshed 0, failed 0\n"

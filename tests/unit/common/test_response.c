@@ -30,6 +30,7 @@ tells_each_fault(void **state)
 		{ "amoCRM refuses us", FAULT_CLIENT, 400, "auth_failed" },
 		{ "amoCRM is not reachable", FAULT_UNAVAILABLE, 503, "temporarily_unavailable" },
 		{ "amoCRM is not there", FAULT_MOVED, 503, "temporarily_unavailable" },
+		{ "amoCRM has blocked us", FAULT_BLOCKED, 503, "temporarily_unavailable" },
 		{ "amoCRM did not answer", FAULT_REPLY_LOST, 503, "temporarily_unavailable" },
 		{ "the store fails", FAULT_STORAGE, 503, "server_error" },
 		{ "a record is damaged", FAULT_DAMAGED, 503, "server_error" },

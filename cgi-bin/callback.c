@@ -10,6 +10,7 @@
  * it gets a plain text.
  */
 #include "authorize.h"
+#include "clock.h"
 #include "deeplink.h"
 #include "form.h"
 #include "keyring.h"
@@ -227,13 +228,11 @@ connected(struct work *w, const struct config *cfg, const struct request *req,
 
 /* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
 static bool
-exchange(struct work *w, const struct config *cfg, const struct answer *answer, struct grant *grant)
+exchange(struct work *w, const struct config *cfg, const struct grant *grant)
 {
 	int64_t limit_ms = cfg->amocrm.timeout * INT64_C(1000);
 	bool known;
 
-	if (answer->installing && limit_ms > INSTALL_LIMIT_MS)
-		limit_ms = INSTALL_LIMIT_MS;
 	return authorize_known(w, cfg, grant->code, &known)
 	    && (known || authorize(w, cfg, grant, limit_ms));
 }
@@ -243,6 +242,7 @@ callback(struct work *w, const struct config *cfg, const struct request *req, st
 {
 	struct answer answer;
 	struct grant grant = { 0 };
+	int64_t began_ms = clock_ms();
 
 	if (!read_answer(w, req, &answer))
 		return false;
@@ -257,7 +257,9 @@ callback(struct work *w, const struct config *cfg, const struct request *req, st
 		respond(res, 200, "text/html; charset=utf-8", "");
 		return true;
 	}
-	return exchange(w, cfg, &answer, &grant) && connected(w, cfg, req, &answer, res);
+	if (answer.installing)
+		grant.until_ms = began_ms + INSTALL_LIMIT_MS;
+	return exchange(w, cfg, &grant) && connected(w, cfg, req, &answer, res);
 }
 
 static enum page_kind

@@ -167,6 +167,17 @@ claim(struct work *w, const struct config *cfg, const struct grant *grant,
 	return claimed || store_change_all(w, &cfg->store, &change, 1);
 }
 
+/* So many milliseconds from now, or less where nobody listens as long. */
+static int64_t
+patience_ms(const struct grant *grant, int64_t limit_ms)
+{
+	int64_t left_ms = grant->until_ms - clock_ms();
+
+	if (grant->until_ms == 0 || left_ms >= limit_ms)
+		return limit_ms;
+	return left_ms > 0 ? left_ms : 0;
+}
+
 /* Under the code's lock: whoever came first has left the code's record, or failed. */
 static bool
 authorize_locked(struct work *w, const struct config *cfg, const struct grant *grant,
@@ -179,8 +190,9 @@ authorize_locked(struct work *w, const struct config *cfg, const struct grant *g
 	if (!keyring_read(w, cfg->store.keys, &ring)
 	    || !code_find(w, &cfg->store, record, &known, &code))
 		return false;
-	return known ? claim(w, cfg, grant, ring, record, &code)
-		     : exchange(w, cfg, grant, ring, record, clock_ms() + limit_ms);
+	return known
+	    ? claim(w, cfg, grant, ring, record, &code)
+	    : exchange(w, cfg, grant, ring, record, clock_ms() + patience_ms(grant, limit_ms));
 }
 
 bool
@@ -204,7 +216,8 @@ authorize(struct work *w, const struct config *cfg, const struct grant *grant, i
 	bool done;
 
 	if (!code_key(w, "code", grant->code, &record)
-	    || !store_lock(w, &cfg->store, record, limit_ms + LOCK_SPARE_MS, &lock))
+	    || !store_lock(
+		w, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
 		return false;
 	log_note_secret(w, "code", grant->code);
 	signals_hold(&before);

@@ -30,9 +30,9 @@ enum fault_kind {
 	FAULT_MOVED,         /* the account is at this host no longer, it seems */
 	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
 	FAULT_STORAGE,       /* our store or journal failed */
-	FAULT_DAMAGED, /* one record of our store is not what was written; others may be read */
-	FAULT_CONFIG,  /* our configuration is wrong */
-	FAULT_SERVER,  /* anything else that is ours: out of room, a library's failure */
+	FAULT_DAMAGED,       /* a record is not what was written; others may be read */
+	FAULT_CONFIG,        /* our configuration is wrong */
+	FAULT_SERVER,        /* anything else that is ours: out of room, a library's failure */
 	FAULT_KINDS
 };
 

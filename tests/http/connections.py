@@ -1,11 +1,15 @@
 """What tests of amocrmctl share: connected accounts, and what is stored of them."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
+import struct
 import time
 
 import expect
+from sandbox import process
 
 # Every account and amoCRM user at once; nobody need claim them.
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
@@ -108,6 +112,16 @@ def take_in(site, lines, **options):
     """`amocrmctl import` of these."""
     given = "".join((one if isinstance(one, str) else compact(one)) + "\n" for one in lines)
     return site.ctl("import", input=given, **options)
+
+
+def held_lock(site, name):
+    """One of the store's locks (store_lock), until what this returns is closed."""
+    file = (site.store / "locks").open("ab")
+    process.give(site.store / "locks", 0o600, owner=True)
+    offset = 256 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK,
+                struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
+    return file
 
 
 def notices(site):

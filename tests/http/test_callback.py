@@ -1,6 +1,8 @@
 """GET callback: what the app is told in every case, and what is stored."""
 
+import hashlib
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -9,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import expect
+from connections import held_lock
+from sandbox.web import Answer
 
 # Asked without a pinned account every allowed host may come; nobody's state has to be signed.
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
@@ -499,6 +503,24 @@ def test_the_install_call_is_over_in_time_even_when_amocrm_hangs(site, amocrm):
     assert time.monotonic() - began < 3
     expect.told_to_amocrm(answer, "temporarily_unavailable")
     site.logged("temporarily_unavailable")
+
+
+@pytest.mark.parametrize("seconds", [1.5, 60], ids=["for a while", "all the time"])
+def test_nor_does_it_wait_longer_for_another_that_has_its_code(bare, amocrm, seconds):
+    told = amocrm.approve()
+    amocrm.misbehave("hang")
+    lock = held_lock(bare, "code:" + hashlib.sha256(told["code"].encode()).hexdigest())
+    release = threading.Timer(seconds, lock.close)
+    release.start()
+    began = time.monotonic()
+
+    answer = bare.get("callback", {**told, "from_widget": "1"})
+
+    took = time.monotonic() - began
+    release.cancel()
+    lock.close()
+    assert took < 3
+    expect.told_to_amocrm(answer, "temporarily_unavailable")
 
 
 def test_a_faulty_install_call_gets_no_deep_link_either(site, amocrm):

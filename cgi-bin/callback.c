@@ -173,6 +173,15 @@ answer_page(struct work *w, const struct config *cfg, const struct request *req,
 	    && response_header(w, res, "X-Robots-Tag", "noindex");
 }
 
+/* link NULL: to nowhere yet. */
+static bool
+redirect(struct work *w, const char *link, struct response *res)
+{
+	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
+	return (link == NULL || response_header(w, res, "Location", link))
+	    && response_header(w, res, "Referrer-Policy", "no-referrer");
+}
+
 /* Hands the browser over, the way the configuration asks for. */
 static bool
 open_app(struct work *w, const struct config *cfg, const struct request *req, enum page_kind kind,
@@ -180,9 +189,7 @@ open_app(struct work *w, const struct config *cfg, const struct request *req, en
 {
 	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
 		return answer_page(w, cfg, req, kind, link, res);
-	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
-	return response_header(w, res, "Location", link)
-	    && response_header(w, res, "Referrer-Policy", "no-referrer");
+	return redirect(w, link, res);
 }
 
 /* The error amoCRM sent, or auth_failed for one that is no error code. */
@@ -237,6 +244,21 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant)
 	    && (known || authorize(w, cfg, grant, limit_ms));
 }
 
+/* HEAD exchanges nothing.  Of a code that nobody has seen it says what it would if amoCRM takes it, but
+ * not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
+static bool
+head(struct work *w, const struct config *cfg, const struct request *req,
+    const struct answer *answer, struct response *res)
+{
+	bool known;
+
+	if (!authorize_known(w, cfg, answer->code, &known))
+		return false;
+	if (known || answer->installing || cfg->app.redirect != REDIRECT_302)
+		return connected(w, cfg, req, answer, res);
+	return redirect(w, NULL, res);
+}
+
 static bool
 callback(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
 {
@@ -253,10 +275,8 @@ callback(struct work *w, const struct config *cfg, const struct request *req, st
 	    || !check_state(w, cfg, &answer, &grant))
 		return false;
 	grant.code = answer.code;
-	if (req->method == METHOD_HEAD) {
-		respond(res, 200, "text/html; charset=utf-8", "");
-		return true;
-	}
+	if (req->method == METHOD_HEAD)
+		return head(w, cfg, req, &answer, res);
 	if (answer.installing)
 		grant.until_ms = began_ms + INSTALL_LIMIT_MS;
 	return exchange(w, cfg, &grant) && connected(w, cfg, req, &answer, res);

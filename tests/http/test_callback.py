@@ -464,17 +464,61 @@ def test_shared_eight_codes_at_once_are_one_connection(site, amocrm):
     assert connection["amocrm_user_id"] in range(100, 108)
 
 
-def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm):
-    told = amocrm.approve()
+MODES = ["page", "button", "302"]
 
-    answer = site.ask("callback", told, method="HEAD")
+# What leads nowhere near amoCRM, as a query.
+WITHOUT_A_CODE = {
+    "nothing": {},
+    "no": {"error": "access_denied", "state": "s"},
+    "another error": {"error": "Some Text"},
+    "malformed": b"code=%zz&state=s",
+    "a name twice": b"code=1&code=2&state=s",
+    "another's client_id": {"code": "c", "client_id": "another", "state": "s"},
+    "another's host": {"code": "c", "referer": "evil.com", "state": "s"},
+    "an install call that is malformed": b"from_widget=1&code=%zz",
+}
 
-    assert answer.status == 200
-    assert answer.media_type == "text/html"
-    assert answer.body == b""
-    expect.hardened(answer)
+
+def head(answer):
+    """What we say there; how long a body is that is left out, we never say."""
+    return answer.status, sorted(answer.headers_without(
+        "Accept-Ranges", "Connection", "Content-Length", "Date", "Server", "Transfer-Encoding"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("query", WITHOUT_A_CODE.values(), ids=WITHOUT_A_CODE.keys())
+def test_without_an_exchange_head_is_the_head_of_get(bare, amocrm, query, mode):
+    bare.configure(app_redirect=mode)
+
+    assert head(bare.ask("callback", query, method="HEAD")) == head(bare.get("callback", query))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm, mode):
+    """It is that of a code that will be taken, as far as this can be known without asking."""
+    site.configure(app_redirect=mode)
+    told = amocrm.approve(state="s")
+
+    before = site.ask("callback", told, method="HEAD")
     assert amocrm.connections() == []
-    expect.connected(site.get("callback", told), told["code"])
+    answer = site.get("callback", told)
+    expect.connected(answer, told["code"], "s", status=302 if mode == "302" else 200)
+    after = site.ask("callback", told, method="HEAD")
+
+    assert before.body == after.body == b""
+    assert before.header("Location") is None, "nobody is connected yet"
+    assert head(before) == head(Answer(answer.status, answer.headers_without("Location"), b""))
+    assert head(after) == head(answer)
+    assert len(amocrm.exchanges()) == 1
+
+
+@pytest.mark.parametrize("query", [{}, {"code": "c"}], ids=["without a code", "with one"])
+def test_head_of_an_install_call(bare, amocrm, query):
+    answer = bare.ask("callback", {"from_widget": "1", "referer": "reforyou.amocrm.ru", **query},
+                      method="HEAD")
+
+    expect.told_to_amocrm(answer, "")
+    assert amocrm.connections() == []
 
 
 # Called by amoCRM itself.

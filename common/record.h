@@ -6,8 +6,12 @@
  *
  * The first two are clear, so that whoever asks only for the state needs no cipher.  The tokens are
  * sealed with the record's key and the whole second line as their context (see seal.h), so neither
- * can be changed or exchanged without the other.  The state stands apart from that: amoCRM's
- * disconnect hook revokes a connection without its keys.
+ * can be changed or exchanged without the other.
+ *
+ * The state is outside of that, because amoCRM's disconnect hook revokes a connection without its keys.
+ * So whoever can write to the store can turn "revoked" back into "active", or the other way round, and
+ * nothing here shows it.  That gives them no token, and amoCRM has ended those of a revoked connection
+ * itself; but our programs would use, refresh and tell of the connection as if it had not been.
  */
 #ifndef RECORD_H
 #define RECORD_H

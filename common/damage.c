@@ -12,6 +12,10 @@ damage_note(struct damage *damage, const char *key)
 	/* a name that does not fit is cut, or left out: they are counted all the same */
 	snprintf(damage->keys + len, sizeof damage->keys - len, "%s%s",
 	    damage->count++ == 0 ? "" : ", ", key);
+	/* the name itself may be damaged, and is shown on a terminal */
+	for (char *c = damage->keys + len; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
 }
 
 bool

@@ -106,7 +106,7 @@ point(struct work *w, void *context, const char *old, const char **value)
 	return true;
 }
 
-/* Whose a connection is, unless that is known already. */
+/* Whose a connection is, unless that is known already; a damaged pointer says nothing. */
 static bool
 import_pointer(
     struct work *w, const struct config *cfg, const char *key, const char *value, bool *done)
@@ -114,6 +114,10 @@ import_pointer(
 	struct pointing pointing = { value, false };
 	bool sound = store_change(w, &cfg->store, key, 0, point, &pointing);
 
+	if (!sound && w->kind == FAULT_DAMAGED) {
+		work_recover(w);
+		pointing.done = sound = store_put(w, &cfg->store, key, value, 0);
+	}
 	*done = sound && pointing.done;
 	return sound;
 }

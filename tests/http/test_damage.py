@@ -173,6 +173,18 @@ def test_it_comes_back_from_a_backup(bare, amocrm):
     assert bare.connections() == kept
 
 
+def test_so_does_whose_it_is(bare, amocrm):
+    bare.configure(**PER_USER)
+    olena = User(bare)
+    olena.connects(amocrm)
+    before = exported(bare)
+    damage(bare, "app:olena", b"connection:%d:1" % ID)
+
+    take_in(bare, before)
+
+    assert olena.is_connected()
+
+
 def test_a_pointer(bare, amocrm):
     """Whose it was has to connect again, and can."""
     bare.configure(**PER_USER)

@@ -143,7 +143,8 @@ reads(const struct attempt *attempt)
 			if (value != NULL && strcmp(value, expected) != 0)
 				return complain(attempt->report, "another value: record", i);
 		} else if (w.kind != FAULT_STORAGE && w.kind != FAULT_DAMAGED)
-			return complain(attempt->report, "another fault than storage:", w.kind);
+			return complain(
+			    attempt->report, "another fault than storage:", (int)w.kind);
 		work_close(&w);
 	}
 	return true;
@@ -175,7 +176,7 @@ changes(const struct attempt *attempt)
 		return false;
 	if (!shard_set(&w, attempt->path, "connection:7:1", "new", 0))
 		return w.kind == FAULT_STORAGE
-		    || complain(attempt->report, "another fault than storage:", w.kind);
+		    || complain(attempt->report, "another fault than storage:", (int)w.kind);
 	if (!shard_get(&w, attempt->path, "connection:7:1", &value) || value == NULL
 	    || strcmp(value, "new") != 0)
 		return complain(attempt->report, "put, and not there: record", 7);

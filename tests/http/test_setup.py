@@ -108,7 +108,7 @@ def test_no_configuration(site, amocrm):
 def test_a_configuration_open_to_others(site, amocrm, mode):
     site.configure(mode=mode)
 
-    our_fault(site, site.get("callback", amocrm.approve(state="s")), f"{mode:04o}", "chmod")
+    our_fault(site, site.get("callback", amocrm.approve(state="s")), f"{mode:04o}", "it must be 0600")
 
     assert amocrm.connections() == []
 

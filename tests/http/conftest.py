@@ -28,8 +28,9 @@ from sandbox.site import NotBuilt, Site  # noqa: E402
 def pytest_configure():
     # Ended by a plain kill, as CI does it, the fixtures still clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A shell starts what it runs in the background with Ctrl-C ignored, and programs inherit that.
+    # A shell starts what it runs in the background with these ignored, and programs inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -150,5 +150,5 @@ def memory(pid):
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):     # the latter when it ends meanwhile
         return False

@@ -13,7 +13,7 @@ import pytest
 import app
 import expect
 from app import FORM, JSON, PER_USER, User
-from responder import (PARAMS, PATIENCE, FastCgi, alive, helpers, only_process, record,
+from responder import (PARAMS, PATIENCE, FastCgi, helpers, only_process, record,
                        still_the_same)
 from sandbox import hooks, process
 from sandbox.servers import BASE
@@ -240,7 +240,7 @@ def test_it_ends_and_so_do_its_helpers(fastcgi, amocrm, program, how):
     one.send_signal(how)
 
     assert one.wait(PATIENCE) in (0, -how)
-    process.wait_until(lambda: not any(map(alive, children)), f"the end of {children}")
+    process.wait_until(lambda: not any(map(process.alive, children)), f"the end of {children}")
 
 
 def test_a_helper_that_was_killed_is_started_again(fastcgi, amocrm):
@@ -249,7 +249,7 @@ def test_a_helper_that_was_killed_is_started_again(fastcgi, amocrm):
         app.connected(olena.exchange(amocrm.approve()))
         for child in helpers(only_process(fastcgi, "exchange-code")):
             os.kill(int(child), signal.SIGKILL)
-            process.wait_until(lambda: not alive(child), f"the end of {child}")
+            process.wait_until(lambda: not process.alive(child), f"the end of {child}")
 
 
 def test_term_during_an_exchange_waits_until_the_tokens_are_on_disk(fastcgi, amocrm):

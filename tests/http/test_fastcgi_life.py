@@ -16,7 +16,7 @@ import pytest
 
 import app
 from app import FORM, JSON, PER_USER, User
-from responder import (PARAMS, PATIENCE, STDIN, FastCgi, alive, begin, helpers,
+from responder import (PARAMS, PATIENCE, STDIN, FastCgi, begin, helpers,
                        only_process, open_files, params, still_the_same, stream)
 from sandbox import process
 from sandbox.servers import BASE
@@ -154,7 +154,7 @@ def test_it_starts_again_after_so_many_requests_and_nobody_notices(fastcgi, amoc
 
     assert layout(one) != born
     still_the_same(fastcgi)
-    process.wait_until(lambda: not any(map(alive, children)), "the end of the helpers")
+    process.wait_until(lambda: not any(map(process.alive, children)), "the end of the helpers")
     app.connected(olena.exchange(amocrm.approve()))
     process.wait_until(lambda: len(children_of(one)) == len(children), "no dead helper")
     assert open_files(one) <= files + 1
@@ -282,7 +282,7 @@ def test_a_signal_for_the_whole_group_leaves_a_request_its_helpers(fastcgi, amoc
             os.kill(int(pid), signal.SIGINT)
         app.connected(fastcgi.server.answer(connection, "POST"))
     assert one.wait(PATIENCE) == 0
-    process.wait_until(lambda: not any(map(alive, children)), "the end of the helpers")
+    process.wait_until(lambda: not any(map(process.alive, children)), "the end of the helpers")
 
 
 def test_of_several_processes_those_that_end_lose_no_request(bare):

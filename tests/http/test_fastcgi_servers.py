@@ -30,7 +30,7 @@ import test_webhook
 from app import FORM, JSON, User
 from conftest import fresh
 from sandbox import process, web
-from sandbox.fastcgi_servers import FASTCGI, PATIENCE, NginxAndUnits, alive
+from sandbox.fastcgi_servers import FASTCGI, PATIENCE, NginxAndUnits
 from sandbox.servers import NotInstalled
 from sandbox.site import BASE, PROGRAMS
 from test_app_token import signers  # noqa: F401
@@ -194,7 +194,7 @@ def test_they_end_with_the_web_server(managed):
 
     managed.server.end_server()
 
-    process.wait_until(lambda: not any(alive(number) for numbers in before.values()
+    process.wait_until(lambda: not any(process.alive(number) for numbers in before.values()
                                        for number in numbers), "the end of the processes")
 
 
@@ -212,7 +212,7 @@ def test_a_reload_leaves_none_of_the_old(managed):
 
     managed.server.reload()
 
-    process.wait_until(lambda: not any(map(alive, before)), "the end of the old ones", PATIENCE)
+    process.wait_until(lambda: not any(map(process.alive, before)), "the end of the old ones", PATIENCE)
     process.wait_until(lambda: answers(managed), "an answer after the reload", PATIENCE)
     ask_all(managed)
 
@@ -250,7 +250,7 @@ def test_the_others_go_on_for_one_that_was_killed(one_site, name):
         first, *others = site.server.processes("status")
         assert len(others) == 3
         os.kill(first, signal.SIGKILL)
-        process.wait_until(lambda: not alive(first), "its end")
+        process.wait_until(lambda: not process.alive(first), "its end")
         for _ in range(8):
             assert site.get("status").status == 401
 

@@ -51,13 +51,6 @@ def running(program, environment):
     return found
 
 
-def alive(number):
-    """A process that is dead and was not waited for is not; who should have is the container's."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    return False
-
-
 class FastCgi:
     """What the set-ups have in common; a server's class follows it."""
 
@@ -149,7 +142,7 @@ class Spawned(FastCgi):
         for number in numbers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGTERM)
-        process.wait_until(lambda: not any(map(alive, numbers)), "the end of the processes")
+        process.wait_until(lambda: not any(map(process.alive, numbers)), "the end of the processes")
 
     def stop(self):
         super().stop()

@@ -101,6 +101,13 @@ def wait_until(true, what, seconds=10.0):
         time.sleep(0.005)
 
 
+def alive(pid):
+    """A process that is dead and was not waited for is not; who should have is the container's."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
+
+
 class Daemon:
     """A server in the foreground, in a process group of its own."""
 

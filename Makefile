@@ -32,7 +32,8 @@ BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev 
                  libgdbm-dev libfcgi-dev libinih-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace \
-                 libcmocka-dev python3-pytest python3-selenium chromium chromium-driver
+                 libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
+                 chromium-driver
 
 deps-build:
 	@./.ci/deps $(BUILD_PACKAGES)
@@ -177,8 +178,9 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(BUILD)/fuzz/
 check-fuzz: $(FUZZ)
 	@for t in $(FUZZ); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
+# Each file's tests one behind the other, two files or more at once.
 check-http: programs
-	/usr/bin/python3 -m pytest -q tests
+	/usr/bin/python3 -m pytest -q tests -n auto --maxprocesses=4 --dist loadfile
 
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 

@@ -244,8 +244,8 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant)
 	    && (known || authorize(w, cfg, grant, limit_ms));
 }
 
-/* HEAD exchanges nothing.  Of a code that nobody has seen it says what it would if amoCRM takes it, but
- * not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
+/* HEAD exchanges nothing.  Of a code that nobody has seen it says what it would if amoCRM takes it,
+ * but not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
 static bool
 head(struct work *w, const struct config *cfg, const struct request *req,
     const struct answer *answer, struct response *res)

@@ -1,7 +1,7 @@
 /* account.h - which amoCRM users of an account have a connection.
  *
- * The store's record "account:<account id>" lists them: "1 2 3".  Whoever has a connection is on it at
- * every moment: put there before the connection is stored, and taken off when it is gone.
+ * The store's record "account:<account id>" lists them: "1 2 3".  Whoever has a connection is on it
+ * at every moment: put there before the connection is stored, and taken off when it is gone.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -33,8 +33,8 @@ bool account_add(
 bool account_remove(
     struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 
-/* The same as one of several changes of the store (store_change_all): edit is what it does, and must
- * live as long as the change. */
+/* The same as one of several changes of the store (store_change_all): edit is what it does, and
+ * must live as long as the change. */
 struct account_edit {
 	int64_t amocrm_user_id;
 	enum { ACCOUNT_ADD, ACCOUNT_REMOVE, ACCOUNT_LEAVE_ONLY } how;

@@ -36,11 +36,12 @@ struct amocrm_call {
 	int64_t deadline_ms; /* by clock_ms */
 };
 
-/* The document of a good answer, to be given back with json_object_put; NULL for one without content.
+/* The document of a good answer, to be given back with json_object_put; NULL for one without
+ * content.
  * Fault: FAULT_REFUSED for a code or token that amoCRM's 400 or 401 calls bad, FAULT_CLIENT for any
  * other of these; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for what may be over later: no
- * answer in time, 429 (with w->retry_after_s), 5xx, an answer that is not JSON; FAULT_BLOCKED for 403.  All but the
- * first leave a token as good as it was. */
+ * answer in time, 429 (with w->retry_after_s), 5xx, an answer that is not JSON; FAULT_BLOCKED for
+ * 403.  All but the first leave a token as good as it was. */
 bool amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 

@@ -80,10 +80,10 @@ save(struct work *w, const struct config *cfg, const struct grant *grant,
 		w, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
 }
 
-/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits for
- * its claimant when it is reserved, and is else everybody's where connections are shared.
- * The code works once, so whatever could fail on our side is tried before it is used, and tokens
- * that cannot be put in their place yet are kept. */
+/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits
+ * for its claimant when it is reserved, and is else everybody's where connections are shared.  The
+ * code works once, so whatever could fail on our side is tried before it is used, and tokens that
+ * cannot be put in their place yet are kept. */
 static bool
 exchange(struct work *w, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, int64_t deadline_ms)

@@ -36,12 +36,12 @@ bool authorize_known(struct work *w, const struct config *cfg, const char *code,
 /* Makes a connection of the code, or finds that it has become one already; one exchange for a code,
  * however often and from however many processes it comes.  With a claimant the connection becomes
  * theirs.  Without one, in a shared set-up, it becomes everybody's, unless it is reserved: then it
- * waits for its claimant.
- * While it runs TERM, HUP, PIPE and XFSZ wait: a server that stops, or a phone that hangs up, must
- * not cost the tokens.  limit_ms bounds what amoCRM takes,
- * and the grant's until_ms what waiting for others and amoCRM take together.
+ * waits for its claimant.  While it runs TERM, HUP, PIPE and XFSZ wait: a server that stops, or a
+ * phone that hangs up, must not cost the tokens.  limit_ms bounds what amoCRM takes, and the
+ * grant's until_ms what waiting for others and amoCRM take together.
  * Fault: as amocrm_exchange; FAULT_CLAIMED when the code is reserved for, or claimed by, somebody
- * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is asked. */
+ * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is
+ * asked. */
 bool authorize(
     struct work *w, const struct config *cfg, const struct grant *grant, int64_t limit_ms);
 

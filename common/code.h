@@ -24,7 +24,8 @@ bool code_key(struct work *w, const char *prefix, const char *code, const char *
 /* What tells an authorization from others, by the key of its code's record. */
 bool code_authorization(struct work *w, const char *key, const char **id);
 
-/* What is known of a code; *found is false when it has become nothing yet.  Fault: FAULT_STORAGE. */
+/* What is known of a code; *found is false when it has become nothing yet.  Fault:
+ * FAULT_STORAGE. */
 bool code_find(struct work *w, const struct store_config *store, const char *key, bool *found,
     struct code *code);
 

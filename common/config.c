@@ -100,7 +100,8 @@ has_more_than_comment(const char *bracket)
 	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
 }
 
-/* As fgets, but a line that does not fit, or holds a NUL, is no line: inih would cut it in silence. */
+/* As fgets, but a line that does not fit, or holds a NUL, is no line: inih would cut it in
+ * silence. */
 static bool
 take_whole_line(char *line, int size, FILE *file)
 {

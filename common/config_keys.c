@@ -137,7 +137,8 @@ take_package(const struct config_key *key, const char *value, void *target)
 
 #define AT(section, member) offsetof(struct config, section.member)
 #define KEY(s, n)           .section = #s, .name = #n, .offset = AT(s, n)
-#define TEXT                .take = take_text, .min = 1, .rule = "must be a text without control characters"
+
+#define TEXT .take = take_text, .min = 1, .rule = "must be a text without control characters"
 #define URL                                                                                        \
 	.take = take_url, .min = 1,                                                                \
 	.rule = "must be an https:// URL (http:// only for localhost), without '#'"

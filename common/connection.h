@@ -9,16 +9,16 @@
  * A pointer that leads nowhere counts as absent, so it hardly matters where a change is cut short.
  * A connection that nobody has claimed is stored, and belongs to nobody yet.
  *
- * Locks, in the order they are taken in; whoever has one waits for none above it, and never has two of
- * a kind, so nobody waits in a circle:
+ * Locks, in the order they are taken in; whoever has one waits for none above it, and never has two
+ * of a kind, so nobody waits in a circle:
  *
  *   code:<sha256>, refresh:<record>   one exchange of a code, one refresh of a connection
  *   app:<app user>                    who makes a connection theirs, or ends it
  *   account:<account id>              who changes what belongs together in the account
  *   a shard's                         inside the store
  *
- * So a connection that takes another's place is stored under its own account's lock, and the other is
- * erased under that of its account when the first is free again.
+ * So a connection that takes another's place is stored under its own account's lock, and the other
+ * is erased under that of its account when the first is free again.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H
@@ -30,8 +30,8 @@
 
 #define REFRESH_TOKEN_LIFE_S (92 * 86400) /* amoCRM: three months from each renewal */
 
-/* Whose a connection becomes: the app user's; without one (NULL) in a shared set-up everybody's, and
- * otherwise nobody's who is known. */
+/* Whose a connection becomes: the app user's; without one (NULL) in a shared set-up everybody's,
+ * and otherwise nobody's who is known. */
 struct owner {
 	const char *app_user;
 };
@@ -44,17 +44,18 @@ struct authorization {
 
 /* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
  * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
- * nobody could use it any more: then it is nobody's, so that it connects nobody before it is adopted.
- * authorization may be NULL.  The tokens are sealed with the first key of the ring as it is then
- * (keyring_again).
+ * nobody could use it any more: then it is nobody's, so that it connects nobody before it is
+ * adopted.  authorization may be NULL.  The tokens are sealed with the first key of the ring as it
+ * is then (keyring_again).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
     const struct authorization *authorization);
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
- * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back, and
- * the tokens of a newer authorization are left alone.  The tokens are sealed as by connection_save. */
+ * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back,
+ * and the tokens of a newer authorization are left alone.  The tokens are sealed as by
+ * connection_save. */
 bool connection_renewed(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
@@ -63,7 +64,8 @@ bool connection_renewed(struct work *w, const struct config *cfg, const struct k
 bool connection_refused(
     struct work *w, const struct config *cfg, const char *key, const struct connection *connection);
 
-/* Seals the connection's tokens with the ring's first key; *done is false when they were already. */
+/* Seals the connection's tokens with the ring's first key; *done is false when they were
+ * already. */
 bool connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *done);
 
@@ -82,9 +84,9 @@ bool connection_enlist(
 bool connection_restore(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *value, const struct tokens *tokens, bool *done);
 
-/* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place of
- * the account's others.  *found is false when there is no such connection any more, or it is of a newer
- * authorization than that: then nothing is changed, and nothing along with it. */
+/* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place
+ * of the account's others.  *found is false when there is no such connection any more, or it is of
+ * a newer authorization than that: then nothing is changed, and nothing along with it. */
 bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct owner *owner, const struct authorization *authorization,
     bool *found);
@@ -106,11 +108,12 @@ bool connection_of(struct work *w, const struct config *cfg, const char *app_use
 /* Works, or can be made to work by a refresh. */
 bool connection_usable(const struct connection *connection);
 
-/* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so is
- * one that has become somebody else's. */
+/* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so
+ * is one that has become somebody else's. */
 bool connection_erase_of(struct work *w, const struct config *cfg, const char *app_user);
 
-/* Erases that connection if it is the app user's, under the lock of their pointer (connection_of). */
+/* Erases that connection if it is the app user's, under the lock of their pointer
+ * (connection_of). */
 bool connection_erase_owned(
     struct work *w, const struct config *cfg, const char *key, const char *app_user);
 
@@ -135,7 +138,8 @@ bool connection_account_known(
 
 /* Every connection, in no order, until visit is false, which ends it and makes this false too.  The
  * visitor's room is taken back after each.
- * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were visited. */
+ * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were
+ * visited. */
 typedef bool connection_visit(struct work *w, void *context, const struct connection *connection);
 bool connection_each(
     struct work *w, const struct config *cfg, connection_visit *visit, void *context);

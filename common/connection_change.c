@@ -40,7 +40,8 @@ connection_renewed(struct work *w, const struct config *cfg, const struct keyrin
 	return done;
 }
 
-/* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it is. */
+/* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it
+ * is. */
 struct revocation {
 	const char *sealed;
 	struct connection connection;

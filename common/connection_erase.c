@@ -1,7 +1,7 @@
 /* connection_erase.c - erasing connections; see connection.h.
  *
- * What goes together is erased together: the record, then the pointer that leads to it, and last the
- * place on its account's list.
+ * What goes together is erased together: the record, then the pointer that leads to it, and last
+ * the place on its account's list.
  */
 #include "account.h"
 #include "connection.h"

@@ -53,7 +53,8 @@ erase_others(struct work *w, const struct config *cfg, const struct storing *it,
 		&& store_change_all(w, &cfg->store, &change, 1));
 }
 
-/* For all where connections are shared; for nobody where they are not and the owner is not known. */
+/* For all where connections are shared; for nobody where they are not and the owner is not
+ * known. */
 static bool
 store_owned(struct work *w, const struct config *cfg, struct storing *it)
 {
@@ -78,8 +79,8 @@ store_owned(struct work *w, const struct config *cfg, struct storing *it)
 	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(w, cfg, it, users.before));
 }
 
-/* Whose the connection is.  Who had one that was gone, or that amoCRM had ended, is not connected by an
- * authorization that is not theirs yet. */
+/* Whose the connection is.  Who had one that was gone, or that amoCRM had ended, is not connected
+ * by an authorization that is not theirs yet. */
 static bool
 decide_owner(
     struct work *w, const struct config *cfg, const struct connection *old, struct storing *it)

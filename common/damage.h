@@ -1,5 +1,5 @@
-/* damage.h - records that cannot be read, told of together at the end of a round: one of them keeps no
- * other from its turn.
+/* damage.h - records that cannot be read, told of together at the end of a round: one of them keeps
+ * no other from its turn.
  */
 #ifndef DAMAGE_H
 #define DAMAGE_H
@@ -13,8 +13,8 @@ struct damage {
 	char keys[DAMAGE_KEYS_MAX];
 };
 
-/* After a step for the record of that name failed: true when the record is damaged, which is noted and
- * no fault any more; any other fault stays. */
+/* After a step for the record of that name failed: true when the record is damaged, which is noted
+ * and no fault any more; any other fault stays. */
 bool damage_passed(struct work *w, struct damage *damage, const char *key);
 
 /* Notes one that was found to be damaged. */

@@ -45,8 +45,9 @@ put_answer(const struct gateway *gw, const void *bytes, size_t len)
 	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
 }
 
-/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's query
- * beside what it is given for its log, and with it a code, a signature or the webhook's key. */
+/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's
+ * query beside what it is given for its log, and with it a code, a signature or the webhook's
+ * key. */
 static void
 put_log(const struct gateway *gw, const char *line)
 {
@@ -79,8 +80,8 @@ start_again(void)
 	execv(self, argv);
 }
 
-/* With malloc told to overwrite all that is freed, see work.c.  Where the program cannot start again
- * it goes on as it is. */
+/* With malloc told to overwrite all that is freed, see work.c.  Where the program cannot start
+ * again it goes on as it is. */
 static void
 start_with_tunables(void)
 {
@@ -96,10 +97,10 @@ start_with_tunables(void)
 		start_again();
 }
 
-/* libfcgi would wait in accept, or for a request on a connection it has kept, where no signal can be
- * told from one that came a moment too early.  So it is handed a connection that has something to
- * read, as one that it has kept; for that it has no function, but these two members have meant the
- * same since its version 2.4.0.  False: it held no request, and is closed. */
+/* libfcgi would wait in accept, or for a request on a connection it has kept, where no signal can
+ * be told from one that came a moment too early.  So it is handed a connection that has something
+ * to read, as one that it has kept; for that it has no function, but these two members have meant
+ * the same since its version 2.4.0.  False: it held no request, and is closed. */
 static bool
 take_request(FCGX_Request *request, int connection)
 {
@@ -108,7 +109,8 @@ take_request(FCGX_Request *request, int connection)
 	return FCGX_Accept_r(request) == 0;
 }
 
-/* A connection is kept only if nothing of a body that was not read stands before the next request. */
+/* A connection is kept only if nothing of a body that was not read stands before the next
+ * request. */
 static void
 leave_body(FCGX_Request *request)
 {
@@ -122,8 +124,8 @@ leave_body(FCGX_Request *request)
 	explicit_bzero(rest, sizeof rest);
 }
 
-/* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of ours
- * has more there than helper_ask: 16 KB. */
+/* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of
+ * ours has more there than helper_ask: 16 KB. */
 static void
 wipe_stack(void)
 {

@@ -1,10 +1,10 @@
 /* fastcgi.h - one process for many requests (FastCGI specification 1.0), by libfcgi.
  *
- * The process answers one request after the other, wipes what each has left, and ends when it is told
- * to (see listener.h).  After FASTCGI_REQUESTS_MAX requests it starts its program again, with nothing
- * of what was but its process id and its listening socket.  To end and leave the rest to whoever
- * started it would lose requests: the connections that wait at lighttpd's socket are reset, and no
- * others taken until a second later; spawn-fcgi starts nothing again at all.
+ * The process answers one request after the other, wipes what each has left, and ends when it is
+ * told to (see listener.h).  After FASTCGI_REQUESTS_MAX requests it starts its program again, with
+ * nothing of what was but its process id and its listening socket.  To end and leave the rest to
+ * whoever started it would lose requests: the connections that wait at lighttpd's socket are reset,
+ * and no others taken until a second later; spawn-fcgi starts nothing again at all.
  */
 #ifndef FASTCGI_H
 #define FASTCGI_H

@@ -56,9 +56,9 @@ find_helper(struct work *w, enum helper which, const char **path)
 	    names[which], *path);
 }
 
-/* What is sent to a whole group of processes, as Ctrl-C, is the asker's to obey: a helper that ended with
- * tokens in hand would lose them.  It ends when nobody asks any more, and then by its alarm at the latest
- * (see helper_serve.c). */
+/* What is sent to a whole group of processes, as Ctrl-C, is the asker's to obey: a helper that
+ * ended with tokens in hand would lose them.  It ends when nobody asks any more, and then by its
+ * alarm at the latest (see helper_serve.c). */
 static void
 hold_signals(posix_spawnattr_t *attributes)
 {
@@ -96,8 +96,8 @@ spawn(int *pid, const char *path, int end, char *const *argv, char *const *envp)
 	return error;
 }
 
-/* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl takes
- * proxies, certificates and key logs from there. */
+/* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl
+ * takes proxies, certificates and key logs from there. */
 static bool
 start(struct work *w, enum helper which)
 {

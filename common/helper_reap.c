@@ -4,7 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Those of a program that has started again in the same process end too, and are nobody's any more. */
+/* Those of a program that has started again in the same process end too, and are nobody's any
+ * more. */
 void
 helper_reap(struct work *w)
 {

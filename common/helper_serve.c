@@ -76,8 +76,8 @@ put_line(const char *line, size_t len)
 }
 
 /* A library may not keep a question's deadline: libcurl waits for a resolver that does not answer.
- * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an alarm
- * too. */
+ * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an
+ * alarm too. */
 static void
 end_after(const struct json_object *question)
 {

@@ -55,8 +55,8 @@ is_settled(const struct stat *seen)
 	    && now.tv_sec - seen->st_ctim.tv_sec > KEPT_SETTLED_S;
 }
 
-/* Parsed anew, into a room that holds nothing else.  The file was looked at before it is opened: one
- * that is changed in between is newer than what was seen, and differs from it the next time. */
+/* Parsed anew, into a room that holds nothing else.  The file was looked at before it is opened:
+ * one that is changed in between is newer than what was seen, and differs from it the next time. */
 static bool
 read_anew(struct work *w, struct kept_file *file, const char *path, kept_parse *parse)
 {

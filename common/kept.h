@@ -1,12 +1,14 @@
 /* kept.h - what a process that stays has made of its files, until they change.
  *
  * A FastCGI process need not read its configuration and its key ring for every request.  Asked what
- * stands in such a file, it looks once in each request whether the file is still the one it has read:
- * the same device, inode, size, and times of the last change of content (mtime) and of anything else
- * (ctime), which a rename, a chmod and an edit that sets the mtime back do not leave alone.
+ * stands in such a file, it looks once in each request whether the file is still the one it has
+ * read: the same device, inode, size, and times of the last change of content (mtime) and of
+ * anything else (ctime), which a rename, a chmod and an edit that sets the mtime back do not leave
+ * alone.
  *
- * A clock ticks slower than files change.  A file that was changed less than KEPT_SETTLED_S before it
- * was looked at may change once more without its times telling, so it is read again the next time.
+ * A clock ticks slower than files change.  A file that was changed less than KEPT_SETTLED_S before
+ * it was looked at may change once more without its times telling, so it is read again the next
+ * time.
  */
 #ifndef KEPT_H
 #define KEPT_H
@@ -37,7 +39,8 @@ struct kept {
 	struct kept_file files[KEPT_FILES];
 };
 
-/* From now on w keeps what it reads, here; until kept_close.  False: there is no memory for that. */
+/* From now on w keeps what it reads, here; until kept_close.  False: there is no memory for
+ * that. */
 bool kept_open(struct work *w, struct kept *kept);
 void kept_close(struct work *w);
 

@@ -3,11 +3,11 @@
  *   web server -- connects, sends -->  a listening socket, shared by all processes of one program
  *   manager    -- TERM and its like ->  a signalfd
  *
- * From listener_open on TERM, INT, HUP and USR1 (FastCGI's word for "finish, then end") are held back
- * and only looked for here, between two requests: one that is under way is answered first, and no
- * signal is missed, since both are waited for in one poll.  What is held back is held back in the
- * helpers as well, so that a TERM for the whole group does not take them from a request under way;
- * they end with the process.
+ * From listener_open on TERM, INT, HUP and USR1 (FastCGI's word for "finish, then end") are held
+ * back and only looked for here, between two requests: one that is under way is answered first, and
+ * no signal is missed, since both are waited for in one poll.  What is held back is held back in
+ * the helpers as well, so that a TERM for the whole group does not take them from a request under
+ * way; they end with the process.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
@@ -32,9 +32,9 @@ struct listener {
 bool listener_open(struct work *w, struct listener *l, int socket);
 void listener_close(struct listener *l);
 
-/* Waits until something was sent on *connection, or its other end was closed; where *connection is -1,
- * on the next one that is made, which *connection then is.  Helpers that end meanwhile are let go of.
- * False: the process is to end; *connection, if there is one, is idle. */
+/* Waits until something was sent on *connection, or its other end was closed; where *connection is
+ * -1, on the next one that is made, which *connection then is.  Helpers that end meanwhile are let
+ * go of.  False: the process is to end; *connection, if there is one, is idle. */
 bool listener_wait(struct listener *l, struct work *w, int *connection);
 
 #endif

@@ -8,10 +8,11 @@
  * sealed with the record's key and the whole second line as their context (see seal.h), so neither
  * can be changed or exchanged without the other.
  *
- * The state is outside of that, because amoCRM's disconnect hook revokes a connection without its keys.
- * So whoever can write to the store can turn "revoked" back into "active", or the other way round, and
- * nothing here shows it.  That gives them no token, and amoCRM has ended those of a revoked connection
- * itself; but our programs would use, refresh and tell of the connection as if it had not been.
+ * The state is outside of that, because amoCRM's disconnect hook revokes a connection without its
+ * keys.  So whoever can write to the store can turn "revoked" back into "active", or the other way
+ * round, and nothing here shows it.  That gives them no token, and amoCRM has ended those of a
+ * revoked connection itself; but our programs would use, refresh and tell of the connection as if
+ * it had not been.
  */
 #ifndef RECORD_H
 #define RECORD_H

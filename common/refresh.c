@@ -23,8 +23,8 @@ refresh_due(const struct connection *connection, time_t usable_until)
 	    || connection->refreshed_at > time(NULL) + CLOCK_SLACK_S;
 }
 
-/* The host is looked at again: the allow list may be a shorter one by now, and a record may come from
- * a file that somebody has edited. */
+/* The host is looked at again: the allow list may be a shorter one by now, and a record may come
+ * from a file that somebody has edited. */
 static bool
 read_pair(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
     struct connection *connection, struct tokens *tokens)
@@ -50,7 +50,8 @@ deadline(const struct config *cfg)
 	return clock_ms() + cfg->amocrm.timeout * INT64_C(1000);
 }
 
-/* amoCRM may have renewed the pair and its answer may be lost; Kommo then still takes the old one. */
+/* amoCRM may have renewed the pair and its answer may be lost; Kommo then still takes the old
+ * one. */
 static bool
 ask_twice(struct work *w, const struct config *cfg, const char *host, const struct tokens *old,
     struct tokens *fresh)

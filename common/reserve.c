@@ -12,8 +12,8 @@
 #define FILES 4
 #define STEP  131072 /* bytes by which each grows, or every new record would cost some */
 
-/* What a change may add to a shard: GDBM puts the new value behind the old one's place, and may need
- * another bucket, or a longer directory of them. */
+/* What a change may add to a shard: GDBM puts the new value behind the old one's place, and may
+ * need another bucket, or a longer directory of them. */
 #define GROWTH (STORE_VALUE_MAX + 32768) /* bytes */
 
 static const struct timespec never[2] = { { 0 }, { 0 } };
@@ -36,8 +36,8 @@ is_filled(const struct stat *st, int64_t size)
 	return st->st_size >= size && st->st_blocks * 512 >= size;
 }
 
-/* Making it costs a hundred times what it costs to find it there.  One that cannot be made was not asked
- * for, whatever its size and times are now. */
+/* Making it costs a hundred times what it costs to find it there.  One that cannot be made was not
+ * asked for, whatever its size and times are now. */
 static bool
 fill(struct work *w, const char *path, int fd, int64_t size)
 {

@@ -1,11 +1,11 @@
-/* reserve.h - room on the disk that is kept for what must be written: a code or a refresh token works
- * once, and when the new tokens come it is too late to find the disk full.
+/* reserve.h - room on the disk that is kept for what must be written: a code or a refresh token
+ * works once, and when the new tokens come it is too late to find the disk full.
  *
- *   <directory>/0.room … 3.room    one for each record of an authorization, as large as the copy of its
- *                                  shard may become
+ *   <directory>/0.room … 3.room    one for each record of an authorization, as large as the copy of
+ *                                  its shard may become
  *
- * To look at all shards takes longer than all else here, so it is done once, and again when a shard has
- * outgrown its room: then the time of the first file is set to 1970.
+ * To look at all shards takes longer than all else here, so it is done once, and again when a shard
+ * has outgrown its room: then the time of the first file is set to 1970.
  */
 #ifndef RESERVE_H
 #define RESERVE_H

@@ -106,8 +106,8 @@ cgi_log(const struct gateway *gw, const char *line)
 	(void)write_all(STDERR_FILENO, line, strlen(line));
 }
 
-/* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the body
- * unread, Apache would get a reset in place of the answer's end. */
+/* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the
+ * body unread, Apache would get a reset in place of the answer's end. */
 static void
 leave_body(void)
 {

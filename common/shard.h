@@ -11,7 +11,8 @@
 #include <time.h>
 
 /* The value of key as a NUL-terminated text, or NULL: no file, no record, or its time is over.
- * Fault: FAULT_STORAGE; FAULT_DAMAGED: the file can be read, and the record is not what was written. */
+ * Fault: FAULT_STORAGE; FAULT_DAMAGED: the file can be read, and the record is not what was
+ * written. */
 bool shard_get(struct work *w, const char *path, const char *key, const char **value);
 
 struct shard_change {

@@ -1,4 +1,5 @@
-/* store.c - reading the store, and holding on to names of it; changes are made in store_change.c. */
+/* store.c - reading the store, and holding on to names of it; changes are made in
+ * store_change.c. */
 #include "store.h"
 
 #include "digest.h"

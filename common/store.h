@@ -18,8 +18,9 @@
 #define STORE_VALUE_MAX 65536 /* bytes; two tokens of 8 KB, sealed, are 22 KB */
 #define STORE_WAIT_MS   5000 /* for another writer of the same shard; a change takes milliseconds */
 
-/* Asks, before something that cannot be repeated, whether its changes could be written now, and keeps
- * room for them even if the disk fills up meanwhile: for four records, of whatever keys (see reserve.h).
+/* Asks, before something that cannot be repeated, whether its changes could be written now, and
+ * keeps room for them even if the disk fills up meanwhile: for four records, of whatever keys (see
+ * reserve.h).
  * Fault: FAULT_STORAGE. */
 bool store_ready(struct work *w, const struct store_config *store);
 
@@ -28,8 +29,8 @@ bool store_ready(struct work *w, const struct store_config *store);
 bool store_get(
     struct work *w, const struct store_config *store, const char *key, const char **value);
 
-/* Sets a record, also in place of a damaged one; expires is when it is over, 0 for never.  Records whose names share what stands
- * before the ':' either all expire or none does.
+/* Sets a record, also in place of a damaged one; expires is when it is over, 0 for never.  Records
+ * whose names share what stands before the ':' either all expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
  * Either way nothing changed. */
 bool store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
@@ -44,9 +45,10 @@ typedef bool store_edit(struct work *w, void *context, const char *old, const ch
 bool store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
     store_edit *edit, void *context);
 
-/* Changes several records, no two of one name, while nobody else does, for fewer commits to disk than
- * one after the other.  All are on disk when it is true.  Whoever is killed leaves each record either
- * old or new, and none new that stands behind an old one here; after a power failure, in any order.
+/* Changes several records, no two of one name, while nobody else does, for fewer commits to disk
+ * than one after the other.  All are on disk when it is true.  Whoever is killed leaves each record
+ * either old or new, and none new that stands behind an old one here; after a power failure, in any
+ * order.
  * Fault: as store_put.  Nothing changed, unless the directory itself failed. */
 struct store_change {
 	const char *key;

@@ -1,10 +1,10 @@
 /* store_change.c - changing records of the store, one or several together; see store.h.
  *
- *   the writers' locks of all shards concerned, in ascending order, so that nobody waits in a circle
+ *   the writers' locks of all shards concerned, in ascending order: so nobody waits in a circle
  *   what each record becomes
- *   a copy of each shard with its changes, on disk, and another where its changes must not all come at
- *   once; they are named after the first change's shard, whose lock keeps others from that name, so
- *   that a killed writer's copies are in the next one's way
+ *   a copy of each shard with its changes, on disk, and another where its changes must not all come
+ *   at once; they are named after the first change's shard, whose lock keeps others from that name,
+ *   so that a killed writer's copies are in the next one's way
  *   the copies take the shards' places, and then the directory is brought to disk
  *
  * Up to the last step all that was done can be taken back, and what fails fails there: the disk has
@@ -47,8 +47,8 @@ next_shard(const struct plan *plan, int after)
 	return next;
 }
 
-/* The last of the needed changes that can take their places with that one: up to there no other shard
- * is changed. */
+/* The last of the needed changes that can take their places with that one: up to there no other
+ * shard is changed. */
 static size_t
 last_with(const struct plan *plan, size_t first)
 {

@@ -11,12 +11,13 @@
 
 #define WIPED_WITH 0xa5 /* any byte but 0, which would switch it off */
 
-/* What libraries allocate holds our secrets too, and they free it as it is: GDBM would write it into
- * a file with the next block it leaves in part unused.
+/* What libraries allocate holds our secrets too, and they free it as it is: GDBM would write it
+ * into a file with the next block it leaves in part unused.
  *
- * glibc wipes nothing that it puts into its cache for each thread, blocks of up to 1 KB, and only the
- * environment a program starts with can switch that cache off.  So a process that serves one request
- * after the other is started with WORK_TUNABLES; one that ends with its request need not be. */
+ * glibc wipes nothing that it puts into its cache for each thread, blocks of up to 1 KB, and only
+ * the environment a program starts with can switch that cache off.  So a process that serves one
+ * request after the other is started with WORK_TUNABLES; one that ends with its request need not
+ * be. */
 static void
 wipe_what_is_freed(void)
 {

@@ -148,7 +148,8 @@ set_call(CURL *curl, const struct call *call, struct curl_slist *headers,
 	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
 }
 
-/* Runs the call; once more, as if nothing were known, when it failed before a byte of it was sent. */
+/* Runs the call; once more, as if nothing were known, when it failed before a byte of it was
+ * sent. */
 static CURLcode
 perform(CURL *curl, const struct call *call)
 {

@@ -1,8 +1,9 @@
 /* client.h - libcurl, kept from one call to the next.
  *
- * What is kept are TLS sessions and the certificates that were read, for some minutes, and not when the
- * file or folder of certificates has changed.  A connection is not: when one that was kept turns out to be closed,
- * libcurl sends again what it may have sent already, and codes and refresh tokens work once.
+ * What is kept are TLS sessions and the certificates that were read, for some minutes, and not when
+ * the file or folder of certificates has changed.  A connection is not: when one that was kept
+ * turns out to be closed, libcurl sends again what it may have sent already, and codes and refresh
+ * tokens work once.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -42,7 +43,8 @@ struct client {
 /* Loads what can be loaded before there is a call; what fails then, client_send tells. */
 void client_open(struct client *client);
 
-/* Sends the call, a second time when no byte of it was sent at the first.  Faults: see http_send. */
+/* Sends the call, a second time when no byte of it was sent at the first.  Faults: see
+ * http_send. */
 bool client_send(
     struct work *w, struct client *client, const struct call *call, struct http_answer *answer);
 

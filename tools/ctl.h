@@ -58,11 +58,12 @@ enum ctl_exit ctl_fault(const struct ctl *ctl);
 bool ctl_selector(const char *text);
 
 /* Finds the connection it names.  Without USER that is one that is somebody's, before any that only
- * waits for whoever it is reserved for: everybody's where connections are shared; then an active one
- * before any other, then the newest authorization.  Fault: FAULT_REQUEST when there is none. */
+ * waits for whoever it is reserved for: everybody's where connections are shared; then an active
+ * one before any other, then the newest authorization.  Fault: FAULT_REQUEST when there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
 
-/* The two ids of that connection; a damaged one can be named by them, though nothing is known of it. */
+/* The two ids of that connection; a damaged one can be named by them, though nothing is known of
+ * it. */
 bool ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id);
 
 /* Reads TIME: RFC 3339, or how long ago: 90s, 15m, 2h, 3d.  False: it is neither. */

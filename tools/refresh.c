@@ -96,7 +96,8 @@ next_key(const struct due *due, const char *key)
 	return key < due->keys + due->len ? key : due->keys;
 }
 
-/* Another one in each run, so that of accounts that are blocked none keeps the same others waiting. */
+/* Another one in each run, so that of accounts that are blocked none keeps the same others
+ * waiting. */
 static const char *
 first_key(const struct due *due)
 {

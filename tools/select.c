@@ -28,8 +28,8 @@ struct selection {
 	int64_t shared_user;
 };
 
-/* Whether somebody has claimed it, where that is asked for: what is only reserved may be anybody's who
- * was lured into consenting. */
+/* Whether somebody has claimed it, where that is asked for: what is only reserved may be anybody's
+ * who was lured into consenting. */
 static bool
 is_owned(const struct connection *connection, const struct selection *s)
 {

@@ -74,7 +74,8 @@ same_key(const struct pair *a, const struct pair *b)
 	    && strcmp(a->name, b->name) == 0;
 }
 
-/* The pairs of base but for the one of the last, and then the last; a value of NULL leaves it out. */
+/* The pairs of base but for the one of the last, and then the last; a value of NULL leaves it
+ * out. */
 static void
 compose(struct file_text *text, const struct pair *base, const struct pair *last)
 {

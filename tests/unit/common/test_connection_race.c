@@ -1,4 +1,5 @@
-/* test_connection_race.c - claims and disconnects that come at once, each in a process of its own. */
+/* test_connection_race.c - claims and disconnects that come at once, each in a process of its
+ * own. */
 #include "../child.h"
 #include "../setup.h"
 
@@ -117,7 +118,8 @@ sleeps(pid_t pid)
 	return count;
 }
 
-/* Until a process waits for a lock; or, where it does not, until it has waited for something else. */
+/* Until a process waits for a lock; or, where it does not, until it has waited for something
+ * else. */
 static void
 wait_for_sleeps(pid_t pid, long count)
 {

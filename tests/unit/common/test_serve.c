@@ -1,4 +1,5 @@
-/* test_serve.c - one program's life, as CGI and as FastCGI, with a web server's very descriptors. */
+/* test_serve.c - one program's life, as CGI and as FastCGI, with a web server's very
+ * descriptors. */
 #include "../child.h"
 #include "../folder.h"
 

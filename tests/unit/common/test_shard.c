@@ -148,8 +148,8 @@ stored(const char *path)
 	return (int)count;
 }
 
-/* Files whose first records, as many as each file's number in over, end after life_s seconds.  False:
- * it took so long that some are over already. */
+/* Files whose first records, as many as each file's number in over, end after life_s seconds.
+ * False: it took so long that some are over already. */
 static bool
 fill(const char *folder, const int *over, size_t count, int life_s, time_t *end)
 {

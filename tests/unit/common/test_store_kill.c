@@ -14,7 +14,8 @@
 #define RECORDS    6
 #define LONGEST_US 6000 /* of a writer's life; a change takes about 2 ms */
 
-/* What the writers have begun and what they have been told is done, in memory that outlives them. */
+/* What the writers have begun and what they have been told is done, in memory that outlives
+ * them. */
 struct ledger {
 	volatile long begun[WRITERS][RECORDS];
 	volatile long done[WRITERS][RECORDS];

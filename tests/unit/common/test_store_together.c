@@ -244,7 +244,8 @@ room_is(const char *folder, int size)
 	return stat(path, &st) == 0 && st.st_size == size;
 }
 
-/* The disk is filled behind the store's back, between the question whether it is ready and the changes. */
+/* The disk is filled behind the store's back, between the question whether it is ready and the
+ * changes. */
 static bool
 finds_room_on_a_full_disk(const struct full_disk *disk)
 {
@@ -429,7 +430,8 @@ change_both(void *context)
 	    && store_change_all(&w, holder->store, changes, ROWS(changes));
 }
 
-/* Whoever waits for the lower lock has not got the higher one, in whatever order the changes stand. */
+/* Whoever waits for the lower lock has not got the higher one, in whatever order the changes
+ * stand. */
 static void
 waits_in_no_circle(void **state)
 {

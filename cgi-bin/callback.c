@@ -13,9 +13,9 @@
 #include "clock.h"
 #include "deeplink.h"
 #include "form.h"
+#include "handover.h"
 #include "keyring.h"
 #include "log.h"
-#include "page.h"
 #include "serve.h"
 #include "state.h"
 
@@ -31,8 +31,8 @@
 /* amoCRM's server waits 3 seconds for the answer to an install call and never repeats it. */
 #define INSTALL_LIMIT_MS 2500
 
-/* What the query says; NULL for what it does not. */
-struct answer {
+/* What the query says (RFC 6749 section 4.1.2, and amoCRM); NULL for what it does not. */
+struct authorization_response {
 	const char *code;
 	const char *state;
 	const char *referer;
@@ -50,7 +50,7 @@ unless_empty(const char *value)
 
 /* False: the query is malformed; what is sound by itself is there even then. */
 static bool
-read_answer(struct work *w, const struct request *req, struct answer *answer)
+read_answer(struct work *w, const struct request *req, struct authorization_response *answer)
 {
 	enum {
 		CODE,
@@ -87,7 +87,7 @@ read_answer(struct work *w, const struct request *req, struct answer *answer)
 }
 
 static bool
-check_client(struct work *w, const struct config *cfg, const struct answer *answer)
+check_client(struct work *w, const struct config *cfg, const struct authorization_response *answer)
 {
 	if (answer->client_id != NULL && strcmp(answer->client_id, cfg->amocrm.client_id) != 0)
 		return fault(w, FAULT_REQUEST, "client_id is not ours");
@@ -95,7 +95,7 @@ check_client(struct work *w, const struct config *cfg, const struct answer *answ
 }
 
 static bool
-check_code(struct work *w, const struct answer *answer)
+check_code(struct work *w, const struct authorization_response *answer)
 {
 	return answer->code != NULL
 	    || fault(w, FAULT_MISSING_CODE, "neither code nor error was sent");
@@ -103,8 +103,8 @@ check_code(struct work *w, const struct answer *answer)
 
 /* Whether the state is one that status made, and for which app user. */
 static bool
-read_own_state(struct work *w, const struct config *cfg, const struct answer *answer, bool *ours,
-    const char **app_user)
+read_own_state(struct work *w, const struct config *cfg,
+    const struct authorization_response *answer, bool *ours, const char **app_user)
 {
 	const struct keyring *ring;
 
@@ -117,8 +117,8 @@ read_own_state(struct work *w, const struct config *cfg, const struct answer *an
 /* A code that comes with a state of ours is reserved for the app user it names.  Where states are
  * signed no other is let in, or somebody could be lured into consenting on another's behalf. */
 static bool
-check_state(
-    struct work *w, const struct config *cfg, const struct answer *answer, struct grant *grant)
+check_state(struct work *w, const struct config *cfg, const struct authorization_response *answer,
+    struct grant *grant)
 {
 	bool is_signed = cfg->app.state == STATE_SIGNED;
 	bool ours;
@@ -134,7 +134,7 @@ check_state(
 
 /* The state an error may be told with. */
 static const char *
-error_state(struct work *w, const struct config *cfg, const struct answer *answer)
+error_state(struct work *w, const struct config *cfg, const struct authorization_response *answer)
 {
 	const char *app_user;
 	bool ours;
@@ -142,54 +142,6 @@ error_state(struct work *w, const struct config *cfg, const struct answer *answe
 	if (cfg->app.state != STATE_SIGNED)
 		return answer->state;
 	return read_own_state(w, cfg, answer, &ours, &app_user) && ours ? answer->state : NULL;
-}
-
-static bool
-answer_page(struct work *w, const struct config *cfg, const struct request *req,
-    enum page_kind kind, const char *link, struct response *res)
-{
-	struct page page = {
-		.kind = kind,
-		.app_name = cfg->app.name,
-		.link = link,
-		.automatic = cfg->app.redirect != REDIRECT_BUTTON,
-		.accept_language = req->accept_language,
-	};
-	const char *html;
-	const char *language;
-
-	if (cfg->app.android_package != NULL && req->user_agent != NULL
-	    && strstr(req->user_agent, "Android") != NULL
-	    && !deeplink_intent(w, link, cfg->app.android_package, &page.intent))
-		return false;
-	if (!page_render(w, &page, &html, &language))
-		return false;
-	respond(res, cfg->complete ? 200 : 500, "text/html; charset=utf-8", html);
-	return response_header(w, res, "Content-Language", language)
-	    && response_header(w, res, "Vary", "Accept-Language, User-Agent")
-	    && response_header(w, res, "Content-Security-Policy", redirect_page_csp)
-	    && response_header(w, res, "Referrer-Policy", "no-referrer")
-	    && response_header(w, res, "X-Frame-Options", "DENY")
-	    && response_header(w, res, "X-Robots-Tag", "noindex");
-}
-
-/* link NULL: to nowhere yet. */
-static bool
-redirect(struct work *w, const char *link, struct response *res)
-{
-	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
-	return (link == NULL || response_header(w, res, "Location", link))
-	    && response_header(w, res, "Referrer-Policy", "no-referrer");
-}
-
-/* Hands the browser over, the way the configuration asks for. */
-static bool
-open_app(struct work *w, const struct config *cfg, const struct request *req, enum page_kind kind,
-    const char *link, struct response *res)
-{
-	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
-		return answer_page(w, cfg, req, kind, link, res);
-	return redirect(w, link, res);
 }
 
 /* The error amoCRM sent, or auth_failed for one that is no error code. */
@@ -205,7 +157,7 @@ error_code(const char *error)
 
 static bool
 pass_on_error(struct work *w, const struct config *cfg, const struct request *req,
-    const struct answer *answer, struct response *res)
+    const struct authorization_response *answer, struct response *res)
 {
 	const char *code = error_code(answer->error);
 	bool cancelled = strcmp(code, "access_denied") == 0;
@@ -216,12 +168,12 @@ pass_on_error(struct work *w, const struct config *cfg, const struct request *re
 		   cancelled ? "The user did not allow access."
 			     : fault_answer(FAULT_REFUSED)->message,
 		   error_state(w, cfg, answer), &link)
-	    && open_app(w, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
+	    && handover(w, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
 }
 
 static bool
 connected(struct work *w, const struct config *cfg, const struct request *req,
-    const struct answer *answer, struct response *res)
+    const struct authorization_response *answer, struct response *res)
 {
 	const char *link;
 
@@ -230,7 +182,7 @@ connected(struct work *w, const struct config *cfg, const struct request *req,
 		return true;
 	}
 	return deeplink_success(w, cfg->app.deep_link, answer->code, answer->state, &link)
-	    && open_app(w, cfg, req, PAGE_CONNECTED, link, res);
+	    && handover(w, cfg, req, PAGE_CONNECTED, link, res);
 }
 
 /* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
@@ -248,7 +200,7 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant)
  * but not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
 static bool
 head(struct work *w, const struct config *cfg, const struct request *req,
-    const struct answer *answer, struct response *res)
+    const struct authorization_response *answer, struct response *res)
 {
 	bool known;
 
@@ -256,13 +208,13 @@ head(struct work *w, const struct config *cfg, const struct request *req,
 		return false;
 	if (known || answer->installing || cfg->app.redirect != REDIRECT_302)
 		return connected(w, cfg, req, answer, res);
-	return redirect(w, NULL, res);
+	return handover(w, cfg, req, PAGE_CONNECTED, NULL, res);
 }
 
 static bool
 callback(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
 {
-	struct answer answer;
+	struct authorization_response answer;
 	struct grant grant = { 0 };
 	int64_t began_ms = clock_ms();
 
@@ -303,7 +255,7 @@ tell(struct work *w, const struct config *cfg, const struct request *req, enum f
     struct response *res)
 {
 	const struct fault_answer *told = fault_answer(kind);
-	struct answer answer;
+	struct authorization_response answer;
 	const char *link;
 	const char *text;
 
@@ -314,7 +266,7 @@ tell(struct work *w, const struct config *cfg, const struct request *req, enum f
 	}
 	return deeplink_error(w, cfg->app.deep_link, told->code, told->message,
 		   error_state(w, cfg, &answer), &link)
-	    && open_app(w, cfg, req, page_of(kind), link, res);
+	    && handover(w, cfg, req, page_of(kind), link, res);
 }
 
 int

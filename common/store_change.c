@@ -27,9 +27,8 @@ struct plan {
 	const char *directory;
 	struct step {
 		int shard;
-		bool needed; /* the record becomes another */
-		const char
-		    *copy; /* of its shard, to be put in its place after this step; NULL: none */
+		bool needed;      /* the record becomes another */
+		const char *copy; /* of its shard, whose place it takes then; NULL: none */
 		struct shard_change change;
 	} step[STORE_CHANGES_MAX];
 	size_t count;

@@ -214,7 +214,7 @@ install: programs
 	$(call install_texts,htdocs/index.html htdocs/wrong-address.txt,$(SHARE)/amo-crm/htdocs)
 	$(call install_texts,README.md LICENSE *.conf.example,$(SHARE)/doc/amo-crm)
 	$(call install_texts,$(wildcard docs/*.*),$(SHARE)/doc/amo-crm/docs)
-	$(call install_texts,docs/examples/*,$(SHARE)/doc/amo-crm/docs/examples)
+	$(call install_texts,docs/examples/*.*,$(SHARE)/doc/amo-crm/docs/examples)
 	$(call install_texts,htdocs/.well-known/*,$(SHARE)/doc/amo-crm/htdocs/.well-known)
 	$(call install_texts,docs/amocrmctl.1,$(SHARE)/man/man1)
 	$(call install_texts,docs/amo-crm.conf.5,$(SHARE)/man/man5)

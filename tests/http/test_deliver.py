@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from urllib.parse import quote
@@ -238,7 +239,8 @@ def test_another_secret_is_refused_by_the_receiver(site, amocrm, receiver):
     assert receiver.taken() == []
 
 
-def test_the_example_for_receivers_verifies_it(site, receiver):
+def test_the_example_for_receivers_verifies_it(site, receiver, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)   # nothing is left among the documents
     place = ROOT / "docs" / "examples" / "verify_webhook.py"
     spec = importlib.util.spec_from_file_location("verify_webhook", place)
     example = importlib.util.module_from_spec(spec)

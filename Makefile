@@ -191,7 +191,7 @@ $(BENCH): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libcommon.a
 
 bench: deps-bench
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs bench-programs
-	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg)
+	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg --document docs/performance.md)
 
 # --- where it goes
 

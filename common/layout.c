@@ -20,14 +20,14 @@ layout_shard(struct work *w, const char *key, int *shard)
 	if (len > STORE_KEY_MAX)
 		return fault(w, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
 	sha256(key, len, digest);
-	*shard = digest[0];
+	*shard = (digest[0] << 8 | digest[1]) % LAYOUT_SHARDS;
 	return true;
 }
 
 bool
 layout_file(struct work *w, const struct store_config *store, int shard, const char **path)
 {
-	return work_print(w, path, "%s/connections/%02x.gdbm", store->path, (unsigned)shard);
+	return work_print(w, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
 }
 
 bool
@@ -39,10 +39,10 @@ layout_directory(struct work *w, const struct store_config *store, const char **
 static int64_t
 size_of(int directory, int shard)
 {
-	char name[sizeof "00.gdbm"];
+	char name[sizeof "000.gdbm"];
 	struct stat st;
 
-	snprintf(name, sizeof name, "%02x.gdbm", (unsigned)shard % LAYOUT_SHARDS);
+	snprintf(name, sizeof name, "%03x.gdbm", (unsigned)shard % LAYOUT_SHARDS);
 	return fstatat(directory, name, &st, 0) == 0 ? st.st_size : 0;
 }
 

@@ -1,9 +1,9 @@
 /* layout.h - where the parts of a store lie.
  *
- *   <path>/connections/00.gdbm … ff.gdbm    the records
- *   <path>/locks                            bytes 0 to 255: a shard's writer; behind them: names
+ *   <path>/connections/000.gdbm … 1ff.gdbm  the records
+ *   <path>/locks                            bytes 0 to 511: a shard's writer; behind them: names
  *
- * The records are in 256 shards, chosen by a hash of the key, so that one change copies little.
+ * The records are in 512 shards, chosen by a hash of the key, so that one change copies little.
  */
 #ifndef LAYOUT_H
 #define LAYOUT_H
@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define LAYOUT_SHARDS 256
+#define LAYOUT_SHARDS 512
 
 /* The shard of a record.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
 bool layout_shard(struct work *w, const char *key, int *shard);

@@ -190,7 +190,7 @@ prepare_step(struct work *w, struct plan *plan, size_t last, size_t number)
 	const char *path;
 
 	return layout_file(w, plan->store, step->shard, &path)
-	    && work_print(w, &step->copy, "%s/%02x.%zu.new", plan->directory,
+	    && work_print(w, &step->copy, "%s/%03x.%zu.new", plan->directory,
 		(unsigned)plan->step[0].shard, number)
 	    && shard_prepare(w, path, step->copy, of_shard, count);
 }

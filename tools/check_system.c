@@ -16,7 +16,7 @@
 #define ROOM_MIN      (16 * MIB)  /* bytes; a few changes at once, and some thousand events */
 #define ROOM_LOW      (256 * MIB) /* a segment of events is 64 MiB */
 #define INODES_MIN    16          /* a new segment, a new shard, a copy for each writer */
-#define INODES_LOW    512         /* a new store makes 256 shards */
+#define INODES_LOW    1024        /* a new store makes 512 shards */
 #define RELEASED      1767225600  /* 2026-01-01: no clock that is right shows less */
 #define CLOCK_SPARE_S 120         /* what clocks of machines that share a store may differ */
 #define LOCK_PAUSE_MS 20

@@ -8,8 +8,8 @@
  * Filling writes the shards themselves: a hundred thousand changes, each with its copy and its
  * fsync, would take minutes.
  */
-#include "digest.h"
 #include "journal.h"
+#include "layout.h"
 #include "record.h"
 #include "store.h"
 #include "stored.h"
@@ -24,8 +24,7 @@
 #include <unistd.h>
 
 #define ROOM_SIZE  (64u << 20) /* bytes, as for a request */
-#define SHARDS     256
-#define EVENT_SIZE 2600 /* bytes; what a form of 2 KB becomes */
+#define EVENT_SIZE 2600        /* bytes; what a form of 2 KB becomes */
 
 static const int64_t first_account = 40000000;
 
@@ -48,18 +47,17 @@ fail(const struct work *w)
 static bool
 insert(struct work *w, GDBM_FILE *shards, const char *key, const char *value)
 {
-	uint8_t digest[SHA256_SIZE];
 	size_t len = strlen(key);
+	int shard;
 	struct stored stored;
 	datum k = { .dptr = (char *)(uintptr_t)key, .dsize = (int)len };
 	datum v;
 
-	sha256(key, len, digest);
-	if (!stored_make(w, key, len, value, 0, &stored))
+	if (!layout_shard(w, key, &shard) || !stored_make(w, key, len, value, 0, &stored))
 		return false;
 	v.dptr = (char *)(uintptr_t)stored.bytes;
 	v.dsize = (int)stored.len;
-	return gdbm_store(shards[digest[0]], k, v, GDBM_REPLACE) == 0
+	return gdbm_store(shards[shard], k, v, GDBM_REPLACE) == 0
 	    || fault(w, FAULT_STORAGE, "gdbm_store: %s", gdbm_strerror(gdbm_errno));
 }
 
@@ -85,8 +83,8 @@ open_shards(struct work *w, const struct store_config *store, GDBM_FILE *shards)
 	if (!work_print(w, &path, "%s/connections", store->path))
 		return false;
 	mkdir(path, 0700);
-	for (unsigned i = 0; i < SHARDS; i++) {
-		if (!work_print(w, &path, "%s/connections/%02x.gdbm", store->path, i))
+	for (int i = 0; i < LAYOUT_SHARDS; i++) {
+		if (!layout_file(w, store, i, &path))
 			return false;
 		shards[i] = gdbm_open(path, 0, GDBM_NEWDB | GDBM_NOLOCK, 0600, NULL);
 		if (shards[i] == NULL)
@@ -99,7 +97,7 @@ static int
 fill(struct work *w, const struct store_config *store, char **argv)
 {
 	struct store_config model = { .path = argv[4] };
-	GDBM_FILE shards[SHARDS];
+	GDBM_FILE shards[LAYOUT_SHARDS];
 	const char *value;
 	long count = strtol(argv[3], NULL, 10);
 	bool done = store_get(w, &model, argv[5], &value)
@@ -114,7 +112,7 @@ fill(struct work *w, const struct store_config *store, char **argv)
 		done = insert_connection(w, shards, i, value);
 		work_release(w, mark);
 	}
-	for (unsigned i = 0; i < SHARDS; i++)
+	for (int i = 0; i < LAYOUT_SHARDS; i++)
 		gdbm_close(shards[i]);
 	sync(); /* or the disk is still busy with it when the first change is measured */
 	return done ? EXIT_SUCCESS : fail(w);
@@ -126,6 +124,21 @@ next(unsigned *seed, long count)
 {
 	*seed = *seed * 1664525 + 1013904223;
 	return (long)((uint64_t)*seed * (uint64_t)count >> 32);
+}
+
+/* As long as the value, and not the same: that would be left as it is. */
+static bool
+make_another(struct work *w, const char *value, const char **another)
+{
+	size_t len = strlen(value);
+	char *copy;
+
+	if (!work_alloc(w, len + 1, &copy))
+		return false;
+	memcpy(copy, value, len + 1);
+	copy[len - 1] ^= 1;
+	*another = copy;
+	return true;
 }
 
 static bool
@@ -140,6 +153,8 @@ one(struct work *w, const struct store_config *store, bool changing, const char 
 		return fault(w, FAULT_STORAGE, "%s: no such record", key);
 	if (!done || !changing)
 		return done;
+	if (!make_another(w, value, &value))
+		return false;
 	began = now_us();
 	done = store_put(w, store, key, value, 0);
 	*us = now_us() - began;

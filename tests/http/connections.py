@@ -63,7 +63,8 @@ def one(site):
 
 def shard(site, key):
     """The file of the store that holds the record of that name, among others."""
-    return site.store / "connections" / f"{hashlib.sha256(key.encode()).hexdigest()[:2]}.gdbm"
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:2], "big") % 512
+    return site.store / "connections" / f"{number:03x}.gdbm"
 
 
 def forget_list(site, account=ID):
@@ -118,7 +119,7 @@ def held_lock(site, name):
     """One of the store's locks (store_lock), until what this returns is closed."""
     file = (site.store / "locks").open("ab")
     process.give(site.store / "locks", 0o600, owner=True)
-    offset = 256 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+    offset = 512 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
     fcntl.fcntl(file, fcntl.F_OFD_SETLK,
                 struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, offset, 1, 0))
     return file

@@ -433,8 +433,8 @@ STORES = {
     "a shard open to others": (
         lambda site: shards(site)[0].chmod(0o644), "WRONG", "store", ".gdbm", "chmod -R go="),
     "a copy left over": (
-        lambda site: write(site, "connections/3f.gdbm.new", "half", 2 * 3600),
-        "warn", "store", "3f.gdbm.new", "harmless"),
+        lambda site: write(site, "connections/03f.gdbm.new", "half", 2 * 3600),
+        "warn", "store", "03f.gdbm.new", "harmless"),
     "all shards damaged": (
         lambda site: [shard.write_bytes(b"\xff" * 4096) for shard in shards(site)],
         "WRONG", "records", ".gdbm", "backup"),
@@ -476,7 +476,7 @@ def test_the_store(connected, case):
 
 
 def test_what_is_under_way_is_not_left_over(connected):
-    write(connected, "connections/3f.gdbm.new", "half", 60)
+    write(connected, "connections/03f.gdbm.new", "half", 60)
     (connected.store / "backup.tar").touch()    # as root: none of ours
 
     assert good(connected) == PARTS

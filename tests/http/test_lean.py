@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 
+import connections
 import expect
 from sandbox import hooks
 from sandbox.site import BASE
@@ -21,9 +22,8 @@ OPENED = re.compile(r'^(?:\d+ +)?open(?:at)?\([^"]*"([^"]*)"', re.MULTILINE)
 EVENTS = ("events/lock", "events/0000000001.ndjson")
 
 
-def shard(key):
-    """See store.h."""
-    return f"connections/{hashlib.sha256(key.encode()).hexdigest()[:2]}.gdbm"
+def shard(site, key):
+    return str(connections.shard(site, key).relative_to(site.store))
 
 
 @pytest.fixture
@@ -64,13 +64,13 @@ def test_the_same_code_again(traced, bare, amocrm):
 
     expect.connected(answer, told["code"])
     code = hashlib.sha256(told["code"].encode()).hexdigest()
-    assert opened == [str(bare.config), shard(f"code:{code}")]
+    assert opened == [str(bare.config), shard(bare, f"code:{code}")]
 
 
 def test_status(traced, bare):
     answer, opened = traced("status", headers={"Authorization": f"Bearer {bare.app_token()}"})
     assert answer.json["data"]["connected"]
-    assert opened == [str(bare.config), shard("app:"), shard("connection:31920194:1")]
+    assert opened == [str(bare.config), shard(bare, "app:"), shard(bare, "connection:31920194:1")]
 
 
 def test_disconnect_without_a_token(traced, bare):
@@ -88,5 +88,5 @@ def test_an_event(traced, bare, amocrm):
     answer, opened = traced("webhook", None, "POST", {"Content-Type": FORM}, body)
 
     assert answer.json == {"success": True}
-    assert opened == [str(bare.config), shard("account:31920194"),
-                      shard("connection:31920194:1"), *EVENTS]
+    assert opened == [str(bare.config), shard(bare, "account:31920194"),
+                      shard(bare, "connection:31920194:1"), *EVENTS]

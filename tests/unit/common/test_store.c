@@ -46,11 +46,11 @@ keeps_records(void **state)
 	char key[32];
 
 	has_value("nothing is there yet", &store, "connection:1:1", NULL);
-	for (int i = 0; i < 300; i++) { /* more than there are shards */
+	for (int i = 0; i < 600; i++) { /* more than there are shards */
 		snprintf(key, sizeof key, "connection:%d:1", i);
 		put(&store, key, key, 0);
 	}
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 600; i++) {
 		snprintf(key, sizeof key, "connection:%d:1", i);
 		has_value(key, &store, key, key);
 	}
@@ -188,7 +188,7 @@ edits_a_record(void **state)
 
 struct visits {
 	int count, stop_after;
-	char seen[300];
+	char seen[600];
 };
 
 static bool
@@ -198,7 +198,7 @@ note_visit(struct work *w, void *context, const char *key, const char *value)
 	const char *garbage;
 	long i = strtol(strchr(key, ':') + 1, NULL, 10);
 
-	if (strcmp(key, value) == 0 && i >= 0 && i < 300)
+	if (strcmp(key, value) == 0 && i >= 0 && i < 600)
 		visits->seen[i]++;
 	return work_print(w, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
 }
@@ -212,7 +212,7 @@ visits_every_record_once(void **state)
 	struct work w;
 	char key[32];
 
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 600; i++) {
 		snprintf(key, sizeof key, "k:%d", i);
 		put(&store, key, key, 0);
 	}
@@ -221,8 +221,8 @@ visits_every_record_once(void **state)
 
 	open_room(&w);
 	assert_true(store_each(&w, &store, "k:", note_visit, &visits));
-	assert_int_equal(visits.count, 300);
-	for (int i = 0; i < 300; i++)
+	assert_int_equal(visits.count, 600);
+	for (int i = 0; i < 600; i++)
 		assert_int_equal(visits.seen[i], 1);
 	assert_false(store_each(&w, &store, "k:", note_visit, &stopped));
 	assert_int_equal(stopped.count, 5);

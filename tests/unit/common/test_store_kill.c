@@ -2,7 +2,7 @@
 #include "../child.h"
 #include "../folder.h"
 
-#include "digest.h"
+#include "layout.h"
 #include "store.h"
 
 #include <stdio.h>
@@ -33,13 +33,16 @@ struct writer {
 static void
 key_of(int writer, int record, char key[32])
 {
-	uint8_t digest[SHA256_SIZE];
-	int user = record * 100000;
+	int user = record * 1000000;
+	struct work w;
+	int shard;
 
+	open_room(&w);
 	do {
 		snprintf(key, 32, "connection:%d:%d", writer, user++);
-		sha256(key, strlen(key), digest);
-	} while (record % 2 == 0 && digest[0] != 0x5a);
+		assert_true(layout_shard(&w, key, &shard));
+	} while (record % 2 == 0 && shard != 0x5a);
+	work_close(&w);
 }
 
 static unsigned

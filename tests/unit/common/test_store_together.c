@@ -18,7 +18,7 @@
 #define ROUNDS     120
 #define LONGEST_US 8000 /* of a writer's life; four changes together take about 3 ms */
 #define RECORDS    4
-#define LAST_SHARD 255 /* the copy that is made last */
+#define LAST_SHARD 511 /* the copy that is made last */
 
 static struct store_config
 store_in(const char *folder)
@@ -32,7 +32,7 @@ shard_of(const char *key)
 	uint8_t digest[SHA256_SIZE];
 
 	sha256(key, strlen(key), digest);
-	return digest[0];
+	return (digest[0] << 8 | digest[1]) % 512;
 }
 
 /* A key of that shard. */
@@ -86,7 +86,7 @@ inode_of(const char *folder, const char *key)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/connections/%02x.gdbm", folder, (unsigned)shard_of(key));
+	snprintf(path, sizeof path, "%s/connections/%03x.gdbm", folder, (unsigned)shard_of(key));
 	assert_int_equal(stat(path, &st), 0);
 	return st.st_ino;
 }
@@ -323,7 +323,7 @@ damage_value(const char *folder, const char *key, const char *value)
 	uint8_t *at;
 	size_t len;
 
-	snprintf(path, sizeof path, "%s/connections/%02x.gdbm", folder, (unsigned)shard_of(key));
+	snprintf(path, sizeof path, "%s/connections/%03x.gdbm", folder, (unsigned)shard_of(key));
 	bytes = file_read(path, &len);
 	at = memmem(bytes, len, value, strlen(value));
 	assert_non_null(at);

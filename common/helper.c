@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -65,12 +66,7 @@ hold_signals(posix_spawnattr_t *attributes)
 	sigset_t held;
 	sigset_t own;
 
-	sigemptyset(&held);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGHUP);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGQUIT);
-	sigaddset(&held, SIGPIPE);
+	signals_list(&held);
 	sigemptyset(&own);
 	sigaddset(&own, SIGALRM);
 	posix_spawnattr_setsigmask(attributes, &held);

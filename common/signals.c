@@ -5,17 +5,23 @@
 #include <time.h>
 
 void
+signals_list(sigset_t *held)
+{
+	sigemptyset(held);
+	sigaddset(held, SIGTERM);
+	sigaddset(held, SIGHUP);
+	sigaddset(held, SIGINT);
+	sigaddset(held, SIGQUIT);
+	sigaddset(held, SIGPIPE);
+	sigaddset(held, SIGXFSZ);
+}
+
+void
 signals_hold(sigset_t *before)
 {
 	sigset_t held;
 
-	sigemptyset(&held);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGHUP);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGQUIT);
-	sigaddset(&held, SIGPIPE);
-	sigaddset(&held, SIGXFSZ);
+	signals_list(&held);
 	sigprocmask(SIG_BLOCK, &held, before);
 }
 

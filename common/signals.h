@@ -11,4 +11,7 @@
 void signals_hold(sigset_t *before);
 void signals_release(const sigset_t *before);
 
+/* Which those are. */
+void signals_list(sigset_t *held);
+
 #endif

@@ -279,6 +279,39 @@ finds_room_on_a_full_disk(const struct full_disk *disk)
 	    && (work_recover(&w), store_ready(&w, &store));
 }
 
+static bool
+write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* Whose user owns files there too; without a mapping none could be made. */
+static bool
+enter_user_name_space(void)
+{
+	char users[64];
+	char groups[64];
+
+	snprintf(users, sizeof users, "0 %u 1", (unsigned)getuid());
+	snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getgid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/uid_map", users)
+	    && write_text("/proc/self/setgroups", "deny")
+	    && write_text("/proc/self/gid_map", groups);
+}
+
+/* One of its own for mounts, with one for users where it may not mount by itself. */
+static bool
+enter_name_space(void)
+{
+	return (unshare(CLONE_NEWNS) == 0 || enter_user_name_space())
+	    && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
 static void
 keeps_room_for_what_comes(void **state)
 {
@@ -298,11 +331,9 @@ keeps_room_for_what_comes(void **state)
 
 		disk.folder = *state;
 		pid = fork();
-		if (pid == 0) { /* with a user name space, where it may not mount by itself */
+		if (pid == 0) {
 			alarm(CHILD_LIMIT_S);
-			if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-				_exit(0);
-			if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+			if (!enter_name_space())
 				_exit(0);
 			_exit(finds_room_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
 		}

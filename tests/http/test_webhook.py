@@ -492,15 +492,15 @@ def test_a_store_without_permission_is_told_and_mended(site):
     accepted(send(site, SMALL + b"&n=1"))
     events = site.store / "events"
     rights = events.stat()
-    os.chown(events, 0, 0)
+    if process.is_root():       # else whoever runs this is the owner, for whom the mode is enough
+        os.chown(events, 0, 0)
     os.chmod(events, 0)
-    if os.access(events, os.W_OK) and not process.is_root():
-        pytest.skip("nobody but root can take this permission away")
 
     refused(send(site, SMALL + b"&n=2"), 503, "server_error")
 
     os.chmod(events, rights.st_mode & 0o7777)
-    os.chown(events, rights.st_uid, rights.st_gid)
+    if process.is_root():
+        os.chown(events, rights.st_uid, rights.st_gid)
     accepted(send(site, SMALL + b"&n=3"))
     assert [line["payload"]["n"] for line in webhooks.lines(site)] == ["1", "3"]
 

@@ -11,14 +11,6 @@
 #define PAUSE_FIRST_MS 1
 #define PAUSE_LAST_MS  50 /* what a waiter may lose after the lock is free */
 
-static void
-pause_ms(long ms)
-{
-	struct timespec t = { .tv_sec = 0, .tv_nsec = ms * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
 /* Polls: F_OFD_SETLKW has no time limit, and a signal of ours would be the whole program's. */
 static bool
 wait_for_byte(struct work *w, int fd, const char *path, int64_t offset, int64_t wait_ms)
@@ -37,7 +29,7 @@ wait_for_byte(struct work *w, int fd, const char *path, int64_t offset, int64_t 
 			return fault(w, FAULT_UNAVAILABLE,
 			    "%s: somebody else has had this lock for %lld ms", path,
 			    (long long)wait_ms);
-		pause_ms(pause);
+		clock_pause(pause);
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
  */
 #include "ctl.h"
 
+#include "clock.h"
 #include "cursor.h"
 #include "journal.h"
 #include "lock.h"
@@ -255,12 +256,11 @@ go_round(struct delivery *d)
 static bool
 run(struct delivery *d, bool follow)
 {
-	struct timespec pause = { 0, FOLLOW_MS * 1000000L };
 	bool sound =
 	    cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
 
 	while (sound && follow) {
-		nanosleep(&pause, NULL);
+		clock_pause(FOLLOW_MS);
 		sound = go_round(d);
 	}
 	return sound;

@@ -42,42 +42,45 @@ put_line(const char *level, const char *part, const char *found, const char *to_
 	fflush(stdout); /* a step may take seconds, and somebody is watching */
 }
 
+static void
+put_found(const char *level, const char *part, const char *to_do, const char *format, va_list args)
+{
+	char found[FOUND_MAX];
+
+	vsnprintf(found, sizeof found, format, args);
+	put_line(level, part, found, to_do);
+}
+
 void
 found_ok(struct findings *f, const char *part, const char *format, ...)
 {
-	char found[FOUND_MAX];
 	va_list args;
 
 	(void)f;
 	va_start(args, format);
-	vsnprintf(found, sizeof found, format, args);
+	put_found("ok", part, NULL, format, args);
 	va_end(args);
-	put_line("ok", part, found, NULL);
 }
 
 void
 found_doubt(struct findings *f, const char *part, const char *to_do, const char *format, ...)
 {
-	char found[FOUND_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(found, sizeof found, format, args);
+	put_found("warn", part, to_do, format, args);
 	va_end(args);
-	put_line("warn", part, found, to_do);
 	f->doubtful++;
 }
 
 void
 found_wrong(struct findings *f, const char *part, const char *to_do, const char *format, ...)
 {
-	char found[FOUND_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(found, sizeof found, format, args);
+	put_found("WRONG", part, to_do, format, args);
 	va_end(args);
-	put_line("WRONG", part, found, to_do);
 	f->wrong++;
 }
 

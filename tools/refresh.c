@@ -55,14 +55,6 @@ add_due(struct work *w, void *context, const struct connection *connection)
 	return true;
 }
 
-static void
-pause_ms(long ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
 /* Many may take long enough for the key ring to be another one at the end. */
 static bool
 refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t until)
@@ -146,7 +138,7 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 		if (watched)
 			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
 		if (i + 1 < due->count && blocked < BLOCKED_MAX)
-			pause_ms(wait_ms);
+			clock_pause(wait_ms);
 		key = next_key(due, key);
 	}
 	if (watched)

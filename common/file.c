@@ -71,3 +71,17 @@ file_sync_directory(struct work *w, const char *path)
 		close(fd);
 	return done;
 }
+
+bool
+file_write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		bytes += n < 0 ? 0 : n;
+		len -= n < 0 ? 0 : (size_t)n;
+	}
+	return true;
+}

@@ -1,4 +1,5 @@
-/* file.h - files that hold secrets, and directories that hold files.
+/* file.h - files that hold secrets, directories that hold files, and writing all that is to be
+ * written.
  */
 #ifndef FILE_H
 #define FILE_H
@@ -14,5 +15,8 @@ bool file_open_secret(struct work *w, const char *path, FILE **file);
 
 /* What was made or renamed in the directory is on disk.  Fault: FAULT_STORAGE. */
 bool file_sync_directory(struct work *w, const char *path);
+
+/* All the bytes, in as many writes as it takes.  False: errno says why. */
+bool file_write_all(int fd, const char *bytes, size_t len);
 
 #endif

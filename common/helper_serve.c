@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include "clock.h"
+#include "file.h"
 #include "json.h"
 
 #include <errno.h>
@@ -61,20 +62,6 @@ forget_line(struct lines *in)
 	in->len = 0;
 }
 
-static bool
-put_line(const char *line, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(STDOUT_FILENO, line, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		line += n < 0 ? 0 : n;
-		len -= n < 0 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
 /* A library may not keep a question's deadline: libcurl waits for a resolver that does not answer.
  * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an
  * alarm too. */
@@ -112,7 +99,7 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *conte
 		json_add_string(&t, w->reason);
 	}
 	text_add(&t, "}\n");
-	return text_end(&t, &text) && put_line(text, t.len - 1);
+	return text_end(&t, &text) && file_write_all(STDOUT_FILENO, text, t.len - 1);
 }
 
 int

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "fastcgi.h"
+#include "file.h"
 #include "log.h"
 
 #include <errno.h>
@@ -79,31 +80,17 @@ cgi_more(const struct gateway *gw)
 }
 
 static bool
-write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		bytes += n < 0 ? 0 : n;
-		len -= n < 0 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
-static bool
 cgi_write(const struct gateway *gw, const void *bytes, size_t len)
 {
 	(void)gw;
-	return write_all(STDOUT_FILENO, bytes, len);
+	return file_write_all(STDOUT_FILENO, bytes, len);
 }
 
 static void
 cgi_log(const struct gateway *gw, const char *line)
 {
 	(void)gw;
-	(void)write_all(STDERR_FILENO, line, strlen(line));
+	(void)file_write_all(STDERR_FILENO, line, strlen(line));
 }
 
 /* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the

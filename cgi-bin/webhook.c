@@ -104,10 +104,22 @@ take_event(
 	    && respond_success(w, NULL, NULL, res);
 }
 
+/* The connections of the account are kept, but not used until it is authorized anew. */
+static bool
+disconnect_account(
+    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+{
+	int64_t account_id;
+
+	return disconnect_hook_verify(w, &cfg->amocrm, req->query, &account_id)
+	    && connection_revoke_account(w, cfg, account_id)
+	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+}
+
 static bool
 webhook(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
 {
-	return req->method == METHOD_GET ? hook_answer(w, cfg, req, res)
+	return req->method == METHOD_GET ? disconnect_account(w, cfg, req, res)
 					 : take_event(w, cfg, req, res);
 }
 

@@ -1,7 +1,6 @@
 /* hook.c - see hook.h. */
 #include "hook.h"
 
-#include "connection.h"
 #include "digest.h"
 #include "encode.h"
 #include "form.h"
@@ -14,11 +13,10 @@ struct hook {
 	const char *client_uuid;
 	const char *account;
 	const char *signature;
-	int64_t account_id;
 };
 
 static bool
-read_hook(struct work *w, const struct request *req, struct hook *hook)
+read_hook(struct work *w, const char *query, struct hook *hook)
 {
 	enum { CLIENT_UUID, ACCOUNT_ID, SIGNATURE, FIELDS };
 	struct form_field field[FIELDS] = {
@@ -27,7 +25,7 @@ read_hook(struct work *w, const struct request *req, struct hook *hook)
 		[SIGNATURE] = { .name = "signature", .max = VALUE_MAX },
 	};
 
-	if (!form_read(w, req->query, field, FIELDS))
+	if (!form_read(w, query, field, FIELDS))
 		return false;
 	hook->client_uuid = field[CLIENT_UUID].value;
 	hook->account = field[ACCOUNT_ID].value;
@@ -38,7 +36,8 @@ read_hook(struct work *w, const struct request *req, struct hook *hook)
 /* The message is client_uuid|account_id, with the account id as amoCRM writes it:
  * a plain decimal. */
 static bool
-verify(struct work *w, const struct amocrm_config *cfg, struct hook *hook)
+verify(
+    struct work *w, const struct amocrm_config *cfg, const struct hook *hook, int64_t *account_id)
 {
 	uint8_t mac[SHA256_SIZE];
 	char expected[SHA256_HEX_SIZE];
@@ -48,7 +47,7 @@ verify(struct work *w, const struct amocrm_config *cfg, struct hook *hook)
 		return fault(w, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
 	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
 		return fault(w, FAULT_SIGNATURE, "client_uuid is not ours");
-	if (!decimal_read(hook->account, &hook->account_id))
+	if (!decimal_read(hook->account, account_id))
 		return fault(w, FAULT_SIGNATURE, "account_id is not a plain decimal number");
 	if (!work_print(w, &message, "%s|%s", hook->client_uuid, hook->account))
 		return false;
@@ -59,12 +58,10 @@ verify(struct work *w, const struct amocrm_config *cfg, struct hook *hook)
 }
 
 bool
-hook_answer(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+disconnect_hook_verify(
+    struct work *w, const struct amocrm_config *cfg, const char *query, int64_t *account_id)
 {
 	struct hook hook;
 
-	return read_hook(w, req, &hook) && verify(w, &cfg->amocrm, &hook)
-	    && connection_revoke_account(w, cfg, hook.account_id)
-	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+	return read_hook(w, query, &hook) && verify(w, cfg, &hook, account_id);
 }

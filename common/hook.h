@@ -1,18 +1,20 @@
-/* hook.h - amoCRM says that an account has disconnected the integration
+/* hook.h - amoCRM's signed call when an account has disconnected the integration
  * (https://www.amocrm.ru/developers/content/oauth/step-by-step).
  */
 #ifndef HOOK_H
 #define HOOK_H
 
 #include "config.h"
-#include "request.h"
-#include "response.h"
+#include "work.h"
 
-/* GET ?client_uuid&account_id&signature, signed with the client secret.  Every connection of that
- * account is revoked: kept, since the signature never expires and may be replayed, but not used
- * until a new authorization.
- * Fault: FAULT_SIGNATURE unless all three are there and right; FAULT_STORAGE. */
-bool hook_answer(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res);
+#include <stdint.h>
+
+/* Reads the query "client_uuid&account_id&signature", signed with the client secret, and gives the
+ * account's id.  The signature never expires and may be replayed, so the account's connections are
+ * revoked, not erased.
+ * Fault: FAULT_SIGNATURE unless all three are there and right; FAULT_REQUEST: the query is
+ * malformed. */
+bool disconnect_hook_verify(
+    struct work *w, const struct amocrm_config *cfg, const char *query, int64_t *account_id);
 
 #endif

@@ -89,9 +89,9 @@ revokes_or_changes_nothing(void **state)
 		static const struct owner owner = { NULL };
 		const struct identity identity = { 32720107, 1, "reforyou.amocrm.ru" };
 		char hex[SHA256_HEX_SIZE] = "";
-		struct request req = { .query = "" };
-		struct response res = { 0 };
+		const char *query;
 		struct connection connection;
+		int64_t account_id;
 		struct setup s;
 		const char *key;
 		bool done;
@@ -103,15 +103,16 @@ revokes_or_changes_nothing(void **state)
 		if (rows[i].signs != NULL)
 			sign(rows[i].secret, rows[i].signs, hex);
 		assert_true(
-		    work_print(&s.w, &req.query, "%s%s%s", rows[i].before, hex, rows[i].behind));
-		done = hook_answer(&s.w, &s.cfg, &req, &res);
+		    work_print(&s.w, &query, "%s%s%s", rows[i].before, hex, rows[i].behind));
+		done = disconnect_hook_verify(&s.w, &s.cfg.amocrm, query, &account_id)
+		    && connection_revoke_account(&s.w, &s.cfg, account_id);
 		same_fault(rows[i].label, &s.w, done, rows[i].expected);
 		work_recover(&s.w);
 		assert_true(connection_find(&s.w, &s.cfg, key, &found, &connection) && found);
 		same_number(
 		    rows[i].label, connection.state, done ? CONNECTION_REVOKED : CONNECTION_ACTIVE);
 		if (done)
-			same_number(rows[i].label, res.status, 200);
+			same_number(rows[i].label, account_id, identity.account_id);
 		setup_close(&s);
 	}
 }
@@ -119,14 +120,14 @@ revokes_or_changes_nothing(void **state)
 static void
 knows_no_such_account(void **state)
 {
-	struct request req = { .query =
-				   "client_uuid=" UUID "&account_id=32720107&signature=" VECTOR };
-	struct response res = { 0 };
+	static const char query[] = "client_uuid=" UUID "&account_id=32720107&signature=" VECTOR;
 	struct setup s;
+	int64_t account_id;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(hook_answer(&s.w, &s.cfg, &req, &res));
-	assert_int_equal(res.status, 200);
+	assert_true(disconnect_hook_verify(&s.w, &s.cfg.amocrm, query, &account_id));
+	assert_int_equal(account_id, 32720107);
+	assert_true(connection_revoke_account(&s.w, &s.cfg, account_id));
 	setup_close(&s);
 }
 

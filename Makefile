@@ -49,7 +49,7 @@ deps-check:
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wcast-qual -Werror
 HARDEN   = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon \
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Icommon -Itools \
              -DCONFIG_PATH='"$(CONFIG)"' -DSTORE_PATH='"$(STORE)"' \
              -DLIBEXEC_PATH='"$(LIBEXEC)"'
 ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS)
@@ -68,7 +68,7 @@ ifeq ($(LINK),static)
 # glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
 QUIET = $(shell echo 'int main(void) { return 0; }' | \
           $(CC) -x c -Wl,--no-warnings -o /dev/null - 2>/dev/null && echo -Wl,--no-warnings)
-# -u takes origin.c in, for which nothing of ours asks.
+# -u takes glibc_origin.c in, for which nothing of ours asks.
 LEAN_LIBS   = -static-pie -Wl,-u,_dl_get_origin $(QUIET) $(shell pkg-config --static --libs json-c libcrypto inih) -lgdbm -lfcgi
 else
 LEAN_LIBS   = $(SHARED_LIBS)
@@ -83,12 +83,12 @@ $(BUILD)/flags: always
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$FLAGS_NOW" | cmp -s - $@ || printf '%s\n' "$$FLAGS_NOW" > $@
 
-COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*.c)) \
+COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*/*.c)) \
            $(BUILD)/gen/redirect_page.o
 CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect webhook)
 HTTPS    = $(BUILD)/libexec/amo-crm-https
 CRYPTO   = $(BUILD)/libexec/amo-crm-crypto
-TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c))
+TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c tools/*/*.c))
 PROGRAMS = $(CGI) $(HTTPS) $(CRYPTO) $(BUILD)/bin/amocrmctl
 
 programs: $(PROGRAMS)
@@ -100,10 +100,10 @@ $(BUILD)/libcommon.a: $(COMMON)
 $(CGI): $(BUILD)/cgi-bin/%: $(BUILD)/cgi-bin/%.o $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
-$(HTTPS): $(addprefix $(BUILD)/libexec/,https.o client.o authorities.o address.o) $(BUILD)/libcommon.a
+$(HTTPS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/https/*.c)) $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(CURL_LIBS)
 
-$(CRYPTO): $(addprefix $(BUILD)/libexec/,crypto.o cipher.o jws_evp.o) $(BUILD)/libcommon.a
+$(CRYPTO): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/crypto/*.c)) $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
 $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
@@ -133,16 +133,16 @@ check: deps-check
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs unit fuzz bench-programs
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-http
 
-UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/common/*/test_*.c))
 
 unit: $(UNIT_TESTS)
 
 # The helpers are looked for beside the program that asks.
-$(BUILD)/tests/unit/libexec:
+$(BUILD)/tests/unit/common/libexec:
 	@mkdir -p $(@D)
-	ln -sfn ../../libexec $@
+	ln -sfn ../../../libexec $@
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/libexec $(HTTPS) $(CRYPTO)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/common/libexec $(HTTPS) $(CRYPTO)
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 check-unit: $(UNIT_TESTS)
@@ -152,7 +152,7 @@ check-unit: $(UNIT_TESTS)
 # -fsanitize=fuzzer the same files are fuzzers.
 FUZZ        = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_COMMON = $(patsubst common/%.c,$(BUILD)/fuzz/common/%.o,$(wildcard common/*.c)) \
+FUZZ_COMMON = $(patsubst common/%.c,$(BUILD)/fuzz/common/%.o,$(wildcard common/*/*.c)) \
               $(BUILD)/fuzz/gen/redirect_page.o
 
 fuzz: $(FUZZ)

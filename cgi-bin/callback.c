@@ -9,15 +9,15 @@
  * Installing the integration inside amoCRM makes amoCRM itself call, without a browser or a state;
  * it gets a plain text.
  */
-#include "authorize.h"
-#include "clock.h"
-#include "deeplink.h"
-#include "form.h"
-#include "handover.h"
-#include "keyring.h"
-#include "log.h"
-#include "serve.h"
-#include "state.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "connection/authorize.h"
+#include "crypto/keyring.h"
+#include "crypto/oauth_state.h"
+#include "redirect/app_redirect.h"
+#include "redirect/deeplink.h"
+#include "text/form.h"
+#include "web/serve.h"
 
 #include <string.h>
 

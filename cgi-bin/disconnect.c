@@ -3,10 +3,10 @@
  *   app    -- POST or DELETE, Bearer JWT ------------>  disconnect   erases the app user's
  *   amoCRM -- GET client_uuid, account_id, signature ->  disconnect   revokes the account's
  */
-#include "connection.h"
-#include "hook.h"
-#include "jwt.h"
-#include "serve.h"
+#include "amocrm/disconnect_hook.h"
+#include "connection/connection.h"
+#include "crypto/jwt.h"
+#include "web/serve.h"
 
 static bool
 forget_mine(

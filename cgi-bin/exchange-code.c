@@ -7,15 +7,15 @@
  *
  * Mostly the callback has exchanged the code a second ago, and this only claims it.
  */
-#include "authorize.h"
-#include "connection.h"
-#include "form.h"
-#include "json.h"
-#include "jwt.h"
-#include "keyring.h"
-#include "serve.h"
-#include "state.h"
-#include "status.h"
+#include "connection/authorize.h"
+#include "connection/connection.h"
+#include "connection/status.h"
+#include "crypto/jwt.h"
+#include "crypto/keyring.h"
+#include "crypto/oauth_state.h"
+#include "text/form.h"
+#include "text/json.h"
+#include "web/serve.h"
 
 #include <string.h>
 

@@ -3,13 +3,13 @@
  *   app -- GET, Bearer JWT ----------------------->  status
  *   app <-- connected, domain, or authorizeUrl ----  status
  */
-#include "status.h"
-#include "connection.h"
-#include "deeplink.h"
-#include "jwt.h"
-#include "keyring.h"
-#include "serve.h"
-#include "state.h"
+#include "connection/status.h"
+#include "connection/connection.h"
+#include "crypto/jwt.h"
+#include "crypto/keyring.h"
+#include "crypto/oauth_state.h"
+#include "redirect/deeplink.h"
+#include "web/serve.h"
 
 #include <string.h>
 

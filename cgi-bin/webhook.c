@@ -9,16 +9,16 @@
  * Webhooks carry no signature.  What stands for one is the key in the URL, which only the settings
  * page of the account knows, and that the account is one of ours.
  */
-#include "bracket.h"
-#include "connection.h"
-#include "digest.h"
-#include "event.h"
-#include "form.h"
-#include "hook.h"
-#include "journal.h"
-#include "jsonline.h"
-#include "jsonpart.h"
-#include "serve.h"
+#include "amocrm/disconnect_hook.h"
+#include "base/sha2.h"
+#include "connection/connection.h"
+#include "events/event.h"
+#include "events/journal.h"
+#include "text/form.h"
+#include "text/json_compact.h"
+#include "text/json_slice.h"
+#include "text/nested_form.h"
+#include "web/serve.h"
 
 static bool
 check_key(struct work *w, const struct webhook_config *cfg, const struct request *req)
@@ -54,7 +54,7 @@ read_payload(struct work *w, const struct request *req, struct event *event)
 	}
 }
 
-/* Of connections we tell ourselves, see notice.h. */
+/* Of connections we tell ourselves, see connection_event.h. */
 static bool
 check_entity(struct work *w, const struct event *event)
 {

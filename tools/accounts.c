@@ -1,9 +1,9 @@
 /* accounts.c - `amocrmctl accounts`. */
 #include "ctl.h"
 
-#include "clock.h"
-#include "connection.h"
-#include "json.h"
+#include "base/clock.h"
+#include "connection/connection.h"
+#include "text/json.h"
 
 #include <stdio.h>
 #include <string.h>

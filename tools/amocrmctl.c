@@ -1,7 +1,7 @@
 /* amocrmctl.c - the administrator's command: which commands there are, and how one is called. */
 #include "ctl.h"
 
-#include "owner.h"
+#include "run_as.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #ifndef CTL_H
 #define CTL_H
 
-#include "config.h"
-#include "record.h"
-#include "work.h"
+#include "base/ctx.h"
+#include "config/config.h"
+#include "connection/record.h"
 
 enum ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 

@@ -5,13 +5,13 @@
  */
 #include "ctl.h"
 
-#include "clock.h"
-#include "cursor.h"
-#include "journal.h"
-#include "lock.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "events/cursor.h"
+#include "events/dedup.h"
+#include "events/journal.h"
+#include "events/retry.h"
 #include "post.h"
-#include "retry.h"
-#include "seen.h"
 
 #include <getopt.h>
 #include <stdio.h>

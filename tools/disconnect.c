@@ -1,7 +1,7 @@
 /* disconnect.c - `amocrmctl disconnect`. */
 #include "ctl.h"
 
-#include "connection.h"
+#include "connection/connection.h"
 
 #include <stdio.h>
 

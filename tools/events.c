@@ -1,9 +1,9 @@
 /* events.c - `amocrmctl events`: what the journal holds, as JSON lines. */
 #include "ctl.h"
 
-#include "event.h"
-#include "journal.h"
-#include "jsonpart.h"
+#include "events/event.h"
+#include "events/journal.h"
+#include "text/json_slice.h"
 
 #include <getopt.h>
 #include <poll.h>

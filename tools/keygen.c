@@ -1,9 +1,9 @@
 /* keygen.c - `amocrmctl keygen`. */
 #include "ctl.h"
 
-#include "clock.h"
-#include "encode.h"
-#include "keyring.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "crypto/keyring.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* post.c - see post.h. */
 #include "post.h"
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/encode.h"
 #include "ctl.h"
-#include "encode.h"
-#include "http.h"
-#include "jsonpart.h"
-#include "webhook_sign.h"
+#include "events/webhook_signature.h"
+#include "helper/https.h"
+#include "text/json_slice.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #ifndef POST_H
 #define POST_H
 
-#include "config.h"
-#include "work.h"
+#include "base/ctx.h"
+#include "config/config.h"
 
 #include <stdint.h>
 #include <time.h>

@@ -1,11 +1,11 @@
 /* refresh.c - `amocrmctl refresh`: now, or all that are due, for cron. */
 #include "ctl.h"
 
-#include "clock.h"
-#include "connection.h"
-#include "encode.h"
-#include "keyring.h"
-#include "refresh.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "connection/connection.h"
+#include "connection/refresh.h"
+#include "crypto/keyring.h"
 
 #include <stdio.h>
 #include <stdlib.h>

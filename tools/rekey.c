@@ -1,8 +1,8 @@
 /* rekey.c - `amocrmctl rekey`: after a new line was put on top of the key ring. */
 #include "ctl.h"
 
-#include "connection.h"
-#include "keyring.h"
+#include "connection/connection.h"
+#include "crypto/keyring.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /* replay.c - `amocrmctl replay`: delivers events again, whatever has become of them. */
 #include "ctl.h"
 
-#include "journal.h"
+#include "events/dedup.h"
+#include "events/journal.h"
 #include "post.h"
-#include "seen.h"
 
 #include <getopt.h>
 #include <stdio.h>

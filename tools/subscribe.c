@@ -1,8 +1,8 @@
 /* subscribe.c - `amocrmctl subscribe` and `unsubscribe`: amoCRM's webhooks to our URL. */
 #include "ctl.h"
 
-#include "amocrm.h"
-#include "deeplink.h"
+#include "amocrm/amocrm.h"
+#include "redirect/deeplink.h"
 
 #include <stdio.h>
 #include <string.h>

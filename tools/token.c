@@ -1,8 +1,8 @@
 /* token.c - `amocrmctl token`. */
 #include "ctl.h"
 
-#include "keyring.h"
-#include "refresh.h"
+#include "connection/refresh.h"
+#include "crypto/keyring.h"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
  *   fetch URL CA_FILE CONNECT_TO [kept]
  *
  * For each line of standard input, a JSON body, one POST on a new connection; then a line with the
- * answer's status and the microseconds it took.  "kept": by one handle for all, which resumes its TLS
- * session and does not read the certificates again.
+ * answer's status and the microseconds it took.  "kept": by one handle for all, which resumes its
+ * TLS session and does not read the certificates again.
  */
 #include <curl/curl.h>
 #include <stdint.h>

@@ -3,7 +3,8 @@
  *   load fastcgi PATH COUNT AT_ONCE < request     a new connection each, as web servers do
  *   load http    PORT COUNT AT_ONCE < request     connections are kept, on loopback
  *
- * The request is sent as it is read: FastCGI records, or the text of an HTTP/1.1 request.  It prints
+ * The request is sent as it is read: FastCGI records, or the text of an HTTP/1.1 request.  It
+ * prints
  *
  *   <answers of status 2xx or 3xx> <seconds> <median us> <99th percentile us>
  */
@@ -167,7 +168,8 @@ http_is_good(const struct connection *c)
 	return c->answer[9] == '2' || c->answer[9] == '3';
 }
 
-/* The FastCGI specification, section 3.3: version, type, id (2), length of content (2) and padding. */
+/* The FastCGI specification, section 3.3: version, type, id (2), length of content (2) and
+ * padding. */
 static bool
 fastcgi_is_whole(const struct connection *c)
 {

@@ -8,11 +8,11 @@
  * Filling writes the shards themselves: a hundred thousand changes, each with its copy and its
  * fsync, would take minutes.
  */
-#include "journal.h"
-#include "layout.h"
-#include "record.h"
-#include "store.h"
-#include "stored.h"
+#include "connection/record.h"
+#include "events/journal.h"
+#include "store/store.h"
+#include "store/store_paths.h"
+#include "store/value.h"
 
 #include <gdbm.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* fuzz_base64url.c - a value has one spelling, and every value has one. */
 #include "fuzz.h"
 
-#include "encode.h"
+#include "base/encode.h"
 
 static const char *
 encoded(struct work *w, const uint8_t *bytes, size_t len)

@@ -1,7 +1,7 @@
 /* fuzz_config.c - configuration files: read whole, or refused with a reason. */
 #include "fuzz.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 #include <sys/mman.h>

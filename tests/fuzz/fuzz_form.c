@@ -1,7 +1,7 @@
 /* fuzz_form.c - queries and forms. */
 #include "fuzz.h"
 
-#include "form.h"
+#include "text/form.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

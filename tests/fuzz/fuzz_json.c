@@ -1,8 +1,8 @@
 /* fuzz_json.c - JSON in, and strings out that are JSON again. */
 #include "fuzz.h"
 
-#include "json.h"
-#include "utf8.h"
+#include "base/utf8.h"
+#include "text/json.h"
 
 static bool
 is_utf8(const char *s)

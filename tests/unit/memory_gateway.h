@@ -6,7 +6,7 @@
 
 #include "table.h"
 
-#include "gateway.h"
+#include "web/gateway.h"
 
 struct variable {
 	const char *name, *value;

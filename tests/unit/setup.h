@@ -5,9 +5,9 @@
 
 #include "folder.h"
 
-#include "config.h"
-#include "keyring.h"
-#include "store.h"
+#include "config/config.h"
+#include "crypto/keyring.h"
+#include "store/store.h"
 
 #define SETUP_KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 

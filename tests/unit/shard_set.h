@@ -2,7 +2,7 @@
 #ifndef SHARD_SET_H
 #define SHARD_SET_H
 
-#include "shard.h"
+#include "store/shard.h"
 
 static inline bool
 shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)

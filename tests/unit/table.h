@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "work.h"
+#include "base/ctx.h"
 
 #define ROWS(table) (sizeof(table) / sizeof(table)[0])
 

@@ -8,7 +8,7 @@ import pytest
 CHECK_STYLE = Path(__file__).resolve().parent / "check-style"
 
 
-@pytest.mark.parametrize("name", ["headers", "banned", "variables", "format", "make", "width"])
+@pytest.mark.parametrize("name", ["folders", "banned", "variables", "format", "make", "width"])
 def test_style(name):
     done = subprocess.run([CHECK_STYLE, name], capture_output=True, text=True)
     if done.returncode == 77:

@@ -1,0 +1,129 @@
+/* amocrm.c - one call to an account, and what its answer means; see amocrm.h. */
+#include "amocrm/amocrm.h"
+
+#include "base/clock.h"
+#include "helper/https.h"
+#include "text/json.h"
+
+#include <string.h>
+
+/* What a refusal means.  amoCRM's 400 and 401 do not tell cases apart, the hint does;
+ * a hint that is not known here says nothing of the token, so the token is kept. */
+static const struct hint {
+	const char *part;
+	enum fault_kind kind;
+	const char *advice; /* for whoever reads the log */
+} hints[] = {
+	{ "code has expired", FAULT_REFUSED, "over 20 minutes old; connect again" },
+	{ "code has been revoked", FAULT_REFUSED, "used already; connect again" },
+	{ "decrypt the authorization code", FAULT_REFUSED,
+	    "cut, or of the other platform: see authorize_url" },
+	{ "oken has been revoked", FAULT_REFUSED,
+	    "used, or the integration was removed; connect again" },
+	{ "oken has expired", FAULT_REFUSED, "not renewed for three months; connect again" },
+	{ "decrypt the refresh token", FAULT_REFUSED, "of another integration or platform" },
+	{ "Redirect URI", FAULT_CLIENT,
+	    "redirect_uri must be byte for byte the one in amoCRM's settings" },
+	{ "client_id", FAULT_CLIENT, "see client_id in the integration's Keys tab" },
+	{ "client_secret", FAULT_CLIENT, "see client_secret in the integration's Keys tab" },
+	{ "account", FAULT_CLIENT, "see account: amoCRM wants another host to be asked" },
+	{ "", FAULT_CLIENT, "wrong client_secret, or an unpaid account" },
+};
+
+/* The hints above are the token endpoint's; elsewhere a 401 is about the access token alone. */
+static const struct hint *
+hint_of(const struct http_answer *answer, const char *path, const char *said)
+{
+	static const struct hint token = { "", FAULT_CLIENT,
+		"the access token is not taken; if that goes on, connect again" };
+	static const struct hint request = { "", FAULT_CLIENT,
+		"amoCRM does not take this request" };
+	const struct hint *hint = hints;
+
+	if (strncmp(path, "/oauth2/", strlen("/oauth2/")) != 0)
+		return answer->status == 401 ? &token : &request;
+	while (strstr(said, hint->part) == NULL)
+		hint++;
+	return hint;
+}
+
+static void
+refusal(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
+    const struct json_object *doc)
+{
+	const char *said = json_string(doc, "hint");
+	const char *title = json_string(doc, "title");
+	const struct hint *hint = hint_of(answer, call->path, said == NULL ? "" : said);
+
+	work_fault(w, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
+	    answer->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
+	    said == NULL ? "" : said, hint->advice);
+}
+
+static enum fault_kind
+kind_of(long status)
+{
+	if (status == 403)
+		return FAULT_BLOCKED;
+	return (status >= 300 && status < 400) || status == 404 ? FAULT_MOVED : FAULT_UNAVAILABLE;
+}
+
+static void
+not_now(struct work *w, const char *host, const struct http_answer *answer)
+{
+	long status = answer->status;
+
+	work_fault(w, kind_of(status), "%s answered %ld %s%s", host, status,
+	    answer->is_json ? "in JSON" : "and no JSON",
+	    status == 403       ? "; the account or this server's address is blocked"
+		: status == 429 ? "; too many requests"
+				: "");
+	w->retry_after_s = answer->retry_after_s;
+}
+
+/* *doc is NULL for an answer without content. */
+static bool
+read_answer(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
+    struct json_object **doc)
+{
+	bool good = answer->status == 200 || answer->status == 201;
+
+	*doc = json_read(answer->body, strlen(answer->body));
+	if (answer->status == 204 || (good && json_object_is_type(*doc, json_type_object)))
+		return true;
+	if ((answer->status == 400 || answer->status == 401)
+	    && json_object_is_type(*doc, json_type_object))
+		refusal(w, call, answer, *doc);
+	else
+		not_now(w, call->host, answer);
+	json_object_put(*doc);
+	*doc = NULL;
+	return false;
+}
+
+bool
+amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm_call *call,
+    struct json_object **doc)
+{
+	struct http_call http = { .method = call->method,
+		.host = call->host,
+		.headers = { "Accept: application/json" },
+		.body = call->body,
+		.deadline_ms = call->deadline_ms };
+	struct http_answer answer;
+	size_t count = 1;
+
+	if (call->body != NULL)
+		http.headers[count++] = "Content-Type: application/json";
+	if (call->header != NULL)
+		http.headers[count] = call->header;
+	*doc = NULL;
+	return work_print(w, &http.url, "https://%s%s", call->host, call->path)
+	    && http_send(w, cfg, &http, &answer) && read_answer(w, call, &answer, doc);
+}
+
+int64_t
+amocrm_deadline(const struct amocrm_config *cfg)
+{
+	return clock_ms() + cfg->timeout * INT64_C(1000);
+}

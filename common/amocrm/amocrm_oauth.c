@@ -1,0 +1,86 @@
+/* amocrm_oauth.c - the token endpoint; see amocrm.h. */
+#include "amocrm/amocrm.h"
+
+#include "text/json.h"
+
+#include <string.h>
+
+#define EXPIRES_IN_MAX (10 * 365 * 86400) /* seconds; a day today */
+
+/* Tokens go into a header, so they are b64token and what else is visible ASCII (RFC 6750 2.1). */
+static bool
+copy_token(struct work *w, const struct json_object *doc, const char *name, const char **token)
+{
+	const char *s = json_string(doc, name);
+	size_t len = s == NULL ? 0 : strlen(s);
+
+	for (size_t i = 0; i < len; i++)
+		if (s[i] <= ' ' || s[i] > '~')
+			len = 0;
+	if (len == 0 || len > AMOCRM_TOKEN_MAX)
+		return fault(w, FAULT_UNAVAILABLE, "the answer holds no usable %s", name);
+	return work_copy(w, s, len, token);
+}
+
+static bool
+take_tokens(struct work *w, const struct json_object *doc, struct tokens *tokens)
+{
+	int64_t expires_in;
+
+	if (!json_integer(doc, "expires_in", &expires_in) || expires_in <= 0
+	    || expires_in > EXPIRES_IN_MAX)
+		return fault(w, FAULT_UNAVAILABLE, "the answer holds no usable expires_in");
+	tokens->expires_at = time(NULL) + (time_t)expires_in;
+	return copy_token(w, doc, "access_token", &tokens->access_token)
+	    && copy_token(w, doc, "refresh_token", &tokens->refresh_token);
+}
+
+static bool
+token_request(struct work *w, const struct amocrm_config *cfg, const char *grant_type,
+    const char *grant_name, const char *grant, const char **body)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_add_char(&t, '{');
+	json_add_member(&t, "client_id", cfg->client_id);
+	json_add_member(&t, "client_secret", cfg->client_secret);
+	json_add_member(&t, "grant_type", grant_type);
+	json_add_member(&t, grant_name, grant);
+	json_add_member(&t, "redirect_uri", cfg->redirect_uri);
+	text_add_char(&t, '}');
+	return text_end(&t, body);
+}
+
+static bool
+ask_for_tokens(struct work *w, const struct amocrm_config *cfg, const char *host, const char *body,
+    int64_t deadline_ms, struct tokens *tokens)
+{
+	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
+		deadline_ms };
+	struct json_object *doc;
+	bool done = amocrm_call(w, cfg, &call, &doc) && take_tokens(w, doc, tokens);
+
+	json_object_put(doc);
+	return done;
+}
+
+bool
+amocrm_exchange(struct work *w, const struct amocrm_config *cfg, const char *host, const char *code,
+    int64_t deadline_ms, struct tokens *tokens)
+{
+	const char *body;
+
+	return token_request(w, cfg, "authorization_code", "code", code, &body)
+	    && ask_for_tokens(w, cfg, host, body, deadline_ms, tokens);
+}
+
+bool
+amocrm_refresh(struct work *w, const struct amocrm_config *cfg, const char *host,
+    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
+{
+	const char *body;
+
+	return token_request(w, cfg, "refresh_token", "refresh_token", refresh_token, &body)
+	    && ask_for_tokens(w, cfg, host, body, deadline_ms, tokens);
+}

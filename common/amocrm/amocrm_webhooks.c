@@ -1,0 +1,108 @@
+/* amocrm_webhooks.c - the webhook subscriptions of an account; see amocrm.h. */
+#include "amocrm/amocrm.h"
+
+#include "text/json.h"
+
+#include <string.h>
+
+static bool
+call_webhooks(struct work *w, const struct amocrm_config *cfg, const char *host, const char *method,
+    const char *access_token, const char *body, int64_t deadline_ms, struct json_object **doc)
+{
+	struct amocrm_call call = { method, host, "/api/v4/webhooks", NULL, body, deadline_ms };
+
+	*doc = NULL;
+	return work_print(w, &call.header, "Authorization: Bearer %s", access_token)
+	    && amocrm_call(w, cfg, &call, doc);
+}
+
+/* {"destination":…,"settings":[…]}; events NULL: the destination alone. */
+static bool
+write_destination(
+    struct work *w, const char *destination, const char *const *events, const char **body)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"destination\":");
+	json_add_string(&t, destination);
+	if (events != NULL) {
+		text_add(&t, ",\"settings\":[");
+		for (size_t i = 0; events[i] != NULL; i++) {
+			text_add(&t, i > 0 ? "," : "");
+			json_add_string(&t, events[i]);
+		}
+		text_add_char(&t, ']');
+	}
+	text_add_char(&t, '}');
+	return text_end(&t, body);
+}
+
+bool
+amocrm_subscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+    const char *access_token, const char *destination, const char *const *events,
+    int64_t deadline_ms)
+{
+	struct json_object *doc = NULL;
+	const char *body;
+	bool done = write_destination(w, destination, events, &body)
+	    && call_webhooks(w, cfg, host, "POST", access_token, body, deadline_ms, &doc);
+
+	json_object_put(doc);
+	return done;
+}
+
+bool
+amocrm_unsubscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+    const char *access_token, const char *destination, int64_t deadline_ms)
+{
+	struct json_object *doc = NULL;
+	const char *body;
+	bool done = write_destination(w, destination, NULL, &body)
+	    && call_webhooks(w, cfg, host, "DELETE", access_token, body, deadline_ms, &doc);
+
+	json_object_put(doc);
+	return done;
+}
+
+/* {"_embedded":{"webhooks":[{"destination":…,"disabled":…},…]}} */
+static enum subscription
+find_destination(const struct json_object *doc, const char *destination)
+{
+	struct json_object *embedded;
+	struct json_object *list;
+	struct json_object *disabled;
+
+	if (!json_object_is_type(doc, json_type_object)
+	    || !json_object_object_get_ex(doc, "_embedded", &embedded)
+	    || !json_object_is_type(embedded, json_type_object)
+	    || !json_object_object_get_ex(embedded, "webhooks", &list)
+	    || !json_object_is_type(list, json_type_array))
+		return SUBSCRIPTION_NONE;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *hook = json_object_array_get_idx(list, i);
+		const char *url = json_string(hook, "destination");
+
+		if (url == NULL || strcmp(url, destination) != 0)
+			continue;
+		return json_object_object_get_ex(hook, "disabled", &disabled)
+			&& json_object_get_boolean(disabled)
+		    ? SUBSCRIPTION_DISABLED
+		    : SUBSCRIPTION_ACTIVE;
+	}
+	return SUBSCRIPTION_NONE;
+}
+
+bool
+amocrm_subscription(struct work *w, const struct amocrm_config *cfg, const char *host,
+    const char *access_token, const char *destination, int64_t deadline_ms,
+    enum subscription *found)
+{
+	struct json_object *doc;
+
+	if (!call_webhooks(w, cfg, host, "GET", access_token, NULL, deadline_ms, &doc))
+		return false;
+	*found = find_destination(doc, destination);
+	json_object_put(doc);
+	return true;
+}

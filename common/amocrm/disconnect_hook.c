@@ -1,0 +1,67 @@
+/* disconnect_hook.c - see disconnect_hook.h. */
+#include "amocrm/disconnect_hook.h"
+
+#include "base/encode.h"
+#include "base/sha2.h"
+#include "text/form.h"
+
+#include <string.h>
+
+#define VALUE_MAX 1024 /* bytes; longer than any of them, so that what is wrong is the signature */
+
+struct hook {
+	const char *client_uuid;
+	const char *account;
+	const char *signature;
+};
+
+static bool
+read_hook(struct work *w, const char *query, struct hook *hook)
+{
+	enum { CLIENT_UUID, ACCOUNT_ID, SIGNATURE, FIELDS };
+	struct form_field field[FIELDS] = {
+		[CLIENT_UUID] = { .name = "client_uuid", .max = VALUE_MAX },
+		[ACCOUNT_ID] = { .name = "account_id", .max = VALUE_MAX },
+		[SIGNATURE] = { .name = "signature", .max = VALUE_MAX },
+	};
+
+	if (!form_read(w, query, field, FIELDS))
+		return false;
+	hook->client_uuid = field[CLIENT_UUID].value;
+	hook->account = field[ACCOUNT_ID].value;
+	hook->signature = field[SIGNATURE].value;
+	return true;
+}
+
+/* The message is client_uuid|account_id, with the account id as amoCRM writes it:
+ * a plain decimal. */
+static bool
+verify(
+    struct work *w, const struct amocrm_config *cfg, const struct hook *hook, int64_t *account_id)
+{
+	uint8_t mac[SHA256_SIZE];
+	char expected[SHA256_HEX_SIZE];
+	const char *message;
+
+	if (hook->client_uuid == NULL || hook->account == NULL || hook->signature == NULL)
+		return fault(w, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
+	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
+		return fault(w, FAULT_SIGNATURE, "client_uuid is not ours");
+	if (!decimal_read(hook->account, account_id))
+		return fault(w, FAULT_SIGNATURE, "account_id is not a plain decimal number");
+	if (!work_print(w, &message, "%s|%s", hook->client_uuid, hook->account))
+		return false;
+	hmac_sha256(cfg->client_secret, strlen(cfg->client_secret), message, strlen(message), mac);
+	hex_encode(mac, sizeof mac, expected);
+	return secret_equal(hook->signature, expected)
+	    || fault(w, FAULT_SIGNATURE, "the signature is not that of client_secret");
+}
+
+bool
+disconnect_hook_verify(
+    struct work *w, const struct amocrm_config *cfg, const char *query, int64_t *account_id)
+{
+	struct hook hook;
+
+	return read_hook(w, query, &hook) && verify(w, cfg, &hook, account_id);
+}

@@ -1,0 +1,148 @@
+/* encode.c - see encode.h. */
+#include "base/encode.h"
+
+#include <string.h>
+
+void
+hex_encode(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digit[bytes[i] >> 4];
+		out[2 * i + 1] = digit[bytes[i] & 15];
+	}
+	out[2 * len] = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+hex_byte(const char *s, uint8_t *out)
+{
+	int high = hex_digit(s[0]);
+	int low = high < 0 ? -1 : hex_digit(s[1]);
+
+	if (low < 0)
+		return false;
+	*out = (uint8_t)(high << 4 | low);
+	return true;
+}
+
+bool
+hex_decode(const char *s, uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!hex_byte(s + 2 * i, &bytes[i]))
+			return false;
+	return s[2 * len] == '\0';
+}
+
+#define BASE62 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+static const char base64_digits[] = BASE62 "+/";
+static const char base64url_digits[] = BASE62 "-_";
+
+static void
+encode(struct text *t, const char *digits, const void *bytes, size_t len)
+{
+	const uint8_t *in = bytes;
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		bits = bits << 8 | in[i];
+		for (have += 8; have >= 6; have -= 6)
+			text_add_char(t, digits[bits >> (have - 6) & 63]);
+	}
+	if (have > 0)
+		text_add_char(t, digits[bits << (6 - have) & 63]);
+}
+
+/* Without padding. */
+static bool
+decode(struct work *w, const char *digits, const char *s, size_t len, const uint8_t **bytes,
+    size_t *bytes_len)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t n = 0;
+	uint8_t *out;
+
+	if (len % 4 == 1 || !work_alloc(w, len / 4 * 3 + 3, &out))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		const char *digit = s[i] == '\0' ? NULL : strchr(digits, s[i]);
+
+		if (digit == NULL)
+			return false;
+		bits = bits << 6 | (uint32_t)(digit - digits);
+		if ((have += 6) >= 8)
+			out[n++] = (uint8_t)(bits >> (have -= 8));
+	}
+	if ((bits & ((1u << have) - 1)) != 0)
+		return false;
+	*bytes = out;
+	*bytes_len = n;
+	return true;
+}
+
+void
+base64url_encode(struct text *t, const void *bytes, size_t len)
+{
+	encode(t, base64url_digits, bytes, len);
+}
+
+bool
+base64url_decode(
+    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+{
+	return decode(w, base64url_digits, s, len, bytes, bytes_len);
+}
+
+void
+base64_encode(struct text *t, const void *bytes, size_t len)
+{
+	encode(t, base64_digits, bytes, len);
+	for (; len % 3 != 0; len++)
+		text_add_char(t, '=');
+}
+
+bool
+base64_decode(struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+{
+	size_t padding = 0;
+
+	if (len % 4 != 0)
+		return false;
+	while (padding < 2 && padding < len && s[len - 1 - padding] == '=')
+		padding++;
+	return decode(w, base64_digits, s, len - padding, bytes, bytes_len);
+}
+
+bool
+decimal_read(const char *s, int64_t *out)
+{
+	int64_t value = 0;
+
+	if (*s < '1' || *s > '9')
+		return false;
+	for (; *s != '\0'; s++) {
+		int digit = *s - '0';
+
+		if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	*out = value;
+	return true;
+}

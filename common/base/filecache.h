@@ -1,0 +1,59 @@
+/* filecache.h - what a process that stays has made of its files, until they change.
+ *
+ * A FastCGI process need not read its configuration and its key ring for every request.  Asked what
+ * stands in such a file, it looks once in each request whether the file is still the one it has
+ * read: the same device, inode, size, and times of the last change of content (mtime) and of
+ * anything else (ctime), which a rename, a chmod and an edit that sets the mtime back do not leave
+ * alone.
+ *
+ * A clock ticks slower than files change.  A file that was changed less than KEPT_SETTLED_S before
+ * it was looked at may change once more without its times telling, so it is read again the next
+ * time.
+ */
+#ifndef FILECACHE_H
+#define FILECACHE_H
+
+#include "base/ctx.h"
+
+#include <sys/stat.h>
+
+/* Ticks are 10 ms at most on local disks, 2 s on FAT, which knows no inodes to begin with. */
+#define KEPT_SETTLED_S 2
+
+/* Address space, not memory; a configuration of some thousand lines. */
+#define KEPT_ROOM_SIZE (1u << 20) /* bytes */
+
+enum kept_what { KEPT_CONFIG, KEPT_KEYRING, KEPT_FILES };
+
+struct kept_file {
+	struct work room; /* of its own: a request's is wiped when the request ends */
+	const char *path;
+	struct stat seen;
+	bool sound;   /* parsed is what stood in the file seen */
+	bool settled; /* and a change of it will show */
+	bool current; /* it was looked at in this request */
+	const void *parsed;
+};
+
+struct kept {
+	struct kept_file files[KEPT_FILES];
+};
+
+/* From now on w keeps what it reads, here; until kept_close.  False: there is no memory for
+ * that. */
+bool kept_open(struct work *w, struct kept *kept);
+void kept_close(struct work *w);
+
+/* A new request: what is kept has to be looked at again. */
+void kept_look_again(struct work *w);
+
+/* Reads a file into w, or tells its fault. */
+typedef bool kept_parse(struct work *w, const char *path, const void **parsed);
+
+/* What parse makes of the file now: parsed anew only if it has changed, or if w keeps nothing.
+ * Within one request it is the same, and lives until the request ends.  Fault: as parse; *parsed is
+ * then what parse has left there. */
+bool kept_read(
+    struct work *w, enum kept_what what, const char *path, kept_parse *parse, const void **parsed);
+
+#endif

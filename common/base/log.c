@@ -1,0 +1,82 @@
+/* log.c - see log.h. */
+#include "base/log.h"
+
+#include "base/sha2.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Appends what of s is fit for a log: at most LOG_VALUE_MAX characters, every byte outside
+ * printable ASCII, and what could end a quoted value, as '?'. */
+static size_t
+put_printable(char *to, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; s[n] != '\0' && n < LOG_VALUE_MAX && n + 1 < size; n++)
+		to[n] = s[n] >= ' ' && s[n] <= '~' && s[n] != '"' && s[n] != '\\' ? s[n] : '?';
+	to[n] = '\0';
+	return n;
+}
+
+void
+log_note(struct work *w, const char *key, const char *value)
+{
+	char note[LOG_VALUE_MAX + 64];
+	size_t have = strlen(w->notes);
+	size_t len;
+	bool quoted;
+
+	if (value == NULL)
+		return;
+	quoted = strchr(value, ' ') != NULL;
+	len = (size_t)snprintf(note, sizeof note, " %.30s=%s", key, quoted ? "\"" : "");
+	len += put_printable(note + len, sizeof note - len - 1, value);
+	if (quoted)
+		note[len++] = '"';
+	note[len] = '\0';
+	if (have + len < sizeof w->notes)
+		memcpy(w->notes + have, note, len + 1);
+}
+
+void
+log_note_number(struct work *w, const char *key, long long value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%lld", value);
+	log_note(w, key, digits);
+}
+
+void
+log_note_secret(struct work *w, const char *key, const char *secret)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	if (secret == NULL)
+		return;
+	sha256_hex(secret, strlen(secret), hex);
+	hex[8] = '\0';
+	log_note(w, key, hex);
+}
+
+void
+log_line(const struct work *w, const char *program, const char *fault_code, char line[LOG_LINE_MAX])
+{
+	char reason[WORK_REASON_MAX];
+	int len = 0;
+
+	line[0] = '\0';
+	if (w->kind == FAULT_NONE && w->notes[0] == '\0')
+		return;
+	len = snprintf(line, LOG_LINE_MAX, "amo-crm %s:", program);
+	if (w->kind != FAULT_NONE) {
+		for (size_t i = 0; (reason[i] = w->reason[i]) != '\0'; i++)
+			if (reason[i] < ' ' || reason[i] > '~' || reason[i] == '"'
+			    || reason[i] == '\\')
+				reason[i] = '?';
+		len += snprintf(line + len, LOG_LINE_MAX - (size_t)len, " fault=%s reason=\"%s\"",
+		    fault_code, reason);
+	}
+	snprintf(line + len, LOG_LINE_MAX - (size_t)len, "%s\n", w->notes);
+}

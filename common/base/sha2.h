@@ -1,0 +1,38 @@
+/* sha2.h - SHA-2 and HMAC, and comparing secrets.
+ *
+ * Built on libcrypto's SHA256_* and SHA512_* functions alone:
+ * a program that needs no more than these does not start OpenSSL's providers,
+ * which costs more than everything else it does.
+ */
+#ifndef SHA2_H
+#define SHA2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHA256_SIZE     32                    /* bytes */
+#define SHA256_HEX_SIZE (2 * SHA256_SIZE + 1) /* with the NUL */
+
+/* FIPS 180-4. */
+void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
+
+/* The same as lowercase hex, NUL-terminated. */
+void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE]);
+
+/* RFC 2104, tested with RFC 4231. */
+void hmac_sha256(
+    const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA256_SIZE]);
+
+/* The same with SHA-384 and SHA-512. */
+#define SHA384_SIZE 48
+#define SHA512_SIZE 64
+void hmac_sha384(
+    const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA384_SIZE]);
+void hmac_sha512(
+    const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA512_SIZE]);
+
+/* In a time that tells nothing of where they differ.  Two absent values are never equal. */
+bool secret_equal(const char *a, const char *b);
+
+#endif

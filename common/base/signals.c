@@ -1,0 +1,47 @@
+/* signals.c - see signals.h. */
+#include "base/signals.h"
+
+#include <stddef.h>
+#include <time.h>
+
+void
+signals_list(sigset_t *held)
+{
+	sigemptyset(held);
+	sigaddset(held, SIGTERM);
+	sigaddset(held, SIGHUP);
+	sigaddset(held, SIGINT);
+	sigaddset(held, SIGQUIT);
+	sigaddset(held, SIGPIPE);
+	sigaddset(held, SIGXFSZ);
+}
+
+void
+signals_hold(sigset_t *before)
+{
+	sigset_t held;
+
+	signals_list(&held);
+	sigprocmask(SIG_BLOCK, &held, before);
+}
+
+/* A write that failed has said so itself. */
+static void
+forget_failed_writes(void)
+{
+	const struct timespec at_once = { 0, 0 };
+	sigset_t writing;
+
+	sigemptyset(&writing);
+	sigaddset(&writing, SIGPIPE);
+	sigaddset(&writing, SIGXFSZ);
+	while (sigtimedwait(&writing, NULL, &at_once) > 0)
+		;
+}
+
+void
+signals_release(const sigset_t *before)
+{
+	forget_failed_writes();
+	sigprocmask(SIG_SETMASK, before, NULL);
+}

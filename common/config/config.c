@@ -1,0 +1,257 @@
+/* config.c - reading the configuration file; its keys stand in config_keys.c. */
+#include "config/config.h"
+
+#include "base/file.h"
+#include "base/filecache.h"
+#include "config/host_allowlist.h"
+
+#include <ini.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#ifndef CONFIG_PATH
+#define CONFIG_PATH "/etc/amo-crm/amo-crm.conf"
+#endif
+
+struct reader {
+	struct work *w;
+	struct config *cfg;
+	FILE *file;
+	int line;
+	uint64_t given; /* a bit for each key of the table */
+};
+
+static void *
+target_of(struct config *cfg, const struct config_key *key)
+{
+	return (char *)cfg + key->offset;
+}
+
+static bool
+is_choice(const struct config_key *key)
+{
+	return key->rule != NULL && strncmp(key->rule, "must", 4) != 0;
+}
+
+static bool
+take_value(struct reader *reader, const struct config_key *key, const char *value)
+{
+	struct work *w = reader->w;
+	const char *copy;
+
+	if (!work_copy(w, value, strlen(value), &copy))
+		return false;
+	if (key->take(key, copy, target_of(reader->cfg, key)))
+		return true;
+	return fault(w, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
+	    key->section, key->name, is_choice(key) ? "must be one of: " : "", key->rule);
+}
+
+static int
+key_number(const char *section, const char *name)
+{
+	for (int i = 0; config_keys[i].name != NULL; i++)
+		if (strcmp(config_keys[i].section, section) == 0
+		    && strcmp(config_keys[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* What may be shown: where the '=' was forgotten, inih takes a secret for part of the name. */
+static bool
+is_name(const char *s)
+{
+	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
+/* inih's handler: 1 goes on. */
+static int
+take_pair(void *context, const char *section, const char *name, const char *value)
+{
+	struct reader *reader = context;
+	int number = key_number(section, name);
+
+	if (reader->w->kind != FAULT_NONE)
+		return 1;
+	if (number < 0)
+		work_fault(reader->w, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
+		    reader->cfg->file, reader->line, is_name(name) ? " " : " of that name",
+		    is_name(name) ? name : "", section);
+	else if ((reader->given >> number & 1) != 0)
+		work_fault(reader->w, FAULT_CONFIG,
+		    "%s:%d: [%s] %s is given twice (a line that begins with a blank goes on with "
+		    "the last key)",
+		    reader->cfg->file, reader->line, section, name);
+	else {
+		reader->given |= UINT64_C(1) << number;
+		take_value(reader, &config_keys[number], value);
+	}
+	return 1;
+}
+
+/* Whether something follows a section that inih would pass over. */
+static bool
+has_more_than_comment(const char *bracket)
+{
+	size_t blank = bracket == NULL ? 0 : strspn(bracket + 1, " \t\r\n");
+
+	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
+}
+
+/* As fgets, but a line that does not fit, or holds a NUL, is no line: inih would cut it in
+ * silence. */
+static bool
+take_whole_line(char *line, int size, FILE *file)
+{
+	int len = 0;
+	int c;
+
+	while (len < size - 1 && (c = getc(file)) != EOF) {
+		line[len++] = (char)c;
+		if (c == '\0')
+			return false;
+		if (c == '\n')
+			break;
+	}
+	line[len] = '\0';
+	return len < size - 1 || line[len - 1] == '\n';
+}
+
+/* inih's reader; it counts the lines. */
+static char *
+read_line(char *line, int size, void *context)
+{
+	struct reader *reader = context;
+	const char *wrong = NULL;
+
+	if (reader->w->kind != FAULT_NONE)
+		return NULL;
+	reader->line++;
+	if (!take_whole_line(line, size, reader->file))
+		wrong = "the line is too long, or holds a NUL";
+	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
+		wrong = "a section stands alone on its line";
+	if (wrong != NULL)
+		work_fault(
+		    reader->w, FAULT_CONFIG, "%s:%d: %s", reader->cfg->file, reader->line, wrong);
+	return wrong != NULL || line[0] == '\0' ? NULL : line;
+}
+
+static bool
+take_file(struct reader *reader)
+{
+	struct work *w = reader->w;
+	int wrong = ini_parse_stream(read_line, reader, take_pair, reader);
+
+	if (w->kind != FAULT_NONE)
+		return false;
+	if (ferror(reader->file))
+		return fault(w, FAULT_CONFIG, "%s: cannot be read", reader->cfg->file);
+	if (wrong != 0)
+		return fault(w, FAULT_CONFIG, "%s:%d: neither a [section] nor \"key = value\"",
+		    reader->cfg->file, wrong);
+	return true;
+}
+
+static bool
+take_defaults(struct reader *reader)
+{
+	for (const struct config_key *key = config_keys; key->name != NULL; key++)
+		if (key->fallback != NULL && !take_value(reader, key, key->fallback))
+			return false;
+	return true;
+}
+
+static bool
+check_required(struct reader *reader)
+{
+	for (int i = 0; config_keys[i].name != NULL; i++)
+		if (config_keys[i].required && (reader->given >> i & 1) == 0)
+			return fault(reader->w, FAULT_CONFIG, "%s: [%s] %s is missing",
+			    reader->cfg->file, config_keys[i].section, config_keys[i].name);
+	return true;
+}
+
+static bool
+check_account(struct work *w, struct config *cfg)
+{
+	char lowered[HOST_SIZE];
+
+	if (cfg->amocrm.account == NULL)
+		return cfg->app.connections != CONNECTIONS_SHARED
+		    || fault(w, FAULT_CONFIG,
+			"%s: [amocrm] account is missing; connections = shared needs it",
+			cfg->file);
+	if (!host_allowed(cfg->amocrm.account_domains, cfg->amocrm.account, lowered))
+		return fault(w, FAULT_CONFIG,
+		    "%s: [amocrm] account must be a host below account_domains", cfg->file);
+	return work_copy(w, lowered, strlen(lowered), &cfg->amocrm.account);
+}
+
+static bool
+check_jwt(struct work *w, const struct config *cfg)
+{
+	const struct jwt_config *jwt = &cfg->jwt;
+	bool by_secret = jwt->algorithm <= JWT_HS512;
+
+	if (by_secret && (jwt->secret == NULL || jwt->public_key != NULL))
+		return fault(w, FAULT_CONFIG,
+		    "%s: [jwt] HS algorithms need secret, and no public_key", cfg->file);
+	if (!by_secret && (jwt->public_key == NULL || jwt->secret != NULL))
+		return fault(w, FAULT_CONFIG,
+		    "%s: [jwt] RS256, ES256 and EdDSA need public_key, and no secret", cfg->file);
+	return true;
+}
+
+static bool
+check_whole(struct reader *reader)
+{
+	struct config *cfg = reader->cfg;
+
+	if ((reader->given >> key_number("app", "state") & 1) == 0
+	    && cfg->app.connections == CONNECTIONS_PER_USER)
+		cfg->app.state = STATE_SIGNED;
+	return check_required(reader) && check_account(reader->w, cfg) && check_jwt(reader->w, cfg);
+}
+
+const char *
+config_path(void)
+{
+	const char *path = getenv("AMO_CRM_CONFIG");
+
+	return path != NULL && path[0] != '\0' ? path : CONFIG_PATH;
+}
+
+/* Whatever comes of it, cfg is there: with it a fault is told. */
+static bool
+parse(struct work *w, const char *path, const void **parsed)
+{
+	struct reader reader = { .w = w };
+	bool done;
+
+	if (!work_alloc(w, sizeof *reader.cfg, &reader.cfg))
+		return false;
+	*parsed = reader.cfg;
+	reader.cfg->file = path;
+	if (!take_defaults(&reader) || !file_open_secret(w, path, &reader.file))
+		return false;
+	done = take_file(&reader) && check_whole(&reader);
+	fclose(reader.file);
+	reader.cfg->complete = done;
+	return done;
+}
+
+bool
+config_read(struct work *w, const char *path, struct config *cfg)
+{
+	const void *parsed = NULL;
+	bool done = kept_read(w, KEPT_CONFIG, path, parse, &parsed);
+
+	if (parsed != NULL)
+		memcpy(cfg, parsed, sizeof *cfg);
+	else
+		memset(cfg, 0, sizeof *cfg);
+	return done;
+}

@@ -1,0 +1,101 @@
+/* config.h - the configuration file: its keys, their rules, their defaults.
+ *
+ * An INI file, read by inih.  What is not understood is refused, with file, line and reason:
+ * a misspelt key must not quietly become a default.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "base/ctx.h"
+
+enum redirect_mode { REDIRECT_PAGE, REDIRECT_BUTTON, REDIRECT_302 };
+enum connections_mode { CONNECTIONS_SHARED, CONNECTIONS_PER_USER };
+enum state_mode { STATE_ANY, STATE_SIGNED };
+enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512, JWT_RS256, JWT_ES256, JWT_EDDSA };
+enum webhook_accounts { WEBHOOK_CONNECTED, WEBHOOK_ANY };
+
+struct amocrm_config {
+	const char *client_id;
+	const char *client_secret;
+	const char *redirect_uri;
+	const char *account; /* a host; NULL: any that account_domains allows */
+	const char *account_domains;
+	const char *authorize_url;
+	int timeout; /* seconds */
+	const char *ca_file;
+	const char *connect_to; /* curl's HOST1:PORT1:HOST2:PORT2, separated by spaces */
+	const char *proxy;
+};
+
+struct app_config {
+	const char *name; /* NULL: "the app", in the visitor's language */
+	const char *deep_link;
+	int redirect;    /* enum redirect_mode */
+	int connections; /* enum connections_mode */
+	int state;       /* enum state_mode */
+	const char *android_package;
+};
+
+struct jwt_config {
+	int algorithm; /* enum jwt_algorithm */
+	const char *secret;
+	const char *public_key; /* path */
+	const char *issuer;
+	const char *audience;
+	const char *user_claim;
+	int leeway; /* seconds */
+};
+
+struct store_config {
+	const char *path;
+	const char *keys;
+};
+
+struct webhook_config {
+	const char *secret;
+	int accounts;  /* enum webhook_accounts */
+	int max_body;  /* bytes */
+	int keep_days; /* days */
+};
+
+struct deliver_config {
+	const char *url;
+	const char *secret;
+	int allow_private; /* bool */
+};
+
+struct config {
+	const char *file;
+	bool complete; /* every rule is kept */
+	struct amocrm_config amocrm;
+	struct app_config app;
+	struct jwt_config jwt;
+	struct store_config store;
+	struct webhook_config webhook;
+	struct deliver_config deliver;
+};
+
+/* $AMO_CRM_CONFIG, else the path that was compiled in. */
+const char *config_path(void);
+
+/* Optional values that are not set are NULL.  A process that keeps what it reads (see filecache.h)
+ * reads the file again when it has changed. Fault: FAULT_CONFIG.  Even then cfg->app holds what was
+ * read, or the defaults, so that the app can be told of the error. */
+bool config_read(struct work *w, const char *path, struct config *cfg);
+
+/* The table behind it, for what documents or lists the keys; ends with a NULL name. */
+struct config_key {
+	const char *section;
+	const char *name;
+	const char *fallback; /* as it would stand in the file; NULL: none */
+	bool required;
+	bool secret; /* never shown */
+	size_t offset;
+	bool (*take)(const struct config_key *key, const char *value, void *target);
+	long min;         /* of a number, or of a text's length */
+	long max;         /* of a number */
+	const char *rule; /* of a choice: its values, separated by spaces; else what is wrong */
+};
+extern const struct config_key config_keys[];
+
+#endif

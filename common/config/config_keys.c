@@ -1,0 +1,194 @@
+/* config_keys.c - the table of the configuration's keys, and what makes a value good. */
+#include "config/config.h"
+
+#include "config/host_allowlist.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#ifndef STORE_PATH
+#define STORE_PATH "/var/lib/amo-crm"
+#endif
+
+static bool
+take_text(const struct config_key *key, const char *value, void *target)
+{
+	if ((long)strlen(value) < key->min)
+		return false;
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	*(const char **)target = value;
+	return true;
+}
+
+static bool
+take_number(const struct config_key *key, const char *value, void *target)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end != '\0' || errno != 0 || number < key->min
+	    || number > key->max)
+		return false;
+	*(int *)target = (int)number;
+	return true;
+}
+
+/* The position of value among the rule's words. */
+static bool
+take_choice(const struct config_key *key, const char *value, void *target)
+{
+	size_t len = strlen(value);
+	int position = 0;
+
+	for (const char *word = key->rule; *word != '\0'; position++) {
+		size_t word_len = strcspn(word, " ");
+
+		if (word_len == len && strncmp(word, value, len) == 0) {
+			*(int *)target = position;
+			return true;
+		}
+		word += word_len;
+		word += strspn(word, " ");
+	}
+	return false;
+}
+
+/* An http or https URL in printable ASCII.  Plain http is for trying things out on one's own
+ * machine. */
+static bool
+take_url(const struct config_key *key, const char *value, void *target)
+{
+	static const char *const starts[] = { "https://", "http://localhost:", "http://localhost/",
+		"http://127.0.0.1:", "http://127.0.0.1/" };
+
+	for (const char *c = value; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}#", *c) != NULL)
+			return false;
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+		size_t len = strlen(starts[i]);
+
+		if (strncmp(value, starts[i], len) == 0 && (value[len] != '\0' || i > 0)
+		    && value[len] != '/')
+			return take_text(key, value, target);
+	}
+	return false;
+}
+
+/* The receiver of deliveries; whether plain http or a private address is right for it is decided
+ * when it is called. */
+static bool
+take_any_url(const struct config_key *key, const char *value, void *target)
+{
+	if (strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
+		return false;
+	for (const char *c = value; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~')
+			return false;
+	return take_text(key, value, target);
+}
+
+/* Where a browser may be sent: scheme ':' and URL characters, and no scheme a browser runs or shows
+ * by itself. */
+static bool
+take_deep_link(const struct config_key *key, const char *value, void *target)
+{
+	static const char scheme_alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+	static const char *const refused[] = { "javascript", "data", "vbscript", "file", "blob",
+		"about" };
+	size_t scheme_len = strspn(value, scheme_alphabet);
+
+	if (value[0] < 'a' || value[0] > 'z' || value[scheme_len] != ':')
+		return false;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (strlen(refused[i]) == scheme_len && strncmp(value, refused[i], scheme_len) == 0)
+			return false;
+	for (const char *c = value; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~' || strchr("\"'<>\\^`{|}#;", *c) != NULL)
+			return false;
+	return take_text(key, value, target);
+}
+
+/* Host names, separated by spaces. */
+static bool
+take_domains(const struct config_key *key, const char *value, void *target)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789-. ";
+
+	return value[strspn(value, alphabet)] == '\0' && value[0] != '.'
+	    && strstr(value, " .") == NULL && strchr(value, '.') != NULL
+	    && take_text(key, value, target);
+}
+
+/* A Java package name: it stands in an intent: URL. */
+static bool
+take_package(const struct config_key *key, const char *value, void *target)
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789._";
+
+	return value[strspn(value, alphabet)] == '\0' && take_text(key, value, target);
+}
+
+#define AT(section, member) offsetof(struct config, section.member)
+#define KEY(s, n)           .section = #s, .name = #n, .offset = AT(s, n)
+
+#define TEXT .take = take_text, .min = 1, .rule = "must be a text without control characters"
+#define URL                                                                                        \
+	.take = take_url, .min = 1,                                                                \
+	.rule = "must be an https:// URL (http:// only for localhost), without '#'"
+
+const struct config_key config_keys[] = {
+	{ KEY(amocrm, client_id), TEXT, .required = true },
+	{ KEY(amocrm, client_secret), TEXT, .required = true, .secret = true },
+	{ KEY(amocrm, redirect_uri), URL, .required = true },
+	{ KEY(amocrm, account), TEXT },
+	{ KEY(amocrm, account_domains), .fallback = "amocrm.ru amocrm.com kommo.com",
+	    .take = take_domains, .min = 1,
+	    .rule = "must be domain names in lower case, separated by spaces" },
+	{ KEY(amocrm, authorize_url), URL, .fallback = "https://www.amocrm.ru/oauth" },
+	{ KEY(amocrm, timeout), .fallback = "5", .take = take_number, .min = 1, .max = 30,
+	    .rule = "must be a number of seconds from 1 to 30" },
+	{ KEY(amocrm, ca_file), TEXT },
+	{ KEY(amocrm, connect_to), TEXT },
+	{ KEY(amocrm, proxy), TEXT, .secret = true },
+	{ KEY(app, name), TEXT },
+	{ KEY(app, deep_link), .fallback = "foryoure://amo-crm/callback", .take = take_deep_link,
+	    .rule = "must be a link such as foryoure://amo-crm/callback, without '#'" },
+	{ KEY(app, redirect), .fallback = "page", .take = take_choice, .rule = "page button 302" },
+	{ KEY(app, connections), .fallback = "shared", .take = take_choice,
+	    .rule = "shared per_user" },
+	{ KEY(app, state), .take = take_choice, .rule = "any signed" },
+	{ KEY(app, android_package), .take = take_package, .min = 1,
+	    .rule = "must be a package name such as com.foryou.realestate" },
+	{ KEY(jwt, algorithm), .fallback = "HS256", .take = take_choice,
+	    .rule = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
+	{ KEY(jwt, secret), .secret = true, .take = take_text, .min = 32,
+	    .rule = "must be at least 32 bytes" },
+	{ KEY(jwt, public_key), TEXT },
+	{ KEY(jwt, issuer), TEXT },
+	{ KEY(jwt, audience), TEXT },
+	{ KEY(jwt, user_claim), TEXT, .fallback = "sub" },
+	{ KEY(jwt, leeway), .fallback = "60", .take = take_number, .min = 0, .max = 600,
+	    .rule = "must be a number of seconds from 0 to 600" },
+	{ KEY(store, path), TEXT, .fallback = STORE_PATH },
+	{ KEY(store, keys), TEXT, .required = true },
+	{ KEY(webhook, secret), .secret = true, .take = take_text, .min = 16,
+	    .rule = "must be at least 16 characters" },
+	{ KEY(webhook, accounts), .fallback = "connected", .take = take_choice,
+	    .rule = "connected any" },
+	{ KEY(webhook, max_body), .fallback = "1048576", .take = take_number, .min = 1024,
+	    .max = 8388608, .rule = "must be a number of bytes from 1024 to 8388608" },
+	{ KEY(webhook, keep_days), .fallback = "90", .take = take_number, .min = 1, .max = 36500,
+	    .rule = "must be a number of days from 1 to 36500" },
+	{ KEY(deliver, url), .take = take_any_url, .min = 1,
+	    .rule = "must be an http:// or https:// URL" },
+	{ KEY(deliver, secret), TEXT, .secret = true },
+	{ KEY(deliver, allow_private), .fallback = "no", .take = take_choice, .rule = "no yes" },
+	{ .name = NULL },
+};

@@ -1,0 +1,190 @@
+/* account_index.c - see account_index.h. */
+#include "connection/account_index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+account_key(struct work *w, int64_t account_id, const char **key)
+{
+	return work_print(w, key, "account:%lld", (long long)account_id);
+}
+
+struct gathering {
+	const char *prefix;
+	char users[STORE_VALUE_MAX];
+	size_t len;
+};
+
+static bool
+gather(struct work *w, void *context, const char *key, const char *value)
+{
+	struct gathering *found = context;
+	const char *user = key + strlen(found->prefix);
+	size_t len = strlen(user);
+
+	(void)value;
+	if (len + 2 > sizeof found->users - found->len)
+		return fault(w, FAULT_SERVER, "the account has too many connections");
+	if (found->len > 0)
+		found->users[found->len++] = ' ';
+	memcpy(found->users + found->len, user, len + 1);
+	found->len += len;
+	return true;
+}
+
+/* Of the records themselves: each names its account and user. */
+static bool
+make_anew(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+{
+	struct gathering *found;
+
+	return work_alloc(w, sizeof *found, &found)
+	    && work_print(w, &found->prefix, "connection:%lld:", (long long)account_id)
+	    && store_each(w, store, found->prefix, gather, found)
+	    && store_put(w, store, name, found->len > 0 ? found->users : NULL, 0);
+}
+
+static bool
+mend(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+{
+	const char *list;
+
+	if (store_get(w, store, name, &list))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	return make_anew(w, store, account_id, name);
+}
+
+bool
+account_lock(
+    struct work *w, const struct store_config *store, int64_t account_id, struct lock *lock)
+{
+	const char *name;
+
+	if (!account_key(w, account_id, &name) || !store_lock(w, store, name, STORE_WAIT_MS, lock))
+		return false;
+	if (mend(w, store, account_id, name))
+		return true;
+	lock_release(lock);
+	return false;
+}
+
+bool
+account_users(
+    struct work *w, const struct store_config *store, int64_t account_id, const char **list)
+{
+	const char *key;
+	struct lock lock;
+
+	if (!account_key(w, account_id, &key))
+		return false;
+	if (store_get(w, store, key, list))
+		return true;
+	if (w->kind != FAULT_DAMAGED)
+		return false;
+	work_recover(w);
+	if (!account_lock(w, store, account_id, &lock)) /* which mends it */
+		return false;
+	lock_release(&lock);
+	return store_get(w, store, key, list);
+}
+
+bool
+account_next(const char **list, int64_t *amocrm_user_id)
+{
+	char *end;
+
+	if (*list == NULL || **list == '\0')
+		return false;
+	*amocrm_user_id = strtoll(*list, &end, 10);
+	if (end == *list)
+		return false;
+	*list = end + (*end == ' ');
+	return true;
+}
+
+static bool
+is_on(const char *list, int64_t amocrm_user_id)
+{
+	int64_t id;
+
+	while (account_next(&list, &id))
+		if (id == amocrm_user_id)
+			return true;
+	return false;
+}
+
+bool
+account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed)
+{
+	const char *list;
+
+	if (!account_users(w, store, account_id, &list))
+		return false;
+	*listed = is_on(list, amocrm_user_id);
+	return true;
+}
+
+static bool
+edit_users(struct work *w, void *context, const char *old, const char **value)
+{
+	struct account_edit *edit = context;
+	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
+	int64_t id;
+	struct text t;
+
+	edit->before = old;
+	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
+		return true;
+	text_begin(w, &t);
+	while (account_next(&list, &id))
+		if (id != edit->amocrm_user_id)
+			text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)id);
+	if (edit->how != ACCOUNT_REMOVE)
+		text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)edit->amocrm_user_id);
+	if (!text_end(&t, value))
+		return false;
+	if (**value == '\0')
+		*value = NULL;
+	else if (old != NULL && strcmp(old, *value) == 0)
+		*value = old;
+	return true;
+}
+
+bool
+account_change(
+    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change)
+{
+	*change = (struct store_change){ .edit = edit_users, .context = edit };
+	return account_key(w, account_id, &change->key);
+}
+
+static bool
+change_list(
+    struct work *w, const struct store_config *store, int64_t account_id, struct account_edit edit)
+{
+	struct store_change change;
+
+	return account_change(w, account_id, &edit, &change)
+	    && store_change_all(w, store, &change, 1);
+}
+
+bool
+account_add(
+    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
+{
+	return change_list(
+	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
+}
+
+bool
+account_remove(
+    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
+{
+	return change_list(
+	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
+}

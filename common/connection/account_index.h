@@ -1,0 +1,46 @@
+/* account_index.h - which amoCRM users of an account have a connection.
+ *
+ * The store's record "account:<account id>" lists them: "1 2 3".  Whoever has a connection is on it
+ * at every moment: put there before the connection is stored, and taken off when it is gone.
+ */
+#ifndef ACCOUNT_INDEX_H
+#define ACCOUNT_INDEX_H
+
+#include "base/ctx.h"
+#include "base/lock.h"
+#include "config/config.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+/* Changes of several records of one account must not interleave: held across them, for
+ * milliseconds.  A list that is damaged is made anew, of what the store holds.
+ * Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
+bool account_lock(
+    struct work *w, const struct store_config *store, int64_t account_id, struct lock *lock);
+
+/* The list, or NULL when nobody is on it; account_next steps through it. */
+bool account_users(
+    struct work *w, const struct store_config *store, int64_t account_id, const char **list);
+bool account_next(const char **list, int64_t *amocrm_user_id);
+
+bool account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+    int64_t amocrm_user_id, bool *listed);
+
+/* Puts a user on the list, or takes one off it. */
+bool account_add(
+    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
+bool account_remove(
+    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
+
+/* The same as one of several changes of the store (store_change_all): edit is what it does, and
+ * must live as long as the change. */
+struct account_edit {
+	int64_t amocrm_user_id;
+	enum { ACCOUNT_ADD, ACCOUNT_REMOVE, ACCOUNT_LEAVE_ONLY } how;
+	const char *before; /* out: the list as it was, or NULL */
+};
+bool account_change(
+    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change);
+
+#endif

@@ -1,0 +1,80 @@
+/* auth_code.c - see auth_code.h. */
+#include "connection/auth_code.h"
+
+#include "base/sha2.h"
+#include "text/json.h"
+
+#include <string.h>
+
+#define ID_LEN 16 /* digits of the SHA-256: no two codes of a life have them in common */
+
+bool
+code_key(struct work *w, const char *prefix, const char *code, const char **key)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	sha256_hex(code, strlen(code), hex);
+	return work_print(w, key, "%s:%s", prefix, hex);
+}
+
+bool
+code_authorization(struct work *w, const char *key, const char **id)
+{
+	return work_copy(w, key + strcspn(key, ":") + 1, ID_LEN, id);
+}
+
+static bool
+copy_member(struct work *w, const struct json_object *doc, const char *name, const char **out)
+{
+	const char *s = json_string(doc, name);
+
+	*out = NULL;
+	return s == NULL || work_copy(w, s, strlen(s), out);
+}
+
+static bool
+read_code(struct work *w, const char *value, struct code *code)
+{
+	struct json_object *doc = json_read(value, strlen(value));
+	bool done = copy_member(w, doc, "connection", &code->connection)
+	    && copy_member(w, doc, "reserved_for", &code->reserved_for)
+	    && copy_member(w, doc, "claimed_by", &code->claimed_by);
+
+	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
+	json_object_put(doc);
+	if (done && code->connection == NULL)
+		return fault(w, FAULT_STORAGE, "a code's record is damaged");
+	return done;
+}
+
+bool
+code_find(struct work *w, const struct store_config *store, const char *key, bool *found,
+    struct code *code)
+{
+	const char *value;
+
+	if (!store_get(w, store, key, &value))
+		return false;
+	*found = value != NULL;
+	return !*found || read_code(w, value, code);
+}
+
+bool
+code_change(struct work *w, const char *key, const struct code *code, struct store_change *change)
+{
+	const char *value;
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"connection\":");
+	json_add_string(&t, code->connection);
+	text_add(&t, ",\"reserved_for\":");
+	json_add_string(&t, code->reserved_for);
+	text_add(&t, ",\"claimed_by\":");
+	json_add_string(&t, code->claimed_by);
+	text_print(&t, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
+	if (!text_end(&t, &value))
+		return false;
+	*change = store_putting(key, value, time(NULL) + CODE_LIFE_S);
+	return true;
+}

@@ -1,0 +1,36 @@
+/* auth_code.h - what has become of an authorization code.
+ *
+ * The store's record "code:<sha256 of the code>", for as long as amoCRM's codes live.
+ */
+#ifndef AUTH_CODE_H
+#define AUTH_CODE_H
+
+#include "base/ctx.h"
+#include "config/config.h"
+#include "store/store.h"
+
+#define CODE_LIFE_S 1200 /* amoCRM's codes live 20 minutes; as long one is recognised again */
+
+struct code {
+	const char *connection;   /* the key of its record */
+	const char *reserved_for; /* NULL: whoever claims it first */
+	const char *claimed_by;   /* NULL: nobody yet */
+	bool for_nobody;
+};
+
+/* "<prefix>:<sha256 of the code>" */
+bool code_key(struct work *w, const char *prefix, const char *code, const char **key);
+
+/* What tells an authorization from others, by the key of its code's record. */
+bool code_authorization(struct work *w, const char *key, const char **id);
+
+/* What is known of a code; *found is false when it has become nothing yet.  Fault:
+ * FAULT_STORAGE. */
+bool code_find(struct work *w, const struct store_config *store, const char *key, bool *found,
+    struct code *code);
+
+/* The change of the store that keeps it. */
+bool code_change(
+    struct work *w, const char *key, const struct code *code, struct store_change *change);
+
+#endif

@@ -1,0 +1,170 @@
+/* connection_erase.c - erasing connections; see connection.h.
+ *
+ * What goes together is erased together: the record, then the pointer that leads to it, and last
+ * the place on its account's list.
+ */
+#include "base/log.h"
+#include "connection/account_index.h"
+#include "connection/connection.h"
+#include "connection/connection_event.h"
+
+#include <string.h>
+
+static void
+tell(struct work *w, const struct config *cfg, const char *key, const struct connection *connection)
+{
+	log_note(w, "erased", key);
+	notice_add(w, cfg, "disconnected", connection, NULL);
+}
+
+bool
+connection_erase_record(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+{
+	struct connection connection;
+	const char *key;
+	bool found;
+
+	if (!record_key(w, account_id, amocrm_user_id, &key)
+	    || !connection_find_sound(w, cfg, key, &found, &connection)
+	    || !store_erase(w, &cfg->store, key))
+		return false;
+	if (found)
+		tell(w, cfg, key, &connection);
+	return true;
+}
+
+/* The edit of a record that is to go if it still is the context. */
+static bool
+forget_if(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	if (old != NULL && strcmp(old, context) == 0)
+		*value = NULL;
+	return true;
+}
+
+struct store_change
+connection_forgetting(const char *pointer, const char *key)
+{
+	return (struct store_change){ pointer, 0, forget_if, (void *)(uintptr_t)key };
+}
+
+/* What is to be erased, as it was found under the lock of its account. */
+struct erasure {
+	const char *key;
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	bool found;
+	bool damaged; /* found, but nothing is known of it */
+	struct connection connection;
+};
+
+static bool
+find(struct work *w, const struct config *cfg, const char *key, struct erasure *it)
+{
+	it->key = key;
+	if (connection_find(w, cfg, key, &it->found, &it->connection))
+		return true;
+	it->found = false;
+	it->damaged = w->kind == FAULT_DAMAGED;
+	if (it->damaged)
+		work_recover(w);
+	return it->damaged;
+}
+
+/* pointer NULL: nobody's is known. */
+static bool
+erase(struct work *w, const struct config *cfg, const struct erasure *it, const char *pointer)
+{
+	struct account_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
+	struct store_change changes[3];
+	size_t count = 0;
+
+	changes[count++] = store_putting(it->key, NULL, 0);
+	if (pointer != NULL)
+		changes[count++] = connection_forgetting(pointer, it->key);
+	if (!account_change(w, it->account_id, &users, &changes[count++])
+	    || !store_change_all(w, &cfg->store, changes, count))
+		return false;
+	if (it->found)
+		tell(w, cfg, it->key, &it->connection);
+	else if (it->damaged)
+		log_note(w, "erased", it->key);
+	return true;
+}
+
+/* The pointer that may lead to it; NULL: there is none. */
+static bool
+pointer_to(struct work *w, const struct config *cfg, const struct erasure *it, const char **pointer)
+{
+	const char *app_user = it->found ? it->connection.app_user : NULL;
+
+	*pointer = NULL;
+	return (app_user == NULL && cfg->app.connections != CONNECTIONS_SHARED)
+	    || connection_pointer(w, cfg, app_user, pointer);
+}
+
+bool
+connection_erase(
+    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+{
+	struct erasure it = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
+	const char *pointer;
+	const char *key;
+	struct lock lock;
+	bool done;
+
+	if (!record_key(w, account_id, amocrm_user_id, &key)
+	    || !account_lock(w, &cfg->store, account_id, &lock))
+		return false;
+	done = find(w, cfg, key, &it) && pointer_to(w, cfg, &it, &pointer)
+	    && erase(w, cfg, &it, pointer);
+	lock_release(&lock);
+	return done;
+}
+
+static bool
+is_theirs(const struct config *cfg, const struct erasure *it, const char *app_user)
+{
+	return cfg->app.connections == CONNECTIONS_SHARED || it->damaged
+	    || (it->found && it->connection.app_user != NULL
+		&& strcmp(it->connection.app_user, app_user) == 0);
+}
+
+bool
+connection_erase_owned(
+    struct work *w, const struct config *cfg, const char *key, const char *app_user)
+{
+	struct erasure it = { 0 };
+	const char *pointer;
+	struct lock lock;
+	bool done;
+
+	if (!record_key_read(key, &it.account_id, &it.amocrm_user_id))
+		return true;
+	if (!connection_pointer(w, cfg, app_user, &pointer)
+	    || !account_lock(w, &cfg->store, it.account_id, &lock))
+		return false;
+	done = find(w, cfg, key, &it)
+	    && (!is_theirs(cfg, &it, app_user) || erase(w, cfg, &it, pointer));
+	lock_release(&lock);
+	return done;
+}
+
+bool
+connection_erase_of(struct work *w, const struct config *cfg, const char *app_user)
+{
+	const char *pointer;
+	const char *key;
+	struct lock lock;
+	bool done;
+
+	if (!connection_pointer(w, cfg, app_user, &pointer)
+	    || !store_lock(w, &cfg->store, pointer, STORE_WAIT_MS, &lock))
+		return false;
+	done = store_get(w, &cfg->store, pointer, &key)
+	    && (key == NULL || connection_erase_owned(w, cfg, key, app_user));
+	lock_release(&lock);
+	return done;
+}

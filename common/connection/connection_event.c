@@ -1,0 +1,64 @@
+/* connection_event.c - see connection_event.h. */
+#include "connection/connection_event.h"
+
+#include "base/log.h"
+#include "events/event.h"
+#include "events/journal.h"
+#include "text/json.h"
+
+#include <string.h>
+
+static bool
+write_payload(struct work *w, const char *action, const struct connection *connection,
+    const char *reason, const struct timespec *at, const char **payload)
+{
+	size_t subdomain_len = strcspn(connection->host, ".");
+	const char *subdomain;
+	struct text t;
+
+	if (!work_copy(w, connection->host, subdomain_len, &subdomain))
+		return false;
+	text_begin(w, &t);
+	text_print(
+	    &t, "{\"account\":{\"id\":\"%lld\",\"subdomain\":", (long long)connection->account_id);
+	json_add_string(&t, subdomain);
+	text_add(&t, "},\"connection\":{");
+	json_add_string(&t, action);
+	text_print(&t, ":[{\"at\":\"%lld.%09ld\",\"amocrm_user_id\":\"%lld\",\"domain\":",
+	    (long long)at->tv_sec, at->tv_nsec, (long long)connection->amocrm_user_id);
+	json_add_string(&t, connection->host);
+	text_add(&t, ",\"app_user\":");
+	json_add_string(&t, connection->app_user);
+	text_add(&t, ",\"reason\":");
+	json_add_string(&t, reason);
+	text_add(&t, "}]}}");
+	return text_end(&t, payload);
+}
+
+static bool
+append(struct work *w, const struct config *cfg, const char *action,
+    const struct connection *connection, const char *reason)
+{
+	struct journal journal = journal_of(&cfg->store);
+	struct event event = { .body = NULL };
+	const char *line;
+
+	clock_gettime(CLOCK_REALTIME, &event.received_at);
+	if (!write_payload(w, action, connection, reason, &event.received_at, &event.payload))
+		return false;
+	event.body = event.payload;
+	event.body_len = strlen(event.payload);
+	return event_write(w, &event, &line) && journal_append(w, &journal, line);
+}
+
+void
+notice_add(struct work *w, const struct config *cfg, const char *action,
+    const struct connection *connection, const char *reason)
+{
+	bool faulty = w->kind != FAULT_NONE;
+
+	if (append(w, cfg, action, connection, reason) || faulty)
+		return;
+	log_note(w, "notice_lost", w->reason);
+	work_recover(w);
+}

@@ -1,0 +1,226 @@
+/* record.c - see record.h. */
+#include "connection/record.h"
+
+#include "crypto/seal.h"
+#include "text/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+	[CONNECTION_ACTIVE] = "active",
+	[CONNECTION_REVOKED] = "revoked",
+};
+
+bool
+record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key)
+{
+	return work_print(
+	    w, key, "connection:%lld:%lld", (long long)account_id, (long long)amocrm_user_id);
+}
+
+static bool
+read_id(const char **at, char end, int64_t *id)
+{
+	char *behind;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	*id = strtoll(*at, &behind, 10);
+	*at = behind + (*behind != '\0');
+	return *behind == end;
+}
+
+bool
+record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id)
+{
+	static const char prefix[] = "connection:";
+	const char *at = key + sizeof prefix - 1;
+
+	return strncmp(key, prefix, sizeof prefix - 1) == 0 && read_id(&at, ':', account_id)
+	    && read_id(&at, '\0', amocrm_user_id);
+}
+
+bool
+tokens_write(struct work *w, const struct tokens *tokens, const char **text)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"access_token\":");
+	json_add_string(&t, tokens->access_token);
+	text_add(&t, ",\"refresh_token\":");
+	json_add_string(&t, tokens->refresh_token);
+	text_print(&t, ",\"expires_at\":%lld}", (long long)tokens->expires_at);
+	return text_end(&t, text);
+}
+
+static bool
+copy_string(struct work *w, const struct json_object *doc, const char *name, const char **out)
+{
+	const char *s = json_string(doc, name);
+
+	if (s == NULL)
+		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
+	return work_copy(w, s, strlen(s), out);
+}
+
+static bool
+take_time(struct work *w, const struct json_object *doc, const char *name, time_t *out)
+{
+	int64_t seconds;
+
+	if (!json_integer(doc, name, &seconds))
+		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
+	*out = (time_t)seconds;
+	return true;
+}
+
+bool
+tokens_read(struct work *w, const char *text, struct tokens *tokens)
+{
+	struct json_object *doc = json_read(text, strlen(text));
+	bool done = copy_string(w, doc, "access_token", &tokens->access_token)
+	    && copy_string(w, doc, "refresh_token", &tokens->refresh_token)
+	    && take_time(w, doc, "expires_at", &tokens->expires_at);
+
+	json_object_put(doc);
+	return done;
+}
+
+static bool
+write_clear(struct work *w, const struct connection *connection, const char **clear)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	text_print(&t, "{\"account_id\":%lld,\"amocrm_user_id\":%lld,\"host\":",
+	    (long long)connection->account_id, (long long)connection->amocrm_user_id);
+	json_add_string(&t, connection->host);
+	text_add(&t, ",\"app_user\":");
+	json_add_string(&t, connection->app_user);
+	if (connection->authorization != NULL) {
+		text_add(&t, ",\"authorization\":");
+		json_add_string(&t, connection->authorization);
+	}
+	text_print(&t, ",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
+	    (long long)connection->connected_at, (long long)connection->refreshed_at,
+	    (long long)connection->expires_at);
+	return text_end(&t, clear);
+}
+
+/* What the sealed tokens belong to. */
+static bool
+seal_context(
+    struct work *w, const struct connection *connection, const char *clear, const char **context)
+{
+	const char *key;
+
+	return record_key(w, connection->account_id, connection->amocrm_user_id, &key)
+	    && work_print(w, context, "%s\n%s", key, clear);
+}
+
+bool
+record_write(struct work *w, const struct keyring *ring, const struct connection *connection,
+    const struct tokens *tokens, const char **value)
+{
+	const char *clear;
+	const char *context;
+	const char *secret;
+	const char *sealed;
+
+	return write_clear(w, connection, &clear) && seal_context(w, connection, clear, &context)
+	    && tokens_write(w, tokens, &secret) && seal(w, ring, context, secret, &sealed)
+	    && work_print(w, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
+}
+
+/* *out is NULL when there is none of that name. */
+static bool
+copy_if_there(struct work *w, const struct json_object *doc, const char *name, const char **out)
+{
+	*out = NULL;
+	return json_string(doc, name) == NULL || copy_string(w, doc, name, out);
+}
+
+static bool
+take_clear(struct work *w, const struct json_object *doc, struct connection *connection)
+{
+	if (!json_integer(doc, "account_id", &connection->account_id)
+	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
+		return fault(w, FAULT_DAMAGED, "a record is no connection");
+	return copy_if_there(w, doc, "app_user", &connection->app_user)
+	    && copy_if_there(w, doc, "authorization", &connection->authorization)
+	    && copy_string(w, doc, "host", &connection->host)
+	    && take_time(w, doc, "connected_at", &connection->connected_at)
+	    && take_time(w, doc, "refreshed_at", &connection->refreshed_at)
+	    && take_time(w, doc, "expires_at", &connection->expires_at);
+}
+
+/* The state of a record; *rest is what follows its line. */
+static bool
+read_state(struct work *w, const char *value, enum connection_state *state, const char **rest)
+{
+	size_t len = strcspn(value, "\n");
+
+	for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++)
+		if (strlen(state_names[i]) == len && strncmp(state_names[i], value, len) == 0
+		    && value[len] == '\n') {
+			*state = (enum connection_state)i;
+			*rest = value + len + 1;
+			return true;
+		}
+	return fault(w, FAULT_DAMAGED, "a record has no state");
+}
+
+bool
+record_read(struct work *w, const char *value, struct connection *connection)
+{
+	const char *clear;
+	size_t clear_len;
+	struct json_object *doc;
+	bool done;
+
+	if (!read_state(w, value, &connection->state, &clear))
+		return false;
+	clear_len = strcspn(clear, "\n");
+	if (clear[clear_len] != '\n')
+		return fault(w, FAULT_DAMAGED, "a record is cut short");
+	connection->sealed = clear + clear_len + 1;
+	if (!work_copy(w, clear, clear_len, &connection->clear))
+		return false;
+	doc = json_read(clear, clear_len);
+	done = take_clear(w, doc, connection);
+	json_object_put(doc);
+	return done;
+}
+
+bool
+record_state(struct work *w, const char *value, enum connection_state *state)
+{
+	const char *rest;
+
+	return read_state(w, value, state, &rest);
+}
+
+bool
+record_with_state(
+    struct work *w, const char *value, enum connection_state state, const char **changed)
+{
+	enum connection_state before;
+	const char *rest;
+
+	return read_state(w, value, &before, &rest)
+	    && work_print(w, changed, "%s\n%s", state_names[state], rest);
+}
+
+bool
+record_tokens(struct work *w, const struct keyring *ring, const struct connection *connection,
+    struct tokens *tokens)
+{
+	const char *context;
+	const char *secret;
+
+	return seal_context(w, connection, connection->clear, &context)
+	    && unseal(w, ring, context, connection->sealed, &secret)
+	    && tokens_read(w, secret, tokens);
+}

@@ -1,0 +1,176 @@
+/* jws.c - see jws.h. */
+#include "crypto/jws.h"
+
+#include "base/encode.h"
+#include "base/sha2.h"
+
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static bool
+refuse(struct jws *jws, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(jws->wrong, sizeof jws->wrong, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool
+is_mac(const struct jws *jws, const uint8_t *mac, size_t size)
+{
+	return jws->signature_len == size && CRYPTO_memcmp(jws->signature, mac, size) == 0;
+}
+
+static bool
+hs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t mac[SHA256_SIZE];
+
+	(void)w;
+	hmac_sha256(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return is_mac(jws, mac, sizeof mac);
+}
+
+static bool
+hs384_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t mac[SHA384_SIZE];
+
+	(void)w;
+	hmac_sha384(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return is_mac(jws, mac, sizeof mac);
+}
+
+static bool
+hs512_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+{
+	uint8_t mac[SHA512_SIZE];
+
+	(void)w;
+	hmac_sha512(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return is_mac(jws, mac, sizeof mac);
+}
+
+const struct jws_algorithm jws_hs256 = { "HS256", hs256_verify };
+const struct jws_algorithm jws_hs384 = { "HS384", hs384_verify };
+const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
+
+/* The document behind a part of a token, when it is an object. */
+static struct json_object *
+decode_object(struct work *w, const char *base64url, size_t len)
+{
+	struct json_object *doc;
+	const uint8_t *text;
+	size_t text_len;
+
+	if (!base64url_decode(w, base64url, len, &text, &text_len))
+		return NULL;
+	doc = json_read_strict((const char *)text, text_len);
+	if (json_object_is_type(doc, json_type_object))
+		return doc;
+	json_object_put(doc);
+	return NULL;
+}
+
+/* What would have us follow a token: keys it brings along (RFC 8725 sections 3.9 and 3.10), a
+ * payload to be inflated, or extensions (RFC 7515 section 4.1.11, RFC 7797),
+ * of which we know none. */
+static bool
+check_members(struct jws *jws, const struct json_object *header)
+{
+	static const char *const refused[] = { "crit", "jwk", "jku", "x5u", "x5c", "zip", "b64" };
+
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (json_object_object_get_ex(header, refused[i], NULL))
+			return refuse(jws, "the header has %s", refused[i]);
+	return true;
+}
+
+static bool
+check_algorithm(struct jws *jws, const struct json_object *header)
+{
+	const char *name = json_string(header, "alg");
+
+	return (name != NULL && strcmp(name, jws->algorithm->name) == 0)
+	    || refuse(
+		jws, "alg is \"%.20s\", not %s", name == NULL ? "" : name, jws->algorithm->name);
+}
+
+/* A string of the header, kept in the room; NULL when there is none. */
+static bool
+keep(struct work *w, const struct json_object *header, const char *name, const char **value)
+{
+	const char *s = json_string(header, name);
+
+	*value = NULL;
+	return s == NULL || work_copy(w, s, strlen(s), value);
+}
+
+static bool
+check_header(struct work *w, struct jws *jws, const struct json_object *header)
+{
+	if (!check_algorithm(jws, header) || !check_members(jws, header)
+	    || !keep(w, header, "typ", &jws->type) || !keep(w, header, "kid", &jws->kid))
+		return false;
+	return jws->type != NULL || !json_object_object_get_ex(header, "typ", NULL)
+	    || refuse(jws, "typ is not a string");
+}
+
+static bool
+read_header(struct work *w, struct jws *jws, size_t len)
+{
+	struct json_object *header = decode_object(w, jws->signed_part, len);
+	bool sound = header != NULL
+	    ? check_header(w, jws, header)
+	    : refuse(jws, "the header is not base64url of one JSON object with unique names");
+
+	json_object_put(header);
+	return sound;
+}
+
+bool
+jws_read(struct work *w, const char *token, size_t max, const struct jws_algorithm *algorithm,
+    struct jws *jws)
+{
+	size_t len = strnlen(token, max + 1);
+	size_t header_len = strcspn(token, ".");
+	size_t signature_at;
+
+	memset(jws, 0, sizeof *jws);
+	jws->algorithm = algorithm;
+	jws->signed_part = token;
+	if (len > max)
+		return refuse(jws, "over %zu bytes", max);
+	if (token[header_len] != '.')
+		return refuse(jws, "not three parts");
+	jws->claims = token + header_len + 1;
+	jws->claims_len = strcspn(jws->claims, ".");
+	jws->signed_len = header_len + 1 + jws->claims_len;
+	signature_at = jws->signed_len + 1;
+	if (token[jws->signed_len] != '.' || strchr(token + signature_at, '.') != NULL)
+		return refuse(jws, "not three parts");
+	if (!base64url_decode(
+		w, token + signature_at, len - signature_at, &jws->signature, &jws->signature_len))
+		return refuse(jws, "the signature is not base64url");
+	return read_header(w, jws, header_len);
+}
+
+struct json_object *
+jws_claims(struct work *w, struct jws *jws, const struct jws_key *key)
+{
+	struct json_object *claims;
+
+	if (!jws->algorithm->verify(w, key, jws)) {
+		refuse(jws, "the signature does not verify");
+		return NULL;
+	}
+	claims = decode_object(w, jws->claims, jws->claims_len);
+	if (claims == NULL)
+		refuse(jws, "the claims are not base64url of one JSON object with unique names");
+	return claims;
+}

@@ -1,0 +1,63 @@
+/* jws.h - signed tokens: a compact JWS (RFC 7515) of JSON claims (RFC 7519), read as RFC 8725 asks.
+ *
+ *   base64url(header) '.' base64url(claims) '.' base64url(signature)
+ *
+ * The caller says which algorithm and which key; nothing a token says of itself is followed, and no
+ * claim is looked at before the signature is verified.
+ */
+#ifndef JWS_H
+#define JWS_H
+
+#include "base/ctx.h"
+#include "text/json.h"
+
+#include <stdint.h>
+
+#define JWS_WRONG_MAX 80 /* part of a log line */
+
+/* One algorithm wants the one, another the other. */
+struct jws_key {
+	const void *secret; /* HS256, HS384, HS512 */
+	size_t secret_len;
+	const char *public_key; /* RS256, ES256, EdDSA: the path of a PEM file */
+};
+
+/* A token taken apart; it lives in the room. */
+struct jws {
+	const struct jws_algorithm *algorithm;
+	const char *signed_part; /* header '.' claims, as they were signed */
+	size_t signed_len;
+	const char *claims; /* base64url, the end of signed_part */
+	size_t claims_len;
+	const uint8_t *signature;
+	size_t signature_len;
+	const char *type;          /* `typ`; NULL: none */
+	const char *kid;           /* NULL: none that is a string */
+	char wrong[JWS_WRONG_MAX]; /* why it was refused, for the log */
+};
+
+/* verify: false without a fault when the signature is not the key's.
+ * Fault: FAULT_CONFIG when the key cannot be read or is not one for the algorithm. */
+struct jws_algorithm {
+	const char *name; /* as `alg` spells it; RFC 7518 section 3.1, RFC 8037 section 3.1 */
+	bool (*verify)(struct work *w, const struct jws_key *key, const struct jws *jws);
+};
+
+/* Those of a secret are built on sha2.h, those of a public key are done by amo-crm-crypto (see
+ * helper.h): no program that answers requests links OpenSSL's EVP. */
+extern const struct jws_algorithm jws_hs256;
+extern const struct jws_algorithm jws_hs384, jws_hs512;
+extern const struct jws_algorithm jws_rs256; /* at least 2048 bits */
+extern const struct jws_algorithm jws_es256; /* P-256 */
+extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
+
+/* Takes a token of at most max bytes apart and checks its form and header.  Believe nothing yet.
+ * False without a fault: refused, see jws->wrong.  Fault: FAULT_SERVER when the room is full. */
+bool jws_read(struct work *w, const char *token, size_t max, const struct jws_algorithm *algorithm,
+    struct jws *jws);
+
+/* The claims, an object, once the signature is verified; to be given back with json_object_put.
+ * NULL without a fault: refused, see jws->wrong.  Fault: as verify, or the room is full. */
+struct json_object *jws_claims(struct work *w, struct jws *jws, const struct jws_key *key);
+
+#endif

@@ -1,0 +1,111 @@
+/* keyring.c - see keyring.h. */
+#include "crypto/keyring.h"
+
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/filecache.h"
+#include "base/log.h"
+#include "base/sha2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+take_line(struct work *w, struct keyring *ring, char *line, const char *path, int number)
+{
+	static const char kid_alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789-_";
+	size_t kid_len = strspn(line, kid_alphabet);
+	struct key *key = &ring->keys[ring->count];
+
+	if (ring->count == KEYRING_MAX)
+		return fault(
+		    w, FAULT_CONFIG, "%s:%d: more than %d keys", path, number, KEYRING_MAX);
+	if (kid_len == 0 || kid_len > KEY_ID_MAX || line[kid_len] != ' '
+	    || !hex_decode(line + kid_len + 1, key->secret, KEY_SIZE))
+		return fault(w, FAULT_CONFIG, "%s:%d: not \"<kid> <%d hex digits>\"", path, number,
+		    2 * KEY_SIZE);
+	if (keyring_find(ring, line, kid_len) != NULL)
+		return fault(w, FAULT_CONFIG, "%s:%d: this kid stands above already", path, number);
+	memcpy(key->kid, line, kid_len);
+	ring->count++;
+	return true;
+}
+
+static bool
+take_lines(struct work *w, struct keyring *ring, FILE *file, const char *path)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	bool sound = true;
+
+	for (int number = 1; sound && (len = getline(&line, &size, file)) > 0; number++) {
+		if (strlen(line) != (size_t)len)
+			sound = fault(w, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
+		line[strcspn(line, "\r\n")] = '\0';
+		if (sound && line[0] != '\0' && line[0] != '#')
+			sound = take_line(w, ring, line, path, number);
+		explicit_bzero(line, size);
+	}
+	free(line);
+	if (sound && ferror(file))
+		return fault(w, FAULT_CONFIG, "%s: cannot be read", path);
+	if (sound && ring->count == 0)
+		return fault(
+		    w, FAULT_CONFIG, "%s: holds no key; make one with: amocrmctl keygen", path);
+	return sound;
+}
+
+static bool
+parse(struct work *w, const char *path, const void **parsed)
+{
+	struct keyring *ring;
+	FILE *file;
+	bool sound;
+
+	if (!work_alloc(w, sizeof *ring, &ring) || !file_open_secret(w, path, &file))
+		return false;
+	sound = take_lines(w, ring, file, path);
+	fclose(file);
+	*parsed = ring;
+	return sound;
+}
+
+bool
+keyring_read(struct work *w, const char *path, const struct keyring **out)
+{
+	const void *parsed = NULL;
+	bool done = kept_read(w, KEPT_KEYRING, path, parse, &parsed);
+
+	*out = parsed;
+	return done;
+}
+
+const struct keyring *
+keyring_again(struct work *w, const char *path, const struct keyring *before)
+{
+	const void *ring;
+
+	if (parse(w, path, &ring))
+		return ring;
+	log_note(w, "keys", w->reason);
+	work_recover(w);
+	return before;
+}
+
+const struct key *
+keyring_find(const struct keyring *ring, const char *kid, size_t kid_len)
+{
+	for (size_t i = 0; i < ring->count; i++)
+		if (strncmp(ring->keys[i].kid, kid, kid_len) == 0
+		    && ring->keys[i].kid[kid_len] == '\0')
+			return &ring->keys[i];
+	return NULL;
+}
+
+void
+key_derive(const struct key *key, const char *purpose, uint8_t out[KEY_SIZE])
+{
+	hmac_sha256(key->secret, sizeof key->secret, purpose, strlen(purpose), out);
+}

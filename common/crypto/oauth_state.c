@@ -1,0 +1,129 @@
+/* oauth_state.c - see oauth_state.h. */
+#include "crypto/oauth_state.h"
+
+#include "base/encode.h"
+#include "base/sha2.h"
+#include "crypto/jws.h"
+#include "text/json.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PURPOSE "amo-crm state"
+#define ID_SIZE 16 /* bytes; as a random UUID */
+
+static void
+add_part(struct text *t, const char *part)
+{
+	base64url_encode(t, part, strlen(part));
+	text_add_char(t, '.');
+}
+
+static bool
+write_header(struct work *w, const struct key *key, const char **header)
+{
+	return work_print(w, header, "{\"typ\":\"%s\",\"alg\":\"%s\",\"kid\":\"%s\"}", STATE_TYPE,
+	    jws_hs256.name, key->kid);
+}
+
+/* No two states are alike, even of one user in one second.  getentropy,
+ * since RAND_bytes would start OpenSSL's providers. */
+static bool
+write_claims(struct work *w, const char *app_user, const char **claims)
+{
+	uint8_t id[ID_SIZE];
+	struct text t;
+
+	if (getentropy(id, sizeof id) != 0)
+		return fault(w, FAULT_SERVER, "the system gives no random bytes");
+	text_begin(w, &t);
+	text_add(&t, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":");
+	json_add_string(&t, app_user);
+	text_print(&t, ",\"exp\":%lld,\"jti\":\"", (long long)time(NULL) + STATE_LIFE_S);
+	base64url_encode(&t, id, sizeof id);
+	text_add(&t, "\"}");
+	return text_end(&t, claims);
+}
+
+static bool
+sign(struct work *w, const struct key *key, const char *header, const char *claims,
+    const char **token)
+{
+	uint8_t derived[KEY_SIZE];
+	uint8_t mac[SHA256_SIZE];
+	struct text t;
+
+	text_begin(w, &t);
+	add_part(&t, header);
+	add_part(&t, claims);
+	if (t.full)
+		return false;
+	key_derive(key, PURPOSE, derived);
+	hmac_sha256(derived, sizeof derived, t.start, t.len - 1, mac);
+	explicit_bzero(derived, sizeof derived);
+	base64url_encode(&t, mac, sizeof mac);
+	return text_end(&t, token);
+}
+
+bool
+state_make(struct work *w, const struct keyring *ring, const char *app_user, const char **state)
+{
+	const struct key *key = &ring->keys[0];
+	const char *header;
+	const char *claims;
+
+	if (!write_header(w, key, &header) || !write_claims(w, app_user, &claims)
+	    || !sign(w, key, header, claims, state))
+		return false;
+	return strlen(*state) <= STATE_TOKEN_MAX
+	    || fault(w, FAULT_SERVER, "a signed state would be over %d bytes", STATE_TOKEN_MAX);
+}
+
+static bool
+take_user(struct work *w, const struct json_object *claims, bool *ours, const char **app_user)
+{
+	const char *audience = json_string(claims, "aud");
+	const char *user = json_string(claims, "sub");
+	int64_t expires;
+
+	*ours = audience != NULL && strcmp(audience, STATE_AUDIENCE) == 0 && user != NULL
+	    && user[0] != '\0' && json_integer(claims, "exp", &expires) && expires > time(NULL);
+	return !*ours || work_copy(w, user, strlen(user), app_user);
+}
+
+/* The claims of a state that one of our keys has signed; NULL without a fault: it is not ours. */
+static struct json_object *
+open_state(struct work *w, const struct keyring *ring, const char *state)
+{
+	const struct key *key;
+	uint8_t derived[KEY_SIZE];
+	struct jws jws;
+	struct json_object *claims;
+
+	if (!jws_read(w, state, STATE_TOKEN_MAX, &jws_hs256, &jws) || jws.type == NULL
+	    || strcmp(jws.type, STATE_TYPE) != 0 || jws.kid == NULL
+	    || (key = keyring_find(ring, jws.kid, strlen(jws.kid))) == NULL)
+		return NULL;
+	key_derive(key, PURPOSE, derived);
+	claims = jws_claims(
+	    w, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
+	explicit_bzero(derived, sizeof derived);
+	return claims;
+}
+
+bool
+state_read(struct work *w, const struct keyring *ring, const char *state, bool *ours,
+    const char **app_user)
+{
+	enum fault_kind before = w->kind; /* an error page is made in a work that holds one */
+	struct json_object *claims = state == NULL ? NULL : open_state(w, ring, state);
+	bool done;
+
+	*ours = false;
+	if (claims == NULL)
+		return w->kind == before;
+	done = take_user(w, claims, ours, app_user);
+	json_object_put(claims);
+	return done;
+}

@@ -1,0 +1,84 @@
+/* seal.c - has amo-crm-crypto seal and open; see seal.h.
+ *
+ *   -> {"do":"seal","kid":…,"key":"<hex>","context":…,"text":<the secret>}    <- {"text":<sealed>}
+ *   -> {"do":"open","kid":…,"key":"<hex>","context":…,"text":<sealed>}    <- {"text":<the secret>}
+ *
+ * Contexts and texts go as base64url: they are bytes, and JSON holds only what is UTF-8.
+ */
+#include "crypto/seal.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "helper/helper.h"
+#include "text/json.h"
+
+#include <string.h>
+
+#define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
+
+static void
+add_base64url(struct text *t, const char *s)
+{
+	text_add_char(t, '"');
+	base64url_encode(t, s, strlen(s));
+	text_add_char(t, '"');
+}
+
+static bool
+ask(struct work *w, const char *what, const struct key *key, const char *context, const char *text,
+    const char **answer)
+{
+	char hex[2 * KEY_SIZE + 1];
+	struct json_object *doc = NULL;
+	const char *line;
+	const uint8_t *bytes = NULL;
+	size_t len;
+	struct text t;
+	bool done;
+
+	hex_encode(key->secret, sizeof key->secret, hex);
+	text_begin(w, &t);
+	text_print(
+	    &t, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
+	add_base64url(&t, context);
+	text_add(&t, ",\"text\":");
+	add_base64url(&t, text);
+	text_add(&t, "}\n");
+	explicit_bzero(hex, sizeof hex);
+	if (text_end(&t, &line))
+		doc = helper_ask(w, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+	if (doc == NULL)
+		return false;
+	text = json_string(doc, "text");
+	done = text != NULL && base64url_decode(w, text, strlen(text), &bytes, &len);
+	*answer = (const char *)bytes;
+	if (!done)
+		work_fault(w, FAULT_SERVER, "amo-crm-crypto sent no text");
+	json_object_put(doc);
+	return done;
+}
+
+bool
+seal(struct work *w, const struct keyring *ring, const char *context, const char *secret,
+    const char **sealed)
+{
+	const struct key *key = &ring->keys[0];
+	const char *text;
+
+	return ask(w, "seal", key, context, secret, &text)
+	    && work_print(w, sealed, "%s.%s", key->kid, text);
+}
+
+bool
+unseal(struct work *w, const struct keyring *ring, const char *context, const char *sealed,
+    const char **secret)
+{
+	size_t kid_len = strcspn(sealed, ".");
+	const struct key *key = keyring_find(ring, sealed, kid_len);
+
+	if (key == NULL)
+		return fault(w, FAULT_STORAGE,
+		    "sealed with key \"%.*s\", which is not in the key ring",
+		    kid_len > KEY_ID_MAX ? KEY_ID_MAX : (int)kid_len, sealed);
+	return ask(w, "open", key, context, sealed + kid_len + (sealed[kid_len] == '.'), secret);
+}

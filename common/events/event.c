@@ -1,0 +1,151 @@
+/* event.c - see event.h. */
+#include "events/event.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/sha2.h"
+#include "text/json.h"
+#include "text/json_slice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ID_SIZE sizeof "9223372036854775807"
+
+void
+event_print_time(const struct timespec *at, char out[EVENT_TIME_SIZE])
+{
+	char seconds[RFC3339_SIZE];
+
+	rfc3339_print(at->tv_sec, seconds);
+	snprintf(out, EVENT_TIME_SIZE, "%.*s.%03uZ", (int)strlen("2026-11-22T04:19:00"), seconds,
+	    (unsigned)(at->tv_nsec / 1000000 % 1000));
+}
+
+/* What a string says, or a number; escapes are not looked into. */
+static struct jsonpart
+without_quotes(struct jsonpart value)
+{
+	if (value.len >= 2 && *value.at == '"')
+		return (struct jsonpart){ value.at + 1, value.len - 2 };
+	return value;
+}
+
+static bool
+account_member(const struct event *event, const char *name, struct jsonpart *value)
+{
+	struct jsonpart account;
+
+	return jsonpart_member(jsonpart_of(event->payload), "account", &account)
+	    && jsonpart_member(account, name, value);
+}
+
+int64_t
+event_account(const struct event *event)
+{
+	struct jsonpart value;
+	char digits[ID_SIZE] = "";
+	int64_t id;
+
+	if (!account_member(event, "id", &value))
+		return 0;
+	value = without_quotes(value);
+	if (value.len < sizeof digits)
+		memcpy(digits, value.at, value.len);
+	return decimal_read(digits, &id) ? id : 0;
+}
+
+static void
+add_account(struct text *t, const struct event *event)
+{
+	int64_t id = event_account(event);
+	struct jsonpart subdomain;
+
+	if (id != 0)
+		text_print(t, ",\"account_id\":%lld", (long long)id);
+	else
+		text_add(t, ",\"account_id\":null");
+	text_add(t, ",\"subdomain\":");
+	if (account_member(event, "subdomain", &subdomain) && *subdomain.at == '"')
+		text_add_bytes(t, subdomain.at, subdomain.len);
+	else
+		text_add(t, "null");
+}
+
+struct names {
+	struct {
+		struct jsonpart entity;
+		struct jsonpart action;
+	} name[EVENT_NAMES_MAX];
+	size_t count;
+};
+
+static bool
+same(struct jsonpart a, struct jsonpart b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+static bool
+listed(const struct names *names, struct jsonpart entity, struct jsonpart action)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (same(names->name[i].entity, entity) && same(names->name[i].action, action))
+			return true;
+	return false;
+}
+
+static void
+add_actions(struct text *t, struct names *names, struct jsonpart entity, struct jsonpart actions)
+{
+	struct jsonpart action;
+	struct jsonpart items;
+
+	while (names->count < EVENT_NAMES_MAX && jsonpart_next(&actions, &action, &items)) {
+		if (listed(names, entity, action))
+			continue;
+		text_add(t, names->count == 0 ? "\"" : ",\"");
+		text_add_bytes(t, entity.at, entity.len);
+		text_add_char(t, '.');
+		text_add_bytes(t, action.at, action.len);
+		text_add_char(t, '"');
+		names->name[names->count].entity = entity;
+		names->name[names->count].action = action;
+		names->count++;
+	}
+}
+
+static void
+add_names(struct text *t, const struct event *event)
+{
+	struct names names = { .count = 0 };
+	struct jsonpart rest = jsonpart_of(event->payload);
+	struct jsonpart entity;
+	struct jsonpart actions;
+
+	while (jsonpart_next(&rest, &entity, &actions))
+		if (*actions.at == '{' && !jsonpart_equal(entity, "account"))
+			add_actions(t, &names, entity, actions);
+}
+
+bool
+event_write(struct work *w, const struct event *event, const char **line)
+{
+	char id[SHA256_HEX_SIZE];
+	char received_at[EVENT_TIME_SIZE];
+	struct text t;
+
+	sha256_hex(event->body, event->body_len, id);
+	event_print_time(&event->received_at, received_at);
+	text_begin(w, &t);
+	text_print(&t, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
+	add_account(&t, event);
+	text_add(&t, ",\"events\":[");
+	add_names(&t, event);
+	text_add(&t, "],\"request_id\":");
+	json_add_string(&t, event->request_id);
+	text_add(&t, ",\"payload\":");
+	text_add(&t, event->payload);
+	text_add_char(&t, '}');
+	return text_end(&t, line);
+}

@@ -1,0 +1,38 @@
+/* event.h - what becomes of a webhook: one line of JSON.
+ *
+ *   {"id":"<SHA-256 of the body as it came, hex>","received_at":"2026-11-22T04:19:00.123Z",
+ *    "account_id":31920194,"subdomain":"reforyou","events":["leads.status"],
+ *    "request_id":"<amoCRM's>","payload":{…}}
+ *
+ * amoCRM repeats what was not answered in time, so the same id may come more than once.
+ */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include "base/ctx.h"
+
+#include <stdint.h>
+#include <time.h>
+
+#define EVENT_NAMES_MAX 100 /* listed of one webhook; amoCRM knows some 50 */
+
+struct event {
+	struct timespec received_at;
+	const char *body; /* as it came */
+	size_t body_len;
+	const char *payload;    /* what it says, as json_compact.h has it */
+	const char *request_id; /* NULL: none was sent */
+};
+
+/* The id in the payload's account member, a number or its spelling; 0: none. */
+int64_t event_account(const struct event *event);
+
+/* The line.  Its "events" are the payload's members but for account, each with the members of its
+ * own: "leads.status"; the first EVENT_NAMES_MAX, each once. */
+bool event_write(struct work *w, const struct event *event, const char **line);
+
+/* "2026-11-22T04:19:00.123Z", which sorts as time does. */
+#define EVENT_TIME_SIZE sizeof "2026-11-22T04:19:00.123Z"
+void event_print_time(const struct timespec *at, char out[EVENT_TIME_SIZE]);
+
+#endif

@@ -1,0 +1,53 @@
+/* retry.c - see retry.h. */
+#include "events/retry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define ASKED_MAX_S 86400
+
+static const long after_s[RETRIES] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
+
+/* Within a tenth either way, so that receivers that failed together are not asked together. */
+static long
+with_jitter(long seconds)
+{
+	unsigned short random = 0;
+
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+		random = 0;
+	return seconds - seconds / 10 + (long)((double)random / 65536 * (double)seconds / 5);
+}
+
+long
+retry_wait_s(int attempt, long asked_s)
+{
+	if (asked_s > 0)
+		return asked_s < ASKED_MAX_S ? asked_s : ASKED_MAX_S;
+	return with_jitter(after_s[attempt - 1]);
+}
+
+bool
+retry_bury(struct work *w, const struct store_config *store, const char *line)
+{
+	const char *path;
+	const char *whole;
+	int fd;
+	bool done;
+
+	if (!work_print(w, &path, "%s/events/dead.ndjson", store->path)
+	    || !work_print(w, &whole, "%s\n", line))
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	errno = ENOSPC; /* what a short write means */
+	done = write(fd, whole, strlen(whole)) == (ssize_t)strlen(whole) && fdatasync(fd) == 0;
+	if (!done)
+		work_fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	close(fd);
+	return done;
+}

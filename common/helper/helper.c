@@ -1,0 +1,238 @@
+/* helper.c - asking; see helper.h.  The other side is helper_server.c. */
+#include "helper/helper.h"
+
+#include "base/clock.h"
+#include "base/signals.h"
+#include "text/json.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef LIBEXEC_PATH
+#define LIBEXEC_PATH "/usr/local/lib/amo-crm/libexec"
+#endif
+
+#define CHUNK_SIZE 16384 /* bytes; most answers are shorter */
+#define ANSWER_MAX                                                                                 \
+	(512 * 1024) /* bytes; 64 KiB of an answer's body, each escaped as six at worst */
+
+static const char *const names[HELPERS] = {
+	[HELPER_HTTPS] = "amo-crm-https",
+	[HELPER_CRYPTO] = "amo-crm-crypto",
+};
+
+/* Where it may be: beside the programs' folder, as built and installed; in it, as unpacked by hand;
+ * where it was installed. */
+static bool
+find_helper(struct work *w, enum helper which, const char **path)
+{
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	const char *const places[][2] = {
+		{ self, "/../libexec" },
+		{ self, "" },
+		{ LIBEXEC_PATH, "" },
+	};
+	char *slash;
+
+	self[len > 0 ? len : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	for (size_t i = slash == NULL ? 2 : 0; i < sizeof places / sizeof *places; i++) {
+		if (!work_print(w, path, "%s%s/%s", places[i][0], places[i][1], names[which]))
+			return false;
+		if (access(*path, X_OK) == 0)
+			return true;
+	}
+	return fault(w, FAULT_CONFIG,
+	    "%s is not beside the programs, nor at %s, or its mode is not 0755: install or upload "
+	    "it again",
+	    names[which], *path);
+}
+
+/* What is sent to a whole group of processes, as Ctrl-C, is the asker's to obey: a helper that
+ * ended with tokens in hand would lose them.  It ends when nobody asks any more, and then by its
+ * alarm at the latest (see helper_server.c). */
+static void
+hold_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t held;
+	sigset_t own;
+
+	signals_list(&held);
+	sigemptyset(&own);
+	sigaddset(&own, SIGALRM);
+	posix_spawnattr_setsigmask(attributes, &held);
+	posix_spawnattr_setsigdefault(attributes, &own);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int
+spawn(int *pid, const char *path, int end, char *const *argv, char *const *envp)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, end, STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	hold_signals(&attributes);
+	error = posix_spawn(pid, path, &actions, &attributes, argv, envp);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl
+ * takes proxies, certificates and key logs from there. */
+static bool
+start(struct work *w, enum helper which)
+{
+	struct helper_process *helper = &w->helpers[which];
+	char name[] = "amo-crm-https or amo-crm-crypto";
+	char *const argv[] = { name, NULL };
+	char tunables[] = WORK_TUNABLES;
+	char *const envp[] = { tunables, NULL };
+	const char *path;
+	int ends[2];
+	int error;
+
+	if (!find_helper(w, which, &path))
+		return false;
+	memcpy(name, names[which], strlen(names[which]) + 1);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return fault(w, FAULT_SERVER, "no socket pair: %s", strerror(errno));
+	error = spawn(&helper->pid, path, ends[1], argv, envp);
+	close(ends[1]);
+	if (error != 0) {
+		close(ends[0]);
+		return fault(w, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
+	}
+	helper->fd = ends[0];
+	helper->running = true;
+	return true;
+}
+
+void
+helper_start(struct work *w, enum helper which)
+{
+	bool faulty = w->kind != FAULT_NONE;
+
+	if (!w->helpers[which].running && !start(w, which) && !faulty)
+		work_recover(w);
+}
+
+static void
+stop(struct helper_process *helper)
+{
+	close(helper->fd);
+	kill(helper->pid, SIGKILL);
+	while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	helper->running = false;
+}
+
+/* A helper that has gone away since it was last asked shows here; nothing was done then. */
+static bool
+send_line(int fd, const char *line)
+{
+	size_t left = strlen(line);
+
+	while (left > 0) {
+		ssize_t n = send(fd, line, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		line += n < 0 ? 0 : n;
+		left -= n < 0 ? 0 : (size_t)n;
+	}
+	return true;
+}
+
+static bool
+send_question(struct work *w, enum helper which, const char *line)
+{
+	struct helper_process *helper = &w->helpers[which];
+
+	if (helper->running && send_line(helper->fd, line))
+		return true;
+	if (helper->running)
+		stop(helper);
+	if (!start(w, which))
+		return false;
+	return send_line(helper->fd, line)
+	    || fault(w, FAULT_SERVER, "%s does not listen: %s", names[which], strerror(errno));
+}
+
+/* The one line of the answer. */
+static bool
+read_line(struct work *w, enum helper which, int64_t until_ms, const char **line)
+{
+	char buffer[CHUNK_SIZE];
+	struct text t;
+	ssize_t n = 0;
+
+	text_begin(w, &t);
+	while (n == 0 || buffer[n - 1] != '\n') {
+		struct pollfd ready = { .fd = w->helpers[which].fd, .events = POLLIN };
+		int64_t left_ms = until_ms - clock_ms();
+
+		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
+			return fault(
+			    w, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
+		n = read(ready.fd, buffer, sizeof buffer);
+		if (n <= 0 || t.len + (size_t)n > ANSWER_MAX)
+			return fault(
+			    w, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
+		text_add_bytes(&t, buffer, (size_t)n);
+	}
+	explicit_bzero(buffer, sizeof buffer);
+	return text_end(&t, line);
+}
+
+/* The fault the helper met is ours. */
+static bool
+check_answer(struct work *w, enum helper which, const struct json_object *answer)
+{
+	const char *reason = json_string(answer, "reason");
+	int64_t kind;
+
+	if (answer == NULL)
+		return fault(
+		    w, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
+	if (reason != NULL && json_integer(answer, "fault", &kind) && kind > 0
+	    && kind < FAULT_KINDS)
+		return fault(w, (enum fault_kind)kind, "%s", reason);
+	return true;
+}
+
+struct json_object *
+helper_ask(struct work *w, enum helper which, const char *line, int64_t until_ms)
+{
+	struct json_object *answer;
+	const char *answer_line;
+	size_t mark;
+
+	if (!send_question(w, which, line))
+		return NULL;
+	mark = work_mark(w);
+	if (!read_line(w, which, until_ms, &answer_line)) {
+		stop(&w->helpers[which]); /* its answer would be taken for the next one's */
+		return NULL;
+	}
+	answer = json_read(answer_line, strlen(answer_line));
+	work_release(w, mark);
+	if (check_answer(w, which, answer))
+		return answer;
+	json_object_put(answer);
+	return NULL;
+}

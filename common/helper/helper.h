@@ -1,0 +1,42 @@
+/* helper.h - programs of ours that do what would make all others slow to start.
+ *
+ *   amo-crm-https   HTTPS calls: libcurl, and the 33 libraries behind it
+ *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a request
+ *
+ * One is started when it is first asked, or before, and kept for as long as the work is open.  A
+ * question is one line of JSON, and so is its answer.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include "base/ctx.h"
+
+#include <stdint.h>
+
+struct json_object;
+
+/* Has one load while other things are done before it is asked.  What fails then, helper_ask
+ * tells. */
+void helper_start(struct work *w, enum helper which);
+
+/* Asks, and waits for the answer until until_ms (of clock_ms).  line ends with a newline.  The
+ * answer is to be given back with json_object_put; NULL with a fault: one that the helper met,
+ * FAULT_CONFIG when it is not where it was installed, FAULT_REPLY_LOST when it did not answer in
+ * time, FAULT_SERVER. */
+struct json_object *helper_ask(
+    struct work *w, enum helper which, const char *line, int64_t until_ms);
+
+/* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
+void helper_reap(struct work *w);
+
+/* The other side.  It is started with the signals of signals_list blocked: it ends when it is
+ * asked no more, and never answers for long beyond the deadline_ms of a question that has one.
+ *
+ * Answers each line of standard input through answer, which returns the answer's members after '{',
+ * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
+ * and its answer nothing stays in memory, unless answer keeps it in its context. */
+typedef bool helper_answer(
+    struct work *w, void *context, const struct json_object *question, struct text *answer);
+int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context);
+
+#endif

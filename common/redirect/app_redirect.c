@@ -1,0 +1,52 @@
+/* app_redirect.c - see app_redirect.h. */
+#include "redirect/app_redirect.h"
+
+#include "redirect/deeplink.h"
+
+#include <string.h>
+
+static bool
+answer_page(struct work *w, const struct config *cfg, const struct request *req,
+    enum page_kind kind, const char *link, struct response *res)
+{
+	struct page page = {
+		.kind = kind,
+		.app_name = cfg->app.name,
+		.link = link,
+		.automatic = cfg->app.redirect != REDIRECT_BUTTON,
+		.accept_language = req->accept_language,
+	};
+	const char *html;
+	const char *language;
+
+	if (cfg->app.android_package != NULL && req->user_agent != NULL
+	    && strstr(req->user_agent, "Android") != NULL
+	    && !deeplink_intent(w, link, cfg->app.android_package, &page.intent))
+		return false;
+	if (!page_render(w, &page, &html, &language))
+		return false;
+	respond(res, cfg->complete ? 200 : 500, "text/html; charset=utf-8", html);
+	return response_header(w, res, "Content-Language", language)
+	    && response_header(w, res, "Vary", "Accept-Language, User-Agent")
+	    && response_header(w, res, "Content-Security-Policy", redirect_page_csp)
+	    && response_header(w, res, "Referrer-Policy", "no-referrer")
+	    && response_header(w, res, "X-Frame-Options", "DENY")
+	    && response_header(w, res, "X-Robots-Tag", "noindex");
+}
+
+static bool
+redirect(struct work *w, const char *link, struct response *res)
+{
+	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
+	return (link == NULL || response_header(w, res, "Location", link))
+	    && response_header(w, res, "Referrer-Policy", "no-referrer");
+}
+
+bool
+handover(struct work *w, const struct config *cfg, const struct request *req, enum page_kind kind,
+    const char *link, struct response *res)
+{
+	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
+		return answer_page(w, cfg, req, kind, link, res);
+	return redirect(w, link, res);
+}

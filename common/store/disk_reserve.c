@@ -1,0 +1,121 @@
+/* disk_reserve.c - see disk_reserve.h. */
+#include "store/disk_reserve.h"
+
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES 4
+#define STEP  131072 /* bytes by which each grows, or every new record would cost some */
+
+/* What a change may add to a shard: GDBM puts the new value behind the old one's place, and may
+ * need another bucket, or a longer directory of them. */
+#define GROWTH (STORE_VALUE_MAX + 32768) /* bytes */
+
+static const struct timespec never[2] = { { 0 }, { 0 } };
+
+static int64_t
+size_for(int64_t largest)
+{
+	return (largest + GROWTH + STEP - 1) / STEP * STEP;
+}
+
+static bool
+name_file(struct work *w, const char *directory, int number, const char **path)
+{
+	return work_print(w, path, "%s/%d.room", directory, number);
+}
+
+static bool
+is_filled(const struct stat *st, int64_t size)
+{
+	return st->st_size >= size && st->st_blocks * 512 >= size;
+}
+
+/* Making it costs a hundred times what it costs to find it there.  One that cannot be made was not
+ * asked for, whatever its size and times are now. */
+static bool
+fill(struct work *w, const char *path, int fd, int64_t size)
+{
+	struct stat st;
+	int error = 0;
+
+	if (fstat(fd, &st) != 0 || !is_filled(&st, size))
+		error = posix_fallocate(fd, 0, size);
+	futimens(fd, error == 0 ? NULL : never);
+	return error == 0 || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(error));
+}
+
+static bool
+keep_file(struct work *w, const char *directory, int number, int64_t size)
+{
+	const char *path;
+	bool done;
+	int fd;
+
+	if (!name_file(w, directory, number, &path))
+		return false;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	done = fill(w, path, fd, size);
+	close(fd);
+	return done;
+}
+
+/* The first file last: its time speaks for all. */
+bool
+reserve_keep(struct work *w, const char *directory, int64_t largest)
+{
+	if (access(directory, W_OK | X_OK) != 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", directory, strerror(errno));
+	for (int i = FILES - 1; i >= 0; i--)
+		if (!keep_file(w, directory, i, size_for(largest)))
+			return false;
+	return true;
+}
+
+bool
+reserve_kept(struct work *w, const char *directory)
+{
+	struct stat first = { 0 };
+	struct stat st;
+	const char *path;
+
+	if (access(directory, W_OK | X_OK) != 0)
+		return false;
+	for (int i = 0; i < FILES; i++) {
+		if (!name_file(w, directory, i, &path) || stat(path, &st) != 0)
+			return false;
+		if (i == 0)
+			first = st;
+		if (!is_filled(&st, first.st_size))
+			return false;
+	}
+	return first.st_size > 0 && first.st_mtime != 0;
+}
+
+void
+reserve_compare(struct work *w, const char *directory, int64_t size)
+{
+	struct stat st;
+	const char *path;
+
+	if (name_file(w, directory, 0, &path) && stat(path, &st) == 0
+	    && st.st_size < size_for(size))
+		utimensat(AT_FDCWD, path, never, 0);
+}
+
+void
+reserve_give(struct work *w, const char *directory)
+{
+	const char *path;
+
+	for (int i = 0; i < FILES; i++)
+		if (name_file(w, directory, i, &path))
+			unlink(path);
+}

@@ -1,0 +1,30 @@
+/* disk_reserve.h - room on the disk that is kept for what must be written: a code or a refresh
+ * token works once, and when the new tokens come it is too late to find the disk full.
+ *
+ *   <directory>/0.room … 3.room    one for each record of an authorization, as large as the copy of
+ *                                  its shard may become
+ *
+ * To look at all shards takes longer than all else here, so it is done once, and again when a shard
+ * has outgrown its room: then the time of the first file is set to 1970.
+ */
+#ifndef DISK_RESERVE_H
+#define DISK_RESERVE_H
+
+#include "base/ctx.h"
+
+#include <stdint.h>
+
+/* Whether the room is there, for the largest shard, and the directory can be written to. */
+bool reserve_kept(struct work *w, const char *directory);
+
+/* Makes it, for a largest shard of that many bytes.
+ * Fault: FAULT_STORAGE: no space, no permission. */
+bool reserve_keep(struct work *w, const char *directory, int64_t largest);
+
+/* A shard is going to have that many bytes. */
+void reserve_compare(struct work *w, const char *directory, int64_t size);
+
+/* Gives it up, for whoever finds no other.  Who keeps it next makes it anew. */
+void reserve_give(struct work *w, const char *directory);
+
+#endif

@@ -1,0 +1,111 @@
+/* gdbm_file.c - see gdbm_file.h. */
+#include "store/gdbm_file.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where to go on when GDBM gives up; one inside another when a visitor opens a second file. */
+struct rescue {
+	jmp_buf place;
+	struct rescue *outer;
+};
+
+/* GDBM tells its fatal-error function nothing of whose file it is. */
+static struct rescue *innermost;
+
+static void
+rescue(const char *message)
+{
+	(void)message;
+	longjmp(innermost->place, 1);
+}
+
+bool
+database_fault(struct work *w, const struct database *db, const char *doing)
+{
+	gdbm_error error = gdbm_errno;
+
+	return fault(w, FAULT_STORAGE, "%s: %s: %s%s%s", db->path, doing, gdbm_strerror(error),
+	    gdbm_check_syserr(error) ? ": " : "", gdbm_check_syserr(error) ? strerror(errno) : "");
+}
+
+datum
+database_key(const char *key)
+{
+	return (datum){ .dptr = (char *)(uintptr_t)key, .dsize = (int)strlen(key) };
+}
+
+bool
+database_key_begins(datum key, const char *prefix, size_t prefix_len)
+{
+	return (size_t)key.dsize >= prefix_len && memcmp(key.dptr, prefix, prefix_len) == 0;
+}
+
+void
+database_free(datum d)
+{
+	if (d.dptr != NULL) {
+		explicit_bzero(d.dptr, (size_t)d.dsize);
+		free(d.dptr);
+	}
+}
+
+/* *db is NULL when there is no such file. */
+static bool
+open_file(struct work *w, struct database *db, int flags)
+{
+	db->file = gdbm_open(db->path, 0, flags | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, rescue);
+	if (db->file == NULL && !(gdbm_errno == GDBM_FILE_OPEN_ERROR && errno == ENOENT))
+		return database_fault(w, db, "cannot be opened");
+	return true;
+}
+
+static bool
+close_file(struct work *w, const struct database *db, bool done)
+{
+	if (gdbm_close(db->file) != 0 && done) /* which syncs what was written */
+		return database_fault(w, db, "cannot be closed");
+	return done;
+}
+
+/* Opening is part of what may be rescued, and so is closing after a rescue. */
+static bool
+use_file(struct work *w, struct database *db, int flags, database_use *use, void *context)
+{
+	struct rescue here = { .outer = innermost };
+	bool done = false;
+
+	innermost = &here;
+	if (setjmp(here.place) != 0) {
+		GDBM_FILE file = db->file;
+
+		db->file = NULL; /* closing it may end the same way */
+		if (file != NULL)
+			gdbm_close(file);
+		work_fault(w, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
+	} else if (open_file(w, db, flags))
+		done = db->file == NULL || close_file(w, db, use(w, db, context));
+	innermost = here.outer;
+	return done;
+}
+
+/* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
+ * record or two costs half as much as mapping the file. */
+bool
+database_read(struct work *w, const char *path, database_use *use, void *context)
+{
+	struct database db = { NULL, path };
+
+	return use_file(w, &db, GDBM_READER | GDBM_NOMMAP, use, context);
+}
+
+bool
+database_write(struct work *w, const char *path, database_use *use, void *context)
+{
+	struct database db = { NULL, path };
+
+	return use_file(w, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, context);
+}

@@ -1,0 +1,39 @@
+/* gdbm_file.h - a GDBM file in use, by a library that ends the process when the file is damaged.
+ *
+ * GDBM calls exit after it has told its fatal-error function; here that function does not return to
+ * it, and the damage becomes a fault like any other.
+ */
+#ifndef GDBM_FILE_H
+#define GDBM_FILE_H
+
+#include "base/ctx.h"
+
+#include <gdbm.h>
+
+struct database {
+	GDBM_FILE file;
+	const char *path;
+};
+
+typedef bool database_use(struct work *w, const struct database *db, void *context);
+
+/* Opens the file for reading, uses it and closes it; without such a file true,
+ * and not used.  Nothing is locked: a file that is read is one that nobody writes to.
+ * Fault: FAULT_STORAGE. */
+bool database_read(struct work *w, const char *path, database_use *use, void *context);
+
+/* Opens it for writing, or makes it, uses it, brings it to disk and closes it.
+ * Fault: FAULT_STORAGE. */
+bool database_write(struct work *w, const char *path, database_use *use, void *context);
+
+/* False, with what GDBM's last error says. */
+bool database_fault(struct work *w, const struct database *db, const char *doing);
+
+/* A text as a key, and whether a key begins with one. */
+datum database_key(const char *key);
+bool database_key_begins(datum key, const char *prefix, size_t prefix_len);
+
+/* Wipes and frees what gdbm_fetch gave. */
+void database_free(datum d);
+
+#endif

@@ -1,0 +1,206 @@
+/* shard_write.c - a shard's copy, with changes; see shard.h. */
+#include "store/gdbm_file.h"
+#include "store/shard.h"
+#include "store/value.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define COPY_MAX  (1 << 30) /* bytes; what is left of a larger shard is read and written */
+#define SWEEP_MAX 32        /* records swept out by one change: more than one change ever adds */
+
+static bool
+copy_bytes(int from, int to)
+{
+	char buffer[65536];
+	ssize_t n = copy_file_range(from, NULL, to, NULL, COPY_MAX, 0);
+
+	if (n < 0 && errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
+		return false;
+	while ((n = read(from, buffer, sizeof buffer)) > 0) {
+		errno = ENOSPC; /* what a short write means; a failed one says so itself */
+		if (write(to, buffer, (size_t)n) != n)
+			return false;
+	}
+	return n == 0;
+}
+
+static bool
+use_nothing(struct work *w, const struct database *db, void *context)
+{
+	(void)w;
+	(void)db;
+	(void)context;
+	return true;
+}
+
+/* A shard without records, in memory: GDBM waits for the disk when it makes a file.
+ * *fd is -1 where there are no such files; GDBM then makes this one in its place. */
+static bool
+empty_shard(struct work *w, int *fd)
+{
+	const char *path;
+
+	*fd = memfd_create("shard", MFD_CLOEXEC);
+	if (*fd < 0)
+		return true;
+	if (!work_print(w, &path, "/proc/self/fd/%d", *fd))
+		return false;
+	return access(path, W_OK) != 0 || database_write(w, path, use_nothing, NULL);
+}
+
+/* What is to be copied; *from is -1 when it is nothing. */
+static bool
+open_original(struct work *w, const char *path, int *from)
+{
+	*from = open(path, O_RDONLY | O_CLOEXEC);
+	if (*from >= 0)
+		return true;
+	if (errno != ENOENT)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	if (empty_shard(w, from))
+		return true;
+	close(*from);
+	return false;
+}
+
+/* The copy that changes are made in. */
+static bool
+copy_file(struct work *w, const char *path, const char *copy_path)
+{
+	int from;
+	int to;
+	bool done;
+
+	if (!open_original(w, path, &from))
+		return false;
+	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	done = to >= 0 && (from < 0 || copy_bytes(from, to));
+	if (!done)
+		work_fault(w, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
+	if (from >= 0)
+		close(from);
+	if (to >= 0 && close(to) != 0)
+		done = fault(w, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
+	return done;
+}
+
+/* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
+static bool
+wipe(struct work *w, const struct database *db, datum key)
+{
+	datum old = gdbm_fetch(db->file, key);
+	bool done;
+
+	if (old.dptr == NULL)
+		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
+	explicit_bzero(old.dptr, (size_t)old.dsize);
+	done = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
+	    || database_fault(w, db, "cannot be written");
+	free(old.dptr);
+	return done;
+}
+
+/* Sweeps out records that share the key's prefix and whose time is over. */
+static bool
+sweep(struct work *w, const struct database *db, const char *like)
+{
+	size_t prefix_len = strcspn(like, ":") + 1;
+	time_t now = time(NULL);
+	datum over[SWEEP_MAX];
+	int count = 0;
+	bool done = true;
+
+	for (datum key = gdbm_firstkey(db->file); key.dptr != NULL;) {
+		datum next = gdbm_nextkey(db->file, key);
+		datum found = { 0 };
+
+		if (count < SWEEP_MAX && database_key_begins(key, like, prefix_len))
+			found = gdbm_fetch(db->file, key);
+		if (stored_is_over(&(struct stored){ found.dptr, (size_t)found.dsize }, now))
+			over[count++] = key;
+		else
+			free(key.dptr);
+		database_free(found);
+		key = next;
+	}
+	while (count > 0) {
+		datum key = over[--count];
+
+		done = done && wipe(w, db, key)
+		    && (gdbm_delete(db->file, key) == 0
+			|| database_fault(w, db, "cannot be swept"));
+		free(key.dptr);
+	}
+	return done;
+}
+
+static bool
+put(struct work *w, const struct database *db, const struct shard_change *change)
+{
+	struct stored stored;
+	datum content;
+
+	if (!stored_make(
+		w, change->key, strlen(change->key), change->value, change->expires, &stored))
+		return false;
+	content.dptr = (char *)(uintptr_t)stored.bytes;
+	content.dsize = (int)stored.len;
+	return gdbm_store(db->file, database_key(change->key), content, GDBM_REPLACE) == 0
+	    || database_fault(w, db, "cannot be written");
+}
+
+static bool
+take_out(struct work *w, const struct database *db, const char *key)
+{
+	return gdbm_delete(db->file, database_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
+	    || database_fault(w, db, "cannot be erased from");
+}
+
+static bool
+make_change(struct work *w, const struct database *db, const struct shard_change *change)
+{
+	return wipe(w, db, database_key(change->key))
+	    && (change->value == NULL ? take_out(w, db, change->key) : put(w, db, change))
+	    && (change->expires == 0 || sweep(w, db, change->key));
+}
+
+struct changes {
+	const struct shard_change *change;
+	size_t count;
+};
+
+static bool
+make_changes(struct work *w, const struct database *db, void *context)
+{
+	const struct changes *changes = context;
+	bool done = true;
+
+	for (size_t i = 0; done && i < changes->count; i++)
+		done = make_change(w, db, &changes->change[i]);
+	return done;
+}
+
+bool
+shard_prepare(struct work *w, const char *path, const char *copy_path,
+    const struct shard_change *change, size_t count)
+{
+	struct changes changes = { change, count };
+
+	if (copy_file(w, path, copy_path) && database_write(w, copy_path, make_changes, &changes))
+		return true;
+	unlink(copy_path);
+	return false;
+}
+
+bool
+shard_commit(struct work *w, const char *path, const char *copy_path)
+{
+	return rename(copy_path, path) == 0
+	    || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+}

@@ -1,0 +1,73 @@
+/* store.c - reading the store, and holding on to names of it; changes are made in
+ * store_write.c. */
+#include "store/store.h"
+
+#include "base/sha2.h"
+#include "store/disk_reserve.h"
+#include "store/shard.h"
+#include "store/store_paths.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A store that is not there must not look like one that is empty. */
+static bool
+check_there(struct work *w, const struct store_config *store)
+{
+	if (access(store->path, R_OK | X_OK) != 0)
+		return fault(w, FAULT_STORAGE,
+		    "%s: %s; [store] path must be the web server user's directory", store->path,
+		    strerror(errno));
+	return true;
+}
+
+bool
+store_get(struct work *w, const struct store_config *store, const char *key, const char **value)
+{
+	const char *path;
+	int shard;
+
+	return layout_shard(w, key, &shard) && layout_file(w, store, shard, &path)
+	    && shard_get(w, path, key, value) && (*value != NULL || check_there(w, store));
+}
+
+/* Which shards will be changed is known when amoCRM has answered. */
+bool
+store_ready(struct work *w, const struct store_config *store)
+{
+	const char *directory;
+	int64_t largest;
+
+	return layout_make_directory(w, store, &directory)
+	    && (reserve_kept(w, directory)
+		|| (layout_largest(w, store, &largest) && reserve_keep(w, directory, largest)));
+}
+
+bool
+store_lock(struct work *w, const struct store_config *store, const char *name, int64_t wait_ms,
+    struct lock *lock)
+{
+	uint8_t digest[SHA256_SIZE];
+	int64_t offset = 0;
+
+	sha256(name, strlen(name), digest);
+	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
+		offset = offset << 8 | digest[i];
+	return layout_lock(w, store, LAYOUT_SHARDS + offset, wait_ms, lock);
+}
+
+bool
+store_each(struct work *w, const struct store_config *store, const char *prefix, store_visit *visit,
+    void *context)
+{
+	const char *path;
+
+	if (!check_there(w, store))
+		return false;
+	for (int shard = 0; shard < LAYOUT_SHARDS; shard++)
+		if (!layout_file(w, store, shard, &path)
+		    || !shard_each(w, path, prefix, visit, context))
+			return false;
+	return true;
+}

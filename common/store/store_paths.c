@@ -1,0 +1,89 @@
+/* store_paths.c - see store_paths.h. */
+#include "store/store_paths.h"
+
+#include "base/sha2.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool
+layout_shard(struct work *w, const char *key, int *shard)
+{
+	uint8_t digest[SHA256_SIZE];
+	size_t len = strlen(key);
+
+	if (len > STORE_KEY_MAX)
+		return fault(w, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
+	sha256(key, len, digest);
+	*shard = (digest[0] << 8 | digest[1]) % LAYOUT_SHARDS;
+	return true;
+}
+
+bool
+layout_file(struct work *w, const struct store_config *store, int shard, const char **path)
+{
+	return work_print(w, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
+}
+
+bool
+layout_directory(struct work *w, const struct store_config *store, const char **path)
+{
+	return work_print(w, path, "%s/connections", store->path);
+}
+
+static int64_t
+size_of(int directory, int shard)
+{
+	char name[sizeof "000.gdbm"];
+	struct stat st;
+
+	snprintf(name, sizeof name, "%03x.gdbm", (unsigned)shard % LAYOUT_SHARDS);
+	return fstatat(directory, name, &st, 0) == 0 ? st.st_size : 0;
+}
+
+bool
+layout_largest(struct work *w, const struct store_config *store, int64_t *largest)
+{
+	const char *path;
+	int directory;
+
+	if (!layout_directory(w, store, &path))
+		return false;
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	*largest = 0;
+	for (int shard = 0; shard < LAYOUT_SHARDS; shard++) {
+		int64_t size = size_of(directory, shard);
+
+		if (size > *largest)
+			*largest = size;
+	}
+	close(directory);
+	return true;
+}
+
+bool
+layout_make_directory(struct work *w, const struct store_config *store, const char **path)
+{
+	if (!layout_directory(w, store, path))
+		return false;
+	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
+		return fault(w, FAULT_STORAGE, "%s: %s", *path, strerror(errno));
+	return true;
+}
+
+bool
+layout_lock(struct work *w, const struct store_config *store, int64_t offset, int64_t wait_ms,
+    struct lock *lock)
+{
+	const char *path;
+
+	return work_print(w, &path, "%s/locks", store->path)
+	    && lock_take(w, path, offset, wait_ms, lock);
+}

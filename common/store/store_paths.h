@@ -1,0 +1,36 @@
+/* store_paths.h - where the parts of a store lie.
+ *
+ *   <path>/connections/000.gdbm … 1ff.gdbm  the records
+ *   <path>/locks                            bytes 0 to 511: a shard's writer; behind them: names
+ *
+ * The records are in 512 shards, chosen by a hash of the key, so that one change copies little.
+ */
+#ifndef STORE_PATHS_H
+#define STORE_PATHS_H
+
+#include "base/ctx.h"
+#include "base/lock.h"
+#include "config/config.h"
+
+#include <stdint.h>
+
+#define LAYOUT_SHARDS 512
+
+/* The shard of a record.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
+bool layout_shard(struct work *w, const char *key, int *shard);
+
+/* The file of a shard, and the directory that all of them are in. */
+bool layout_file(struct work *w, const struct store_config *store, int shard, const char **path);
+bool layout_directory(struct work *w, const struct store_config *store, const char **path);
+
+/* Bytes that the largest shard has; 0: there is none.  Fault: FAULT_STORAGE. */
+bool layout_largest(struct work *w, const struct store_config *store, int64_t *largest);
+
+/* The directory, made when it is not there.  Fault: FAULT_STORAGE. */
+bool layout_make_directory(struct work *w, const struct store_config *store, const char **path);
+
+/* Offsets below LAYOUT_SHARDS are the shards' writers.  Fault: as lock_take. */
+bool layout_lock(struct work *w, const struct store_config *store, int64_t offset, int64_t wait_ms,
+    struct lock *lock);
+
+#endif

@@ -1,0 +1,303 @@
+/* store_write.c - changing records of the store, one or several together; see store.h.
+ *
+ *   the writers' locks of all shards concerned, in ascending order: so nobody waits in a circle
+ *   what each record becomes
+ *   a copy of each shard with its changes, on disk, and another where its changes must not all come
+ *   at once; they are named after the first change's shard, whose lock keeps others from that name,
+ *   so that a killed writer's copies are in the next one's way
+ *   the copies take the shards' places, and then the directory is brought to disk
+ *
+ * Up to the last step all that was done can be taken back, and what fails fails there: the disk has
+ * room for the copies, and their names are in the directory already.
+ */
+#include "store/store.h"
+
+#include "base/file.h"
+#include "store/disk_reserve.h"
+#include "store/shard.h"
+#include "store/store_paths.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Changes as they will be written. */
+struct plan {
+	const struct store_config *store;
+	const char *directory;
+	struct step {
+		int shard;
+		bool needed;      /* the record becomes another */
+		const char *copy; /* of its shard, whose place it takes then; NULL: none */
+		struct shard_change change;
+	} step[STORE_CHANGES_MAX];
+	size_t count;
+};
+
+/* The lowest shard above that one; -1: there is none. */
+static int
+next_shard(const struct plan *plan, int after)
+{
+	int next = -1;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].shard > after && (next < 0 || plan->step[i].shard < next))
+			next = plan->step[i].shard;
+	return next;
+}
+
+/* The last of the needed changes that can take their places with that one: up to there no other
+ * shard is changed. */
+static size_t
+last_with(const struct plan *plan, size_t first)
+{
+	size_t last = first;
+
+	for (size_t i = first + 1; i < plan->count; i++) {
+		if (!plan->step[i].needed)
+			continue;
+		if (plan->step[i].shard != plan->step[first].shard)
+			break;
+		last = i;
+	}
+	return last;
+}
+
+/* The changes that the shard of a step needs up to there. */
+static size_t
+changes_up_to(const struct plan *plan, size_t last, struct shard_change of_shard[STORE_CHANGES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i <= last; i++)
+		if (plan->step[i].shard == plan->step[last].shard && plan->step[i].needed)
+			of_shard[count++] = plan->step[i].change;
+	return count;
+}
+
+static bool
+make_plan(struct work *w, const struct store_config *store, const struct store_change *changes,
+    size_t count, struct plan *plan)
+{
+	*plan = (struct plan){ .store = store, .count = count };
+	if (count > STORE_CHANGES_MAX)
+		return fault(w, FAULT_SERVER, "%zu changes together are too many", count);
+	for (size_t i = 0; i < count; i++) {
+		plan->step[i].change.key = changes[i].key;
+		plan->step[i].change.expires = changes[i].expires;
+		if (!layout_shard(w, changes[i].key, &plan->step[i].shard))
+			return false;
+	}
+	return layout_make_directory(w, store, &plan->directory);
+}
+
+static void
+release(struct lock *locks, size_t held)
+{
+	while (held > 0)
+		lock_release(&locks[--held]);
+}
+
+static bool
+take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *held)
+{
+	*held = 0;
+	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
+		if (!layout_lock(w, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
+			release(locks, *held);
+			return false;
+		}
+		++*held;
+	}
+	return true;
+}
+
+static bool
+replace(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	(void)old;
+	*value = context;
+	return true;
+}
+
+/* What the record is; what was damaged may be replaced, but not edited. */
+static bool
+read_old(struct work *w, const char *path, const struct store_change *change, const char **old,
+    bool *damaged)
+{
+	*damaged = false;
+	if (shard_get(w, path, change->key, old))
+		return true;
+	if (w->kind != FAULT_DAMAGED || change->edit != replace)
+		return false;
+	work_recover(w);
+	*old = NULL;
+	*damaged = true;
+	return true;
+}
+
+/* What one record becomes.  A value that is the same again needs no writing, unless it is to live
+ * longer. */
+static bool
+decide(struct work *w, const struct store_config *store, const struct store_change *change,
+    struct step *step)
+{
+	const char *old;
+	const char *path;
+	const char *value;
+	bool damaged;
+
+	if (!layout_file(w, store, step->shard, &path)
+	    || !read_old(w, path, change, &old, &damaged))
+		return false;
+	value = old;
+	if (!change->edit(w, change->context, old, &value))
+		return false;
+	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
+		return fault(w, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
+	step->change.value = value;
+	step->needed = damaged || value != old;
+	if (step->needed && old != NULL && value != NULL && change->expires == 0)
+		step->needed = strcmp(value, old) != 0;
+	return true;
+}
+
+static void
+abandon(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].copy != NULL)
+			unlink(plan->step[i].copy);
+}
+
+/* The room that is kept for copies is to be for one as large. */
+static void
+compare_with_room(struct work *w, const struct plan *plan, const char *copy)
+{
+	struct stat st;
+
+	if (stat(copy, &st) == 0)
+		reserve_compare(w, plan->directory, st.st_size);
+}
+
+static bool
+prepare_step(struct work *w, struct plan *plan, size_t last, size_t number)
+{
+	struct shard_change of_shard[STORE_CHANGES_MAX];
+	struct step *step = &plan->step[last];
+	size_t count = changes_up_to(plan, last, of_shard);
+	const char *path;
+
+	return layout_file(w, plan->store, step->shard, &path)
+	    && work_print(w, &step->copy, "%s/%03x.%zu.new", plan->directory,
+		(unsigned)plan->step[0].shard, number)
+	    && shard_prepare(w, path, step->copy, of_shard, count);
+}
+
+/* All copies, or none. */
+static bool
+prepare(struct work *w, struct plan *plan)
+{
+	size_t copies = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!plan->step[i].needed)
+			continue;
+		i = last_with(plan, i);
+		if (!prepare_step(w, plan, i, copies++)) {
+			abandon(plan);
+			return false;
+		}
+		compare_with_room(w, plan, plan->step[i].copy);
+	}
+	return true;
+}
+
+/* On a full disk with the room that was kept for this. */
+static bool
+prepare_with_reserve(struct work *w, struct plan *plan)
+{
+	bool faulty = w->kind != FAULT_NONE;
+
+	if (prepare(w, plan))
+		return true;
+	if (!faulty)
+		work_recover(w);
+	reserve_give(w, plan->directory);
+	return prepare(w, plan);
+}
+
+/* In the order of the changes: no record is new while one that was to precede it is old. */
+static bool
+commit(struct work *w, const struct plan *plan)
+{
+	bool any = false;
+	const char *path;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->step[i].copy != NULL) {
+			any = true;
+			if (!layout_file(w, plan->store, plan->step[i].shard, &path)
+			    || !shard_commit(w, path, plan->step[i].copy)) {
+				abandon(plan);
+				return false;
+			}
+		}
+	return !any || file_sync_directory(w, plan->directory);
+}
+
+static bool
+change_locked(struct work *w, struct plan *plan, const struct store_change *changes)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (!decide(w, plan->store, &changes[i], &plan->step[i]))
+			return false;
+	return prepare_with_reserve(w, plan) && commit(w, plan);
+}
+
+bool
+store_change_all(struct work *w, const struct store_config *store,
+    const struct store_change *changes, size_t count)
+{
+	struct lock locks[STORE_CHANGES_MAX];
+	struct plan plan;
+	size_t held;
+	bool done;
+
+	if (!make_plan(w, store, changes, count, &plan) || !take_locks(w, &plan, locks, &held))
+		return false;
+	done = change_locked(w, &plan, changes);
+	release(locks, held);
+	return done;
+}
+
+bool
+store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
+    store_edit *edit, void *context)
+{
+	const struct store_change change = { key, expires, edit, context };
+
+	return store_change_all(w, store, &change, 1);
+}
+
+struct store_change
+store_putting(const char *key, const char *value, time_t expires)
+{
+	return (struct store_change){ key, expires, replace, (void *)(uintptr_t)value };
+}
+
+bool
+store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
+    time_t expires)
+{
+	const struct store_change change = store_putting(key, value, expires);
+
+	return store_change_all(w, store, &change, 1);
+}
+
+bool
+store_erase(struct work *w, const struct store_config *store, const char *key)
+{
+	return store_put(w, store, key, NULL, 0);
+}

@@ -1,0 +1,85 @@
+/* value.c - see value.h. */
+#include "store/value.h"
+
+#include "base/sha2.h"
+
+#include <string.h>
+
+#define CHECK_SIZE  8 /* bytes; against damage, not against people, whom seal.h keeps out */
+#define EXPIRY_SIZE 8
+
+static void
+put_time(uint8_t *to, time_t expires)
+{
+	for (int i = 0; i < EXPIRY_SIZE; i++)
+		to[i] = (uint8_t)((uint64_t)expires >> (8 * (EXPIRY_SIZE - 1 - i)));
+}
+
+static time_t
+get_time(const uint8_t *from)
+{
+	uint64_t expires = 0;
+
+	for (int i = 0; i < EXPIRY_SIZE; i++)
+		expires = expires << 8 | from[i];
+	return (time_t)expires;
+}
+
+static bool
+is_past(time_t expires, time_t now)
+{
+	return expires != 0 && expires <= now;
+}
+
+bool
+stored_make(struct work *w, const char *key, size_t key_len, const char *value, time_t expires,
+    struct stored *stored)
+{
+	size_t value_len = strlen(value);
+	size_t len = key_len + 1 + EXPIRY_SIZE + value_len;
+	uint8_t digest[SHA256_SIZE];
+	uint8_t *bytes;
+	uint8_t *checked;
+
+	/* The check takes the place of the end of the key, or of what is kept free before it. */
+	if (!work_alloc(w, CHECK_SIZE + len, &bytes))
+		return false;
+	checked = bytes + CHECK_SIZE;
+	memcpy(checked, key, key_len);
+	put_time(checked + key_len + 1, expires);
+	memcpy(checked + key_len + 1 + EXPIRY_SIZE, value, value_len);
+	sha256(checked, len, digest);
+	memcpy(checked + key_len + 1 - CHECK_SIZE, digest, CHECK_SIZE);
+	stored->bytes = checked + key_len + 1 - CHECK_SIZE;
+	stored->len = CHECK_SIZE + EXPIRY_SIZE + value_len;
+	return true;
+}
+
+bool
+stored_read(struct work *w, const char *key, size_t key_len, const struct stored *stored,
+    const char **value)
+{
+	uint8_t digest[SHA256_SIZE];
+	size_t rest = stored->len - CHECK_SIZE;
+	uint8_t *checked;
+
+	*value = NULL;
+	if (stored->len < CHECK_SIZE + EXPIRY_SIZE
+	    || !work_alloc(w, key_len + 1 + rest + 1, &checked))
+		return false;
+	memcpy(checked, key, key_len);
+	memcpy(checked + key_len + 1, (const uint8_t *)stored->bytes + CHECK_SIZE, rest);
+	sha256(checked, key_len + 1 + rest, digest);
+	if (memcmp(digest, stored->bytes, CHECK_SIZE) != 0)
+		return false;
+	if (!is_past(get_time(checked + key_len + 1), time(NULL)))
+		*value = (const char *)checked + key_len + 1 + EXPIRY_SIZE;
+	return true;
+}
+
+bool
+stored_is_over(const struct stored *stored, time_t now)
+{
+	return stored->len >= CHECK_SIZE + EXPIRY_SIZE
+	    && is_past(get_time((const uint8_t *)stored->bytes + CHECK_SIZE), now);
+}

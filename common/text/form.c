@@ -1,0 +1,87 @@
+/* form.c - see form.h. */
+#include "text/form.h"
+
+#include "base/encode.h"
+
+#include <string.h>
+
+bool
+form_decode(struct work *w, const char *s, size_t len, const char **out)
+{
+	char *to;
+	size_t n = 0;
+
+	if (!work_alloc(w, len + 1, &to))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = (uint8_t)s[i];
+
+		if (s[i] == '+')
+			byte = ' ';
+		else if (s[i] == '%') {
+			if (len - i < 3 || !hex_byte(s + i + 1, &byte))
+				return false;
+			i += 2;
+		}
+		if (byte == '\0')
+			return false;
+		to[n++] = (char)byte;
+	}
+	to[n] = '\0';
+	*out = to;
+	return true;
+}
+
+/* The field that name is, or belongs to with its brackets. */
+static struct form_field *
+field_named(const char *name, struct form_field *fields, size_t count)
+{
+	size_t len = strcspn(name, "[");
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(fields[i].name, name, len) == 0 && fields[i].name[len] == '\0')
+			return &fields[i];
+	return NULL;
+}
+
+static bool
+read_pair(struct work *w, const char *pair, size_t len, struct form_field *fields, size_t count)
+{
+	const char *equals = memchr(pair, '=', len);
+	size_t name_len = equals == NULL ? len : (size_t)(equals - pair);
+	const char *name;
+	const char *value = "";
+	struct form_field *field;
+
+	if (!form_decode(w, pair, name_len, &name)
+	    || (equals != NULL && !form_decode(w, equals + 1, len - name_len - 1, &value)))
+		return fault(w, FAULT_REQUEST, "bad escape or NUL in the query or form");
+	field = field_named(name, fields, count);
+	if (field == NULL)
+		return true;
+	field->value = NULL;
+	if (field->seen)
+		return fault(w, FAULT_REQUEST, "%s is given twice", field->name);
+	field->seen = true;
+	if (strchr(name, '[') != NULL)
+		return fault(w, FAULT_REQUEST, "%s is given with brackets", field->name);
+	if (strlen(value) > field->max)
+		return fault(w, FAULT_REQUEST, "%s is over %zu bytes", field->name, field->max);
+	field->value = value;
+	return true;
+}
+
+bool
+form_read(struct work *w, const char *text, struct form_field *fields, size_t count)
+{
+	bool sound = true;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "&");
+
+		sound = read_pair(w, text, len, fields, count) && sound;
+		text += len;
+		text += *text == '&';
+	}
+	return sound;
+}

@@ -1,0 +1,130 @@
+/* form_tree.c - the tree is Arne Andersson's ("Balanced search trees made simple", 1993). */
+#include "text/form_tree.h"
+
+#include "base/encode.h"
+
+#include <string.h>
+
+/* Shorter names first, then by their bytes: indexes come in the order of numbers. */
+static int
+name_order(const char *name, size_t len, const struct member *member)
+{
+	if (len != member->name_len)
+		return len < member->name_len ? -1 : 1;
+	return memcmp(name, member->name, len);
+}
+
+static struct member *
+find(const struct level *level, const char *name, size_t len)
+{
+	struct member *m = level->root;
+	int order;
+
+	while (m != NULL && (order = name_order(name, len, m)) != 0)
+		m = order < 0 ? m->left : m->right;
+	return m;
+}
+
+/* No left child has its parent's rank. */
+static struct member *
+skew(struct member *top)
+{
+	struct member *left = top->left;
+
+	if (left == NULL || left->rank != top->rank)
+		return top;
+	top->left = left->right;
+	left->right = top;
+	return left;
+}
+
+/* No right grandchild has its grandparent's rank. */
+static struct member *
+split(struct member *top)
+{
+	struct member *right = top->right;
+
+	if (right == NULL || right->right == NULL || right->right->rank != top->rank)
+		return top;
+	top->right = right->left;
+	right->left = top;
+	right->rank++;
+	return right;
+}
+
+static struct member *
+insert(struct member *top, struct member *added)
+{
+	if (top == NULL)
+		return added;
+	if (name_order(added->name, added->name_len, top) < 0)
+		top->left = insert(top->left, added);
+	else
+		top->right = insert(top->right, added);
+	return split(skew(top));
+}
+
+/* PHP's: the plain decimal spelling of a number. */
+static bool
+is_index(const char *name, int64_t *index)
+{
+	*index = 0;
+	return strcmp(name, "0") == 0 || decimal_read(name, index);
+}
+
+static void
+count_in(struct level *level, const struct member *member)
+{
+	int64_t index;
+
+	level->count++;
+	if (!is_index(member->name, &index))
+		return;
+	level->indexes++;
+	if (index >= level->next_index)
+		level->next_index = index < INT64_MAX ? index + 1 : INT64_MAX;
+}
+
+static bool
+add(struct work *w, struct level *level, const char *name, size_t len, struct member **added)
+{
+	struct member *m;
+
+	if (!work_alloc(w, sizeof *m, &m) || !work_copy(w, name, len, &m->name))
+		return false;
+	m->name_len = (uint32_t)len;
+	if (level->last == NULL)
+		level->first = m;
+	else
+		level->last->next = m;
+	level->last = m;
+	level->root = insert(level->root, m);
+	count_in(level, m);
+	*added = m;
+	return true;
+}
+
+bool
+level_enter(
+    struct work *w, struct level *level, const char *name, size_t len, struct member **member)
+{
+	*member = find(level, name, len);
+	return *member != NULL || add(w, level, name, len, member);
+}
+
+bool
+level_push(struct work *w, struct level *level, struct member **member)
+{
+	const char *name;
+
+	if (level->next_index == INT64_MAX)
+		return fault(w, FAULT_REQUEST, "there is no index above the highest");
+	return work_print(w, &name, "%lld", (long long)level->next_index)
+	    && add(w, level, name, strlen(name), member);
+}
+
+bool
+level_is_array(const struct level *level)
+{
+	return level->indexes == level->count && level->next_index == level->count;
+}

@@ -1,0 +1,112 @@
+/* html.c - see html.h. */
+#include "text/html.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+
+static const char *
+entity(char c, bool quoted)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return quoted ? "&quot;" : NULL;
+	case '\'':
+		return quoted ? "&#39;" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* C0 but for tab and newline, DEL, and C1, which is C2 80 to C2 9F. */
+static bool
+is_control(const char *s, size_t len)
+{
+	unsigned char first = (unsigned char)s[0];
+
+	if (len == 2)
+		return first == 0xC2 && (unsigned char)s[1] < 0xA0;
+	return len == 1 && (first == 0x7F || (first < 0x20 && s[0] != '\t' && s[0] != '\n'));
+}
+
+static void
+escape(struct text *t, const char *s, bool quoted)
+{
+	const char *end = s + strlen(s), *plain = s;
+
+	while (s < end) {
+		size_t len = utf8_next(s, (size_t)(end - s));
+		const char *instead =
+		    len == 0 || is_control(s, len) ? REPLACEMENT : entity(*s, quoted);
+
+		if (instead == NULL) {
+			s += len;
+			continue;
+		}
+		text_add_bytes(t, plain, (size_t)(s - plain));
+		text_add(t, instead);
+		s += len == 0 ? 1 : len;
+		plain = s;
+	}
+	text_add_bytes(t, plain, (size_t)(end - plain));
+}
+
+void
+html_text(struct text *t, const char *s)
+{
+	escape(t, s, false);
+}
+
+void
+html_attr(struct text *t, const char *s)
+{
+	escape(t, s, true);
+}
+
+static bool
+slot_value(struct work *w, const struct html_slot *slots, const char *name, const char **value)
+{
+	for (; slots->name != NULL; slots++)
+		if (strcmp(slots->name, name) == 0) {
+			*value = slots->value == NULL ? "" : slots->value;
+			return true;
+		}
+	return fault(w, FAULT_SERVER, "the template names a slot that is not given: %s", name);
+}
+
+bool
+html_render(
+    struct work *w, const struct html_part *parts, const struct html_slot *slots, const char **page)
+{
+	struct text t;
+	const char *value = "";
+	bool shown = true;
+
+	text_begin(w, &t);
+	for (; parts->place != HTML_END; parts++) {
+		bool names_slot = parts->place == HTML_TEXT || parts->place == HTML_ATTR
+		    || parts->place == HTML_IF;
+
+		if (names_slot && !slot_value(w, slots, parts->text, &value))
+			return false;
+		if (parts->place == HTML_IF)
+			shown = *value != '\0';
+		else if (parts->place == HTML_FI)
+			shown = true;
+		else if (shown && parts->place == HTML_LITERAL)
+			text_add(&t, parts->text);
+		else if (shown && parts->place == HTML_TEXT)
+			html_text(&t, value);
+		else if (shown)
+			html_attr(&t, value);
+	}
+	return text_end(&t, page);
+}

@@ -1,0 +1,206 @@
+/* json.c - see json.h. */
+#include "text/json.h"
+
+#include "base/utf8.h"
+
+#include <json-c/json_tokener.h>
+#include <json-c/json_visit.h>
+#include <limits.h>
+#include <string.h>
+
+struct json_object *
+json_read(const char *text, size_t len)
+{
+	struct json_tokener *tokener;
+	struct json_object *doc = NULL;
+
+	if (len == 0 || len > INT_MAX
+	    || memchr(text, '\0', len) != NULL /* json-c would stop there and call it the end */
+	    || (tokener = json_tokener_new_ex(JSON_DEPTH_MAX)) == NULL)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	doc = json_tokener_parse_ex(tokener, text, (int)len);
+	if (json_tokener_get_error(tokener)
+	    == json_tokener_continue) /* a bare number needs an end */
+		doc = json_tokener_parse_ex(tokener, "", 1);
+	if (json_tokener_get_error(tokener) != json_tokener_success) {
+		json_object_put(doc);
+		doc = NULL;
+	}
+	json_tokener_free(tokener);
+	return doc;
+}
+
+static bool
+begins_with(const char *text, size_t len, const char *start)
+{
+	return len >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
+}
+
+/* A character that cannot stand outside the strings of JSON, but that json-c lets pass there; for
+ * strchr a NUL is one of those listed. */
+static bool
+lax_outside(const char *text, size_t len)
+{
+	bool digit_follows = len > 1 && text[1] >= '0' && text[1] <= '9';
+
+	return strchr("'NI", *text) != NULL || (*text == '.' && !digit_follows);
+}
+
+/* The same inside a string. */
+static bool
+lax_inside(const char *text, size_t len)
+{
+	return (unsigned char)*text < ' ' || begins_with(text, len, "\\u0000");
+}
+
+/* How many members a text writes: as many as it has colons outside strings.  False: it holds what
+ * only json-c reads, or is not UTF-8, of which json-c lets overlong forms and surrogates pass. */
+static bool
+count_written(const char *text, size_t len, size_t *members)
+{
+	bool in_string = false;
+	size_t step;
+
+	*members = 0;
+	for (size_t i = 0; i < len; i += step) {
+		if ((step = utf8_next(text + i, len - i)) == 0)
+			return false;
+		if (in_string ? lax_inside(text + i, len - i) : lax_outside(text + i, len - i))
+			return false;
+		if (in_string && text[i] == '\\')
+			step = 2;
+		else if (text[i] == '"')
+			in_string = !in_string;
+		else if (text[i] == ':' && !in_string)
+			++*members;
+	}
+	return true;
+}
+
+static int
+count_kept(struct json_object *value, int flags, struct json_object *parent, const char *name,
+    size_t *index, void *members)
+{
+	(void)value;
+	(void)parent;
+	(void)index;
+	if (name != NULL && flags != JSON_C_VISIT_SECOND)
+		++*(size_t *)members;
+	return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* json-c gives no hook for a name that comes again, but then it keeps fewer members than the text
+ * writes.  Both are counted in one pass, and json-c's own unescaping decides which names
+ * are equal. */
+struct json_object *
+json_read_strict(const char *text, size_t len)
+{
+	struct json_object *doc;
+	size_t written;
+	size_t kept = 0;
+
+	if (!count_written(text, len, &written) || (doc = json_read(text, len)) == NULL)
+		return NULL;
+	if (json_c_visit(doc, 0, count_kept, &kept) == 0 && kept == written)
+		return doc;
+	json_object_put(doc);
+	return NULL;
+}
+
+const char *
+json_string(const struct json_object *doc, const char *name)
+{
+	struct json_object *member;
+
+	if (!json_object_is_type(doc, json_type_object)
+	    || !json_object_object_get_ex(doc, name, &member)
+	    || !json_object_is_type(member, json_type_string)
+	    || strlen(json_object_get_string(member)) != (size_t)json_object_get_string_len(member))
+		return NULL;
+	return json_object_get_string(member);
+}
+
+bool
+json_integer(const struct json_object *doc, const char *name, int64_t *out)
+{
+	struct json_object *member;
+
+	if (!json_object_is_type(doc, json_type_object)
+	    || !json_object_object_get_ex(doc, name, &member)
+	    || !json_object_is_type(member, json_type_int)
+	    || json_object_get_uint64(member) > INT64_MAX
+	    || json_object_get_int64(member) == INT64_MIN) /* json-c's for anything less, too */
+		return false;
+	*out = json_object_get_int64(member);
+	return true;
+}
+
+/* Bytes of the next character, if it stands in a JSON string as it is; else 0. */
+static size_t
+plain_character_len(const char *s, size_t left)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c < 0x80 ? c >= ' ' && c != '"' && c != '\\' && c != 0x7f : utf8_next(s, left);
+}
+
+static size_t
+plain_len(const char *s, size_t left)
+{
+	size_t len = 0;
+	size_t character;
+
+	while (len < left && (character = plain_character_len(s + len, left - len)) > 0)
+		len += character;
+	return len;
+}
+
+/* The one byte at s, which does not. */
+static void
+add_escaped(struct text *t, const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+
+	if (c >= 0x80)
+		text_add(t, "\xef\xbf\xbd");
+	else if (c == '"' || c == '\\') {
+		text_add_char(t, '\\');
+		text_add_char(t, *s);
+	} else
+		text_print(t, "\\u%04x", c);
+}
+
+void
+json_add_string(struct text *t, const char *s)
+{
+	size_t left;
+
+	if (s == NULL) {
+		text_add(t, "null");
+		return;
+	}
+	text_add_char(t, '"');
+	for (left = strlen(s); left > 0;) {
+		size_t len = plain_len(s, left);
+
+		text_add_bytes(t, s, len);
+		s += len;
+		left -= len;
+		if (left > 0) {
+			add_escaped(t, s++);
+			left--;
+		}
+	}
+	text_add_char(t, '"');
+}
+
+void
+json_add_member(struct text *t, const char *name, const char *value)
+{
+	if (t->len > 0 && t->start[t->len - 1] != '{')
+		text_add_char(t, ',');
+	json_add_string(t, name);
+	text_add_char(t, ':');
+	json_add_string(t, value);
+}

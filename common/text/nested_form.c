@@ -1,0 +1,152 @@
+/* nested_form.c - see nested_form.h. */
+#include "text/nested_form.h"
+
+#include "text/form.h"
+#include "text/form_tree.h"
+#include "text/json.h"
+
+#include <string.h>
+
+/* The length of a key's first name: up to its brackets, or all of it where they do not match. */
+static size_t
+first_name_len(const char *key)
+{
+	size_t len = strcspn(key, "[");
+	const char *rest = key + len;
+
+	while (*rest == '[') {
+		const char *end = strchr(rest, ']');
+
+		if (end == NULL)
+			break;
+		rest = end + 1;
+	}
+	return *rest == '\0' ? len : strlen(key);
+}
+
+/* Follows the brackets to the member they name. */
+static bool
+descend(struct work *w, struct member **member, const char *brackets)
+{
+	for (int depth = 2; *brackets != '\0'; depth++) {
+		const char *name = brackets + 1;
+		size_t len = strcspn(name, "]");
+		struct level *level = &(*member)->level;
+
+		if (depth > BRACKET_DEPTH_MAX)
+			return fault(w, FAULT_REQUEST, "a key has more than %d names in brackets",
+			    BRACKET_DEPTH_MAX - 1);
+		(*member)->value = NULL;
+		if (len == 0 ? !level_push(w, level, member)
+			     : !level_enter(w, level, name, len, member))
+			return false;
+		brackets = name + len + 1;
+	}
+	return true;
+}
+
+static bool
+set(struct work *w, struct level *top, const char *key, const char *value)
+{
+	size_t len = first_name_len(key);
+	struct member *member;
+
+	if (strlen(key) > BRACKET_KEY_MAX)
+		return fault(w, FAULT_REQUEST, "a key is over %d bytes", BRACKET_KEY_MAX);
+	if (!level_enter(w, top, key, len, &member) || !descend(w, &member, key + len))
+		return false;
+	member->value = value;
+	memset(&member->level, 0, sizeof member->level);
+	return true;
+}
+
+static bool
+read_pair(struct work *w, const char *pair, size_t len, struct level *top)
+{
+	const char *equals = memchr(pair, '=', len);
+	size_t key_len = equals == NULL ? len : (size_t)(equals - pair);
+	const char *key;
+	const char *value = "";
+
+	if (!form_decode(w, pair, key_len, &key)
+	    || (equals != NULL && !form_decode(w, equals + 1, len - key_len - 1, &value)))
+		return fault(w, FAULT_REQUEST, "a bad escape or NUL in the form");
+	return set(w, top, key, value);
+}
+
+static bool
+read_pairs(struct work *w, const char *form, size_t len, struct level *top)
+{
+	const char *end = form + len;
+	int pairs = 0;
+
+	while (form < end) {
+		const char *next = memchr(form, '&', (size_t)(end - form));
+		size_t pair_len = (size_t)((next == NULL ? end : next) - form);
+
+		if (pair_len > 0 && ++pairs > BRACKET_PAIRS_MAX)
+			return fault(
+			    w, FAULT_REQUEST, "the form has more than %d pairs", BRACKET_PAIRS_MAX);
+		if (pair_len > 0 && !read_pair(w, form, pair_len, top))
+			return false;
+		form += pair_len + (next != NULL);
+	}
+	return pairs > 0 || fault(w, FAULT_REQUEST, "the form has no pairs");
+}
+
+static void write_member(struct text *t, const struct member *m);
+
+static void
+write_elements(struct text *t, const struct member *top)
+{
+	if (top == NULL)
+		return;
+	write_elements(t, top->left);
+	if (strcmp(top->name, "0") != 0)
+		text_add_char(t, ',');
+	write_member(t, top);
+	write_elements(t, top->right);
+}
+
+static void
+write_object(struct text *t, const struct level *level)
+{
+	text_add_char(t, '{');
+	for (const struct member *m = level->first; m != NULL; m = m->next) {
+		if (m != level->first)
+			text_add_char(t, ',');
+		json_add_string(t, m->name);
+		text_add_char(t, ':');
+		write_member(t, m);
+	}
+	text_add_char(t, '}');
+}
+
+static void
+write_member(struct text *t, const struct member *m)
+{
+	if (m->value != NULL) {
+		json_add_string(t, m->value);
+		return;
+	}
+	if (!level_is_array(&m->level)) {
+		write_object(t, &m->level);
+		return;
+	}
+	text_add_char(t, '[');
+	write_elements(t, m->level.root);
+	text_add_char(t, ']');
+}
+
+bool
+bracket_read(struct work *w, const char *form, size_t len, const char **line)
+{
+	struct level top = { 0 };
+	struct text t;
+
+	if (!read_pairs(w, form, len, &top))
+		return false;
+	text_begin(w, &t);
+	write_object(&t, &top);
+	return text_end(&t, line);
+}

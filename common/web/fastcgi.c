@@ -1,0 +1,199 @@
+/* fastcgi.c - see fastcgi.h. */
+#include "web/fastcgi.h"
+
+#include "base/filecache.h"
+#include "web/fcgi_listener.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *
+get_variable(const struct gateway *gw, const char *name)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_GetParam(name, request->envp);
+}
+
+static long
+get_body(const struct gateway *gw, void *buffer, size_t size)
+{
+	const FCGX_Request *request = gw->context;
+	int n = FCGX_GetStr(buffer, size > 65536 ? 65536 : (int)size, request->in);
+
+	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
+}
+
+/* The web server has ended the stream, or will at once. */
+static bool
+has_more(const struct gateway *gw)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_GetChar(request->in) != EOF;
+}
+
+static bool
+put_answer(const struct gateway *gw, const void *bytes, size_t len)
+{
+	const FCGX_Request *request = gw->context;
+
+	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
+}
+
+/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's
+ * query beside what it is given for its log, and with it a code, a signature or the webhook's
+ * key. */
+static void
+put_log(const struct gateway *gw, const char *line)
+{
+	const FCGX_Request *request = gw->context;
+	const char *where = FCGX_GetParam("AMO_CRM_LOG", request->envp);
+
+	if (where != NULL && strcmp(where, "stderr") == 0)
+		(void)dprintf(STDERR_FILENO, "%s", line);
+	else
+		FCGX_PutStr(line, (int)strlen(line), request->err);
+}
+
+/* The program starts again, in this process: what stands at its path by now, if it was upgraded.
+ * Returns only where that cannot be, as without /proc. */
+static void
+start_again(void)
+{
+	static const char deleted[] = " (deleted)"; /* so says Linux of a file that was replaced */
+	char *const argv[] = { program_invocation_name, NULL };
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *end;
+
+	if (len <= 0)
+		return;
+	self[len] = '\0';
+	end = strstr(self, deleted);
+	if (end != NULL && end[sizeof deleted - 1] == '\0')
+		*end = '\0';
+	execv(self, argv);
+}
+
+/* With malloc told to overwrite all that is freed, see ctx.c.  Where the program cannot start
+ * again it goes on as it is. */
+static void
+start_with_tunables(void)
+{
+	const char *given = getenv("GLIBC_TUNABLES");
+	char tunables[1024];
+	int len;
+
+	if (given != NULL && strstr(given, WORK_TUNABLE) != NULL)
+		return;
+	len = snprintf(tunables, sizeof tunables, "%s%s%s", given == NULL ? "" : given,
+	    given == NULL ? "" : ":", WORK_TUNABLE);
+	if (len < (int)sizeof tunables && setenv("GLIBC_TUNABLES", tunables, 1) == 0)
+		start_again();
+}
+
+/* libfcgi would wait in accept, or for a request on a connection it has kept, where no signal can
+ * be told from one that came a moment too early.  So it is handed a connection that has something
+ * to read, as one that it has kept; for that it has no function, but these two members have meant
+ * the same since its version 2.4.0.  False: it held no request, and is closed. */
+static bool
+take_request(FCGX_Request *request, int connection)
+{
+	request->ipcFd = connection;
+	request->keepConnection = 1;
+	return FCGX_Accept_r(request) == 0;
+}
+
+/* A connection is kept only if nothing of a body that was not read stands before the next
+ * request. */
+static void
+leave_body(FCGX_Request *request)
+{
+	char rest[4096];
+
+	if (!request->keepConnection)
+		return;
+	FCGX_FFlush(request->out);
+	while (FCGX_GetStr(rest, sizeof rest, request->in) > 0)
+		;
+	explicit_bzero(rest, sizeof rest);
+}
+
+/* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of
+ * ours has more there than helper_ask: 16 KB. */
+static void
+wipe_stack(void)
+{
+	char below[65536];
+
+	explicit_bzero(below, sizeof below);
+}
+
+static void
+answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const void *context)
+{
+	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
+		put_log };
+
+	answer(w, &gw, context);
+	leave_body(request);
+	FCGX_Finish_r(request);
+	wipe_stack();
+	work_wipe(w);
+	kept_look_again(w);
+}
+
+static int
+answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const void *context)
+{
+	FCGX_Request request;
+	int answered = 0;
+
+	/* Without a socket to listen at: libfcgi never accepts. */
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, -1, 0) != 0)
+		return EXIT_FAILURE;
+	while (answered < FASTCGI_REQUESTS_MAX && !l->ending) {
+		int connection = request.ipcFd;
+
+		if (!listener_wait(l, w, &connection))
+			break;
+		if (take_request(&request, connection)) {
+			answer_one(w, &request, answer, context);
+			answered++;
+		}
+	}
+	if (request.ipcFd >= 0)
+		close(request.ipcFd); /* idle: libfcgi would wait for the other end to close it */
+	return l->ending || answered == FASTCGI_REQUESTS_MAX ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool
+fastcgi_asked(void)
+{
+	return !FCGX_IsCGI();
+}
+
+int
+fastcgi_serve(struct work *w, fastcgi_answer *answer, const void *context)
+{
+	struct listener listener;
+	struct kept kept;
+	int status;
+
+	start_with_tunables();
+	if (!listener_open(w, &listener, STDIN_FILENO))
+		return EXIT_FAILURE;
+	(void)kept_open(w, &kept); /* or it reads its files each time */
+	work_wipe(w);
+	status = answer_all(w, &listener, answer, context);
+	kept_close(w);
+	listener_close(&listener);
+	if (status == EXIT_SUCCESS && !listener.ending)
+		start_again();
+	return status;
+}

@@ -1,0 +1,186 @@
+/* request.c - see request.h. */
+#include "web/request.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	const char *name;
+	enum method method;
+} known_methods[] = {
+	{ "GET", METHOD_GET },
+	{ "HEAD", METHOD_HEAD },
+	{ "POST", METHOD_POST },
+	{ "DELETE", METHOD_DELETE },
+};
+#define KNOWN_METHODS (sizeof known_methods / sizeof *known_methods)
+
+static bool
+read_method(struct work *w, const struct gateway *gw, unsigned methods, struct request *req)
+{
+	const char *name = gw->variable(gw, "REQUEST_METHOD");
+
+	for (size_t i = 0; name != NULL && i < KNOWN_METHODS; i++)
+		if (strcmp(known_methods[i].name, name) == 0)
+			req->method = known_methods[i].method;
+	if ((req->method & methods) != 0)
+		return true;
+	return fault(w, FAULT_METHOD, "method %.20s", name == NULL ? "missing" : name);
+}
+
+/* A copy: the server's own variables are not ours to keep. */
+static bool
+read_variable(
+    struct work *w, const struct gateway *gw, const char *name, size_t max, const char **value)
+{
+	const char *v = gw->variable(gw, name);
+
+	*value = NULL;
+	if (v != NULL && strlen(v) > max)
+		return fault(w, FAULT_REQUEST, "%s is over %zu bytes", name, max);
+	return v == NULL || work_copy(w, v, strlen(v), value);
+}
+
+/* What follows "Bearer ", or NULL when it is of another scheme, or empty. */
+static const char *
+after_scheme(const char *authorization)
+{
+	static const char scheme[] = "Bearer ";
+
+	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
+		return NULL;
+	authorization += sizeof scheme - 1;
+	authorization += strspn(authorization, " ");
+	return *authorization == '\0' ? NULL : authorization;
+}
+
+/* Apache hides Authorization from CGI programs unless told not to, and renames it after a rewrite;
+ * where neither can be mended the app may send X-Auth-Token, with or without the scheme. */
+static bool
+read_bearer(struct work *w, const struct gateway *gw, struct request *req)
+{
+	static const char *const places[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
+		"HTTP_X_AUTH_TOKEN" };
+	const char *value = NULL;
+
+	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
+		if (!read_variable(w, gw, places[i], REQUEST_HEADER_MAX, &value))
+			return false;
+		if (value != NULL)
+			req->bearer = after_scheme(value);
+	}
+	if (req->bearer == NULL && value != NULL && *value != '\0')
+		req->bearer = value; /* X-Auth-Token, as the last one looked at */
+	return true;
+}
+
+static bool
+read_headers(struct work *w, const struct gateway *gw, struct request *req)
+{
+	return read_variable(
+		   w, gw, "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX, &req->accept_language)
+	    && read_variable(w, gw, "HTTP_USER_AGENT", REQUEST_HEADER_MAX, &req->user_agent)
+	    && read_variable(w, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
+	    && read_bearer(w, gw, req);
+}
+
+bool
+request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req)
+{
+	const char *query = NULL;
+	bool understood;
+
+	memset(req, 0, sizeof *req);
+	req->gw = gw;
+	understood = read_headers(w, gw, req) && read_method(w, gw, methods, req)
+	    && read_variable(w, gw, "QUERY_STRING", REQUEST_QUERY_MAX, &query);
+	req->query = query == NULL ? "" : query;
+	return understood;
+}
+
+enum media
+request_media(const struct request *req)
+{
+	static const struct {
+		const char *type;
+		enum media media;
+	} types[] = {
+		{ "application/x-www-form-urlencoded", MEDIA_FORM },
+		{ "application/json", MEDIA_JSON },
+	};
+	const char *type = req->gw->variable(req->gw, "CONTENT_TYPE");
+	size_t len = type == NULL ? 0 : strcspn(type, "; \t");
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (strlen(types[i].type) == len && strncasecmp(types[i].type, type, len) == 0)
+			return types[i].media;
+	return MEDIA_OTHER;
+}
+
+/* What Content-Length announces; *announced is false where it says nothing, and *len then 0. */
+static bool
+announced_length(
+    struct work *w, const struct request *req, size_t max, bool *announced, size_t *len)
+{
+	const char *digits = req->gw->variable(req->gw, "CONTENT_LENGTH");
+
+	*len = 0;
+	*announced = digits != NULL && digits[0] != '\0';
+	if (!*announced)
+		return true;
+	for (; *digits != '\0'; digits++) {
+		if (*digits < '0' || *digits > '9')
+			return fault(w, FAULT_REQUEST, "Content-Length is not a number");
+		*len = *len * 10 + (size_t)(*digits - '0');
+		if (*len > max)
+			return fault(
+			    w, FAULT_TOO_LARGE, "the body is announced over %zu bytes", max);
+	}
+	return true;
+}
+
+static bool
+read_up_to(struct work *w, const struct request *req, char *to, size_t size, size_t *len)
+{
+	long n = 1;
+
+	for (*len = 0; *len < size && n > 0; *len += n > 0 ? (size_t)n : 0)
+		n = req->gw->read(req->gw, to + *len, size - *len);
+	return n >= 0 || fault(w, FAULT_REQUEST, "the body cannot be read");
+}
+
+bool
+request_body(struct work *w, const struct request *req, size_t max, const char **body, size_t *len)
+{
+	size_t expected;
+	bool announced;
+	char *room;
+
+	if (!announced_length(w, req, max, &announced, &expected))
+		return false;
+	if (!announced)
+		expected = max + 1; /* one more tells that it is too large */
+	if (!work_alloc(w, expected + 1, &room) || !read_up_to(w, req, room, expected, len))
+		return false;
+	if (!announced && *len > max)
+		return fault(w, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
+	if (announced && (*len < expected || req->gw->more(req->gw)))
+		return fault(w, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
+		    *len < expected ? "less" : "more");
+	*body = room;
+	return true;
+}
+
+bool
+request_methods(struct work *w, unsigned methods, const char **list)
+{
+	struct text t;
+
+	text_begin(w, &t);
+	for (size_t i = 0; i < KNOWN_METHODS; i++)
+		if ((known_methods[i].method & methods) != 0) {
+			text_add(&t, t.len > 0 ? ", " : "");
+			text_add(&t, known_methods[i].name);
+		}
+	return text_end(&t, list);
+}

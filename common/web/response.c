@@ -1,0 +1,158 @@
+/* response.c - see response.h. */
+#include "web/response.h"
+
+#include "text/json.h"
+
+#include <string.h>
+
+#define RETRY_AFTER_S "60" /* with 503: a full disk or a busy amoCRM is not over in a second */
+
+static const struct fault_answer fault_answers[FAULT_KINDS] = {
+	[FAULT_NONE] = { 500, "server_error", "The server made a mistake." },
+	[FAULT_REQUEST] = { 400, "invalid_request", "The request is malformed." },
+	[FAULT_MISSING_CODE] = { 400, "missing_code", "The authorization code is missing." },
+	[FAULT_METHOD] = { 405, "method_not_allowed", "This address does not answer that method." },
+	[FAULT_MEDIA] = { 415, "unsupported_media_type", "The body's type is not one read here." },
+	[FAULT_TOO_LARGE] = { 413, "too_large", "The body is too large." },
+	[FAULT_TOKEN_MISSING] = { 401, "missing_token", "A bearer token is required." },
+	[FAULT_TOKEN] = { 401, "invalid_token", "The bearer token is not valid." },
+	[FAULT_SIGNATURE] = { 403, "invalid_signature", "The signature is not valid." },
+	[FAULT_FORBIDDEN] = { 403, "forbidden", "This is not allowed." },
+	[FAULT_CLAIMED] = { 409, "already_claimed", "The code belongs to another user." },
+	[FAULT_REFUSED] = { 400, "auth_failed", "amoCRM did not accept the authorization." },
+	[FAULT_CLIENT] = { 400, "auth_failed", "amoCRM did not accept the authorization." },
+	[FAULT_MOVED] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
+	[FAULT_REPLY_LOST] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
+	[FAULT_UNAVAILABLE] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
+	[FAULT_BLOCKED] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
+	[FAULT_STORAGE] = { 503, "server_error", "The server cannot store this now." },
+	[FAULT_DAMAGED] = { 503, "server_error", "The server cannot store this now." },
+	[FAULT_CONFIG] = { 500, "server_error", "The server is not set up correctly." },
+	[FAULT_SERVER] = { 500, "server_error", "The server made a mistake." },
+};
+
+const struct fault_answer *
+fault_answer(enum fault_kind kind)
+{
+	return &fault_answers[kind];
+}
+
+static const char *
+reason_phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} phrases[] = {
+		{ 200, "OK" },
+		{ 302, "Found" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Unknown";
+}
+
+bool
+response_header(struct work *w, struct response *res, const char *name, const char *value)
+{
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return fault(w, FAULT_SERVER, "a control character in header %s", name);
+	if (res->header_count == RESPONSE_HEADERS_MAX)
+		return fault(w, FAULT_SERVER, "more than %d headers", RESPONSE_HEADERS_MAX);
+	res->headers[res->header_count].name = name;
+	res->headers[res->header_count].value = value;
+	res->header_count++;
+	return true;
+}
+
+void
+respond(struct response *res, int status, const char *content_type, const char *body)
+{
+	res->status = status;
+	res->content_type = content_type;
+	res->body = body;
+	res->body_len = strlen(body);
+}
+
+bool
+respond_success(struct work *w, const char *message, const char *data, struct response *res)
+{
+	struct text t;
+	const char *body;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"success\":true");
+	if (message != NULL) {
+		text_add(&t, ",\"message\":");
+		json_add_string(&t, message);
+	}
+	if (data != NULL) {
+		text_add(&t, ",\"data\":");
+		text_add(&t, data);
+	}
+	text_add(&t, "}\n");
+	if (!text_end(&t, &body))
+		return false;
+	respond(res, 200, "application/json", body);
+	return true;
+}
+
+void
+respond_fault(struct work *w, enum fault_kind kind, struct response *res)
+{
+	const struct fault_answer *answer = fault_answer(kind);
+	struct text t;
+	const char *body;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"success\":false,\"error\":");
+	json_add_string(&t, answer->code);
+	text_add(&t, ",\"message\":");
+	json_add_string(&t, answer->message);
+	text_add(&t, "}\n");
+	respond(res, answer->status, "application/json", text_end(&t, &body) ? body : "");
+	if (answer->status == 401)
+		response_header(w, res, "WWW-Authenticate", "Bearer");
+	if (answer->status == 503)
+		response_header(w, res, "Retry-After", RETRY_AFTER_S);
+}
+
+bool
+response_send(struct work *w, const struct gateway *gw, const struct response *res)
+{
+	static const char last_resort[] = "Status: 500 Internal Server Error\r\n"
+					  "Content-Type: application/json\r\n"
+					  "Cache-Control: no-store\r\n"
+					  "X-Content-Type-Options: nosniff\r\n\r\n"
+					  "{\"success\":false,\"error\":\"server_error\","
+					  "\"message\":\"The server made a mistake.\"}\n";
+	struct text t;
+	const char *whole;
+
+	text_begin(w, &t);
+	text_print(&t, "Status: %d %s\r\n", res->status, reason_phrase(res->status));
+	text_print(&t, "Content-Type: %s\r\n", res->content_type);
+	text_add(&t, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	for (size_t i = 0; i < res->header_count; i++)
+		text_print(&t, "%s: %s\r\n", res->headers[i].name, res->headers[i].value);
+	if (!res->body_left_out)
+		text_print(&t, "Content-Length: %zu\r\n", res->body_len);
+	text_add(&t, "\r\n");
+	if (!res->body_left_out)
+		text_add_bytes(&t, res->body, res->body_len);
+	if (!text_end(&t, &whole))
+		return gw->write(gw, last_resort, sizeof last_resort - 1);
+	return gw->write(gw, whole, t.len - 1);
+}

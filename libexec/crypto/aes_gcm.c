@@ -1,0 +1,112 @@
+/* aes_gcm.c - see aes_gcm.h. */
+#include "aes_gcm.h"
+
+#include "base/encode.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#define NONCE_SIZE 12 /* bytes; SP 800-38D section 5.2.1.1 */
+#define TAG_SIZE   16
+
+enum direction { OPENING, SEALING };
+
+/* Feeds the key's id and the context as associated data, then text through the cipher. */
+static bool
+run_cipher(EVP_CIPHER_CTX *ctx, enum direction way, const struct key *key, const uint8_t *nonce,
+    const char *context, const uint8_t *in, size_t len, uint8_t *out)
+{
+	size_t context_len = strlen(context);
+	int n;
+
+	return context_len <= INT_MAX && len <= INT_MAX
+	    && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)way) == 1
+	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
+	    == 1
+	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)context, (int)context_len) == 1
+	    && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1;
+}
+
+static bool
+encrypt(const struct key *key, const uint8_t *nonce, const char *context, const char *secret,
+    size_t len, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n;
+	bool done = ctx != NULL
+	    && run_cipher(ctx, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
+	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1
+	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
+
+	EVP_CIPHER_CTX_free(ctx);
+	return done;
+}
+
+static bool
+decrypt(const struct key *key, const uint8_t *nonce, const char *context, const uint8_t *in,
+    size_t len, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t tag[TAG_SIZE];
+	int n;
+	bool done;
+
+	memcpy(tag, in + len, sizeof tag);
+	done = ctx != NULL && run_cipher(ctx, OPENING, key, nonce, context, in, len, out)
+	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
+	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	return done;
+}
+
+void
+cipher_prepare(void)
+{
+	uint8_t byte;
+
+	EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL));
+	(void)RAND_bytes(&byte, 1);
+}
+
+bool
+cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
+    const char **sealed)
+{
+	size_t len = strlen(secret);
+	uint8_t *bytes;
+	struct text t;
+
+	if (!work_alloc(w, NONCE_SIZE + len + TAG_SIZE, &bytes))
+		return false;
+	if (RAND_bytes(bytes, NONCE_SIZE) != 1
+	    || !encrypt(key, bytes, context, secret, len, bytes + NONCE_SIZE))
+		return fault(w, FAULT_SERVER, "the cipher failed");
+	text_begin(w, &t);
+	base64url_encode(&t, bytes, NONCE_SIZE + len + TAG_SIZE);
+	return text_end(&t, sealed);
+}
+
+bool
+cipher_open(struct work *w, const struct key *key, const char *context, const char *sealed,
+    const char **secret)
+{
+	const uint8_t *bytes;
+	size_t len;
+	uint8_t *out;
+
+	if (!base64url_decode(w, sealed, strlen(sealed), &bytes, &len)
+	    || len < NONCE_SIZE + TAG_SIZE)
+		return fault(w, FAULT_STORAGE, "a sealed record is damaged");
+	len -= NONCE_SIZE + TAG_SIZE;
+	if (!work_alloc(w, len + 1, &out))
+		return false;
+	if (!decrypt(key, bytes, context, bytes + NONCE_SIZE, len, out)) {
+		explicit_bzero(out, len);
+		return fault(w, FAULT_STORAGE,
+		    "a sealed record does not open: it, or key \"%s\", was changed", key->kid);
+	}
+	*secret = (const char *)out;
+	return true;
+}

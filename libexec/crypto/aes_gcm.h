@@ -1,0 +1,21 @@
+/* aes_gcm.h - AES-256-GCM (NIST SP 800-38D) with a fresh random 96-bit nonce.
+ */
+#ifndef AES_GCM_H
+#define AES_GCM_H
+
+#include "base/ctx.h"
+#include "crypto/keyring.h"
+
+/* Loads what cipher_seal and cipher_open would load when they are first called. */
+void cipher_prepare(void);
+
+/* The base64url of nonce, ciphertext and 128-bit tag;
+ * the key's id and the context are authenticated with it. */
+bool cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
+    const char **sealed);
+
+/* Fault: FAULT_STORAGE when anything was changed. */
+bool cipher_open(struct work *w, const struct key *key, const char *context, const char *sealed,
+    const char **secret);
+
+#endif

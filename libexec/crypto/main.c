@@ -1,0 +1,139 @@
+/* main.c - amo-crm-crypto: ciphers and public keys for the other programs (see helper.h), so that
+ * only this one, and only when there is something to seal, open or verify, starts OpenSSL's EVP.
+ *
+ * What it is asked stands in common/crypto/seal.c and common/crypto/jws_public.c.
+ */
+#include "aes_gcm.h"
+#include "base/encode.h"
+#include "helper/helper.h"
+#include "jws_evp.h"
+#include "text/json.h"
+
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROOM_SIZE (1u << 20) /* bytes; two tokens of 16 KB, and their sealed text, several times */
+
+static bool
+not_understood(struct work *w)
+{
+	return fault(w, FAULT_SERVER, "amo-crm-crypto was sent a line it does not understand");
+}
+
+typedef bool cipher(struct work *w, const struct key *key, const char *context, const char *text,
+    const char **result);
+
+/* A member that holds bytes. */
+static bool
+read_bytes(struct work *w, const struct json_object *question, const char *name, const char **out)
+{
+	const char *base64url = json_string(question, name);
+	const uint8_t *bytes;
+	size_t len;
+
+	if (base64url == NULL || !base64url_decode(w, base64url, strlen(base64url), &bytes, &len))
+		return not_understood(w);
+	*out = (const char *)bytes;
+	return true;
+}
+
+static bool
+read_key(struct work *w, const struct json_object *question, struct key *key)
+{
+	const char *kid = json_string(question, "kid");
+	const char *hex = json_string(question, "key");
+
+	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL
+	    || !hex_decode(hex, key->secret, KEY_SIZE))
+		return not_understood(w);
+	memcpy(key->kid, kid, strlen(kid) + 1);
+	return true;
+}
+
+static bool
+answer_cipher(struct work *w, const struct json_object *question, cipher *run, struct text *t)
+{
+	struct key key;
+	const char *context;
+	const char *text;
+	const char *result;
+	bool done = read_key(w, question, &key) && read_bytes(w, question, "context", &context)
+	    && read_bytes(w, question, "text", &text) && run(w, &key, context, text, &result);
+
+	explicit_bzero(&key, sizeof key);
+	if (!done)
+		return false;
+	text_add(t, "\"text\":\"");
+	base64url_encode(t, result, strlen(result));
+	text_add_char(t, '"');
+	return true;
+}
+
+static const struct jws_algorithm *
+algorithm_named(const char *name)
+{
+	static const struct jws_algorithm *const algorithms[] = { &evp_rs256, &evp_es256,
+		&evp_eddsa };
+
+	for (size_t i = 0; name != NULL && i < sizeof algorithms / sizeof *algorithms; i++)
+		if (strcmp(algorithms[i]->name, name) == 0)
+			return algorithms[i];
+	return NULL;
+}
+
+static bool
+answer_verify(struct work *w, const struct json_object *question, struct text *t)
+{
+	const char *signature = json_string(question, "signature");
+	struct jws jws = { .algorithm = algorithm_named(json_string(question, "algorithm")),
+		.signed_part = json_string(question, "signed") };
+	struct jws_key key = { .public_key = json_string(question, "public_key") };
+	bool valid;
+
+	if (jws.algorithm == NULL || jws.signed_part == NULL || key.public_key == NULL
+	    || signature == NULL
+	    || !base64url_decode(
+		w, signature, strlen(signature), &jws.signature, &jws.signature_len))
+		return not_understood(w);
+	jws.signed_len = strlen(jws.signed_part);
+	valid = jws.algorithm->verify(w, &key, &jws);
+	text_print(t, "\"valid\":%d", valid);
+	return w->kind == FAULT_NONE;
+}
+
+static bool
+answer(struct work *w, void *context, const struct json_object *question, struct text *t)
+{
+	const char *what = json_string(question, "do");
+
+	(void)context;
+	if (what != NULL && strcmp(what, "seal") == 0)
+		return answer_cipher(w, question, cipher_seal, t);
+	if (what != NULL && strcmp(what, "open") == 0)
+		return answer_cipher(w, question, cipher_open, t);
+	if (what != NULL && strcmp(what, "verify") == 0)
+		return answer_verify(w, question, t);
+	return not_understood(w);
+}
+
+/* Whoever is started early, and not asked yet, has the time to get ready for sealing. */
+static void
+prepare(void)
+{
+	struct pollfd question = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	if (poll(&question, 1, 0) == 0)
+		cipher_prepare();
+}
+
+int
+main(void)
+{
+	/* The system's openssl.cnf has no say in how our records are sealed or what tokens we take,
+	 * and costs milliseconds. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	prepare();
+	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer, NULL);
+}

@@ -1,0 +1,271 @@
+/* curl_client.c - see curl_client.h. */
+#include "curl_client.h"
+
+#include "base/clock.h"
+#include "ca_certs.h"
+#include "public_address.h"
+#include "text/json.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define USER_AGENT "amo-crm-cgi/1.0"
+
+/* A server's certificate is looked at again after so long, since who resumes a session does not. */
+#define KEPT_MS 600000
+
+struct transfer {
+	struct text body;
+	bool too_long;
+	bool dropped;
+};
+
+static size_t
+take_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct transfer *transfer = context;
+	size_t len = size * count;
+
+	if (transfer->dropped)
+		return len;
+	if (len > HTTP_ANSWER_MAX - transfer->body.len) {
+		transfer->too_long = true;
+		return 0;
+	}
+	text_add_bytes(&transfer->body, bytes, len);
+	return len;
+}
+
+/* All of items are appended, or none. */
+static bool
+append(struct curl_slist **list, const char *item)
+{
+	struct curl_slist *longer = curl_slist_append(*list, item);
+
+	if (longer == NULL)
+		return false;
+	*list = longer;
+	return true;
+}
+
+static bool
+make_headers(struct work *w, const struct call *call, struct curl_slist **headers)
+{
+	size_t count = call->headers == NULL ? 0 : json_object_array_length(call->headers);
+	bool done = append(headers, "Expect:");
+
+	for (size_t i = 0; i < count; i++) {
+		const char *header =
+		    json_object_get_string(json_object_array_get_idx(call->headers, i));
+
+		done = done && header != NULL && append(headers, header);
+	}
+	return done || fault(w, FAULT_SERVER, "no memory for the headers");
+}
+
+static bool
+make_connect_to(struct work *w, const char *words, struct curl_slist **list)
+{
+	while (words != NULL && *words != '\0') {
+		size_t len = strcspn(words, " ");
+		const char *word;
+
+		if (!work_copy(w, words, len, &word))
+			return false;
+		if (len > 0 && !append(list, word))
+			return fault(w, FAULT_SERVER, "no memory for connect_to");
+		words += len;
+		words += strspn(words, " ");
+	}
+	return true;
+}
+
+/* The host again, as curl understood the URL: whatever reads a URL differently from us must not get
+ * the secret. */
+static bool
+url_names_host(const char *url, const char *host)
+{
+	CURLU *parsed = curl_url();
+	char *seen = NULL;
+	bool same = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK
+	    && curl_url_get(parsed, CURLUPART_HOST, &seen, 0) == CURLUE_OK
+	    && strcmp(seen, host) == 0;
+
+	curl_free(seen);
+	curl_url_cleanup(parsed);
+	return same;
+}
+
+/* Here the name is resolved already, so no name can lead elsewhere afterwards. */
+static curl_socket_t
+open_public_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void)context;
+	(void)purpose;
+	if (!address_is_public(&address->addr))
+		return CURL_SOCKET_BAD;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool
+set_rules(CURL *curl, const struct call *call)
+{
+	return curl_easy_setopt(
+		   curl, CURLOPT_PROTOCOLS_STR, call->plain_allowed ? "https,http" : "https")
+	    == CURLE_OK
+	    && (!call->public_only
+		|| curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket)
+		    == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_PROXY, call->proxy == NULL ? "" : call->proxy)
+	    == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
+	    && (call->answer_dropped
+		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
+	    == CURLE_OK
+	    && authorities_set(curl, call->ca_file, true);
+}
+
+static bool
+set_call(CURL *curl, const struct call *call, struct curl_slist *headers,
+    struct curl_slist *connect_to, struct transfer *transfer)
+{
+	return curl_easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to) == CURLE_OK
+	    && (call->body == NULL
+		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
+}
+
+/* Runs the call; once more, as if nothing were known, when it failed before a byte of it was
+ * sent. */
+static CURLcode
+perform(CURL *curl, const struct call *call)
+{
+	CURLcode result = CURLE_OPERATION_TIMEDOUT;
+	long sent = 0;
+
+	for (int attempt = 0; attempt < 2 && sent == 0 && result != CURLE_OK; attempt++) {
+		int64_t left_ms = call->deadline_ms - clock_ms();
+
+		if (left_ms <= 0)
+			return CURLE_OPERATION_TIMEDOUT;
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
+		if (attempt > 0
+		    && (curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK
+			|| !authorities_set(curl, call->ca_file, false)))
+			return result;
+		result = curl_easy_perform(curl);
+		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
+			return result;
+	}
+	return result;
+}
+
+/* What it means that no whole answer came. */
+static enum fault_kind
+kind_of(CURL *curl, CURLcode result)
+{
+	long sent = 0;
+
+	if (result == CURLE_COULDNT_RESOLVE_HOST)
+		return FAULT_MOVED;
+	curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+	return sent > 0 ? FAULT_REPLY_LOST : FAULT_UNAVAILABLE;
+}
+
+static bool
+take_answer(struct work *w, CURL *curl, CURLcode result, const struct call *call,
+    struct transfer *transfer, struct http_answer *answer)
+{
+	const char *type = NULL;
+	curl_off_t retry_after_s = 0;
+
+	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
+		return fault(w, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
+		    HTTP_ANSWER_MAX);
+	if (result == CURLE_SSL_CACERT_BADFILE)
+		return fault(w, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
+		    curl_easy_strerror(result));
+	if (result != CURLE_OK)
+		return fault(
+		    w, kind_of(curl, result), "%s: %s", call->host, curl_easy_strerror(result));
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+	answer->retry_after_s = (long)retry_after_s;
+	answer->is_json = type != NULL && strstr(type, "json") != NULL;
+	return text_end(&transfer->body, &answer->body);
+}
+
+static bool
+send_with(struct work *w, CURL *curl, const struct call *call, struct http_answer *answer)
+{
+	struct transfer transfer = { .dropped = call->answer_dropped != 0 };
+	struct curl_slist *headers = NULL;
+	struct curl_slist *connect_to = NULL;
+	bool done = false;
+
+	if (!url_names_host(call->url, call->host))
+		work_fault(w, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
+	else if (make_headers(w, call, &headers)
+	    && make_connect_to(w, call->connect_to, &connect_to)) {
+		text_begin(w, &transfer.body);
+		done =
+		    (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
+		    ? take_answer(w, curl, perform(curl, call), call, &transfer, answer)
+		    : fault(w, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
+	}
+	curl_easy_reset(curl); /* of one call's settings none is left for the next */
+	curl_slist_free_all(headers);
+	curl_slist_free_all(connect_to);
+	return done;
+}
+
+/* A session that is resumed was checked with the certificates of then. */
+static void
+forget_what_is_old(struct client *client, const struct call *call)
+{
+	bool changed = authorities_changed(call->ca_file, &client->authorities);
+
+	if (client->used && (changed || clock_ms() - client->since_ms >= KEPT_MS)) {
+		client_close(client);
+		client_open(client);
+	}
+	client->used = true;
+}
+
+void
+client_open(struct client *client)
+{
+	client->since_ms = clock_ms();
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		client->curl = curl_easy_init();
+}
+
+void
+client_close(struct client *client)
+{
+	curl_easy_cleanup(client->curl);
+	client->curl = NULL;
+}
+
+bool
+client_send(
+    struct work *w, struct client *client, const struct call *call, struct http_answer *answer)
+{
+	forget_what_is_old(client, call);
+	return client->curl != NULL ? send_with(w, client->curl, call, answer)
+				    : fault(w, FAULT_SERVER, "libcurl cannot be started");
+}

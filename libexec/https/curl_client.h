@@ -1,0 +1,53 @@
+/* curl_client.h - libcurl, kept from one call to the next.
+ *
+ * What is kept are TLS sessions and the certificates that were read, for some minutes, and not when
+ * the file or folder of certificates has changed.  A connection is not: when one that was kept
+ * turns out to be closed, libcurl sends again what it may have sent already, and codes and refresh
+ * tokens work once.
+ */
+#ifndef CURL_CLIENT_H
+#define CURL_CLIENT_H
+
+#include "base/ctx.h"
+#include "helper/https.h"
+
+#include <curl/curl.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct json_object;
+
+/* A call as amo-crm-https is asked for it, see common/helper/https.c; what is not set is NULL. */
+struct call {
+	const char *url;
+	const char *host;
+	const char *method;
+	struct json_object *headers; /* an array of lines */
+	const char *body;
+	const char *ca_file;
+	const char *connect_to;
+	const char *proxy;
+	int64_t deadline_ms;
+	int64_t plain_allowed;
+	int64_t public_only;
+	int64_t answer_dropped;
+};
+
+struct client {
+	CURL *curl;
+	bool used;
+	int64_t since_ms;        /* by clock_ms */
+	struct stat authorities; /* the file or folder of certificates, as it was then */
+};
+
+/* Loads what can be loaded before there is a call; what fails then, client_send tells. */
+void client_open(struct client *client);
+
+/* Sends the call, a second time when no byte of it was sent at the first.  Faults: see
+ * http_send. */
+bool client_send(
+    struct work *w, struct client *client, const struct call *call, struct http_answer *answer);
+
+void client_close(struct client *client);
+
+#endif

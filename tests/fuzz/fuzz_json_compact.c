@@ -1,0 +1,65 @@
+/* fuzz_json_compact.c - webhooks as JSON: the same, on one line; what json-c reads strictly,
+ * too. */
+#include "fuzz.h"
+
+#include "text/json.h"
+#include "text/json_compact.h"
+
+/* Whether the text could be nested too deep for a line. */
+static bool
+may_be_deep(const char *text, size_t len)
+{
+	int opened = 0;
+
+	for (size_t i = 0; i < len; i++)
+		opened += text[i] == '{' || text[i] == '[';
+	return opened > JSONLINE_DEPTH_MAX;
+}
+
+/* Whether there may be a number as json-c alone reads it: 00, -01, -.5 */
+static bool
+may_have_lax_number(const char *text, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++)
+		if ((text[i] == '0' && text[i + 1] >= '0' && text[i + 1] <= '9')
+		    || (text[i] == '-' && text[i + 1] == '.'))
+			return true;
+	return false;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size == 0 ? 1 : size);
+	struct json_object *doc;
+	const char *line;
+	const char *again;
+	struct work w;
+
+	MUST(text != NULL);
+	if (size > 0)
+		memcpy(text, data, size);
+	MUST(work_open(&w, 16 << 20));
+	doc = json_read_strict(text, size);
+	if (jsonline_make(&w, text, size, &line)) {
+		size_t len = strlen(line);
+
+		MUST(w.kind == FAULT_NONE);
+		MUST(strpbrk(line, "\r\n") == NULL);
+		MUST(jsonline_whole(line, len));
+		for (size_t cut = 0; cut < len && len < 300; cut++)
+			MUST(!jsonline_whole(line, cut));
+		MUST(jsonline_make(&w, line, len, &again) && strcmp(line, again) == 0);
+		json_object_put(doc);
+		doc = json_read(line, len);
+		MUST(json_object_is_type(doc, json_type_object));
+	} else {
+		MUST(w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
+		MUST(!json_object_is_type(doc, json_type_object) || may_be_deep(text, size)
+		    || may_have_lax_number(text, size));
+	}
+	json_object_put(doc);
+	work_close(&w);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* fuzz_nested_form.c - webhooks as forms: one line of JSON, or refused. */
+#include "fuzz.h"
+
+#include "text/json.h"
+#include "text/json_compact.h"
+#include "text/nested_form.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *form = malloc(size == 0 ? 1 : size);
+	struct json_object *doc;
+	const char *line;
+	struct work w;
+
+	MUST(form != NULL);
+	if (size > 0)
+		memcpy(form, data, size);
+	MUST(work_open(&w, 16 << 20));
+	if (bracket_read(&w, form, size, &line)) {
+		MUST(w.kind == FAULT_NONE);
+		MUST(jsonline_whole(line, strlen(line)));
+		doc = json_read(line, strlen(line));
+		MUST(json_object_is_type(doc, json_type_object));
+		json_object_put(doc);
+	} else
+		MUST(w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
+	work_close(&w);
+	free(form);
+	return 0;
+}

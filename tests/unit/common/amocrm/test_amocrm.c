@@ -1,0 +1,101 @@
+/* test_amocrm.c - whose tokens these are, by their own claims; the calls are tried over HTTP. */
+#include "../../table.h"
+
+#include "amocrm/amocrm.h"
+#include "base/encode.h"
+
+static void
+reads_the_claims(void **state)
+{
+	static const struct {
+		const char *label, *claims;
+		int64_t account_id, user_id; /* 0: they do not tell */
+	} table[] = {
+		{ "as amoCRM writes them", "{\"aud\":\"x\",\"sub\":\"7\",\"account_id\":31920194}",
+		    31920194, 7 },
+		{ "the user as a number", "{\"sub\":7,\"account_id\":31920194}", 31920194, 7 },
+		{ "the account as a string", "{\"sub\":\"7\",\"account_id\":\"31920194\"}",
+		    31920194, 7 },
+		{ "the largest",
+		    "{\"sub\":\"9223372036854775807\",\"account_id\":9223372036854775807}",
+		    INT64_MAX, INT64_MAX },
+		{ "too large", "{\"sub\":\"7\",\"account_id\":9223372036854775808}", 0, 0 },
+		{ "too large a string", "{\"sub\":\"9223372036854775808\",\"account_id\":1}", 0,
+		    0 },
+		{ "no account", "{\"sub\":\"7\"}", 0, 0 },
+		{ "no user", "{\"account_id\":31920194}", 0, 0 },
+		{ "account nought", "{\"sub\":\"7\",\"account_id\":0}", 0, 0 },
+		{ "a negative account", "{\"sub\":\"7\",\"account_id\":-1}", 0, 0 },
+		{ "a user that is no number", "{\"sub\":\"u7\",\"account_id\":1}", 0, 0 },
+		{ "an empty user", "{\"sub\":\"\",\"account_id\":1}", 0, 0 },
+		{ "a fraction", "{\"sub\":\"7\",\"account_id\":1.5}", 0, 0 },
+		{ "null", "{\"sub\":null,\"account_id\":null}", 0, 0 },
+		{ "an array", "[31920194,7]", 0, 0 },
+		{ "no JSON", "{", 0, 0 },
+		{ "nothing", "", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct tokens tokens = { .refresh_token = "def" };
+		struct identity identity = { 0, 0, NULL };
+		struct work w;
+		struct text t;
+		bool done;
+
+		open_room(&w);
+		text_begin(&w, &t);
+		text_add(&t, "eyJhbGciOiJSUzI1NiJ9.");
+		base64url_encode(&t, table[i].claims, strlen(table[i].claims));
+		text_add(&t, ".c2lnbmF0dXJl");
+		assert_true(text_end(&t, &tokens.access_token));
+		done = amocrm_identity_claimed(&w, "a.amocrm.ru", &tokens, &identity);
+		DEMAND(table[i].label, done == (table[i].account_id != 0));
+		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		if (done) {
+			same_number(table[i].label, identity.account_id, table[i].account_id);
+			same_number(table[i].label, identity.user_id, table[i].user_id);
+			same_text(table[i].label, identity.host, "a.amocrm.ru");
+		}
+		work_close(&w);
+	}
+}
+
+static void
+knows_what_is_no_jwt(void **state)
+{
+	static const struct {
+		const char *label, *token;
+	} table[] = {
+		{ "an opaque token", "0123456789abcdef" },
+		{ "empty", "" },
+		{ "dots alone", ".." },
+		{ "a header alone", "eyJhbGciOiJSUzI1NiJ9." },
+		{ "not base64url", "eyJ9.!!!!.x" },
+		{ "padding", "eyJ9.e30=.x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct tokens tokens = { table[i].token, "def", 0 };
+		struct identity identity;
+		struct work w;
+
+		open_room(&w);
+		DEMAND(table[i].label,
+		    !amocrm_identity_claimed(&w, "a.amocrm.ru", &tokens, &identity));
+		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		work_close(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_the_claims),
+		cmocka_unit_test(knows_what_is_no_jwt),
+	};
+
+	return cmocka_run_group_tests_name("amocrm", tests, NULL, NULL);
+}

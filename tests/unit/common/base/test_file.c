@@ -1,0 +1,115 @@
+/* test_file.c - files that hold secrets are opened only when nobody else can read them. */
+#include "../../folder.h"
+
+#include "base/file.h"
+
+static void
+looks_at_the_mode(void **state)
+{
+	static const struct {
+		const char *label;
+		mode_t mode;
+		bool safe;
+	} table[] = {
+		{ "the owner's", 0600, true },
+		{ "the owner's, to be read only", 0400, true },
+		{ "the web server's group may read", 0640, true },
+		{ "the same, to be read only", 0440, true },
+		{ "the group may write", 0660, false },
+		{ "the group may run it", 0650, false },
+		{ "the group may only write", 0620, false },
+		{ "others may read", 0604, false },
+		{ "everybody may read", 0644, false },
+		{ "others may write", 0602, false },
+		{ "others may run it", 0601, false },
+		{ "a program", 0700, false },
+		{ "everything", 0777, false },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "secret", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		FILE *file;
+		bool done;
+		char text[8];
+
+		file_write(path, "secret", 6, table[i].mode);
+		open_room(&w);
+		done = file_open_secret(&w, path, &file);
+		same_fault(table[i].label, &w, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
+		if (done) {
+			DEMAND(table[i].label, fgets(text, sizeof text, file) != NULL);
+			same_text(table[i].label, text, "secret");
+			DEMAND("a program started by ours does not inherit it",
+			    fcntl(fileno(file), F_GETFD) == FD_CLOEXEC);
+			fclose(file);
+		} else {
+			has_text(table[i].label, w.reason, path);
+			has_text(table[i].label, w.reason, "mode 0");
+		}
+		assert_int_equal(unlink(path), 0);
+		work_close(&w);
+	}
+}
+
+static void
+opens_only_files(void **state)
+{
+	static const struct {
+		const char *label, *name;
+		enum fault_kind expected;
+	} table[] = {
+		{ "nothing there", "absent", FAULT_CONFIG },
+		{ "a folder", "folder", FAULT_CONFIG },
+		{ "a pipe that nobody writes to", "pipe", FAULT_CONFIG },
+		{ "a folder that is not there", "absent/secret", FAULT_CONFIG },
+		{ "a file where a folder should be", "file/secret", FAULT_CONFIG },
+		{ "a link to a file", "link", FAULT_NONE },
+		{ "a link to nothing", "dangling", FAULT_CONFIG },
+		{ "a link to a file that others may read", "open_link", FAULT_CONFIG },
+		{ "no name", "", FAULT_CONFIG },
+	};
+	char path[PATH_SIZE];
+	char other[PATH_SIZE];
+
+	path_in(*state, "folder", path);
+	assert_int_equal(mkdir(path, 0600), 0);
+	path_in(*state, "pipe", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	path_in(*state, "file", path);
+	file_write(path, "secret", 6, 0600);
+	path_in(*state, "link", other);
+	assert_int_equal(symlink(path, other), 0);
+	path_in(*state, "open", path);
+	file_write(path, "secret", 6, 0644);
+	path_in(*state, "open_link", other);
+	assert_int_equal(symlink(path, other), 0);
+	path_in(*state, "dangling", other);
+	assert_int_equal(symlink("/nonexistent/file", other), 0);
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		FILE *file;
+		bool done;
+
+		path_in(*state, table[i].name, path);
+		open_room(&w);
+		done = file_open_secret(&w, path, &file);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		if (done)
+			fclose(file);
+		work_close(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(looks_at_the_mode),
+		IN_FOLDER(opens_only_files),
+	};
+
+	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
+}

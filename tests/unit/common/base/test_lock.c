@@ -1,0 +1,243 @@
+/* test_lock.c - one at a time, for as long as one lives, and waiting has an end. */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "base/clock.h"
+#include "base/lock.h"
+
+static void
+is_had_by_one(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t first, second;
+		bool both;
+	} table[] = {
+		{ "the same", 0, 0, false },
+		{ "the same far behind", INT64_C(72057594037928191), INT64_C(72057594037928191),
+		    false },
+		{ "neighbours", 255, 256, true },
+		{ "the first and the last", 0, INT64_C(72057594037928191), true },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "locks", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		struct lock first;
+		struct lock second;
+		bool done;
+
+		open_room(&w);
+		assert_true(lock_take(&w, path, table[i].first, 0, &first));
+		done = lock_take(&w, path, table[i].second, 0, &second);
+		same_fault(
+		    table[i].label, &w, done, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
+		if (done)
+			lock_release(&second);
+		lock_release(&first);
+		work_wipe(&w);
+		DEMAND("it is free again", lock_take(&w, path, table[i].first, 0, &first));
+		lock_release(&first);
+		work_close(&w);
+	}
+}
+
+static void
+is_a_file_of_its_own(void **state)
+{
+	struct work w;
+	struct lock lock;
+	struct stat st;
+	char path[PATH_SIZE];
+
+	path_in(*state, "locks", path);
+	open_room(&w);
+	assert_true(lock_take(&w, path, 7, 0, &lock));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(fcntl(lock.fd, F_GETFD), FD_CLOEXEC);
+	lock_release(&lock);
+	work_close(&w);
+}
+
+static void
+waits_no_longer_than_it_may(void **state)
+{
+	static const int64_t waits_ms[] = { 0, 1, 60, 300 };
+	struct work w;
+	struct lock held;
+	char path[PATH_SIZE];
+
+	path_in(*state, "locks", path);
+	open_room(&w);
+	assert_true(lock_take(&w, path, 1, 0, &held));
+	for (size_t i = 0; i < ROWS(waits_ms); i++) {
+		int64_t start = clock_ms();
+		struct lock lock;
+		int64_t took;
+
+		work_wipe(&w);
+		assert_false(lock_take(&w, path, 1, waits_ms[i], &lock));
+		assert_int_equal(w.kind, FAULT_UNAVAILABLE);
+		took = clock_ms() - start;
+		/* above: what a busy machine may take */
+		if (took < waits_ms[i] || took > waits_ms[i] + 5000)
+			fail_msg("waited %lld ms of %lld", (long long)took, (long long)waits_ms[i]);
+	}
+	lock_release(&held);
+	work_close(&w);
+}
+
+/* Two processes that tell each other, byte by byte, how far they are. */
+struct pair {
+	const char *path;
+	int to_child[2], to_parent[2];
+};
+
+static bool
+tell(const int ends[2])
+{
+	return write(ends[1], "x", 1) == 1;
+}
+
+static bool
+hear(const int ends[2])
+{
+	char byte;
+
+	return read(ends[0], &byte, 1) == 1;
+}
+
+static void
+open_pair(struct pair *pair, const char *path)
+{
+	pair->path = path;
+	assert_int_equal(pipe2(pair->to_child, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(pair->to_parent, O_CLOEXEC), 0);
+}
+
+static void
+close_pair(struct pair *pair)
+{
+	for (int i = 0; i < 2; i++) {
+		close(pair->to_child[i]);
+		close(pair->to_parent[i]);
+	}
+}
+
+static bool
+wait_for_turn(void *context)
+{
+	const struct pair *pair = context;
+	struct work w;
+	struct lock lock;
+
+	if (!work_open(&w, 4096) || !hear(pair->to_child) || lock_take(&w, pair->path, 1, 0, &lock)
+	    || w.kind != FAULT_UNAVAILABLE || !tell(pair->to_parent))
+		return false;
+	work_wipe(&w);
+	return lock_take(&w, pair->path, 1, 10000, &lock);
+}
+
+static void
+gets_its_turn(void **state)
+{
+	char path[PATH_SIZE];
+	struct pair pair;
+	struct work w;
+	struct lock lock;
+	pid_t pid;
+
+	path_in(*state, "locks", path);
+	open_pair(&pair, path);
+	/* before the lock is taken, so that the child does not have its descriptor too */
+	pid = child_start(wait_for_turn, &pair);
+	open_room(&w);
+	assert_true(lock_take(&w, path, 1, 0, &lock));
+	assert_true(tell(pair.to_child));
+	assert_true(hear(pair.to_parent));
+	lock_release(&lock);
+	child_says_true("the one who waited", child_status(pid));
+	close_pair(&pair);
+	work_close(&w);
+}
+
+static bool
+take_and_stop(void *context)
+{
+	const struct pair *pair = context;
+	struct work w;
+	struct lock lock;
+
+	if (!work_open(&w, 4096) || !lock_take(&w, pair->path, 1, 0, &lock)
+	    || !tell(pair->to_parent))
+		return false;
+	pause();
+	return false;
+}
+
+static void
+ends_with_its_process(void **state)
+{
+	char path[PATH_SIZE];
+	struct pair pair;
+	struct work w;
+	struct lock lock;
+	pid_t pid;
+
+	path_in(*state, "locks", path);
+	open_pair(&pair, path);
+	pid = child_start(take_and_stop, &pair);
+	assert_true(hear(pair.to_parent));
+	open_room(&w);
+	assert_false(lock_take(&w, path, 1, 0, &lock));
+	kill(pid, SIGKILL);
+	child_status(pid);
+	work_wipe(&w);
+	assert_true(lock_take(&w, path, 1, 0, &lock));
+	lock_release(&lock);
+	close_pair(&pair);
+	work_close(&w);
+}
+
+static void
+says_what_cannot_be_locked(void **state)
+{
+	static const struct {
+		const char *label, *name;
+	} table[] = {
+		{ "a folder that is not there", "absent/locks" },
+		{ "a folder in its place", "" },
+	};
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		struct lock lock;
+		bool done;
+
+		path_in(*state, table[i].name, path);
+		open_room(&w);
+		done = lock_take(&w, path, 1, 5000, &lock);
+		same_fault(table[i].label, &w, done, FAULT_STORAGE);
+		has_text(table[i].label, w.reason, path);
+		work_close(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(is_had_by_one),
+		IN_FOLDER(is_a_file_of_its_own),
+		IN_FOLDER(waits_no_longer_than_it_may),
+		IN_FOLDER(gets_its_turn),
+		IN_FOLDER(ends_with_its_process),
+		IN_FOLDER(says_what_cannot_be_locked),
+	};
+
+	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);
+}

@@ -1,0 +1,324 @@
+/* test_connection_race.c - claims and disconnects that come at once, each in a process of its
+ * own. */
+#include "../../child.h"
+#include "../../setup.h"
+
+#include "connection/account_index.h"
+#include "connection/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS   12
+#define AT_ONCE  4
+#define TURNS    40
+#define USERS    2
+#define ACCOUNTS 3
+#define SLEEPS   7 /* of one who waits for a lock: by then it looks every 50 ms */
+
+static const struct tokens pair = { "access", "refresh", 4102444800 };
+
+/* One process: what it does, and to what. */
+struct actor {
+	struct setup *s;
+	bool (*act)(struct work *w, const struct actor *actor);
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	const char *app_user;
+	unsigned random;
+	int start[2]; /* it begins when nobody else has this pipe any more; 0: at once */
+};
+
+static bool
+run(void *context)
+{
+	const struct actor *actor = context;
+	struct work w;
+	char byte;
+	bool done;
+
+	if (actor->start[1] > 0
+	    && (close(actor->start[1]) != 0 || read(actor->start[0], &byte, 1) != 0))
+		return false;
+	if (!work_open(&w, ROOM_SIZE))
+		return false;
+	done = actor->act(&w, actor);
+	if (w.kind != FAULT_NONE)
+		fprintf(stderr, "%s\n", w.reason);
+	return done;
+}
+
+static bool
+store(struct work *w, const struct actor *actor)
+{
+	const struct identity identity = { actor->account_id, actor->amocrm_user_id,
+		"reforyou.amocrm.ru" };
+	const struct owner owner = { actor->app_user };
+
+	return connection_save(w, &actor->s->cfg, actor->s->ring, &identity, &pair,
+	    actor->app_user == NULL ? NULL : &owner, NULL);
+}
+
+static bool
+adopt(struct work *w, const struct actor *actor)
+{
+	const struct owner owner = { actor->app_user };
+	const char *key;
+	bool found;
+
+	return record_key(w, actor->account_id, actor->amocrm_user_id, &key)
+	    && connection_adopt(w, &actor->s->cfg, actor->s->ring, key, &owner, NULL, &found)
+	    && found;
+}
+
+static bool
+end(struct work *w, const struct actor *actor)
+{
+	return connection_erase_of(w, &actor->s->cfg, actor->app_user);
+}
+
+static void
+do_now(struct setup *s, bool (*act)(struct work *w, const struct actor *actor), int64_t account_id,
+    int64_t amocrm_user_id, const char *app_user)
+{
+	struct actor actor = { s, act, account_id, amocrm_user_id, app_user, 0, { 0 } };
+
+	if (!act(&s->w, &actor))
+		fail_msg("%s", s->w.reason);
+}
+
+static bool
+is_connected(struct setup *s, const char *app_user)
+{
+	struct connection connection;
+	bool found;
+
+	if (!connection_of(&s->w, &s->cfg, app_user, &found, &connection))
+		fail_msg("%s", s->w.reason);
+	return found;
+}
+
+/* How often a process has gone to sleep by itself. */
+static long
+sleeps(pid_t pid)
+{
+	static const char name[] = "voluntary_ctxt_switches:";
+	char path[PATH_SIZE];
+	char line[256];
+	long count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	if ((file = fopen(path, "r")) == NULL)
+		return 0;
+	while (fgets(line, sizeof line, file) != NULL)
+		if (strncmp(line, name, sizeof name - 1) == 0)
+			count = strtol(line + sizeof name - 1, NULL, 10);
+	fclose(file);
+	return count;
+}
+
+/* Until a process waits for a lock; or, where it does not, until it has waited for something
+ * else. */
+static void
+wait_for_sleeps(pid_t pid, long count)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int limit = CHILD_LIMIT_S * 1000;
+
+	while (sleeps(pid) < count && limit-- > 0)
+		nanosleep(&pause, NULL);
+}
+
+struct tally {
+	const char *app_user; /* NULL: any */
+	int count;
+	struct setup *s;
+};
+
+static bool
+count_one(struct work *w, void *context, const struct connection *connection)
+{
+	struct tally *tally = context;
+	bool listed;
+
+	if (!connection_listed(
+		w, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &listed))
+		return false;
+	DEMAND("it is on its account's list", listed);
+	tally->count += tally->app_user == NULL
+	    || (connection->app_user != NULL && strcmp(connection->app_user, tally->app_user) == 0);
+	return true;
+}
+
+static int
+count_of(struct setup *s, const char *app_user)
+{
+	struct tally tally = { app_user, 0, s };
+
+	if (!connection_each(&s->w, &s->cfg, count_one, &tally))
+		fail_msg("%s", s->w.reason);
+	return tally.count;
+}
+
+/* Has the late one decided what to do, and the quick one overtake it, while the account is held. */
+static void
+overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end, int *quick_end)
+{
+	pid_t pids[2];
+	struct lock lock;
+
+	assert_true(account_lock(&s->w, &s->cfg.store, 1, &lock));
+	pids[0] = child_start(run, late);
+	wait_for_sleeps(pids[0], SLEEPS);
+	pids[1] = child_start(run, quick);
+	wait_for_sleeps(pids[1], 2);
+	lock_release(&lock);
+	*late_end = child_status(pids[0]);
+	*quick_end = child_status(pids[1]);
+}
+
+static void
+a_disconnect_leaves_what_has_become_anothers(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct actor late = { &s, end, 0, 0, "u1", 0, { 0 } };
+		struct actor quick = { &s, adopt, 1, 7, "u2", 0, { 0 } };
+		int ended;
+		int claimed;
+
+		do_now(&s, store, 1, 7, "u1");
+		overtake(&s, &late, &quick, &ended, &claimed);
+		child_says_true("the disconnect", ended);
+		assert_true(WIFEXITED(claimed));
+		DEMAND("whose claim was answered is connected",
+		    is_connected(&s, "u2") == (WEXITSTATUS(claimed) == CHILD_TRUE));
+		DEMAND("who has disconnected is not", !is_connected(&s, "u1"));
+	}
+	setup_close(&s);
+}
+
+static void
+a_disconnect_leaves_a_newer_authorization(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct actor late = { &s, end, 0, 0, "u1", 0, { 0 } };
+		struct actor quick = { &s, store, 1, 8, "u2", 0, { 0 } };
+		int ended;
+		int stored;
+
+		do_now(&s, store, 1, 7, "u1");
+		overtake(&s, &late, &quick, &ended, &stored);
+		child_says_true("the disconnect", ended);
+		child_says_true("the authorization", stored);
+		/* it is everybody's, unless it came first and was ended */
+		DEMAND("nothing is stored for nobody",
+		    count_of(&s, NULL) == (is_connected(&s, "u3") ? 1 : 0));
+		do_now(&s, end, 0, 0, "u1");
+		same_number("connections", count_of(&s, NULL), 0);
+	}
+	setup_close(&s);
+}
+
+static void
+do_at_once(struct actor *actors, size_t count)
+{
+	pid_t pids[AT_ONCE];
+	int ends[2];
+
+	assert_true(count <= AT_ONCE && pipe(ends) == 0);
+	for (size_t i = 0; i < count; i++) {
+		actors[i].start[0] = ends[0];
+		actors[i].start[1] = ends[1];
+		pids[i] = child_start(run, &actors[i]);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	for (size_t i = 0; i < count; i++)
+		child_says_true("one of many", child_status(pids[i]));
+}
+
+static void
+of_two_claims_of_one_user_one_is_theirs(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct actor claims[] = {
+			{ &s, adopt, 1, 7, "u1", 0, { 0 } },
+			{ &s, adopt, 2, 8, "u1", 0, { 0 } },
+		};
+
+		do_now(&s, store, 1, 7, NULL);
+		do_now(&s, store, 2, 8, NULL);
+		do_at_once(claims, ROWS(claims));
+		DEMAND("connected", is_connected(&s, "u1"));
+		same_number("connections of the user", count_of(&s, "u1"), 1);
+		do_now(&s, end, 0, 0, "u1");
+		same_number("connections after the disconnect", count_of(&s, NULL), 0);
+	}
+	setup_close(&s);
+}
+
+/* Whoever waited in a circle would be told that somebody else has the lock. */
+static bool
+change_at_random(struct work *w, const struct actor *actor)
+{
+	char name[8];
+	struct actor now = *actor;
+
+	for (int turn = 0; turn < TURNS; turn++) {
+		now.random = now.random * 1103515245 + 12345;
+		now.account_id = 1 + (now.random >> 8) % ACCOUNTS;
+		now.amocrm_user_id = now.account_id;
+		snprintf(name, sizeof name, "u%u", (now.random >> 12) % USERS);
+		now.app_user = name;
+		if (!((now.random >> 16) % 4 == 0 ? end : store)(w, &now))
+			return false;
+		work_wipe(w);
+	}
+	return true;
+}
+
+static void
+nobody_waits_in_a_circle(void **state)
+{
+	struct setup s;
+
+	for (int mode = CONNECTIONS_SHARED; mode <= CONNECTIONS_PER_USER; mode++) {
+		struct actor actors[AT_ONCE];
+
+		setup_open(&s, *state, mode);
+		for (unsigned i = 0; i < AT_ONCE; i++)
+			actors[i] = (struct actor){ .s = &s, .act = change_at_random, .random = i };
+		do_at_once(actors, AT_ONCE);
+		if (mode == CONNECTIONS_PER_USER)
+			for (int i = 0; i < USERS; i++) {
+				char name[8];
+
+				snprintf(name, sizeof name, "u%d", i);
+				same_number(name, count_of(&s, name), is_connected(&s, name));
+			}
+		setup_close(&s);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(a_disconnect_leaves_what_has_become_anothers),
+		IN_FOLDER(a_disconnect_leaves_a_newer_authorization),
+		IN_FOLDER(of_two_claims_of_one_user_one_is_theirs),
+		IN_FOLDER(nobody_waits_in_a_circle),
+	};
+
+	return cmocka_run_group_tests_name("connection, at once", tests, NULL, NULL);
+}

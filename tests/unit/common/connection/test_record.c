@@ -1,0 +1,398 @@
+/* test_record.c - a connection as the store keeps it: nothing of it can be changed or exchanged. */
+#include "../../setup.h"
+
+#include "connection/record.h"
+
+static const struct connection usual = {
+	.account_id = 31920194,
+	.amocrm_user_id = 7,
+	.host = "reforyou.amocrm.ru",
+	.app_user = "u1",
+	.state = CONNECTION_ACTIVE,
+	.connected_at = 1795321140,
+	.refreshed_at = 1795321141,
+	.expires_at = 1795407541,
+};
+
+static const struct tokens pair = {
+	.access_token = "eyJhbGciOi.J9", .refresh_token = "def50200aa", .expires_at = 1795407541
+};
+
+static const char *
+written(struct setup *s, const struct connection *connection, const struct tokens *tokens)
+{
+	const char *value;
+
+	if (!record_write(&s->w, s->ring, connection, tokens, &value))
+		fail_msg("%s", s->w.reason);
+	return value;
+}
+
+static void
+same_connection(const char *label, const struct connection *got, const struct connection *expected)
+{
+	same_number(label, got->account_id, expected->account_id);
+	same_number(label, got->amocrm_user_id, expected->amocrm_user_id);
+	same_text(label, got->host, expected->host);
+	same_text(label, got->app_user, expected->app_user);
+	same_text(label, got->authorization, expected->authorization);
+	same_number(label, got->state, expected->state);
+	same_number(label, got->connected_at, expected->connected_at);
+	same_number(label, got->refreshed_at, expected->refreshed_at);
+	same_number(label, got->expires_at, expected->expires_at);
+}
+
+static void
+same_tokens(const char *label, const struct tokens *got, const struct tokens *expected)
+{
+	same_text(label, got->access_token, expected->access_token);
+	same_text(label, got->refresh_token, expected->refresh_token);
+	same_number(label, got->expires_at, expected->expires_at);
+}
+
+static void
+names_records(void **state)
+{
+	struct work w;
+	const char *key;
+
+	(void)state;
+	open_room(&w);
+	assert_true(record_key(&w, 31920194, 1, &key));
+	assert_string_equal(key, "connection:31920194:1");
+	assert_true(record_key(&w, INT64_MAX, INT64_MAX, &key));
+	assert_string_equal(key, "connection:9223372036854775807:9223372036854775807");
+	assert_true(strlen(key) <= STORE_KEY_MAX);
+	work_close(&w);
+}
+
+static void
+reads_what_it_wrote(void **state)
+{
+	static const struct {
+		const char *label;
+		struct connection connection;
+	} table[] = {
+		{ "somebody's",
+		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
+		{ "nobody's",
+		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
+		{ "revoked",
+		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_REVOKED, 3, 4, 5, NULL, NULL, NULL } },
+		{ "of an authorization",
+		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, "0a1b" } },
+		{ "the largest numbers",
+		    { INT64_MAX, INT64_MAX, "a.kommo.com", "u1", CONNECTION_ACTIVE, 4102444800,
+			4102444800, 4102444800, NULL, NULL, NULL } },
+		{ "an app user with any characters",
+		    { 1, 2, "a.amocrm.ru", "\"},\n\"host\":\"\xd0\xaf\\", CONNECTION_ACTIVE, 3, 4,
+			5, NULL, NULL, NULL } },
+	};
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const char *value = written(&s, &table[i].connection, &pair);
+		struct connection connection;
+		struct tokens tokens;
+
+		memset(&connection, 0xa5, sizeof connection);
+		DEMAND(table[i].label, record_read(&s.w, value, &connection));
+		same_connection(table[i].label, &connection, &table[i].connection);
+		DEMAND(table[i].label, record_tokens(&s.w, s.ring, &connection, &tokens));
+		same_tokens(table[i].label, &tokens, &pair);
+		has_no_text("a token in the clear", value, pair.refresh_token);
+		has_no_text("a token in the clear", value, pair.access_token);
+	}
+	setup_close(&s);
+}
+
+static void
+holds_the_longest_tokens(void **state)
+{
+	struct setup s;
+	char *access = malloc(AMOCRM_TOKEN_MAX + 1);
+	char *refresh = malloc(AMOCRM_TOKEN_MAX + 1);
+	struct tokens longest = { access, refresh, 1 };
+	struct connection connection;
+	struct tokens tokens;
+	const char *value;
+
+	assert_true(access != NULL && refresh != NULL);
+	memset(access, 'a', AMOCRM_TOKEN_MAX);
+	memset(refresh, 'r', AMOCRM_TOKEN_MAX);
+	access[AMOCRM_TOKEN_MAX] = refresh[AMOCRM_TOKEN_MAX] = '\0';
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	value = written(&s, &usual, &longest);
+	assert_true(strlen(value) <= STORE_VALUE_MAX);
+	assert_true(record_read(&s.w, value, &connection));
+	assert_true(record_tokens(&s.w, s.ring, &connection, &tokens));
+	same_tokens("the longest tokens", &tokens, &longest);
+	setup_close(&s);
+	free(access);
+	free(refresh);
+}
+
+/* Whatever byte is changed, the tokens do not open; but for the state, which stands apart. */
+static void
+refuses_any_changed_byte(void **state)
+{
+	struct setup s;
+	struct work w;
+	const char *value;
+	char *changed;
+	size_t len;
+	size_t state_len = strlen("active\n");
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	open_room(&w);
+	value = written(&s, &usual, &pair);
+	len = strlen(value);
+	changed = malloc(len + 1);
+	assert_non_null(changed);
+	for (size_t at = 0; at < len; at++)
+		for (int by = 1; by < 256; by *= 2) {
+			struct connection connection;
+			struct tokens tokens;
+
+			memcpy(changed, value, len + 1);
+			changed[at] = (char)(changed[at] ^ by);
+			work_wipe(&w);
+			if (record_read(&w, changed, &connection)) {
+				if (at < state_len)
+					fail_msg("a state with bit %d of byte %zu changed", by, at);
+				if (record_tokens(&w, s.ring, &connection, &tokens))
+					fail_msg("tokens with bit %d of byte %zu changed", by, at);
+				assert_int_equal(w.kind, FAULT_STORAGE);
+			} else
+				assert_int_equal(w.kind, FAULT_DAMAGED);
+		}
+	free(changed);
+	work_close(&w);
+	setup_close(&s);
+}
+
+static void
+refuses_a_cut_record(void **state)
+{
+	struct setup s;
+	struct work w;
+	const char *value;
+	char *cut;
+	size_t len;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	open_room(&w);
+	value = written(&s, &usual, &pair);
+	len = strlen(value);
+	cut = malloc(len + 1);
+	assert_non_null(cut);
+	for (size_t at = 0; at < len; at++) {
+		struct connection connection;
+		struct tokens tokens;
+
+		memcpy(cut, value, at);
+		cut[at] = '\0';
+		work_wipe(&w);
+		if (!record_read(&w, cut, &connection))
+			assert_int_equal(w.kind, FAULT_DAMAGED);
+		else if (!record_tokens(&w, s.ring, &connection, &tokens))
+			assert_int_equal(w.kind, FAULT_STORAGE);
+		else
+			fail_msg("%zu of %zu bytes", at, len);
+	}
+	free(cut);
+	work_close(&w);
+	setup_close(&s);
+}
+
+static void
+refuses_what_is_no_record(void **state)
+{
+	static const struct {
+		const char *label, *value;
+	} table[] = {
+		{ "nothing", "" },
+		{ "a state alone", "active" },
+		{ "another state", "paused\n{}\nk1.x" },
+		{ "a state that begins alike", "activ\n{}\nk1.x" },
+		{ "no members", "active\n{}\nk1.x" },
+		{ "no object", "active\n[]\nk1.x" },
+		{ "no JSON", "active\n{\nk1.x" },
+		{ "an account that is no number",
+		    "active\n{\"account_id\":\"1\",\"amocrm_user_id\":2,\"host\":\"h\",\"app_"
+		    "user\":"
+		    "null,\"connected_at\":1,\"refreshed_at\":1,\"expires_at\":1}\nk1.x" },
+		{ "no host",
+		    "active\n{\"account_id\":1,\"amocrm_user_id\":2,\"app_user\":null,"
+		    "\"connected_at\":1,\"refreshed_at\":1,\"expires_at\":1}\nk1.x" },
+		{ "no time",
+		    "active\n{\"account_id\":1,\"amocrm_user_id\":2,\"host\":\"h\","
+		    "\"app_user\":null,\"connected_at\":1,\"expires_at\":1}\nk1.x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct connection connection;
+		struct work w;
+
+		open_room(&w);
+		same_fault(table[i].label, &w, record_read(&w, table[i].value, &connection),
+		    FAULT_DAMAGED);
+		work_close(&w);
+	}
+}
+
+static void
+refuses_exchanged_tokens(void **state)
+{
+	static const struct {
+		const char *label;
+		struct connection other;
+	} table[] = {
+		{ "another account's",
+		    { 31920195, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
+			1795321141, 1795407541, NULL, NULL, NULL } },
+		{ "another amoCRM user's",
+		    { 31920194, 8, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
+			1795321141, 1795407541, NULL, NULL, NULL } },
+		{ "another app user's",
+		    { 31920194, 7, "reforyou.amocrm.ru", "u2", CONNECTION_ACTIVE, 1795321140,
+			1795321141, 1795407541, NULL, NULL, NULL } },
+		{ "another host's",
+		    { 31920194, 7, "other.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
+			1795321141, 1795407541, NULL, NULL, NULL } },
+		{ "an older pair's",
+		    { 31920194, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
+			1795321140, 1795407541, NULL, NULL, NULL } },
+	};
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct connection mine;
+		struct connection other;
+		struct tokens tokens;
+
+		assert_true(record_read(&s.w, written(&s, &usual, &pair), &mine));
+		assert_true(record_read(&s.w, written(&s, &table[i].other, &pair), &other));
+		mine.sealed = other.sealed;
+		DEMAND(table[i].label, !record_tokens(&s.w, s.ring, &mine, &tokens));
+		same_number(table[i].label, s.w.kind, FAULT_STORAGE);
+		work_recover(&s.w);
+	}
+	setup_close(&s);
+}
+
+static void
+changes_the_state_alone(void **state)
+{
+	struct setup s;
+	const char *value;
+	const char *revoked;
+	const char *active;
+	struct connection connection;
+	enum connection_state alone;
+	struct tokens tokens;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	value = written(&s, &usual, &pair);
+	assert_true(record_with_state(&s.w, value, CONNECTION_REVOKED, &revoked));
+	assert_true(record_read(&s.w, revoked, &connection));
+	assert_int_equal(connection.state, CONNECTION_REVOKED);
+	assert_true(record_state(&s.w, value, &alone));
+	assert_int_equal(alone, CONNECTION_ACTIVE);
+	assert_true(record_state(&s.w, revoked, &alone));
+	assert_int_equal(alone, CONNECTION_REVOKED);
+	assert_true(record_tokens(&s.w, s.ring, &connection, &tokens));
+	same_tokens("of a revoked connection", &tokens, &pair);
+	assert_true(record_with_state(&s.w, revoked, CONNECTION_ACTIVE, &active));
+	assert_string_equal(active, value);
+	assert_false(record_with_state(&s.w, "paused\n{}\n", CONNECTION_ACTIVE, &active));
+	assert_int_equal(s.w.kind, FAULT_DAMAGED);
+	work_recover(&s.w);
+	assert_false(record_state(&s.w, "paused\n{}\n", &alone));
+	assert_int_equal(s.w.kind, FAULT_DAMAGED);
+	setup_close(&s);
+}
+
+static bool
+write_and_read(struct work *w, void *context)
+{
+	struct setup *s = context;
+	struct connection connection;
+	struct tokens tokens;
+	const char *value;
+	const char *revoked;
+
+	if (!record_write(w, s->ring, &usual, &pair, &value)
+	    || !record_with_state(w, value, CONNECTION_REVOKED, &revoked)
+	    || !record_read(w, revoked, &connection)
+	    || !record_tokens(w, s->ring, &connection, &tokens))
+		return false;
+	same_tokens("in a room", &tokens, &pair);
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	try_small_rooms("written and read", write_and_read, &s);
+	setup_close(&s);
+}
+
+static void
+reads_its_key(void **state)
+{
+	static const struct {
+		const char *label, *key;
+		bool sound;
+		int64_t account_id, amocrm_user_id;
+	} table[] = {
+		{ "a connection", "connection:31920194:7", true, 31920194, 7 },
+		{ "the largest", "connection:9223372036854775807:1", true, INT64_MAX, 1 },
+		{ "another record", "account:31920194", false, 0, 0 },
+		{ "without a user", "connection:1:", false, 0, 0 },
+		{ "without its second colon", "connection:1", false, 0, 0 },
+		{ "without an account", "connection::1", false, 0, 0 },
+		{ "more behind", "connection:1:7x", false, 0, 0 },
+		{ "a sign", "connection:-1:7", false, 0, 0 },
+		{ "cut short", "conn", false, 0, 0 },
+		{ "empty", "", false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		int64_t account_id = 0;
+		int64_t user_id = 0;
+		bool sound = record_key_read(table[i].key, &account_id, &user_id);
+
+		DEMAND(table[i].label, sound == table[i].sound);
+		if (sound) {
+			same_number(table[i].label, account_id, table[i].account_id);
+			same_number(table[i].label, user_id, table[i].amocrm_user_id);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_its_key),
+		cmocka_unit_test(names_records),
+		IN_FOLDER(reads_what_it_wrote),
+		IN_FOLDER(holds_the_longest_tokens),
+		IN_FOLDER(refuses_any_changed_byte),
+		IN_FOLDER(refuses_a_cut_record),
+		cmocka_unit_test(refuses_what_is_no_record),
+		IN_FOLDER(refuses_exchanged_tokens),
+		IN_FOLDER(changes_the_state_alone),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

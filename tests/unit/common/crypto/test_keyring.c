@@ -1,0 +1,273 @@
+/* test_keyring.c - the key ring's file: what stands in it, and what is refused with its line. */
+#include "../../folder.h"
+
+#include "base/encode.h"
+#include "crypto/keyring.h"
+
+#include <stdio.h>
+
+#define KEY_A  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define KEY_B  "FFEEDDCCBBAA99887766554433221100ffeeddccbbaa99887766554433221100"
+#define KID_32 "abcdefghijklmnopqrstuvwxyzABCD-_"
+#define LONG_COMMENT                                                                               \
+	"# a comment that is longer than any line with a key can be, because somebody explains "   \
+	"why this key has been put here, and when it was, and who did it, and what for.\n"
+
+static void
+reads_keys(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		size_t count;
+		const char *first, *last; /* kids */
+	} table[] = {
+		{ "one key", "k1 " KEY_A "\n", 1, "k1", "k1" },
+		{ "no newline at the end", "k1 " KEY_A, 1, "k1", "k1" },
+		{ "two keys, the first one first", "k2 " KEY_B "\nk1 " KEY_A "\n", 2, "k2", "k1" },
+		{ "blank lines and comments", "# sealed until March\n\nk1 " KEY_A "\n\n#\n", 1,
+		    "k1", "k1" },
+		{ "a key that is commented out", "#k2 " KEY_B "\nk1 " KEY_A "\n", 1, "k1", "k1" },
+		{ "a long comment", LONG_COMMENT "k1 " KEY_A "\n", 1, "k1", "k1" },
+		{ "lines that end as on Windows", "k1 " KEY_A "\r\n\r\nk2 " KEY_B "\r\n", 2, "k1",
+		    "k2" },
+		{ "a kid at its limit", KID_32 " " KEY_A "\n", 1, KID_32, KID_32 },
+		{ "a kid that begins another", "k " KEY_A "\nk1 " KEY_B "\n", 2, "k", "k1" },
+		{ "kids that differ in case", "k " KEY_A "\nK " KEY_B "\n", 2, "k", "K" },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "keys", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const struct keyring *ring;
+		bool done;
+
+		file_write_text(path, table[i].text);
+		open_room(&w);
+		done = keyring_read(&w, path, &ring);
+		same_fault(table[i].label, &w, done, FAULT_NONE);
+		same_number(table[i].label, (long long)ring->count, (long long)table[i].count);
+		same_text(table[i].label, ring->keys[0].kid, table[i].first);
+		same_text(table[i].label, ring->keys[ring->count - 1].kid, table[i].last);
+		work_close(&w);
+	}
+}
+
+static void
+reads_every_bit(void **state)
+{
+	char path[PATH_SIZE];
+	struct work w;
+	const struct keyring *ring;
+	char hex[2 * KEY_SIZE + 1];
+
+	path_in(*state, "keys", path);
+	file_write_text(path, "a " KEY_A "\nb " KEY_B "\n");
+	open_room(&w);
+	assert_true(keyring_read(&w, path, &ring));
+	hex_encode(ring->keys[0].secret, KEY_SIZE, hex);
+	assert_string_equal(hex, KEY_A);
+	hex_encode(ring->keys[1].secret, KEY_SIZE, hex);
+	assert_string_equal(
+	    hex, "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100");
+	work_close(&w);
+}
+
+#define TEXT(s) s, sizeof s - 1
+
+static void
+refuses_with_file_and_line(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		size_t len;
+		const char *place; /* behind the path */
+	} table[] = {
+		{ "empty", TEXT(""), ": holds no key" },
+		{ "comments alone", TEXT("# " KEY_A "\n"), ": holds no key" },
+		{ "no kid", TEXT(KEY_A "\n"), ":1: " },
+		{ "an empty kid", TEXT(" " KEY_A "\n"), ":1: " },
+		{ "a kid over its limit", TEXT(KID_32 "x " KEY_A "\n"), ":1: " },
+		{ "a kid with a dot", TEXT("k.1 " KEY_A "\n"), ":1: " },
+		{ "a kid with a letter that is not ASCII", TEXT("\xd0\xba " KEY_A "\n"), ":1: " },
+		{ "no key", TEXT("k1\n"), ":1: " },
+		{ "no key behind the blank", TEXT("k1 \n"), ":1: " },
+		{ "a digit short",
+		    TEXT("k1 0112233445566778899aabbccddeeff00112233445566778899aab"
+			 "bccddeeff\n"),
+		    ":1: " },
+		{ "a digit long", TEXT("k1 " KEY_A "0\n"), ":1: " },
+		{ "a letter that is no digit",
+		    TEXT("k1 g0112233445566778899aabbccddeeff0011223344"
+			 "5566778899aabbccddeef\n"),
+		    ":1: " },
+		{ "two blanks", TEXT("k1  " KEY_A "\n"), ":1: " },
+		{ "a tab", TEXT("k1\t" KEY_A "\n"), ":1: " },
+		{ "a blank behind", TEXT("k1 " KEY_A " \n"), ":1: " },
+		{ "a comment behind", TEXT("k1 " KEY_A " # new\n"), ":1: " },
+		{ "a NUL behind", TEXT("k1 " KEY_A "\0\n"), ":1: " },
+		{ "a line hidden by a NUL", TEXT("k1 " KEY_A "\n\0k2 " KEY_B "\n"), ":2: " },
+		{ "the third line", TEXT("# x\nk1 " KEY_A "\nk2\n"), ":3: " },
+		{ "the line behind a long comment", TEXT(LONG_COMMENT "k2\n"), ":2: " },
+		{ "a kid twice", TEXT("k1 " KEY_A "\nk2 " KEY_A "\nk1 " KEY_B "\n"), ":3: " },
+		{ "a line far too long", TEXT("k1 " KEY_A KEY_A KEY_A "\nk2 " KEY_A "\n"), ":1: " },
+	};
+	char path[PATH_SIZE];
+	char place[PATH_SIZE + 32];
+
+	path_in(*state, "keys", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const struct keyring *ring;
+		bool done;
+
+		file_write(path, table[i].text, table[i].len, 0600);
+		open_room(&w);
+		done = keyring_read(&w, path, &ring);
+		same_fault(table[i].label, &w, done, FAULT_CONFIG);
+		snprintf(place, sizeof place, "%s%s", path, table[i].place);
+		has_text(table[i].label, w.reason, place);
+		has_no_text(table[i].label, w.reason, "2233");
+		work_close(&w);
+	}
+}
+
+static void
+counts_keys_to_its_limit(void **state)
+{
+	char path[PATH_SIZE];
+
+	path_in(*state, "keys", path);
+	for (int count = KEYRING_MAX; count <= KEYRING_MAX + 1; count++) {
+		struct work w;
+		const struct keyring *ring;
+		FILE *file = fopen(path, "w");
+		bool done;
+
+		assert_non_null(file);
+		for (int i = 0; i < count; i++)
+			fprintf(file, "k%d " KEY_A "\n", i);
+		assert_int_equal(fclose(file), 0);
+		assert_int_equal(chmod(path, 0600), 0);
+
+		open_room(&w);
+		done = keyring_read(&w, path, &ring);
+		same_fault("keys at the limit, and over it", &w, done,
+		    count <= KEYRING_MAX ? FAULT_NONE : FAULT_CONFIG);
+		if (done)
+			assert_int_equal(ring->count, KEYRING_MAX);
+		else
+			has_text("one key too many", w.reason, ":17: ");
+		work_close(&w);
+	}
+}
+
+static void
+refuses_a_file_others_can_read(void **state)
+{
+	char path[PATH_SIZE];
+	struct work w;
+	const struct keyring *ring;
+
+	path_in(*state, "keys", path);
+	file_write(path, "k1 " KEY_A "\n", sizeof "k1 " KEY_A, 0644);
+	open_room(&w);
+	assert_false(keyring_read(&w, path, &ring));
+	assert_int_equal(w.kind, FAULT_CONFIG);
+	has_text("the reason", w.reason, "mode 0644");
+	work_close(&w);
+}
+
+static void
+finds_a_key(void **state)
+{
+	static const struct {
+		const char *label, *kid;
+		size_t len;
+		const char *found; /* NULL: none */
+	} table[] = {
+		{ "the first", "k1", 2, "k1" },
+		{ "the last", "longer", 6, "longer" },
+		{ "what stands behind len does not count", "k1.abc", 2, "k1" },
+		{ "a beginning of one", "long", 4, NULL },
+		{ "one and more", "k12", 3, NULL },
+		{ "none of that name", "k3", 2, NULL },
+		{ "another case", "K1", 2, NULL },
+		{ "nothing", "", 0, NULL },
+		{ "far longer than a kid can be", KEY_A KEY_A, 128, NULL },
+	};
+	char path[PATH_SIZE];
+	struct work w;
+	const struct keyring *ring;
+
+	path_in(*state, "keys", path);
+	file_write_text(path, "k1 " KEY_A "\nlonger " KEY_B "\n");
+	open_room(&w);
+	assert_true(keyring_read(&w, path, &ring));
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct key *key = keyring_find(ring, table[i].kid, table[i].len);
+
+		same_text(table[i].label, key == NULL ? NULL : key->kid, table[i].found);
+	}
+	work_close(&w);
+}
+
+static void
+derives_keys(void **state)
+{
+	struct key key = { .kid = "k1" };
+	struct key other = { .kid = "k1" };
+	uint8_t states[KEY_SIZE];
+	uint8_t again[KEY_SIZE];
+	char hex[2 * KEY_SIZE + 1];
+
+	(void)state;
+	assert_true(hex_decode(KEY_A, key.secret, KEY_SIZE));
+	assert_true(hex_decode(KEY_B, other.secret, KEY_SIZE));
+	key_derive(&key, "state", states);
+	hex_encode(states, sizeof states, hex);
+	assert_string_equal(
+	    hex, "2c3f596e0ef44b72ff812d8690ae30367980791bd475d83c2b4093bd775f69ec");
+	key_derive(&key, "states", again);
+	assert_memory_not_equal(states, again, sizeof states);
+	key_derive(&other, "state", again);
+	assert_memory_not_equal(states, again, sizeof states);
+}
+
+static bool
+read_in_room(struct work *w, void *context)
+{
+	const struct keyring *ring;
+
+	if (!keyring_read(w, context, &ring))
+		return false;
+	assert_int_equal(ring->count, 1);
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	char path[PATH_SIZE];
+
+	path_in(*state, "keys", path);
+	file_write_text(path, "k1 " KEY_A "\n");
+	try_small_rooms("a key ring", read_in_room, path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(reads_keys),
+		IN_FOLDER(reads_every_bit),
+		IN_FOLDER(refuses_with_file_and_line),
+		IN_FOLDER(counts_keys_to_its_limit),
+		IN_FOLDER(refuses_a_file_others_can_read),
+		IN_FOLDER(finds_a_key),
+		cmocka_unit_test(derives_keys),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);
+}

@@ -1,0 +1,377 @@
+/* test_seal.c - secrets at rest: what was sealed opens again, and nothing else does. */
+#include "../../table.h"
+
+#include "crypto/seal.h"
+
+#include <stdlib.h>
+
+#define CONTEXT "connection:1:2\n{\"host\":\"a.amocrm.ru\"}"
+#define SECRET  "{\"access_token\":\"eyJ\",\"refresh_token\":\"def50200\"}"
+
+/* A ring with keys of these ids, the first of which seals; each id makes one secret. */
+static struct keyring
+ring_of(const char *kids)
+{
+	struct keyring ring = { .count = 0 };
+
+	while (*kids != '\0') {
+		struct key *key = &ring.keys[ring.count++];
+		size_t len = strcspn(kids, " ");
+
+		memcpy(key->kid, kids, len);
+		memset(key->secret, kids[len - 1], KEY_SIZE);
+		kids += len;
+		kids += strspn(kids, " ");
+	}
+	return ring;
+}
+
+static void
+opens_what_was_sealed(void **state)
+{
+	static const struct {
+		const char *label, *context, *secret;
+	} table[] = {
+		{ "two tokens", CONTEXT, SECRET },
+		{ "an empty secret", CONTEXT, "" },
+		{ "an empty context", "", SECRET },
+		{ "nothing at all", "", "" },
+		{ "what JSON escapes, and bytes that are not UTF-8", "\"\\\n\xff",
+		    "\x01\"\\\n\x7f\xd0\xaf\xff" },
+	};
+	struct keyring ring = ring_of("k1");
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *sealed;
+		const char *secret;
+		bool done;
+
+		open_room(&w);
+		done = seal(&w, &ring, table[i].context, table[i].secret, &sealed);
+		same_fault(table[i].label, &w, done, FAULT_NONE);
+		DEMAND("the key's id stands before it", strncmp(sealed, "k1.", 3) == 0);
+		DEMAND("it is one line", strpbrk(sealed, "\r\n ") == NULL);
+		done = unseal(&w, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &w, done, FAULT_NONE);
+		same_text(table[i].label, secret, table[i].secret);
+		work_close(&w);
+	}
+}
+
+static void
+opens_a_long_secret(void **state)
+{
+	struct keyring ring = ring_of("k1");
+	struct work w;
+	char *long_secret = malloc(100001);
+	const char *sealed;
+	const char *secret;
+
+	(void)state;
+	assert_non_null(long_secret);
+	memset(long_secret, 's', 100000);
+	long_secret[100000] = '\0';
+	open_room(&w);
+	assert_true(seal(&w, &ring, CONTEXT, long_secret, &sealed));
+	assert_true(unseal(&w, &ring, CONTEXT, sealed, &secret));
+	assert_string_equal(secret, long_secret);
+	work_close(&w);
+	free(long_secret);
+}
+
+static void
+takes_a_fresh_nonce(void **state)
+{
+	enum { TIMES = 200 };
+	struct keyring ring = ring_of("k1");
+	struct work w;
+	const char *sealed[TIMES];
+
+	(void)state;
+	open_room(&w);
+	for (size_t i = 0; i < TIMES; i++) {
+		assert_true(seal(&w, &ring, CONTEXT, SECRET, &sealed[i]));
+		/* 96 bits are 16 characters of base64url */
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(sealed[i] + 3, sealed[j] + 3, 16);
+	}
+	work_close(&w);
+}
+
+/* Sealed by another implementation of AES-256-GCM with the nonce 00 01 … 0b:
+ * the form of sealed texts, and with it every store there is, must not change. */
+static void
+opens_what_another_sealed(void **state)
+{
+	struct keyring ring = ring_of("k1");
+	struct work w;
+	const char *secret;
+
+	(void)state;
+	open_room(&w);
+	assert_true(unseal(&w, &ring, CONTEXT,
+	    "k1.AAECAwQFBgcICQoLBtdhRI-P2aTzFgwwoj7ED05_L31Uf-nARl1_s1-QYZpVqAnWu4fhzrMcuyi57eVA_"
+	    "X6fdjpvyHPojhwkFpVKB6k",
+	    &secret));
+	assert_string_equal(secret, SECRET);
+	work_close(&w);
+}
+
+static void
+refuses_any_flipped_bit(void **state)
+{
+	struct keyring ring = ring_of("k1 k3 j1");
+	struct work outer;
+	struct work w;
+	const char *sealed;
+	char changed[512];
+	size_t len;
+
+	(void)state;
+	open_room(&outer);
+	open_room(&w);
+	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
+	len = strlen(sealed);
+	assert_true(len < sizeof changed);
+	for (size_t at = 0; at < len; at++)
+		for (int bit = 0; bit < 8; bit++) {
+			const char *secret;
+
+			memcpy(changed, sealed, len + 1);
+			changed[at] = (char)(changed[at] ^ 1 << bit);
+			work_wipe(&w);
+			if (unseal(&w, &ring, CONTEXT, changed, &secret))
+				fail_msg("bit %d of character %zu is flipped", bit, at);
+			assert_int_equal(w.kind, FAULT_STORAGE);
+		}
+	work_close(&w);
+	work_close(&outer);
+}
+
+static void
+refuses_any_other_length(void **state)
+{
+	struct keyring ring = ring_of("k1");
+	struct work outer;
+	struct work w;
+	const char *sealed;
+	char changed[512];
+	size_t len;
+
+	(void)state;
+	open_room(&outer);
+	open_room(&w);
+	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
+	len = strlen(sealed);
+	for (size_t cut = 0; cut <= len + 8; cut++) {
+		const char *secret;
+
+		if (cut == len)
+			continue;
+		memset(changed, 'A', sizeof changed);
+		memcpy(changed, sealed, cut < len ? cut : len);
+		changed[cut] = '\0';
+		work_wipe(&w);
+		if (unseal(&w, &ring, CONTEXT, changed, &secret))
+			fail_msg("%zu of %zu characters", cut, len);
+		assert_int_equal(w.kind, FAULT_STORAGE);
+	}
+	work_close(&w);
+	work_close(&outer);
+}
+
+static void
+refuses_another_context(void **state)
+{
+	static const struct {
+		const char *label, *context;
+	} table[] = {
+		{ "another record", "connection:1:3\n{\"host\":\"a.amocrm.ru\"}" },
+		{ "another host", "connection:1:2\n{\"host\":\"b.amocrm.ru\"}" },
+		{ "one character less", "connection:1:2\n{\"host\":\"a.amocrm.ru\"" },
+		{ "one character more", CONTEXT " " },
+		{ "none", "" },
+	};
+	struct keyring ring = ring_of("k1");
+	struct work outer;
+	const char *sealed;
+
+	(void)state;
+	open_room(&outer);
+	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *secret;
+		bool done;
+
+		open_room(&w);
+		done = unseal(&w, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &w, done, FAULT_STORAGE);
+		has_no_text(table[i].label, w.reason, "def50200");
+		work_close(&w);
+	}
+	work_close(&outer);
+}
+
+/* The key's id and the context are authenticated apart:
+ * what moves from one to the other changes it. */
+static void
+tells_the_kid_from_the_context(void **state)
+{
+	struct keyring one = ring_of("k1");
+	struct keyring same_key = ring_of("k1");
+	struct work w;
+	const char *sealed;
+	const char *moved;
+	const char *secret;
+
+	(void)state;
+	open_room(&w);
+	assert_true(seal(&w, &one, "1context", SECRET, &sealed));
+	same_key.keys[0].kid[1] = '\0'; /* "k", with the key of "k1" */
+	assert_true(work_print(&w, &moved, "k%s", sealed + 2));
+	assert_false(unseal(&w, &same_key, "11context", moved, &secret));
+	assert_int_equal(w.kind, FAULT_STORAGE);
+	work_close(&w);
+}
+
+static void
+seals_with_the_first_opens_with_all(void **state)
+{
+	static const struct {
+		const char *label, *sealing, *opening;
+		enum fault_kind expected;
+	} table[] = {
+		{ "the same key", "k1", "k1", FAULT_NONE },
+		{ "a new key on top", "k1", "k2 k1", FAULT_NONE },
+		{ "the first of two seals", "k2 k1", "k2", FAULT_NONE },
+		{ "the second of two does not", "k2 k1", "k1", FAULT_STORAGE },
+		{ "the old key is gone", "k1", "k2 k3", FAULT_STORAGE },
+		{ "the same key under another id", "k1", "x1", FAULT_STORAGE },
+		{ "an id that begins alike", "k1", "k11", FAULT_STORAGE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct keyring sealing = ring_of(table[i].sealing);
+		struct keyring opening = ring_of(table[i].opening);
+		struct work w;
+		const char *sealed;
+		const char *secret;
+		bool done;
+
+		open_room(&w);
+		assert_true(seal(&w, &sealing, CONTEXT, SECRET, &sealed));
+		done = unseal(&w, &opening, CONTEXT, sealed, &secret);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		if (done)
+			same_text(table[i].label, secret, SECRET);
+		work_close(&w);
+	}
+}
+
+static void
+refuses_another_key_of_the_same_id(void **state)
+{
+	struct keyring ring = ring_of("k1");
+	struct keyring changed = ring_of("k1");
+	struct work outer;
+	struct work w;
+	const char *sealed;
+
+	(void)state;
+	open_room(&outer);
+	open_room(&w);
+	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
+	for (size_t bit = 0; bit < 8 * KEY_SIZE; bit++) {
+		const char *secret;
+
+		changed.keys[0].secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		work_wipe(&w);
+		if (unseal(&w, &changed, CONTEXT, sealed, &secret))
+			fail_msg("bit %zu of the key is flipped", bit);
+		assert_int_equal(w.kind, FAULT_STORAGE);
+		has_text("the reason", w.reason, "\"k1\"");
+		changed.keys[0].secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	work_close(&w);
+	work_close(&outer);
+}
+
+static void
+refuses_what_is_not_sealed(void **state)
+{
+	static const struct {
+		const char *label, *sealed;
+	} table[] = {
+		{ "nothing", "" },
+		{ "a kid alone", "k1" },
+		{ "a kid and a dot", "k1." },
+		{ "a dot", "." },
+		{ "no kid", ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "a kid that is not in the ring", "k9.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "not base64url", "k1.!!!!AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "one byte short of a nonce and a tag",
+		    "k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "a nonce and a tag of nought", "k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "a secret in the clear", SECRET },
+	};
+	struct keyring ring = ring_of("k1");
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *secret;
+		bool done;
+
+		open_room(&w);
+		done = unseal(&w, &ring, CONTEXT, table[i].sealed, &secret);
+		same_fault(table[i].label, &w, done, FAULT_STORAGE);
+		work_close(&w);
+	}
+}
+
+static bool
+seal_in_room(struct work *w, void *context)
+{
+	const char *sealed;
+	const char *secret;
+
+	if (!seal(w, context, CONTEXT, SECRET, &sealed)
+	    || !unseal(w, context, CONTEXT, sealed, &secret))
+		return false;
+	assert_string_equal(secret, SECRET);
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct keyring ring = ring_of("k1");
+
+	(void)state;
+	try_small_rooms("sealed and opened", seal_in_room, &ring);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_what_was_sealed),
+		cmocka_unit_test(opens_a_long_secret),
+		cmocka_unit_test(takes_a_fresh_nonce),
+		cmocka_unit_test(opens_what_another_sealed),
+		cmocka_unit_test(refuses_any_flipped_bit),
+		cmocka_unit_test(refuses_any_other_length),
+		cmocka_unit_test(refuses_another_context),
+		cmocka_unit_test(tells_the_kid_from_the_context),
+		cmocka_unit_test(seals_with_the_first_opens_with_all),
+		cmocka_unit_test(refuses_another_key_of_the_same_id),
+		cmocka_unit_test(refuses_what_is_not_sealed),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("seal", tests, NULL, NULL);
+}

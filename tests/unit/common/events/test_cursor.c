@@ -1,0 +1,218 @@
+/* test_cursor.c - how far the events have been delivered: kept, read again, never half. */
+#include "../../folder.h"
+
+#include "events/cursor.h"
+
+static void
+path_of_cursor(const char *folder, char path[PATH_SIZE])
+{
+	path_in(folder, "events", path);
+	if (mkdir(path, 0700) != 0)
+		assert_int_equal(access(path, W_OK), 0);
+	path_in(folder, "events/cursor", path);
+}
+
+static void
+same_place(const char *label, const struct journal_position *got, int64_t segment, int64_t offset)
+{
+	same_number(label, got->segment, segment);
+	same_number(label, got->offset, offset);
+}
+
+static void
+is_before_all_events_without_a_file(void **state)
+{
+	struct store_config store = { .path = *state };
+	struct cursor cursor;
+	struct work w;
+
+	open_room(&w);
+	same_fault("no folder", &w, cursor_read(&w, &store, &cursor), FAULT_NONE);
+	same_place("no folder", &cursor.place, 0, 0);
+	same_number("held up", (long long)cursor.count, 0);
+	cursor_close(&cursor);
+	work_close(&w);
+}
+
+static void
+keeps_what_was_written(void **state)
+{
+	static const struct held_up held_up[] = {
+		{ 31920194, { 1, 4711 }, 1, 1795320000 },
+		{ 0, { 3, 0 }, 9, 0 },
+		{ INT64_MAX, { INT64_MAX, INT64_MAX }, 1000, INT64_MAX },
+	};
+	struct store_config store = { .path = *state };
+	struct cursor cursor = { .place = { 4, 67108864 } };
+	char path[PATH_SIZE];
+	struct work w;
+	struct stat st;
+
+	path_of_cursor(*state, path);
+	open_room(&w);
+	for (size_t i = 0; i < ROWS(held_up); i++)
+		assert_true(cursor_hold(&w, &cursor, &held_up[i]));
+	for (int again = 0; again < 3; again++) {
+		same_fault("written", &w, cursor_write(&w, &store, &cursor), FAULT_NONE);
+		cursor_close(&cursor);
+		same_fault("read", &w, cursor_read(&w, &store, &cursor), FAULT_NONE);
+		same_place("everybody's", &cursor.place, 4, 67108864);
+		same_number("held up", (long long)cursor.count, ROWS(held_up));
+		for (size_t i = 0; i < ROWS(held_up); i++) {
+			struct held_up *one = cursor_held_up(&cursor, held_up[i].account_id);
+
+			assert_non_null(one);
+			same_place("one's", &one->place, held_up[i].place.segment,
+			    held_up[i].place.offset);
+			same_number("attempts", one->attempts, held_up[i].attempts);
+			same_number("next attempt", one->next_at, held_up[i].next_at);
+		}
+	}
+	assert_null(cursor_held_up(&cursor, 5));
+	cursor_close(&cursor);
+	assert_int_equal(stat(path, &st), 0);
+	same_number("nobody else reads it", st.st_mode & 0777, 0600);
+	path_in(*state, "events", path);
+	same_number("nothing else is left", folder_count(path, ".new"), 0);
+	work_close(&w);
+}
+
+static void
+lets_an_account_go(void **state)
+{
+	struct cursor cursor = { .place = { 1, 0 } };
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	for (int64_t account = 1; account <= 100; account++) {
+		const struct held_up held_up = { account, { 1, account }, 1, 0 };
+
+		assert_true(cursor_hold(&w, &cursor, &held_up));
+	}
+	for (int64_t account = 100; account >= 1; account -= 2)
+		cursor_let_go(&cursor, cursor_held_up(&cursor, account));
+	same_number("left", (long long)cursor.count, 50);
+	for (int64_t account = 1; account <= 100; account++) {
+		const struct held_up *one = cursor_held_up(&cursor, account);
+
+		DEMAND("every other is left", (one != NULL) == (account % 2 == 1));
+		if (one != NULL)
+			same_place("with its place", &one->place, 1, account);
+	}
+	cursor_close(&cursor);
+	same_number("closed", (long long)cursor.count, 0);
+	work_close(&w);
+}
+
+static void
+refuses_what_it_did_not_write(void **state)
+{
+#define BEGIN "{\"segment\":1,\"offset\":9,\"held_up\":[{"
+	static const struct {
+		const char *label, *text;
+	} table[] = {
+		{ "an empty file", "" },
+		{ "no JSON", "segment 1" },
+		{ "half of it", "{\"segment\":1,\"offset\":9,\"held_up\":[" },
+		{ "a list", "[]" },
+		{ "no place", "{\"held_up\":[]}" },
+		{ "no offset", "{\"segment\":1,\"held_up\":[]}" },
+		{ "a place in words", "{\"segment\":\"1\",\"offset\":9,\"held_up\":[]}" },
+		{ "a segment below none", "{\"segment\":-1,\"offset\":9,\"held_up\":[]}" },
+		{ "an offset below none", "{\"segment\":1,\"offset\":-9,\"held_up\":[]}" },
+		{ "no list", "{\"segment\":1,\"offset\":9}" },
+		{ "a list that is none", "{\"segment\":1,\"offset\":9,\"held_up\":{}}" },
+		{ "one that is no account", "{\"segment\":1,\"offset\":9,\"held_up\":[5]}" },
+		{ "no account",
+		    BEGIN "\"segment\":1,\"offset\":0,\"attempts\":1,\"next_at\":0}]}" },
+		{ "an account without a place",
+		    BEGIN "\"account_id\":5,\"attempts\":1,\"next_at\":0}]}" },
+		{ "no attempts",
+		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"next_at\":0}]}" },
+		{ "attempts below none",
+		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"attempts\":-1,"
+			  "\"next_at\":0}]}" },
+		{ "attempts beyond an int",
+		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"attempts\":4294967295,"
+			  "\"next_at\":0}]}" },
+		{ "no next attempt",
+		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"attempts\":1}]}" },
+	};
+	struct store_config store = { .path = *state };
+	char path[PATH_SIZE];
+
+	path_of_cursor(*state, path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct cursor cursor;
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		file_write_text(path, table[i].text);
+		done = cursor_read(&w, &store, &cursor);
+		same_fault(table[i].label, &w, done, FAULT_STORAGE);
+		has_text(table[i].label, w.reason, "events/cursor");
+		cursor_close(&cursor);
+		work_close(&w);
+	}
+}
+
+static void
+leaves_what_is_on_disk_when_it_cannot_write(void **state)
+{
+	struct store_config store = { .path = *state };
+	struct cursor cursor = { .place = { 1, 5 } };
+	char path[PATH_SIZE];
+	struct work w;
+
+	path_of_cursor(*state, path);
+	open_room(&w);
+	assert_true(cursor_write(&w, &store, &cursor));
+	path_in(*state, "events/cursor.new", path); /* what is a folder cannot be written */
+	assert_int_equal(mkdir(path, 0700), 0);
+	cursor.place.offset = 6;
+	same_fault("written", &w, cursor_write(&w, &store, &cursor), FAULT_STORAGE);
+	work_wipe(&w);
+	assert_true(cursor_read(&w, &store, &cursor));
+	same_place("as it was", &cursor.place, 1, 5);
+	cursor_close(&cursor);
+	work_close(&w);
+}
+
+static void
+knows_what_stands_before(void **state)
+{
+	static const struct {
+		const char *label;
+		struct journal_position a, b;
+		bool before;
+	} table[] = {
+		{ "the same place", { 1, 5 }, { 1, 5 }, false },
+		{ "in one segment", { 1, 5 }, { 1, 6 }, true },
+		{ "behind in one segment", { 1, 6 }, { 1, 5 }, false },
+		{ "in an earlier segment", { 1, 600 }, { 2, 5 }, true },
+		{ "in a later segment", { 2, 5 }, { 1, 600 }, false },
+		{ "before all", { 0, 0 }, { 1, 0 }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		if (cursor_before(&table[i].a, &table[i].b) != table[i].before)
+			fail_msg("%s", table[i].label);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(is_before_all_events_without_a_file),
+		IN_FOLDER(keeps_what_was_written),
+		cmocka_unit_test(lets_an_account_go),
+		IN_FOLDER(refuses_what_it_did_not_write),
+		IN_FOLDER(leaves_what_is_on_disk_when_it_cannot_write),
+		cmocka_unit_test(knows_what_stands_before),
+	};
+
+	return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);
+}

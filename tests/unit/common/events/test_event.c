@@ -1,0 +1,286 @@
+/* test_event.c - the event line: what is taken out of a payload, and that it is JSON whatever is in
+ * there. */
+#include "../../table.h"
+
+#include "events/event.h"
+#include "text/json.h"
+#include "text/json_compact.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* 2026-11-22T04:19:00Z */
+#define NOW 1795321140
+
+/* SHA-256 of "a=1" */
+#define ID "c22fea5d7428e5cf47ef6354c97c9223c95d6dcdc3e0d2300ff79056b1ff3d85"
+
+static const char *
+write_event(struct work *w, const char *payload, const char *request_id)
+{
+	struct event event = {
+		.received_at = { NOW, 123999999 },
+		.body = "a=1",
+		.body_len = 3,
+		.payload = payload,
+		.request_id = request_id,
+	};
+	const char *line;
+
+	if (!event_write(w, &event, &line))
+		fail_msg("not written: %s", w->reason);
+	return line;
+}
+
+static void
+writes_the_line_of_the_contract(void **state)
+{
+	static const char payload[] = "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{"
+				      "\"id\":\"31920194\",\"subdomain\":"
+				      "\"reforyou\"}}";
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	same_text("the line", write_event(&w, payload, "0a1b-2c"),
+	    "{\"id\":\"" ID "\",\"received_at\":\"2026-11-22T04:19:00.123Z\","
+	    "\"account_id\":31920194,\"subdomain\":\"reforyou\",\"events\":[\"leads.status\"],"
+	    "\"request_id\":\"0a1b-2c\",\"payload\":"
+	    "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{\"id\":\"31920194\","
+	    "\"subdomain\":"
+	    "\"reforyou\"}}}");
+	work_close(&w);
+}
+
+static void
+names_what_has_changed(void **state)
+{
+	static const struct {
+		const char *label, *payload, *expected;
+	} table[] = {
+		{ "nothing", "{}", "\"events\":[]," },
+		{ "the account alone", "{\"account\":{\"id\":\"1\",\"_links\":{}}}",
+		    "\"events\":[]," },
+		{ "in the order of the body",
+		    "{\"leads\":{\"update\":[1],\"add\":[2]},\"contacts\":{\"update\":[3]}}",
+		    "\"events\":[\"leads.update\",\"leads.add\",\"contacts.update\"]," },
+		{ "a scalar for an action", "{\"leads\":{\"delete\":\"5\"}}",
+		    "\"events\":[\"leads.delete\"]," },
+		{ "two indexes", "{\"task\":{\"update\":[[{\"id\":\"1\"}]]}}",
+		    "\"events\":[\"task.update\"]," },
+		{ "what is no object has no actions",
+		    "{\"a\":\"1\",\"b\":[{\"c\":1}],\"d\":2,\"e\":{\"f\":1},\"g\":null}",
+		    "\"events\":[\"e.f\"]," },
+		{ "an entity twice", "{\"a\":{\"b\":1},\"a\":{\"b\":2,\"c\":3}}",
+		    "\"events\":[\"a.b\",\"a.c\"]," },
+		{ "quotes and escapes stay escaped", "{\"a\\\"\":{\"\\u0062\\\\\":1}}",
+		    "\"events\":[\"a\\\".\\u0062\\\\\"]," },
+		{ "an account that is no object", "{\"account\":\"1\",\"a\":{\"b\":1}}",
+		    "\"events\":[\"a.b\"]," },
+		{ "account further in", "{\"a\":{\"account\":{\"b\":1}}}",
+		    "\"events\":[\"a.account\"]," },
+		{ "empty names", "{\"\":{\"\":1}}", "\"events\":[\".\"]," },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const char *line;
+		struct work w;
+
+		open_room(&w);
+		line = write_event(&w, table[i].payload, NULL);
+		has_text(table[i].label, line, table[i].expected);
+		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		work_close(&w);
+	}
+}
+
+static void
+knows_the_account(void **state)
+{
+	static const struct {
+		const char *label, *payload;
+		int64_t id;
+		const char *expected;
+	} table[] = {
+		{ "a spelt number", "{\"account\":{\"id\":\"31920194\"}}", 31920194,
+		    "\"account_id\":31920194,\"subdomain\":null," },
+		{ "a number", "{\"account\":{\"id\":31920194}}", 31920194,
+		    "\"account_id\":31920194," },
+		{ "behind other members", "{\"account\":{\"_links\":{\"id\":\"7\"},\"id\":\"1\"}}",
+		    1, "\"account_id\":1," },
+		{ "the largest", "{\"account\":{\"id\":\"9223372036854775807\"}}", INT64_MAX,
+		    "\"account_id\":9223372036854775807," },
+		{ "one more", "{\"account\":{\"id\":\"9223372036854775808\"}}", 0,
+		    "\"account_id\":null," },
+		{ "twenty digits", "{\"account\":{\"id\":\"12345678901234567890\"}}", 0,
+		    "\"account_id\":null," },
+		{ "none", "{}", 0, "\"account_id\":null,\"subdomain\":null," },
+		{ "no id", "{\"account\":{\"subdomain\":\"x\"}}", 0,
+		    "\"account_id\":null,\"subdomain\":\"x\"," },
+		{ "an empty id", "{\"account\":{\"id\":\"\"}}", 0, "\"account_id\":null," },
+		{ "nought", "{\"account\":{\"id\":\"0\"}}", 0, "\"account_id\":null," },
+		{ "a leading nought", "{\"account\":{\"id\":\"01\"}}", 0, "\"account_id\":null," },
+		{ "negative", "{\"account\":{\"id\":-1}}", 0, "\"account_id\":null," },
+		{ "a fraction", "{\"account\":{\"id\":1.0}}", 0, "\"account_id\":null," },
+		{ "an exponent", "{\"account\":{\"id\":1e3}}", 0, "\"account_id\":null," },
+		{ "an object", "{\"account\":{\"id\":{\"id\":1}}}", 0, "\"account_id\":null," },
+		{ "an array", "{\"account\":{\"id\":[1]}}", 0, "\"account_id\":null," },
+		{ "something behind it", "{\"account\":{\"id\":\"1 \"}}", 0,
+		    "\"account_id\":null," },
+		{ "an account that is an array", "{\"account\":[{\"id\":1}]}", 0,
+		    "\"account_id\":null," },
+		{ "an account that is a string", "{\"account\":\"1\"}", 0, "\"account_id\":null," },
+		{ "of two the second", "{\"account\":{\"id\":1},\"account\":{\"id\":2}}", 2,
+		    "\"account_id\":2," },
+		{ "another's id", "{\"leads\":{\"id\":1}}", 0, "\"account_id\":null," },
+		{ "a subdomain that is no string", "{\"account\":{\"id\":1,\"subdomain\":[\"x\"]}}",
+		    1, "\"subdomain\":null," },
+		{ "a subdomain with escapes", "{\"account\":{\"subdomain\":\"\\\"\\u0000\"}}", 0,
+		    "\"subdomain\":\"\\\"\\u0000\"," },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct event event = { .payload = table[i].payload };
+		const char *line;
+		struct work w;
+
+		open_room(&w);
+		same_number(table[i].label, event_account(&event), table[i].id);
+		line = write_event(&w, table[i].payload, NULL);
+		has_text(table[i].label, line, table[i].expected);
+		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		work_close(&w);
+	}
+}
+
+static void
+writes_any_request_id_as_json(void **state)
+{
+	static const struct {
+		const char *label, *request_id, *expected;
+	} table[] = {
+		{ "none", NULL, "\"request_id\":null," },
+		{ "empty", "", "\"request_id\":\"\"," },
+		{ "a quote", "a\",\"payload\":\"",
+		    "\"request_id\":\"a\\\",\\\"payload\\\":\\\"\"," },
+		{ "a newline", "a\nb", "\"request_id\":\"a\\u000ab\"," },
+		{ "not UTF-8", "\xff", "\"request_id\":\"\xef\xbf\xbd\"," },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const char *line;
+		struct work w;
+
+		open_room(&w);
+		line = write_event(&w, "{}", table[i].request_id);
+		has_text(table[i].label, line, table[i].expected);
+		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		work_close(&w);
+	}
+}
+
+static size_t
+count_text(const char *s, const char *part)
+{
+	size_t count = 0;
+
+	while ((s = strstr(s, part)) != NULL) {
+		s += strlen(part);
+		count++;
+	}
+	return count;
+}
+
+static void
+lists_no_more_names_than_its_limit(void **state)
+{
+	(void)state;
+	for (int names = EVENT_NAMES_MAX - 1; names <= EVENT_NAMES_MAX + 1; names++) {
+		const char *payload;
+		const char *line;
+		struct text t;
+		struct work w;
+
+		open_room(&w);
+		text_begin(&w, &t);
+		text_add(&t, "{");
+		for (int i = 0; i < names; i++)
+			text_print(&t, "%s\"e%d\":{\"@\":0}", i == 0 ? "" : ",", i);
+		text_add(&t, "}");
+		assert_true(text_end(&t, &payload));
+		line = write_event(&w, payload, NULL);
+		same_number("names that are listed", (long long)count_text(line, ".@"),
+		    names < EVENT_NAMES_MAX ? names : EVENT_NAMES_MAX);
+		DEMAND("a line", jsonline_whole(line, strlen(line)));
+		work_close(&w);
+	}
+}
+
+static void
+prints_milliseconds_that_sort_as_time_does(void **state)
+{
+	static const struct {
+		const char *label;
+		struct timespec at;
+		const char *expected;
+	} table[] = {
+		{ "the epoch", { 0, 0 }, "1970-01-01T00:00:00.000Z" },
+		{ "cut, not rounded", { NOW, 999999999 }, "2026-11-22T04:19:00.999Z" },
+		{ "a single millisecond", { NOW, 1000000 }, "2026-11-22T04:19:00.001Z" },
+		{ "just under it", { NOW, 999999 }, "2026-11-22T04:19:00.000Z" },
+		{ "the last second there is", { 253402300799, 0 }, "9999-12-31T23:59:59.000Z" },
+		{ "past the year 9999", { 253402300800, 0 }, "0000-00-00T00:00:00.000Z" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		char got[EVENT_TIME_SIZE];
+
+		event_print_time(&table[i].at, got);
+		same_text(table[i].label, got, table[i].expected);
+	}
+}
+
+static bool
+write_step(struct work *w, void *context)
+{
+	struct event event = { .received_at = { NOW, 0 },
+		.body = "a=1",
+		.body_len = 3,
+		.payload = "{\"a\":{\"b\":1},\"account\":{\"id\":1}}",
+		.request_id = "r" };
+	const char *line;
+
+	(void)context;
+	if (!event_write(w, &event, &line))
+		return false;
+	DEMAND("in the smallest room", jsonline_whole(line, strlen(line)));
+	has_text("in the smallest room", line, "\"account_id\":1,");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("an event", write_step, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_the_line_of_the_contract),
+		cmocka_unit_test(names_what_has_changed),
+		cmocka_unit_test(knows_the_account),
+		cmocka_unit_test(writes_any_request_id_as_json),
+		cmocka_unit_test(lists_no_more_names_than_its_limit),
+		cmocka_unit_test(prints_milliseconds_that_sort_as_time_does),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}

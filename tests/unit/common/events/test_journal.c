@@ -1,0 +1,688 @@
+/* test_journal.c - what was added is read again, whole and in order, across segments, beside what
+ * killed writers have left. */
+#include "../../folder.h"
+
+#include "events/journal.h"
+
+#define SEGMENT_MAX 100 /* bytes, where a test wants several segments */
+
+/* What a reader has seen: the events, one behind the other, and where it was. */
+struct seen {
+	struct text text;
+	struct work room;
+	int count;
+	int stop_at; /* the visit that is false; 0: none */
+	struct journal_position behind[64];
+};
+
+static void
+see_nothing(struct seen *seen)
+{
+	memset(seen, 0, sizeof *seen);
+	open_room(&seen->room);
+	text_begin(&seen->room, &seen->text);
+}
+
+static bool
+see(struct work *w, void *context, const char *event, const struct journal_position *behind)
+{
+	struct seen *seen = context;
+
+	(void)w;
+	if (seen->count + 1 == seen->stop_at)
+		return false;
+	text_add(&seen->text, seen->count == 0 ? "" : "|");
+	text_add(&seen->text, event);
+	if (seen->count < 64)
+		seen->behind[seen->count] = *behind;
+	seen->count++;
+	return true;
+}
+
+static const char *
+all_seen(struct seen *seen)
+{
+	const char *s;
+
+	assert_true(text_end(&seen->text, &s));
+	return s;
+}
+
+/* Reads from the position on and compares; the position has moved then. */
+static void
+reads(const char *label, const struct journal *journal, struct journal_position *position,
+    const char *expected, int64_t expected_torn)
+{
+	int64_t torn = 0;
+	struct seen seen;
+	struct work w;
+
+	open_room(&w);
+	see_nothing(&seen);
+	same_fault(label, &w, journal_each(&w, journal, position, see, &seen, &torn), FAULT_NONE);
+	same_text(label, all_seen(&seen), expected);
+	same_number(label, torn, expected_torn);
+	same_number(label, (long long)w.used, 0);
+	work_close(&seen.room);
+	work_close(&w);
+}
+
+static void
+reads_all(const char *label, const struct journal *journal, const char *expected, int64_t torn)
+{
+	struct journal_position start = { 0 };
+
+	reads(label, journal, &start, expected, torn);
+}
+
+static void
+append(const struct journal *journal, const char *event)
+{
+	struct work w;
+
+	open_room(&w);
+	same_fault(event, &w, journal_append(&w, journal, event), FAULT_NONE);
+	work_close(&w);
+}
+
+/* {"n":1} */
+static void
+append_number(const struct journal *journal, int n)
+{
+	char event[32];
+
+	snprintf(event, sizeof event, "{\"n\":%d}", n);
+	append(journal, event);
+}
+
+static const char *
+segment(const struct journal *journal, int number)
+{
+	static char path[PATH_SIZE];
+
+	assert_true(snprintf(path, sizeof path, "%s/events/%010d.ndjson", journal->path, number)
+	    < PATH_SIZE);
+	return path;
+}
+
+/* Puts bytes behind a segment, as a writer that was killed leaves them. */
+static void
+leave(const char *path, const void *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+static void
+holds(const char *label, const char *path, const char *expected)
+{
+	size_t len;
+	uint8_t *bytes = file_read(path, &len);
+
+	same_number(label, (long long)len, (long long)strlen(expected));
+	same_bytes(label, bytes, expected, len);
+	free(bytes);
+}
+
+static void
+keeps_events_in_their_order(void **state)
+{
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal_position position = { 0 };
+	char path[PATH_SIZE];
+	struct stat st;
+
+	reads("before the first", &journal, &position, "", 0);
+	append(&journal, "{\"n\":1}");
+	append(&journal, "{\"n\":2}");
+	holds("as lines", segment(&journal, 1), "{\"n\":1}\n{\"n\":2}\n");
+	reads("both", &journal, &position, "{\"n\":1}|{\"n\":2}", 0);
+	reads("nothing twice", &journal, &position, "", 0);
+	append(&journal, "{\"n\":3}");
+	reads("what came since", &journal, &position, "{\"n\":3}", 0);
+
+	path_in(*state, "events", path);
+	assert_int_equal(stat(path, &st), 0);
+	same_number("the directory's mode", st.st_mode & 07777, 0700);
+	assert_int_equal(stat(segment(&journal, 1), &st), 0);
+	same_number("a segment's mode", st.st_mode & 07777, 0600);
+}
+
+static void
+takes_its_place_from_the_store(void **state)
+{
+	struct store_config store = { .path = *state };
+	struct journal journal = journal_of(&store);
+
+	same_text("path", journal.path, *state);
+	same_number("segment", journal.segment_max, 67108864);
+}
+
+/* 7 bytes and a newline each. */
+static void
+begins_a_segment_when_one_is_full(void **state)
+{
+	struct journal journal = { *state, 24, 0 };
+	struct stat st;
+
+	for (int i = 0; i < 7; i++)
+		append_number(&journal, i);
+
+	holds("full to the last byte", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
+	holds("the second", segment(&journal, 2), "{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n");
+	holds("the third", segment(&journal, 3), "{\"n\":6}\n");
+	reads_all("across them", &journal,
+	    "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}|{\"n\":5}|{\"n\":6}", 0);
+
+	append(&journal, "{\"n\":\"larger than a segment\"}");
+	append(&journal, "{\"n\":8}");
+	holds("one that is larger has a segment of its own", segment(&journal, 4),
+	    "{\"n\":\"larger than a segment\"}\n");
+	holds("what follows begins the next", segment(&journal, 5), "{\"n\":8}\n");
+	assert_int_equal(stat(segment(&journal, 6), &st), -1);
+}
+
+static void
+skips_and_counts_what_is_torn(void **state)
+{
+	static const struct {
+		const char *label, *left;
+		size_t len;
+		const char *expected;
+		int64_t torn;
+	} table[] = {
+		{ "the beginning of an event", "{\"n\":1", 6, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "a single byte", "{", 1, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "all of it but the newline", "{\"n\":1}", 7, "{\"n\":0}|{\"n\":1}|{\"n\":2}", 0 },
+		{ "a beginning that looks like an end", "{\"a\":{\"b\":{\"c\":1}}", 18,
+		    "{\"n\":0}|{\"n\":2}", 1 },
+		{ "an end", "\"n\":1}", 6, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "two of them", "{\"n\n{\"n", 7, "{\"n\":0}|{\"n\":2}", 2 },
+		{ "one between two whole ones", "{\"n\n{\"n\":1}\n", 12,
+		    "{\"n\":0}|{\"n\":1}|{\"n\":2}", 1 },
+		{ "NULs, as a power failure may leave them", "\0\0\0\0\0\0\0", 7,
+		    "{\"n\":0}|{\"n\":2}", 1 },
+		{ "NULs inside", "{\"n\"\0\0\0}", 8, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "an empty line", "\n", 1, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "not UTF-8", "{\"n\":\"\xff\"}\n", 10, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "not an object", "[1]\n", 4, "{\"n\":0}|{\"n\":2}", 1 },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+
+		append(&journal, "{\"n\":0}");
+		leave(segment(&journal, 1), table[i].left, table[i].len);
+		append(&journal, "{\"n\":2}");
+		reads_all(table[i].label, &journal, table[i].expected, table[i].torn);
+		assert_int_equal(unlink(segment(&journal, 1)), 0);
+	}
+}
+
+/* It may be an event that is just being added. */
+static void
+waits_for_the_end_of_the_last_line(void **state)
+{
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal_position position = { 0 };
+
+	append(&journal, "{\"n\":0}");
+	leave(segment(&journal, 1), "{\"n\":", 5);
+	reads("as far as it is complete", &journal, &position, "{\"n\":0}", 0);
+	reads("still waiting", &journal, &position, "", 0);
+	leave(segment(&journal, 1), "1}", 2);
+	reads("the newline is missing", &journal, &position, "", 0);
+	leave(segment(&journal, 1), "\n", 1);
+	reads("there it is", &journal, &position, "{\"n\":1}", 0);
+}
+
+/* Nobody adds to a segment that is not the newest. */
+static void
+does_not_wait_in_an_older_segment(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal_position position = { 0 };
+
+	append(&journal, "{\"n\":0}");
+	leave(segment(&journal, 1), "{\"n\":", 5);
+	reads("while it is the newest", &journal, &position, "{\"n\":0}", 0);
+	leave(segment(&journal, 2), "{\"n\":2}\n", 8);
+	reads("when it is not", &journal, &position, "{\"n\":2}", 1);
+	reads("counted once", &journal, &position, "", 0);
+	append(&journal, "{\"n\":3}");
+	holds("left alone", segment(&journal, 1), "{\"n\":0}\n{\"n\":");
+	reads("in the newest", &journal, &position, "{\"n\":3}", 0);
+}
+
+/* A segment that was made and not used by the time its maker was killed. */
+static void
+uses_an_empty_segment(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+
+	append(&journal, "{\"n\":0}");
+	leave(segment(&journal, 2), "", 0);
+	append(&journal, "{\"n\":1}");
+	holds("the empty one", segment(&journal, 2), "{\"n\":1}\n");
+	reads_all("both", &journal, "{\"n\":0}|{\"n\":1}", 0);
+
+	journal.segment_max = 4;
+	leave(segment(&journal, 3), "", 0);
+	append(&journal, "{\"n\":2}");
+	holds("for an event that is too large for any", segment(&journal, 3), "{\"n\":2}\n");
+}
+
+/* What the file of the turn says of the newest segment may come from another time. */
+static void
+looks_for_the_newest_where_the_hint_is_wrong(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t hint;
+		size_t len;
+	} table[] = {
+		{ "right", 3, 8 },
+		{ "an older one", 2, 8 },
+		{ "one that is gone", 1, 8 },
+		{ "one that never was", 7, 8 },
+		{ "none", 0, 8 },
+		{ "no number of a segment", -3, 8 },
+		{ "one too large for a name", INT64_C(9999999999), 8 },
+		{ "the largest there is", INT64_MAX, 8 },
+		{ "cut short", 2, 7 },
+		{ "empty", 0, 0 },
+	};
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	char path[PATH_SIZE];
+
+	append(&journal, "{\"n\":0}");
+	path_in(*state, "events/lock", path);
+	assert_int_equal(unlink(segment(&journal, 1)), 0);
+	leave(segment(&journal, 2), "{\"n\":2}\n", 8);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		assert_int_equal(truncate(path, 0), 0);
+		leave(path, &table[i].hint, table[i].len);
+		leave(segment(&journal, 3), "", 0);
+		append(&journal, "{\"n\":3}");
+		append(&journal, "{\"n\":4}");
+		holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
+		assert_int_equal(unlink(segment(&journal, 3)), 0);
+	}
+	holds("the older one", segment(&journal, 2), "{\"n\":2}\n");
+}
+
+static void
+ignores_what_is_no_segment(void **state)
+{
+	static const char *const names[] = { "cursor", "1.ndjson", "0000000009.ndjson.bak",
+		"0000000009.json", "0000000009.nd.son", "000000009.ndjson", "00000000009.ndjson",
+		"0000000000.ndjson", "+000000009.ndjson", " 000000009.ndjson", "000000000x.ndjson",
+		".ndjson" };
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+
+	append(&journal, "{\"n\":0}");
+	for (size_t i = 0; i < ROWS(names); i++) {
+		char name[64];
+		char path[PATH_SIZE];
+
+		snprintf(name, sizeof name, "events/%s", names[i]);
+		path_in(*state, name, path);
+		file_write_text(path, "{\"n\":9}\n");
+	}
+	append(&journal, "{\"n\":1}");
+	holds("the newest is the first", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n");
+	reads_all("only ours", &journal, "{\"n\":0}|{\"n\":1}", 0);
+}
+
+static void
+goes_on_from_any_position(void **state)
+{
+	struct journal journal = { *state, 24, 0 };
+	struct journal_position start = { 0 };
+	int64_t torn = 0;
+	struct seen seen;
+	struct work w;
+
+	for (int i = 0; i < 8; i++)
+		append_number(&journal, i);
+
+	open_room(&w);
+	see_nothing(&seen);
+	assert_true(journal_each(&w, &journal, &start, see, &seen, &torn));
+	same_number("all", seen.count, 8);
+	same_bytes("the last position", &start, &seen.behind[7], sizeof start);
+	for (int i = 0; i < 8; i++) {
+		struct journal_position kept = seen.behind[i];
+		int64_t torn_behind = 0;
+		struct seen rest;
+
+		see_nothing(&rest);
+		assert_true(journal_each(&w, &journal, &kept, see, &rest, &torn_behind));
+		same_number("behind it", rest.count, 7 - i);
+		work_close(&rest.room);
+	}
+	work_close(&seen.room);
+	work_close(&w);
+}
+
+static void
+stops_before_the_event_of_a_false_visit(void **state)
+{
+	struct journal journal = { *state, 16, 0 };
+	struct journal_position position = { 0 };
+	int64_t torn = 0;
+	struct seen seen;
+	struct work w;
+
+	for (int i = 0; i < 5; i++)
+		append_number(&journal, i);
+
+	open_room(&w);
+	see_nothing(&seen);
+	seen.stop_at = 4;
+	assert_false(journal_each(&w, &journal, &position, see, &seen, &torn));
+	same_number("no fault of the journal's", w.kind, FAULT_NONE);
+	same_text("up to there", all_seen(&seen), "{\"n\":0}|{\"n\":1}|{\"n\":2}");
+	reads("from there", &journal, &position, "{\"n\":3}|{\"n\":4}", 0);
+	work_close(&seen.room);
+	work_close(&w);
+}
+
+static void
+goes_on_where_events_were_forgotten(void **state)
+{
+	struct journal journal = { *state, 8, 0 };
+	struct journal_position behind_first = { .segment = 1, .offset = 8 };
+	struct journal_position of_another = { .segment = 57, .offset = 1234 };
+
+	for (int i = 1; i <= 4; i++)
+		append_number(&journal, i);
+
+	assert_int_equal(unlink(segment(&journal, 1)), 0);
+	assert_int_equal(unlink(segment(&journal, 2)), 0);
+	reads_all("from the beginning", &journal, "{\"n\":3}|{\"n\":4}", 0);
+	reads("from what is gone", &journal, &behind_first, "{\"n\":3}|{\"n\":4}", 0);
+	reads("from a journal that was there before", &journal, &of_another, "{\"n\":3}|{\"n\":4}",
+	    0);
+	append(&journal, "{\"n\":5}");
+	holds("numbers go on", segment(&journal, 5), "{\"n\":5}\n");
+}
+
+static void
+set_time(const char *path, time_t at)
+{
+	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
+seeks_a_position_before_a_time(void **state)
+{
+	static const struct {
+		const char *label;
+		time_t since;
+		const char *expected;
+	} table[] = {
+		{ "the epoch", 0, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
+		{ "before all", 500, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
+		{ "when the first ended", 1000, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
+		{ "a second later, as clocks differ", 1001, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
+		{ "between", 1500, "{\"n\":2}|{\"n\":3}" },
+		{ "behind the second", 2500, "{\"n\":3}" },
+		{ "behind all: the newest may grow", 9999, "{\"n\":3}" },
+	};
+	struct journal journal = { *state, 8, 0 };
+	struct journal_position position = { .segment = 7 };
+	struct work w;
+
+	open_room(&w);
+	assert_true(journal_seek(&w, &journal, 100, &position));
+	same_number("without events", position.segment, 0);
+	for (int i = 1; i <= 3; i++) {
+		append_number(&journal, i);
+		set_time(segment(&journal, i), i * 1000);
+	}
+	for (size_t i = 0; i < ROWS(table); i++) {
+		assert_true(journal_seek(&w, &journal, table[i].since, &position));
+		reads(table[i].label, &journal, &position, table[i].expected, 0);
+	}
+	work_close(&w);
+}
+
+static void
+forgets_what_is_old_and_passed(void **state)
+{
+	static const struct {
+		const char *label;
+		struct journal_position before;
+		time_t since;
+		int64_t forgotten;
+		const char *left;
+	} table[] = {
+		{ "nothing is passed", { 0, 0 }, 9999, 0,
+		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "nothing is old", { 9, 0 }, 500, 0, "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "at the very time", { 9, 0 }, 1000, 0,
+		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "a second later", { 9, 0 }, 1001, 1, "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "the position is in the second", { 2, 8 }, 9999, 1,
+		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "the position is in the third", { 3, 0 }, 9999, 2, "{\"n\":3}|{\"n\":4}" },
+		{ "never the newest", { 9, 0 }, 9999, 3, "{\"n\":4}" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct journal journal = { *state, 8, 0 };
+		int64_t forgotten = 0;
+		char path[PATH_SIZE];
+		struct work w;
+
+		for (int n = 1; n <= 4; n++) {
+			append_number(&journal, n);
+			set_time(segment(&journal, n), n * 1000);
+		}
+		open_room(&w);
+		same_fault(table[i].label, &w,
+		    journal_forget(&w, &journal, &table[i].before, table[i].since, &forgotten),
+		    FAULT_NONE);
+		same_number(table[i].label, forgotten, table[i].forgotten);
+		reads_all(table[i].label, &journal, table[i].left, 0);
+		work_close(&w);
+		path_in(*state, "events", path);
+		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
+}
+
+static void
+forgets_nothing_where_nothing_is(void **state)
+{
+	struct journal journal = { *state, 8, 0 };
+	struct journal_position before = { 9, 0 };
+	int64_t forgotten = 0;
+	struct work w;
+
+	open_room(&w);
+	assert_true(journal_forget(&w, &journal, &before, 9999, &forgotten));
+	same_number("segments", forgotten, 0);
+	work_close(&w);
+}
+
+/* The sizes around what is read at once. */
+static void
+reads_lines_of_any_length(void **state)
+{
+	static const int lengths[] = { 7, 65527, 65528, 65529, 65535, 65536, 65537, 131072, 1000000,
+		8 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal_position position = { 0 };
+	int64_t torn = 0;
+	struct seen seen;
+	struct work w;
+	size_t len = 0;
+
+	assert_true(work_open(&w, (size_t)8 << 20));
+	for (size_t i = 0; i < ROWS(lengths); i++) {
+		struct text t;
+		const char *event;
+
+		text_begin(&w, &t);
+		text_add(&t, "{\"");
+		while (t.len < (size_t)lengths[i] - 4)
+			text_add_char(&t, (char)('a' + i));
+		text_add(&t, "\":1}");
+		assert_true(text_end(&t, &event));
+		append(&journal, event);
+		len += strlen(event) + (i > 0);
+	}
+	see_nothing(&seen);
+	assert_true(journal_each(&w, &journal, &position, see, &seen, &torn));
+	same_number("all of them", seen.count, ROWS(lengths));
+	same_number("nothing torn", torn, 0);
+	same_number("every byte", (long long)seen.text.len, (long long)len);
+	work_close(&seen.room);
+	work_close(&w);
+}
+
+static void
+skips_a_line_over_its_limit_in_little_room(void **state)
+{
+	struct journal journal = { *state, (int64_t)1 << 40, 0 };
+	struct journal_position position = { 0 };
+	int64_t torn = 0;
+	struct seen seen;
+	struct work w;
+
+	append(&journal, "{\"n\":0}");
+	assert_int_equal(truncate(segment(&journal, 1), JOURNAL_EVENT_MAX * INT64_C(4)), 0);
+	append(&journal, "{\"n\":1}");
+	assert_true(work_open(&w, JOURNAL_EVENT_MAX + 65536));
+	see_nothing(&seen);
+	same_fault("NULs without end", &w, journal_each(&w, &journal, &position, see, &seen, &torn),
+	    FAULT_NONE);
+	same_text("what is around it", all_seen(&seen), "{\"n\":0}|{\"n\":1}");
+	same_number("torn", torn, 1);
+	work_close(&seen.room);
+	work_close(&w);
+}
+
+static void
+takes_an_event_of_its_limit_and_no_more(void **state)
+{
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	char *event = malloc(JOURNAL_EVENT_MAX + 2);
+	struct journal_position position = { 0 };
+	int64_t torn = 0;
+	struct seen seen = { .stop_at = 1 };
+	struct work w;
+
+	assert_non_null(event);
+	memset(event, ' ', JOURNAL_EVENT_MAX + 1);
+	memcpy(event, "{\"a\":\"", 6);
+	memcpy(event + JOURNAL_EVENT_MAX - 2, "\"}", 3);
+	assert_true(work_open(&w, (size_t)64 << 20));
+	same_fault("the limit", &w, journal_append(&w, &journal, event), FAULT_NONE);
+	assert_false(journal_each(&w, &journal, &position, see, &seen, &torn));
+	same_number("it is visited", w.kind, FAULT_NONE);
+	same_number("it is not torn", torn, 0);
+
+	memcpy(event + JOURNAL_EVENT_MAX - 2, " \"}", 4);
+	same_fault("a byte more", &w, journal_append(&w, &journal, event), FAULT_TOO_LARGE);
+	work_close(&w);
+	free(event);
+}
+
+static void
+refuses_what_is_no_line(void **state)
+{
+	static const struct {
+		const char *label, *event;
+	} table[] = {
+		{ "nothing", "" },
+		{ "two lines", "{}\n{}" },
+		{ "a newline at the end", "{}\n" },
+	};
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+
+		open_room(&w);
+		same_fault(
+		    table[i].label, &w, journal_append(&w, &journal, table[i].event), FAULT_SERVER);
+		work_close(&w);
+	}
+}
+
+static bool
+append_step(struct work *w, void *context)
+{
+	return journal_append(w, context, "{\"n\":1}");
+}
+
+static bool
+read_step(struct work *w, void *context)
+{
+	struct journal_position position = { 0 };
+	struct seen seen;
+	int64_t torn = 0;
+	bool done;
+
+	see_nothing(&seen);
+	done = journal_each(w, context, &position, see, &seen, &torn);
+	if (done)
+		same_number("read in the smallest room", seen.count, 1);
+	work_close(&seen.room);
+	return done;
+}
+
+static bool
+seek_step(struct work *w, void *context)
+{
+	struct journal_position position;
+
+	return journal_seek(w, context, 1, &position);
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+
+	try_small_rooms("append", append_step, &journal);
+	reads_all("appended once, or not at all", &journal, "{\"n\":1}", 0);
+	try_small_rooms("read", read_step, &journal);
+	try_small_rooms("seek", seek_step, &journal);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(keeps_events_in_their_order),
+		IN_FOLDER(takes_its_place_from_the_store),
+		IN_FOLDER(begins_a_segment_when_one_is_full),
+		IN_FOLDER(skips_and_counts_what_is_torn),
+		IN_FOLDER(waits_for_the_end_of_the_last_line),
+		IN_FOLDER(does_not_wait_in_an_older_segment),
+		IN_FOLDER(uses_an_empty_segment),
+		IN_FOLDER(looks_for_the_newest_where_the_hint_is_wrong),
+		IN_FOLDER(ignores_what_is_no_segment),
+		IN_FOLDER(goes_on_from_any_position),
+		IN_FOLDER(stops_before_the_event_of_a_false_visit),
+		IN_FOLDER(goes_on_where_events_were_forgotten),
+		IN_FOLDER(seeks_a_position_before_a_time),
+		IN_FOLDER(forgets_what_is_old_and_passed),
+		IN_FOLDER(forgets_nothing_where_nothing_is),
+		IN_FOLDER(reads_lines_of_any_length),
+		IN_FOLDER(skips_a_line_over_its_limit_in_little_room),
+		IN_FOLDER(takes_an_event_of_its_limit_and_no_more),
+		IN_FOLDER(refuses_what_is_no_line),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* test_webhook_signature.c - signatures as Standard Webhooks has them. */
+#include "../../table.h"
+
+#include "base/encode.h"
+#include "events/webhook_signature.h"
+
+#define ID           "msg_p5jXN8AQM9LWM0D4loKWxJek"
+#define AT           1614265330
+#define BODY         "{\"test\": 2432232314}"
+#define SECRET       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SIGNED       "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+#define OTHER        "whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
+#define OTHER_SIGNED "v1,FBLAo+HK5p2knCUgA8qP2rAcQBKsRjSyHR9ZWinL1ZE="
+
+static void
+signs_as_the_specification_has_it(void **state)
+{
+	static const struct {
+		const char *label, *secrets, *body, *expected;
+	} table[] = {
+		{ "the specification's vector", SECRET, BODY, SIGNED },
+		{ "while a secret is replaced", SECRET " " OTHER, BODY, SIGNED " " OTHER_SIGNED },
+		{ "the other way round", OTHER " " SECRET, BODY, OTHER_SIGNED " " SIGNED },
+		{ "the same secret twice", SECRET " " SECRET, BODY, SIGNED " " SIGNED },
+		{ "several spaces, and one behind", SECRET "   " SECRET " ", BODY,
+		    SIGNED " " SIGNED },
+		{ "the longest secret",
+		    "whsec_"
+		    "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYW"
+		    "FhYWFhYQ==",
+		    BODY, "v1,wH8oceOk7MeZthYy25GQfyRVzmznkfAO2Zb02b0FrVg=" },
+		{ "nothing to sign", SECRET, "",
+		    "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A=" },
+		{ "other letters", SECRET, "{\"a\":\"\xd0\xaf\"}",
+		    "v1,PW7IYhVlQB4pjryj5mYgoJ9l2850yju5BT3NXC7mwSM=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *signature;
+
+		open_room(&w);
+		assert_true(webhook_sign(&w, table[i].secrets, ID, AT, table[i].body, &signature));
+		same_text(table[i].label, signature, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+signs_all_of_it(void **state)
+{
+	static const struct {
+		const char *label, *id;
+		time_t at;
+		const char *body;
+	} table[] = {
+		{ "another id", "msg_p5jXN8AQM9LWM0D4loKWxJeK", AT, BODY },
+		{ "a second later", ID, AT + 1, BODY },
+		{ "another body", ID, AT, BODY " " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *signature;
+
+		open_room(&w);
+		assert_true(
+		    webhook_sign(&w, SECRET, table[i].id, table[i].at, table[i].body, &signature));
+		DEMAND(table[i].label, strcmp(signature, SIGNED) != 0);
+		work_close(&w);
+	}
+}
+
+static void
+refuses_what_is_no_secret(void **state)
+{
+	static const struct {
+		const char *label, *secrets;
+	} table[] = {
+		{ "no prefix", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+		{ "another prefix", "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+		{ "the prefix alone", "whsec_" },
+		{ "no base64", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!" },
+		{ "base64url", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_" },
+		{ "no padding", "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2s" },
+		{ "a line end", SECRET "\n" },
+		{ "a tab between two", SECRET "\t" SECRET },
+		{ "the second is none", SECRET " whsec_x" },
+		{ "the first is none", "whsec_x " SECRET },
+		{ "separated by a comma", SECRET "," OTHER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *signature;
+		bool done;
+
+		open_room(&w);
+		done = webhook_sign(&w, table[i].secrets, ID, AT, BODY, &signature);
+		same_fault(table[i].label, &w, done, FAULT_CONFIG);
+		has_no_text(table[i].label, w.reason, "MfKQ");
+		work_close(&w);
+	}
+}
+
+static void
+limits_a_secret(void **state)
+{
+	static const struct {
+		size_t len;
+		bool good;
+	} table[] = {
+		{ WHSEC_MIN - 1, false },
+		{ WHSEC_MIN, true },
+		{ WHSEC_MAX, true },
+		{ WHSEC_MAX + 1, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		uint8_t key[WHSEC_MAX + 1] = { 0 };
+		struct work w;
+		struct text t;
+		const char *secret;
+		const char *signature;
+
+		open_room(&w);
+		text_begin(&w, &t);
+		text_add(&t, "whsec_");
+		base64_encode(&t, key, table[i].len);
+		assert_true(text_end(&t, &secret));
+		if (webhook_sign(&w, secret, ID, AT, BODY, &signature) != table[i].good)
+			fail_msg("a secret of %zu bytes", table[i].len);
+		work_close(&w);
+	}
+}
+
+static bool
+sign_in_room(struct work *w, void *context)
+{
+	const char *signature;
+
+	(void)context;
+	if (!webhook_sign(w, SECRET, ID, AT, BODY, &signature))
+		return false;
+	assert_string_equal(signature, SIGNED);
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("a signature", sign_in_room, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signs_as_the_specification_has_it),
+		cmocka_unit_test(signs_all_of_it),
+		cmocka_unit_test(refuses_what_is_no_secret),
+		cmocka_unit_test(limits_a_secret),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("webhook_sign", tests, NULL, NULL);
+}

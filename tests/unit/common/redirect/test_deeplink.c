@@ -1,0 +1,172 @@
+/* test_deeplink.c - links into the app: every value encoded, every case's parameters. */
+#include "../../table.h"
+
+#include "redirect/deeplink.h"
+
+#define BASE "foryoure://amo-crm/callback"
+
+static void
+encodes_down_to_unreserved(void **state)
+{
+	static const struct {
+		const char *label, *s, *expected;
+	} table[] = {
+		{ "nothing", "", "" },
+		{ "what RFC 3986 leaves alone", "AZaz09-._~", "AZaz09-._~" },
+		{ "what separates parameters", "a&b=c#d?e", "a%26b%3Dc%23d%3Fe" },
+		{ "a percent sign", "100%", "100%25" },
+		{ "a blank is not a plus", "a b+c", "a%20b%2Bc" },
+		{ "what ends a header", "a\r\nb", "a%0D%0Ab" },
+		{ "what ends an attribute", "\"'<>", "%22%27%3C%3E" },
+		{ "what ends a part of an intent", ";end", "%3Bend" },
+		{ "UTF-8, byte by byte", "\xd0\xaf", "%D0%AF" },
+		{ "the last byte", "\xff\x7f\x01", "%FF%7F%01" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		struct text t;
+		const char *out;
+
+		open_room(&w);
+		text_begin(&w, &t);
+		url_add(&t, table[i].s);
+		assert_true(text_end(&t, &out));
+		same_text(table[i].label, out, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+hands_over_a_code(void **state)
+{
+	static const struct {
+		const char *label, *base, *code, *state, *expected;
+	} table[] = {
+		{ "code and state", BASE, "def502", "s1", BASE "?code=def502&state=s1" },
+		{ "no state: its name stays", BASE, "def502", NULL, BASE "?code=def502&state=" },
+		{ "an empty state", BASE, "def502", "", BASE "?code=def502&state=" },
+		{ "values that need escapes", BASE, "a&b", "c d", BASE "?code=a%26b&state=c%20d" },
+		{ "a link that has a query already", "app:/x?y=1", "c", "s",
+		    "app:/x?y=1&code=c&state=s" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *link;
+
+		open_room(&w);
+		assert_true(
+		    deeplink_success(&w, table[i].base, table[i].code, table[i].state, &link));
+		same_text(table[i].label, link, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+tells_an_error(void **state)
+{
+	static const struct {
+		const char *label, *error, *description, *state, *expected;
+	} table[] = {
+		{ "all of it", "auth_failed", "It failed.", "s1",
+		    BASE "?error=auth_failed&error_description=It%20failed.&state=s1" },
+		{ "no state: no name either", "auth_failed", "It failed.", NULL,
+		    BASE "?error=auth_failed&error_description=It%20failed." },
+		{ "an empty state came", "auth_failed", "It failed.", "",
+		    BASE "?error=auth_failed&error_description=It%20failed.&state=" },
+		{ "no description", "access_denied", NULL, "s1",
+		    BASE "?error=access_denied&state=s1" },
+		{ "the error alone", "access_denied", NULL, NULL, BASE "?error=access_denied" },
+		{ "an error that needs escapes", "a&code=1", NULL, NULL,
+		    BASE "?error=a%26code%3D1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *link;
+
+		open_room(&w);
+		assert_true(deeplink_error(
+		    &w, BASE, table[i].error, table[i].description, table[i].state, &link));
+		same_text(table[i].label, link, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+makes_an_intent(void **state)
+{
+	static const struct {
+		const char *label, *link;
+		enum fault_kind expected;
+		const char *intent;
+	} table[] = {
+		{ "a scheme of the app's own", BASE "?code=1&state=", FAULT_NONE,
+		    "intent://amo-crm/callback?code=1&state=#Intent;scheme=foryoure;"
+		    "package=com.foryou.realestate;end" },
+		{ "an app link", "https://foryou.example/cb?code=1", FAULT_NONE,
+		    "intent://foryou.example/cb?code=1#Intent;scheme=https;"
+		    "package=com.foryou.realestate;end" },
+		{ "a scheme without //", "foryoure:callback?code=1", FAULT_CONFIG, NULL },
+		{ "one slash", "foryoure:/callback", FAULT_CONFIG, NULL },
+		{ "no scheme", "callback", FAULT_CONFIG, NULL },
+		{ "nothing", "", FAULT_CONFIG, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *intent;
+		bool done;
+
+		open_room(&w);
+		done = deeplink_intent(&w, table[i].link, "com.foryou.realestate", &intent);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		if (done)
+			same_text(table[i].label, intent, table[i].intent);
+		work_close(&w);
+	}
+}
+
+static bool
+links_in_room(struct work *w, void *context)
+{
+	const char *success;
+	const char *error;
+	const char *intent;
+
+	(void)context;
+	if (!deeplink_success(w, BASE, "a b", "c", &success)
+	    || !deeplink_error(w, BASE, "e", "d.", "c", &error)
+	    || !deeplink_intent(w, success, "p.q", &intent))
+		return false;
+	assert_string_equal(success, BASE "?code=a%20b&state=c");
+	assert_string_equal(error, BASE "?error=e&error_description=d.&state=c");
+	has_text("the intent", intent, "#Intent;scheme=foryoure;package=p.q;");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("three links", links_in_room, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(encodes_down_to_unreserved),
+		cmocka_unit_test(hands_over_a_code),
+		cmocka_unit_test(tells_an_error),
+		cmocka_unit_test(makes_an_intent),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("deeplink", tests, NULL, NULL);
+}

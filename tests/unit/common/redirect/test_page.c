@@ -1,0 +1,284 @@
+/* test_page.c - the redirect page: its languages, its texts, its links, its policy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "redirect/page.h"
+#include "redirect/page_texts.h"
+
+#define ROOM 131072
+#define LINK "foryoure://amo-crm/callback?code=def502&state="
+
+static const char *
+render(struct work *w, const struct page *page)
+{
+	const char *html, *language;
+
+	if (!page_render(w, page, &html, &language))
+		fail_msg("not rendered: %s", w->reason);
+	return html;
+}
+
+static void
+has(const char *label, const char *html, const char *needle)
+{
+	if (strstr(html, needle) == NULL)
+		fail_msg("%s: no %s", label, needle);
+}
+
+static void
+has_not(const char *label, const char *html, const char *needle)
+{
+	if (strstr(html, needle) != NULL)
+		fail_msg("%s: %s is there", label, needle);
+}
+
+#define COMMAS_64  ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"
+#define COMMAS_448 COMMAS_64 COMMAS_64 COMMAS_64 COMMAS_64 COMMAS_64 COMMAS_64 COMMAS_64
+#define COMMAS_508 COMMAS_448 ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"
+
+static void
+speaks_the_language_preferred(void **state)
+{
+	static const struct {
+		const char *label, *accept_language, *expected;
+	} table[] = {
+		{ "no header", NULL, "en" },
+		{ "empty", "", "en" },
+		{ "Ukrainian", "uk", "uk" },
+		{ "with a region", "uk-UA", "uk" },
+		{ "letter case", "RU-ru", "ru" },
+		{ "a usual phone", "uk-UA,uk;q=0.9,ru;q=0.8,en-US;q=0.7,en;q=0.6", "uk" },
+		{ "by weight, not by place", "en;q=0.3, ru;q=0.8, uk;q=0.7", "ru" },
+		{ "of equals the first", "ru,uk,en", "ru" },
+		{ "no weight is the highest", "uk;q=0.9,ru", "ru" },
+		{ "the third decimal counts", "uk;q=0.501,ru;q=0.502", "ru" },
+		{ "q=1.000", "uk;q=0.999,ru;q=1.000", "ru" },
+		{ "a capital Q, as ABNF allows", "uk;Q=0.2,ru;q=0.1", "uk" },
+		{ "not wanted at all", "uk;q=0, ru;q=0.1", "ru" },
+		{ "only what is not wanted", "ru;q=0.0", "en" },
+		{ "a language we have not", "kk-KZ,kk;q=0.9", "en" },
+		{ "ours behind one we have not", "kk,ru;q=0.5", "ru" },
+		{ "anything", "*", "en" },
+		{ "ours before anything", "uk;q=0.8,*;q=0.5", "uk" },
+		{ "anything before ours", "de,*;q=0.5,ru;q=0.3", "en" },
+		{ "a longer subtag is another language", "ukr,rus", "en" },
+		{ "a shorter one too", "u,r", "en" },
+		{ "spaces and tabs", " \tuk ; q=0.5\t,  ru ;\tq=0.6  ", "ru" },
+		{ "empty elements", ",,uk,,", "uk" },
+		{ "a weight over 1", "uk;q=1.1,ru;q=0.1", "ru" },
+		{ "a weight of four decimals", "uk;q=0.1234,ru;q=0.1", "ru" },
+		{ "a weight without digits", "uk;q=,ru;q=0.1", "ru" },
+		{ "a negative weight", "uk;q=-1,ru;q=0.1", "ru" },
+		{ "a word for a weight", "uk;q=high,ru;q=0.1", "ru" },
+		{ "another parameter", "uk;level=1,ru;q=0.1", "ru" },
+		{ "something behind the weight", "uk;q=0.9;x,ru;q=0.1", "ru" },
+		{ "only separators", ";;==,,;", "en" },
+		{ "not text at all", "\xFF\xFE\x01", "en" },
+		{ "512 bytes are read", COMMAS_508 "uk", "uk" },
+		{ "exactly to the end", COMMAS_508 ",,uk", "uk" },
+		{ "an element over the limit is not", COMMAS_508 ",,,uk", "en" },
+		{ "nor half of one", COMMAS_508 "ru,uk;q=0.1", "ru" },
+		{ "nor one whose weight is cut off", COMMAS_508 "uk;q=0.1,ru", "en" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct page page = { .link = LINK,
+			.accept_language = table[i].accept_language };
+		const char *html, *language;
+		char lang[16];
+		struct work w;
+
+		assert_true(work_open(&w, ROOM));
+		assert_true(page_render(&w, &page, &html, &language));
+		if (strcmp(language, table[i].expected) != 0)
+			fail_msg("%s: %s, not %s", table[i].label, language, table[i].expected);
+		snprintf(lang, sizeof(lang), "lang=\"%s\"", language);
+		has(table[i].label, html, lang);
+		work_close(&w);
+	}
+}
+
+static void
+says_everything_in_every_language(void **state)
+{
+	(void)state;
+	for (const struct page_text *text = page_texts; text->language != NULL; text++)
+		for (int kind = 0; kind < PAGE_KINDS; kind++) {
+			const struct page page = { .kind = (enum page_kind)kind,
+				.link = LINK,
+				.app_name = "ForYouRe",
+				.accept_language = text->language };
+			struct work w;
+			const char *html;
+
+			assert_true(work_open(&w, ROOM));
+			html = render(&w, &page);
+			has(text->language, html, text->of[kind].heading);
+			has(text->language, html, "ForYouRe");
+			has(text->language, html, "<svg");
+			has_not(text->language, html, "{app}");
+			has_not(text->language, html, "{{");
+			work_close(&w);
+		}
+}
+
+static void
+names_the_app(void **state)
+{
+	static const struct {
+		const char *label, *name, *language, *expected;
+	} table[] = {
+		{ "its name", "ForYouRe", "uk", ">Відкрити ForYouRe</a>" },
+		{ "no name, Ukrainian", NULL, "uk", ">Відкрити застосунок</a>" },
+		{ "no name, Russian", "", "ru", ">Открыть приложение</a>" },
+		{ "no name, English", NULL, "en", ">Open the app</a>" },
+		{ "the configuration's default", "the app", "ru", ">Открыть приложение</a>" },
+		{ "markup in it", "<b>&\"", "en", ">Open &lt;b&gt;&amp;\"</a>" },
+		{ "our own mark in it", "{app}", "en", ">Open {app}</a>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct page page = { .link = LINK,
+			.app_name = table[i].name,
+			.accept_language = table[i].language };
+		struct work w;
+
+		assert_true(work_open(&w, ROOM));
+		has(table[i].label, render(&w, &page), table[i].expected);
+		work_close(&w);
+	}
+}
+
+#define BUTTON  "id=\"open\" href=\""
+#define ESCAPED "foryoure://amo-crm/callback?code=def502&amp;state=\""
+#define REFRESH "<noscript><meta http-equiv=\"refresh\" content=\"0; url="
+
+static void
+tries_by_itself_only_when_told_to(void **state)
+{
+	struct page page = { .link = LINK, .automatic = true };
+	struct work w;
+	const char *html;
+
+	(void)state;
+	assert_true(work_open(&w, ROOM));
+	html = render(&w, &page);
+	has("automatic", html, BUTTON ESCAPED " data-auto>");
+	has("automatic", html, REFRESH ESCAPED);
+
+	page.automatic = false;
+	html = render(&w, &page);
+	has("button", html, BUTTON ESCAPED ">");
+	has_not("button", html, " data-auto>");
+	has_not("button", html, "http-equiv");
+	work_close(&w);
+}
+
+static void
+puts_the_intent_first_and_the_plain_link_second(void **state)
+{
+	struct page page = { .link = LINK,
+		.automatic = true,
+		.intent = "intent://amo-crm/callback?code=def502#Intent;scheme=foryoure;end" };
+	struct work w;
+	const char *html, *button, *second;
+
+	(void)state;
+	assert_true(work_open(&w, ROOM));
+	html = render(&w, &page);
+	has("intent", html, REFRESH "intent://");
+	button = strstr(html, BUTTON "intent://");
+	second = strstr(html, "<a class=\"link\" href=\"" ESCAPED);
+	assert_non_null(button);
+	assert_non_null(second);
+	assert_true(button < second);
+
+	page.intent = NULL;
+	has_not("plain", render(&w, &page), "class=\"link\"");
+	work_close(&w);
+}
+
+static void
+lets_no_value_out_of_its_place(void **state)
+{
+	static const char hostile[] = "x:\"><script>alert(1)</script>'&";
+	const struct page page = {
+		.link = hostile, .intent = hostile, .app_name = hostile, .automatic = true
+	};
+	struct work w;
+	const char *html;
+
+	(void)state;
+	assert_true(work_open(&w, ROOM));
+	html = render(&w, &page);
+	has_not("hostile", html, "<script>alert");
+	has_not("hostile", html, "=\"x:\"");
+	has("hostile", html,
+	    BUTTON "x:&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;\"");
+	work_close(&w);
+}
+
+static void
+carries_a_policy_without_exceptions(void **state)
+{
+	(void)state;
+	has("policy", redirect_page_csp, "default-src 'none'; ");
+	has("policy", redirect_page_csp, "style-src 'sha256-");
+	has("policy", redirect_page_csp, "script-src 'sha256-");
+	has("policy", redirect_page_csp, "base-uri 'none'");
+	has("policy", redirect_page_csp, "form-action 'none'");
+	has("policy", redirect_page_csp, "frame-ancestors 'none'");
+	has_not("policy", redirect_page_csp, "unsafe");
+	assert_null(strpbrk(redirect_page_csp, "\r\n"));
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	const struct page page = { .link = LINK, .app_name = "ForYouRe", .automatic = true };
+	struct work w;
+	const char *html, *language;
+	size_t needed;
+
+	(void)state;
+	assert_true(work_open(&w, ROOM));
+	render(&w, &page);
+	needed = w.used;
+	work_close(&w);
+
+	for (size_t room = 1; room <= needed; room++) {
+		bool rendered;
+
+		assert_true(work_open(&w, room));
+		rendered = page_render(&w, &page, &html, &language);
+		if (rendered != (room == needed))
+			fail_msg("a room of %zu bytes of %zu", room, needed);
+		assert_int_equal(w.kind, rendered ? FAULT_NONE : FAULT_SERVER);
+		work_close(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(speaks_the_language_preferred),
+		cmocka_unit_test(says_everything_in_every_language),
+		cmocka_unit_test(names_the_app),
+		cmocka_unit_test(tries_by_itself_only_when_told_to),
+		cmocka_unit_test(puts_the_intent_first_and_the_plain_link_second),
+		cmocka_unit_test(lets_no_value_out_of_its_place),
+		cmocka_unit_test(carries_a_policy_without_exceptions),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
+}

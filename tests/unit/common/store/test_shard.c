@@ -1,0 +1,452 @@
+/* test_shard.c - one file of records: what is put there is there,
+ * and a change that fails is none. */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "../../shard_set.h"
+
+#include <errno.h>
+#include <gdbm.h>
+#include <sys/resource.h>
+
+#define SWEPT_AT_ONCE 32 /* records that one change sweeps out at most */
+
+static void
+shard_in(const char *folder, char path[PATH_SIZE])
+{
+	path_in(folder, "00.gdbm", path);
+}
+
+static void
+put(const char *path, const char *key, const char *value, time_t expires)
+{
+	struct work w;
+
+	open_room(&w);
+	if (!shard_set(&w, path, key, value, expires))
+		fail_msg("%s: %s", key, w.reason);
+	work_close(&w);
+}
+
+static void
+has_value(const char *label, const char *path, const char *key, const char *expected)
+{
+	struct work w;
+	const char *value = "not set";
+
+	open_room(&w);
+	if (!shard_get(&w, path, key, &value))
+		fail_msg("%s: %s", label, w.reason);
+	same_text(label, value, expected);
+	work_close(&w);
+}
+
+static void
+gives_back_what_was_put(void **state)
+{
+	static const struct {
+		const char *label, *key, *value; /* NULL: taken out */
+	} table[] = {
+		{ "a record", "a:1", "one" },
+		{ "another", "a:2", "two" },
+		{ "an empty value", "a:3", "" },
+		{ "an empty key", "", "nameless" },
+		{ "a key with any bytes", "a:\x01\xff \n/..", "odd" },
+		{ "a key that begins another", "a:", "prefix" },
+		{ "replaced by something longer", "a:1", "one and a half" },
+		{ "replaced by something shorter", "a:1", "1" },
+		{ "taken out", "a:2", NULL },
+		{ "taken out again", "a:2", NULL },
+		{ "taken out though it was never there", "a:9", NULL },
+		{ "put back", "a:2", "two again" },
+	};
+	char path[PATH_SIZE];
+
+	shard_in(*state, path);
+	has_value("nothing is there yet", path, "a:1", NULL);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		put(path, table[i].key, table[i].value, 0);
+		has_value(table[i].label, path, table[i].key, table[i].value);
+	}
+	has_value("the first, at last", path, "a:1", "1");
+	has_value("the empty one, at last", path, "a:3", "");
+	has_value("one that never was", path, "a:8", NULL);
+	assert_int_equal(folder_count(*state, ".gdbm"), 1);
+	assert_int_equal(folder_count(*state, ".new"), 0);
+}
+
+static void
+keeps_many_records_of_every_length(void **state)
+{
+	enum { COUNT = 120 };
+	char path[PATH_SIZE];
+	char key[32];
+	char *value = malloc(65537);
+
+	assert_non_null(value);
+	shard_in(*state, path);
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < COUNT; i++) {
+			size_t len = i == 0 ? 65536 : (size_t)(i * (round == 0 ? 7 : 31));
+
+			memset(value, 'a' + i % 26, len);
+			value[len] = '\0';
+			snprintf(key, sizeof key, "k:%d", i);
+			put(path, key, value, 0);
+		}
+	for (int i = 0; i < COUNT; i++) {
+		size_t len = i == 0 ? 65536 : (size_t)(i * 31);
+
+		memset(value, 'a' + i % 26, len);
+		value[len] = '\0';
+		snprintf(key, sizeof key, "k:%d", i);
+		has_value(key, path, key, value);
+	}
+	free(value);
+}
+
+static void
+is_nobody_elses_file(void **state)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	shard_in(*state, path);
+	umask(0);
+	put(path, "a:1", "one", 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void
+hides_what_is_over(void **state)
+{
+	char path[PATH_SIZE];
+	time_t now = time(NULL);
+
+	shard_in(*state, path);
+	put(path, "code:1", "soon", now + 1000);
+	put(path, "code:2", "now", now);
+	put(path, "code:3", "long ago", 1);
+	put(path, "code:4", "far from now", (time_t)1 << 40);
+	has_value("it lasts", path, "code:1", "soon");
+	has_value("its second has come", path, "code:2", NULL);
+	has_value("over", path, "code:3", NULL);
+	has_value("beyond 32 bits", path, "code:4", "far from now");
+}
+
+/* What stands in the file, whatever shard.h would say of it. */
+static int
+stored(const char *path)
+{
+	GDBM_FILE db = gdbm_open(path, 0, GDBM_READER | GDBM_NOLOCK, 0, NULL);
+	gdbm_count_t count = 0;
+
+	assert_non_null(db);
+	assert_int_equal(gdbm_count(db, &count), 0);
+	gdbm_close(db);
+	return (int)count;
+}
+
+/* Files whose first records, as many as each file's number in over, end after life_s seconds.
+ * False: it took so long that some are over already. */
+static bool
+fill(const char *folder, const int *over, size_t count, int life_s, time_t *end)
+{
+	char path[PATH_SIZE];
+	char name[64];
+	char key[32];
+
+	*end = time(NULL) + life_s;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "%zu.gdbm", i);
+		path_in(folder, name, path);
+		(void)unlink(path);
+		put(path, "pending:1", "of another kind", *end);
+		put(path, "connection:1:1", "for ever", 0);
+		for (int n = 0; n < over[i]; n++) {
+			snprintf(key, sizeof key, "code:%d", n);
+			put(path, key, "for a while", *end);
+		}
+	}
+	return time(NULL) < *end;
+}
+
+static void
+sweeps_out_what_is_over(void **state)
+{
+	static const char *const labels[] = { "none", "one", "as many as one change sweeps",
+		"one more", "twice as many" };
+	static const int over[] = { 0, 1, SWEPT_AT_ONCE, SWEPT_AT_ONCE + 1, 2 * SWEPT_AT_ONCE };
+	static const int left[] = { 0, 0, 0, 1, SWEPT_AT_ONCE };
+	char path[PATH_SIZE];
+	char name[64];
+	int life_s = 2;
+	time_t soon;
+
+	while (!fill(*state, over, ROWS(over), life_s, &soon))
+		life_s *= 2;
+	while (time(NULL) < soon)
+		usleep(10000);
+	for (size_t i = 0; i < ROWS(over); i++) {
+		snprintf(name, sizeof name, "%zu.gdbm", i);
+		path_in(*state, name, path);
+		put(path, "connection:1:2", "a change without an end sweeps nothing", 0);
+		same_number(labels[i], stored(path), over[i] + 3);
+		put(path, "connection:1:2", NULL, 0);
+		put(path, "code:new", "valid", soon + 1000);
+		same_number(labels[i], stored(path), left[i] + 3);
+		has_value(labels[i], path, "code:new", "valid");
+		has_value(labels[i], path, "code:0", NULL);
+	}
+}
+
+struct visits {
+	int count, stop_after;
+	char keys[1024];
+	size_t used; /* of the room, at the first visit */
+};
+
+static bool
+note_visit(struct work *w, void *context, const char *key, const char *value)
+{
+	struct visits *visits = context;
+	const char *garbage;
+
+	if (visits->count++ == 0)
+		visits->used = work_mark(w);
+	else if (work_mark(w) > visits->used + 64)
+		return fault(w, FAULT_SERVER, "the room is not taken back");
+	snprintf(visits->keys + strlen(visits->keys), sizeof visits->keys - strlen(visits->keys),
+	    "%s=%s ", key, value);
+	return work_print(w, &garbage, "%1000d", 1) && visits->count != visits->stop_after;
+}
+
+static void
+visits_records(void **state)
+{
+	static const struct {
+		const char *label, *prefix;
+		int stop_after, visits;
+		bool done;
+	} table[] = {
+		{ "all of a kind", "a:", 0, 20, true },
+		{ "one alone", "b:1", 0, 1, true },
+		{ "everything that is not over", "", 0, 21, true },
+		{ "none", "c:", 0, 0, true },
+		{ "a prefix longer than any key", "a:11111111111111111111", 0, 0, true },
+		{ "stopped by the first", "a:", 1, 1, false },
+		{ "stopped by the third", "a:", 3, 3, false },
+	};
+	char path[PATH_SIZE];
+	char key[32];
+
+	shard_in(*state, path);
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof key, "a:%d", i);
+		put(path, key, "A", 0);
+	}
+	put(path, "b:1", "B", 0);
+	put(path, "d:1", "over", 1);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct visits visits = { .stop_after = table[i].stop_after };
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		done = shard_each(&w, path, table[i].prefix, note_visit, &visits);
+		DEMAND(table[i].label, done == table[i].done);
+		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		same_number(table[i].label, visits.count, table[i].visits);
+		same_number("bytes of the room in use", (long long)work_mark(&w), 0);
+		if (visits.count == 20)
+			has_text(table[i].label, visits.keys, "a:19=A ");
+		work_close(&w);
+	}
+}
+
+static void
+visits_nothing_where_no_file_is(void **state)
+{
+	struct visits visits = { .count = 0 };
+	char path[PATH_SIZE];
+	struct work w;
+
+	shard_in(*state, path);
+	open_room(&w);
+	assert_true(shard_each(&w, path, "", note_visit, &visits));
+	assert_int_equal(visits.count, 0);
+	work_close(&w);
+}
+
+static void
+starts_afresh_from_a_leftover(void **state)
+{
+	char path[PATH_SIZE];
+	char leftover[PATH_SIZE];
+	char *longer = malloc(200000); /* than the shard */
+
+	assert_non_null(longer);
+	memset(longer, 'x', 200000);
+	shard_in(*state, path);
+	path_in(*state, "00.gdbm.new", leftover);
+	put(path, "a:1", "one", 0);
+	file_write(leftover, longer, 200000, 0600);
+	put(path, "a:2", "two", 0);
+	has_value("before", path, "a:1", "one");
+	has_value("behind", path, "a:2", "two");
+	assert_int_equal(folder_count(*state, ".new"), 0);
+	free(longer);
+}
+
+/* A change that fails for want of a place leaves the file as it was, byte by byte. */
+static void
+says_when_it_cannot_write(void **state)
+{
+	static const struct {
+		const char *label, *key, *value;
+	} table[] = {
+		{ "a new record", "a:99", "new" },
+		{ "a long record", "a:98", NULL },
+		{ "another value", "a:1", "changed" },
+	};
+	char path[PATH_SIZE];
+	char key[32];
+	char *long_value = malloc(60001);
+	struct rlimit before;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_non_null(long_value);
+	memset(long_value, 'x', 60000);
+	long_value[60000] = '\0';
+	shard_in(*state, path);
+	for (int i = 0; i < 40; i++) {
+		snprintf(key, sizeof key, "a:%d", i);
+		put(path, key, "as it was", 0);
+	}
+	bytes = file_read(path, &len);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (size_t i = 0; i < ROWS(table); i++)
+		for (size_t limit = 0; limit < len; limit += 1 + len / 13) {
+			struct rlimit less = { limit, before.rlim_max };
+			struct work w;
+			uint8_t *now;
+			size_t now_len;
+			bool done;
+
+			open_room(&w);
+			setrlimit(RLIMIT_FSIZE, &less);
+			done = shard_set(&w, path, table[i].key,
+			    table[i].value == NULL ? long_value : table[i].value, 0);
+			setrlimit(RLIMIT_FSIZE, &before);
+			same_fault(table[i].label, &w, done, FAULT_STORAGE);
+			work_close(&w);
+			now = file_read(path, &now_len);
+			same_number(table[i].label, (long long)now_len, (long long)len);
+			same_bytes(table[i].label, now, bytes, len);
+			free(now);
+			assert_int_equal(folder_count(*state, ".new"), 0);
+		}
+	free(bytes);
+	put(path, "a:98", long_value, 0);
+	has_value("there is room again", path, "a:98", long_value);
+	free(long_value);
+}
+
+static void
+says_what_is_in_the_way(void **state)
+{
+	char path[PATH_SIZE];
+	char other[PATH_SIZE];
+	const char *value;
+	struct visits visits = { .count = 0 };
+	struct work w;
+
+	open_room(&w);
+	path_in(*state, "absent/00.gdbm", path);
+	same_fault(
+	    "no folder: nothing is there", &w, shard_get(&w, path, "a:1", &value), FAULT_NONE);
+	assert_null(value);
+	same_fault("no folder: nothing can be put there", &w, shard_set(&w, path, "a:1", "x", 0),
+	    FAULT_STORAGE);
+	work_wipe(&w);
+
+	path_in(*state, "folder.gdbm", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	same_fault(
+	    "a folder in its place: get", &w, shard_get(&w, path, "a:1", &value), FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault("a folder in its place: each", &w, shard_each(&w, path, "", note_visit, &visits),
+	    FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault(
+	    "a folder in its place: set", &w, shard_set(&w, path, "a:1", "x", 0), FAULT_STORAGE);
+	work_wipe(&w);
+
+	shard_in(*state, path);
+	path_in(*state, "00.gdbm.new", other);
+	put(path, "a:1", "one", 0);
+	assert_int_equal(mkdir(other, 0700), 0);
+	same_fault(
+	    "a folder in the copy's place", &w, shard_set(&w, path, "a:1", "x", 0), FAULT_STORAGE);
+	has_value("the record is as it was", path, "a:1", "one");
+	work_close(&w);
+}
+
+/* False must mean that nothing was put there. */
+static bool
+set_and_get(struct work *w, void *context)
+{
+	const char *path = context;
+	const char *value;
+
+	unlink(path);
+	if (!shard_set(w, path, "a:1", "a value of some length", 0)) {
+		has_value("a change that failed", path, "a:1", NULL);
+		return false;
+	}
+	if (!shard_get(w, path, "a:1", &value))
+		return false;
+	assert_string_equal(value, "a value of some length");
+	return true;
+}
+
+static bool
+visit_in_room(struct work *w, void *context)
+{
+	struct visits visits = { .count = 0 };
+
+	return shard_each(w, context, "a:", note_visit, &visits) && visits.count == 1;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	char path[PATH_SIZE];
+
+	shard_in(*state, path);
+	try_small_rooms("put and get", set_and_get, path);
+	try_small_rooms("each", visit_in_room, path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(gives_back_what_was_put),
+		IN_FOLDER(keeps_many_records_of_every_length),
+		IN_FOLDER(is_nobody_elses_file),
+		IN_FOLDER(hides_what_is_over),
+		IN_FOLDER(sweeps_out_what_is_over),
+		IN_FOLDER(visits_records),
+		IN_FOLDER(visits_nothing_where_no_file_is),
+		IN_FOLDER(starts_afresh_from_a_leftover),
+		IN_FOLDER(says_when_it_cannot_write),
+		IN_FOLDER(says_what_is_in_the_way),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("shard", tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* test_shard_corrupt.c - a shard that is not what was written:
+ * a fault or no other value than the right one, and the process goes on.
+ *
+ * GDBM keeps no checksum of its directory, so a record may be gone without a fault.
+ */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "../../shard_set.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+
+#define ROUNDS       400
+#define RECORDS      40
+#define VALUE_LEN    300
+#define FILE_MAX     (1 << 20)
+#define ROUND_MAX_S  5
+#define HEADER_BYTES 8192 /* GDBM's header and directory: where damage does most */
+
+/* The same damage in every run: xorshift64. */
+static uint32_t
+below(uint64_t *random, size_t limit)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return (uint32_t)((*random >> 20) % limit);
+}
+
+static void
+key_of(int i, char key[32])
+{
+	snprintf(key, 32, "connection:%d:1", i);
+}
+
+static void
+value_of(int i, char value[VALUE_LEN + 1])
+{
+	memset(value, 'a' + i % 26, VALUE_LEN);
+	value[VALUE_LEN] = '\0';
+	value[snprintf(value, VALUE_LEN, "%d:", i)] = 'x';
+}
+
+static void
+make_shard(const char *path)
+{
+	char key[32];
+	char value[VALUE_LEN + 1];
+
+	for (int i = 0; i < RECORDS; i++) {
+		struct work w;
+
+		key_of(i, key);
+		value_of(i, value);
+		open_room(&w);
+		assert_true(shard_set(&w, path, key, value, 0));
+		work_close(&w);
+	}
+}
+
+struct file_bytes {
+	uint8_t bytes[FILE_MAX];
+	size_t len;
+};
+
+enum damage { BITS, BYTES, CUT, BLOCK, LONGER, DAMAGES };
+
+static void
+damage(struct file_bytes *file, uint64_t random)
+{
+	size_t area = below(&random, 2) && HEADER_BYTES < file->len ? HEADER_BYTES : file->len;
+	size_t times = 1 + below(&random, 8);
+	size_t at;
+
+	switch ((enum damage)below(&random, DAMAGES)) {
+	case BITS:
+		while (times-- > 0)
+			file->bytes[below(&random, area)] ^= (uint8_t)(1 << below(&random, 8));
+		break;
+	case BYTES:
+		while (times-- > 0) {
+			at = below(&random, area);
+			file->bytes[at] = (uint8_t)(file->bytes[at] + 1 + below(&random, 255));
+		}
+		break;
+	case CUT:
+		file->len = below(&random, file->len);
+		break;
+	case BLOCK:
+		at = below(&random, file->len / 512) * (size_t)512;
+		memset(file->bytes + at, below(&random, 2) ? 0xff : 0x3c, 512);
+		break;
+	default:
+		file->bytes[file->len++] = 'x';
+	}
+}
+
+static bool
+visit(struct work *w, void *context, const char *key, const char *value)
+{
+	int *count = context;
+	char expected[VALUE_LEN + 1];
+
+	(void)w;
+	value_of((int)strtol(key + strlen("connection:"), NULL, 10), expected);
+	return ++*count <= RECORDS && (value == NULL || strcmp(value, expected) == 0);
+}
+
+/* What the parent sees of a round that went wrong. */
+struct report {
+	char text[200];
+};
+
+struct attempt {
+	const char *path;
+	struct report *report; /* shared with the parent */
+};
+
+static bool
+complain(struct report *report, const char *what, int i)
+{
+	snprintf(report->text, sizeof report->text, "%s %d", what, i);
+	return false;
+}
+
+/* Every record is the right one, or gone, or there is a fault. */
+static bool
+reads(const struct attempt *attempt)
+{
+	char key[32];
+	char expected[VALUE_LEN + 1];
+
+	for (int i = 0; i < RECORDS; i++) {
+		struct work w;
+		const char *value;
+
+		if (!work_open(&w, ROOM_SIZE))
+			return false;
+		key_of(i, key);
+		value_of(i, expected);
+		if (shard_get(&w, attempt->path, key, &value)) {
+			if (value != NULL && strcmp(value, expected) != 0)
+				return complain(attempt->report, "another value: record", i);
+		} else if (w.kind != FAULT_STORAGE && w.kind != FAULT_DAMAGED)
+			return complain(
+			    attempt->report, "another fault than storage:", (int)w.kind);
+		work_close(&w);
+	}
+	return true;
+}
+
+static bool
+visits(const struct attempt *attempt)
+{
+	struct work w;
+	int count = 0;
+	bool done;
+
+	if (!work_open(&w, ROOM_SIZE))
+		return false;
+	done = shard_each(&w, attempt->path, "connection:", visit, &count);
+	if (done ? count > RECORDS : w.kind != FAULT_STORAGE)
+		return complain(attempt->report, "visited something else than record", count);
+	work_close(&w);
+	return true;
+}
+
+static bool
+changes(const struct attempt *attempt)
+{
+	struct work w;
+	const char *value;
+
+	if (!work_open(&w, ROOM_SIZE))
+		return false;
+	if (!shard_set(&w, attempt->path, "connection:7:1", "new", 0))
+		return w.kind == FAULT_STORAGE
+		    || complain(attempt->report, "another fault than storage:", (int)w.kind);
+	if (!shard_get(&w, attempt->path, "connection:7:1", &value) || value == NULL
+	    || strcmp(value, "new") != 0)
+		return complain(attempt->report, "put, and not there: record", 7);
+	work_close(&w);
+	return true;
+}
+
+static bool
+use_damaged(void *context)
+{
+	const struct attempt *attempt = context;
+
+	alarm(ROUND_MAX_S);
+	snprintf(attempt->report->text, sizeof attempt->report->text, "%s", "");
+	return reads(attempt) && visits(attempt) && changes(attempt);
+}
+
+static void
+survives_damage(void **state)
+{
+	static struct file_bytes whole;
+	static struct file_bytes damaged;
+	char path[PATH_SIZE];
+	struct attempt attempt = { .path = path };
+	char label[64];
+	uint8_t *bytes;
+
+	path_in(*state, "00.gdbm", path);
+	make_shard(path);
+	bytes = file_read(path, &whole.len);
+	assert_true(whole.len < FILE_MAX);
+	memcpy(whole.bytes, bytes, whole.len);
+	free(bytes);
+	attempt.report = mmap(NULL, sizeof *attempt.report, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(attempt.report != MAP_FAILED);
+
+	for (uint64_t round = 1; round <= ROUNDS; round++) {
+		int status;
+
+		damaged = whole;
+		damage(&damaged, round * UINT64_C(0x9e3779b97f4a7c15));
+		file_write(path, damaged.bytes, damaged.len, 0600);
+		snprintf(label, sizeof label, "damage of round %d", (int)round);
+		status = child_status(child_start(use_damaged, &attempt));
+		if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_FALSE)
+			fail_msg("%s: %s", label, attempt.report->text);
+		child_says_true(label, status);
+	}
+	munmap(attempt.report, sizeof *attempt.report);
+}
+
+static void
+says_what_is_no_shard(void **state)
+{
+	static const struct {
+		const char *label, *bytes;
+		size_t len;
+	} table[] = {
+		{ "an empty file", "", 0 },
+		{ "one byte", "x", 1 },
+		{ "a text", "{\"access_token\":\"eyJ\"}\n", 23 },
+		{ "GDBM's first four bytes", "\xcf\x9a\x57\x13", 4 },
+	};
+	char path[PATH_SIZE];
+	int count = 0;
+
+	path_in(*state, "00.gdbm", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *value;
+
+		file_write(path, table[i].bytes, table[i].len, 0600);
+		open_room(&w);
+		same_fault(table[i].label, &w, shard_get(&w, path, "a:1", &value), FAULT_STORAGE);
+		has_text(table[i].label, w.reason, path);
+		work_wipe(&w);
+		same_fault(
+		    table[i].label, &w, shard_each(&w, path, "", visit, &count), FAULT_STORAGE);
+		work_close(&w);
+	}
+	assert_int_equal(count, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(survives_damage),
+		IN_FOLDER(says_what_is_no_shard),
+	};
+
+	return cmocka_run_group_tests_name("shard, damaged", tests, NULL, NULL);
+}

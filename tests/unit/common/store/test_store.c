@@ -1,0 +1,557 @@
+/* test_store.c - named records: their limits, their locks, and writers that come together. */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "base/clock.h"
+#include "store/store.h"
+
+#include <sys/resource.h>
+
+static struct store_config
+store_in(const char *folder)
+{
+	return (struct store_config){ .path = folder };
+}
+
+static void
+put(const struct store_config *store, const char *key, const char *value, time_t expires)
+{
+	struct work w;
+
+	open_room(&w);
+	if (!store_put(&w, store, key, value, expires))
+		fail_msg("%s: %s", key, w.reason);
+	work_close(&w);
+}
+
+static void
+has_value(
+    const char *label, const struct store_config *store, const char *key, const char *expected)
+{
+	struct work w;
+	const char *value = "not set";
+
+	open_room(&w);
+	if (!store_get(&w, store, key, &value))
+		fail_msg("%s: %s", label, w.reason);
+	same_text(label, value, expected);
+	work_close(&w);
+}
+
+static void
+keeps_records(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct work w;
+	char key[32];
+
+	has_value("nothing is there yet", &store, "connection:1:1", NULL);
+	for (int i = 0; i < 600; i++) { /* more than there are shards */
+		snprintf(key, sizeof key, "connection:%d:1", i);
+		put(&store, key, key, 0);
+	}
+	for (int i = 0; i < 600; i++) {
+		snprintf(key, sizeof key, "connection:%d:1", i);
+		has_value(key, &store, key, key);
+	}
+	put(&store, "connection:7:1", "changed", 0);
+	has_value("changed", &store, "connection:7:1", "changed");
+
+	open_room(&w);
+	for (int i = 0; i < 2; i++) {
+		assert_true(store_erase(&w, &store, "connection:7:1"));
+		has_value("erased", &store, "connection:7:1", NULL);
+	}
+	has_value("its neighbour", &store, "connection:8:1", "connection:8:1");
+	assert_true(store_erase(&w, &store, "connection:none"));
+	work_close(&w);
+}
+
+static void
+lets_records_expire(void **state)
+{
+	struct store_config store = store_in(*state);
+	time_t now = time(NULL);
+
+	put(&store, "code:1", "valid", now + 1000);
+	put(&store, "code:2", "over", now);
+	put(&store, "connection:1:1", "for ever", 0);
+	has_value("valid", &store, "code:1", "valid");
+	has_value("over", &store, "code:2", NULL);
+	has_value("for ever", &store, "connection:1:1", "for ever");
+	put(&store, "code:1", "over now", now);
+	has_value("put again, over already", &store, "code:1", NULL);
+}
+
+static void
+limits_names_and_values(void **state)
+{
+	static const struct {
+		const char *label;
+		size_t key, value; /* bytes */
+		enum fault_kind expected;
+	} table[] = {
+		{ "a name at its limit", STORE_KEY_MAX, 1, FAULT_NONE },
+		{ "a name over its limit", STORE_KEY_MAX + 1, 1, FAULT_REQUEST },
+		{ "a value at its limit", 10, STORE_VALUE_MAX, FAULT_NONE },
+		{ "a value over its limit", 10, STORE_VALUE_MAX + 1, FAULT_SERVER },
+	};
+	struct store_config store = store_in(*state);
+	char *key = malloc(STORE_KEY_MAX + 2);
+	char *value = malloc(STORE_VALUE_MAX + 2);
+
+	assert_true(key != NULL && value != NULL);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *got;
+		bool done;
+
+		memset(key, 'k', table[i].key);
+		key[table[i].key] = '\0';
+		memset(value, 'v', table[i].value);
+		value[table[i].value] = '\0';
+		open_room(&w);
+		done = store_put(&w, &store, key, value, 0);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		work_wipe(&w);
+		done = store_get(&w, &store, key, &got);
+		if (table[i].key > STORE_KEY_MAX)
+			same_fault(table[i].label, &w, done, FAULT_REQUEST);
+		else
+			same_text(
+			    table[i].label, got, table[i].expected == FAULT_NONE ? value : NULL);
+		work_wipe(&w);
+		done = store_erase(&w, &store, key);
+		same_fault(table[i].label, &w, done,
+		    table[i].key > STORE_KEY_MAX ? FAULT_REQUEST : FAULT_NONE);
+		work_close(&w);
+	}
+	free(key);
+	free(value);
+}
+
+struct edit {
+	const char *expected; /* NULL: no record */
+	const char *value;
+	enum { SET, LEAVE, REFUSE } how;
+	int calls;
+};
+
+static bool
+edit(struct work *w, void *context, const char *old, const char **value)
+{
+	struct edit *edit = context;
+
+	edit->calls++;
+	if ((old == NULL) != (edit->expected == NULL)
+	    || (old != NULL && strcmp(old, edit->expected) != 0))
+		return fault(w, FAULT_SERVER, "given \"%s\"", old == NULL ? "nothing" : old);
+	if (edit->how == SET)
+		*value = edit->value;
+	return edit->how != REFUSE || fault(w, FAULT_CLAIMED, "not this one");
+}
+
+static void
+edits_a_record(void **state)
+{
+	static const struct {
+		const char *label;
+		struct edit edit;
+		enum fault_kind expected;
+		const char *after;
+	} table[] = {
+		{ "left alone where none was", { NULL, NULL, LEAVE, 0 }, FAULT_NONE, NULL },
+		{ "erased where none was", { NULL, NULL, SET, 0 }, FAULT_NONE, NULL },
+		{ "made", { NULL, "1", SET, 0 }, FAULT_NONE, "1" },
+		{ "left alone", { "1", NULL, LEAVE, 0 }, FAULT_NONE, "1" },
+		{ "changed", { "1", "2", SET, 0 }, FAULT_NONE, "2" },
+		{ "refused", { "2", NULL, REFUSE, 0 }, FAULT_CLAIMED, "2" },
+		{ "changed to nothing", { "2", "", SET, 0 }, FAULT_NONE, "" },
+		{ "changed from nothing", { "", "3", SET, 0 }, FAULT_NONE, "3" },
+		{ "erased", { "3", NULL, SET, 0 }, FAULT_NONE, NULL },
+	};
+	struct store_config store = store_in(*state);
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct edit context = table[i].edit;
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		done = store_change(&w, &store, "account:1", 0, edit, &context);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		same_number(table[i].label, context.calls, 1);
+		has_value(table[i].label, &store, "account:1", table[i].after);
+		work_close(&w);
+	}
+}
+
+struct visits {
+	int count, stop_after;
+	char seen[600];
+};
+
+static bool
+note_visit(struct work *w, void *context, const char *key, const char *value)
+{
+	struct visits *visits = context;
+	const char *garbage;
+	long i = strtol(strchr(key, ':') + 1, NULL, 10);
+
+	if (strcmp(key, value) == 0 && i >= 0 && i < 600)
+		visits->seen[i]++;
+	return work_print(w, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
+}
+
+static void
+visits_every_record_once(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct visits visits = { .count = 0 };
+	struct visits stopped = { .stop_after = 5 };
+	struct work w;
+	char key[32];
+
+	for (int i = 0; i < 600; i++) {
+		snprintf(key, sizeof key, "k:%d", i);
+		put(&store, key, key, 0);
+	}
+	put(&store, "kk:1", "of another kind", 0);
+	put(&store, "code:1", "over", 1);
+
+	open_room(&w);
+	assert_true(store_each(&w, &store, "k:", note_visit, &visits));
+	assert_int_equal(visits.count, 600);
+	for (int i = 0; i < 600; i++)
+		assert_int_equal(visits.seen[i], 1);
+	assert_false(store_each(&w, &store, "k:", note_visit, &stopped));
+	assert_int_equal(stopped.count, 5);
+	assert_int_equal(w.kind, FAULT_NONE);
+	work_close(&w);
+}
+
+static void
+needs_its_folder(void **state)
+{
+	struct store_config store;
+	struct visits visits = { .count = 0 };
+	struct lock lock;
+	struct work w;
+	const char *value;
+	char path[PATH_SIZE];
+
+	path_in(*state, "absent", path);
+	store = store_in(path);
+	open_room(&w);
+	same_fault("get", &w, store_get(&w, &store, "a:1", &value), FAULT_STORAGE);
+	has_text("the reason", w.reason, path);
+	work_wipe(&w);
+	same_fault("put", &w, store_put(&w, &store, "a:1", "x", 0), FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault("erase", &w, store_erase(&w, &store, "a:1"), FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault("each", &w, store_each(&w, &store, "", note_visit, &visits), FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault("ready", &w, store_ready(&w, &store), FAULT_STORAGE);
+	work_wipe(&w);
+	same_fault("lock", &w, store_lock(&w, &store, "a", 0, &lock), FAULT_STORAGE);
+	work_close(&w);
+}
+
+/* As an ordinary user: root may write anywhere. */
+static bool
+cannot_write(void *context)
+{
+	const struct store_config *store = context;
+	struct work w;
+	const char *value;
+
+	if (geteuid() == 0 && setuid(65534) != 0)
+		return false;
+	if (!work_open(&w, ROOM_SIZE) || store_put(&w, store, "a:1", "changed", 0)
+	    || w.kind != FAULT_STORAGE)
+		return false;
+	work_wipe(&w);
+	if (store_ready(&w, store) || w.kind != FAULT_STORAGE)
+		return false;
+	work_wipe(&w);
+	return store_get(&w, store, "a:1", &value) && value != NULL
+	    && strcmp(value, "as it was") == 0;
+}
+
+static void
+says_when_it_may_not_write(void **state)
+{
+	struct store_config store = store_in(*state);
+	char path[PATH_SIZE];
+	char shard[PATH_SIZE];
+	DIR *folder;
+	struct dirent *entry;
+
+	put(&store, "a:1", "as it was", 0);
+	path_in(*state, "connections", path);
+	if (geteuid() == 0) { /* the child is nobody, who may read */
+		folder = opendir(path);
+		assert_non_null(folder);
+		while ((entry = readdir(folder)) != NULL) {
+			path_in(path, entry->d_name, shard);
+			chmod(shard, 0755);
+		}
+		closedir(folder);
+		chmod(*state, 0755);
+	}
+	chmod(path, 0555);
+	in_child("put and ready are refused, get works", cannot_write, &store);
+	chmod(path, 0700);
+}
+
+static void
+says_when_there_is_no_room(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct rlimit before;
+	struct work w;
+	bool ready;
+	bool done;
+
+	put(&store, "a:1", "as it was", 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (rlim_t limit = 0; limit < 16384; limit += 4096) {
+		struct rlimit less = { limit, before.rlim_max };
+		bool refused;
+
+		open_room(&w);
+		setrlimit(RLIMIT_FSIZE, &less);
+		ready = store_ready(&w, &store);
+		refused = !ready && w.kind == FAULT_STORAGE;
+		work_wipe(&w);
+		done = store_put(&w, &store, "a:1", "changed", 0);
+		setrlimit(RLIMIT_FSIZE, &before);
+		DEMAND("the store says that it is not ready", refused);
+		same_fault("put", &w, done, FAULT_STORAGE);
+		work_close(&w);
+		has_value("the record", &store, "a:1", "as it was");
+	}
+	open_room(&w);
+	same_fault("there is room again", &w, store_ready(&w, &store), FAULT_NONE);
+	work_close(&w);
+	put(&store, "a:1", "changed", 0);
+	has_value("the record", &store, "a:1", "changed");
+}
+
+static void
+leaves_nothing_but_its_files(void **state)
+{
+	struct store_config store = store_in(*state);
+	char path[PATH_SIZE];
+	struct stat st;
+	struct work w;
+
+	open_room(&w);
+	assert_true(store_ready(&w, &store));
+	put(&store, "a:1", "x", 0);
+	path_in(*state, "connections", path);
+	assert_int_equal(folder_count(path, ".room"), 4);
+	assert_int_equal(folder_count(path, ""), 2 + 1 + 4);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(folder_count(*state, ""), 2 + 2);
+	work_close(&w);
+}
+
+enum { WRITERS = 8, INCREMENTS = 25 };
+
+static bool
+increment(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)context;
+	return work_print(w, value, "%ld", (old == NULL ? 0 : strtol(old, NULL, 10)) + 1);
+}
+
+static bool
+increments(void *context)
+{
+	for (int i = 0; i < INCREMENTS; i++) {
+		struct work w;
+
+		if (!work_open(&w, 65536)
+		    || !store_change(&w, context, "counter:1", 0, increment, NULL))
+			return false;
+		work_close(&w);
+	}
+	return true;
+}
+
+static bool
+reads_forwards(void *context)
+{
+	long before = 0;
+
+	while (before < (long)WRITERS * INCREMENTS) {
+		struct work w;
+		const char *value;
+		long now;
+
+		if (!work_open(&w, 65536) || !store_get(&w, context, "counter:1", &value))
+			return false;
+		now = value == NULL ? 0 : strtol(value, NULL, 10);
+		if (now < before)
+			return false;
+		before = now;
+		work_close(&w);
+	}
+	return true;
+}
+
+static void
+loses_no_change_of_writers_that_come_together(void **state)
+{
+	struct store_config store = store_in(*state);
+	pid_t writers[WRITERS];
+	pid_t reader = child_start(reads_forwards, &store);
+	char expected[16];
+
+	for (int i = 0; i < WRITERS; i++)
+		writers[i] = child_start(increments, &store);
+	for (int i = 0; i < WRITERS; i++)
+		child_says_true("a writer", child_status(writers[i]));
+	child_says_true("a reader beside them", child_status(reader));
+	snprintf(expected, sizeof expected, "%d", WRITERS * INCREMENTS);
+	has_value("the count", &store, "counter:1", expected);
+}
+
+static void
+locks_names_apart(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct work w;
+	struct lock one;
+	struct lock two;
+
+	open_room(&w);
+	assert_true(store_lock(&w, &store, "connection:1:1", 0, &one));
+	assert_true(store_lock(&w, &store, "connection:1:2", 0, &two));
+	lock_release(&two);
+	assert_false(store_lock(&w, &store, "connection:1:1", 20, &two));
+	assert_int_equal(w.kind, FAULT_UNAVAILABLE);
+	work_wipe(&w);
+	/* a lock of a name does not keep anybody from writing */
+	put(&store, "connection:1:1", "written", 0);
+	has_value("written beside the lock", &store, "connection:1:1", "written");
+	lock_release(&one);
+	assert_true(store_lock(&w, &store, "connection:1:1", 0, &one));
+	lock_release(&one);
+	work_close(&w);
+}
+
+static bool
+hold_in_an_edit(struct work *w, void *context, const char *old, const char **value)
+{
+	const int *ends = context;
+	char byte;
+
+	(void)w;
+	(void)old;
+	*value = "held";
+	return write(ends[1], "x", 1) == 1 && read(ends[2], &byte, 1) == 1;
+}
+
+struct holder {
+	struct store_config store;
+	int ends[4]; /* of two pipes: to the parent, to the child */
+};
+
+static bool
+hold_shard(void *context)
+{
+	struct holder *holder = context;
+	struct work w;
+
+	return work_open(&w, 65536)
+	    && store_change(&w, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
+}
+
+/* Readers do not wait for a writer, and other writers not for ever. */
+static void
+waits_for_another_writer_but_not_for_ever(void **state)
+{
+	struct holder holder = { .store = store_in(*state) };
+	struct work w;
+	int64_t start;
+	int64_t took;
+	char byte;
+	pid_t pid;
+
+	put(&holder.store, "a:1", "as it was", 0);
+	assert_int_equal(pipe(holder.ends), 0);
+	assert_int_equal(pipe(holder.ends + 2), 0);
+	pid = child_start(hold_shard, &holder);
+	assert_int_equal(read(holder.ends[0], &byte, 1), 1);
+
+	start = clock_ms();
+	has_value("read beside a writer", &holder.store, "a:1", "as it was");
+	assert_true(clock_ms() - start < STORE_WAIT_MS);
+	open_room(&w);
+	start = clock_ms();
+	assert_false(store_put(&w, &holder.store, "a:1", "mine", 0));
+	took = clock_ms() - start;
+	assert_int_equal(w.kind, FAULT_UNAVAILABLE);
+	assert_in_range(took, STORE_WAIT_MS, STORE_WAIT_MS + 5000);
+	has_value("nothing changed", &holder.store, "a:1", "as it was");
+
+	assert_int_equal(write(holder.ends[3], "x", 1), 1);
+	child_says_true("the holder", child_status(pid));
+	work_wipe(&w);
+	assert_true(store_put(&w, &holder.store, "a:1", "mine", 0));
+	work_close(&w);
+	for (size_t i = 0; i < 4; i++)
+		close(holder.ends[i]);
+}
+
+static bool
+keep_in_room(struct work *w, void *context)
+{
+	const struct store_config *store = context;
+	struct lock lock;
+	const char *value;
+
+	if (!store_lock(w, store, "x", 0, &lock))
+		return false;
+	lock_release(&lock);
+	if (!store_ready(w, store) || !store_put(w, store, "a:1", "v", 0)
+	    || !store_get(w, store, "a:1", &value))
+		return false;
+	assert_string_equal(value, "v");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct store_config store = store_in(*state);
+
+	try_small_rooms("lock, put and get", keep_in_room, &store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(keeps_records),
+		IN_FOLDER(lets_records_expire),
+		IN_FOLDER(limits_names_and_values),
+		IN_FOLDER(edits_a_record),
+		IN_FOLDER(visits_every_record_once),
+		IN_FOLDER(needs_its_folder),
+		IN_FOLDER(says_when_it_may_not_write),
+		IN_FOLDER(says_when_there_is_no_room),
+		IN_FOLDER(leaves_nothing_but_its_files),
+		IN_FOLDER(loses_no_change_of_writers_that_come_together),
+		IN_FOLDER(locks_names_apart),
+		IN_FOLDER(waits_for_another_writer_but_not_for_ever),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

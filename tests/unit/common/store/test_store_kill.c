@@ -1,0 +1,177 @@
+/* test_store_kill.c - writers that are killed at any moment: what was acknowledged is there. */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "store/store.h"
+#include "store/store_paths.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define ROUNDS     150
+#define WRITERS    2 /* at once, each with records of its own in the same shards */
+#define RECORDS    6
+#define LONGEST_US 6000 /* of a writer's life; a change takes about 2 ms */
+
+/* What the writers have begun and what they have been told is done, in memory that outlives
+ * them. */
+struct ledger {
+	volatile long begun[WRITERS][RECORDS];
+	volatile long done[WRITERS][RECORDS];
+	volatile long failed;
+};
+
+struct writer {
+	const struct store_config *store;
+	struct ledger *ledger;
+	int number;
+	unsigned random;
+};
+
+/* Every second record is in one shard, the same for all, and the others are where they may. */
+static void
+key_of(int writer, int record, char key[32])
+{
+	int user = record * 1000000;
+	struct work w;
+	int shard;
+
+	open_room(&w);
+	do {
+		snprintf(key, 32, "connection:%d:%d", writer, user++);
+		assert_true(layout_shard(&w, key, &shard));
+	} while (record % 2 == 0 && shard != 0x5a);
+	work_close(&w);
+}
+
+static unsigned
+below(unsigned *random, unsigned limit)
+{
+	*random = *random * 1103515245 + 12345;
+	return (*random >> 8) % limit;
+}
+
+/* Until it is killed. */
+static bool
+write_on(void *context)
+{
+	struct writer *writer = context;
+	struct work w;
+	char key[32];
+
+	if (!work_open(&w, 1 << 20))
+		return false;
+	for (;;) {
+		int record = (int)below(&writer->random, RECORDS);
+		long value = ++writer->ledger->begun[writer->number][record];
+		const char *text;
+
+		key_of(writer->number, record, key);
+		if (!work_print(&w, &text, "%ld %0*d", value, (int)below(&writer->random, 5000), 0)
+		    || !store_put(&w, writer->store, key, text, 0)) {
+			writer->ledger->failed++;
+			return false;
+		}
+		writer->ledger->done[writer->number][record] = value;
+		work_wipe(&w);
+	}
+}
+
+static void
+check_record(const struct store_config *store, struct ledger *ledger, int writer, int record)
+{
+	long begun = ledger->begun[writer][record];
+	long done = ledger->done[writer][record];
+	char key[32];
+	const char *text;
+	struct work w;
+	long value;
+
+	key_of(writer, record, key);
+	open_room(&w);
+	if (!store_get(&w, store, key, &text))
+		fail_msg("%s: %s", key, w.reason);
+	value = text == NULL ? 0 : strtol(text, NULL, 10);
+	if (value < done || value > begun)
+		fail_msg("%s is %ld; %ld was acknowledged, %ld begun", key, value, done, begun);
+	/* what was begun last has happened or has not; from now on the one or the other holds */
+	ledger->begun[writer][record] = value;
+	ledger->done[writer][record] = value;
+	work_close(&w);
+}
+
+static bool
+count_visit(struct work *w, void *context, const char *key, const char *value)
+{
+	(void)w;
+	(void)key;
+	(void)value;
+	++*(int *)context;
+	return true;
+}
+
+static void
+loses_nothing_when_writers_are_killed(void **state)
+{
+	struct store_config store = { .path = *state };
+	struct ledger *ledger =
+	    mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned random = 1;
+	struct work w;
+	char path[PATH_SIZE];
+	long sum = 0;
+	int count = 0;
+
+	assert_true(ledger != MAP_FAILED);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct timespec life = { .tv_nsec = (long)below(&random, LONGEST_US) * 1000 };
+		pid_t pids[WRITERS];
+
+		for (int i = 0; i < WRITERS; i++) {
+			struct writer writer = { &store, ledger, i, random + (unsigned)i };
+
+			pids[i] = child_start(write_on, &writer);
+		}
+		nanosleep(&life, NULL);
+		for (int i = 0; i < WRITERS; i++)
+			kill(pids[i], SIGKILL);
+		for (int i = 0; i < WRITERS; i++)
+			child_status(pids[i]);
+		assert_int_equal(ledger->failed, 0);
+		for (int i = 0; i < WRITERS; i++)
+			for (int j = 0; j < RECORDS; j++)
+				check_record(&store, ledger, i, j);
+	}
+
+	for (int i = 0; i < WRITERS; i++)
+		for (int j = 0; j < RECORDS; j++)
+			sum += ledger->done[i][j];
+	assert_true(sum > ROUNDS / 10); /* they were not all killed before their first */
+	open_room(&w);
+	assert_true(store_each(&w, &store, "connection:", count_visit, &count));
+	assert_in_range(count, 1, WRITERS * RECORDS);
+
+	/* the next change of a shard clears away what a killed writer left */
+	for (int i = 0; i < WRITERS; i++)
+		for (int j = 0; j < RECORDS; j++) {
+			char key[32];
+
+			key_of(i, j, key);
+			assert_true(store_put(&w, &store, key, "0", 0));
+		}
+	path_in(*state, "connections", path);
+	assert_int_equal(folder_count(path, ".new"), 0);
+	work_close(&w);
+	munmap(ledger, sizeof *ledger);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(loses_nothing_when_writers_are_killed),
+	};
+
+	return cmocka_run_group_tests_name("store, killed", tests, NULL, NULL);
+}

@@ -1,0 +1,637 @@
+/* test_store_together.c - several records changed together: all or none, and in their order. */
+#include "../../child.h"
+#include "../../folder.h"
+
+#include "base/clock.h"
+#include "base/sha2.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define ROUNDS     120
+#define LONGEST_US 8000 /* of a writer's life; four changes together take about 3 ms */
+#define RECORDS    4
+#define LAST_SHARD 511 /* the copy that is made last */
+
+static struct store_config
+store_in(const char *folder)
+{
+	return (struct store_config){ .path = folder };
+}
+
+static int
+shard_of(const char *key)
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256(key, strlen(key), digest);
+	return (digest[0] << 8 | digest[1]) % 512;
+}
+
+/* A key of that shard. */
+static void
+key_in(int shard, char key[32])
+{
+	int number = 0;
+
+	do
+		snprintf(key, 32, "a:%d", number++);
+	while (shard_of(key) != shard);
+}
+
+static void
+put(const struct store_config *store, const char *key, const char *value)
+{
+	struct work w;
+
+	open_room(&w);
+	if (!store_put(&w, store, key, value, 0))
+		fail_msg("%s: %s", key, w.reason);
+	work_close(&w);
+}
+
+static void
+has_value(const char *label, const struct store_config *store, const char *key, const char *value)
+{
+	struct work w;
+	const char *got;
+
+	open_room(&w);
+	if (!store_get(&w, store, key, &got))
+		fail_msg("%s: %s: %s", label, key, w.reason);
+	same_text(label, got, value);
+	work_close(&w);
+}
+
+static int
+copies_left(const char *folder)
+{
+	char path[PATH_SIZE];
+
+	path_in(folder, "connections", path);
+	return folder_count(path, ".new");
+}
+
+/* Where the shard's file is; another number after it was written anew. */
+static ino_t
+inode_of(const char *folder, const char *key)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/connections/%03x.gdbm", folder, (unsigned)shard_of(key));
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static bool
+leave_alone(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)w;
+	(void)context;
+	(void)old;
+	(void)value;
+	return true;
+}
+
+static bool
+refuse(struct work *w, void *context, const char *old, const char **value)
+{
+	(void)context;
+	(void)old;
+	*value = "refused";
+	return fault(w, FAULT_REFUSED, "no");
+}
+
+static void
+changes_what_becomes_another(void **state)
+{
+	struct store_config store = store_in(*state);
+	char neighbour[32];
+	struct work w;
+
+	key_in(shard_of("b:1"), neighbour);
+	put(&store, "b:1", "old");
+	put(&store, "c:1", "same");
+	put(&store, "d:1", "erased");
+	put(&store, "e:1", "left alone");
+	{
+		const struct store_change changes[] = {
+			store_putting("b:1", "new", 0),
+			store_putting("c:1", "same", 0),
+			store_putting("d:1", NULL, 0),
+			{ "e:1", 0, leave_alone, NULL },
+			store_putting(neighbour, "in the same shard", 0),
+			store_putting("f:1", "for a while", time(NULL) + 1000),
+			store_putting("g:1", NULL, 0),
+		};
+		ino_t same = inode_of(*state, "c:1");
+		ino_t alone = inode_of(*state, "e:1");
+
+		open_room(&w);
+		same_fault(
+		    "all", &w, store_change_all(&w, &store, changes, ROWS(changes)), FAULT_NONE);
+		work_close(&w);
+		assert_int_equal(inode_of(*state, "c:1"), same);
+		assert_int_equal(inode_of(*state, "e:1"), alone);
+	}
+	has_value("changed", &store, "b:1", "new");
+	has_value("the same", &store, "c:1", "same");
+	has_value("erased", &store, "d:1", NULL);
+	has_value("left alone", &store, "e:1", "left alone");
+	has_value("in the same shard", &store, neighbour, "in the same shard");
+	has_value("one that expires", &store, "f:1", "for a while");
+	assert_int_equal(copies_left(*state), 0);
+}
+
+/* The last of the changes cannot be made: its file would be too large, as on a full disk. */
+static bool
+fails_behind_the_others(void *context)
+{
+	const struct store_config *store = context;
+	struct rlimit less = { 65536, RLIM_INFINITY };
+	char large[60000];
+	char last[32];
+	struct work w;
+	const struct store_change changes[] = {
+		store_putting("b:1", "new", 0),
+		store_putting("c:1", "new", 0),
+		store_putting(last, large, 0),
+	};
+
+	key_in(LAST_SHARD, last);
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = '\0';
+	signal(SIGXFSZ, SIG_IGN);
+	return setrlimit(RLIMIT_FSIZE, &less) == 0 && work_open(&w, ROOM_SIZE)
+	    && !store_change_all(&w, store, changes, ROWS(changes)) && w.kind == FAULT_STORAGE;
+}
+
+static void
+changes_nothing_when_one_fails(void **state)
+{
+	struct store_config store = store_in(*state);
+	const struct store_change refused[] = {
+		store_putting("b:1", "new", 0),
+		{ "c:1", 0, refuse, NULL },
+	};
+	struct store_change many[STORE_CHANGES_MAX + 1];
+	char last[32];
+	struct work w;
+
+	put(&store, "b:1", "old");
+	put(&store, "c:1", "old");
+	open_room(&w);
+	same_fault("an edit refuses", &w, store_change_all(&w, &store, refused, ROWS(refused)),
+	    FAULT_REFUSED);
+	work_wipe(&w);
+	for (size_t i = 0; i < ROWS(many); i++)
+		many[i] = store_putting("b:1", "new", 0);
+	same_fault("too many", &w, store_change_all(&w, &store, many, ROWS(many)), FAULT_SERVER);
+	work_close(&w);
+	in_child("no room for the last", fails_behind_the_others, &store);
+	has_value("the first", &store, "b:1", "old");
+	has_value("the second", &store, "c:1", "old");
+	key_in(LAST_SHARD, last);
+	has_value("the last", &store, last, NULL);
+	assert_int_equal(copies_left(*state), 0);
+}
+
+/* A full disk, and the room that is kept on it. */
+struct full_disk {
+	const char *label;
+	const char *options; /* the file system's */
+	const char *large;   /* whose shard is large; NULL: none is */
+	bool asked_before;   /* when it was not large yet */
+	int room;            /* bytes in each of the files that keep it */
+	const char *folder;
+};
+
+#define LARGE_RECORDS 12 /* of 60 KB: a shard that is larger than the room for small ones */
+
+static bool
+make_large(struct work *w, const struct store_config *store, const char *like)
+{
+	static char value[60000];
+	char key[32];
+
+	memset(value, 'x', sizeof value - 1);
+	for (int i = 0, made = 0; made < LARGE_RECORDS; i++) {
+		snprintf(key, sizeof key, "large:%d", i);
+		if (shard_of(key) != shard_of(like))
+			continue;
+		if (!store_put(w, store, key, value, 0))
+			return false;
+		made++;
+	}
+	return true;
+}
+
+static bool
+room_is(const char *folder, int size)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/connections/3.room", folder);
+	return stat(path, &st) == 0 && st.st_size == size;
+}
+
+/* The disk is filled behind the store's back, between the question whether it is ready and the
+ * changes. */
+static bool
+finds_room_on_a_full_disk(const struct full_disk *disk)
+{
+	static char block[4096];
+	struct store_config store = store_in(disk->folder);
+	const struct store_change changes[] = {
+		store_putting("b:1", "new", 0),
+		store_putting("c:1", "new", 0),
+		store_putting("d:1", "new", 0),
+		store_putting("e:1", "new", 0),
+	};
+	char path[PATH_SIZE];
+	struct work w;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/filling", store.path);
+	if (mount("none", store.path, "tmpfs", 0, disk->options) != 0 || !work_open(&w, ROOM_SIZE)
+	    || (disk->asked_before && (!store_ready(&w, &store) || !room_is(disk->folder, 131072)))
+	    || (disk->large != NULL && !make_large(&w, &store, disk->large))
+	    || !store_ready(&w, &store) || !room_is(disk->folder, disk->room)
+	    || (fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0)
+		return false;
+	while (write(fd, block, sizeof block) > 0)
+		;
+	if (!store_change_all(&w, &store, changes, ROWS(changes)))
+		return false;
+	while (write(fd, block, sizeof block) > 0)
+		;
+	close(fd);
+	return !store_ready(&w, &store) && w.kind == FAULT_STORAGE && unlink(path) == 0
+	    && (work_recover(&w), store_ready(&w, &store));
+}
+
+static bool
+write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* Whose user owns files there too; without a mapping none could be made. */
+static bool
+enter_user_name_space(void)
+{
+	char users[64];
+	char groups[64];
+
+	snprintf(users, sizeof users, "0 %u 1", (unsigned)getuid());
+	snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getgid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/uid_map", users)
+	    && write_text("/proc/self/setgroups", "deny")
+	    && write_text("/proc/self/gid_map", groups);
+}
+
+/* One of its own for mounts, with one for users where it may not mount by itself. */
+static bool
+enter_name_space(void)
+{
+	return (unshare(CLONE_NEWNS) == 0 || enter_user_name_space())
+	    && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static void
+keeps_room_for_what_comes(void **state)
+{
+	static const struct full_disk table[] = {
+		{ "small shards", "size=1m,mode=0700", NULL, false, 131072, NULL },
+		{ "small shards, asked before", "size=1m,mode=0700", NULL, true, 131072, NULL },
+		{ "a large shard is changed", "size=8m,mode=0700", "b:1", false, 917504, NULL },
+		{ "a large shard is not", "size=8m,mode=0700", "z:1", false, 917504, NULL },
+		{ "one that was small when last asked", "size=8m,mode=0700", "b:1", true, 917504,
+		    NULL },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct full_disk disk = table[i];
+		int status;
+		pid_t pid;
+
+		disk.folder = *state;
+		pid = fork();
+		if (pid == 0) {
+			alarm(CHILD_LIMIT_S);
+			if (!enter_name_space())
+				_exit(0);
+			_exit(finds_room_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
+		}
+		assert_true(pid > 0);
+		status = child_status(pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			skip(); /* no name spaces may be made here */
+		child_says_true(disk.label, status);
+	}
+}
+
+/* Flips a bit of the value that stands behind that key. */
+static void
+damage_value(const char *folder, const char *key, const char *value)
+{
+	char path[PATH_SIZE];
+	uint8_t *bytes;
+	uint8_t *at;
+	size_t len;
+
+	snprintf(path, sizeof path, "%s/connections/%03x.gdbm", folder, (unsigned)shard_of(key));
+	bytes = file_read(path, &len);
+	at = memmem(bytes, len, value, strlen(value));
+	assert_non_null(at);
+	*at ^= 1;
+	file_write(path, bytes, len, 0600);
+	free(bytes);
+}
+
+static bool
+note_visit(struct work *w, void *context, const char *key, const char *value)
+{
+	(void)w;
+	(void)key;
+	*(int *)context += value == NULL ? 100 : 1;
+	return true;
+}
+
+static void
+replaces_what_is_damaged_and_edits_it_not(void **state)
+{
+	struct store_config store = store_in(*state);
+	const struct store_change changes[] = {
+		store_putting("b:1", "third value", 0),
+		store_putting("c:1", "new", 0),
+	};
+	struct work w;
+	const char *value;
+	int visits = 0;
+
+	put(&store, "b:1", "first value");
+	put(&store, "b:2", "another");
+	damage_value(*state, "b:1", "first value");
+	open_room(&w);
+	same_fault("got", &w, store_get(&w, &store, "b:1", &value), FAULT_DAMAGED);
+	work_wipe(&w);
+	same_fault(
+	    "edited", &w, store_change(&w, &store, "b:1", 0, leave_alone, NULL), FAULT_DAMAGED);
+	work_wipe(&w);
+	same_fault("visited", &w, store_each(&w, &store, "b:", note_visit, &visits), FAULT_NONE);
+	same_number("the sound one and the damaged one", visits, 101);
+	same_fault("put", &w, store_put(&w, &store, "b:1", "second value", 0), FAULT_NONE);
+	work_close(&w);
+	has_value("put", &store, "b:1", "second value");
+
+	damage_value(*state, "b:1", "second value");
+	open_room(&w);
+	same_fault("put with others", &w, store_change_all(&w, &store, changes, ROWS(changes)),
+	    FAULT_NONE);
+	work_close(&w);
+	has_value("put with others", &store, "b:1", "third value");
+	has_value("the other", &store, "c:1", "new");
+
+	damage_value(*state, "b:1", "third value");
+	open_room(&w);
+	same_fault("erased", &w, store_erase(&w, &store, "b:1"), FAULT_NONE);
+	work_close(&w);
+	has_value("erased", &store, "b:1", NULL);
+	has_value("its neighbour", &store, "b:2", "another");
+}
+
+struct holder {
+	const struct store_config *store;
+	const char *low;
+	const char *high;
+	int told[2]; /* a pipe: that the lock is held */
+	int ends[2]; /* a pipe: whose writing end is closed when it need not be any more */
+};
+
+/* Holds the shard's lock until nobody has the pipe's other end any more. */
+static bool
+hold_on(struct work *w, void *context, const char *old, const char **value)
+{
+	const struct holder *holder = context;
+	char byte;
+
+	(void)w;
+	(void)old;
+	(void)value;
+	return close(holder->ends[1]) == 0 && write(holder->told[1], "", 1) == 1
+	    && read(holder->ends[0], &byte, 1) == 0;
+}
+
+static bool
+hold_the_low_one(void *context)
+{
+	const struct holder *holder = context;
+	struct work w;
+
+	return work_open(&w, ROOM_SIZE)
+	    && store_change(&w, holder->store, holder->low, 0, hold_on, context);
+}
+
+static bool
+change_both(void *context)
+{
+	const struct holder *holder = context;
+	const struct store_change changes[] = {
+		store_putting(holder->high, "both", 0),
+		store_putting(holder->low, "both", 0),
+	};
+	struct work w;
+
+	return close(holder->ends[1]) == 0 && work_open(&w, ROOM_SIZE)
+	    && store_change_all(&w, holder->store, changes, ROWS(changes));
+}
+
+/* Whoever waits for the lower lock has not got the higher one, in whatever order the changes
+ * stand. */
+static void
+waits_in_no_circle(void **state)
+{
+	struct store_config store = store_in(*state);
+	char low[32];
+	char high[32];
+	struct holder holder = { &store, low, high, { -1, -1 }, { -1, -1 } };
+	struct pollfd held = { .events = POLLIN };
+	int64_t enough;
+	pid_t holding;
+	pid_t changing;
+
+	key_in(3, low);
+	key_in(LAST_SHARD, high);
+	assert_int_equal(pipe(holder.told), 0);
+	assert_int_equal(pipe(holder.ends), 0);
+	holding = child_start(hold_the_low_one, &holder);
+	held.fd = holder.told[0];
+	assert_int_equal(poll(&held, 1, CHILD_LIMIT_S * 1000), 1);
+	changing = child_start(change_both, &holder);
+	enough = clock_ms() + STORE_WAIT_MS / 5;
+	/* Long enough for it to begin to wait, and far from as long as it would. */
+	for (int i = 0; i < 50 && clock_ms() < enough; i++)
+		put(&store, high, i % 2 == 0 ? "one" : "two");
+	close(holder.ends[1]);
+	child_says_true("who holds the low one", child_status(holding));
+	child_says_true("who changes both", child_status(changing));
+	close(holder.ends[0]);
+	close(holder.told[0]);
+	close(holder.told[1]);
+	has_value("the low one", &store, low, "both");
+	has_value("the high one", &store, high, "both");
+}
+
+/* What a writer has begun and what it was told is done, in memory that outlives it. */
+struct ledger {
+	volatile long begun;
+	volatile long done;
+	volatile long failed;
+};
+
+struct writer {
+	const struct store_config *store;
+	struct ledger *ledger;
+	const char (*keys)[32];
+};
+
+static bool
+write_on(void *context)
+{
+	struct writer *writer = context;
+	struct work w;
+
+	if (!work_open(&w, ROOM_SIZE))
+		return false;
+	for (;;) {
+		struct store_change changes[RECORDS];
+		long value = ++writer->ledger->begun;
+		const char *text;
+
+		if (!work_print(&w, &text, "%ld", value))
+			return false;
+		for (int i = 0; i < RECORDS; i++)
+			changes[i] = store_putting(writer->keys[i], text, 0);
+		if (!store_change_all(&w, writer->store, changes, RECORDS)) {
+			writer->ledger->failed++;
+			return false;
+		}
+		writer->ledger->done = value;
+		work_wipe(&w);
+	}
+}
+
+static long
+number_of(const struct store_config *store, const char *key)
+{
+	struct work w;
+	const char *text;
+	long value;
+
+	open_room(&w);
+	if (!store_get(&w, store, key, &text))
+		fail_msg("%s: %s", key, w.reason);
+	value = text == NULL ? 0 : strtol(text, NULL, 10);
+	work_close(&w);
+	return value;
+}
+
+/* Each record is old or new, and a new one stands behind no old one. */
+static void
+check_records(const struct store_config *store, const char keys[RECORDS][32], struct ledger *ledger)
+{
+	long before = ledger->begun;
+
+	for (int i = 0; i < RECORDS; i++) {
+		long value = number_of(store, keys[i]);
+
+		if (value < ledger->done || value > ledger->begun)
+			fail_msg("%s is %ld; %ld was acknowledged, %ld begun", keys[i], value,
+			    ledger->done, ledger->begun);
+		if (value > before)
+			fail_msg("%s is %ld, behind one that is %ld", keys[i], value, before);
+		before = value;
+	}
+}
+
+static void
+keeps_their_order_when_killed(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct ledger *ledger =
+	    mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char keys[RECORDS][32] = { "connection:1:7", "account:1", "app:u1", "" };
+	struct writer writer = { &store, ledger, (const char(*)[32])keys };
+	unsigned random = 1;
+
+	assert_true(ledger != MAP_FAILED);
+	key_in(shard_of(keys[1]), keys[3]); /* with another's between them */
+	for (int round = 0; round < ROUNDS; round++) {
+		struct timespec life;
+		pid_t pid;
+
+		random = random * 1103515245 + 12345;
+		life = (struct timespec){ .tv_nsec = (long)(random >> 8) % LONGEST_US * 1000 };
+		pid = child_start(write_on, &writer);
+		nanosleep(&life, NULL);
+		kill(pid, SIGKILL);
+		child_status(pid);
+		assert_int_equal(ledger->failed, 0);
+		check_records(&store, (const char(*)[32])keys, ledger);
+	}
+	assert_true(ledger->done > ROUNDS / 10); /* they were not all killed before their first */
+	assert_in_range(copies_left(*state), 0, RECORDS);
+	munmap(ledger, sizeof *ledger);
+}
+
+static bool
+change_in_room(struct work *w, void *context)
+{
+	const struct store_config *store = context;
+	const struct store_change changes[] = {
+		store_putting("b:1", "x", 0),
+		store_putting("c:1", "x", time(NULL) + 1000),
+	};
+
+	return store_erase(w, store, "b:1") && store_erase(w, store, "c:1")
+	    && store_change_all(w, store, changes, ROWS(changes));
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	struct store_config store = store_in(*state);
+
+	try_small_rooms("changed together", change_in_room, &store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(changes_what_becomes_another),
+		IN_FOLDER(changes_nothing_when_one_fails),
+		IN_FOLDER(keeps_room_for_what_comes),
+		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
+		IN_FOLDER(waits_in_no_circle),
+		IN_FOLDER(keeps_their_order_when_killed),
+		IN_FOLDER(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("store, together", tests, NULL, NULL);
+}

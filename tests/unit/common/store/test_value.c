@@ -1,0 +1,126 @@
+/* test_value.c - a value as it stands in a shard: any changed byte is noticed. */
+#include "../../table.h"
+
+#include "store/value.h"
+
+static void
+reads_what_it_made(void **state)
+{
+	time_t now = time(NULL);
+	const struct {
+		const char *label, *key;
+		size_t key_len;
+		const char *value;
+		time_t expires;
+		const char *expected; /* NULL: over */
+	} table[] = {
+		{ "for ever", "connection:1:1", 14, "value", 0, "value" },
+		{ "an empty value", "a", 1, "", 0, "" },
+		{ "an empty key", "", 0, "value", 0, "value" },
+		{ "a key shorter than the check", "k:1", 3, "value", 0, "value" },
+		{ "a key with a NUL", "k\0:1", 4, "value", 0, "value" },
+		{ "for a while", "code:1", 6, "value", now + 1000, "value" },
+		{ "beyond 32 bits", "code:1", 6, "value", (time_t)1 << 40, "value" },
+		{ "over now", "code:1", 6, "value", now, NULL },
+		{ "over long since", "code:1", 6, "value", 1, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct stored stored;
+		struct work w;
+		const char *value;
+
+		open_room(&w);
+		assert_true(stored_make(
+		    &w, table[i].key, table[i].key_len, table[i].value, table[i].expires, &stored));
+		same_number(
+		    table[i].label, (long long)stored.len, 16 + (long long)strlen(table[i].value));
+		DEMAND(table[i].label,
+		    stored_read(&w, table[i].key, table[i].key_len, &stored, &value));
+		same_text(table[i].label, value, table[i].expected);
+		DEMAND(table[i].label, stored_is_over(&stored, now) == (table[i].expected == NULL));
+		work_close(&w);
+	}
+}
+
+static void
+notices_any_change(void **state)
+{
+	struct stored stored;
+	struct work w;
+	uint8_t bytes[64];
+	const struct stored changed = { bytes, 16 + 5 };
+	const char *value;
+
+	(void)state;
+	open_room(&w);
+	assert_true(stored_make(&w, "code:1", 6, "value", (time_t)4102444800, &stored));
+	assert_int_equal(stored.len, changed.len);
+	for (size_t at = 0; at < stored.len; at++)
+		for (int bit = 0; bit < 8; bit++) {
+			memcpy(bytes, stored.bytes, stored.len);
+			bytes[at] ^= (uint8_t)(1 << bit);
+			if (stored_read(&w, "code:1", 6, &changed, &value))
+				fail_msg("bit %d of byte %zu is flipped", bit, at);
+			assert_int_equal(w.kind, FAULT_NONE);
+		}
+	for (size_t len = 0; len < stored.len; len++) {
+		const struct stored cut = { stored.bytes, len };
+
+		if (stored_read(&w, "code:1", 6, &cut, &value))
+			fail_msg("%zu of %zu bytes", len, stored.len);
+	}
+	DEMAND("the value of another key", !stored_read(&w, "code:2", 6, &stored, &value));
+	DEMAND("the value of a shorter key", !stored_read(&w, "code:", 5, &stored, &value));
+	assert_int_equal(w.kind, FAULT_NONE);
+	work_close(&w);
+}
+
+static void
+knows_what_is_too_short(void **state)
+{
+	static const uint8_t past[16] = { [15] = 1 };
+
+	(void)state;
+	for (size_t len = 0; len <= 16; len++) {
+		const struct stored stored = { len == 0 ? NULL : past, len };
+
+		if (stored_is_over(&stored, time(NULL)) != (len == 16))
+			fail_msg("%zu bytes", len);
+	}
+}
+
+static bool
+make_and_read(struct work *w, void *context)
+{
+	struct stored stored;
+	const char *value;
+
+	(void)context;
+	if (!stored_make(w, "code:1", 6, "value", 0, &stored)
+	    || !stored_read(w, "code:1", 6, &stored, &value))
+		return false;
+	assert_string_equal(value, "value");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("made and read", make_and_read, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_what_it_made),
+		cmocka_unit_test(notices_any_change),
+		cmocka_unit_test(knows_what_is_too_short),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("stored", tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+/* test_form.c - queries and small bodies: what is read, and all that is refused. */
+#include "../../table.h"
+
+#include "text/form.h"
+
+#define CODE_MAX 8
+
+enum { CODE, STATE, FIELDS };
+
+static void
+fields_of(struct form_field field[FIELDS])
+{
+	field[CODE] = (struct form_field){ .name = "code", .max = CODE_MAX };
+	field[STATE] = (struct form_field){ .name = "state", .max = 100 };
+}
+
+static void
+reads_a_form(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		enum fault_kind expected;
+		const char *code, *state;
+	} table[] = {
+		{ "empty", "", FAULT_NONE, NULL, NULL },
+		{ "one pair", "code=1", FAULT_NONE, "1", NULL },
+		{ "two pairs", "code=1&state=2", FAULT_NONE, "1", "2" },
+		{ "the other way round", "state=2&code=1", FAULT_NONE, "1", "2" },
+		{ "empty pairs", "&&code=1&&state=2&", FAULT_NONE, "1", "2" },
+		{ "no value", "code=", FAULT_NONE, "", NULL },
+		{ "no equals sign", "code", FAULT_NONE, "", NULL },
+		{ "an equals sign alone", "=&code=1", FAULT_NONE, "1", NULL },
+		{ "a value without a name", "=1", FAULT_NONE, NULL, NULL },
+		{ "the second equals sign is the value's", "code=a=b=", FAULT_NONE, "a=b=", NULL },
+		{ "a plus is a blank", "code=a+b", FAULT_NONE, "a b", NULL },
+		{ "an escaped plus is a plus", "code=a%2Bb", FAULT_NONE, "a+b", NULL },
+		{ "lower-case digits", "code=a%2bb", FAULT_NONE, "a+b", NULL },
+		{ "an escape at the end", "code=%41", FAULT_NONE, "A", NULL },
+		{ "an escaped percent sign", "code=%2541", FAULT_NONE, "%41", NULL },
+		{ "an escaped ampersand", "state=%26code=1", FAULT_NONE, NULL, "&code=1" },
+		{ "UTF-8", "state=%D0%AF", FAULT_NONE, NULL, "\xd0\xaf" },
+		{ "a semicolon does not separate", "state=1;code=2", FAULT_NONE, NULL, "1;code=2" },
+		{ "an escaped name", "%63ode=1", FAULT_NONE, "1", NULL },
+		{ "a name in another case", "Code=1", FAULT_NONE, NULL, NULL },
+		{ "a longer name", "codes=1", FAULT_NONE, NULL, NULL },
+		{ "a shorter name", "cod=1", FAULT_NONE, NULL, NULL },
+		{ "a name with a blank", "+code=1", FAULT_NONE, NULL, NULL },
+		{ "an unknown name twice", "x=1&x=2&code=1", FAULT_NONE, "1", NULL },
+		{ "an unknown name with brackets", "x[]=1&[]=2&[code]=3", FAULT_NONE, NULL, NULL },
+		{ "a value at its limit", "code=12345678", FAULT_NONE, "12345678", NULL },
+		{ "a value at its limit, escaped", "code=%31%32%33%34%35%36%37%38", FAULT_NONE,
+		    "12345678", NULL },
+
+		{ "a value over its limit", "code=123456789&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "same name", "code=1&code=1&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "same name three times", "code=1&code=2&code=3", FAULT_REQUEST, NULL, NULL },
+		{ "same name, once escaped", "code=1&%63ode=2", FAULT_REQUEST, NULL, NULL },
+		{ "same name, once without a value", "code=1&code", FAULT_REQUEST, NULL, NULL },
+		{ "same name, both empty", "code=&code=", FAULT_REQUEST, NULL, NULL },
+		{ "brackets", "code[]=1", FAULT_REQUEST, NULL, NULL },
+		{ "escaped brackets", "code%5B%5D=1", FAULT_REQUEST, NULL, NULL },
+		{ "a bracket that stays open", "code[=1", FAULT_REQUEST, NULL, NULL },
+		{ "a key in brackets", "code[a]=1&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "brackets behind the plain name", "code=1&code[]=2", FAULT_REQUEST, NULL, NULL },
+		{ "brackets before the plain name", "code[]=1&code=2", FAULT_REQUEST, NULL, NULL },
+		{ "escape cut short", "code=%4", FAULT_REQUEST, NULL, NULL },
+		{ "escape without digits", "code=%", FAULT_REQUEST, NULL, NULL },
+		{ "escape cut short by the next pair", "code=%4&state=s", FAULT_REQUEST, NULL,
+		    "s" },
+		{ "escape of other letters", "code=%4g", FAULT_REQUEST, NULL, NULL },
+		{ "sign inside an escape", "code=%+9", FAULT_REQUEST, NULL, NULL },
+		{ "blank inside an escape", "code=% 9", FAULT_REQUEST, NULL, NULL },
+		{ "escape in an unknown name", "%zz=1&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "escape in an unknown value", "x=%zz&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "NUL in a value", "code=1%002&state=s", FAULT_REQUEST, NULL, "s" },
+		{ "NUL at a value's end", "code=1%00", FAULT_REQUEST, NULL, NULL },
+		{ "NUL in a name", "code%00=1", FAULT_REQUEST, NULL, NULL },
+		{ "NUL in an unknown value", "x=%00", FAULT_REQUEST, NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct form_field field[FIELDS];
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		fields_of(field);
+		done = form_read(&w, table[i].text, field, FIELDS);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		same_text(table[i].label, field[CODE].value, table[i].code);
+		same_text(table[i].label, field[STATE].value, table[i].state);
+		work_close(&w);
+	}
+}
+
+static void
+decodes_one_value(void **state)
+{
+	static const struct {
+		const char *label, *s;
+		size_t len;
+		const char *expected; /* NULL: refused */
+	} table[] = {
+		{ "nothing", "", 0, "" },
+		{ "only len bytes", "abc%zz", 3, "abc" },
+		{ "an escape that ends behind len", "a%41", 3, NULL },
+		{ "an escape that begins at len's end", "a%41", 2, NULL },
+		{ "a NUL byte", "a\0b", 3, NULL },
+		{ "an escaped NUL", "a%00", 4, NULL },
+		{ "every byte stays", "\x01\x7f\xff", 3, "\x01\x7f\xff" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *out = NULL;
+		bool done;
+
+		open_room(&w);
+		done = form_decode(&w, table[i].s, table[i].len, &out);
+		DEMAND(table[i].label, done == (table[i].expected != NULL));
+		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		same_text(table[i].label, done ? out : NULL, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static bool
+read_in_room(struct work *w, void *context)
+{
+	struct form_field field[FIELDS];
+
+	(void)context;
+	fields_of(field);
+	if (!form_read(w, "state=a+longer%20text&code=%31", field, FIELDS))
+		return false;
+	same_text("the value before", field[STATE].value, "a longer text");
+	same_text("the value behind", field[CODE].value, "1");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("two fields", read_in_room, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_a_form),
+		cmocka_unit_test(decodes_one_value),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("form", tests, NULL, NULL);
+}

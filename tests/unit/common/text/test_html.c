@@ -1,0 +1,172 @@
+/* test_html.c - escaping for each place, and a template filled in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "text/html.h"
+
+#define ROOM 65536
+
+static void
+expect(const char *label, const char *got, const char *expected)
+{
+	if (strcmp(got, expected) != 0)
+		fail_msg("%s: \"%s\", not \"%s\"", label, got, expected);
+}
+
+static void
+escapes_for_its_place(void **state)
+{
+	static const struct {
+		const char *label, *s, *text, *attr; /* attr NULL: as text */
+	} table[] = {
+		{ "nothing", "", "", NULL },
+		{ "plain", "ForYouRe 2", "ForYouRe 2", NULL },
+		{ "a tag", "<b>", "&lt;b&gt;", NULL },
+		{ "an entity is not one yet", "&amp;", "&amp;amp;", NULL },
+		{ "quotes", "\"it's\"", "\"it's\"", "&quot;it&#39;s&quot;" },
+		{ "out of an attribute", "\" onclick=\"x()", "\" onclick=\"x()",
+		    "&quot; onclick=&quot;x()" },
+		{ "specials side by side", "<<>>", "&lt;&lt;&gt;&gt;", NULL },
+		{ "specials at both ends", "&a&", "&amp;a&amp;", NULL },
+		{ "Cyrillic", "Київ", "Київ", NULL },
+		{ "beyond the basic plane", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80", NULL },
+		{ "tab and newline", "a\tb\nc", "a\tb\nc", NULL },
+		{ "other C0", "a\x01\r\x1F", "a\uFFFD\uFFFD\uFFFD", NULL },
+		{ "DEL", "a\x7F", "a\uFFFD", NULL },
+		{ "C1 is one character", "\xC2\x80\xC2\x9F", "\uFFFD\uFFFD", NULL },
+		{ "the no-break space behind C1", "\xC2\xA0", "\xC2\xA0", NULL },
+		{ "each bad byte for itself", "\xFF\xFE", "\uFFFD\uFFFD", NULL },
+		{ "overlong <", "\xC0\xBC", "\uFFFD\uFFFD", NULL },
+		{ "a surrogate", "\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD", NULL },
+		{ "above U+10FFFF", "\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD", NULL },
+		{ "cut short before a special", "\xE2\x82<", "\uFFFD\uFFFD&lt;", NULL },
+		{ "cut short at the end", "a\xE2\x82", "a\uFFFD\uFFFD", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct work w;
+		struct text t;
+		const char *out;
+
+		assert_true(work_open(&w, ROOM));
+		text_begin(&w, &t);
+		html_text(&t, table[i].s);
+		assert_true(text_end(&t, &out));
+		expect(table[i].label, out, table[i].text);
+
+		text_begin(&w, &t);
+		html_attr(&t, table[i].s);
+		assert_true(text_end(&t, &out));
+		expect(table[i].label, out, table[i].attr == NULL ? table[i].text : table[i].attr);
+		work_close(&w);
+	}
+}
+
+static const struct html_part template[] = {
+	{ HTML_LITERAL, "<p title=\"" },
+	{ HTML_ATTR, "name" },
+	{ HTML_LITERAL, "\">" },
+	{ HTML_TEXT, "name" },
+	{ HTML_IF, "link" },
+	{ HTML_LITERAL, "<a href=\"" },
+	{ HTML_ATTR, "link" },
+	{ HTML_LITERAL, "\">" },
+	{ HTML_FI, NULL },
+	{ HTML_LITERAL, "</p>" },
+	{ HTML_END, NULL },
+};
+
+static void
+fills_each_slot_for_its_place(void **state)
+{
+	static const struct {
+		const char *label, *name, *link, *expected;
+	} table[] = {
+		{ "all given", "\"a\"", "x:y?b&c",
+		    "<p title=\"&quot;a&quot;\">\"a\"<a href=\"x:y?b&amp;c\"></p>" },
+		{ "the optional part without a value", "a", NULL, "<p title=\"a\">a</p>" },
+		{ "the optional part with an empty one", "a", "", "<p title=\"a\">a</p>" },
+		{ "a slot without a value", NULL, NULL, "<p title=\"\"></p>" },
+		{ "a slot in a value stays text", "{{text:link}}", NULL,
+		    "<p title=\"{{text:link}}\">{{text:link}}</p>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct html_slot slots[] = { { "name", table[i].name },
+			{ "link", table[i].link }, { NULL, NULL } };
+		struct work w;
+		const char *page;
+
+		assert_true(work_open(&w, ROOM));
+		if (!html_render(&w, template, slots, &page))
+			fail_msg("%s: %s", table[i].label, w.reason);
+		expect(table[i].label, page, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+refuses_a_slot_that_is_not_given(void **state)
+{
+	static const struct html_slot no_name[] = { { "link", "x" }, { NULL, NULL } };
+	static const struct html_slot no_link[] = { { "name", "x" }, { NULL, NULL } };
+	const struct html_slot *const incomplete[] = { no_name, no_link };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct work w;
+		const char *page;
+
+		assert_true(work_open(&w, ROOM));
+		assert_false(html_render(&w, template, incomplete[i], &page));
+		assert_int_equal(w.kind, FAULT_SERVER);
+		work_close(&w);
+	}
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	static const struct html_slot slots[] = { { "name", "<\xFF>" }, { "link", "x:'" },
+		{ NULL, NULL } };
+	const char *page;
+	struct work w;
+	size_t needed;
+
+	(void)state;
+	assert_true(work_open(&w, ROOM));
+	assert_true(html_render(&w, template, slots, &page));
+	needed = strlen(page) + 1;
+	work_close(&w);
+
+	for (size_t room = 1; room <= needed; room++) {
+		bool rendered;
+
+		assert_true(work_open(&w, room));
+		rendered = html_render(&w, template, slots, &page);
+		if (rendered != (room == needed))
+			fail_msg("a room of %zu bytes of %zu", room, needed);
+		assert_int_equal(w.kind, rendered ? FAULT_NONE : FAULT_SERVER);
+		work_close(&w);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(escapes_for_its_place),
+		cmocka_unit_test(fills_each_slot_for_its_place),
+		cmocka_unit_test(refuses_a_slot_that_is_not_given),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("html", tests, NULL, NULL);
+}

@@ -1,0 +1,276 @@
+/* test_json.c - which texts are JSON (RFC 8259), which members are taken,
+ * how strings are written. */
+#include "../../table.h"
+
+#include "text/json.h"
+
+#include <stdlib.h>
+
+#define TEXT(s) s, sizeof s - 1
+
+static void
+reads_exactly_one_text(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		size_t len;
+		bool good;
+	} table[] = {
+		{ "an object", TEXT("{}"), true },
+		{ "an array", TEXT("[1,2]"), true },
+		{ "a string", TEXT("\"a\""), true },
+		{ "a number", TEXT("12"), true },
+		{ "a number, only len bytes of it", "123", 2, true },
+		{ "true", TEXT("true"), true },
+		{ "white space around", TEXT(" \t\r\n{ } \n"), true },
+		{ "the same name twice", TEXT("{\"a\":1,\"a\":2}"), true },
+		{ "all escapes", TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\""), true },
+		{ "an object, only len bytes of it", "{}}", 2, true },
+
+		/* not RFC 8259; json-c 0.16 reads them, strict or not, and nothing of ours minds */
+		{ "single quotes", TEXT("{'a':1}"), true },
+		{ "not a number", TEXT("NaN"), true },
+		{ "infinity", TEXT("-Infinity"), true },
+		{ "a raw newline in a string", TEXT("\"a\nb\""), true },
+
+		{ "empty", "", 0, false },
+		{ "white space alone", TEXT(" \n"), false },
+		{ "an object left open", TEXT("{"), false },
+		{ "an array left open", TEXT("[1,"), false },
+		{ "a string left open", TEXT("\"abc"), false },
+		{ "a word left open", TEXT("tru"), false },
+		{ "a minus alone", TEXT("-"), false },
+		{ "something behind", TEXT("{}x"), false },
+		{ "a second text behind", TEXT("{} {}"), false },
+		{ "a NUL behind", TEXT("{}\0"), false },
+		{ "a NUL and more behind", TEXT("{}\0{"), false },
+		{ "a NUL inside", TEXT("{\"a\"\0:1}"), false },
+		{ "a NUL inside a string", TEXT("\"a\0b\""), false },
+		{ "a comma behind the last element", TEXT("[1,]"), false },
+		{ "a comma behind the last member", TEXT("{\"a\":1,}"), false },
+		{ "no quotes", TEXT("{a:1}"), false },
+		{ "a comment", TEXT("/* */{}"), false },
+		{ "True", TEXT("True"), false },
+		{ "a leading nought", TEXT("01"), false },
+		{ "a plus", TEXT("+1"), false },
+		{ "a lone escape", TEXT("\"\\x\""), false },
+		{ "not UTF-8", TEXT("\"\xff\""), false },
+		{ "UTF-8 cut short", TEXT("\"\xe2\x82\""), false },
+		{ "a byte order mark", TEXT("\xef\xbb\xbf{}"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		/* behind the last byte, the next one would be seen by a sanitizer */
+		char *text = malloc(table[i].len == 0 ? 1 : table[i].len);
+		struct json_object *doc;
+
+		assert_non_null(text);
+		memcpy(text, table[i].text, table[i].len);
+		doc = json_read(text, table[i].len);
+		DEMAND(table[i].label, (doc != NULL) == table[i].good);
+		json_object_put(doc);
+		free(text);
+	}
+}
+
+static void
+reads_to_its_depth(void **state)
+{
+	char text[2 * JSON_DEPTH_MAX + 4];
+
+	(void)state;
+	for (size_t depth = JSON_DEPTH_MAX - 1; depth <= JSON_DEPTH_MAX + 1; depth++) {
+		struct json_object *doc;
+
+		memset(text, '[', depth);
+		memset(text + depth, ']', depth);
+		doc = json_read(text, 2 * depth);
+		if ((doc != NULL) != (depth <= JSON_DEPTH_MAX))
+			fail_msg("%zu levels are %s", depth, doc == NULL ? "refused" : "read");
+		json_object_put(doc);
+	}
+}
+
+static void
+takes_strings(void **state)
+{
+	static const struct {
+		const char *label, *text, *expected;
+	} table[] = {
+		{ "a string", "{\"a\":\"x\"}", "x" },
+		{ "an empty one", "{\"a\":\"\"}", "" },
+		{ "escaped", "{\"a\":\"\\u00e4\\n\"}", "\xc3\xa4\n" },
+		{ "an escaped name", "{\"\\u0061\":\"x\"}", "x" },
+		{ "a surrogate pair", "{\"a\":\"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80" },
+		{ "a NUL inside", "{\"a\":\"x\\u0000y\"}", NULL },
+		{ "a NUL alone", "{\"a\":\"\\u0000\"}", NULL },
+		{ "another name", "{\"A\":\"x\"}", NULL },
+		{ "null", "{\"a\":null}", NULL },
+		{ "a number", "{\"a\":1}", NULL },
+		{ "an object", "{\"a\":{}}", NULL },
+		{ "inside another", "{\"b\":{\"a\":\"x\"}}", NULL },
+		{ "in an array", "[\"a\",\"x\"]", NULL },
+		{ "not an object", "\"a\"", NULL },
+		{ "no document", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct json_object *doc = json_read(table[i].text, strlen(table[i].text));
+
+		DEMAND(table[i].label, (doc != NULL) == (table[i].text[0] != '\0'));
+		same_text(table[i].label, json_string(doc, "a"), table[i].expected);
+		json_object_put(doc);
+	}
+}
+
+static void
+takes_integers(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		bool taken;
+		int64_t number;
+	} table[] = {
+		{ "an integer", "{\"a\":86400}", true, 86400 },
+		{ "nought", "{\"a\":0}", true, 0 },
+		{ "a negative one", "{\"a\":-1}", true, -1 },
+		{ "the largest", "{\"a\":9223372036854775807}", true, INT64_MAX },
+		{ "one more than the largest", "{\"a\":9223372036854775808}", false, 0 },
+		{ "the largest without a sign", "{\"a\":18446744073709551615}", false, 0 },
+		{ "more than that", "{\"a\":18446744073709551616}", false, 0 },
+		{ "the least that is taken", "{\"a\":-9223372036854775807}", true, -INT64_MAX },
+		{ "what json-c cannot tell from less", "{\"a\":-9223372036854775808}", false, 0 },
+		{ "less than int64_t", "{\"a\":-9223372036854775809}", false, 0 },
+		{ "a fraction", "{\"a\":1.0}", false, 0 },
+		{ "an exponent", "{\"a\":1e3}", false, 0 },
+		{ "a string of digits", "{\"a\":\"1\"}", false, 0 },
+		{ "true", "{\"a\":true}", false, 0 },
+		{ "null", "{\"a\":null}", false, 0 },
+		{ "absent", "{}", false, 0 },
+		{ "not an object", "[1]", false, 0 },
+		{ "no document", "", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct json_object *doc = json_read(table[i].text, strlen(table[i].text));
+		int64_t number = 7;
+		bool taken = json_integer(doc, "a", &number);
+
+		DEMAND(table[i].label, taken == table[i].taken);
+		same_number(table[i].label, number, taken ? table[i].number : 7);
+		json_object_put(doc);
+	}
+}
+
+static void
+writes_strings(void **state)
+{
+	static const struct {
+		const char *label, *s, *expected;
+	} table[] = {
+		{ "nothing", NULL, "null" },
+		{ "empty", "", "\"\"" },
+		{ "plain", "reforyou.amocrm.ru", "\"reforyou.amocrm.ru\"" },
+		{ "what JSON escapes", "a\"b\\c", "\"a\\\"b\\\\c\"" },
+		{ "a slash stays", "</script>", "\"</script>\"" },
+		{ "control characters", "\x01\n\x1f", "\"\\u0001\\u000a\\u001f\"" },
+		{ "DEL", "\x7f", "\"\\u007f\"" },
+		{ "UTF-8 of every length", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+		    "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"" },
+		{ "a byte that is not UTF-8",
+		    "a\xff"
+		    "b",
+		    "\"a\xef\xbf\xbd"
+		    "b\"" },
+		{ "UTF-8 cut short", "a\xe2\x82", "\"a\xef\xbf\xbd\xef\xbf\xbd\"" },
+		{ "UTF-8 cut short before a quote", "\xe2\x82\"",
+		    "\"\xef\xbf\xbd\xef\xbf\xbd\\\"\"" },
+		{ "an overlong quote", "\xc0\xa2", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		struct text t;
+		const char *out;
+		struct json_object *doc;
+
+		open_room(&w);
+		text_begin(&w, &t);
+		json_add_string(&t, table[i].s);
+		assert_true(text_end(&t, &out));
+		same_text(table[i].label, out, table[i].expected);
+		if (table[i].s != NULL) {
+			doc = json_read(out, strlen(out));
+			DEMAND(table[i].label, json_object_is_type(doc, json_type_string));
+			json_object_put(doc);
+		}
+		work_close(&w);
+	}
+}
+
+static void
+writes_members(void **state)
+{
+	struct work w;
+	struct text t;
+	const char *out;
+
+	(void)state;
+	open_room(&w);
+	text_begin(&w, &t);
+	text_add(&t, "{");
+	json_add_member(&t, "a", "{");
+	json_add_member(&t, "\"", NULL);
+	text_add(&t, ",\"c\":{");
+	json_add_member(&t, "d", "1");
+	text_add(&t, "}");
+	json_add_member(&t, "e", "");
+	text_add(&t, "}");
+	assert_true(text_end(&t, &out));
+	assert_string_equal(out, "{\"a\":\"{\",\"\\\"\":null,\"c\":{\"d\":\"1\"},\"e\":\"\"}");
+	work_close(&w);
+}
+
+static bool
+write_in_room(struct work *w, void *context)
+{
+	struct text t;
+	const char *out;
+
+	(void)context;
+	text_begin(w, &t);
+	json_add_string(&t, "\x01 \" \xff");
+	json_add_string(&t, NULL);
+	json_add_member(&t, "n", "v");
+	if (!text_end(&t, &out))
+		return false;
+	assert_string_equal(out, "\"\\u0001 \\\" \xef\xbf\xbd\"null,\"n\":\"v\"");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("a string", write_in_room, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_exactly_one_text),
+		cmocka_unit_test(reads_to_its_depth),
+		cmocka_unit_test(takes_strings),
+		cmocka_unit_test(takes_integers),
+		cmocka_unit_test(writes_strings),
+		cmocka_unit_test(writes_members),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}

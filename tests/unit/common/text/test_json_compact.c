@@ -1,0 +1,257 @@
+/* test_json_compact.c - which texts are one JSON object (RFC 8259),
+ * what is left of their white space, and that no part of one passes for a whole. */
+#include "../../table.h"
+
+#include "text/json_compact.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT(s) s, sizeof s - 1
+
+static void
+takes_one_object_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		size_t len;
+		const char *expected; /* NULL: refused */
+	} table[] = {
+		{ "an empty object", TEXT("{}"), "{}" },
+		{ "a member", TEXT("{\"a\":1}"), "{\"a\":1}" },
+		{ "only len bytes", "{}}", 2, "{}" },
+		{ "white space everywhere", TEXT("\r\n\t { \"a\" :\n[ 1 ,\t2 ] , \"b\": { } }\n "),
+		    "{\"a\":[1,2],\"b\":{}}" },
+		{ "white space inside a string stays", TEXT("{\"a b\": \" c \"}"),
+		    "{\"a b\":\" c \"}" },
+		{ "a structure inside a string stays", TEXT("{ \"a\" : \"{ } [ ] , : \" }"),
+		    "{\"a\":\"{ } [ ] , : \"}" },
+		{ "numbers keep their spelling",
+		    TEXT("{\"a\":[0,-0,1.50,1e5,1E+05,-2.5e-3,12345678901234567890123]}"),
+		    "{\"a\":[0,-0,1.50,1e5,1E+05,-2.5e-3,12345678901234567890123]}" },
+		{ "the words", TEXT("{\"a\":[true,false,null]}"), "{\"a\":[true,false,null]}" },
+		{ "escapes of what is not ASCII, or not printable, keep their spelling",
+		    TEXT("{\"a\":"
+			 "\"\\b\\f\\n\\r\\t\\u00e4\\uD83E\\udD94\\u0000\\u001F\\u007f\\u0161\"}"),
+		    "{\"a\":"
+		    "\"\\b\\f\\n\\r\\t\\u00e4\\uD83E\\udD94\\u0000\\u001F\\u007f\\u0161\"}" },
+		{ "so do quote and backslash", TEXT("{\"a\":\"\\\"\\\\\\u0022\\u005c\"}"),
+		    "{\"a\":\"\\\"\\\\\\u0022\\u005c\"}" },
+		{ "other ASCII has one spelling",
+		    TEXT("{\"\\u0061ccoun\\u0074\":\"\\/\\u002F\\u0020 \\u007E\\u0041\"}"),
+		    "{\"account\":\"//  ~A\"}" },
+		{ "a backslash before the end of a string", TEXT("{\"a\":\"\\\\\" }"),
+		    "{\"a\":\"\\\\\"}" },
+		{ "not ASCII", TEXT("{\"\xd1\x97\":\"\xf0\x9f\xa6\x94\"}"),
+		    "{\"\xd1\x97\":\"\xf0\x9f\xa6\x94\"}" },
+		{ "DEL", TEXT("{\"a\":\"\x7f\"}"), "{\"a\":\"\x7f\"}" },
+		{ "a name twice", TEXT("{\"a\":1,\"a\":2}"), "{\"a\":1,\"a\":2}" },
+		{ "an empty name", TEXT("{\"\":1}"), "{\"\":1}" },
+
+		{ "nothing", TEXT(""), NULL },
+		{ "white space alone", TEXT(" \n"), NULL },
+		{ "an array", TEXT("[{}]"), NULL },
+		{ "a string", TEXT("\"a\""), NULL },
+		{ "a number", TEXT("1"), NULL },
+		{ "null", TEXT("null"), NULL },
+		{ "a second object", TEXT("{}{}"), NULL },
+		{ "something behind", TEXT("{} x"), NULL },
+		{ "a NUL behind", TEXT("{}\0"), NULL },
+		{ "a NUL instead of white space", TEXT("{\0}"), NULL },
+		{ "a NUL in a string", TEXT("{\"a\":\"\0\"}"), NULL },
+		{ "a NUL in an escape", TEXT("{\"a\":\"\\\0\"}"), NULL },
+		{ "a byte order mark", TEXT("\xef\xbb\xbf{}"), NULL },
+		{ "left open", TEXT("{"), NULL },
+		{ "a string left open, whose rest would be a number", TEXT("{\"a\":\"\\u00372}"),
+		    NULL },
+		{ "closed by the other bracket", TEXT("{]"), NULL },
+		{ "an array closed by the other bracket", TEXT("{\"a\":[}"), NULL },
+		{ "a name without quotes", TEXT("{a:1}"), NULL },
+		{ "single quotes", TEXT("{'a':1}"), NULL },
+		{ "a number for a name", TEXT("{1:1}"), NULL },
+		{ "no colon", TEXT("{\"a\" 1}"), NULL },
+		{ "no value", TEXT("{\"a\":}"), NULL },
+		{ "an equals sign", TEXT("{\"a\"=1}"), NULL },
+		{ "a comma behind the last member", TEXT("{\"a\":1,}"), NULL },
+		{ "a comma behind the last element", TEXT("{\"a\":[1,]}"), NULL },
+		{ "a comma before the first member", TEXT("{,\"a\":1}"), NULL },
+		{ "two commas", TEXT("{\"a\":[1,,2]}"), NULL },
+		{ "no comma", TEXT("{\"a\":[1 2]}"), NULL },
+		{ "a string left open", TEXT("{\"a\":\"b}"), NULL },
+		{ "a raw newline in a string", TEXT("{\"a\":\"b\nc\"}"), NULL },
+		{ "a raw tab in a string", TEXT("{\"a\":\"b\tc\"}"), NULL },
+		{ "a raw newline in a name", TEXT("{\"a\n\":1}"), NULL },
+		{ "an unknown escape", TEXT("{\"a\":\"\\x41\"}"), NULL },
+		{ "an escape cut short", TEXT("{\"a\":\"\\u00\"}"), NULL },
+		{ "an escape that is not hex", TEXT("{\"a\":\"\\u00g0\"}"), NULL },
+		{ "not UTF-8", TEXT("{\"a\":\"\xff\"}"), NULL },
+		{ "an overlong slash", TEXT("{\"a\":\"\xc0\xaf\"}"), NULL },
+		{ "a surrogate in UTF-8", TEXT("{\"a\":\"\xed\xa0\x80\"}"), NULL },
+		{ "UTF-8 cut short by the quote", TEXT("{\"a\":\"\xe2\x82\"}"), NULL },
+		{ "a leading nought", TEXT("{\"a\":01}"), NULL },
+		{ "a negative with a leading nought", TEXT("{\"a\":-01}"), NULL },
+		{ "a plus", TEXT("{\"a\":+1}"), NULL },
+		{ "a minus alone", TEXT("{\"a\":-}"), NULL },
+		{ "two minuses", TEXT("{\"a\":--1}"), NULL },
+		{ "a point at the beginning", TEXT("{\"a\":.5}"), NULL },
+		{ "a point at the end", TEXT("{\"a\":1.}"), NULL },
+		{ "two points", TEXT("{\"a\":1.5.5}"), NULL },
+		{ "an exponent without digits", TEXT("{\"a\":1e}"), NULL },
+		{ "an exponent with a sign alone", TEXT("{\"a\":1e+}"), NULL },
+		{ "hexadecimal", TEXT("{\"a\":0x10}"), NULL },
+		{ "NaN", TEXT("{\"a\":NaN}"), NULL },
+		{ "Infinity", TEXT("{\"a\":Infinity}"), NULL },
+		{ "-Infinity", TEXT("{\"a\":-Infinity}"), NULL },
+		{ "True", TEXT("{\"a\":True}"), NULL },
+		{ "a word cut short", TEXT("{\"a\":tru}"), NULL },
+		{ "a word too long", TEXT("{\"a\":nulll}"), NULL },
+		{ "a comment", TEXT("{/**/}"), NULL },
+		{ "a vertical tab", TEXT("{\v}"), NULL },
+		{ "a no-break space", TEXT("{\xc2\xa0}"), NULL },
+		{ "a form", TEXT("a=1"), NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		enum fault_kind kind = table[i].expected == NULL ? FAULT_REQUEST : FAULT_NONE;
+		const char *line = NULL;
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		done = jsonline_make(&w, table[i].text, table[i].len, &line);
+		same_fault(table[i].label, &w, done, kind);
+		if (done)
+			same_text(table[i].label, line, table[i].expected);
+		work_close(&w);
+	}
+}
+
+/* depth levels of objects or arrays, the first one an object, around a number. */
+static const char *
+nested(struct work *w, int depth, char bracket)
+{
+	struct text t;
+	const char *s;
+
+	text_begin(w, &t);
+	text_add(&t, "{\"a\":");
+	for (int i = 1; i < depth; i++)
+		text_add(&t, bracket == '{' ? "{\"a\":" : "[");
+	text_add(&t, "1");
+	for (int i = 1; i < depth; i++)
+		text_add_char(&t, bracket == '{' ? '}' : ']');
+	text_add(&t, "}");
+	assert_true(text_end(&t, &s));
+	return s;
+}
+
+static void
+keeps_its_limit_of_depth(void **state)
+{
+	(void)state;
+	for (const char *bracket = "{["; *bracket != '\0'; bracket++) {
+		const char *line;
+		const char *within;
+		struct json_object *doc;
+		struct work w;
+
+		open_room(&w);
+		within = nested(&w, JSONLINE_DEPTH_MAX, *bracket);
+		assert_true(jsonline_make(&w, within, strlen(within), &line));
+		same_text("as deep as it may be", line, within);
+
+		within = nested(&w, JSONLINE_DEPTH_MAX + 1, *bracket);
+		assert_true(jsonline_whole(within, strlen(within)));
+		doc = json_read(within, strlen(within));
+		DEMAND("a line that holds the deepest can be read", doc != NULL);
+		json_object_put(doc);
+		same_fault("a level too deep", &w, jsonline_make(&w, within, strlen(within), &line),
+		    FAULT_REQUEST);
+
+		within = nested(&w, JSONLINE_DEPTH_MAX + 2, *bracket);
+		assert_false(jsonline_whole(within, strlen(within)));
+		work_close(&w);
+	}
+}
+
+/* Recursion is bounded, whatever comes. */
+static void
+refuses_a_megabyte_of_brackets(void **state)
+{
+	size_t len = 1 << 20;
+	char *text = malloc(len);
+	const char *line;
+	struct work w;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '[', len);
+	memcpy(text, "{\"a\":", 5);
+	open_room(&w);
+	same_fault("brackets", &w, jsonline_make(&w, text, len, &line), FAULT_REQUEST);
+	work_close(&w);
+	free(text);
+}
+
+static void
+knows_a_part_from_the_whole(void **state)
+{
+	static const char whole[] =
+	    "{\"a\":[{\"b\":\"}\\\"]\"},1.5e3,true,null],\"c\":{},\"\xd1\x97\":"
+	    "\"\\u00e4\"}";
+	char spoiled[sizeof whole];
+	size_t len = sizeof whole - 1;
+
+	(void)state;
+	assert_true(jsonline_whole(whole, len));
+	for (size_t cut = 0; cut < len; cut++)
+		if (jsonline_whole(whole, cut))
+			fail_msg("the first %zu bytes of %zu pass for the whole", cut, len);
+	for (size_t from = 1; from < len; from++)
+		if (jsonline_whole(whole + from, len - from) && strcmp(whole + from, "{}") != 0)
+			fail_msg("what follows byte %zu passes for the whole", from);
+	for (size_t at = 0; at < len; at++) {
+		memcpy(spoiled, whole, sizeof whole);
+		spoiled[at] = '\0'; /* as a disk may give it after a power failure */
+		if (jsonline_whole(spoiled, len))
+			fail_msg("a NUL at byte %zu is not seen", at);
+	}
+	assert_false(jsonline_whole("{ }", 3));
+	assert_false(jsonline_whole("{}\n", 3));
+	assert_false(jsonline_whole(" {}", 3));
+	assert_false(jsonline_whole("", 0));
+}
+
+static bool
+make_step(struct work *w, void *context)
+{
+	const char *line;
+
+	(void)context;
+	if (!jsonline_make(w, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
+		return false;
+	same_text("in the smallest room", line, "{\"a\":[1,2,\"\\u00e4\"]}");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("a line", make_step, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_one_object_and_nothing_else),
+		cmocka_unit_test(keeps_its_limit_of_depth),
+		cmocka_unit_test(refuses_a_megabyte_of_brackets),
+		cmocka_unit_test(knows_a_part_from_the_whole),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("jsonline", tests, NULL, NULL);
+}

@@ -1,0 +1,415 @@
+/* test_request.c - what is taken from a web server's variables (RFC 3875),
+ * and how a body is read. */
+#include "../../memory_gateway.h"
+
+#include "web/request.h"
+
+#include <stdlib.h>
+
+#define ALL_METHODS (METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE)
+
+static void
+knows_its_methods(void **state)
+{
+	static const struct {
+		const char *label, *sent;
+		unsigned methods;
+		enum fault_kind expected;
+		enum method method;
+	} table[] = {
+		{ "GET", "GET", METHOD_GET, FAULT_NONE, METHOD_GET },
+		{ "HEAD", "HEAD", METHOD_GET | METHOD_HEAD, FAULT_NONE, METHOD_HEAD },
+		{ "POST", "POST", ALL_METHODS, FAULT_NONE, METHOD_POST },
+		{ "DELETE", "DELETE", ALL_METHODS, FAULT_NONE, METHOD_DELETE },
+		{ "one the URL does not answer to", "POST", METHOD_GET | METHOD_HEAD, FAULT_METHOD,
+		    METHOD_POST },
+		{ "HEAD where only GET is answered", "HEAD", METHOD_GET, FAULT_METHOD,
+		    METHOD_HEAD },
+		{ "TRACE", "TRACE", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "small letters", "get", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "a longer word", "GETS", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "a shorter word", "GE", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "empty", "", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "none", NULL, ALL_METHODS, FAULT_METHOD, 0 },
+		{ "one that is far too long",
+		    "GETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGET",
+		    ALL_METHODS, FAULT_METHOD, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct variable variables[] = { { "REQUEST_METHOD", table[i].sent },
+			{ NULL, NULL } };
+		struct memory_server server = { .variables = variables };
+		struct gateway gw = memory_gateway(&server);
+		struct request req;
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		done = request_read(&w, &gw, table[i].methods, &req);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		same_number(table[i].label, req.method, table[i].method);
+		work_close(&w);
+	}
+}
+
+static void
+lists_methods_for_allow(void **state)
+{
+	static const struct {
+		const char *label;
+		unsigned methods;
+		const char *expected;
+	} table[] = {
+		{ "one", METHOD_POST, "POST" },
+		{ "two", METHOD_HEAD | METHOD_GET, "GET, HEAD" },
+		{ "all", ALL_METHODS, "GET, HEAD, POST, DELETE" },
+		{ "none", 0, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct work w;
+		const char *list;
+
+		open_room(&w);
+		assert_true(request_methods(&w, table[i].methods, &list));
+		same_text(table[i].label, list, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+copies_what_the_server_says(void **state)
+{
+	static char query[] = "code=1";
+	static const struct variable variables[] = { { "REQUEST_METHOD", "GET" },
+		{ "QUERY_STRING", query }, { "HTTP_ACCEPT_LANGUAGE", "uk, en;q=0.5" },
+		{ "HTTP_USER_AGENT", "Mozilla/5.0" }, { "HTTP_X_AMOCRM_REQUESTID", "01d0" },
+		{ "HTTP_AUTHORIZATION", "Bearer a.b.c" }, { NULL, NULL } };
+	struct memory_server server = { .variables = variables };
+	struct gateway gw = memory_gateway(&server);
+	struct request req;
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	assert_true(request_read(&w, &gw, METHOD_GET, &req));
+	query[0] = 'X';
+	assert_string_equal(req.query, "code=1");
+	assert_string_equal(req.accept_language, "uk, en;q=0.5");
+	assert_string_equal(req.user_agent, "Mozilla/5.0");
+	assert_string_equal(req.request_id, "01d0");
+	assert_string_equal(req.bearer, "a.b.c");
+	work_close(&w);
+}
+
+static void
+knows_what_was_not_sent(void **state)
+{
+	static const struct variable variables[] = { { "REQUEST_METHOD", "GET" }, { NULL, NULL } };
+	struct memory_server server = { .variables = variables };
+	struct gateway gw = memory_gateway(&server);
+	struct request req;
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	memset(&req, 0xa5, sizeof req);
+	assert_true(request_read(&w, &gw, METHOD_GET, &req));
+	assert_string_equal(req.query, "");
+	assert_null(req.accept_language);
+	assert_null(req.user_agent);
+	assert_null(req.request_id);
+	assert_null(req.bearer);
+	assert_int_equal(request_media(&req), MEDIA_OTHER);
+	work_close(&w);
+}
+
+static void
+limits_query_and_headers(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t max;
+	} table[] = {
+		{ "QUERY_STRING", REQUEST_QUERY_MAX },
+		{ "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX },
+		{ "HTTP_USER_AGENT", REQUEST_HEADER_MAX },
+		{ "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX },
+		{ "HTTP_AUTHORIZATION", REQUEST_HEADER_MAX },
+		{ "REDIRECT_HTTP_AUTHORIZATION", REQUEST_HEADER_MAX },
+		{ "HTTP_X_AUTH_TOKEN", REQUEST_HEADER_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		for (size_t len = table[i].max; len <= table[i].max + 1; len++) {
+			char *value = malloc(len + 1);
+			const struct variable variables[] = { { "REQUEST_METHOD", "GET" },
+				{ table[i].name, value }, { NULL, NULL } };
+			struct memory_server server = { .variables = variables };
+			struct gateway gw = memory_gateway(&server);
+			struct request req;
+			struct work w;
+			bool done;
+
+			assert_non_null(value);
+			memset(value, 'x', len);
+			value[len] = '\0';
+			open_room(&w);
+			done = request_read(&w, &gw, METHOD_GET, &req);
+			same_fault(table[i].name, &w, done,
+			    len == table[i].max ? FAULT_NONE : FAULT_REQUEST);
+			DEMAND("a query that was refused is empty",
+			    done || strcmp(req.query, "") == 0);
+			has_no_text(table[i].name, w.reason, "xxx");
+			work_close(&w);
+			free(value);
+		}
+}
+
+static void
+finds_the_bearer_token(void **state)
+{
+	static const struct {
+		const char *label, *authorization, *redirected, *token, *expected;
+	} table[] = {
+		{ "Authorization", "Bearer abc", NULL, NULL, "abc" },
+		{ "the same after a rewrite", NULL, "Bearer abc", NULL, "abc" },
+		{ "X-Auth-Token with the scheme", NULL, NULL, "Bearer abc", "abc" },
+		{ "X-Auth-Token without it", NULL, NULL, "abc", "abc" },
+		{ "the first of all three", "Bearer a", "Bearer b", "Bearer c", "a" },
+		{ "the second of all three", NULL, "Bearer b", "Bearer c", "b" },
+		{ "an Authorization that the server emptied", "", NULL, "abc", "abc" },
+		{ "the scheme in small letters (RFC 9110 section 11.1)", "bearer abc", NULL, NULL,
+		    "abc" },
+		{ "several blanks", "Bearer   abc", NULL, NULL, "abc" },
+		{ "nothing", NULL, NULL, NULL, NULL },
+		{ "empty", "", "", "", NULL },
+		{ "the scheme alone", "Bearer", NULL, NULL, NULL },
+		{ "the scheme and a blank", "Bearer ", NULL, NULL, NULL },
+		{ "another scheme", "Basic dTpw", NULL, NULL, NULL },
+		{ "a scheme that begins alike", "Bearers abc", NULL, NULL, NULL },
+		{ "Authorization without a scheme", "abc", NULL, NULL, NULL },
+		{ "the web server's own login beside it", "Basic dTpw", NULL, "abc", "abc" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct variable variables[] = { { "REQUEST_METHOD", "GET" },
+			{ "QUERY_STRING", "access_token=q&bearer=q" },
+			{ "HTTP_AUTHORIZATION", table[i].authorization },
+			{ "REDIRECT_HTTP_AUTHORIZATION", table[i].redirected },
+			{ "HTTP_X_AUTH_TOKEN", table[i].token }, { NULL, NULL } };
+		struct memory_server server = { .variables = variables };
+		struct gateway gw = memory_gateway(&server);
+		struct request req;
+		struct work w;
+
+		open_room(&w);
+		assert_true(request_read(&w, &gw, METHOD_GET, &req));
+		same_text(table[i].label, req.bearer, table[i].expected);
+		work_close(&w);
+	}
+}
+
+static void
+tells_forms_from_json(void **state)
+{
+	static const struct {
+		const char *label, *type;
+		enum media expected;
+	} table[] = {
+		{ "a form", "application/x-www-form-urlencoded", MEDIA_FORM },
+		{ "JSON", "application/json", MEDIA_JSON },
+		{ "another case", "Application/JSON", MEDIA_JSON },
+		{ "a parameter", "application/json; charset=utf-8", MEDIA_JSON },
+		{ "a parameter without a blank", "application/json;charset=utf-8", MEDIA_JSON },
+		{ "a blank before the semicolon", "application/json ; charset=utf-8", MEDIA_JSON },
+		{ "a longer subtype", "application/json-seq", MEDIA_OTHER },
+		{ "a suffix", "application/problem+json", MEDIA_OTHER },
+		{ "a shorter one", "application/jso", MEDIA_OTHER },
+		{ "another type", "text/json", MEDIA_OTHER },
+		{ "files", "multipart/form-data; boundary=x", MEDIA_OTHER },
+		{ "JSON in a parameter", "text/plain; application/json", MEDIA_OTHER },
+		{ "empty", "", MEDIA_OTHER },
+		{ "none", NULL, MEDIA_OTHER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct variable variables[] = { { "CONTENT_TYPE", table[i].type },
+			{ NULL, NULL } };
+		struct memory_server server = { .variables = variables };
+		struct gateway gw = memory_gateway(&server);
+		struct request req = { .gw = &gw };
+
+		same_number(table[i].label, request_media(&req), table[i].expected);
+	}
+}
+
+#define MAX 8 /* bytes of a body */
+
+static void
+reads_a_body(void **state)
+{
+	static const struct {
+		const char *label, *announced, *body;
+		enum fault_kind expected;
+	} table[] = {
+		{ "as announced", "5", "abcde", FAULT_NONE },
+		{ "announced at its limit", "8", "abcdefgh", FAULT_NONE },
+		{ "announced as none", "0", "", FAULT_NONE },
+		{ "leading noughts", "005", "abcde", FAULT_NONE },
+		{ "not announced", NULL, "abcde", FAULT_NONE },
+		{ "announced by nothing", "", "abcde", FAULT_NONE },
+		{ "not announced, at its limit", NULL, "abcdefgh", FAULT_NONE },
+		{ "not announced, empty", NULL, "", FAULT_NONE },
+
+		{ "announced over its limit", "9", "abcdefghi", FAULT_TOO_LARGE },
+		{ "announced over its limit, and short", "9", "a", FAULT_TOO_LARGE },
+		{ "announced as more than numbers hold", "184467440737095516210", "a",
+		    FAULT_TOO_LARGE },
+		{ "not announced, over its limit", NULL, "abcdefghi", FAULT_TOO_LARGE },
+		{ "less than announced", "5", "abcd", FAULT_REQUEST },
+		{ "nothing of what is announced", "5", "", FAULT_REQUEST },
+		{ "more than announced", "5", "abcdef", FAULT_REQUEST },
+		{ "something where nothing is announced", "0", "a", FAULT_REQUEST },
+		{ "a minus", "-1", "a", FAULT_REQUEST },
+		{ "a plus", "+5", "abcde", FAULT_REQUEST },
+		{ "a blank", " 5", "abcde", FAULT_REQUEST },
+		{ "a letter behind", "5x", "abcde", FAULT_REQUEST },
+		{ "hex", "0x5", "abcde", FAULT_REQUEST },
+		{ "two lengths", "5, 5", "abcde", FAULT_REQUEST },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		for (size_t piece = 0; piece <= 3; piece++) {
+			const struct variable variables[] = {
+				{ "CONTENT_LENGTH", table[i].announced }, { NULL, NULL }
+			};
+			struct memory_server server = { .variables = variables,
+				.body = table[i].body,
+				.body_len = strlen(table[i].body),
+				.piece_max = piece };
+			struct gateway gw = memory_gateway(&server);
+			struct request req = { .gw = &gw };
+			struct work w;
+			const char *body;
+			size_t len;
+			bool done;
+
+			open_room(&w);
+			done = request_body(&w, &req, MAX, &body, &len);
+			same_fault(table[i].label, &w, done, table[i].expected);
+			if (done) {
+				same_text(table[i].label, body, table[i].body);
+				same_number(table[i].label, (long long)len,
+				    (long long)strlen(table[i].body));
+			}
+			work_close(&w);
+		}
+}
+
+static void
+keeps_a_nul_of_a_body(void **state)
+{
+	struct memory_server server = { .body = "a\0b", .body_len = 3 };
+	struct gateway gw = memory_gateway(&server);
+	struct request req = { .gw = &gw };
+	struct work w;
+	const char *body;
+	size_t len;
+
+	(void)state;
+	open_room(&w);
+	assert_true(request_body(&w, &req, MAX, &body, &len));
+	assert_int_equal(len, 3);
+	assert_memory_equal(body, "a\0b", 4);
+	work_close(&w);
+}
+
+static void
+says_when_a_body_breaks_off(void **state)
+{
+	static const struct {
+		const char *label, *announced;
+	} table[] = {
+		{ "announced", "5" },
+		{ "not announced", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct variable variables[] = { { "CONTENT_LENGTH", table[i].announced },
+			{ NULL, NULL } };
+		struct memory_server server = {
+			.variables = variables, .body = "abc", .body_len = 3, .body_broken = true
+		};
+		struct gateway gw = memory_gateway(&server);
+		struct request req = { .gw = &gw };
+		struct work w;
+		const char *body;
+		size_t len;
+		bool done;
+
+		open_room(&w);
+		done = request_body(&w, &req, MAX, &body, &len);
+		same_fault(table[i].label, &w, done, FAULT_REQUEST);
+		work_close(&w);
+	}
+}
+
+static bool
+read_in_room(struct work *w, void *context)
+{
+	static const struct variable variables[] = { { "REQUEST_METHOD", "POST" },
+		{ "QUERY_STRING", "key=k" }, { "HTTP_USER_AGENT", "amoCRM-Webhooks/3.0" },
+		{ "HTTP_AUTHORIZATION", "Bearer abc" }, { "CONTENT_LENGTH", "5" }, { NULL, NULL } };
+	struct memory_server server = { .variables = variables, .body = "abcde", .body_len = 5 };
+	struct gateway gw = memory_gateway(&server);
+	struct request req;
+	const char *body;
+	const char *methods;
+	size_t len;
+
+	(void)context;
+	if (!request_read(w, &gw, METHOD_POST, &req) || !request_body(w, &req, MAX, &body, &len)
+	    || !request_methods(w, METHOD_POST, &methods))
+		return false;
+	assert_string_equal(req.query, "key=k");
+	assert_string_equal(req.bearer, "abc");
+	assert_string_equal(body, "abcde");
+	assert_string_equal(methods, "POST");
+	return true;
+}
+
+static void
+says_when_the_room_is_full(void **state)
+{
+	(void)state;
+	try_small_rooms("a request with a body", read_in_room, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_its_methods),
+		cmocka_unit_test(lists_methods_for_allow),
+		cmocka_unit_test(copies_what_the_server_says),
+		cmocka_unit_test(knows_what_was_not_sent),
+		cmocka_unit_test(limits_query_and_headers),
+		cmocka_unit_test(finds_the_bearer_token),
+		cmocka_unit_test(tells_forms_from_json),
+		cmocka_unit_test(reads_a_body),
+		cmocka_unit_test(keeps_a_nul_of_a_body),
+		cmocka_unit_test(says_when_a_body_breaks_off),
+		cmocka_unit_test(says_when_the_room_is_full),
+	};
+
+	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}

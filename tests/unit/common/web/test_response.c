@@ -1,0 +1,275 @@
+/* test_response.c - how faults are told, and how a response is composed and sent. */
+#include "../../memory_gateway.h"
+
+#include "text/json.h"
+#include "web/response.h"
+
+#include <stdlib.h>
+
+/* The contract's table of codes and statuses. */
+static void
+tells_each_fault(void **state)
+{
+	static const struct {
+		const char *label;
+		enum fault_kind kind;
+		int status;
+		const char *code;
+	} table[] = {
+		{ "a malformed request", FAULT_REQUEST, 400, "invalid_request" },
+		{ "no code", FAULT_MISSING_CODE, 400, "missing_code" },
+		{ "a wrong method", FAULT_METHOD, 405, "method_not_allowed" },
+		{ "a wrong type", FAULT_MEDIA, 415, "unsupported_media_type" },
+		{ "too large", FAULT_TOO_LARGE, 413, "too_large" },
+		{ "no token", FAULT_TOKEN_MISSING, 401, "missing_token" },
+		{ "a bad token", FAULT_TOKEN, 401, "invalid_token" },
+		{ "a wrong signature", FAULT_SIGNATURE, 403, "invalid_signature" },
+		{ "not for this caller", FAULT_FORBIDDEN, 403, "forbidden" },
+		{ "somebody else's code", FAULT_CLAIMED, 409, "already_claimed" },
+		{ "amoCRM refuses the code", FAULT_REFUSED, 400, "auth_failed" },
+		{ "amoCRM refuses us", FAULT_CLIENT, 400, "auth_failed" },
+		{ "amoCRM is not reachable", FAULT_UNAVAILABLE, 503, "temporarily_unavailable" },
+		{ "amoCRM is not there", FAULT_MOVED, 503, "temporarily_unavailable" },
+		{ "amoCRM has blocked us", FAULT_BLOCKED, 503, "temporarily_unavailable" },
+		{ "amoCRM did not answer", FAULT_REPLY_LOST, 503, "temporarily_unavailable" },
+		{ "the store fails", FAULT_STORAGE, 503, "server_error" },
+		{ "a record is damaged", FAULT_DAMAGED, 503, "server_error" },
+		{ "the configuration is wrong", FAULT_CONFIG, 500, "server_error" },
+		{ "anything else", FAULT_SERVER, 500, "server_error" },
+		{ "no fault where there should be one", FAULT_NONE, 500, "server_error" },
+	};
+
+	(void)state;
+	assert_int_equal(ROWS(table), FAULT_KINDS);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct response res = { 0 };
+		struct json_object *doc;
+		struct work w;
+
+		open_room(&w);
+		respond_fault(&w, table[i].kind, &res);
+		same_number(table[i].label, res.status, table[i].status);
+		same_text(table[i].label, res.content_type, "application/json");
+		doc = json_read(res.body, res.body_len);
+		same_text(table[i].label, json_string(doc, "error"), table[i].code);
+		DEMAND(table[i].label, json_string(doc, "message") != NULL);
+		DEMAND(table[i].label,
+		    strncmp(res.body, "{\"success\":false,", strlen("{\"success\":false,")) == 0);
+		json_object_put(doc);
+
+		same_number("the headers beside it", (long long)res.header_count,
+		    table[i].status == 401 || table[i].status == 503);
+		if (table[i].status == 401) {
+			same_text(table[i].label, res.headers[0].name, "WWW-Authenticate");
+			same_text(table[i].label, res.headers[0].value, "Bearer");
+		}
+		if (table[i].status == 503)
+			same_text(table[i].label, res.headers[0].name, "Retry-After");
+		work_close(&w);
+	}
+}
+
+static void
+tells_a_success(void **state)
+{
+	static const struct {
+		const char *label, *message, *data, *expected;
+	} table[] = {
+		{ "nothing but that", NULL, NULL, "{\"success\":true}\n" },
+		{ "a message", "AMO CRM \"x\"", NULL,
+		    "{\"success\":true,\"message\":\"AMO CRM \\\"x\\\"\"}\n" },
+		{ "data", NULL, "{\"connected\":true}",
+		    "{\"success\":true,\"data\":{\"connected\":true}}\n" },
+		{ "both", "m", "[1]", "{\"success\":true,\"message\":\"m\",\"data\":[1]}\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct response res = { 0 };
+		struct work w;
+
+		open_room(&w);
+		assert_true(respond_success(&w, table[i].message, table[i].data, &res));
+		same_number(table[i].label, res.status, 200);
+		same_text(table[i].label, res.content_type, "application/json");
+		same_text(table[i].label, res.body, table[i].expected);
+		same_number(table[i].label, (long long)res.body_len, (long long)strlen(res.body));
+		work_close(&w);
+	}
+}
+
+static void
+sends_the_whole_at_once(void **state)
+{
+	static const struct {
+		const char *label;
+		int status;
+		const char *body;
+		bool head;
+		const char *expected;
+	} table[] = {
+		{ "a page", 200, "ok\n", false,
+		    "Status: 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
+		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n"
+		    "Content-Length: 3\r\n\r\nok\n" },
+		{ "an empty page", 302, "", false,
+		    "Status: 302 Found\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
+		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n"
+		    "Content-Length: 0\r\n\r\n" },
+		{ "the headers alone", 200, "ok\n", true,
+		    "Status: 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
+		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		static struct memory_server server;
+		struct gateway gw = memory_gateway(&server);
+		struct response res = { 0 };
+		struct work w;
+
+		memset(&server, 0, sizeof server);
+		open_room(&w);
+		respond(&res, table[i].status, "text/plain", table[i].body);
+		res.body_left_out = table[i].head;
+		assert_true(response_header(&w, &res, "X-A", "1"));
+		assert_true(response_header(&w, &res, "X-B", "two"));
+		DEMAND(table[i].label, response_send(&w, &gw, &res));
+		same_text(table[i].label, server.written, table[i].expected);
+		same_number(table[i].label, server.writes, 1);
+		work_close(&w);
+	}
+}
+
+static void
+has_a_phrase_for_every_status(void **state)
+{
+	(void)state;
+	for (enum fault_kind kind = 0; kind < FAULT_KINDS; kind++) {
+		static struct memory_server server;
+		struct gateway gw = memory_gateway(&server);
+		struct response res = { 0 };
+		struct work w;
+
+		open_room(&w);
+		respond_fault(&w, kind, &res);
+		assert_true(response_send(&w, &gw, &res));
+		has_no_text(fault_answer(kind)->code, server.written, "Unknown");
+		work_close(&w);
+	}
+}
+
+static void
+refuses_control_characters_in_headers(void **state)
+{
+	static const struct {
+		const char *label, *value;
+		enum fault_kind expected;
+	} table[] = {
+		{ "a link", "foryoure://amo-crm/callback?code=1&state=", FAULT_NONE },
+		{ "empty", "", FAULT_NONE },
+		{ "UTF-8", "\xd0\xaf", FAULT_NONE },
+		{ "a header of its own", "a\r\nSet-Cookie: x", FAULT_SERVER },
+		{ "a newline alone", "a\nb", FAULT_SERVER },
+		{ "a carriage return alone", "a\rb", FAULT_SERVER },
+		{ "a tab", "a\tb", FAULT_SERVER },
+		{ "the first control character", "\x01", FAULT_SERVER },
+		{ "the last but one", "\x1f", FAULT_SERVER },
+		{ "DEL", "\x7f", FAULT_SERVER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct response res = { 0 };
+		struct work w;
+		bool done;
+
+		open_room(&w);
+		done = response_header(&w, &res, "Location", table[i].value);
+		same_fault(table[i].label, &w, done, table[i].expected);
+		same_number(table[i].label, (long long)res.header_count, done ? 1 : 0);
+		work_close(&w);
+	}
+}
+
+static void
+counts_headers_to_its_limit(void **state)
+{
+	struct response res = { 0 };
+	struct work w;
+
+	(void)state;
+	open_room(&w);
+	for (int i = 0; i < RESPONSE_HEADERS_MAX; i++)
+		assert_true(response_header(&w, &res, "X", "1"));
+	assert_false(response_header(&w, &res, "X", "1"));
+	assert_int_equal(w.kind, FAULT_SERVER);
+	assert_int_equal(res.header_count, RESPONSE_HEADERS_MAX);
+	work_close(&w);
+}
+
+static void
+answers_even_without_room(void **state)
+{
+	(void)state;
+	for (size_t size = 1; size < 1000; size++) {
+		static struct memory_server server;
+		struct gateway gw = memory_gateway(&server);
+		struct response res = { 0 };
+		const char *body;
+		struct json_object *doc;
+		struct work w;
+
+		assert_true(work_open(&w, size));
+		respond_fault(&w, FAULT_REQUEST, &res);
+		assert_true(response_send(&w, &gw, &res));
+		assert_true(nothing_behind(&w));
+		if (strncmp(server.written, "Status: 400 Bad Request\r\n", 25) != 0
+		    && strncmp(server.written, "Status: 500 Internal Server Error\r\n", 35) != 0)
+			fail_msg("a room of %zu bytes: %s", size, server.written);
+		body = strstr(server.written, "\r\n\r\n");
+		assert_non_null(body);
+		doc = json_read(body, strlen(body));
+		if (json_string(doc, "error") == NULL)
+			fail_msg("a room of %zu bytes: %s", size, server.written);
+		json_object_put(doc);
+		work_close(&w);
+	}
+}
+
+static void
+tells_when_nobody_listens(void **state)
+{
+	struct memory_server *server = calloc(1, sizeof *server);
+	struct gateway gw;
+	struct response res = { 0 };
+	struct work w;
+
+	(void)state;
+	assert_non_null(server);
+	server->deaf = true;
+	gw = memory_gateway(server);
+	open_room(&w);
+	respond(&res, 200, "text/plain", "ok");
+	assert_false(response_send(&w, &gw, &res));
+	assert_int_equal(server->writes, 1);
+	work_close(&w);
+	free(server);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_each_fault),
+		cmocka_unit_test(tells_a_success),
+		cmocka_unit_test(sends_the_whole_at_once),
+		cmocka_unit_test(has_a_phrase_for_every_status),
+		cmocka_unit_test(refuses_control_characters_in_headers),
+		cmocka_unit_test(counts_headers_to_its_limit),
+		cmocka_unit_test(answers_even_without_room),
+		cmocka_unit_test(tells_when_nobody_listens),
+	};
+
+	return cmocka_run_group_tests_name("response", tests, NULL, NULL);
+}

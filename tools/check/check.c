@@ -1,0 +1,84 @@
+/* check.c - `amocrmctl check`: every part of the set-up,
+ * in the order things depend on each other. */
+#include "check/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+check_values(struct check *c)
+{
+	int wrong = c->findings.wrong;
+
+	check_redirect_uri(c);
+	check_client(c);
+	check_platform(c);
+	c->keys_sound = c->findings.wrong == wrong;
+	check_jwt(c);
+	check_webhook(c);
+	check_deliver(c);
+}
+
+static void
+check_means(struct check *c)
+{
+	int wrong = c->findings.wrong;
+
+	check_ca(c);
+	check_network(c);
+	check_https(c);
+	c->calls_usable = c->findings.wrong == wrong;
+	check_crypto(c);
+}
+
+static void
+check_stored(struct check *c)
+{
+	check_folder(c);
+	if (!c->store_usable)
+		return;
+	check_disk(c);
+	check_locks(c);
+	check_records(c);
+	check_journal(c);
+}
+
+static void
+check_online(struct check *c)
+{
+	if (!c->keys_sound || !c->calls_usable) {
+		fprintf(stderr, "amocrmctl check: nobody is asked until that is right\n");
+		return;
+	}
+	check_public(c);
+	check_accounts(c);
+}
+
+static void
+summarize(const struct check *c)
+{
+	if (c->findings.wrong + c->findings.doubtful > 0)
+		fprintf(stderr, "amocrmctl check: wrong %d, doubtful %d\n", c->findings.wrong,
+		    c->findings.doubtful);
+}
+
+enum ctl_exit
+ctl_check(struct ctl *ctl)
+{
+	bool online = ctl->argc == 2 && strcmp(ctl->argv[1], "--online") == 0;
+	struct check c = { .ctl = ctl, .findings = { .w = ctl->w } };
+
+	if (ctl->argc > 1 && !online)
+		return ctl_usage(ctl, "takes --online or nothing");
+	if (check_configuration(&c)) {
+		check_means(&c);
+		check_keyring(&c);
+		check_values(&c);
+		check_stored(&c);
+		check_clock(&c);
+		if (online)
+			check_online(&c);
+	}
+	summarize(&c);
+	return c.findings.wrong == 0 ? CTL_DONE : CTL_FAILED;
+}

@@ -1,0 +1,177 @@
+/* check_account.c - amoCRM, as it sees us: whether it knows the integration,
+ * and sends its webhooks. */
+#include "check/check.h"
+
+#include "amocrm/amocrm.h"
+#include "connection/connection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACCOUNTS_MAX 20 /* asked; a sample, where there are more */
+#define ID_SIZE      24
+
+/* Connected accounts, each once. */
+struct accounts {
+	int64_t ids[ACCOUNTS_MAX];
+	size_t count;
+	size_t left_out;
+};
+
+static bool
+add_account(struct work *w, void *context, const struct connection *connection)
+{
+	struct accounts *accounts = context;
+
+	(void)w;
+	if (!connection_usable(connection))
+		return true;
+	for (size_t i = 0; i < accounts->count; i++)
+		if (accounts->ids[i] == connection->account_id)
+			return true;
+	if (accounts->count < ACCOUNTS_MAX)
+		accounts->ids[accounts->count++] = connection->account_id;
+	else
+		accounts->left_out++;
+	return true;
+}
+
+/* Which of our keys amoCRM does not know, by what its refusal says. */
+static const char *
+key_at_fault(const char *reason)
+{
+	static const char *const signs[][2] = {
+		{ "Redirect URI", "redirect_uri" },
+		{ "client_id", "client_id" },
+		{ "client_secret", "client_secret" },
+		{ "ccount", "account" },
+	};
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+		if (strstr(reason, signs[i][0]) != NULL)
+			return signs[i][1];
+	return "amocrm";
+}
+
+static const char *
+advice(enum fault_kind kind)
+{
+	switch (kind) {
+	case FAULT_CLIENT:
+		return "make it the same here and in the integration's settings in amoCRM";
+	case FAULT_MOVED:
+		return "see [amocrm] account: there seems to be no such account; was it renamed?";
+	case FAULT_CONFIG:
+		return "correct that in [amocrm]";
+	default:
+		return "try again later; if it stays so: does a firewall let this machine out, or "
+		       "does "
+		       "amoCRM block its address?";
+	}
+}
+
+/* A code that cannot be good.  Where amoCRM says just that, it has taken our keys.
+ * True: amoCRM can be asked more. */
+static bool
+check_token_endpoint(struct check *c, const char *host)
+{
+	struct ctl *ctl = c->ctl;
+	struct tokens tokens;
+
+	if (amocrm_exchange(ctl->w, &ctl->cfg.amocrm, host, "amocrmctl-check",
+		amocrm_deadline(&ctl->cfg.amocrm), &tokens)
+	    || ctl->w->kind == FAULT_REFUSED) {
+		work_recover(ctl->w);
+		found_ok(&c->findings, "amocrm",
+		    "%s: takes client_id, client_secret and redirect_uri", host);
+		return true;
+	}
+	found_fault(&c->findings,
+	    ctl->w->kind == FAULT_CLIENT ? key_at_fault(ctl->w->reason) : "amocrm",
+	    advice(ctl->w->kind));
+	return false;
+}
+
+static void
+tell_subscription(
+    struct findings *f, const struct connection *connection, enum subscription subscription)
+{
+	long long id = (long long)connection->account_id;
+
+	switch (subscription) {
+	case SUBSCRIPTION_ACTIVE:
+		found_ok(f, "subscription", "%s sends its webhooks", connection->host);
+		break;
+	case SUBSCRIPTION_DISABLED:
+		found_wrong(f, "subscription",
+		    "see in the web server's error log what was wrong, then amocrmctl subscribe "
+		    "its id",
+		    "%s (%lld) has switched our webhook off, after too many bad answers",
+		    connection->host, id);
+		break;
+	default:
+		found_doubt(f, "subscription",
+		    "amocrmctl subscribe its id, unless no events are wanted",
+		    "%s (%lld) sends no webhooks to our address and key", connection->host, id);
+	}
+}
+
+static void
+check_subscription(struct check *c, int64_t account_id)
+{
+	struct ctl *ctl = c->ctl;
+	struct connection connection;
+	enum subscription subscription;
+	struct tokens tokens;
+	char id[ID_SIZE];
+	const char *url;
+
+	snprintf(id, sizeof id, "%lld", (long long)account_id);
+	if (ctl_select(ctl, id, &connection) && ctl_webhook_url(ctl, &url)
+	    && ctl_tokens(ctl, &connection, &tokens)
+	    && amocrm_subscription(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
+		tell_subscription(&c->findings, &connection, subscription);
+	else
+		found_fault(&c->findings, "subscription",
+		    "only an administrator of the account may look at webhooks: see who has "
+		    "connected it, or try again later");
+}
+
+/* The pinned account, else the first that is connected; NULL: there is none. */
+static bool
+find_host(struct ctl *ctl, const struct accounts *accounts, const char **host)
+{
+	struct connection connection;
+	char id[ID_SIZE];
+
+	*host = ctl->cfg.amocrm.account;
+	if (*host != NULL || accounts->count == 0)
+		return true;
+	snprintf(id, sizeof id, "%lld", (long long)accounts->ids[0]);
+	if (!ctl_select(ctl, id, &connection))
+		return false;
+	*host = connection.host;
+	return true;
+}
+
+void
+check_accounts(struct check *c)
+{
+	struct accounts accounts = { .count = 0 };
+	struct ctl *ctl = c->ctl;
+	const char *host;
+
+	if (c->store_usable && !connection_each(ctl->w, &ctl->cfg, add_account, &accounts))
+		work_recover(ctl->w); /* check_records has told */
+	if (!find_host(ctl, &accounts, &host))
+		found_fault(&c->findings, "amocrm", "ask again");
+	else if (host == NULL)
+		found_ok(&c->findings, "amocrm", "not asked: no account is set or connected yet");
+	else if (check_token_endpoint(c, host) && c->ring != NULL && c->crypto_usable)
+		for (size_t i = 0; i < accounts.count; i++)
+			check_subscription(c, accounts.ids[i]);
+	if (accounts.left_out > 0)
+		found_ok(&c->findings, "subscription", "not all accounts were asked, only %d",
+		    ACCOUNTS_MAX);
+}

@@ -1,0 +1,171 @@
+/* check_files.c - the two files of secrets, the configuration and the key ring:
+ * who may read them, who may change them, and what is in them. */
+#include "check/check.h"
+
+#include "run_as.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *
+user_name(struct work *w, uid_t uid)
+{
+	char name[OWNER_NAME_SIZE];
+	const char *text;
+	gid_t group;
+
+	if (owner_find(uid, name, &group))
+		return work_copy(w, name, strlen(name), &text) ? text : "";
+	return work_print(w, &text, "user %lu", (unsigned long)uid) ? text : "";
+}
+
+/* Whether a file's group is one that the web server's programs run as, or root's. */
+static bool
+group_expected(const struct check *c, gid_t gid)
+{
+	struct stat store;
+	char name[OWNER_NAME_SIZE];
+	gid_t group;
+
+	return gid == 0 || gid == getegid() || c->owner == 0
+	    || (stat(c->ctl->cfg.store.path, &store) == 0 && gid == store.st_gid)
+	    || (owner_find(c->owner, name, &group) && gid == group);
+}
+
+static bool
+owner_sound(struct check *c, const char *part, const char *path, const struct stat *st)
+{
+	const char *owner = user_name(c->ctl->w, st->st_uid);
+
+	if (st->st_uid != 0 && st->st_uid != c->owner && st->st_uid != geteuid()) {
+		found_doubt(&c->findings, part,
+		    "chown it to root, with the web server's group and mode 0640",
+		    "%s: belongs to %s, who can read and change it", path, owner);
+		return false;
+	}
+	if ((st->st_mode & 040) != 0 && !group_expected(c, st->st_gid)) {
+		found_doubt(&c->findings, part, "chgrp it to the web server's group",
+		    "%s: group %lu can read it, and is not the web server's", path,
+		    (unsigned long)st->st_gid);
+		return false;
+	}
+	return true;
+}
+
+/* Whoever may write the folder can put another file in this one's place. */
+static bool
+folder_sound(struct check *c, const char *part, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *folder = ".";
+	struct stat st;
+
+	if (slash != NULL
+	    && !work_copy(c->ctl->w, path, slash == path ? 1 : (size_t)(slash - path), &folder))
+		return false;
+	if (stat(folder, &st) != 0 || (st.st_mode & S_IWOTH) == 0 || (st.st_mode & S_ISVTX) != 0)
+		return true;
+	found_wrong(&c->findings, part, "chmod o-w that folder",
+	    "%s: anybody may write its folder, and so put another file in its place", path);
+	return false;
+}
+
+bool
+place_sound(struct check *c, const char *part, const char *path)
+{
+	static const char *const served[] = { "/public_html/", "/htdocs/", "/var/www/" };
+
+	for (size_t i = 0; i < sizeof served / sizeof *served; i++)
+		if (strstr(path, served[i]) != NULL) {
+			found_doubt(&c->findings, part, "move it out of there",
+			    "%s: below %s, where web servers serve files from", path, served[i]);
+			return false;
+		}
+	return true;
+}
+
+/* A file of secrets that could be opened; its mode was checked then. */
+static bool
+file_sound(struct check *c, const char *part, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && owner_sound(c, part, path, &st)
+	    && folder_sound(c, part, path) && place_sound(c, part, path);
+}
+
+/* What to do when a file of secrets cannot be opened or understood. */
+static const char *
+advice(const struct work *w, const char *when_missing, const char *when_wrong)
+{
+	if (strstr(w->reason, ": mode ") != NULL)
+		return "chmod it so, then ask again";
+	if (strstr(w->reason, strerror(EACCES)) != NULL)
+		return "the web server's user must be able to read it: chown root:<its group>, "
+		       "chmod 0640, and that group for the store too; and run check as root or as "
+		       "that user";
+	return strstr(w->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong;
+}
+
+bool
+check_configuration(struct check *c)
+{
+	struct ctl *ctl = c->ctl;
+	struct stat st;
+
+	if (!config_read(ctl->w, ctl->config_path, &ctl->cfg)) {
+		found_fault(&c->findings, "configuration",
+		    advice(ctl->w,
+			"copy amo-crm.conf.example there and fill it in, or name another by -c or "
+			"AMO_CRM_CONFIG",
+			"correct that; amo-crm.conf.example explains every key"));
+		return false;
+	}
+	c->is_trial = strncmp(ctl->cfg.amocrm.authorize_url, "http://", 7) == 0;
+	c->owner = stat(ctl->cfg.store.path, &st) == 0 ? st.st_uid : geteuid();
+	if (file_sound(c, "configuration", ctl->config_path))
+		found_ok(&c->findings, "configuration", "%s", ctl->config_path);
+	return true;
+}
+
+/* A key that was typed rather than made. */
+static bool
+key_is_weak(const struct key *key)
+{
+	for (size_t i = 1; i < KEY_SIZE; i++)
+		if (key->secret[i] != key->secret[0])
+			return false;
+	return true;
+}
+
+void
+check_keyring(struct check *c)
+{
+	struct findings *f = &c->findings;
+	const char *path = c->ctl->cfg.store.keys;
+
+	if (!keyring_read(c->ctl->w, path, &c->ring)) {
+		c->ring = NULL;
+		found_fault(f, "keys",
+		    advice(c->ctl->w,
+			"restore it from its backup, without it nothing stored can be opened; only "
+			"for a new store make one: amocrmctl keygen",
+			"restore it from its backup; a line is what amocrmctl keygen prints"));
+		return;
+	}
+	for (size_t i = 0; i < c->ring->count; i++)
+		if (key_is_weak(&c->ring->keys[i])) {
+			found_wrong(f, "keys",
+			    "put a line of amocrmctl keygen on top, run amocrmctl rekey, then take "
+			    "this key out",
+			    "%s: key %s is one byte repeated, which anybody can guess", path,
+			    c->ring->keys[i].kid);
+			return;
+		}
+	if (file_sound(c, "keys", path))
+		found_ok(
+		    f, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
+}

@@ -1,0 +1,223 @@
+/* check_network.c - what a call to amoCRM needs: certificates, ways, and our helpers. */
+#include "check/check.h"
+
+#include "base/clock.h"
+#include "crypto/seal.h"
+#include "helper/https.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define START_MS 5000 /* for amo-crm-https to load and to answer */
+
+/* The certificates of a PEM file (RFC 7468), begun and ended; -1: it cannot be read. */
+static int
+count_certificates(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	bool inside = false;
+	int count = 0;
+
+	if (file == NULL)
+		return -1;
+	while (fgets(line, sizeof line, file) != NULL) {
+		bool begins = strncmp(line, "-----BEGIN ", 11) == 0;
+		bool ends = strncmp(line, "-----END ", 9) == 0;
+
+		if ((begins || ends) && strstr(line, "CERTIFICATE-----") != NULL) {
+			count += ends && inside;
+			inside = begins;
+		}
+	}
+	fclose(file);
+	return count;
+}
+
+/* Where distributions keep the certificates libcurl goes by. */
+static const char *
+system_bundle(void)
+{
+	static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+		"/usr/local/share/certs/ca-root-nss.crt" };
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+void
+check_ca(struct check *c)
+{
+	const char *given = c->ctl->cfg.amocrm.ca_file;
+	const char *path = given == NULL ? system_bundle() : given;
+	const char *to_do = given == NULL
+	    ? "install the package ca-certificates, or set [amocrm] ca_file"
+	    : "[amocrm] ca_file must name a PEM file that the web server's user can read; without "
+	      "it the system's certificates are used";
+	int count = path == NULL ? -1 : count_certificates(path);
+
+	if (path == NULL)
+		found_wrong(&c->findings, "certificates", to_do,
+		    "this system has no list of certificate authorities: nothing can be trusted");
+	else if (count < 0)
+		found_wrong(&c->findings, "certificates", to_do, "%s: %s", path, strerror(errno));
+	else if (count == 0)
+		found_wrong(&c->findings, "certificates", to_do, "%s: holds none", path);
+	else
+		found_ok(&c->findings, "certificates", "%s: %d", path, count);
+}
+
+static bool
+is_port(const char *s, size_t len)
+{
+	return len <= 5 && strspn(s, "0123456789") >= len;
+}
+
+/* The length of a host name or [address] at the beginning of s. */
+static size_t
+host_length(const char *s)
+{
+	size_t len = strcspn(s, ": ");
+
+	return *s == '[' ? strcspn(s, "] ") + 1 : len;
+}
+
+/* HOST1:PORT1:HOST2:PORT2; each may be empty. */
+static bool
+is_connect_to(const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	for (int part = 0; part < 4; part++) {
+		size_t n = part % 2 == 0 ? host_length(s) : strcspn(s, ": ");
+
+		if (s + n > end || (part % 2 == 1 && !is_port(s, n)))
+			return false;
+		s += n;
+		if (part < 3 && *s++ != ':')
+			return false;
+	}
+	return s == end;
+}
+
+static bool
+connect_to_sound(const char *words)
+{
+	for (; *words != '\0'; words += strspn(words, " ")) {
+		size_t len = strcspn(words, " ");
+
+		if (len > 0 && !is_connect_to(words, len))
+			return false;
+		words += len;
+	}
+	return true;
+}
+
+/* [scheme://][user:password@]host[:port] */
+static bool
+proxy_sound(const char *proxy)
+{
+	static const char *const schemes[] = { "http", "https", "socks4", "socks4a", "socks5",
+		"socks5h" };
+	const char *rest = strstr(proxy, "://");
+	bool known = rest == NULL;
+	const char *host = strrchr(proxy, '@');
+	size_t len;
+
+	for (size_t i = 0; rest != NULL && i < sizeof schemes / sizeof *schemes; i++)
+		known = known
+		    || (strlen(schemes[i]) == (size_t)(rest - proxy)
+			&& strncmp(proxy, schemes[i], strlen(schemes[i])) == 0);
+	if (host != NULL)
+		host++;
+	else
+		host = rest == NULL ? proxy : rest + 3;
+	len = host_length(host);
+	return known && len > 0 && strchr(host, ' ') == NULL
+	    && (host[len] == '\0' || host[len] == '/'
+		|| (host[len] == ':' && host[len + 1] != '\0'
+		    && is_port(host + len + 1, strcspn(host + len + 1, "/"))));
+}
+
+void
+check_network(struct check *c)
+{
+	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
+	struct findings *f = &c->findings;
+	bool sound = true;
+
+	if (cfg->connect_to != NULL && !connect_to_sound(cfg->connect_to)) {
+		sound = false;
+		found_wrong(f, "network",
+		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
+		    "connect_to cannot be understood: %s", cfg->connect_to);
+	}
+	if (cfg->proxy != NULL && !proxy_sound(cfg->proxy)) {
+		sound = false;
+		found_wrong(f, "network",
+		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",
+		    "proxy cannot be understood"); /* it may hold a password */
+	}
+	if (sound)
+		found_ok(f, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
+		    cfg->connect_to == NULL ? "" : ", hosts reached elsewhere by connect_to");
+}
+
+/* Helpers stand beside the programs' folder or in it. */
+static const char install_again[] = "make install, or upload, again; amo-crm-https and "
+				    "amo-crm-crypto, mode 0755, must be of the same "
+				    "version as this, and the libraries they need be installed";
+
+/* A call that it must refuse before it goes anywhere: the URL and the host are not the same. */
+static bool
+https_starts(struct work *w, const struct amocrm_config *cfg)
+{
+	const struct http_call call = { .method = "GET",
+		.url = "https://one.invalid/",
+		.host = "another.invalid",
+		.deadline_ms = clock_ms() + START_MS };
+	struct http_answer answer;
+
+	if (!http_send(w, cfg, &call, &answer) && w->kind == FAULT_REQUEST) {
+		work_recover(w);
+		return true;
+	}
+	return fault(w, FAULT_SERVER, "amo-crm-https is of another version: it calls anybody");
+}
+
+static bool
+crypto_starts(struct work *w)
+{
+	static const struct keyring ring = { .keys = { { .kid = "check" } }, .count = 1 };
+	const char *sealed;
+	const char *opened;
+
+	return seal(w, &ring, "check", "sealed", &sealed)
+	    && unseal(w, &ring, "check", sealed, &opened)
+	    && (strcmp(opened, "sealed") == 0
+		|| fault(w, FAULT_SERVER, "amo-crm-crypto opens what it has not sealed"));
+}
+
+void
+check_https(struct check *c)
+{
+	if (https_starts(c->ctl->w, &c->ctl->cfg.amocrm))
+		found_ok(&c->findings, "amo-crm-https", "which calls amoCRM: starts");
+	else
+		found_fault(&c->findings, "amo-crm-https", install_again);
+}
+
+void
+check_crypto(struct check *c)
+{
+	c->crypto_usable = crypto_starts(c->ctl->w);
+	if (c->crypto_usable)
+		found_ok(&c->findings, "amo-crm-crypto", "which seals tokens: starts");
+	else
+		found_fault(&c->findings, "amo-crm-crypto", install_again);
+}

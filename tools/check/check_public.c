@@ -1,0 +1,300 @@
+/* check_public.c - our own addresses, asked from outside as amoCRM, the app and a browser do.
+ *
+ * Nothing is changed by it: each question is one that the program has to refuse, or only reads.
+ */
+#include "check/check.h"
+
+#include "base/clock.h"
+#include "helper/https.h"
+#include "text/json.h"
+
+#include <string.h>
+
+#define ANSWER_MS 5000 /* amoCRM itself waits 2 to 3 seconds */
+
+struct site {
+	struct check *c;
+	struct amocrm_config way; /* how it is reached */
+	const char *origin;       /* https://host[:port], and what stands before /api/amo-crm/ */
+	const char *host;
+};
+
+/* Splits redirect_uri, whose form was looked at before. */
+static bool
+read_site(struct check *c, struct site *site)
+{
+	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
+	const char *path = strstr(uri, "/api/amo-crm/callback");
+	const char *host = strstr(uri, "://") + 3;
+
+	site->c = c;
+	site->way = c->ctl->cfg.amocrm;
+	if (c->is_trial)
+		site->way.connect_to = NULL; /* it leads all hosts to the stand-in */
+	return path != NULL && work_copy(c->ctl->w, uri, (size_t)(path - uri), &site->origin)
+	    && work_copy(c->ctl->w, host, strcspn(host, ":/"), &site->host);
+}
+
+/* A page that is too large to be ours comes without its text. */
+static bool
+ask(const struct site *site, const char *host, const char *url, const char *header,
+    struct http_answer *answer)
+{
+	struct work *w = site->c->ctl->w;
+	struct http_call call = { .method = "GET",
+		.url = url,
+		.host = host,
+		.headers = { header },
+		.deadline_ms = clock_ms() + ANSWER_MS,
+		.plain_allowed = site->c->is_trial };
+
+	if (http_send(w, &site->way, &call, answer))
+		return true;
+	if (w->kind != FAULT_UNAVAILABLE || strstr(w->reason, "the answer is over") == NULL)
+		return false;
+	work_recover(w);
+	call.answer_dropped = true;
+	call.deadline_ms = clock_ms() + ANSWER_MS;
+	return http_send(w, &site->way, &call, answer);
+}
+
+/* The "error" of an answer that one of our programs has made; NULL: it is no such answer. */
+static bool
+read_error(struct work *w, const struct http_answer *answer, const char **error)
+{
+	struct json_object *doc = json_read(answer->body, strlen(answer->body));
+	const char *code = json_string(doc, "error");
+	bool done = code == NULL || work_copy(w, code, strlen(code), error);
+
+	if (code == NULL)
+		*error = NULL;
+	json_object_put(doc);
+	return done;
+}
+
+/* What it looks like when the web server answers in a program's place. */
+static const char *
+advice(const struct http_answer *answer, const char *error)
+{
+	if (error != NULL)
+		return answer->status == 500
+		    ? "the program cannot use its configuration or store; the web server's error "
+		      "log says why"
+		    : "the address leads to another program, or the web server changes requests";
+	if (strncmp(answer->body, "\177ELF", 4) == 0)
+		return "the web server sends the program's file instead of running it: include "
+		       "apache.conf.example or lighttpd.conf.example; Apache: a2enmod cgid";
+	if (answer->status == 404)
+		return "there is no program at this address: include apache.conf.example or "
+		       "lighttpd.conf.example in this site's part of the web server's "
+		       "configuration";
+	if (answer->status == 403)
+		return "the web server does not let anybody in: the programs need mode 0755, in "
+		       "folders that it may enter, and Require all granted";
+	if (answer->status >= 500)
+		return "the program does not start or ends too early; the web server's error log "
+		       "says why";
+	if (answer->status >= 300 && answer->status < 400)
+		return "it is sent on elsewhere; the address itself must answer";
+	return "something else answers, or the program's file is sent instead of run: does the "
+	       "name lead to this server, and is the example configuration included?";
+}
+
+static void
+tell_answer(struct findings *f, const char *part, const char *url, const char *wanted,
+    const struct http_answer *answer, const char *error)
+{
+	found_wrong(f, part, advice(answer, error), "%s: should answer %s, and answers %ld%s%s",
+	    url, wanted, answer->status, error == NULL ? "" : " ", error == NULL ? "" : error);
+}
+
+/* The first question also finds out whether there is a way there at all. */
+static void
+tell_unreachable(struct check *c)
+{
+	const struct work *w = c->ctl->w;
+	const char *to_do =
+	    "open port 443 and start the web server; if only this machine cannot reach its own "
+	    "public address, set [amocrm] connect_to = <host>:443:127.0.0.1:443";
+
+	if (w->kind == FAULT_MOVED)
+		to_do = "the name has no address: enter it in the DNS of the domain, or correct "
+			"redirect_uri";
+	else if (strstr(w->reason, "SSL") != NULL || strstr(w->reason, "certificate") != NULL)
+		to_do = "TLS fails: give the web server a certificate for this name from a public "
+			"authority, with its whole chain (certbot does)";
+	found_fault(&c->findings, "address", to_do);
+}
+
+/* Our page, or the redirect in place of it. */
+static bool
+is_callback_answer(const struct config *cfg, const struct http_answer *answer)
+{
+	if (cfg->app.redirect == REDIRECT_302)
+		return answer->status == 302 && strcmp(answer->body, "Opening the app.\n") == 0;
+	return answer->status == 200 && strstr(answer->body, "error=missing_code") != NULL;
+}
+
+/* False: nothing of the site can be reached. */
+static bool
+check_callback(struct site *site)
+{
+	struct check *c = site->c;
+	struct http_answer answer;
+	const char *url = c->ctl->cfg.amocrm.redirect_uri;
+	const char *error = NULL;
+
+	if (!ask(site, site->host, url, NULL, &answer)) {
+		tell_unreachable(c);
+		return false;
+	}
+	found_ok(&c->findings, "address", "%s", site->origin);
+	if (is_callback_answer(&c->ctl->cfg, &answer)) {
+		found_ok(&c->findings, "callback", "%s", url);
+		return true;
+	}
+	if (strstr(answer.body, "error=server_error") != NULL)
+		error = "server_error";
+	else if (!read_error(c->ctl->w, &answer, &error))
+		return false;
+	tell_answer(&c->findings, "callback", url, "with our page", &answer, error);
+	return true;
+}
+
+static const struct question {
+	const char *part;
+	long status;
+	const char *error;
+} questions[] = {
+	{ "exchange-code", 405, "method_not_allowed" },
+	{ "status", 401, "missing_token" },
+	{ "disconnect", 403, "invalid_signature" },
+	{ "webhook", 403, "invalid_signature" },
+};
+#define QUESTIONS (sizeof questions / sizeof *questions)
+
+/* A GET without anything, which each of these four programs refuses in its own way. */
+static bool
+check_question(struct site *site, const struct question *question)
+{
+	struct findings *f = &site->c->findings;
+	struct work *w = site->c->ctl->w;
+	struct http_answer answer;
+	const char *error = NULL;
+	const char *wanted;
+	const char *url;
+
+	if (!work_print(w, &url, "%s/api/amo-crm/%s", site->origin, question->part)
+	    || !work_print(w, &wanted, "%ld %s", question->status, question->error)
+	    || !ask(site, site->host, url, NULL, &answer) || !read_error(w, &answer, &error)) {
+		found_fault(
+		    f, question->part, "it answered for another address just now: ask again");
+		return false;
+	}
+	if (answer.status == question->status && error != NULL
+	    && strcmp(error, question->error) == 0) {
+		found_ok(f, question->part, "%s", url);
+		return true;
+	}
+	tell_answer(f, question->part, url, wanted, &answer, error);
+	return false;
+}
+
+static const char *
+authorization_advice(const char *error)
+{
+	if (error != NULL && strcmp(error, "missing_token") == 0)
+		return "the web server keeps the Authorization header from programs: "
+		       "CGIPassAuth On for Apache, or the line of dist/htaccess that begins with "
+		       "SetEnvIf";
+	if (error != NULL && strcmp(error, "invalid_token") == 0)
+		return "the program goes by another [jwt] section or clock than this: does it read "
+		       "this configuration?";
+	return "the web server's error log says why";
+}
+
+/* By a secret a token is made that is good; by a public key none can be, and the program must say
+ * that it is bad, instead of that there is none. */
+static void
+check_authorization(struct site *site)
+{
+	struct check *c = site->c;
+	struct work *w = c->ctl->w;
+	bool by_secret = c->ctl->cfg.jwt.secret != NULL;
+	struct http_answer answer;
+	const char *error = NULL;
+	const char *header;
+	const char *token;
+	const char *url;
+
+	if (!probe_token(w, &c->ctl->cfg.jwt, &token)
+	    || !work_print(w, &header, "Authorization: Bearer %s", token)
+	    || !work_print(w, &url, "%s/api/amo-crm/status", site->origin)
+	    || !ask(site, site->host, url, header, &answer) || !read_error(w, &answer, &error))
+		found_fault(&c->findings, "authorization", "ask again");
+	else if (by_secret ? answer.status == 200 && answer.is_json
+			   : error != NULL && strcmp(error, "invalid_token") == 0)
+		found_ok(&c->findings, "authorization", "the app's token reaches the program");
+	else
+		found_wrong(&c->findings, "authorization", authorization_advice(error),
+		    "%s: the app's token is answered with %ld %s", url, answer.status,
+		    error == NULL ? "" : error);
+}
+
+/* An address that must lead nowhere.  That nobody answers is as good as any other answer. */
+static void
+check_wrong_address(struct site *site, const char *host, const char *url, const char *to_do)
+{
+	struct work *w = site->c->ctl->w;
+	struct http_answer answer;
+	const char *error = NULL;
+
+	if (ask(site, host, url, NULL, &answer) && read_error(w, &answer, &error) && error != NULL
+	    && strcmp(error, "missing_token") == 0)
+		found_doubt(&site->c->findings, "wrong-address", to_do,
+		    "%s: answers as if it were right", url);
+	else
+		found_ok(&site->c->findings, "wrong-address", "%s: is not ours", url);
+	work_recover(w);
+}
+
+/* The addresses that are entered by mistake; `status` stands for all five. */
+static void
+check_wrong_addresses(struct site *site)
+{
+	struct work *w = site->c->ctl->w;
+	const char *apex = strchr(site->host, '.');
+	const char *url;
+
+	if (apex != NULL && strchr(apex + 1, '.') != NULL && !site->c->is_trial
+	    && work_print(w, &url, "https://%s/api/amo-crm/status", apex + 1))
+		check_wrong_address(site, apex + 1, url,
+		    "keep to one host: amoCRM compares redirect_uri byte for byte, and takes no "
+		    "other");
+	if (work_print(w, &url, "%s/api/v1/integrations/amo-crm/status", site->origin))
+		check_wrong_address(site, site->host, url,
+		    "leave the programs at /api/amo-crm/ alone, as in the example configuration");
+	if (work_print(w, &url, "%s/api/amo-crm/status/", site->origin))
+		check_wrong_address(site, site->host, url,
+		    "let no path follow a program's name: AcceptPathInfo Off, or the example "
+		    "configuration's RedirectMatch");
+}
+
+void
+check_public(struct check *c)
+{
+	bool status_answers = false;
+	struct site site;
+
+	if (!read_site(c, &site) || !check_callback(&site)) {
+		work_recover(c->ctl->w);
+		return;
+	}
+	for (size_t i = 0; i < QUESTIONS; i++)
+		if (check_question(&site, &questions[i])
+		    && strcmp(questions[i].part, "status") == 0)
+			status_answers = true;
+	if (status_answers)
+		check_authorization(&site);
+	check_wrong_addresses(&site);
+}

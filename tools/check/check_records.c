@@ -1,0 +1,184 @@
+/* check_records.c - what the store holds: whether it can be changed, opened, and still be used. */
+#include "check/check.h"
+
+#include "connection/connection.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SOON_S  (7 * 86400) /* before amoCRM forgets a refresh token */
+#define PROBE_S 60          /* until a record that was left by a kill is over */
+
+static bool
+probe(struct work *w, const struct store_config *store)
+{
+	static const char written[] = "amocrmctl check";
+	const char *key;
+	const char *read;
+
+	return store_ready(w, store) && work_print(w, &key, "check:%ld", (long)getpid())
+	    && store_put(w, store, key, written, time(NULL) + PROBE_S)
+	    && store_get(w, store, key, &read)
+	    && ((read != NULL && strcmp(read, written) == 0)
+		|| fault(w, FAULT_STORAGE, "%s: a record cannot be read back", store->path))
+	    && store_erase(w, store, key);
+}
+
+/* Connections of one kind: how many, and the first. */
+struct some {
+	size_t count;
+	char first[WORK_REASON_MAX];
+};
+
+struct tally {
+	struct check *c;
+	const struct keyring *ring; /* NULL: nothing can be opened */
+	size_t count;
+	struct some closed; /* the first with its reason */
+	struct some old;
+	struct some revoked;
+	struct some expired;
+	struct some soon;
+	struct some lost; /* on no list */
+};
+
+static void
+add(struct some *some, const char *key, const char *reason)
+{
+	if (some->count++ == 0)
+		snprintf(some->first, sizeof some->first, "%.40s%s%.160s",
+		    key + strcspn(key, ":") + 1, reason == NULL ? "" : ": ",
+		    reason == NULL ? "" : reason);
+}
+
+static bool
+sealed_by_first(const struct keyring *ring, const char *sealed)
+{
+	size_t len = strcspn(sealed, ".");
+
+	return strncmp(ring->keys[0].kid, sealed, len) == 0 && ring->keys[0].kid[len] == '\0';
+}
+
+static void
+tally_times(struct tally *t, const char *key, const struct connection *connection)
+{
+	time_t ends = connection->refreshed_at + REFRESH_TOKEN_LIFE_S;
+
+	if (connection->connected_at > t->c->newest)
+		t->c->newest = connection->connected_at;
+	if (connection->refreshed_at > t->c->newest)
+		t->c->newest = connection->refreshed_at;
+	if (connection->state == CONNECTION_REVOKED)
+		add(&t->revoked, key, NULL);
+	else if (ends <= time(NULL))
+		add(&t->expired, key, NULL);
+	else if (ends <= time(NULL) + SOON_S)
+		add(&t->soon, key, NULL);
+}
+
+static void
+tally_list(struct tally *t, const char *key, const struct connection *connection)
+{
+	const struct ctl *ctl = t->c->ctl;
+	bool listed;
+
+	if (!connection_listed(
+		ctl->w, &ctl->cfg, connection->account_id, connection->amocrm_user_id, &listed)) {
+		add(&t->lost, key, ctl->w->reason);
+		work_recover(ctl->w);
+	} else if (!listed)
+		add(&t->lost, key, NULL);
+}
+
+/* One that cannot be opened is counted, and the others are looked at all the same. */
+static bool
+tally_record(struct work *w, void *context, const char *key, const char *value)
+{
+	struct tally *t = context;
+	struct connection connection;
+	struct tokens tokens;
+
+	t->count++;
+	if ((value == NULL && !fault(w, FAULT_DAMAGED, "it is damaged"))
+	    || !record_read(w, value, &connection)
+	    || (t->ring != NULL && !record_tokens(w, t->ring, &connection, &tokens))) {
+		add(&t->closed, key, w->reason);
+		work_recover(w);
+		return true;
+	}
+	tally_list(t, key, &connection);
+	if (t->ring != NULL && !sealed_by_first(t->ring, connection.sealed))
+		add(&t->old, key, NULL);
+	tally_times(t, key, &connection);
+	return true;
+}
+
+static void
+tell_records(struct findings *f, const struct tally *t)
+{
+	if (t->closed.count > 0)
+		found_wrong(f, "records",
+		    "put the missing key back into the key ring; a record that is damaged: restore "
+		    "it, or connect again",
+		    "%s; %zu of %zu do not open", t->closed.first, t->closed.count, t->count);
+	if (t->old.count > 0)
+		found_doubt(f, "records", "amocrmctl rekey seals them with the first key",
+		    "%s: sealed by an older key; such records: %zu of %zu", t->old.first,
+		    t->old.count, t->count);
+	if (t->lost.count > 0)
+		found_wrong(f, "records", "amocrmctl rekey puts it there",
+		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
+		    "records: %zu of %zu",
+		    t->lost.first, t->lost.count, t->count);
+	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
+		found_ok(f, "records", "%zu, which the key ring opens", t->count);
+}
+
+static void
+tell_connections(struct findings *f, const struct tally *t)
+{
+	if (t->revoked.count > 0)
+		found_doubt(f, "connections",
+		    "connect again in the app; or amocrmctl disconnect erases it",
+		    "%s: disconnected in amoCRM; such connections: %zu", t->revoked.first,
+		    t->revoked.count);
+	if (t->expired.count > 0)
+		found_doubt(f, "connections",
+		    "connect again in the app; an hourly amocrmctl refresh --due 21600 prevents "
+		    "it",
+		    "%s: not renewed for three months, so amoCRM has forgotten it; such "
+		    "connections: %zu",
+		    t->expired.first, t->expired.count);
+	if (t->soon.count > 0)
+		found_doubt(f, "connections",
+		    "amocrmctl refresh, now; an hourly amocrmctl refresh --due 21600 prevents it",
+		    "%s: ends within a week; such connections: %zu", t->soon.first, t->soon.count);
+	if (t->revoked.count + t->expired.count + t->soon.count == 0)
+		found_ok(f, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
+}
+
+void
+check_records(struct check *c)
+{
+	struct tally t = { .c = c, .ring = c->crypto_usable ? c->ring : NULL };
+	struct work *w = c->ctl->w;
+
+	if (!c->store_usable)
+		return;
+	if (c->disk_usable && !probe(w, &c->ctl->cfg.store)) {
+		found_fault(&c->findings, "store",
+		    "the web server's user must be able to change it: chmod 0700, chown");
+		c->store_usable = false;
+		return;
+	}
+	if (!store_each(w, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
+		found_fault(&c->findings, "records",
+		    "restore that file from a backup; or move it away, and who was in it connects "
+		    "again");
+		return;
+	}
+	tell_records(&c->findings, &t);
+	tell_connections(&c->findings, &t);
+}

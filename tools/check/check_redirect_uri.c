@@ -1,0 +1,223 @@
+/* check_redirect_uri.c - what the configuration and amoCRM must agree about. */
+#include "check/check.h"
+
+#include <string.h>
+
+static const char callback_path[] = "/api/amo-crm/callback";
+
+static bool
+ends_in(const char *s, size_t len, const char *end)
+{
+	size_t end_len = strlen(end);
+
+	return len >= end_len && strncmp(s + len - end_len, end, end_len) == 0;
+}
+
+static bool
+has_upper_case(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			return true;
+	return false;
+}
+
+/* What is wrong with it, as advice; NULL: nothing. */
+static const char *
+redirect_uri_advice(const struct check *c, const char *uri)
+{
+	const char *host = strstr(uri, "://") + 3;
+	size_t host_len = strcspn(host, "/?");
+
+	if (strstr(uri, "/api/v1/integrations/") != NULL)
+		return "nothing listens below /api/v1/integrations/: it is "
+		       "https://<host>/api/amo-crm/callback, here and in amoCRM's settings";
+	if (strchr(uri, '?') != NULL)
+		return "without the query: what stands behind '?' is amoCRM's to add";
+	if (ends_in(uri, strlen(uri), "/"))
+		return "without the slash at the end: it must be byte for byte the same here and "
+		       "in amoCRM's settings, and no program answers to it";
+	if (has_upper_case(uri))
+		return "in lower case, here and in amoCRM's settings";
+	if (memchr(host, '@', host_len) != NULL)
+		return "without a user name";
+	if (!ends_in(uri, strlen(uri), callback_path))
+		return "it must end in /api/amo-crm/callback, here and in amoCRM's settings";
+	if (!c->is_trial && strncmp(uri, "https://", 8) != 0)
+		return "it must begin with https://; http is for trying things out on this "
+		       "machine only";
+	if (!c->is_trial && (strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0))
+		return "neither amoCRM nor a phone can reach this machine by that name: use the "
+		       "site's own";
+	return NULL;
+}
+
+void
+check_redirect_uri(struct check *c)
+{
+	struct findings *f = &c->findings;
+	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
+	const char *to_do = redirect_uri_advice(c, uri);
+	const char *host = strstr(uri, "://") + 3;
+	const char *dot = memchr(host, '.', strcspn(host, "/"));
+
+	if (to_do != NULL)
+		found_wrong(f, "redirect_uri", to_do, "%s", uri);
+	else if (c->is_trial)
+		found_doubt(f, "redirect_uri",
+		    "set redirect_uri and authorize_url to the real ones before others use it",
+		    "%s: for trying things out on this machine", uri);
+	else if (strncmp(host, "www.", 4) == 0 || dot == NULL
+	    || memchr(dot + 1, '.', strcspn(dot + 1, "/")) == NULL)
+		found_doubt(f, "redirect_uri",
+		    "see that it leads to this server, and not to the one with the web site; "
+		    "check --online asks",
+		    "%s: a site's main address, often another server than that of its programs",
+		    uri);
+	else
+		found_ok(f, "redirect_uri", "%s", uri);
+}
+
+/* 8-4-4-4-12 digits, as amoCRM writes it; its disconnect hook sends it in lower case. */
+static bool
+is_uuid(const char *s)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	for (size_t i = 0; i < sizeof form; i++)
+		if (form[i] == 'x' ? s[i] == '\0' || strchr("0123456789abcdef", s[i]) == NULL
+				   : s[i] != form[i])
+			return false;
+	return true;
+}
+
+void
+check_client(struct check *c)
+{
+	static const char keys_tab[] = "copy it from the \"Keys\" tab of the integration in amoCRM";
+	struct findings *f = &c->findings;
+	const char *id = c->ctl->cfg.amocrm.client_id;
+	const char *secret = c->ctl->cfg.amocrm.client_secret;
+
+	if (is_placeholder(id))
+		found_wrong(
+		    f, "client_id", keys_tab, "%s: the example's, not your integration's", id);
+	else if (!is_uuid(id))
+		found_wrong(f, "client_id", keys_tab,
+		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
+	else
+		found_ok(f, "client_id", "%s", id);
+	if (is_placeholder(secret))
+		found_wrong(f, "client_secret", keys_tab, "the example's, not your integration's");
+	else if (strcmp(secret, id) == 0)
+		found_wrong(f, "client_secret", keys_tab, "the same as client_id");
+	else if (strchr(secret, ' ') != NULL || strlen(secret) < 32)
+		found_wrong(f, "client_secret", keys_tab,
+		    "%zu characters; amoCRM's have 64, without blanks", strlen(secret));
+	else
+		found_ok(f, "client_secret", "%zu characters", strlen(secret));
+}
+
+/* Whether a host is below a domain, or is it. */
+static bool
+below(const char *host, size_t len, const char *domain)
+{
+	size_t domain_len = strlen(domain);
+
+	return ends_in(host, len, domain)
+	    && (len == domain_len || host[len - domain_len - 1] == '.');
+}
+
+/* The platform a consent page belongs to, by its domain; NULL: none that is known. */
+static const char *
+platform_of(const char *authorize_url)
+{
+	static const char *const pages[][2] = {
+		{ "https://www.amocrm.ru/oauth", "amocrm.ru" },
+		{ "https://www.kommo.com/oauth", "kommo.com" },
+		{ "https://www.amocrm.com/oauth", "amocrm.com" },
+	};
+	size_t len = strcspn(authorize_url, "?");
+
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+		if (strlen(pages[i][0]) == len && strncmp(pages[i][0], authorize_url, len) == 0)
+			return pages[i][1];
+	return NULL;
+}
+
+/* amocrm.com was what Kommo is today. */
+static bool
+platforms_agree(const char *platform, const char *host, size_t len)
+{
+	if (strcmp(platform, "amocrm.ru") == 0)
+		return below(host, len, platform);
+	return below(host, len, "kommo.com") || below(host, len, "amocrm.com");
+}
+
+/* Whether one of the domains is the platform's. */
+static bool
+platform_listed(const char *platform, const char *domains)
+{
+	while (*domains != '\0') {
+		size_t len = strcspn(domains, " ");
+
+		if (len > 0 && platforms_agree(platform, domains, len))
+			return true;
+		domains += len;
+		domains += strspn(domains, " ");
+	}
+	return false;
+}
+
+/* The first domain that is none of amoCRM's, cut off; NULL: all are. */
+static bool
+find_stray(struct work *w, const char *domains, const char **stray)
+{
+	*stray = NULL;
+	while (*domains != '\0') {
+		size_t len = strcspn(domains, " ");
+
+		if (len > 0 && !platforms_agree("amocrm.ru", domains, len)
+		    && !platforms_agree("kommo.com", domains, len))
+			return work_copy(w, domains, len, stray);
+		domains += len;
+		domains += strspn(domains, " ");
+	}
+	return true;
+}
+
+void
+check_platform(struct check *c)
+{
+	static const char one_of[] =
+	    "https://www.amocrm.ru/oauth for amoCRM, https://www.kommo.com/oauth for Kommo: an "
+	    "integration belongs to one of them";
+	struct findings *f = &c->findings;
+	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
+	const char *platform = platform_of(cfg->authorize_url);
+	const char *stray;
+
+	if (!find_stray(c->ctl->w, cfg->account_domains, &stray))
+		found_fault(f, "account_domains", "ask again");
+	else if (stray != NULL)
+		found_wrong(f, "account_domains",
+		    "take it out: client_secret would be sent to any host below it",
+		    "%s: not a domain of amoCRM or Kommo", stray);
+	if (c->is_trial)
+		found_doubt(
+		    f, "authorize_url", one_of, "%s: for trying things out", cfg->authorize_url);
+	else if (platform == NULL)
+		found_wrong(f, "authorize_url", one_of, "%s: not a consent page of theirs",
+		    cfg->authorize_url);
+	else if (cfg->account != NULL
+	    && !platforms_agree(platform, cfg->account, strlen(cfg->account)))
+		found_wrong(f, "authorize_url", one_of,
+		    "%s: does not know account %s, which is of the other platform",
+		    cfg->authorize_url, cfg->account);
+	else if (!platform_listed(platform, cfg->account_domains))
+		found_wrong(f, "authorize_url", one_of,
+		    "%s: its accounts are not below any of account_domains", cfg->authorize_url);
+	else
+		found_ok(f, "authorize_url", "%s, account %s", cfg->authorize_url,
+		    cfg->account == NULL ? "any" : cfg->account);
+}

@@ -1,0 +1,158 @@
+/* check_secrets.c - what others prove themselves by: the app, amoCRM's webhooks, and we to the
+ * receiver of deliveries. */
+#include "check/check.h"
+
+#include "crypto/jwt.h"
+#include "post.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DISTINCT_MIN 8 /* different characters; hex digits of 16 random bytes have more */
+
+/* From the specification of Standard Webhooks, for all the world to read. */
+static const char published_secret[] = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+bool
+is_placeholder(const char *value)
+{
+	return strncmp(value, "replace-me", 10) == 0 || value[strspn(value, "0-")] == '\0'
+	    || strstr(value, published_secret) != NULL;
+}
+
+static bool
+is_guessable(const char *secret)
+{
+	bool seen[256] = { false };
+	int distinct = 0;
+
+	for (const unsigned char *s = (const unsigned char *)secret; *s != '\0'; s++) {
+		distinct += !seen[*s];
+		seen[*s] = true;
+	}
+	return distinct < DISTINCT_MIN;
+}
+
+static const char same_as_app[] =
+    "set the one that the app's own server signs with; a new one: openssl rand -hex 32";
+
+/* True: the secret is the app's, as far as anybody can tell. */
+static bool
+jwt_secret_sound(struct check *c)
+{
+	static const size_t min[] = { [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64 };
+	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
+	struct findings *f = &c->findings;
+
+	if (is_placeholder(cfg->secret))
+		found_wrong(f, "jwt", same_as_app, "[jwt] secret is the example's");
+	else if (is_guessable(cfg->secret))
+		found_wrong(f, "jwt", same_as_app,
+		    "[jwt] secret can be guessed: under %d different characters", DISTINCT_MIN);
+	else if (strcmp(cfg->secret, c->ctl->cfg.amocrm.client_secret) == 0)
+		found_doubt(f, "jwt", same_as_app,
+		    "[jwt] secret is client_secret: whoever leaks the one has leaked the other");
+	else if (strlen(cfg->secret) < min[cfg->algorithm])
+		found_doubt(f, "jwt", same_as_app,
+		    "[jwt] secret has %zu bytes; RFC 7518 wants %zu for this algorithm",
+		    strlen(cfg->secret), min[cfg->algorithm]);
+	else
+		return true;
+	return false;
+}
+
+/* True: nobody but root and the web server can put another key in its place. */
+static bool
+jwt_key_sound(struct check *c)
+{
+	const char *path = c->ctl->cfg.jwt.public_key;
+	struct stat st;
+
+	if (stat(path, &st) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return true;
+	found_wrong(&c->findings, "jwt", "chmod 0644",
+	    "%s: mode %04o lets others put a key of their own there", path,
+	    (unsigned)st.st_mode & 07777);
+	return false;
+}
+
+void
+check_jwt(struct check *c)
+{
+	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
+	bool by_secret = cfg->secret != NULL;
+	struct work *w = c->ctl->w;
+	const char *token;
+	const char *user;
+
+	if (by_secret ? !jwt_secret_sound(c) : !c->crypto_usable || !jwt_key_sound(c))
+		return;
+	/* a public key that is good finds no fault but the signature */
+	if (probe_token(w, cfg, &token) && !jwt_verify(w, cfg, token, &user) && !by_secret
+	    && w->kind == FAULT_TOKEN)
+		work_recover(w);
+	if (w->kind != FAULT_NONE)
+		found_fault(&c->findings, "jwt",
+		    by_secret ? "correct [jwt]; amo-crm.conf.example explains its keys"
+			      : "[jwt] public_key must name the app's public key as PEM: openssl "
+				"pkey -in <its key> -pubout; and algorithm be the key's");
+	else if (by_secret)
+		found_ok(&c->findings, "jwt", "a token signed by [jwt] secret is accepted");
+	else
+		found_ok(&c->findings, "jwt", "%s: of the configured algorithm", cfg->public_key);
+}
+
+void
+check_webhook(struct check *c)
+{
+	static const char new_one[] =
+	    "set one (openssl rand -hex 16), then amocrmctl subscribe for each account";
+	const char *secret = c->ctl->cfg.webhook.secret;
+	struct findings *f = &c->findings;
+
+	if (secret == NULL)
+		found_doubt(f, "webhook_key", new_one,
+		    "[webhook] secret is not set: whoever knows the address can send events");
+	else if (is_placeholder(secret))
+		found_wrong(f, "webhook_key", new_one, "[webhook] secret is the example's");
+	else if (is_guessable(secret))
+		found_wrong(f, "webhook_key", new_one,
+		    "[webhook] secret can be guessed: under %d different characters", DISTINCT_MIN);
+	else
+		found_ok(f, "webhook_key", "[webhook] secret is set");
+}
+
+/* Whether events would come back to us as events. */
+static bool
+leads_home(const struct config *cfg)
+{
+	const char *own = cfg->amocrm.redirect_uri;
+	const char *path = strstr(own, "/api/amo-crm/");
+
+	return path != NULL && strncmp(cfg->deliver.url, own, (size_t)(path - own)) == 0
+	    && strncmp(cfg->deliver.url + (path - own), "/api/amo-crm/", 13) == 0;
+}
+
+void
+check_deliver(struct check *c)
+{
+	const struct config *cfg = &c->ctl->cfg;
+	struct findings *f = &c->findings;
+
+	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
+		found_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
+	else if (!post_check(c->ctl->w, cfg))
+		found_fault(f, "deliver",
+		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
+		    "rand -base64 32)");
+	else if (is_placeholder(cfg->deliver.secret)
+	    || strstr(cfg->deliver.url, ".example/") != NULL)
+		found_wrong(f, "deliver", "set your receiver's own",
+		    "[deliver] url or secret is the example's");
+	else if (leads_home(cfg))
+		found_wrong(f, "deliver", "set your receiver's address",
+		    "[deliver] url is our own webhook's: events would go round for ever");
+	else
+		found_ok(f, "deliver", "%s", cfg->deliver.url);
+}

@@ -1,0 +1,141 @@
+/* check_store_dir.c - the store's folder: whose it is, and whose everything in it is. */
+#include "check/check.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LEFT_OVER_S                                                                                \
+	3600 /* a change takes milliseconds: what is older was left by a killed program */
+
+/* The store's directory itself. */
+static bool
+store_is_there(struct check *c)
+{
+	struct findings *f = &c->findings;
+	const char *path = c->ctl->cfg.store.path;
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		found_wrong(f, "store",
+		    "install -d -m 700 -o <web server's user> -g <its group>; every folder above "
+		    "must let that user pass",
+		    "%s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!S_ISDIR(st.st_mode))
+		found_wrong(f, "store", "move the file away, or set another [store] path",
+		    "%s: is not a directory", path);
+	else if ((st.st_mode & 0777) != 0700)
+		found_wrong(f, "store", "chmod 0700",
+		    "%s: mode %04o; it is to be open to its owner, and to nobody else", path,
+		    (unsigned)st.st_mode & 07777);
+	else if (st.st_uid == 0)
+		found_wrong(f, "store", "chown -R <web server's user>: that folder",
+		    "%s: belongs to root, and web servers do not run programs as root", path);
+	else if (st.st_uid != geteuid())
+		found_wrong(f, "store", "run check as root or as that user, or chown -R the store",
+		    "%s: belongs to %s, not to whoever runs this", path,
+		    user_name(c->ctl->w, st.st_uid));
+	else
+		return true;
+	return false;
+}
+
+/* Files of one kind: how many, and the first. */
+struct some {
+	size_t count;
+	const char *first;
+};
+
+static void
+add(struct work *w, struct some *some, const char *path)
+{
+	if (some->count++ == 0 && !work_copy(w, path, strlen(path), &some->first))
+		some->first = "";
+}
+
+/* What else lies there, such as a backup, is nobody's business. */
+static bool
+is_ours(const FTSENT *entry)
+{
+	static const char *const names[] = { "connections", "events", "locks", "deliver.lock" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(entry->fts_name, names[i]) == 0)
+			return true;
+	return entry->fts_level != 1;
+}
+
+static bool
+is_left_over(const FTSENT *entry)
+{
+	const char *dot = strrchr(entry->fts_name, '.');
+
+	return entry->fts_info == FTS_F && time(NULL) - entry->fts_statp->st_mtime > LEFT_OVER_S
+	    && dot != NULL && strcmp(dot, ".new") == 0;
+}
+
+static bool
+walk(struct check *c, struct some *foreign, struct some *open_to_others, struct some *left_over)
+{
+	char *const paths[] = { (char *)(uintptr_t)c->ctl->cfg.store.path, NULL };
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTSENT *entry;
+
+	if (tree == NULL)
+		return false;
+	while ((entry = fts_read(tree)) != NULL) {
+		if (!is_ours(entry)) {
+			fts_set(tree, entry, FTS_SKIP);
+			continue;
+		}
+		if (entry->fts_info != FTS_D && entry->fts_info != FTS_F)
+			continue;
+		if (entry->fts_statp->st_uid != c->owner)
+			add(c->ctl->w, foreign, entry->fts_path);
+		else if ((entry->fts_statp->st_mode & 077) != 0)
+			add(c->ctl->w, open_to_others, entry->fts_path);
+		if (is_left_over(entry))
+			add(c->ctl->w, left_over, entry->fts_path);
+	}
+	fts_close(tree);
+	return true;
+}
+
+void
+check_folder(struct check *c)
+{
+	struct findings *f = &c->findings;
+	const char *owner = user_name(c->ctl->w, c->owner);
+	struct some foreign = { 0 };
+	struct some open_to_others = { 0 };
+	struct some left_over = { 0 };
+
+	if (!store_is_there(c))
+		return;
+	if (!walk(c, &foreign, &open_to_others, &left_over)) {
+		found_wrong(
+		    f, "store", "see that file", "%s: %s", c->ctl->cfg.store.path, strerror(errno));
+		return;
+	}
+	if (foreign.count > 0)
+		found_wrong(f, "store", "chown -R the store to that user",
+		    "%s: not %s's, whose programs cannot use it; such files: %zu", foreign.first,
+		    owner, foreign.count);
+	if (open_to_others.count > 0)
+		found_wrong(f, "store", "chmod -R go= the store",
+		    "%s: its mode lets others at it; such files: %zu", open_to_others.first,
+		    open_to_others.count);
+	if (left_over.count > 0)
+		found_doubt(f, "store", "harmless; remove what is left over",
+		    "%s: left by a program that was killed; such files: %zu", left_over.first,
+		    left_over.count);
+	c->store_usable = foreign.count == 0;
+	if (foreign.count + open_to_others.count + left_over.count == 0
+	    && place_sound(c, "store", c->ctl->cfg.store.path))
+		found_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
+}

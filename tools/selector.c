@@ -1,0 +1,171 @@
+/* selector.c - which connection ACCOUNT[/USER] means. */
+#include "ctl.h"
+
+#include "base/encode.h"
+#include "connection/connection.h"
+
+#include <string.h>
+
+const char *
+ctl_state(const struct connection *connection)
+{
+	if (connection->state == CONNECTION_REVOKED)
+		return "revoked";
+	return connection_usable(connection) ? "active" : "expired";
+}
+
+struct selection {
+	const char *host; /* NULL: the account is named by its id */
+	int64_t account_id;
+	int64_t user_id; /* 0: any */
+	int64_t found_account;
+	int64_t found_user; /* 0: none yet */
+	bool owned;
+	bool active;
+	time_t connected_at;
+	const struct config *cfg;
+	int64_t shared_account; /* everybody's connection, where they are shared; 0: none */
+	int64_t shared_user;
+};
+
+/* Whether somebody has claimed it, where that is asked for: what is only reserved may be anybody's
+ * who was lured into consenting. */
+static bool
+is_owned(const struct connection *connection, const struct selection *s)
+{
+	if (s->cfg->app.connections == CONNECTIONS_SHARED)
+		return connection->account_id == s->shared_account
+		    && connection->amocrm_user_id == s->shared_user;
+	return s->cfg->app.state != STATE_SIGNED || connection->app_user != NULL;
+}
+
+static bool
+is_better(const struct connection *connection, const struct selection *s)
+{
+	bool active = connection->state == CONNECTION_ACTIVE;
+	bool owned = is_owned(connection, s);
+
+	if (owned != s->owned)
+		return owned;
+	return active != s->active ? active : connection->connected_at > s->connected_at;
+}
+
+static bool
+consider(struct work *w, void *context, const struct connection *connection)
+{
+	struct selection *s = context;
+
+	(void)w;
+	if (s->host != NULL && strcmp(connection->host, s->host) != 0)
+		return true;
+	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
+		return true;
+	if (s->found_user == 0 || is_better(connection, s)) {
+		s->owned = is_owned(connection, s);
+		s->active = connection->state == CONNECTION_ACTIVE;
+		s->found_account = connection->account_id;
+		s->found_user = connection->amocrm_user_id;
+		s->connected_at = connection->connected_at;
+	}
+	return true;
+}
+
+static bool
+read_selector(struct work *w, const char *selector, struct selection *s)
+{
+	size_t account_len = strcspn(selector, "/");
+	const char *account;
+
+	if (!work_copy(w, selector, account_len, &account))
+		return false;
+	if (!decimal_read(account, &s->account_id))
+		s->host = account;
+	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s->user_id))
+		return fault(w, FAULT_REQUEST, "USER must be an amoCRM user's id");
+	return true;
+}
+
+static bool
+find_shared(struct work *w, struct selection *s)
+{
+	const char *pointer;
+	const char *key;
+
+	if (s->cfg->app.connections != CONNECTIONS_SHARED)
+		return true;
+	if (!connection_pointer(w, s->cfg, NULL, &pointer)
+	    || !connection_pointed(w, s->cfg, pointer, &key))
+		return false;
+	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
+		s->shared_account = 0;
+	return true;
+}
+
+/* Of those that can be read; a damaged one that is not asked for stands in nobody's way. */
+static bool
+choose(struct work *w, const struct config *cfg, struct selection *s)
+{
+	if (!find_shared(w, s))
+		return false;
+	if (s->host != NULL ? connection_each(w, cfg, consider, s)
+			    : connection_each_of(w, cfg, s->account_id, consider, s))
+		return true;
+	if (w->kind != FAULT_DAMAGED || s->found_user == 0)
+		return false;
+	work_recover(w);
+	return true;
+}
+
+bool
+ctl_selector(const char *text)
+{
+	size_t account_len = strcspn(text, "/");
+	int64_t user;
+
+	return account_len > 0 && text[0] != '-'
+	    && (text[account_len] == '\0' || decimal_read(text + account_len + 1, &user));
+}
+
+bool
+ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
+{
+	struct work *w = ctl->w;
+	struct selection s = { .cfg = &ctl->cfg };
+	const char *key;
+	bool found;
+
+	if (!read_selector(w, selector, &s))
+		return false;
+	if (s.host == NULL && s.user_id != 0) {
+		s.found_account = s.account_id;
+		s.found_user = s.user_id;
+	} else if (!choose(w, &ctl->cfg, &s))
+		return false;
+	found = s.found_user != 0;
+	if (found
+	    && (!record_key(w, s.found_account, s.found_user, &key)
+		|| !connection_find(w, &ctl->cfg, key, &found, connection)))
+		return false;
+	return found
+	    || fault(w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
+}
+
+bool
+ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id)
+{
+	struct connection connection;
+	struct selection s = { 0 };
+
+	if (ctl_select(ctl, selector, &connection)) {
+		*account_id = connection.account_id;
+		*user_id = connection.amocrm_user_id;
+		return true;
+	}
+	if (ctl->w->kind != FAULT_DAMAGED || !read_selector(ctl->w, selector, &s) || s.host != NULL
+	    || s.user_id == 0)
+		return false;
+	work_recover(ctl->w);
+	*account_id = s.account_id;
+	*user_id = s.user_id;
+	return true;
+}

@@ -9,12 +9,12 @@
 #include <string.h>
 
 static bool
-print_json(struct work *w, void *context, const struct connection *connection)
+print_json(struct work *w, void *arg, const struct connection *connection)
 {
 	char expires_at[RFC3339_SIZE];
 	char connected_at[RFC3339_SIZE];
 	char refreshed_at[RFC3339_SIZE];
-	size_t *count = context;
+	size_t *count = arg;
 	struct text t;
 	const char *object;
 
@@ -51,10 +51,10 @@ print_column(const char *s, int width)
 }
 
 static bool
-print_row(struct work *w, void *context, const struct connection *connection)
+print_row(struct work *w, void *arg, const struct connection *connection)
 {
 	char expires_at[RFC3339_SIZE];
-	size_t *count = context;
+	size_t *count = arg;
 
 	(void)w;
 	rfc3339_print(connection->expires_at, expires_at);

@@ -105,9 +105,9 @@ attempt(struct delivery *d, const struct posted *event, bool *passed)
 
 /* An event on everybody's way. */
 static bool
-pass_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
+pass_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
 {
-	struct delivery *d = context;
+	struct delivery *d = arg;
 	struct posted event;
 	bool passed;
 
@@ -123,10 +123,9 @@ pass_event(struct work *w, void *context, const char *line, const struct journal
 
 /* An event on the way of the account that is held up. */
 static bool
-catch_up_event(
-    struct work *w, void *context, const char *line, const struct journal_position *behind)
+catch_up_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
 {
-	struct delivery *d = context;
+	struct delivery *d = arg;
 	struct posted event;
 	bool passed = true;
 
@@ -201,10 +200,9 @@ deliver(struct delivery *d)
 }
 
 static bool
-remember_event(
-    struct work *w, void *context, const char *line, const struct journal_position *behind)
+remember_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
 {
-	struct delivery *d = context;
+	struct delivery *d = arg;
 	struct posted event;
 
 	if (cursor_before(&d->cursor.place, behind))

@@ -82,9 +82,9 @@ struct printing {
 };
 
 static bool
-print_event(struct work *w, void *context, const char *event, const struct journal_position *behind)
+print_event(struct work *w, void *arg, const char *event, const struct journal_position *behind)
 {
-	struct printing *printing = context;
+	struct printing *printing = arg;
 	struct jsonpart line = jsonpart_of(event);
 	struct jsonpart received_at;
 	struct jsonpart account_id;

@@ -38,9 +38,9 @@ open_tokens(struct work *w, const struct keyring *ring, const char *value, const
 
 /* One that does not open is named, and keeps no other from being exported. */
 static bool
-export_record(struct work *w, void *context, const char *key, const char *value)
+export_record(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct export *export = context;
+	struct export *export = arg;
 	const char *tokens = NULL;
 	const char *line;
 	struct text t;
@@ -95,9 +95,9 @@ struct pointing {
 };
 
 static bool
-point(struct work *w, void *context, const char *old, const char **value)
+point(struct work *w, void *arg, const char *old, const char **value)
 {
-	struct pointing *pointing = context;
+	struct pointing *pointing = arg;
 
 	(void)w;
 	pointing->done = old == NULL;

@@ -29,9 +29,9 @@ struct due {
 };
 
 static bool
-add_due(struct work *w, void *context, const struct connection *connection)
+add_due(struct work *w, void *arg, const struct connection *connection)
 {
-	struct due *due = context;
+	struct due *due = arg;
 	const char *key;
 	size_t key_size;
 

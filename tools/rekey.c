@@ -36,9 +36,9 @@ mend_list(struct work *w, const struct config *cfg, const struct connection *con
 /* One record at a time, each replaced as a whole: it can be cut short and run again.  One that does
  * not open is named, and keeps no other under the old key. */
 static bool
-rekey_one(struct work *w, void *context, const struct connection *connection)
+rekey_one(struct work *w, void *arg, const struct connection *connection)
 {
-	struct rekey *rekey = context;
+	struct rekey *rekey = arg;
 	const char *key;
 	bool done;
 

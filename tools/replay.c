@@ -29,9 +29,9 @@ is_meant(const struct replay *replay, const struct posted *event)
 }
 
 static bool
-replay_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
+replay_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
 {
-	struct replay *replay = context;
+	struct replay *replay = arg;
 	enum post_outcome outcome;
 	struct posted event;
 

@@ -51,9 +51,9 @@ is_better(const struct connection *connection, const struct selection *s)
 }
 
 static bool
-consider(struct work *w, void *context, const struct connection *connection)
+consider(struct work *w, void *arg, const struct connection *connection)
 {
-	struct selection *s = context;
+	struct selection *s = arg;
 
 	(void)w;
 	if (s->host != NULL && strcmp(connection->host, s->host) != 0)

@@ -11,11 +11,11 @@
 void
 sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE])
 {
-	SHA256_CTX ctx;
+	SHA256_CTX sha;
 
-	SHA256_Init(&ctx);
-	SHA256_Update(&ctx, data, len);
-	SHA256_Final(out, &ctx);
+	SHA256_Init(&sha);
+	SHA256_Update(&sha, data, len);
+	SHA256_Final(out, &sha);
 }
 
 void
@@ -33,13 +33,13 @@ typedef void digest_parts(const void *a, size_t a_len, const void *b, size_t b_l
 static void
 sha256_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out)
 {
-	SHA256_CTX ctx;
+	SHA256_CTX sha;
 
-	SHA256_Init(&ctx);
-	SHA256_Update(&ctx, a, a_len);
-	SHA256_Update(&ctx, b, b_len);
-	SHA256_Final(out, &ctx);
-	explicit_bzero(&ctx, sizeof ctx);
+	SHA256_Init(&sha);
+	SHA256_Update(&sha, a, a_len);
+	SHA256_Update(&sha, b, b_len);
+	SHA256_Final(out, &sha);
+	explicit_bzero(&sha, sizeof sha);
 }
 
 /* SHA-384 is SHA-512 begun otherwise and cut off. */
@@ -47,13 +47,13 @@ static void
 sha512_like_parts(int (*init)(SHA512_CTX *), const void *a, size_t a_len, const void *b,
     size_t b_len, uint8_t *out)
 {
-	SHA512_CTX ctx;
+	SHA512_CTX sha;
 
-	init(&ctx);
-	SHA512_Update(&ctx, a, a_len);
-	SHA512_Update(&ctx, b, b_len);
-	SHA512_Final(out, &ctx);
-	explicit_bzero(&ctx, sizeof ctx);
+	init(&sha);
+	SHA512_Update(&sha, a, a_len);
+	SHA512_Update(&sha, b, b_len);
+	SHA512_Final(out, &sha);
+	explicit_bzero(&sha, sizeof sha);
 }
 
 static void

@@ -68,9 +68,9 @@ is_name(const char *s)
 
 /* inih's handler: 1 goes on. */
 static int
-take_pair(void *context, const char *section, const char *name, const char *value)
+take_pair(void *arg, const char *section, const char *name, const char *value)
 {
-	struct reader *reader = context;
+	struct reader *reader = arg;
 	int number = key_number(section, name);
 
 	if (reader->w->kind != FAULT_NONE)
@@ -121,9 +121,9 @@ take_whole_line(char *line, int size, FILE *file)
 
 /* inih's reader; it counts the lines. */
 static char *
-read_line(char *line, int size, void *context)
+read_line(char *line, int size, void *arg)
 {
-	struct reader *reader = context;
+	struct reader *reader = arg;
 	const char *wrong = NULL;
 
 	if (reader->w->kind != FAULT_NONE)

@@ -17,9 +17,9 @@ struct gathering {
 };
 
 static bool
-gather(struct work *w, void *context, const char *key, const char *value)
+gather(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct gathering *found = context;
+	struct gathering *found = arg;
 	const char *user = key + strlen(found->prefix);
 	size_t len = strlen(user);
 
@@ -130,9 +130,9 @@ account_lists(struct work *w, const struct store_config *store, int64_t account_
 }
 
 static bool
-edit_users(struct work *w, void *context, const char *old, const char **value)
+edit_users(struct work *w, void *arg, const char *old, const char **value)
 {
-	struct account_edit *edit = context;
+	struct account_edit *edit = arg;
 	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
 	int64_t id;
 	struct text t;
@@ -159,7 +159,7 @@ bool
 account_change(
     struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change)
 {
-	*change = (struct store_change){ .edit = edit_users, .context = edit };
+	*change = (struct store_change){ .edit = edit_users, .arg = edit };
 	return account_key(w, account_id, &change->key);
 }
 

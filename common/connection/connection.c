@@ -100,7 +100,7 @@ connection_usable(const struct connection *connection)
 
 bool
 connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
-    connection_visit *visit, void *context)
+    connection_visit *visit, void *arg)
 {
 	struct damage damage = { 0 };
 	struct connection connection;
@@ -114,7 +114,7 @@ connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
 	while (going && account_next(&users, &user)) {
 		going = record_key(w, account_id, user, &key);
 		if (going && connection_find(w, cfg, key, &found, &connection))
-			going = !found || visit(w, context, &connection);
+			going = !found || visit(w, arg, &connection);
 		else
 			going = going && damage_passed(w, &damage, key);
 		work_release(w, mark);
@@ -158,14 +158,14 @@ connection_account_known(struct work *w, const struct config *cfg, int64_t accou
 
 struct visit {
 	connection_visit *visit;
-	void *context;
+	void *arg;
 	struct damage damage;
 };
 
 static bool
-visit_record(struct work *w, void *context, const char *key, const char *value)
+visit_record(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct visit *visit = context;
+	struct visit *visit = arg;
 	struct connection connection;
 
 	if (value == NULL) {
@@ -174,13 +174,13 @@ visit_record(struct work *w, void *context, const char *key, const char *value)
 	}
 	if (!record_read(w, value, &connection))
 		return damage_passed(w, &visit->damage, key);
-	return visit->visit(w, visit->context, &connection);
+	return visit->visit(w, visit->arg, &connection);
 }
 
 bool
-connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *context)
+connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *arg)
 {
-	struct visit all = { visit, context, { 0 } };
+	struct visit all = { visit, arg, { 0 } };
 
 	return store_each(w, &cfg->store, "connection:", visit_record, &all)
 	    && damage_none(w, &all.damage);

@@ -140,13 +140,12 @@ bool connection_account_known(
  * visitor's room is taken back after each.
  * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were
  * visited. */
-typedef bool connection_visit(struct work *w, void *context, const struct connection *connection);
-bool connection_each(
-    struct work *w, const struct config *cfg, connection_visit *visit, void *context);
+typedef bool connection_visit(struct work *w, void *arg, const struct connection *connection);
+bool connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *arg);
 
 /* The same for the connections of one account. */
 bool connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
-    connection_visit *visit, void *context);
+    connection_visit *visit, void *arg);
 
 /* One connection by the name of its record; *found is false when there is none.
  * Fault: FAULT_STORAGE; FAULT_DAMAGED. */

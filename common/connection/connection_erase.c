@@ -34,12 +34,12 @@ connection_erase_record(
 	return true;
 }
 
-/* The edit of a record that is to go if it still is the context. */
+/* The edit of a record that is to go if it still is the argument. */
 static bool
-forget_if(struct work *w, void *context, const char *old, const char **value)
+forget_if(struct work *w, void *arg, const char *old, const char **value)
 {
 	(void)w;
-	if (old != NULL && strcmp(old, context) == 0)
+	if (old != NULL && strcmp(old, arg) == 0)
 		*value = NULL;
 	return true;
 }

@@ -49,9 +49,9 @@ struct revocation {
 };
 
 static bool
-revoke(struct work *w, void *context, const char *old, const char **value)
+revoke(struct work *w, void *arg, const char *old, const char **value)
 {
-	struct revocation *revocation = context;
+	struct revocation *revocation = arg;
 
 	if (old == NULL)
 		return true;

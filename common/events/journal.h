@@ -49,9 +49,9 @@ bool journal_seek(
  * taken back after each visit.  *torn grows by one for every part of an event that is passed.
  * Fault: FAULT_STORAGE. */
 typedef bool journal_visit(
-    struct work *w, void *context, const char *event, const struct journal_position *behind);
+    struct work *w, void *arg, const char *event, const struct journal_position *behind);
 bool journal_each(struct work *w, const struct journal *journal, struct journal_position *position,
-    journal_visit *visit, void *context, int64_t *torn);
+    journal_visit *visit, void *arg, int64_t *torn);
 
 /* Forgets events that are of no more use, in whole segments: all before that position,
  * of segments to which nothing was added since that time.  *forgotten grows by the segments.

@@ -35,7 +35,7 @@ struct reader {
 	struct work *w;
 	struct journal_position *position; /* the beginning of line */
 	journal_visit *visit;
-	void *context;
+	void *arg;
 	int64_t *torn;
 
 	size_t mark;      /* of the room, before the line */
@@ -71,7 +71,7 @@ end_line(struct reader *reader)
 		return false;
 	if (reader->len > JOURNAL_EVENT_MAX || !jsonline_whole(event, (size_t)reader->len))
 		++*reader->torn;
-	else if (!reader->visit(reader->w, reader->context, event, &behind))
+	else if (!reader->visit(reader->w, reader->arg, event, &behind))
 		return false;
 	*reader->position = behind;
 	begin_line(reader);
@@ -170,10 +170,10 @@ read_on(struct reader *reader, const struct journal *journal, bool *newest_read)
 
 bool
 journal_each(struct work *w, const struct journal *journal, struct journal_position *position,
-    journal_visit *visit, void *context, int64_t *torn)
+    journal_visit *visit, void *arg, int64_t *torn)
 {
 	struct reader reader = {
-		.w = w, .position = position, .visit = visit, .context = context, .torn = torn
+		.w = w, .position = position, .visit = visit, .arg = arg, .torn = torn
 	};
 	size_t mark = work_mark(w);
 	bool all = false;

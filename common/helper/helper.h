@@ -34,9 +34,9 @@ void helper_reap(struct work *w);
  *
  * Answers each line of standard input through answer, which returns the answer's members after '{',
  * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
- * and its answer nothing stays in memory, unless answer keeps it in its context. */
+ * and its answer nothing stays in memory, unless answer keeps it in its argument. */
 typedef bool helper_answer(
-    struct work *w, void *context, const struct json_object *question, struct text *answer);
-int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context);
+    struct work *w, void *arg, const struct json_object *question, struct text *answer);
+int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *arg);
 
 #endif

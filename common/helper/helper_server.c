@@ -79,7 +79,7 @@ end_after(const struct json_object *question)
 
 /* False: nobody listens any more. */
 static bool
-answer_line(struct work *w, const char *line, helper_answer *answer, void *context)
+answer_line(struct work *w, const char *line, helper_answer *answer, void *arg)
 {
 	struct json_object *question = json_read(line, strcspn(line, "\n"));
 	struct text t;
@@ -89,7 +89,7 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *conte
 	end_after(question);
 	text_begin(w, &t);
 	text_add_char(&t, '{');
-	done = question != NULL ? answer(w, context, question, &t)
+	done = question != NULL ? answer(w, arg, question, &t)
 				: fault(w, FAULT_SERVER, "a question that is no JSON");
 	alarm(0);
 	json_object_put(question);
@@ -103,7 +103,7 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *conte
 }
 
 int
-helper_serve(const char *name, size_t room_size, helper_answer *answer, void *context)
+helper_serve(const char *name, size_t room_size, helper_answer *answer, void *arg)
 {
 	struct lines in = { 0 };
 	struct work w;
@@ -117,7 +117,7 @@ helper_serve(const char *name, size_t room_size, helper_answer *answer, void *co
 	}
 	if (!work_open(&w, room_size))
 		return EXIT_FAILURE;
-	while (next_line(&in) && answer_line(&w, in.line, answer, context)) {
+	while (next_line(&in) && answer_line(&w, in.line, answer, arg)) {
 		forget_line(&in);
 		work_wipe(&w);
 	}

@@ -73,7 +73,7 @@ close_file(struct work *w, const struct database *db, bool done)
 
 /* Opening is part of what may be rescued, and so is closing after a rescue. */
 static bool
-use_file(struct work *w, struct database *db, int flags, database_use *use, void *context)
+use_file(struct work *w, struct database *db, int flags, database_use *use, void *arg)
 {
 	struct rescue here = { .outer = innermost };
 	bool done = false;
@@ -87,7 +87,7 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 			gdbm_close(file);
 		work_fault(w, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
 	} else if (open_file(w, db, flags))
-		done = db->file == NULL || close_file(w, db, use(w, db, context));
+		done = db->file == NULL || close_file(w, db, use(w, db, arg));
 	innermost = here.outer;
 	return done;
 }
@@ -95,17 +95,17 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 /* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
  * record or two costs half as much as mapping the file. */
 bool
-database_read(struct work *w, const char *path, database_use *use, void *context)
+database_read(struct work *w, const char *path, database_use *use, void *arg)
 {
 	struct database db = { NULL, path };
 
-	return use_file(w, &db, GDBM_READER | GDBM_NOMMAP, use, context);
+	return use_file(w, &db, GDBM_READER | GDBM_NOMMAP, use, arg);
 }
 
 bool
-database_write(struct work *w, const char *path, database_use *use, void *context)
+database_write(struct work *w, const char *path, database_use *use, void *arg)
 {
 	struct database db = { NULL, path };
 
-	return use_file(w, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, context);
+	return use_file(w, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, arg);
 }

@@ -31,9 +31,9 @@ struct get {
 };
 
 static bool
-get(struct work *w, const struct database *db, void *context)
+get(struct work *w, const struct database *db, void *arg)
 {
-	struct get *get = context;
+	struct get *get = arg;
 
 	return fetch(w, db, database_key(get->key), &get->value);
 }
@@ -41,17 +41,17 @@ get(struct work *w, const struct database *db, void *context)
 bool
 shard_get(struct work *w, const char *path, const char *key, const char **value)
 {
-	struct get context = { key, NULL };
-	bool done = database_read(w, path, get, &context);
+	struct get arg = { key, NULL };
+	bool done = database_read(w, path, get, &arg);
 
-	*value = done ? context.value : NULL;
+	*value = done ? arg.value : NULL;
 	return done;
 }
 
 struct each {
 	const char *prefix;
 	shard_visit *visit;
-	void *context;
+	void *arg;
 };
 
 /* Visits one record, unless its time is over. */
@@ -70,7 +70,7 @@ visit_value(struct work *w, const struct database *db, datum key, const struct e
 			return false;
 		work_recover(w);
 	}
-	return (value == NULL && !damaged) || each->visit(w, each->context, name, value);
+	return (value == NULL && !damaged) || each->visit(w, each->arg, name, value);
 }
 
 static bool
@@ -84,9 +84,9 @@ visit_record(struct work *w, const struct database *db, datum key, const struct 
 }
 
 static bool
-visit_records(struct work *w, const struct database *db, void *context)
+visit_records(struct work *w, const struct database *db, void *arg)
 {
-	const struct each *each = context;
+	const struct each *each = arg;
 	datum key = gdbm_firstkey(db->file);
 	bool go_on = true;
 
@@ -106,9 +106,9 @@ visit_records(struct work *w, const struct database *db, void *context)
 }
 
 bool
-shard_each(struct work *w, const char *path, const char *prefix, shard_visit *visit, void *context)
+shard_each(struct work *w, const char *path, const char *prefix, shard_visit *visit, void *arg)
 {
-	struct each each = { prefix, visit, context };
+	struct each each = { prefix, visit, arg };
 
 	return database_read(w, path, visit_records, &each);
 }

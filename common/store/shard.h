@@ -32,11 +32,11 @@ bool shard_prepare(struct work *w, const char *path, const char *copy_path,
  * Fault: FAULT_STORAGE; the file is as it was. */
 bool shard_commit(struct work *w, const char *path, const char *copy_path);
 
-typedef bool shard_visit(struct work *w, void *context, const char *key, const char *value);
+typedef bool shard_visit(struct work *w, void *arg, const char *key, const char *value);
 
 /* Visits the records whose keys begin with prefix, until visit is false; each visit's room is taken
  * back.  value is NULL for one that is damaged. */
 bool shard_each(
-    struct work *w, const char *path, const char *prefix, shard_visit *visit, void *context);
+    struct work *w, const char *path, const char *prefix, shard_visit *visit, void *arg);
 
 #endif

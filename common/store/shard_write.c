@@ -31,11 +31,11 @@ copy_bytes(int from, int to)
 }
 
 static bool
-use_nothing(struct work *w, const struct database *db, void *context)
+use_nothing(struct work *w, const struct database *db, void *arg)
 {
 	(void)w;
 	(void)db;
-	(void)context;
+	(void)arg;
 	return true;
 }
 
@@ -176,9 +176,9 @@ struct changes {
 };
 
 static bool
-make_changes(struct work *w, const struct database *db, void *context)
+make_changes(struct work *w, const struct database *db, void *arg)
 {
-	const struct changes *changes = context;
+	const struct changes *changes = arg;
 	bool done = true;
 
 	for (size_t i = 0; done && i < changes->count; i++)

@@ -59,7 +59,7 @@ store_lock(struct work *w, const struct store_config *store, const char *name, i
 
 bool
 store_each(struct work *w, const struct store_config *store, const char *prefix, store_visit *visit,
-    void *context)
+    void *arg)
 {
 	const char *path;
 
@@ -67,7 +67,7 @@ store_each(struct work *w, const struct store_config *store, const char *prefix,
 		return false;
 	for (int shard = 0; shard < LAYOUT_SHARDS; shard++)
 		if (!layout_file(w, store, shard, &path)
-		    || !shard_each(w, path, prefix, visit, context))
+		    || !shard_each(w, path, prefix, visit, arg))
 			return false;
 	return true;
 }

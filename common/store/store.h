@@ -41,9 +41,9 @@ bool store_erase(struct work *w, const struct store_config *store, const char *k
 
 /* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
  * NULL to erase it, or the same pointer to leave it alone.  Never change the store from inside. */
-typedef bool store_edit(struct work *w, void *context, const char *old, const char **value);
+typedef bool store_edit(struct work *w, void *arg, const char *old, const char **value);
 bool store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
-    store_edit *edit, void *context);
+    store_edit *edit, void *arg);
 
 /* Changes several records, no two of one name, while nobody else does, for fewer commits to disk
  * than one after the other.  All are on disk when it is true.  Whoever is killed leaves each record
@@ -54,7 +54,7 @@ struct store_change {
 	const char *key;
 	time_t expires; /* 0: never */
 	store_edit *edit;
-	void *context;
+	void *arg;
 };
 #define STORE_CHANGES_MAX 8 /* an authorization makes four */
 bool store_change_all(struct work *w, const struct store_config *store,
@@ -66,9 +66,9 @@ struct store_change store_putting(const char *key, const char *value, time_t exp
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
  * ends it and makes this false too.  The room is taken back after each visit: what must stay, the
  * visitor keeps elsewhere.  value is NULL for a record that is damaged. */
-typedef bool store_visit(struct work *w, void *context, const char *key, const char *value);
+typedef bool store_visit(struct work *w, void *arg, const char *key, const char *value);
 bool store_each(struct work *w, const struct store_config *store, const char *prefix,
-    store_visit *visit, void *context);
+    store_visit *visit, void *arg);
 
 /* A lock that may be held across a call to amoCRM, for one name at a time.  It ends with
  * lock_release or with the process.

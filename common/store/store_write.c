@@ -113,11 +113,11 @@ take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *
 }
 
 static bool
-replace(struct work *w, void *context, const char *old, const char **value)
+replace(struct work *w, void *arg, const char *old, const char **value)
 {
 	(void)w;
 	(void)old;
-	*value = context;
+	*value = arg;
 	return true;
 }
 
@@ -152,7 +152,7 @@ decide(struct work *w, const struct store_config *store, const struct store_chan
 	    || !read_old(w, path, change, &old, &damaged))
 		return false;
 	value = old;
-	if (!change->edit(w, change->context, old, &value))
+	if (!change->edit(w, change->arg, old, &value))
 		return false;
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(w, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
@@ -274,9 +274,9 @@ store_change_all(struct work *w, const struct store_config *store,
 
 bool
 store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
-    store_edit *edit, void *context)
+    store_edit *edit, void *arg)
 {
-	const struct store_change change = { key, expires, edit, context };
+	const struct store_change change = { key, expires, edit, arg };
 
 	return store_change_all(w, store, &change, 1);
 }

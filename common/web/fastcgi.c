@@ -14,7 +14,7 @@
 static const char *
 get_variable(const struct gateway *gw, const char *name)
 {
-	const FCGX_Request *request = gw->context;
+	const FCGX_Request *request = gw->arg;
 
 	return FCGX_GetParam(name, request->envp);
 }
@@ -22,7 +22,7 @@ get_variable(const struct gateway *gw, const char *name)
 static long
 get_body(const struct gateway *gw, void *buffer, size_t size)
 {
-	const FCGX_Request *request = gw->context;
+	const FCGX_Request *request = gw->arg;
 	int n = FCGX_GetStr(buffer, size > 65536 ? 65536 : (int)size, request->in);
 
 	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
@@ -32,7 +32,7 @@ get_body(const struct gateway *gw, void *buffer, size_t size)
 static bool
 has_more(const struct gateway *gw)
 {
-	const FCGX_Request *request = gw->context;
+	const FCGX_Request *request = gw->arg;
 
 	return FCGX_GetChar(request->in) != EOF;
 }
@@ -40,7 +40,7 @@ has_more(const struct gateway *gw)
 static bool
 put_answer(const struct gateway *gw, const void *bytes, size_t len)
 {
-	const FCGX_Request *request = gw->context;
+	const FCGX_Request *request = gw->arg;
 
 	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
 }
@@ -51,7 +51,7 @@ put_answer(const struct gateway *gw, const void *bytes, size_t len)
 static void
 put_log(const struct gateway *gw, const char *line)
 {
-	const FCGX_Request *request = gw->context;
+	const FCGX_Request *request = gw->arg;
 	const char *where = FCGX_GetParam("AMO_CRM_LOG", request->envp);
 
 	if (where != NULL && strcmp(where, "stderr") == 0)
@@ -135,12 +135,12 @@ wipe_stack(void)
 }
 
 static void
-answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const void *context)
+answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const void *arg)
 {
 	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
 		put_log };
 
-	answer(w, &gw, context);
+	answer(w, &gw, arg);
 	leave_body(request);
 	FCGX_Finish_r(request);
 	wipe_stack();
@@ -149,7 +149,7 @@ answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const 
 }
 
 static int
-answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const void *context)
+answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const void *arg)
 {
 	FCGX_Request request;
 	int answered = 0;
@@ -163,7 +163,7 @@ answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const voi
 		if (!listener_wait(l, w, &connection))
 			break;
 		if (take_request(&request, connection)) {
-			answer_one(w, &request, answer, context);
+			answer_one(w, &request, answer, arg);
 			answered++;
 		}
 	}
@@ -179,7 +179,7 @@ fastcgi_asked(void)
 }
 
 int
-fastcgi_serve(struct work *w, fastcgi_answer *answer, const void *context)
+fastcgi_serve(struct work *w, fastcgi_answer *answer, const void *arg)
 {
 	struct listener listener;
 	struct kept kept;
@@ -190,7 +190,7 @@ fastcgi_serve(struct work *w, fastcgi_answer *answer, const void *context)
 		return EXIT_FAILURE;
 	(void)kept_open(w, &kept); /* or it reads its files each time */
 	work_wipe(w);
-	status = answer_all(w, &listener, answer, context);
+	status = answer_all(w, &listener, answer, arg);
 	kept_close(w);
 	listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)

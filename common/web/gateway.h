@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct gateway {
-	void *context;
+	void *arg;
 
 	/* A meta-variable of the request (RFC 3875 section 4.1), or NULL. */
 	const char *(*variable)(const struct gateway *gw, const char *name);

@@ -15,32 +15,33 @@ enum direction { OPENING, SEALING };
 
 /* Feeds the key's id and the context as associated data, then text through the cipher. */
 static bool
-run_cipher(EVP_CIPHER_CTX *ctx, enum direction way, const struct key *key, const uint8_t *nonce,
+run_cipher(EVP_CIPHER_CTX *cipher, enum direction way, const struct key *key, const uint8_t *nonce,
     const char *context, const uint8_t *in, size_t len, uint8_t *out)
 {
 	size_t context_len = strlen(context);
 	int n;
 
 	return context_len <= INT_MAX && len <= INT_MAX
-	    && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)way) == 1
-	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
+	    && EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)way) == 1
+	    && EVP_CipherUpdate(
+		   cipher, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
 	    == 1
-	    && EVP_CipherUpdate(ctx, NULL, &n, (const uint8_t *)context, (int)context_len) == 1
-	    && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1;
+	    && EVP_CipherUpdate(cipher, NULL, &n, (const uint8_t *)context, (int)context_len) == 1
+	    && EVP_CipherUpdate(cipher, out, &n, in, (int)len) == 1;
 }
 
 static bool
 encrypt(const struct key *key, const uint8_t *nonce, const char *context, const char *secret,
     size_t len, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	int n;
-	bool done = ctx != NULL
-	    && run_cipher(ctx, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
-	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1
-	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
+	bool done = cipher != NULL
+	    && run_cipher(cipher, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
+	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1
+	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
 
-	EVP_CIPHER_CTX_free(ctx);
+	EVP_CIPHER_CTX_free(cipher);
 	return done;
 }
 
@@ -48,16 +49,16 @@ static bool
 decrypt(const struct key *key, const uint8_t *nonce, const char *context, const uint8_t *in,
     size_t len, uint8_t *out)
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	uint8_t tag[TAG_SIZE];
 	int n;
 	bool done;
 
 	memcpy(tag, in + len, sizeof tag);
-	done = ctx != NULL && run_cipher(ctx, OPENING, key, nonce, context, in, len, out)
-	    && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
-	    && EVP_CipherFinal_ex(ctx, out + len, &n) == 1;
-	EVP_CIPHER_CTX_free(ctx);
+	done = cipher != NULL && run_cipher(cipher, OPENING, key, nonce, context, in, len, out)
+	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
+	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1;
+	EVP_CIPHER_CTX_free(cipher);
 	return done;
 }
 

@@ -14,12 +14,12 @@
 
 /* Nobody is there to be asked. */
 static int
-no_passphrase(char *buffer, int size, int writing, void *context)
+no_passphrase(char *buffer, int size, int writing, void *arg)
 {
 	(void)buffer;
 	(void)size;
 	(void)writing;
-	(void)context;
+	(void)arg;
 	return -1;
 }
 

@@ -104,11 +104,11 @@ answer_verify(struct work *w, const struct json_object *question, struct text *t
 }
 
 static bool
-answer(struct work *w, void *context, const struct json_object *question, struct text *t)
+answer(struct work *w, void *arg, const struct json_object *question, struct text *t)
 {
 	const char *what = json_string(question, "do");
 
-	(void)context;
+	(void)arg;
 	if (what != NULL && strcmp(what, "seal") == 0)
 		return answer_cipher(w, question, cipher_seal, t);
 	if (what != NULL && strcmp(what, "open") == 0)

@@ -21,9 +21,9 @@ struct transfer {
 };
 
 static size_t
-take_body(char *bytes, size_t size, size_t count, void *context)
+take_body(char *bytes, size_t size, size_t count, void *arg)
 {
-	struct transfer *transfer = context;
+	struct transfer *transfer = arg;
 	size_t len = size * count;
 
 	if (transfer->dropped)
@@ -98,9 +98,9 @@ url_names_host(const char *url, const char *host)
 
 /* Here the name is resolved already, so no name can lead elsewhere afterwards. */
 static curl_socket_t
-open_public_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+open_public_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	(void)context;
+	(void)arg;
 	(void)purpose;
 	if (!address_is_public(&address->addr))
 		return CURL_SOCKET_BAD;

@@ -23,10 +23,10 @@ now_ns(void)
 }
 
 static size_t
-drop(char *bytes, size_t size, size_t count, void *context)
+drop(char *bytes, size_t size, size_t count, void *arg)
 {
 	(void)bytes;
-	(void)context;
+	(void)arg;
 	return size * count;
 }
 

@@ -17,16 +17,16 @@
 
 enum { CHILD_TRUE = 40, CHILD_FALSE }; /* not what a library would end a process with */
 
-typedef bool child_part(void *context);
+typedef bool child_part(void *arg);
 
 static inline pid_t
-child_start(child_part *part, void *context)
+child_start(child_part *part, void *arg)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		alarm(CHILD_LIMIT_S);
-		_exit(part(context) ? CHILD_TRUE : CHILD_FALSE);
+		_exit(part(arg) ? CHILD_TRUE : CHILD_FALSE);
 	}
 	assert_true(pid > 0);
 	return pid;
@@ -53,9 +53,9 @@ child_says_true(const char *label, int status)
 
 /* Runs part in a child to its end. */
 static inline void
-in_child(const char *label, child_part *part, void *context)
+in_child(const char *label, child_part *part, void *arg)
 {
-	child_says_true(label, child_status(child_start(part, context)));
+	child_says_true(label, child_status(child_start(part, arg)));
 }
 
 #endif

@@ -29,7 +29,7 @@ struct memory_server {
 static inline const char *
 memory_variable(const struct gateway *gw, const char *name)
 {
-	const struct memory_server *server = gw->context;
+	const struct memory_server *server = gw->arg;
 
 	for (const struct variable *v = server->variables; v != NULL && v->name != NULL; v++)
 		if (strcmp(v->name, name) == 0)
@@ -40,7 +40,7 @@ memory_variable(const struct gateway *gw, const char *name)
 static inline long
 memory_read(const struct gateway *gw, void *buffer, size_t size)
 {
-	struct memory_server *server = gw->context;
+	struct memory_server *server = gw->arg;
 	size_t left = server->body_len - server->body_read;
 	size_t n = left < size ? left : size;
 
@@ -56,7 +56,7 @@ memory_read(const struct gateway *gw, void *buffer, size_t size)
 static inline bool
 memory_more(const struct gateway *gw)
 {
-	const struct memory_server *server = gw->context;
+	const struct memory_server *server = gw->arg;
 
 	return server->body_read < server->body_len;
 }
@@ -64,7 +64,7 @@ memory_more(const struct gateway *gw)
 static inline bool
 memory_write(const struct gateway *gw, const void *bytes, size_t len)
 {
-	struct memory_server *server = gw->context;
+	struct memory_server *server = gw->arg;
 
 	server->writes++;
 	if (server->deaf || len >= sizeof server->written)
@@ -85,7 +85,7 @@ memory_log(const struct gateway *gw, const char *line)
 static inline struct gateway
 memory_gateway(struct memory_server *server)
 {
-	return (struct gateway){ .context = server,
+	return (struct gateway){ .arg = server,
 		.variable = memory_variable,
 		.read = memory_read,
 		.more = memory_more,

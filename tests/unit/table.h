@@ -96,13 +96,13 @@ nothing_behind(const struct work *w)
 	return true;
 }
 
-typedef bool room_step(struct work *w, void *context);
+typedef bool room_step(struct work *w, void *arg);
 
 /* Runs step in rooms that grow until it is true.
  * In every smaller room it must say that the room is full, and write nothing behind its end; the
  * step itself looks whether a true one is right. */
 static inline void
-try_small_rooms(const char *label, room_step *step, void *context)
+try_small_rooms(const char *label, room_step *step, void *arg)
 {
 	bool done = false;
 
@@ -112,7 +112,7 @@ try_small_rooms(const char *label, room_step *step, void *context)
 		if (size > ROOM_SIZE)
 			fail_msg("%s: does not succeed in any room", label);
 		assert_true(work_open(&w, size));
-		done = step(&w, context);
+		done = step(&w, arg);
 		if (w.kind != (done ? FAULT_NONE : FAULT_SERVER))
 			fail_msg("%s: %s with fault %d in a room of %zu bytes: %s", label,
 			    done ? "true" : "false", w.kind, size, w.reason);

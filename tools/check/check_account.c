@@ -19,9 +19,9 @@ struct accounts {
 };
 
 static bool
-add_account(struct work *w, void *context, const struct connection *connection)
+add_account(struct work *w, void *arg, const struct connection *connection)
 {
-	struct accounts *accounts = context;
+	struct accounts *accounts = arg;
 
 	(void)w;
 	if (!connection_usable(connection))

@@ -24,9 +24,9 @@ struct count {
 };
 
 static bool
-count_event(struct work *w, void *context, const char *line, const struct journal_position *behind)
+count_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
 {
-	struct count *n = context;
+	struct count *n = arg;
 	struct posted event;
 
 	n->events++;

@@ -94,9 +94,9 @@ tally_list(struct tally *t, const char *key, const struct connection *connection
 
 /* One that cannot be opened is counted, and the others are looked at all the same. */
 static bool
-tally_record(struct work *w, void *context, const char *key, const char *value)
+tally_record(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct tally *t = context;
+	struct tally *t = arg;
 	struct connection connection;
 	struct tokens tokens;
 

@@ -190,14 +190,14 @@ copies_and_prints(void **state)
 }
 
 static bool
-copy_and_print(struct work *w, void *context)
+copy_and_print(struct work *w, void *arg)
 {
 	const char *copy;
 	const char *print;
 	const char *whole;
 	struct text t;
 
-	(void)context;
+	(void)arg;
 	if (!work_copy(w, "abcdefg", 7, &copy) || !work_print(w, &print, "%d-%s", 42, "xyz"))
 		return false;
 	text_begin(w, &t);

@@ -286,9 +286,9 @@ gives_every_byte_back(void **state)
 }
 
 static bool
-there_and_back(struct work *w, void *context)
+there_and_back(struct work *w, void *arg)
 {
-	const char *text = context;
+	const char *text = arg;
 	const uint8_t *bytes;
 	size_t len;
 	struct text t;

@@ -128,9 +128,9 @@ close_pair(struct pair *pair)
 }
 
 static bool
-wait_for_turn(void *context)
+wait_for_turn(void *arg)
 {
-	const struct pair *pair = context;
+	const struct pair *pair = arg;
 	struct work w;
 	struct lock lock;
 
@@ -165,9 +165,9 @@ gets_its_turn(void **state)
 }
 
 static bool
-take_and_stop(void *context)
+take_and_stop(void *arg)
 {
-	const struct pair *pair = context;
+	const struct pair *pair = arg;
 	struct work w;
 	struct lock lock;
 

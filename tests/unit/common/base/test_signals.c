@@ -56,9 +56,9 @@ struct attempt {
 };
 
 static bool
-signal_inside(void *context)
+signal_inside(void *arg)
 {
-	const struct attempt *attempt = context;
+	const struct attempt *attempt = arg;
 	sigset_t before;
 
 	signals_hold(&before);
@@ -94,13 +94,13 @@ lets_a_stop_through_afterwards(void **state)
 
 /* Whoever writes too much or to nobody is told by an error, and still there to answer for it. */
 static bool
-write_to_nobody(void *context)
+write_to_nobody(void *arg)
 {
 	sigset_t before;
 	int ends[2];
 	bool told;
 
-	(void)context;
+	(void)arg;
 	if (pipe(ends) != 0)
 		return false;
 	close(ends[0]);
@@ -111,11 +111,11 @@ write_to_nobody(void *context)
 }
 
 static bool
-write_too_much(void *context)
+write_too_much(void *arg)
 {
 	const struct rlimit none = { 0, RLIM_INFINITY };
 	sigset_t before;
-	int fd = open(context, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	bool told;
 
 	if (fd < 0 || setrlimit(RLIMIT_FSIZE, &none) != 0)

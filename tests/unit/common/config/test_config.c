@@ -718,10 +718,10 @@ finds_its_path(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *context)
+read_in_room(struct work *w, void *arg)
 {
 	struct config cfg;
-	bool done = config_read(w, context, &cfg);
+	bool done = config_read(w, arg, &cfg);
 
 	assert_int_equal(cfg.complete, done);
 	if (done)

@@ -238,9 +238,9 @@ struct claim {
 };
 
 static bool
-claim_it(void *context)
+claim_it(void *arg)
 {
-	const struct claim *claim = context;
+	const struct claim *claim = arg;
 	const struct grant grant = { .code = CODE, .host = HOST, .claimant = claim->claimant };
 	struct work w;
 

@@ -47,11 +47,11 @@ token_of(struct setup *s, const char *app_user)
 }
 
 static bool
-count(struct work *w, void *context, const struct connection *connection)
+count(struct work *w, void *arg, const struct connection *connection)
 {
 	(void)w;
 	(void)connection;
-	++*(int *)context;
+	++*(int *)arg;
 	return true;
 }
 
@@ -470,10 +470,10 @@ is_visited(void **state)
 }
 
 static bool
-save_in_room(struct work *w, void *context)
+save_in_room(struct work *w, void *arg)
 {
 	static const struct owner user = { "u1" };
-	struct setup *s = context;
+	struct setup *s = arg;
 	const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	struct connection connection;
 	struct tokens tokens;

@@ -16,9 +16,9 @@ struct seen {
 };
 
 static bool
-see(struct work *w, void *context, const char *event, const struct journal_position *behind)
+see(struct work *w, void *arg, const char *event, const struct journal_position *behind)
 {
-	struct seen *seen = context;
+	struct seen *seen = arg;
 
 	(void)w;
 	(void)behind;

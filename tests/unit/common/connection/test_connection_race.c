@@ -30,9 +30,9 @@ struct actor {
 };
 
 static bool
-run(void *context)
+run(void *arg)
 {
-	const struct actor *actor = context;
+	const struct actor *actor = arg;
 	struct work w;
 	char byte;
 	bool done;
@@ -137,9 +137,9 @@ struct tally {
 };
 
 static bool
-count_one(struct work *w, void *context, const struct connection *connection)
+count_one(struct work *w, void *arg, const struct connection *connection)
 {
-	struct tally *tally = context;
+	struct tally *tally = arg;
 	bool listed;
 
 	if (!connection_listed(

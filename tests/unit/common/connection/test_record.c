@@ -317,9 +317,9 @@ changes_the_state_alone(void **state)
 }
 
 static bool
-write_and_read(struct work *w, void *context)
+write_and_read(struct work *w, void *arg)
 {
-	struct setup *s = context;
+	struct setup *s = arg;
 	struct connection connection;
 	struct tokens tokens;
 	const char *value;

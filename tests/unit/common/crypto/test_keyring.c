@@ -235,11 +235,11 @@ derives_keys(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *context)
+read_in_room(struct work *w, void *arg)
 {
 	const struct keyring *ring;
 
-	if (!keyring_read(w, context, &ring))
+	if (!keyring_read(w, arg, &ring))
 		return false;
 	assert_int_equal(ring->count, 1);
 	return true;

@@ -403,11 +403,11 @@ reads_behind_a_fault(void **state)
 }
 
 static bool
-make_in(struct work *w, void *context)
+make_in(struct work *w, void *arg)
 {
 	const char *token;
 
-	(void)context;
+	(void)arg;
 	return state_make(w, &ring, "u1", &token);
 }
 

@@ -245,7 +245,7 @@ prints_milliseconds_that_sort_as_time_does(void **state)
 }
 
 static bool
-write_step(struct work *w, void *context)
+write_step(struct work *w, void *arg)
 {
 	struct event event = { .received_at = { NOW, 0 },
 		.body = "a=1",
@@ -254,7 +254,7 @@ write_step(struct work *w, void *context)
 		.request_id = "r" };
 	const char *line;
 
-	(void)context;
+	(void)arg;
 	if (!event_write(w, &event, &line))
 		return false;
 	DEMAND("in the smallest room", jsonline_whole(line, strlen(line)));

@@ -24,9 +24,9 @@ see_nothing(struct seen *seen)
 }
 
 static bool
-see(struct work *w, void *context, const char *event, const struct journal_position *behind)
+see(struct work *w, void *arg, const char *event, const struct journal_position *behind)
 {
-	struct seen *seen = context;
+	struct seen *seen = arg;
 
 	(void)w;
 	if (seen->count + 1 == seen->stop_at)
@@ -618,13 +618,13 @@ refuses_what_is_no_line(void **state)
 }
 
 static bool
-append_step(struct work *w, void *context)
+append_step(struct work *w, void *arg)
 {
-	return journal_append(w, context, "{\"n\":1}");
+	return journal_append(w, arg, "{\"n\":1}");
 }
 
 static bool
-read_step(struct work *w, void *context)
+read_step(struct work *w, void *arg)
 {
 	struct journal_position position = { 0 };
 	struct seen seen;
@@ -632,7 +632,7 @@ read_step(struct work *w, void *context)
 	bool done;
 
 	see_nothing(&seen);
-	done = journal_each(w, context, &position, see, &seen, &torn);
+	done = journal_each(w, arg, &position, see, &seen, &torn);
 	if (done)
 		same_number("read in the smallest room", seen.count, 1);
 	work_close(&seen.room);
@@ -640,11 +640,11 @@ read_step(struct work *w, void *context)
 }
 
 static bool
-seek_step(struct work *w, void *context)
+seek_step(struct work *w, void *arg)
 {
 	struct journal_position position;
 
-	return journal_seek(w, context, 1, &position);
+	return journal_seek(w, arg, 1, &position);
 }
 
 static void

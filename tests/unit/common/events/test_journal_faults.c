@@ -288,9 +288,9 @@ may_read(struct work *w, const struct journal *journal)
 }
 
 static bool
-refused(void *context)
+refused(void *arg)
 {
-	const struct stranger *stranger = context;
+	const struct stranger *stranger = arg;
 	struct work w;
 
 	return (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0))

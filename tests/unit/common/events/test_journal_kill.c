@@ -64,9 +64,9 @@ struct writing {
 };
 
 static bool
-write_events(void *context)
+write_events(void *arg)
 {
-	const struct writing *writing = context;
+	const struct writing *writing = arg;
 	struct event_name name = { writing->round, writing->writer, 0 };
 	static char event[EVENT_SIZE];
 	struct work w;
@@ -113,9 +113,9 @@ read_number(const char *event, const char *name, int *number)
 }
 
 static bool
-check_event(struct work *w, void *context, const char *event, const struct journal_position *behind)
+check_event(struct work *w, void *arg, const char *event, const struct journal_position *behind)
 {
-	struct reading *reading = context;
+	struct reading *reading = arg;
 	struct event_name *name = &reading->where;
 	static char expected[EVENT_SIZE];
 

@@ -139,11 +139,11 @@ limits_a_secret(void **state)
 }
 
 static bool
-sign_in_room(struct work *w, void *context)
+sign_in_room(struct work *w, void *arg)
 {
 	const char *signature;
 
-	(void)context;
+	(void)arg;
 	if (!webhook_sign(w, SECRET, ID, AT, BODY, &signature))
 		return false;
 	assert_string_equal(signature, SIGNED);

@@ -61,9 +61,9 @@ struct asker {
 };
 
 static bool
-run_asker(void *context)
+run_asker(void *arg)
 {
-	const struct asker *asker = context;
+	const struct asker *asker = arg;
 	int fd = open(asker->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0
@@ -171,10 +171,10 @@ bears_any_helper(void **state)
 }
 
 static bool
-never_answer(struct work *w, void *context, const struct json_object *question, struct text *answer)
+never_answer(struct work *w, void *arg, const struct json_object *question, struct text *answer)
 {
 	(void)w;
-	(void)context;
+	(void)arg;
 	(void)question;
 	(void)answer;
 	while (pause() < 0)
@@ -183,12 +183,12 @@ never_answer(struct work *w, void *context, const struct json_object *question, 
 }
 
 static bool
-serve_a_question(void *context)
+serve_a_question(void *arg)
 {
 	static const char question[] = "{\"deadline_ms\":1}\n";
 	int ends[2];
 
-	(void)context;
+	(void)arg;
 	return pipe(ends) == 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO
 	    && write(ends[1], question, sizeof question - 1) > 0
 	    && helper_serve("test", ROOM_SIZE, never_answer, NULL) != EXIT_SUCCESS;

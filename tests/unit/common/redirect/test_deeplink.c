@@ -133,13 +133,13 @@ makes_an_intent(void **state)
 }
 
 static bool
-links_in_room(struct work *w, void *context)
+links_in_room(struct work *w, void *arg)
 {
 	const char *success;
 	const char *error;
 	const char *intent;
 
-	(void)context;
+	(void)arg;
 	if (!deeplink_success(w, BASE, "a b", "c", &success)
 	    || !deeplink_error(w, BASE, "e", "d.", "c", &error)
 	    || !deeplink_intent(w, success, "p.q", &intent))

@@ -12,13 +12,13 @@ datum_of(char *s)
 }
 
 static bool
-put_records(struct work *w, const struct database *db, void *context)
+put_records(struct work *w, const struct database *db, void *arg)
 {
 	char key[32];
 	char value[200];
 
 	(void)w;
-	(void)context;
+	(void)arg;
 	for (int i = 0; i < RECORDS; i++) {
 		snprintf(key, sizeof key, "key %d", i);
 		snprintf(value, sizeof value, "%0150d", i);
@@ -29,9 +29,9 @@ put_records(struct work *w, const struct database *db, void *context)
 }
 
 static bool
-count_records(struct work *w, const struct database *db, void *context)
+count_records(struct work *w, const struct database *db, void *arg)
 {
-	int *count = context;
+	int *count = arg;
 	datum key = gdbm_firstkey(db->file);
 
 	while (key.dptr != NULL) {
@@ -49,10 +49,10 @@ count_records(struct work *w, const struct database *db, void *context)
 }
 
 static bool
-refuse(struct work *w, const struct database *db, void *context)
+refuse(struct work *w, const struct database *db, void *arg)
 {
 	(void)db;
-	++*(int *)context;
+	++*(int *)arg;
 	return fault(w, FAULT_CLAIMED, "not this one");
 }
 
@@ -89,9 +89,9 @@ struct nested {
 
 /* Opens a damaged file while a sound one is in use, and goes on with the sound one. */
 static bool
-use_another(struct work *w, const struct database *db, void *context)
+use_another(struct work *w, const struct database *db, void *arg)
 {
-	struct nested *nested = context;
+	struct nested *nested = arg;
 	int count = 0;
 
 	if (database_read(w, nested->damaged, count_records, &count) || w->kind != FAULT_STORAGE)

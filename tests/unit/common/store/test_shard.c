@@ -208,9 +208,9 @@ struct visits {
 };
 
 static bool
-note_visit(struct work *w, void *context, const char *key, const char *value)
+note_visit(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct visits *visits = context;
+	struct visits *visits = arg;
 	const char *garbage;
 
 	if (visits->count++ == 0)
@@ -397,9 +397,9 @@ says_what_is_in_the_way(void **state)
 
 /* False must mean that nothing was put there. */
 static bool
-set_and_get(struct work *w, void *context)
+set_and_get(struct work *w, void *arg)
 {
-	const char *path = context;
+	const char *path = arg;
 	const char *value;
 
 	unlink(path);
@@ -414,11 +414,11 @@ set_and_get(struct work *w, void *context)
 }
 
 static bool
-visit_in_room(struct work *w, void *context)
+visit_in_room(struct work *w, void *arg)
 {
 	struct visits visits = { .count = 0 };
 
-	return shard_each(w, context, "a:", note_visit, &visits) && visits.count == 1;
+	return shard_each(w, arg, "a:", note_visit, &visits) && visits.count == 1;
 }
 
 static void

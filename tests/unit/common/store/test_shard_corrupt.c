@@ -97,9 +97,9 @@ damage(struct file_bytes *file, uint64_t random)
 }
 
 static bool
-visit(struct work *w, void *context, const char *key, const char *value)
+visit(struct work *w, void *arg, const char *key, const char *value)
 {
-	int *count = context;
+	int *count = arg;
 	char expected[VALUE_LEN + 1];
 
 	(void)w;
@@ -185,9 +185,9 @@ changes(const struct attempt *attempt)
 }
 
 static bool
-use_damaged(void *context)
+use_damaged(void *arg)
 {
-	const struct attempt *attempt = context;
+	const struct attempt *attempt = arg;
 
 	alarm(ROUND_MAX_S);
 	snprintf(attempt->report->text, sizeof attempt->report->text, "%s", "");

@@ -138,9 +138,9 @@ struct edit {
 };
 
 static bool
-edit(struct work *w, void *context, const char *old, const char **value)
+edit(struct work *w, void *arg, const char *old, const char **value)
 {
-	struct edit *edit = context;
+	struct edit *edit = arg;
 
 	edit->calls++;
 	if ((old == NULL) != (edit->expected == NULL)
@@ -173,14 +173,14 @@ edits_a_record(void **state)
 	struct store_config store = store_in(*state);
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct edit context = table[i].edit;
+		struct edit arg = table[i].edit;
 		struct work w;
 		bool done;
 
 		open_room(&w);
-		done = store_change(&w, &store, "account:1", 0, edit, &context);
+		done = store_change(&w, &store, "account:1", 0, edit, &arg);
 		same_fault(table[i].label, &w, done, table[i].expected);
-		same_number(table[i].label, context.calls, 1);
+		same_number(table[i].label, arg.calls, 1);
 		has_value(table[i].label, &store, "account:1", table[i].after);
 		work_close(&w);
 	}
@@ -192,9 +192,9 @@ struct visits {
 };
 
 static bool
-note_visit(struct work *w, void *context, const char *key, const char *value)
+note_visit(struct work *w, void *arg, const char *key, const char *value)
 {
-	struct visits *visits = context;
+	struct visits *visits = arg;
 	const char *garbage;
 	long i = strtol(strchr(key, ':') + 1, NULL, 10);
 
@@ -260,9 +260,9 @@ needs_its_folder(void **state)
 
 /* As an ordinary user: root may write anywhere. */
 static bool
-cannot_write(void *context)
+cannot_write(void *arg)
 {
-	const struct store_config *store = context;
+	const struct store_config *store = arg;
 	struct work w;
 	const char *value;
 
@@ -363,20 +363,20 @@ leaves_nothing_but_its_files(void **state)
 enum { WRITERS = 8, INCREMENTS = 25 };
 
 static bool
-increment(struct work *w, void *context, const char *old, const char **value)
+increment(struct work *w, void *arg, const char *old, const char **value)
 {
-	(void)context;
+	(void)arg;
 	return work_print(w, value, "%ld", (old == NULL ? 0 : strtol(old, NULL, 10)) + 1);
 }
 
 static bool
-increments(void *context)
+increments(void *arg)
 {
 	for (int i = 0; i < INCREMENTS; i++) {
 		struct work w;
 
 		if (!work_open(&w, 65536)
-		    || !store_change(&w, context, "counter:1", 0, increment, NULL))
+		    || !store_change(&w, arg, "counter:1", 0, increment, NULL))
 			return false;
 		work_close(&w);
 	}
@@ -384,7 +384,7 @@ increments(void *context)
 }
 
 static bool
-reads_forwards(void *context)
+reads_forwards(void *arg)
 {
 	long before = 0;
 
@@ -393,7 +393,7 @@ reads_forwards(void *context)
 		const char *value;
 		long now;
 
-		if (!work_open(&w, 65536) || !store_get(&w, context, "counter:1", &value))
+		if (!work_open(&w, 65536) || !store_get(&w, arg, "counter:1", &value))
 			return false;
 		now = value == NULL ? 0 : strtol(value, NULL, 10);
 		if (now < before)
@@ -446,9 +446,9 @@ locks_names_apart(void **state)
 }
 
 static bool
-hold_in_an_edit(struct work *w, void *context, const char *old, const char **value)
+hold_in_an_edit(struct work *w, void *arg, const char *old, const char **value)
 {
-	const int *ends = context;
+	const int *ends = arg;
 	char byte;
 
 	(void)w;
@@ -463,9 +463,9 @@ struct holder {
 };
 
 static bool
-hold_shard(void *context)
+hold_shard(void *arg)
 {
-	struct holder *holder = context;
+	struct holder *holder = arg;
 	struct work w;
 
 	return work_open(&w, 65536)
@@ -510,9 +510,9 @@ waits_for_another_writer_but_not_for_ever(void **state)
 }
 
 static bool
-keep_in_room(struct work *w, void *context)
+keep_in_room(struct work *w, void *arg)
 {
-	const struct store_config *store = context;
+	const struct store_config *store = arg;
 	struct lock lock;
 	const char *value;
 

@@ -54,9 +54,9 @@ below(unsigned *random, unsigned limit)
 
 /* Until it is killed. */
 static bool
-write_on(void *context)
+write_on(void *arg)
 {
-	struct writer *writer = context;
+	struct writer *writer = arg;
 	struct work w;
 	char key[32];
 
@@ -102,12 +102,12 @@ check_record(const struct store_config *store, struct ledger *ledger, int writer
 }
 
 static bool
-count_visit(struct work *w, void *context, const char *key, const char *value)
+count_visit(struct work *w, void *arg, const char *key, const char *value)
 {
 	(void)w;
 	(void)key;
 	(void)value;
-	++*(int *)context;
+	++*(int *)arg;
 	return true;
 }
 

@@ -92,19 +92,19 @@ inode_of(const char *folder, const char *key)
 }
 
 static bool
-leave_alone(struct work *w, void *context, const char *old, const char **value)
+leave_alone(struct work *w, void *arg, const char *old, const char **value)
 {
 	(void)w;
-	(void)context;
+	(void)arg;
 	(void)old;
 	(void)value;
 	return true;
 }
 
 static bool
-refuse(struct work *w, void *context, const char *old, const char **value)
+refuse(struct work *w, void *arg, const char *old, const char **value)
 {
-	(void)context;
+	(void)arg;
 	(void)old;
 	*value = "refused";
 	return fault(w, FAULT_REFUSED, "no");
@@ -153,9 +153,9 @@ changes_what_becomes_another(void **state)
 
 /* The last of the changes cannot be made: its file would be too large, as on a full disk. */
 static bool
-fails_behind_the_others(void *context)
+fails_behind_the_others(void *arg)
 {
-	const struct store_config *store = context;
+	const struct store_config *store = arg;
 	struct rlimit less = { 65536, RLIM_INFINITY };
 	char large[60000];
 	char last[32];
@@ -364,11 +364,11 @@ damage_value(const char *folder, const char *key, const char *value)
 }
 
 static bool
-note_visit(struct work *w, void *context, const char *key, const char *value)
+note_visit(struct work *w, void *arg, const char *key, const char *value)
 {
 	(void)w;
 	(void)key;
-	*(int *)context += value == NULL ? 100 : 1;
+	*(int *)arg += value == NULL ? 100 : 1;
 	return true;
 }
 
@@ -425,9 +425,9 @@ struct holder {
 
 /* Holds the shard's lock until nobody has the pipe's other end any more. */
 static bool
-hold_on(struct work *w, void *context, const char *old, const char **value)
+hold_on(struct work *w, void *arg, const char *old, const char **value)
 {
-	const struct holder *holder = context;
+	const struct holder *holder = arg;
 	char byte;
 
 	(void)w;
@@ -438,19 +438,19 @@ hold_on(struct work *w, void *context, const char *old, const char **value)
 }
 
 static bool
-hold_the_low_one(void *context)
+hold_the_low_one(void *arg)
 {
-	const struct holder *holder = context;
+	const struct holder *holder = arg;
 	struct work w;
 
 	return work_open(&w, ROOM_SIZE)
-	    && store_change(&w, holder->store, holder->low, 0, hold_on, context);
+	    && store_change(&w, holder->store, holder->low, 0, hold_on, arg);
 }
 
 static bool
-change_both(void *context)
+change_both(void *arg)
 {
-	const struct holder *holder = context;
+	const struct holder *holder = arg;
 	const struct store_change changes[] = {
 		store_putting(holder->high, "both", 0),
 		store_putting(holder->low, "both", 0),
@@ -511,9 +511,9 @@ struct writer {
 };
 
 static bool
-write_on(void *context)
+write_on(void *arg)
 {
-	struct writer *writer = context;
+	struct writer *writer = arg;
 	struct work w;
 
 	if (!work_open(&w, ROOM_SIZE))
@@ -600,9 +600,9 @@ keeps_their_order_when_killed(void **state)
 }
 
 static bool
-change_in_room(struct work *w, void *context)
+change_in_room(struct work *w, void *arg)
 {
-	const struct store_config *store = context;
+	const struct store_config *store = arg;
 	const struct store_change changes[] = {
 		store_putting("b:1", "x", 0),
 		store_putting("c:1", "x", time(NULL) + 1000),

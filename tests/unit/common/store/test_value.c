@@ -92,12 +92,12 @@ knows_what_is_too_short(void **state)
 }
 
 static bool
-make_and_read(struct work *w, void *context)
+make_and_read(struct work *w, void *arg)
 {
 	struct stored stored;
 	const char *value;
 
-	(void)context;
+	(void)arg;
 	if (!stored_make(w, "code:1", 6, "value", 0, &stored)
 	    || !stored_read(w, "code:1", 6, &stored, &value))
 		return false;

@@ -127,11 +127,11 @@ decodes_one_value(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *context)
+read_in_room(struct work *w, void *arg)
 {
 	struct form_field field[FIELDS];
 
-	(void)context;
+	(void)arg;
 	fields_of(field);
 	if (!form_read(w, "state=a+longer%20text&code=%31", field, FIELDS))
 		return false;

@@ -236,12 +236,12 @@ writes_members(void **state)
 }
 
 static bool
-write_in_room(struct work *w, void *context)
+write_in_room(struct work *w, void *arg)
 {
 	struct text t;
 	const char *out;
 
-	(void)context;
+	(void)arg;
 	text_begin(w, &t);
 	json_add_string(&t, "\x01 \" \xff");
 	json_add_string(&t, NULL);

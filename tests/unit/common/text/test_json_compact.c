@@ -224,11 +224,11 @@ knows_a_part_from_the_whole(void **state)
 }
 
 static bool
-make_step(struct work *w, void *context)
+make_step(struct work *w, void *arg)
 {
 	const char *line;
 
-	(void)context;
+	(void)arg;
 	if (!jsonline_make(w, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
 		return false;
 	same_text("in the smallest room", line, "{\"a\":[1,2,\"\\u00e4\"]}");

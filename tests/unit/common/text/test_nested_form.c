@@ -356,11 +356,11 @@ writes_json_whatever_comes(void **state)
 }
 
 static bool
-read_step(struct work *w, void *context)
+read_step(struct work *w, void *arg)
 {
 	const char *line;
 
-	(void)context;
+	(void)arg;
 	if (!bracket_read(w, TEXT("a[b][]=1&a[b][]=2&c=%D1%97&a[b][0][d]=3"), &line))
 		return false;
 	same_text("in the smallest room", line,

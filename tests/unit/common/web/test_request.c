@@ -364,7 +364,7 @@ says_when_a_body_breaks_off(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *context)
+read_in_room(struct work *w, void *arg)
 {
 	static const struct variable variables[] = { { "REQUEST_METHOD", "POST" },
 		{ "QUERY_STRING", "key=k" }, { "HTTP_USER_AGENT", "amoCRM-Webhooks/3.0" },
@@ -376,7 +376,7 @@ read_in_room(struct work *w, void *context)
 	const char *methods;
 	size_t len;
 
-	(void)context;
+	(void)arg;
 	if (!request_read(w, &gw, METHOD_POST, &req) || !request_body(w, &req, MAX, &body, &len)
 	    || !request_methods(w, METHOD_POST, &methods))
 		return false;

@@ -178,9 +178,9 @@ set(const char *name, const char *value)
 }
 
 static bool
-run_as_cgi(void *context)
+run_as_cgi(void *arg)
 {
-	const struct run *run = context;
+	const struct run *run = arg;
 
 	return redirect(run->in, O_RDONLY, STDIN_FILENO)
 	    && redirect(run->out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO)
@@ -234,11 +234,11 @@ answers_as_cgi(void **state)
 }
 
 static bool
-answer_to_nobody(void *context)
+answer_to_nobody(void *arg)
 {
 	int ends[2];
 
-	(void)context;
+	(void)arg;
 	signal(SIGPIPE, SIG_IGN);
 	return pipe(ends) == 0 && close(ends[0]) == 0
 	    && dup2(ends[1], STDOUT_FILENO) == STDOUT_FILENO
@@ -326,9 +326,9 @@ struct listening {
 };
 
 static bool
-run_as_fastcgi(void *context)
+run_as_fastcgi(void *arg)
 {
-	const struct listening *listening = context;
+	const struct listening *listening = arg;
 
 	/* As a program that has started itself again with them: here that would be this test. */
 	return set("GLIBC_TUNABLES", WORK_TUNABLE)

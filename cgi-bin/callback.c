@@ -50,7 +50,7 @@ unless_empty(const char *value)
 
 /* False: the query is malformed; what is sound by itself is there even then. */
 static bool
-read_answer(struct work *w, const struct request *req, struct authorization_response *answer)
+read_answer(struct ctx *ctx, const struct request *req, struct authorization_response *answer)
 {
 	enum {
 		CODE,
@@ -73,7 +73,7 @@ read_answer(struct work *w, const struct request *req, struct authorization_resp
 		[FROM_WIDGET] = { .name = "from_widget", .max = FLAG_MAX },
 		[FROM_EXCHANGE] = { .name = "from_exchange", .max = FLAG_MAX },
 	};
-	bool sound = form_read(w, req->query, field, FIELDS);
+	bool sound = form_read(ctx, req->query, field, FIELDS);
 
 	answer->code = unless_empty(field[CODE].value);
 	answer->state = unless_empty(field[STATE].value);
@@ -87,61 +87,61 @@ read_answer(struct work *w, const struct request *req, struct authorization_resp
 }
 
 static bool
-check_client(struct work *w, const struct config *cfg, const struct authorization_response *answer)
+check_client(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer)
 {
 	if (answer->client_id != NULL && strcmp(answer->client_id, cfg->amocrm.client_id) != 0)
-		return fault(w, FAULT_REQUEST, "client_id is not ours");
+		return fault(ctx, FAULT_REQUEST, "client_id is not ours");
 	return true;
 }
 
 static bool
-check_code(struct work *w, const struct authorization_response *answer)
+check_code(struct ctx *ctx, const struct authorization_response *answer)
 {
 	return answer->code != NULL
-	    || fault(w, FAULT_MISSING_CODE, "neither code nor error was sent");
+	    || fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
 }
 
 /* Whether the state is one that status made, and for which app user. */
 static bool
-read_own_state(struct work *w, const struct config *cfg,
+read_own_state(struct ctx *ctx, const struct config *cfg,
     const struct authorization_response *answer, bool *ours, const char **app_user)
 {
 	const struct keyring *ring;
 
 	*ours = false;
 	return answer->state == NULL || strchr(answer->state, '.') == NULL
-	    || (keyring_read(w, cfg->store.keys, &ring)
-		&& state_read(w, ring, answer->state, ours, app_user));
+	    || (keyring_read(ctx, cfg->store.keys, &ring)
+		&& state_read(ctx, ring, answer->state, ours, app_user));
 }
 
 /* A code that comes with a state of ours is reserved for the app user it names.  Where states are
  * signed no other is let in, or somebody could be lured into consenting on another's behalf. */
 static bool
-check_state(struct work *w, const struct config *cfg, const struct authorization_response *answer,
+check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer,
     struct grant *grant)
 {
 	bool is_signed = cfg->app.state == STATE_SIGNED;
 	bool ours;
 
-	if (!read_own_state(w, cfg, answer, &ours, &grant->reserved_for))
+	if (!read_own_state(ctx, cfg, answer, &ours, &grant->reserved_for))
 		return false;
 	if (is_signed && !ours && !answer->installing)
 		return fault(
-		    w, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
+		    ctx, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
 	grant->for_nobody = is_signed && answer->installing;
 	return true;
 }
 
 /* The state an error may be told with. */
 static const char *
-error_state(struct work *w, const struct config *cfg, const struct authorization_response *answer)
+error_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer)
 {
 	const char *app_user;
 	bool ours;
 
 	if (cfg->app.state != STATE_SIGNED)
 		return answer->state;
-	return read_own_state(w, cfg, answer, &ours, &app_user) && ours ? answer->state : NULL;
+	return read_own_state(ctx, cfg, answer, &ours, &app_user) && ours ? answer->state : NULL;
 }
 
 /* The error amoCRM sent, or auth_failed for one that is no error code. */
@@ -156,23 +156,23 @@ error_code(const char *error)
 }
 
 static bool
-pass_on_error(struct work *w, const struct config *cfg, const struct request *req,
+pass_on_error(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *answer, struct response *res)
 {
 	const char *code = error_code(answer->error);
 	bool cancelled = strcmp(code, "access_denied") == 0;
 	const char *link;
 
-	log_note(w, "amocrm_error", code);
-	return deeplink_error(w, cfg->app.deep_link, code,
+	log_note(ctx, "amocrm_error", code);
+	return deeplink_error(ctx, cfg->app.deep_link, code,
 		   cancelled ? "The user did not allow access."
 			     : fault_answer(FAULT_REFUSED)->message,
-		   error_state(w, cfg, answer), &link)
-	    && handover(w, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
+		   error_state(ctx, cfg, answer), &link)
+	    && handover(ctx, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
 }
 
 static bool
-connected(struct work *w, const struct config *cfg, const struct request *req,
+connected(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *answer, struct response *res)
 {
 	const char *link;
@@ -181,57 +181,57 @@ connected(struct work *w, const struct config *cfg, const struct request *req,
 		respond(res, 200, "text/plain; charset=utf-8", "connected\n");
 		return true;
 	}
-	return deeplink_success(w, cfg->app.deep_link, answer->code, answer->state, &link)
-	    && handover(w, cfg, req, PAGE_CONNECTED, link, res);
+	return deeplink_success(ctx, cfg->app.deep_link, answer->code, answer->state, &link)
+	    && handover(ctx, cfg, req, PAGE_CONNECTED, link, res);
 }
 
 /* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
 static bool
-exchange(struct work *w, const struct config *cfg, const struct grant *grant)
+exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant)
 {
 	int64_t limit_ms = cfg->amocrm.timeout * INT64_C(1000);
 	bool known;
 
-	return authorize_known(w, cfg, grant->code, &known)
-	    && (known || authorize(w, cfg, grant, limit_ms));
+	return authorize_known(ctx, cfg, grant->code, &known)
+	    && (known || authorize(ctx, cfg, grant, limit_ms));
 }
 
 /* HEAD exchanges nothing.  Of a code that nobody has seen it says what it would if amoCRM takes it,
  * but not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
 static bool
-head(struct work *w, const struct config *cfg, const struct request *req,
+head(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *answer, struct response *res)
 {
 	bool known;
 
-	if (!authorize_known(w, cfg, answer->code, &known))
+	if (!authorize_known(ctx, cfg, answer->code, &known))
 		return false;
 	if (known || answer->installing || cfg->app.redirect != REDIRECT_302)
-		return connected(w, cfg, req, answer, res);
-	return handover(w, cfg, req, PAGE_CONNECTED, NULL, res);
+		return connected(ctx, cfg, req, answer, res);
+	return handover(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
 }
 
 static bool
-callback(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+callback(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct authorization_response answer;
 	struct grant grant = { 0 };
 	int64_t began_ms = clock_ms();
 
-	if (!read_answer(w, req, &answer))
+	if (!read_answer(ctx, req, &answer))
 		return false;
 	if (answer.error != NULL)
-		return pass_on_error(w, cfg, req, &answer, res);
-	if (!check_code(w, &answer) || !check_client(w, cfg, &answer)
-	    || !authorize_host(w, &cfg->amocrm, answer.referer, &grant.host)
-	    || !check_state(w, cfg, &answer, &grant))
+		return pass_on_error(ctx, cfg, req, &answer, res);
+	if (!check_code(ctx, &answer) || !check_client(ctx, cfg, &answer)
+	    || !authorize_host(ctx, &cfg->amocrm, answer.referer, &grant.host)
+	    || !check_state(ctx, cfg, &answer, &grant))
 		return false;
 	grant.code = answer.code;
 	if (req->method == METHOD_HEAD)
-		return head(w, cfg, req, &answer, res);
+		return head(ctx, cfg, req, &answer, res);
 	if (answer.installing)
 		grant.until_ms = began_ms + INSTALL_LIMIT_MS;
-	return exchange(w, cfg, &grant) && connected(w, cfg, req, &answer, res);
+	return exchange(ctx, cfg, &grant) && connected(ctx, cfg, req, &answer, res);
 }
 
 static enum page_kind
@@ -251,7 +251,7 @@ page_of(enum fault_kind kind)
 
 /* A fault is told to the app, with the state it belongs to. */
 static bool
-tell(struct work *w, const struct config *cfg, const struct request *req, enum fault_kind kind,
+tell(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
     struct response *res)
 {
 	const struct fault_answer *told = fault_answer(kind);
@@ -259,14 +259,14 @@ tell(struct work *w, const struct config *cfg, const struct request *req, enum f
 	const char *link;
 	const char *text;
 
-	(void)read_answer(w, req, &answer);
-	if (answer.installing && work_print(w, &text, "%s: %s\n", told->code, told->message)) {
+	(void)read_answer(ctx, req, &answer);
+	if (answer.installing && ctx_printf(ctx, &text, "%s: %s\n", told->code, told->message)) {
 		respond(res, 200, "text/plain; charset=utf-8", text);
 		return true;
 	}
-	return deeplink_error(w, cfg->app.deep_link, told->code, told->message,
-		   error_state(w, cfg, &answer), &link)
-	    && handover(w, cfg, req, page_of(kind), link, res);
+	return deeplink_error(ctx, cfg->app.deep_link, told->code, told->message,
+		   error_state(ctx, cfg, &answer), &link)
+	    && handover(ctx, cfg, req, page_of(kind), link, res);
 }
 
 int

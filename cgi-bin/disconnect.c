@@ -10,33 +10,33 @@
 
 static bool
 forget_mine(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	const char *app_user;
 
-	return jwt_verify(w, &cfg->jwt, req->bearer, &app_user)
-	    && connection_erase_of(w, cfg, app_user)
-	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
+	    && connection_erase_of(ctx, cfg, app_user)
+	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }
 
 /* The connections of the account are kept, but not used until it is authorized anew. */
 static bool
 disconnect_account(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	int64_t account_id;
 
-	return disconnect_hook_verify(w, &cfg->amocrm, req->query, &account_id)
-	    && connection_revoke_account(w, cfg, account_id)
-	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+	return disconnect_hook_verify(ctx, &cfg->amocrm, req->query, &account_id)
+	    && connection_revoke_account(ctx, cfg, account_id)
+	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }
 
 static bool
 disconnect(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	return req->method == METHOD_GET ? disconnect_account(w, cfg, req, res)
-					 : forget_mine(w, cfg, req, res);
+	return req->method == METHOD_GET ? disconnect_account(ctx, cfg, req, res)
+					 : forget_mine(ctx, cfg, req, res);
 }
 
 int

@@ -35,7 +35,7 @@ enum { CODE, STATE, REFERER, FIELDS };
 
 /* The same fields as members of a JSON object; null is absent. */
 static bool
-read_members(struct work *w, const char *body, size_t len, struct form_field field[FIELDS])
+read_members(struct ctx *ctx, const char *body, size_t len, struct form_field field[FIELDS])
 {
 	struct json_object *doc = json_read_strict(body, len);
 	bool sound = json_object_is_type(doc, json_type_object);
@@ -49,34 +49,34 @@ read_members(struct work *w, const char *body, size_t len, struct form_field fie
 			    || member == NULL;
 		else
 			sound = strlen(value) <= field[i].max
-			    && work_copy(w, value, strlen(value), &field[i].value);
+			    && ctx_strndup(ctx, value, strlen(value), &field[i].value);
 	}
 	json_object_put(doc);
 	return sound
-	    || fault(w, FAULT_REQUEST, "the body is not a JSON object with code, state, referer");
+	    || fault(ctx, FAULT_REQUEST, "the body is not a JSON object with code, state, referer");
 }
 
 static bool
-read_fields(struct work *w, const struct request *req, struct form_field field[FIELDS])
+read_fields(struct ctx *ctx, const struct request *req, struct form_field field[FIELDS])
 {
 	enum media media = request_media(req);
 	const char *body;
 	size_t len;
 
 	if (media == MEDIA_OTHER)
-		return fault(w, FAULT_MEDIA, "the body is neither a form nor JSON");
-	if (!request_body(w, req, BODY_MAX, &body, &len))
+		return fault(ctx, FAULT_MEDIA, "the body is neither a form nor JSON");
+	if (!request_body(ctx, req, BODY_MAX, &body, &len))
 		return false;
 	if (len == 0)
 		return true;
 	if (media == MEDIA_JSON)
-		return read_members(w, body, len, field);
-	return strlen(body) == len ? form_read(w, body, field, FIELDS)
-				   : fault(w, FAULT_REQUEST, "a NUL in the body");
+		return read_members(ctx, body, len, field);
+	return strlen(body) == len ? form_read(ctx, body, field, FIELDS)
+				   : fault(ctx, FAULT_REQUEST, "a NUL in the body");
 }
 
 static bool
-read_claim(struct work *w, const struct request *req, struct claim *claim)
+read_claim(struct ctx *ctx, const struct request *req, struct claim *claim)
 {
 	struct form_field field[FIELDS] = {
 		[CODE] = { .name = "code", .max = CODE_MAX },
@@ -84,74 +84,76 @@ read_claim(struct work *w, const struct request *req, struct claim *claim)
 		[REFERER] = { .name = "referer", .max = REFERER_MAX },
 	};
 
-	if (!read_fields(w, req, field))
+	if (!read_fields(ctx, req, field))
 		return false;
 	claim->code = field[CODE].value;
 	claim->state = field[STATE].value;
 	claim->referer = field[REFERER].value;
 	return (claim->code != NULL && claim->code[0] != '\0')
-	    || fault(w, FAULT_MISSING_CODE, "the body has no code");
+	    || fault(ctx, FAULT_MISSING_CODE, "the body has no code");
 }
 
 /* A state of ours must be the caller's own; where states are signed, a code that nobody has seen
  * must come with one, or a code slipped to the app would be as good as one it asked for. */
 static bool
-check_state(struct work *w, const struct config *cfg, const struct claim *claim, bool known)
+check_state(struct ctx *ctx, const struct config *cfg, const struct claim *claim, bool known)
 {
 	const struct keyring *ring;
 	const char *state_user = NULL;
 	bool ours = false;
 
 	if (claim->state != NULL
-	    && (!keyring_read(w, cfg->store.keys, &ring)
-		|| !state_read(w, ring, claim->state, &ours, &state_user)))
+	    && (!keyring_read(ctx, cfg->store.keys, &ring)
+		|| !state_read(ctx, ring, claim->state, &ours, &state_user)))
 		return false;
 	if (ours && strcmp(state_user, claim->app_user) != 0)
 		return fault(
-		    w, known ? FAULT_CLAIMED : FAULT_REQUEST, "the state is another app user's");
+		    ctx, known ? FAULT_CLAIMED : FAULT_REQUEST, "the state is another app user's");
 	if (!ours && !known && cfg->app.state == STATE_SIGNED)
 		return fault(
-		    w, FAULT_REQUEST, "the code is new and comes without the caller's own state");
+		    ctx, FAULT_REQUEST, "the code is new and comes without the caller's own state");
 	return true;
 }
 
 static bool
-claim_code(struct work *w, const struct config *cfg, const struct claim *claim)
+claim_code(struct ctx *ctx, const struct config *cfg, const struct claim *claim)
 {
 	struct grant grant = { .code = claim->code, .claimant = claim->app_user };
 	bool known;
 
-	if (!authorize_known(w, cfg, claim->code, &known) || !check_state(w, cfg, claim, known))
+	if (!authorize_known(ctx, cfg, claim->code, &known) || !check_state(ctx, cfg, claim, known))
 		return false;
-	if (!known && !authorize_host(w, &cfg->amocrm, claim->referer, &grant.host))
+	if (!known && !authorize_host(ctx, &cfg->amocrm, claim->referer, &grant.host))
 		return false;
 	grant.reserved_for = claim->app_user;
-	return authorize(w, cfg, &grant, cfg->amocrm.timeout * INT64_C(1000));
+	return authorize(ctx, cfg, &grant, cfg->amocrm.timeout * INT64_C(1000));
 }
 
 static bool
-tell(struct work *w, const struct config *cfg, const char *app_user, struct response *res)
+tell(struct ctx *ctx, const struct config *cfg, const char *app_user, struct response *res)
 {
 	struct connection connection;
 	const char *data;
 	bool found;
 
-	if (!connection_of(w, cfg, app_user, &found, &connection))
+	if (!connection_of(ctx, cfg, app_user, &found, &connection))
 		return false;
 	if (!found || !connection_usable(&connection))
-		return fault(w, FAULT_REFUSED, "the code's connection was revoked; connect again");
-	return status_data(w, cfg, &connection, NULL, &data)
-	    && respond_success(w, "AMO CRM successfully connected", data, res);
+		return fault(
+		    ctx, FAULT_REFUSED, "the code's connection was revoked; connect again");
+	return status_data(ctx, cfg, &connection, NULL, &data)
+	    && respond_success(ctx, "AMO CRM successfully connected", data, res);
 }
 
 static bool
 exchange_code(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct claim claim = { 0 };
 
-	return jwt_verify(w, &cfg->jwt, req->bearer, &claim.app_user) && read_claim(w, req, &claim)
-	    && claim_code(w, cfg, &claim) && tell(w, cfg, claim.app_user, res);
+	return jwt_verify(ctx, &cfg->jwt, req->bearer, &claim.app_user)
+	    && read_claim(ctx, req, &claim) && claim_code(ctx, cfg, &claim)
+	    && tell(ctx, cfg, claim.app_user, res);
 }
 
 int

@@ -15,15 +15,15 @@
 
 /* Where the browser goes to consent; the state it takes along names the app user. */
 static bool
-authorize_url(struct work *w, const struct config *cfg, const char *app_user, const char **url)
+authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **url)
 {
 	const struct keyring *ring;
 	const char *state;
 	struct text t;
 
-	if (!keyring_read(w, cfg->store.keys, &ring) || !state_make(w, ring, app_user, &state))
+	if (!keyring_read(ctx, cfg->store.keys, &ring) || !state_make(ctx, ring, app_user, &state))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, cfg->amocrm.authorize_url);
 	text_add(
 	    &t, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
@@ -35,27 +35,28 @@ authorize_url(struct work *w, const struct config *cfg, const char *app_user, co
 }
 
 static bool
-tell(struct work *w, const struct config *cfg, const char *app_user,
+tell(struct ctx *ctx, const struct config *cfg, const char *app_user,
     const struct connection *connection, struct response *res)
 {
 	bool usable = connection != NULL && connection_usable(connection);
 	const char *url = NULL;
 	const char *data;
 
-	return (usable || authorize_url(w, cfg, app_user, &url))
-	    && status_data(w, cfg, connection, url, &data) && respond_success(w, NULL, data, res);
+	return (usable || authorize_url(ctx, cfg, app_user, &url))
+	    && status_data(ctx, cfg, connection, url, &data)
+	    && respond_success(ctx, NULL, data, res);
 }
 
 static bool
-status(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+status(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct connection connection;
 	const char *app_user;
 	bool found;
 
-	return jwt_verify(w, &cfg->jwt, req->bearer, &app_user)
-	    && connection_of(w, cfg, app_user, &found, &connection)
-	    && tell(w, cfg, app_user, found ? &connection : NULL, res);
+	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
+	    && connection_of(ctx, cfg, app_user, &found, &connection)
+	    && tell(ctx, cfg, app_user, found ? &connection : NULL, res);
 }
 
 int

@@ -21,51 +21,51 @@
 #include "web/serve.h"
 
 static bool
-check_key(struct work *w, const struct webhook_config *cfg, const struct request *req)
+check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct request *req)
 {
 	struct form_field key = { .name = "key", .max = REQUEST_QUERY_MAX };
 
 	if (cfg->secret == NULL)
 		return true;
-	if (!form_read(w, req->query, &key, 1))
+	if (!form_read(ctx, req->query, &key, 1))
 		return false;
 	return secret_equal(key.value, cfg->secret)
-	    || fault(w, FAULT_FORBIDDEN, "the key is not [webhook] secret");
+	    || fault(ctx, FAULT_FORBIDDEN, "the key is not [webhook] secret");
 }
 
 static bool
-read_body(struct work *w, const struct config *cfg, const struct request *req, struct event *event)
+read_body(struct ctx *ctx, const struct config *cfg, const struct request *req, struct event *event)
 {
-	if (!request_body(w, req, (size_t)cfg->webhook.max_body, &event->body, &event->body_len))
+	if (!request_body(ctx, req, (size_t)cfg->webhook.max_body, &event->body, &event->body_len))
 		return false;
-	return event->body_len > 0 || fault(w, FAULT_REQUEST, "the body is empty");
+	return event->body_len > 0 || fault(ctx, FAULT_REQUEST, "the body is empty");
 }
 
 static bool
-read_payload(struct work *w, const struct request *req, struct event *event)
+read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 {
 	switch (request_media(req)) {
 	case MEDIA_FORM:
-		return bracket_read(w, event->body, event->body_len, &event->payload);
+		return bracket_read(ctx, event->body, event->body_len, &event->payload);
 	case MEDIA_JSON:
-		return jsonline_make(w, event->body, event->body_len, &event->payload);
+		return jsonline_make(ctx, event->body, event->body_len, &event->payload);
 	default:
-		return fault(w, FAULT_MEDIA, "the body is neither a form nor JSON");
+		return fault(ctx, FAULT_MEDIA, "the body is neither a form nor JSON");
 	}
 }
 
 /* Of connections we tell ourselves, see connection_event.h. */
 static bool
-check_entity(struct work *w, const struct event *event)
+check_entity(struct ctx *ctx, const struct event *event)
 {
 	struct jsonpart unused;
 
 	return !jsonpart_member(jsonpart_of(event->payload), "connection", &unused)
-	    || fault(w, FAULT_REQUEST, "the body tells of a connection, as only we do");
+	    || fault(ctx, FAULT_REQUEST, "the body tells of a connection, as only we do");
 }
 
 static bool
-check_account(struct work *w, const struct config *cfg, const struct event *event)
+check_account(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
 	int64_t account_id = event_account(event);
 	bool known;
@@ -73,54 +73,54 @@ check_account(struct work *w, const struct config *cfg, const struct event *even
 	if (cfg->webhook.accounts == WEBHOOK_ANY)
 		return true;
 	if (account_id == 0)
-		return fault(w, FAULT_FORBIDDEN, "the body names no account");
-	return connection_account_known(w, cfg, account_id, &known)
+		return fault(ctx, FAULT_FORBIDDEN, "the body names no account");
+	return connection_account_known(ctx, cfg, account_id, &known)
 	    && (known
 		|| fault(
-		    w, FAULT_FORBIDDEN, "account %lld is not connected", (long long)account_id));
+		    ctx, FAULT_FORBIDDEN, "account %lld is not connected", (long long)account_id));
 }
 
 static bool
-store(struct work *w, const struct config *cfg, const struct event *event)
+store(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
 	struct journal journal = journal_of(&cfg->store);
 	const char *line;
 
 	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` knows what is delivered */
 		journal.keep_s = cfg->webhook.keep_days * (time_t)86400;
-	return event_write(w, event, &line) && journal_append(w, &journal, line);
+	return event_write(ctx, event, &line) && journal_append(ctx, &journal, line);
 }
 
 static bool
 take_event(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct event event = { .request_id = req->request_id };
 
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
-	return check_key(w, &cfg->webhook, req) && read_body(w, cfg, req, &event)
-	    && read_payload(w, req, &event) && check_entity(w, &event)
-	    && check_account(w, cfg, &event) && store(w, cfg, &event)
-	    && respond_success(w, NULL, NULL, res);
+	return check_key(ctx, &cfg->webhook, req) && read_body(ctx, cfg, req, &event)
+	    && read_payload(ctx, req, &event) && check_entity(ctx, &event)
+	    && check_account(ctx, cfg, &event) && store(ctx, cfg, &event)
+	    && respond_success(ctx, NULL, NULL, res);
 }
 
 /* The connections of the account are kept, but not used until it is authorized anew. */
 static bool
 disconnect_account(
-    struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+    struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	int64_t account_id;
 
-	return disconnect_hook_verify(w, &cfg->amocrm, req->query, &account_id)
-	    && connection_revoke_account(w, cfg, account_id)
-	    && respond_success(w, "AMO CRM disconnected", NULL, res);
+	return disconnect_hook_verify(ctx, &cfg->amocrm, req->query, &account_id)
+	    && connection_revoke_account(ctx, cfg, account_id)
+	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }
 
 static bool
-webhook(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+webhook(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	return req->method == METHOD_GET ? disconnect_account(w, cfg, req, res)
-					 : take_event(w, cfg, req, res);
+	return req->method == METHOD_GET ? disconnect_account(ctx, cfg, req, res)
+					 : take_event(ctx, cfg, req, res);
 }
 
 int

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static bool
-print_json(struct work *w, void *arg, const struct connection *connection)
+print_json(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	char expires_at[RFC3339_SIZE];
 	char connected_at[RFC3339_SIZE];
@@ -21,7 +21,7 @@ print_json(struct work *w, void *arg, const struct connection *connection)
 	rfc3339_print(connection->expires_at, expires_at);
 	rfc3339_print(connection->connected_at, connected_at);
 	rfc3339_print(connection->refreshed_at, refreshed_at);
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "%s\n{\"account_id\":%lld,\"domain\":", *count == 0 ? "" : ",",
 	    (long long)connection->account_id);
 	json_add_string(&t, connection->host);
@@ -51,12 +51,12 @@ print_column(const char *s, int width)
 }
 
 static bool
-print_row(struct work *w, void *arg, const struct connection *connection)
+print_row(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	char expires_at[RFC3339_SIZE];
 	size_t *count = arg;
 
-	(void)w;
+	(void)ctx;
 	rfc3339_print(connection->expires_at, expires_at);
 	if (*count == 0)
 		printf("account/user          host                         state    token until    "
@@ -83,7 +83,7 @@ ctl_accounts(struct ctl *ctl)
 		return ctl_usage(ctl, "takes --json or nothing");
 	if (json)
 		putchar('[');
-	done = connection_each(ctl->w, &ctl->cfg, json ? print_json : print_row, &count);
+	done = connection_each(ctl->ctx, &ctl->cfg, json ? print_json : print_row, &count);
 	if (json)
 		puts(count == 0 ? "]" : "\n]");
 	else if (done && count == 0)

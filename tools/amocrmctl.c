@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROOM_SIZE                                                                                  \
+#define ARENA_SIZE                                                                                 \
 	(256u << 20) /* bytes of address space; an event of 32 MB, signed and escaped, fits */
 
 const struct command ctl_commands[] = {
@@ -142,7 +142,7 @@ ctl_usage(const struct ctl *ctl, const char *why)
 enum ctl_exit
 ctl_fault(const struct ctl *ctl)
 {
-	fprintf(stderr, "amocrmctl %s: %s\n", ctl->argv[0], ctl->w->reason);
+	fprintf(stderr, "amocrmctl %s: %s\n", ctl->argv[0], ctl->ctx->reason);
 	return CTL_FAILED;
 }
 
@@ -164,9 +164,9 @@ become_owner(struct ctl *ctl)
 
 	if (geteuid() != 0)
 		return true;
-	if (!config_read(ctl->w, ctl->config_path, &ctl->cfg) || stat(ctl->cfg.store.path, &st) != 0
-	    || st.st_uid == 0) {
-		work_recover(ctl->w);
+	if (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)
+	    || stat(ctl->cfg.store.path, &st) != 0 || st.st_uid == 0) {
+		ctx_clear_fault(ctl->ctx);
 		return true;
 	}
 	if (owner_become(st.st_uid, st.st_gid))
@@ -193,7 +193,7 @@ run(struct ctl *ctl)
 	}
 	if (!become_owner(ctl))
 		return CTL_FAILED;
-	if (c->needs_config && !config_read(ctl->w, ctl->config_path, &ctl->cfg))
+	if (c->needs_config && !config_read(ctl->ctx, ctl->config_path, &ctl->cfg))
 		return ctl_fault(ctl);
 	return c->run(ctl);
 }
@@ -213,8 +213,8 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' }, { 0 } };
-	struct work w;
-	struct ctl ctl = { .w = &w, .config_path = config_path() };
+	struct ctx ctx;
+	struct ctl ctl = { .ctx = &ctx, .config_path = config_path() };
 	enum ctl_exit status;
 	int option;
 
@@ -233,11 +233,11 @@ main(int argc, char **argv)
 		print_help(stderr);
 		return CTL_USAGE;
 	}
-	if (!work_open(&w, ROOM_SIZE)) {
-		fprintf(stderr, "amocrmctl: %s\n", w.reason);
+	if (!ctx_open(&ctx, ARENA_SIZE)) {
+		fprintf(stderr, "amocrmctl: %s\n", ctx.reason);
 		return CTL_FAILED;
 	}
 	status = run(&ctl);
-	work_close(&w);
+	ctx_close(&ctx);
 	return (int)flush_output(status);
 }

@@ -13,7 +13,7 @@
 enum ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
 struct ctl {
-	struct work *w;
+	struct ctx *ctx;
 	const char *config_path;
 	struct config cfg; /* read before the command runs, when it needs one */
 	int argc;          /* the command's own, its name first */

@@ -36,31 +36,31 @@ struct delivery {
 static bool
 save(struct delivery *d)
 {
-	return cursor_write(d->ctl->w, &d->ctl->cfg.store, &d->cursor);
+	return cursor_write(d->ctl->ctx, &d->ctl->cfg.store, &d->cursor);
 }
 
 /* Says why, and when it is tried again; the work is then ready to go on. */
 static time_t
 next_attempt(struct delivery *d, const struct posted *event, int attempts)
 {
-	struct work *w = d->ctl->w;
-	long wait_s = retry_wait_s(attempts, w->retry_after_s);
+	struct ctx *ctx = d->ctl->ctx;
+	long wait_s = retry_wait_s(attempts, ctx->retry_after_s);
 
 	fprintf(stderr, "amocrmctl deliver: event %.8s, attempt %d: %s; again in %ld s\n",
-	    event->id, attempts, w->reason, wait_s);
-	work_recover(w);
+	    event->id, attempts, ctx->reason, wait_s);
+	ctx_clear_fault(ctx);
 	return time(NULL) + wait_s;
 }
 
 static bool
 give_up(struct delivery *d, const struct posted *event)
 {
-	struct work *w = d->ctl->w;
+	struct ctx *ctx = d->ctl->ctx;
 	bool buried;
 
-	fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id, w->reason);
-	work_recover(w);
-	buried = retry_bury(w, &d->ctl->cfg.store, event->line);
+	fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id, ctx->reason);
+	ctx_clear_fault(ctx);
+	buried = retry_bury(ctx, &d->ctl->cfg.store, event->line);
 	d->dead += buried;
 	return buried;
 }
@@ -77,7 +77,7 @@ put_off(struct delivery *d, const struct posted *event, bool *passed)
 		return give_up(d, event);
 	held_up.next_at = next_attempt(d, event, attempts);
 	if (d->held_up == NULL)
-		return cursor_hold(d->ctl->w, &d->cursor, &held_up);
+		return cursor_hold(d->ctl->ctx, &d->cursor, &held_up);
 	*d->held_up = held_up;
 	return true;
 }
@@ -86,10 +86,10 @@ put_off(struct delivery *d, const struct posted *event, bool *passed)
 static bool
 attempt(struct delivery *d, const struct posted *event, bool *passed)
 {
-	struct work *w = d->ctl->w;
+	struct ctx *ctx = d->ctl->ctx;
 
 	*passed = true;
-	switch (post_event(w, &d->ctl->cfg, event)) {
+	switch (post_event(ctx, &d->ctl->cfg, event)) {
 	case POST_TAKEN:
 		d->taken++;
 		return true;
@@ -97,7 +97,7 @@ attempt(struct delivery *d, const struct posted *event, bool *passed)
 		d->gone = true;
 		return false;
 	default:
-		if (w->kind == FAULT_CONFIG || w->kind == FAULT_SERVER)
+		if (ctx->kind == FAULT_CONFIG || ctx->kind == FAULT_SERVER)
 			return false;
 		return put_off(d, event, passed);
 	}
@@ -105,25 +105,25 @@ attempt(struct delivery *d, const struct posted *event, bool *passed)
 
 /* An event on everybody's way. */
 static bool
-pass_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
+pass_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
 {
 	struct delivery *d = arg;
 	struct posted event;
 	bool passed;
 
 	d->before = d->cursor.place;
-	if (post_read(w, line, &event)
+	if (post_read(ctx, line, &event)
 	    && !seen_before(&d->seen, event.id, event.received_at, behind)
 	    && cursor_held_up(&d->cursor, event.account_id) == NULL && !attempt(d, &event, &passed))
 		return false;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	d->cursor.place = *behind;
 	return save(d);
 }
 
 /* An event on the way of the account that is held up. */
 static bool
-catch_up_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
+catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
 {
 	struct delivery *d = arg;
 	struct posted event;
@@ -132,9 +132,9 @@ catch_up_event(struct work *w, void *arg, const char *line, const struct journal
 	d->before = d->held_up->place;
 	if (cursor_before(&d->cursor.place, behind))
 		return false;
-	if (!post_read(w, line, &event) || event.account_id != d->held_up->account_id
+	if (!post_read(ctx, line, &event) || event.account_id != d->held_up->account_id
 	    || seen_before(&d->seen, event.id, event.received_at, behind)) {
-		work_recover(w);
+		ctx_clear_fault(ctx);
 		d->held_up->place = *behind; /* saved with the next one that is sent */
 		return true;
 	}
@@ -145,7 +145,7 @@ catch_up_event(struct work *w, void *arg, const char *line, const struct journal
 		return save(d) && false;
 	}
 	d->held_up->attempts = 0;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	d->held_up->place = *behind;
 	return save(d);
 }
@@ -154,14 +154,14 @@ catch_up_event(struct work *w, void *arg, const char *line, const struct journal
 static bool
 catch_up(struct delivery *d, struct held_up *held_up)
 {
-	struct work *w = d->ctl->w;
+	struct ctx *ctx = d->ctl->ctx;
 	struct journal_position place = held_up->place;
 
 	d->held_up = held_up;
 	d->waits = false;
-	(void)journal_each(w, &d->journal, &place, catch_up_event, d, &d->torn);
+	(void)journal_each(ctx, &d->journal, &place, catch_up_event, d, &d->torn);
 	d->held_up = NULL;
-	if (w->kind != FAULT_NONE || d->gone || d->waits)
+	if (ctx->kind != FAULT_NONE || d->gone || d->waits)
 		return false;
 	cursor_let_go(&d->cursor, held_up);
 	return save(d);
@@ -179,7 +179,7 @@ is_due(const struct held_up *held_up)
 static void
 catch_up_all(struct delivery *d)
 {
-	for (size_t i = 0; i < d->cursor.count && d->ctl->w->kind == FAULT_NONE && !d->gone;) {
+	for (size_t i = 0; i < d->cursor.count && d->ctl->ctx->kind == FAULT_NONE && !d->gone;) {
 		struct held_up *held_up = &d->cursor.held_up[i];
 
 		if (!is_due(held_up) || !catch_up(d, held_up))
@@ -195,19 +195,19 @@ deliver(struct delivery *d)
 
 	catch_up_all(d);
 	place = d->cursor.place;
-	return d->ctl->w->kind == FAULT_NONE && !d->gone
-	    && journal_each(d->ctl->w, &d->journal, &place, pass_event, d, &d->torn);
+	return d->ctl->ctx->kind == FAULT_NONE && !d->gone
+	    && journal_each(d->ctl->ctx, &d->journal, &place, pass_event, d, &d->torn);
 }
 
 static bool
-remember_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
+remember_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
 {
 	struct delivery *d = arg;
 	struct posted event;
 
 	if (cursor_before(&d->cursor.place, behind))
 		return false;
-	if (post_read(w, line, &event))
+	if (post_read(ctx, line, &event))
 		seen_before(&d->seen, event.id, event.received_at, behind);
 	return true;
 }
@@ -216,14 +216,14 @@ remember_event(struct work *w, void *arg, const char *line, const struct journal
 static bool
 remember(struct delivery *d)
 {
-	struct work *w = d->ctl->w;
+	struct ctx *ctx = d->ctl->ctx;
 	struct journal_position place;
 	int64_t torn = 0;
 
-	if (!journal_seek(w, &d->journal, time(NULL) - REMEMBER_S, &place))
+	if (!journal_seek(ctx, &d->journal, time(NULL) - REMEMBER_S, &place))
 		return false;
-	(void)journal_each(w, &d->journal, &place, remember_event, d, &torn);
-	return w->kind == FAULT_NONE;
+	(void)journal_each(ctx, &d->journal, &place, remember_event, d, &torn);
+	return ctx->kind == FAULT_NONE;
 }
 
 /* Events that all accounts have passed and that are older than keep_days. */
@@ -237,17 +237,17 @@ forget_delivered(struct delivery *d)
 	for (size_t i = 0; i < d->cursor.count; i++)
 		if (cursor_before(&d->cursor.held_up[i].place, &place))
 			place = d->cursor.held_up[i].place;
-	return journal_forget(d->ctl->w, &d->journal, &place, since, &forgotten);
+	return journal_forget(d->ctl->ctx, &d->journal, &place, since, &forgotten);
 }
 
-/* It may go on for years: no round keeps room. */
+/* It may go on for years: so each round releases its memory. */
 static bool
 go_round(struct delivery *d)
 {
-	size_t mark = work_mark(d->ctl->w);
+	size_t mark = arena_mark(d->ctl->ctx);
 	bool sound = deliver(d) && forget_delivered(d);
 
-	work_release(d->ctl->w, mark);
+	arena_rewind(d->ctl->ctx, mark);
 	return sound;
 }
 
@@ -255,7 +255,7 @@ static bool
 run(struct delivery *d, bool follow)
 {
 	bool sound =
-	    cursor_read(d->ctl->w, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
+	    cursor_read(d->ctl->ctx, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
 
 	while (sound && follow) {
 		clock_pause(FOLLOW_MS);
@@ -289,13 +289,13 @@ take_turn(struct ctl *ctl, struct lock *lock)
 {
 	const char *path;
 
-	if (!work_print(ctl->w, &path, "%s/deliver.lock", ctl->cfg.store.path))
+	if (!ctx_printf(ctl->ctx, &path, "%s/deliver.lock", ctl->cfg.store.path))
 		return false;
-	if (lock_take(ctl->w, path, 0, 0, lock))
+	if (lock_take(ctl->ctx, path, 0, 0, lock))
 		return true;
-	if (ctl->w->kind == FAULT_UNAVAILABLE) {
-		work_recover(ctl->w);
-		return fault(ctl->w, FAULT_UNAVAILABLE, "another amocrmctl deliver is at work");
+	if (ctl->ctx->kind == FAULT_UNAVAILABLE) {
+		ctx_clear_fault(ctl->ctx);
+		return fault(ctl->ctx, FAULT_UNAVAILABLE, "another amocrmctl deliver is at work");
 	}
 	return false;
 }
@@ -322,7 +322,7 @@ ctl_deliver(struct ctl *ctl)
 	}
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --once or --follow");
-	if (!post_check(ctl->w, &ctl->cfg) || !take_turn(ctl, &lock))
+	if (!post_check(ctl->ctx, &ctl->cfg) || !take_turn(ctl, &lock))
 		return ctl_fault(ctl);
 	status = report(&d, follow, run(&d, follow));
 	cursor_close(&d.cursor);

@@ -14,7 +14,7 @@ ctl_disconnect(struct ctl *ctl)
 	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select_ids(ctl, ctl->argv[1], &account_id, &user_id)
-	    || !connection_erase(ctl->w, &ctl->cfg, account_id, user_id))
+	    || !connection_erase(ctl->ctx, &ctl->cfg, account_id, user_id))
 		return ctl_fault(ctl);
 	fprintf(stderr,
 	    "Erased %lld/%lld.  amoCRM itself still lists the integration as installed.\n",

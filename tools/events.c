@@ -82,7 +82,7 @@ struct printing {
 };
 
 static bool
-print_event(struct work *w, void *arg, const char *event, const struct journal_position *behind)
+print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
 	struct printing *printing = arg;
 	struct jsonpart line = jsonpart_of(event);
@@ -90,7 +90,7 @@ print_event(struct work *w, void *arg, const char *event, const struct journal_p
 	struct jsonpart account_id;
 	struct jsonpart payload;
 
-	(void)w;
+	(void)ctx;
 	(void)behind;
 	if (!jsonpart_member(line, "received_at", &received_at)
 	    || received_at.len != strlen("\"\"") + EVENT_TIME_SIZE - 1
@@ -138,11 +138,11 @@ print_events(
 
 	do {
 		bool done = journal_each(
-		    ctl->w, &journal, position, print_event, printing, &printing->skipped);
+		    ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
 
 		tell_skipped(printing);
 		if (!done)
-			return ctl->w->kind == FAULT_NONE ? CTL_FAILED : ctl_fault(ctl);
+			return ctl->ctx->kind == FAULT_NONE ? CTL_FAILED : ctl_fault(ctl);
 	} while (follow && wait_for_more());
 	return CTL_DONE;
 }
@@ -175,7 +175,7 @@ ctl_events(struct ctl *ctl)
 			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --since TIME, --follow and --items");
-	if (!journal_seek(ctl->w, &journal, since.tv_sec, &position))
+	if (!journal_seek(ctl->ctx, &journal, since.tv_sec, &position))
 		return ctl_fault(ctl);
 	return print_events(ctl, &printing, &position, follow);
 }

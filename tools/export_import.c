@@ -24,21 +24,21 @@ struct export
 };
 
 static bool
-open_tokens(struct work *w, const struct keyring *ring, const char *value, const char **clear,
+open_tokens(struct ctx *ctx, const struct keyring *ring, const char *value, const char **clear,
     const char **tokens_text)
 {
 	struct connection connection;
 	struct tokens tokens;
 
-	return record_read(w, value, &connection)
-	    && work_copy(w, value, (size_t)(connection.sealed - value), clear)
-	    && record_tokens(w, ring, &connection, &tokens)
-	    && tokens_write(w, &tokens, tokens_text);
+	return record_read(ctx, value, &connection)
+	    && ctx_strndup(ctx, value, (size_t)(connection.sealed - value), clear)
+	    && record_tokens(ctx, ring, &connection, &tokens)
+	    && tokens_write(ctx, &tokens, tokens_text);
 }
 
 /* One that does not open is named, and keeps no other from being exported. */
 static bool
-export_record(struct work *w, void *arg, const char *key, const char *value)
+export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct export *export = arg;
 	const char *tokens = NULL;
@@ -47,17 +47,17 @@ export_record(struct work *w, void *arg, const char *key, const char *value)
 
 	if (value == NULL
 	    || (export->ring != NULL && strncmp(key, "connection:", 11) == 0
-		&& !open_tokens(w, export->ring, value, &value, &tokens))) {
+		&& !open_tokens(ctx, export->ring, value, &value, &tokens))) {
 		if (value == NULL)
-			work_fault(w, FAULT_DAMAGED, "it is damaged");
-		if (w->kind != FAULT_STORAGE && w->kind != FAULT_DAMAGED)
+			ctx_fault(ctx, FAULT_DAMAGED, "it is damaged");
+		if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_DAMAGED)
 			return false;
-		fprintf(stderr, "amocrmctl export: %s: %s\n", key, w->reason);
-		work_recover(w);
+		fprintf(stderr, "amocrmctl export: %s: %s\n", key, ctx->reason);
+		ctx_clear_fault(ctx);
 		export->failed++;
 		return true;
 	}
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"key\":");
 	json_add_string(&t, key);
 	text_add(&t, ",\"value\":");
@@ -67,7 +67,8 @@ export_record(struct work *w, void *arg, const char *key, const char *value)
 		json_add_string(&t, tokens);
 	}
 	text_add_char(&t, '}');
-	return text_end(&t, &line) && (puts(line) != EOF || fault(w, FAULT_SERVER, "cannot write"));
+	return text_end(&t, &line)
+	    && (puts(line) != EOF || fault(ctx, FAULT_SERVER, "cannot write"));
 }
 
 enum ctl_exit
@@ -82,9 +83,9 @@ ctl_export(struct ctl *ctl)
 		fprintf(stderr, "amocrmctl export: tokens are not shown on a terminal\n");
 		return CTL_FAILED;
 	}
-	if ((plain && !keyring_read(ctl->w, ctl->cfg.store.keys, &export.ring))
-	    || !store_each(ctl->w, &ctl->cfg.store, "connection:", export_record, &export)
-	    || !store_each(ctl->w, &ctl->cfg.store, "app:", export_record, &export))
+	if ((plain && !keyring_read(ctl->ctx, ctl->cfg.store.keys, &export.ring))
+	    || !store_each(ctl->ctx, &ctl->cfg.store, "connection:", export_record, &export)
+	    || !store_each(ctl->ctx, &ctl->cfg.store, "app:", export_record, &export))
 		return ctl_fault(ctl);
 	return export.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
@@ -95,11 +96,11 @@ struct pointing {
 };
 
 static bool
-point(struct work *w, void *arg, const char *old, const char **value)
+point(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	struct pointing *pointing = arg;
 
-	(void)w;
+	(void)ctx;
 	pointing->done = old == NULL;
 	if (pointing->done)
 		*value = pointing->key;
@@ -109,21 +110,21 @@ point(struct work *w, void *arg, const char *old, const char **value)
 /* Whose a connection is, unless that is known already; a damaged pointer says nothing. */
 static bool
 import_pointer(
-    struct work *w, const struct config *cfg, const char *key, const char *value, bool *done)
+    struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *done)
 {
 	struct pointing pointing = { value, false };
-	bool sound = store_change(w, &cfg->store, key, 0, point, &pointing);
+	bool sound = store_change(ctx, &cfg->store, key, 0, point, &pointing);
 
-	if (!sound && w->kind == FAULT_DAMAGED) {
-		work_recover(w);
-		pointing.done = sound = store_put(w, &cfg->store, key, value, 0);
+	if (!sound && ctx->kind == FAULT_DAMAGED) {
+		ctx_clear_fault(ctx);
+		pointing.done = sound = store_put(ctx, &cfg->store, key, value, 0);
 	}
 	*done = sound && pointing.done;
 	return sound;
 }
 
 static bool
-import_line(struct work *w, const struct config *cfg, const struct keyring *ring,
+import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct json_object *doc, bool *done)
 {
 	const char *key = json_string(doc, "key");
@@ -134,21 +135,22 @@ import_line(struct work *w, const struct config *cfg, const struct keyring *ring
 	struct tokens tokens;
 
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
-		return import_pointer(w, cfg, key, value, done);
+		return import_pointer(ctx, cfg, key, value, done);
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
-		return fault(w, FAULT_REQUEST, "it is not one that export wrote");
-	if (!record_read(w, value, &connection) || (text != NULL && !tokens_read(w, text, &tokens)))
+		return fault(ctx, FAULT_REQUEST, "it is not one that export wrote");
+	if (!record_read(ctx, value, &connection)
+	    || (text != NULL && !tokens_read(ctx, text, &tokens)))
 		return false;
 	if (!host_allowed(cfg->amocrm.account_domains, connection.host, lowered))
-		return fault(w, FAULT_REQUEST, "its host is none that account_domains allows");
-	return connection_restore(w, cfg, ring, key, value, text == NULL ? NULL : &tokens, done);
+		return fault(ctx, FAULT_REQUEST, "its host is none that account_domains allows");
+	return connection_restore(ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, done);
 }
 
 /* Every line that is sound is taken, also behind one that is not. */
 static bool
 import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t *kept)
 {
-	struct work *w = ctl->w;
+	struct ctx *ctx = ctl->ctx;
 	char *line = NULL;
 	size_t size = 0;
 	size_t number = 0;
@@ -156,20 +158,20 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t 
 
 	while (getline(&line, &size, stdin) > 0) {
 		struct json_object *doc = json_read_strict(line, strcspn(line, "\n"));
-		size_t mark = work_mark(w);
+		size_t mark = arena_mark(ctx);
 		bool done = false;
 
 		number++;
-		if (!import_line(w, &ctl->cfg, ring, doc, &done)) {
-			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, w->reason);
-			work_recover(w);
+		if (!import_line(ctx, &ctl->cfg, ring, doc, &done)) {
+			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, ctx->reason);
+			ctx_clear_fault(ctx);
 			sound = false;
 		} else if (done)
 			++*taken;
 		else
 			++*kept;
 		json_object_put(doc);
-		work_release(w, mark);
+		arena_rewind(ctx, mark);
 		explicit_bzero(line, size);
 	}
 	free(line);
@@ -186,7 +188,7 @@ ctl_import(struct ctl *ctl)
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "takes no arguments; the lines come from standard input");
-	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &ring))
+	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
 	sound = import_lines(ctl, ring, &taken, &kept);
 	printf("imported %zu, left alone %zu: here already, and as new\n", taken, kept);

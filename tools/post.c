@@ -11,15 +11,15 @@
 #include <string.h>
 
 static bool
-copy_part(struct work *w, struct jsonpart part, const char **out)
+copy_part(struct ctx *ctx, struct jsonpart part, const char **out)
 {
 	size_t quote = part.len >= 2 && *part.at == '"';
 
-	return work_copy(w, part.at + quote, part.len - 2 * quote, out);
+	return ctx_strndup(ctx, part.at + quote, part.len - 2 * quote, out);
 }
 
 bool
-post_read(struct work *w, const char *line, struct posted *event)
+post_read(struct ctx *ctx, const char *line, struct posted *event)
 {
 	struct jsonpart whole = jsonpart_of(line);
 	struct jsonpart id;
@@ -30,8 +30,8 @@ post_read(struct work *w, const char *line, struct posted *event)
 
 	if (!jsonpart_member(whole, "id", &id) || !jsonpart_member(whole, "account_id", &account)
 	    || !jsonpart_member(whole, "received_at", &received_at)
-	    || !copy_part(w, received_at, &text) || !ctl_when(text, &at)
-	    || !copy_part(w, account, &text) || !copy_part(w, id, &event->id))
+	    || !copy_part(ctx, received_at, &text) || !ctl_when(text, &at)
+	    || !copy_part(ctx, account, &text) || !copy_part(ctx, id, &event->id))
 		return false;
 	if (!decimal_read(text, &event->account_id))
 		event->account_id = 0;
@@ -43,21 +43,21 @@ post_read(struct work *w, const char *line, struct posted *event)
 /* The host of a URL, as libcurl names it; what is odd about the URL,
  * libcurl will not agree with. */
 static bool
-host_of(struct work *w, const char *url, const char **host)
+host_of(struct ctx *ctx, const char *url, const char **host)
 {
 	const char *start = strstr(url, "://");
 	size_t len;
 	struct text t;
 
 	if (start == NULL)
-		return fault(w, FAULT_CONFIG, "[deliver] url is not a URL");
+		return fault(ctx, FAULT_CONFIG, "[deliver] url is not a URL");
 	start += 3;
 	len = strcspn(start, "/?#");
 	if (memchr(start, '@', len) != NULL)
 		return fault(
-		    w, FAULT_CONFIG, "[deliver] url holds a user name; use its secret instead");
+		    ctx, FAULT_CONFIG, "[deliver] url holds a user name; use its secret instead");
 	len = start[0] == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/?#");
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	for (size_t i = 0; i < len; i++)
 		text_add_char(
 		    &t, start[i] >= 'A' && start[i] <= 'Z' ? (char)(start[i] + 32) : start[i]);
@@ -65,24 +65,24 @@ host_of(struct work *w, const char *url, const char **host)
 }
 
 bool
-post_check(struct work *w, const struct config *cfg)
+post_check(struct ctx *ctx, const struct config *cfg)
 {
 	const char *unused;
 
 	if (cfg->deliver.url == NULL || cfg->deliver.secret == NULL)
 		return fault(
-		    w, FAULT_CONFIG, "%s: [deliver] url and secret are not both set", cfg->file);
+		    ctx, FAULT_CONFIG, "%s: [deliver] url and secret are not both set", cfg->file);
 	if (strncmp(cfg->deliver.url, "https://", 8) != 0 && !cfg->deliver.allow_private)
-		return fault(w, FAULT_CONFIG,
+		return fault(ctx, FAULT_CONFIG,
 		    "%s: [deliver] url is plain http; only allow_private = yes allows that",
 		    cfg->file);
-	return host_of(w, cfg->deliver.url, &unused)
-	    && webhook_sign(w, cfg->deliver.secret, "", 0, "", &unused);
+	return host_of(ctx, cfg->deliver.url, &unused)
+	    && webhook_sign(ctx, cfg->deliver.secret, "", 0, "", &unused);
 }
 
 static bool
 make_call(
-    struct work *w, const struct config *cfg, const struct posted *event, struct http_call *call)
+    struct ctx *ctx, const struct config *cfg, const struct posted *event, struct http_call *call)
 {
 	time_t now = time(NULL);
 	const char *signature;
@@ -96,24 +96,24 @@ make_call(
 	call->plain_allowed = cfg->deliver.allow_private;
 	call->public_only = !cfg->deliver.allow_private;
 	call->answer_dropped = true;
-	return host_of(w, cfg->deliver.url, &call->host)
-	    && webhook_sign(w, cfg->deliver.secret, event->id, now, event->line, &signature)
-	    && work_print(w, &call->headers[1], "webhook-id: %s", event->id)
-	    && work_print(w, &call->headers[2], "webhook-timestamp: %lld", (long long)now)
-	    && work_print(w, &call->headers[3], "webhook-signature: %s", signature);
+	return host_of(ctx, cfg->deliver.url, &call->host)
+	    && webhook_sign(ctx, cfg->deliver.secret, event->id, now, event->line, &signature)
+	    && ctx_printf(ctx, &call->headers[1], "webhook-id: %s", event->id)
+	    && ctx_printf(ctx, &call->headers[2], "webhook-timestamp: %lld", (long long)now)
+	    && ctx_printf(ctx, &call->headers[3], "webhook-signature: %s", signature);
 }
 
 enum post_outcome
-post_event(struct work *w, const struct config *cfg, const struct posted *event)
+post_event(struct ctx *ctx, const struct config *cfg, const struct posted *event)
 {
 	struct http_call call;
 	struct http_answer answer;
 
-	if (!make_call(w, cfg, event, &call) || !http_send(w, &cfg->amocrm, &call, &answer))
+	if (!make_call(ctx, cfg, event, &call) || !http_send(ctx, &cfg->amocrm, &call, &answer))
 		return POST_FAILED;
 	if (answer.status >= 200 && answer.status <= 299)
 		return POST_TAKEN;
-	work_fault(w, FAULT_UNAVAILABLE, "the receiver answered %ld", answer.status);
-	w->retry_after_s = answer.retry_after_s;
+	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver answered %ld", answer.status);
+	ctx->retry_after_s = answer.retry_after_s;
 	return answer.status == 410 ? POST_GONE : POST_FAILED;
 }

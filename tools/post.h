@@ -20,17 +20,17 @@ struct posted {
 };
 
 /* False: the line is not an event; it is passed. */
-bool post_read(struct work *w, const char *line, struct posted *event);
+bool post_read(struct ctx *ctx, const char *line, struct posted *event);
 
 enum post_outcome {
 	POST_TAKEN,  /* 2xx */
-	POST_FAILED, /* anything else: w holds the fault, and perhaps retry_after_s */
+	POST_FAILED, /* anything else: ctx holds the fault, and perhaps retry_after_s */
 	POST_GONE    /* 410: the receiver wants no more, ever */
 };
 
-enum post_outcome post_event(struct work *w, const struct config *cfg, const struct posted *event);
+enum post_outcome post_event(struct ctx *ctx, const struct config *cfg, const struct posted *event);
 
 /* Whether the configuration says where to post, and how to sign.  Fault: FAULT_CONFIG. */
-bool post_check(struct work *w, const struct config *cfg);
+bool post_check(struct ctx *ctx, const struct config *cfg);
 
 #endif

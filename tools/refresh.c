@@ -29,7 +29,7 @@ struct due {
 };
 
 static bool
-add_due(struct work *w, void *arg, const struct connection *connection)
+add_due(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct due *due = arg;
 	const char *key;
@@ -37,7 +37,7 @@ add_due(struct work *w, void *arg, const struct connection *connection)
 
 	if (connection->state != CONNECTION_ACTIVE || !refresh_due(connection, due->until))
 		return true;
-	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
+	if (!record_key(ctx, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	key_size = strlen(key) + 1;
 	if (due->len + key_size > due->size) {
@@ -45,7 +45,7 @@ add_due(struct work *w, void *arg, const struct connection *connection)
 		char *keys = realloc(due->keys, size);
 
 		if (keys == NULL)
-			return fault(w, FAULT_SERVER, "no memory for the list of connections");
+			return fault(ctx, FAULT_SERVER, "no memory for the list of connections");
 		due->keys = keys;
 		due->size = size;
 	}
@@ -59,25 +59,25 @@ add_due(struct work *w, void *arg, const struct connection *connection)
 static bool
 refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t until)
 {
-	struct work *w = ctl->w;
-	size_t mark = work_mark(w);
+	struct ctx *ctx = ctl->ctx;
+	size_t mark = arena_mark(ctx);
 	struct tokens tokens;
 	bool done = refresh_tokens(
-	    w, &ctl->cfg, keyring_again(w, ctl->cfg.store.keys, ring), key, until, &tokens);
+	    ctx, &ctl->cfg, keyring_again(ctx, ctl->cfg.store.keys, ring), key, until, &tokens);
 
 	if (!done)
-		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, w->reason);
-	work_release(w, mark);
+		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, ctx->reason);
+	arena_rewind(ctx, mark);
 	return done;
 }
 
 /* What amoCRM asked for with its 429, within reason; then the work is ready for the next. */
 static long
-wait_after(struct work *w, bool done)
+wait_after(struct ctx *ctx, bool done)
 {
-	long wait_s = done ? 0 : w->retry_after_s;
+	long wait_s = done ? 0 : ctx->retry_after_s;
 
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	return wait_s <= 0 ? PACE_MS : (wait_s > PAUSE_MAX_S ? PAUSE_MAX_S : wait_s) * 1000;
 }
 
@@ -132,8 +132,8 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 		bool done = refresh_one(ctl, ring, key, due->until);
 		long wait_ms;
 
-		blocked = ctl->w->kind == FAULT_BLOCKED ? blocked + 1 : 0;
-		wait_ms = wait_after(ctl->w, done);
+		blocked = ctl->ctx->kind == FAULT_BLOCKED ? blocked + 1 : 0;
+		wait_ms = wait_after(ctl->ctx, done);
 		counts[done]++;
 		if (watched)
 			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
@@ -152,10 +152,10 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 	struct due due = { .until = until };
 	enum ctl_exit status = CTL_DONE;
 
-	if (!connection_each(ctl->w, &ctl->cfg, add_due, &due))
+	if (!connection_each(ctl->ctx, &ctl->cfg, add_due, &due))
 		status = ctl_fault(ctl);
-	if (status == CTL_DONE || ctl->w->kind == FAULT_DAMAGED) {
-		work_recover(ctl->w);
+	if (status == CTL_DONE || ctl->ctx->kind == FAULT_DAMAGED) {
+		ctx_clear_fault(ctl->ctx);
 		if (refresh_list(ctl, ring, &due) != CTL_DONE)
 			status = CTL_FAILED;
 	}
@@ -171,8 +171,8 @@ refresh_selected(struct ctl *ctl, const struct keyring *ring, const char *select
 	const char *key;
 
 	if (!ctl_select(ctl, selector, &connection)
-	    || !record_key(ctl->w, connection.account_id, connection.amocrm_user_id, &key)
-	    || !refresh_tokens(ctl->w, &ctl->cfg, ring, key, (time_t)ALWAYS, &tokens))
+	    || !record_key(ctl->ctx, connection.account_id, connection.amocrm_user_id, &key)
+	    || !refresh_tokens(ctl->ctx, &ctl->cfg, ring, key, (time_t)ALWAYS, &tokens))
 		return ctl_fault(ctl);
 	printf("refreshed 1, failed 0\n");
 	return CTL_DONE;
@@ -191,7 +191,7 @@ ctl_refresh(struct ctl *ctl)
 	    && ((!decimal_read(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)
 		|| seconds > DUE_MAX_S))
 		return ctl_usage(ctl, "SECONDS must be a number, a year at most");
-	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &ring))
+	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
 	if (ctl->argc == 2)
 		return refresh_selected(ctl, ring, ctl->argv[1]);

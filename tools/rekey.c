@@ -16,17 +16,17 @@ struct rekey {
 
 /* What an older version, or a killed import of it, may have left off the list. */
 static bool
-mend_list(struct work *w, const struct config *cfg, const struct connection *connection)
+mend_list(struct ctx *ctx, const struct config *cfg, const struct connection *connection)
 {
 	int64_t account = connection->account_id;
 	int64_t user = connection->amocrm_user_id;
 	bool listed;
 
-	if (!connection_listed(w, cfg, account, user, &listed))
+	if (!connection_listed(ctx, cfg, account, user, &listed))
 		return false;
 	if (listed)
 		return true;
-	if (!connection_enlist(w, cfg, account, user))
+	if (!connection_enlist(ctx, cfg, account, user))
 		return false;
 	fprintf(stderr, "amocrmctl rekey: %lld/%lld is on its account's list again\n",
 	    (long long)account, (long long)user);
@@ -36,24 +36,24 @@ mend_list(struct work *w, const struct config *cfg, const struct connection *con
 /* One record at a time, each replaced as a whole: it can be cut short and run again.  One that does
  * not open is named, and keeps no other under the old key. */
 static bool
-rekey_one(struct work *w, void *arg, const struct connection *connection)
+rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct rekey *rekey = arg;
 	const char *key;
 	bool done;
 
-	if (!record_key(w, connection->account_id, connection->amocrm_user_id, &key))
+	if (!record_key(ctx, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	rekey->seen++;
-	if (mend_list(w, rekey->cfg, connection)
-	    && connection_reseal(w, rekey->cfg, rekey->ring, key, &done)) {
+	if (mend_list(ctx, rekey->cfg, connection)
+	    && connection_reseal(ctx, rekey->cfg, rekey->ring, key, &done)) {
 		rekey->sealed += done;
 		return true;
 	}
-	if (w->kind != FAULT_STORAGE && w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_DAMAGED)
 		return false;
-	fprintf(stderr, "amocrmctl rekey: %s: %s\n", key, w->reason);
-	work_recover(w);
+	fprintf(stderr, "amocrmctl rekey: %s: %s\n", key, ctx->reason);
+	ctx_clear_fault(ctx);
 	rekey->failed++;
 	return true;
 }
@@ -65,12 +65,12 @@ ctl_rekey(struct ctl *ctl)
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "takes no arguments");
-	if (!keyring_read(ctl->w, ctl->cfg.store.keys, &rekey.ring))
+	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &rekey.ring))
 		return ctl_fault(ctl);
-	if (!connection_each(ctl->w, &ctl->cfg, rekey_one, &rekey)) {
+	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
 		rekey.failed++;
 		ctl_fault(ctl);
-		if (ctl->w->kind != FAULT_DAMAGED)
+		if (ctl->ctx->kind != FAULT_DAMAGED)
 			return CTL_FAILED;
 	}
 	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);

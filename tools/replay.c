@@ -29,22 +29,22 @@ is_meant(const struct replay *replay, const struct posted *event)
 }
 
 static bool
-replay_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
+replay_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
 {
 	struct replay *replay = arg;
 	enum post_outcome outcome;
 	struct posted event;
 
-	if (!post_read(w, line, &event) || !is_meant(replay, &event)
+	if (!post_read(ctx, line, &event) || !is_meant(replay, &event)
 	    || seen_before(&replay->seen, event.id, event.received_at, behind)) {
-		work_recover(w);
+		ctx_clear_fault(ctx);
 		return true;
 	}
 	if (replay->dry_run)
 		puts(event.line);
-	else if ((outcome = post_event(w, &replay->ctl->cfg, &event)) != POST_TAKEN) {
-		fprintf(stderr, "amocrmctl replay: event %.8s: %s\n", event.id, w->reason);
-		work_recover(w);
+	else if ((outcome = post_event(ctx, &replay->ctl->cfg, &event)) != POST_TAKEN) {
+		fprintf(stderr, "amocrmctl replay: event %.8s: %s\n", event.id, ctx->reason);
+		ctx_clear_fault(ctx);
 		replay->failed++;
 		replay->gone = outcome == POST_GONE;
 		return !replay->gone;
@@ -61,9 +61,9 @@ run(struct replay *replay)
 	struct journal_position place;
 	int64_t torn = 0;
 
-	if ((!replay->dry_run && !post_check(ctl->w, &ctl->cfg))
-	    || !journal_seek(ctl->w, &journal, replay->since, &place)
-	    || !(journal_each(ctl->w, &journal, &place, replay_event, replay, &torn)
+	if ((!replay->dry_run && !post_check(ctl->ctx, &ctl->cfg))
+	    || !journal_seek(ctl->ctx, &journal, replay->since, &place)
+	    || !(journal_each(ctl->ctx, &journal, &place, replay_event, replay, &torn)
 		|| replay->gone))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s %zu, failed %zu\n", replay->dry_run ? "would send" : "sent",

@@ -51,11 +51,11 @@ is_better(const struct connection *connection, const struct selection *s)
 }
 
 static bool
-consider(struct work *w, void *arg, const struct connection *connection)
+consider(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct selection *s = arg;
 
-	(void)w;
+	(void)ctx;
 	if (s->host != NULL && strcmp(connection->host, s->host) != 0)
 		return true;
 	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
@@ -71,30 +71,30 @@ consider(struct work *w, void *arg, const struct connection *connection)
 }
 
 static bool
-read_selector(struct work *w, const char *selector, struct selection *s)
+read_selector(struct ctx *ctx, const char *selector, struct selection *s)
 {
 	size_t account_len = strcspn(selector, "/");
 	const char *account;
 
-	if (!work_copy(w, selector, account_len, &account))
+	if (!ctx_strndup(ctx, selector, account_len, &account))
 		return false;
 	if (!decimal_read(account, &s->account_id))
 		s->host = account;
 	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s->user_id))
-		return fault(w, FAULT_REQUEST, "USER must be an amoCRM user's id");
+		return fault(ctx, FAULT_REQUEST, "USER must be an amoCRM user's id");
 	return true;
 }
 
 static bool
-find_shared(struct work *w, struct selection *s)
+find_shared(struct ctx *ctx, struct selection *s)
 {
 	const char *pointer;
 	const char *key;
 
 	if (s->cfg->app.connections != CONNECTIONS_SHARED)
 		return true;
-	if (!connection_pointer(w, s->cfg, NULL, &pointer)
-	    || !connection_pointed(w, s->cfg, pointer, &key))
+	if (!connection_pointer(ctx, s->cfg, NULL, &pointer)
+	    || !connection_pointed(ctx, s->cfg, pointer, &key))
 		return false;
 	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
 		s->shared_account = 0;
@@ -103,16 +103,16 @@ find_shared(struct work *w, struct selection *s)
 
 /* Of those that can be read; a damaged one that is not asked for stands in nobody's way. */
 static bool
-choose(struct work *w, const struct config *cfg, struct selection *s)
+choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 {
-	if (!find_shared(w, s))
+	if (!find_shared(ctx, s))
 		return false;
-	if (s->host != NULL ? connection_each(w, cfg, consider, s)
-			    : connection_each_of(w, cfg, s->account_id, consider, s))
+	if (s->host != NULL ? connection_each(ctx, cfg, consider, s)
+			    : connection_each_of(ctx, cfg, s->account_id, consider, s))
 		return true;
-	if (w->kind != FAULT_DAMAGED || s->found_user == 0)
+	if (ctx->kind != FAULT_DAMAGED || s->found_user == 0)
 		return false;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	return true;
 }
 
@@ -129,25 +129,25 @@ ctl_selector(const char *text)
 bool
 ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 {
-	struct work *w = ctl->w;
+	struct ctx *ctx = ctl->ctx;
 	struct selection s = { .cfg = &ctl->cfg };
 	const char *key;
 	bool found;
 
-	if (!read_selector(w, selector, &s))
+	if (!read_selector(ctx, selector, &s))
 		return false;
 	if (s.host == NULL && s.user_id != 0) {
 		s.found_account = s.account_id;
 		s.found_user = s.user_id;
-	} else if (!choose(w, &ctl->cfg, &s))
+	} else if (!choose(ctx, &ctl->cfg, &s))
 		return false;
 	found = s.found_user != 0;
 	if (found
-	    && (!record_key(w, s.found_account, s.found_user, &key)
-		|| !connection_find(w, &ctl->cfg, key, &found, connection)))
+	    && (!record_key(ctx, s.found_account, s.found_user, &key)
+		|| !connection_find(ctx, &ctl->cfg, key, &found, connection)))
 		return false;
 	return found
-	    || fault(w, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
+	    || fault(ctx, FAULT_REQUEST, "%s is not connected; see: amocrmctl accounts", selector);
 }
 
 bool
@@ -161,10 +161,10 @@ ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64
 		*user_id = connection.amocrm_user_id;
 		return true;
 	}
-	if (ctl->w->kind != FAULT_DAMAGED || !read_selector(ctl->w, selector, &s) || s.host != NULL
-	    || s.user_id == 0)
+	if (ctl->ctx->kind != FAULT_DAMAGED || !read_selector(ctl->ctx, selector, &s)
+	    || s.host != NULL || s.user_id == 0)
 		return false;
-	work_recover(ctl->w);
+	ctx_clear_fault(ctl->ctx);
 	*account_id = s.account_id;
 	*user_id = s.user_id;
 	return true;

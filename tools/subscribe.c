@@ -18,8 +18,8 @@ ctl_webhook_url(struct ctl *ctl, const char **url)
 
 	if (len < sizeof callback || strcmp(uri + len - (sizeof callback - 1), callback) != 0)
 		return fault(
-		    ctl->w, FAULT_CONFIG, "redirect_uri does not end in /api/amo-crm/callback");
-	text_begin(ctl->w, &t);
+		    ctl->ctx, FAULT_CONFIG, "redirect_uri does not end in /api/amo-crm/callback");
+	text_begin(ctl->ctx, &t);
 	text_add_bytes(&t, uri, len - (sizeof callback - 1));
 	text_add(&t, "/webhook");
 	if (ctl->cfg.webhook.secret != NULL) {
@@ -44,7 +44,7 @@ ctl_subscribe(struct ctl *ctl)
 		events = (const char *const *)(ctl->argv + 2);
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
 	    || !ctl_tokens(ctl, &connection, &tokens)
-	    || !amocrm_subscribe(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, events, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s now sends:", connection.host);
@@ -65,7 +65,7 @@ ctl_unsubscribe(struct ctl *ctl)
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
 	    || !ctl_tokens(ctl, &connection, &tokens)
-	    || !amocrm_unsubscribe(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s sends no more webhooks to us.\n", connection.host);

@@ -14,9 +14,9 @@ ctl_tokens(struct ctl *ctl, const struct connection *connection, struct tokens *
 	const struct keyring *ring;
 	const char *key;
 
-	return keyring_read(ctl->w, ctl->cfg.store.keys, &ring)
-	    && record_key(ctl->w, connection->account_id, connection->amocrm_user_id, &key)
-	    && refresh_tokens(ctl->w, &ctl->cfg, ring, key, time(NULL) + LEFT_MIN_S, tokens);
+	return keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring)
+	    && record_key(ctl->ctx, connection->account_id, connection->amocrm_user_id, &key)
+	    && refresh_tokens(ctl->ctx, &ctl->cfg, ring, key, time(NULL) + LEFT_MIN_S, tokens);
 }
 
 enum ctl_exit

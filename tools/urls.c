@@ -28,7 +28,7 @@ struct origins {
 };
 
 static bool
-make_origins(struct work *w, const char *uri, const char *path, struct origins *o)
+make_origins(struct ctx *ctx, const char *uri, const char *path, struct origins *o)
 {
 	const char *host = strstr(uri, "://") + 3;
 	const char *dot = memchr(host, '.', (size_t)(path - host));
@@ -36,12 +36,12 @@ make_origins(struct work *w, const char *uri, const char *path, struct origins *
 
 	o->apex = NULL;
 	if (memchr(apex, '.', (size_t)(path - apex)) != NULL
-	    && !work_print(w, &o->apex, "https://%.*s", (int)(path - apex), apex))
+	    && !ctx_printf(ctx, &o->apex, "https://%.*s", (int)(path - apex), apex))
 		return false;
 	o->plain = NULL;
-	return work_copy(w, uri, (size_t)(path - uri), &o->own)
+	return ctx_strndup(ctx, uri, (size_t)(path - uri), &o->own)
 	    && (strncmp(uri, "https://", 8) != 0
-		|| work_print(w, &o->plain, "http://%.*s", (int)(path - host), host));
+		|| ctx_printf(ctx, &o->plain, "http://%.*s", (int)(path - host), host));
 }
 
 static void
@@ -108,7 +108,7 @@ ctl_urls(struct ctl *ctl)
 		    callback_path);
 		return CTL_FAILED;
 	}
-	if (!make_origins(ctl->w, uri, path, &o))
+	if (!make_origins(ctl->ctx, uri, path, &o))
 		return ctl_fault(ctl);
 	print_all(&o, ctl->cfg.webhook.secret != NULL);
 	return CTL_DONE;

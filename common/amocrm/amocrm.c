@@ -48,14 +48,14 @@ hint_of(const struct http_answer *answer, const char *path, const char *said)
 }
 
 static void
-refusal(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
+refusal(struct ctx *ctx, const struct amocrm_call *call, const struct http_answer *answer,
     const struct json_object *doc)
 {
 	const char *said = json_string(doc, "hint");
 	const char *title = json_string(doc, "title");
 	const struct hint *hint = hint_of(answer, call->path, said == NULL ? "" : said);
 
-	work_fault(w, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
+	ctx_fault(ctx, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
 	    answer->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
 	    said == NULL ? "" : said, hint->advice);
 }
@@ -69,21 +69,21 @@ kind_of(long status)
 }
 
 static void
-not_now(struct work *w, const char *host, const struct http_answer *answer)
+not_now(struct ctx *ctx, const char *host, const struct http_answer *answer)
 {
 	long status = answer->status;
 
-	work_fault(w, kind_of(status), "%s answered %ld %s%s", host, status,
+	ctx_fault(ctx, kind_of(status), "%s answered %ld %s%s", host, status,
 	    answer->is_json ? "in JSON" : "and no JSON",
 	    status == 403       ? "; the account or this server's address is blocked"
 		: status == 429 ? "; too many requests"
 				: "");
-	w->retry_after_s = answer->retry_after_s;
+	ctx->retry_after_s = answer->retry_after_s;
 }
 
 /* *doc is NULL for an answer without content. */
 static bool
-read_answer(struct work *w, const struct amocrm_call *call, const struct http_answer *answer,
+read_answer(struct ctx *ctx, const struct amocrm_call *call, const struct http_answer *answer,
     struct json_object **doc)
 {
 	bool good = answer->status == 200 || answer->status == 201;
@@ -93,16 +93,16 @@ read_answer(struct work *w, const struct amocrm_call *call, const struct http_an
 		return true;
 	if ((answer->status == 400 || answer->status == 401)
 	    && json_object_is_type(*doc, json_type_object))
-		refusal(w, call, answer, *doc);
+		refusal(ctx, call, answer, *doc);
 	else
-		not_now(w, call->host, answer);
+		not_now(ctx, call->host, answer);
 	json_object_put(*doc);
 	*doc = NULL;
 	return false;
 }
 
 bool
-amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm_call *call,
+amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc)
 {
 	struct http_call http = { .method = call->method,
@@ -118,8 +118,8 @@ amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm
 	if (call->header != NULL)
 		http.headers[count] = call->header;
 	*doc = NULL;
-	return work_print(w, &http.url, "https://%s%s", call->host, call->path)
-	    && http_send(w, cfg, &http, &answer) && read_answer(w, call, &answer, doc);
+	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
+	    && http_send(ctx, cfg, &http, &answer) && read_answer(ctx, call, &answer, doc);
 }
 
 int64_t

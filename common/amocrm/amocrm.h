@@ -40,51 +40,51 @@ struct amocrm_call {
  * content.
  * Fault: FAULT_REFUSED for a code or token that amoCRM's 400 or 401 calls bad, FAULT_CLIENT for any
  * other of these; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for what may be over later: no
- * answer in time, 429 (with w->retry_after_s), 5xx, an answer that is not JSON; FAULT_BLOCKED for
+ * answer in time, 429 (with ctx->retry_after_s), 5xx, an answer that is not JSON; FAULT_BLOCKED for
  * 403.  All but the first leave a token as good as it was. */
-bool amocrm_call(struct work *w, const struct amocrm_config *cfg, const struct amocrm_call *call,
+bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
 /* Exchanges an authorization code (RFC 6749 section 4.1.3); the code works once.  host is allowed
  * already.
  * Fault: as amocrm_call; amoCRM is not waited for beyond deadline_ms. */
-bool amocrm_exchange(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *code, int64_t deadline_ms, struct tokens *tokens);
 
 /* A new token pair for the old one's refresh token (RFC 6749 section 6), which works once.
  * Fault: as amocrm_call. */
-bool amocrm_refresh(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens);
 
 /* The host an account has now, in case it was renamed: asked at the access token's api_domain.
  * Fault: as amocrm_call; FAULT_MOVED when the token tells no api_domain that is allowed. */
-bool amocrm_current_host(struct work *w, const struct amocrm_config *cfg,
+bool amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg,
     const struct tokens *tokens, int64_t deadline_ms, const char **host);
 
 /* Whose tokens these are, by the access token's claims (RFC 7519), which are believed because the
  * token came over TLS from an allowed host.  False without a fault: it is no JWT,
  * or does not tell. */
 bool amocrm_identity_claimed(
-    struct work *w, const char *host, const struct tokens *tokens, struct identity *identity);
+    struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity);
 
 /* The same by GET /api/v4/account.  Fault: as amocrm_call. */
-bool amocrm_identity_asked(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
 
 /* Where an account's webhooks go
  * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  The same destination again
  * updates its events.  Fault: as amocrm_call. */
-bool amocrm_subscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms);
-bool amocrm_unsubscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms);
 
 enum subscription { SUBSCRIPTION_NONE, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_DISABLED };
 
 /* What has become of the subscription of that destination; amoCRM disables one whose answers are
  * bad. */
-bool amocrm_subscription(struct work *w, const struct amocrm_config *cfg, const char *host,
+bool amocrm_subscription(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found);
 

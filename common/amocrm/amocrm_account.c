@@ -20,7 +20,7 @@ positive(const struct json_object *doc, const char *name, int64_t *out)
 
 /* The claims of a JWT's payload, to be given back with json_object_put; NULL: it is no JWT. */
 static struct json_object *
-claims_of(struct work *w, const char *jwt)
+claims_of(struct ctx *ctx, const char *jwt)
 {
 	const char *payload = strchr(jwt, '.');
 	const uint8_t *json;
@@ -29,16 +29,16 @@ claims_of(struct work *w, const char *jwt)
 	if (payload == NULL)
 		return NULL;
 	payload++;
-	if (!base64url_decode(w, payload, strcspn(payload, "."), &json, &len))
+	if (!base64url_decode(ctx, payload, strcspn(payload, "."), &json, &len))
 		return NULL;
 	return json_read((const char *)json, len);
 }
 
 bool
 amocrm_identity_claimed(
-    struct work *w, const char *host, const struct tokens *tokens, struct identity *identity)
+    struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity)
 {
-	struct json_object *claims = claims_of(w, tokens->access_token);
+	struct json_object *claims = claims_of(ctx, tokens->access_token);
 	bool known = positive(claims, "account_id", &identity->account_id)
 	    && positive(claims, "sub", &identity->user_id);
 
@@ -49,7 +49,7 @@ amocrm_identity_claimed(
 
 /* The account's own host: it may have been renamed since the address we asked was written down. */
 static bool
-take_account(struct work *w, const struct amocrm_config *cfg, const char *host,
+take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct json_object *doc, struct identity *identity)
 {
 	const char *subdomain = json_string(doc, "subdomain");
@@ -58,62 +58,63 @@ take_account(struct work *w, const struct amocrm_config *cfg, const char *host,
 
 	if (!positive(doc, "id", &identity->account_id)
 	    || !positive(doc, "current_user_id", &identity->user_id) || subdomain == NULL)
-		return fault(w, FAULT_UNAVAILABLE, "%s does not tell whose tokens these are", host);
-	if (!work_print(w, &own_host, "%s%s", subdomain, strchr(host, '.')))
+		return fault(
+		    ctx, FAULT_UNAVAILABLE, "%s does not tell whose tokens these are", host);
+	if (!ctx_printf(ctx, &own_host, "%s%s", subdomain, strchr(host, '.')))
 		return false;
 	if (!host_allowed(cfg->account_domains, own_host, lowered))
-		return fault(w, FAULT_UNAVAILABLE, "%s names a subdomain that is none", host);
-	return work_copy(w, lowered, strlen(lowered), &identity->host);
+		return fault(ctx, FAULT_UNAVAILABLE, "%s names a subdomain that is none", host);
+	return ctx_strndup(ctx, lowered, strlen(lowered), &identity->host);
 }
 
 bool
-amocrm_identity_asked(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
 {
 	const char *authorization;
 	struct json_object *doc;
 	bool done;
 
-	if (!work_print(w, &authorization, "Authorization: Bearer %s", tokens->access_token))
+	if (!ctx_printf(ctx, &authorization, "Authorization: Bearer %s", tokens->access_token))
 		return false;
-	done = amocrm_call(w, cfg,
+	done = amocrm_call(ctx, cfg,
 		   &(struct amocrm_call){
 		       "GET", host, "/api/v4/account", authorization, NULL, deadline_ms },
 		   &doc)
-	    && take_account(w, cfg, host, doc, identity);
+	    && take_account(ctx, cfg, host, doc, identity);
 	json_object_put(doc);
 	return done;
 }
 
 /* A host named in an answer or a token, once the allow list has passed it. */
 static bool
-copy_host(struct work *w, const struct amocrm_config *cfg, const char *named, const char **host)
+copy_host(struct ctx *ctx, const struct amocrm_config *cfg, const char *named, const char **host)
 {
 	char lowered[HOST_SIZE];
 
 	if (named == NULL || !host_allowed(cfg->account_domains, named, lowered))
-		return fault(w, FAULT_MOVED, "amoCRM names no host that account_domains allows");
-	return work_copy(w, lowered, strlen(lowered), host);
+		return fault(ctx, FAULT_MOVED, "amoCRM names no host that account_domains allows");
+	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
 bool
-amocrm_current_host(struct work *w, const struct amocrm_config *cfg, const struct tokens *tokens,
+amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host)
 {
-	struct json_object *doc = claims_of(w, tokens->access_token);
+	struct json_object *doc = claims_of(ctx, tokens->access_token);
 	const char *api_host;
 	const char *header;
-	bool known = copy_host(w, cfg, json_string(doc, "api_domain"), &api_host);
+	bool known = copy_host(ctx, cfg, json_string(doc, "api_domain"), &api_host);
 	bool done;
 
 	json_object_put(doc);
-	if (!known || !work_print(w, &header, "X-Refresh-Token: %s", tokens->refresh_token))
+	if (!known || !ctx_printf(ctx, &header, "X-Refresh-Token: %s", tokens->refresh_token))
 		return false;
-	done = amocrm_call(w, cfg,
+	done = amocrm_call(ctx, cfg,
 		   &(struct amocrm_call){ "GET", api_host, "/oauth2/account/current/subdomain",
 		       header, NULL, deadline_ms },
 		   &doc)
-	    && copy_host(w, cfg, json_string(doc, "domain"), host);
+	    && copy_host(ctx, cfg, json_string(doc, "domain"), host);
 	json_object_put(doc);
 	return done;
 }

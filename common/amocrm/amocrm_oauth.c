@@ -9,7 +9,7 @@
 
 /* Tokens go into a header, so they are b64token and what else is visible ASCII (RFC 6750 2.1). */
 static bool
-copy_token(struct work *w, const struct json_object *doc, const char *name, const char **token)
+copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, const char **token)
 {
 	const char *s = json_string(doc, name);
 	size_t len = s == NULL ? 0 : strlen(s);
@@ -18,30 +18,30 @@ copy_token(struct work *w, const struct json_object *doc, const char *name, cons
 		if (s[i] <= ' ' || s[i] > '~')
 			len = 0;
 	if (len == 0 || len > AMOCRM_TOKEN_MAX)
-		return fault(w, FAULT_UNAVAILABLE, "the answer holds no usable %s", name);
-	return work_copy(w, s, len, token);
+		return fault(ctx, FAULT_UNAVAILABLE, "the answer holds no usable %s", name);
+	return ctx_strndup(ctx, s, len, token);
 }
 
 static bool
-take_tokens(struct work *w, const struct json_object *doc, struct tokens *tokens)
+take_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *tokens)
 {
 	int64_t expires_in;
 
 	if (!json_integer(doc, "expires_in", &expires_in) || expires_in <= 0
 	    || expires_in > EXPIRES_IN_MAX)
-		return fault(w, FAULT_UNAVAILABLE, "the answer holds no usable expires_in");
+		return fault(ctx, FAULT_UNAVAILABLE, "the answer holds no usable expires_in");
 	tokens->expires_at = time(NULL) + (time_t)expires_in;
-	return copy_token(w, doc, "access_token", &tokens->access_token)
-	    && copy_token(w, doc, "refresh_token", &tokens->refresh_token);
+	return copy_token(ctx, doc, "access_token", &tokens->access_token)
+	    && copy_token(ctx, doc, "refresh_token", &tokens->refresh_token);
 }
 
 static bool
-token_request(struct work *w, const struct amocrm_config *cfg, const char *grant_type,
+token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *grant_type,
     const char *grant_name, const char *grant, const char **body)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add_char(&t, '{');
 	json_add_member(&t, "client_id", cfg->client_id);
 	json_add_member(&t, "client_secret", cfg->client_secret);
@@ -53,34 +53,34 @@ token_request(struct work *w, const struct amocrm_config *cfg, const char *grant
 }
 
 static bool
-ask_for_tokens(struct work *w, const struct amocrm_config *cfg, const char *host, const char *body,
+ask_for_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *host, const char *body,
     int64_t deadline_ms, struct tokens *tokens)
 {
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
 		deadline_ms };
 	struct json_object *doc;
-	bool done = amocrm_call(w, cfg, &call, &doc) && take_tokens(w, doc, tokens);
+	bool done = amocrm_call(ctx, cfg, &call, &doc) && take_tokens(ctx, doc, tokens);
 
 	json_object_put(doc);
 	return done;
 }
 
 bool
-amocrm_exchange(struct work *w, const struct amocrm_config *cfg, const char *host, const char *code,
-    int64_t deadline_ms, struct tokens *tokens)
+amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+    const char *code, int64_t deadline_ms, struct tokens *tokens)
 {
 	const char *body;
 
-	return token_request(w, cfg, "authorization_code", "code", code, &body)
-	    && ask_for_tokens(w, cfg, host, body, deadline_ms, tokens);
+	return token_request(ctx, cfg, "authorization_code", "code", code, &body)
+	    && ask_for_tokens(ctx, cfg, host, body, deadline_ms, tokens);
 }
 
 bool
-amocrm_refresh(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
 {
 	const char *body;
 
-	return token_request(w, cfg, "refresh_token", "refresh_token", refresh_token, &body)
-	    && ask_for_tokens(w, cfg, host, body, deadline_ms, tokens);
+	return token_request(ctx, cfg, "refresh_token", "refresh_token", refresh_token, &body)
+	    && ask_for_tokens(ctx, cfg, host, body, deadline_ms, tokens);
 }

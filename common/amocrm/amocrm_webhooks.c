@@ -6,24 +6,25 @@
 #include <string.h>
 
 static bool
-call_webhooks(struct work *w, const struct amocrm_config *cfg, const char *host, const char *method,
-    const char *access_token, const char *body, int64_t deadline_ms, struct json_object **doc)
+call_webhooks(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+    const char *method, const char *access_token, const char *body, int64_t deadline_ms,
+    struct json_object **doc)
 {
 	struct amocrm_call call = { method, host, "/api/v4/webhooks", NULL, body, deadline_ms };
 
 	*doc = NULL;
-	return work_print(w, &call.header, "Authorization: Bearer %s", access_token)
-	    && amocrm_call(w, cfg, &call, doc);
+	return ctx_printf(ctx, &call.header, "Authorization: Bearer %s", access_token)
+	    && amocrm_call(ctx, cfg, &call, doc);
 }
 
 /* {"destination":…,"settings":[…]}; events NULL: the destination alone. */
 static bool
 write_destination(
-    struct work *w, const char *destination, const char *const *events, const char **body)
+    struct ctx *ctx, const char *destination, const char *const *events, const char **body)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"destination\":");
 	json_add_string(&t, destination);
 	if (events != NULL) {
@@ -39,27 +40,27 @@ write_destination(
 }
 
 bool
-amocrm_subscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms)
 {
 	struct json_object *doc = NULL;
 	const char *body;
-	bool done = write_destination(w, destination, events, &body)
-	    && call_webhooks(w, cfg, host, "POST", access_token, body, deadline_ms, &doc);
+	bool done = write_destination(ctx, destination, events, &body)
+	    && call_webhooks(ctx, cfg, host, "POST", access_token, body, deadline_ms, &doc);
 
 	json_object_put(doc);
 	return done;
 }
 
 bool
-amocrm_unsubscribe(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms)
 {
 	struct json_object *doc = NULL;
 	const char *body;
-	bool done = write_destination(w, destination, NULL, &body)
-	    && call_webhooks(w, cfg, host, "DELETE", access_token, body, deadline_ms, &doc);
+	bool done = write_destination(ctx, destination, NULL, &body)
+	    && call_webhooks(ctx, cfg, host, "DELETE", access_token, body, deadline_ms, &doc);
 
 	json_object_put(doc);
 	return done;
@@ -94,13 +95,13 @@ find_destination(const struct json_object *doc, const char *destination)
 }
 
 bool
-amocrm_subscription(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_subscription(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found)
 {
 	struct json_object *doc;
 
-	if (!call_webhooks(w, cfg, host, "GET", access_token, NULL, deadline_ms, &doc))
+	if (!call_webhooks(ctx, cfg, host, "GET", access_token, NULL, deadline_ms, &doc))
 		return false;
 	*found = find_destination(doc, destination);
 	json_object_put(doc);

@@ -16,7 +16,7 @@ struct hook {
 };
 
 static bool
-read_hook(struct work *w, const char *query, struct hook *hook)
+read_hook(struct ctx *ctx, const char *query, struct hook *hook)
 {
 	enum { CLIENT_UUID, ACCOUNT_ID, SIGNATURE, FIELDS };
 	struct form_field field[FIELDS] = {
@@ -25,7 +25,7 @@ read_hook(struct work *w, const char *query, struct hook *hook)
 		[SIGNATURE] = { .name = "signature", .max = VALUE_MAX },
 	};
 
-	if (!form_read(w, query, field, FIELDS))
+	if (!form_read(ctx, query, field, FIELDS))
 		return false;
 	hook->client_uuid = field[CLIENT_UUID].value;
 	hook->account = field[ACCOUNT_ID].value;
@@ -37,31 +37,32 @@ read_hook(struct work *w, const char *query, struct hook *hook)
  * a plain decimal. */
 static bool
 verify(
-    struct work *w, const struct amocrm_config *cfg, const struct hook *hook, int64_t *account_id)
+    struct ctx *ctx, const struct amocrm_config *cfg, const struct hook *hook, int64_t *account_id)
 {
 	uint8_t mac[SHA256_SIZE];
 	char expected[SHA256_HEX_SIZE];
 	const char *message;
 
 	if (hook->client_uuid == NULL || hook->account == NULL || hook->signature == NULL)
-		return fault(w, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
+		return fault(
+		    ctx, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
 	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
-		return fault(w, FAULT_SIGNATURE, "client_uuid is not ours");
+		return fault(ctx, FAULT_SIGNATURE, "client_uuid is not ours");
 	if (!decimal_read(hook->account, account_id))
-		return fault(w, FAULT_SIGNATURE, "account_id is not a plain decimal number");
-	if (!work_print(w, &message, "%s|%s", hook->client_uuid, hook->account))
+		return fault(ctx, FAULT_SIGNATURE, "account_id is not a plain decimal number");
+	if (!ctx_printf(ctx, &message, "%s|%s", hook->client_uuid, hook->account))
 		return false;
 	hmac_sha256(cfg->client_secret, strlen(cfg->client_secret), message, strlen(message), mac);
 	hex_encode(mac, sizeof mac, expected);
 	return secret_equal(hook->signature, expected)
-	    || fault(w, FAULT_SIGNATURE, "the signature is not that of client_secret");
+	    || fault(ctx, FAULT_SIGNATURE, "the signature is not that of client_secret");
 }
 
 bool
 disconnect_hook_verify(
-    struct work *w, const struct amocrm_config *cfg, const char *query, int64_t *account_id)
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *query, int64_t *account_id)
 {
 	struct hook hook;
 
-	return read_hook(w, query, &hook) && verify(w, cfg, &hook, account_id);
+	return read_hook(ctx, query, &hook) && verify(ctx, cfg, &hook, account_id);
 }

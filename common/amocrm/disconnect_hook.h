@@ -15,6 +15,6 @@
  * Fault: FAULT_SIGNATURE unless all three are there and right; FAULT_REQUEST: the query is
  * malformed. */
 bool disconnect_hook_verify(
-    struct work *w, const struct amocrm_config *cfg, const char *query, int64_t *account_id);
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *query, int64_t *account_id);
 
 #endif

@@ -1,4 +1,4 @@
-/* ctx.c - the room is one anonymous mapping, handed out from its start to its end. */
+/* ctx.c - the arena is one anonymous mapping, handed out from its start to its end. */
 #include "base/ctx.h"
 
 #include <malloc.h>
@@ -16,7 +16,7 @@
  *
  * glibc wipes nothing that it puts into its cache for each thread, blocks of up to 1 KB, and only
  * the environment a program starts with can switch that cache off.  So a process that serves one
- * request after the other is started with WORK_TUNABLES; one that ends with its request need not
+ * request after the other is started with CTX_TUNABLES; one that ends with its request need not
  * be. */
 static void
 wipe_what_is_freed(void)
@@ -25,103 +25,103 @@ wipe_what_is_freed(void)
 }
 
 bool
-work_open(struct work *w, size_t size)
+ctx_open(struct ctx *ctx, size_t size)
 {
-	memset(w, 0, sizeof *w);
+	memset(ctx, 0, sizeof *ctx);
 	wipe_what_is_freed();
-	w->room = mmap(
+	ctx->arena = mmap(
 	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (w->room == MAP_FAILED)
-		return fault(w, FAULT_SERVER, "no memory for a room of %zu bytes", size);
-	w->size = size;
+	if (ctx->arena == MAP_FAILED)
+		return fault(ctx, FAULT_SERVER, "no memory for an arena of %zu bytes", size);
+	ctx->size = size;
 	return true;
 }
 
 size_t
-work_mark(const struct work *w)
+arena_mark(const struct ctx *ctx)
 {
-	return w->used;
+	return ctx->used;
 }
 
 void
-work_release(struct work *w, size_t mark)
+arena_rewind(struct ctx *ctx, size_t mark)
 {
-	explicit_bzero(w->room + mark, w->used - mark);
-	w->used = mark;
+	explicit_bzero(ctx->arena + mark, ctx->used - mark);
+	ctx->used = mark;
 }
 
 void
-work_recover(struct work *w)
+ctx_clear_fault(struct ctx *ctx)
 {
-	explicit_bzero(w->reason, sizeof w->reason);
-	w->kind = FAULT_NONE;
-	w->retry_after_s = 0;
+	explicit_bzero(ctx->reason, sizeof ctx->reason);
+	ctx->kind = FAULT_NONE;
+	ctx->retry_after_s = 0;
 }
 
 void
-work_wipe(struct work *w)
+ctx_wipe(struct ctx *ctx)
 {
-	work_release(w, 0);
-	work_recover(w);
-	explicit_bzero(w->notes, sizeof w->notes);
+	arena_rewind(ctx, 0);
+	ctx_clear_fault(ctx);
+	explicit_bzero(ctx->notes, sizeof ctx->notes);
 }
 
 void
-work_close(struct work *w)
+ctx_close(struct ctx *ctx)
 {
-	work_wipe(w);
+	ctx_wipe(ctx);
 	for (int i = 0; i < HELPERS; i++)
-		if (w->helpers[i].running)
-			close(w->helpers[i].fd);
-	munmap(w->room, w->size);
-	w->room = NULL;
-	w->size = 0;
+		if (ctx->helpers[i].running)
+			close(ctx->helpers[i].fd);
+	munmap(ctx->arena, ctx->size);
+	ctx->arena = NULL;
+	ctx->size = 0;
 }
 
 void
-work_fault(struct work *w, enum fault_kind kind, const char *format, ...)
+ctx_fault(struct ctx *ctx, enum fault_kind kind, const char *format, ...)
 {
 	va_list args;
 
-	if (w->kind != FAULT_NONE)
+	if (ctx->kind != FAULT_NONE)
 		return;
-	w->kind = kind;
+	ctx->kind = kind;
 	va_start(args, format);
-	vsnprintf(w->reason, sizeof w->reason, format, args);
+	vsnprintf(ctx->reason, sizeof ctx->reason, format, args);
 	va_end(args);
 }
 
-/* What is left of the room, from the next byte that is aligned as asked. */
+/* What is left of the arena, from the next byte that is aligned as asked. */
 static char *
-room_left(struct work *w, size_t alignment, size_t *left)
+arena_left(struct ctx *ctx, size_t alignment, size_t *left)
 {
-	size_t start = (w->used + alignment - 1) / alignment * alignment;
+	size_t start = (ctx->used + alignment - 1) / alignment * alignment;
 
-	if (start > w->size)
-		start = w->size;
-	*left = w->size - start;
-	return w->room + start;
+	if (start > ctx->size)
+		start = ctx->size;
+	*left = ctx->size - start;
+	return ctx->arena + start;
 }
 
 bool
-work_alloc(struct work *w, size_t size, void *out)
+ctx_alloc(struct ctx *ctx, size_t size, void *out)
 {
 	size_t left;
-	char *at = room_left(w, alignof(max_align_t), &left);
+	char *at = arena_left(ctx, alignof(max_align_t), &left);
 
 	if (size > left)
-		return fault(w, FAULT_SERVER, "the room of %zu bytes is full", w->size);
-	w->used = (size_t)(at - w->room) + size;
+		return fault(ctx, FAULT_SERVER, "the arena of %zu bytes is full", ctx->size);
+	ctx->used = (size_t)(at - ctx->arena) + size;
 	memcpy(out, &at, sizeof at);
 	return true;
 }
 
 bool
-work_copy(struct work *w, const char *s, size_t len, const char **out)
+ctx_strndup(struct ctx *ctx, const char *s, size_t len, const char **out)
 {
 	char *copy;
 
-	if (!work_alloc(w, len + 1, &copy))
+	if (!ctx_alloc(ctx, len + 1, &copy))
 		return false;
 	memcpy(copy, s, len);
 	copy[len] = '\0';
@@ -130,7 +130,7 @@ work_copy(struct work *w, const char *s, size_t len, const char **out)
 }
 
 bool
-work_print(struct work *w, const char **out, const char *format, ...)
+ctx_printf(struct ctx *ctx, const char **out, const char *format, ...)
 {
 	char *at;
 	va_list args;
@@ -139,8 +139,8 @@ work_print(struct work *w, const char **out, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len < 0 || !work_alloc(w, (size_t)len + 1, &at))
-		return fault(w, FAULT_SERVER, "a text cannot be printed");
+	if (len < 0 || !ctx_alloc(ctx, (size_t)len + 1, &at))
+		return fault(ctx, FAULT_SERVER, "a text cannot be printed");
 	va_start(args, format);
 	vsnprintf(at, (size_t)len + 1, format, args);
 	va_end(args);
@@ -149,10 +149,10 @@ work_print(struct work *w, const char **out, const char *format, ...)
 }
 
 void
-text_begin(struct work *w, struct text *t)
+text_begin(struct ctx *ctx, struct text *t)
 {
-	t->w = w;
-	t->start = w->room + w->used;
+	t->ctx = ctx;
+	t->start = ctx->arena + ctx->used;
 	t->len = 0;
 	t->full = false;
 }
@@ -161,27 +161,27 @@ static char *
 text_full(struct text *t)
 {
 	t->full = true;
-	work_fault(t->w, FAULT_SERVER, "the room of %zu bytes is full", t->w->size);
+	ctx_fault(t->ctx, FAULT_SERVER, "the arena of %zu bytes is full", t->ctx->size);
 	return NULL;
 }
 
-/* Room for len more bytes behind the text, which moves when something else was put behind it. */
+/* Space for len more bytes after the text, which moves when something else was put behind it. */
 static char *
 text_extend(struct text *t, size_t len)
 {
-	struct work *w = t->w;
-	bool at_end = t->start + t->len == w->room + w->used;
+	struct ctx *ctx = t->ctx;
+	bool at_end = t->start + t->len == ctx->arena + ctx->used;
 	size_t left;
-	char *end = room_left(w, 1, &left);
+	char *end = arena_left(ctx, 1, &left);
 
 	if (t->full || left < len || (!at_end && left - len < t->len))
 		return text_full(t);
 	if (!at_end) {
 		t->start = memcpy(end, t->start, t->len);
-		w->used += t->len;
+		ctx->used += t->len;
 	}
 	end = t->start + t->len;
-	w->used += len;
+	ctx->used += len;
 	t->len += len;
 	return end;
 }
@@ -223,7 +223,7 @@ text_print(struct text *t, const char *format, ...)
 	vsnprintf(end, (size_t)len + 1, format, args);
 	va_end(args);
 	t->len--; /* the NUL is not part of the text */
-	t->w->used--;
+	t->ctx->used--;
 }
 
 bool

@@ -70,7 +70,7 @@ encode(struct text *t, const char *digits, const void *bytes, size_t len)
 
 /* Without padding. */
 static bool
-decode(struct work *w, const char *digits, const char *s, size_t len, const uint8_t **bytes,
+decode(struct ctx *ctx, const char *digits, const char *s, size_t len, const uint8_t **bytes,
     size_t *bytes_len)
 {
 	uint32_t bits = 0;
@@ -78,7 +78,7 @@ decode(struct work *w, const char *digits, const char *s, size_t len, const uint
 	size_t n = 0;
 	uint8_t *out;
 
-	if (len % 4 == 1 || !work_alloc(w, len / 4 * 3 + 3, &out))
+	if (len % 4 == 1 || !ctx_alloc(ctx, len / 4 * 3 + 3, &out))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		const char *digit = s[i] == '\0' ? NULL : strchr(digits, s[i]);
@@ -104,9 +104,9 @@ base64url_encode(struct text *t, const void *bytes, size_t len)
 
 bool
 base64url_decode(
-    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+    struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
 {
-	return decode(w, base64url_digits, s, len, bytes, bytes_len);
+	return decode(ctx, base64url_digits, s, len, bytes, bytes_len);
 }
 
 void
@@ -118,7 +118,7 @@ base64_encode(struct text *t, const void *bytes, size_t len)
 }
 
 bool
-base64_decode(struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
+base64_decode(struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len)
 {
 	size_t padding = 0;
 
@@ -126,7 +126,7 @@ base64_decode(struct work *w, const char *s, size_t len, const uint8_t **bytes, 
 		return false;
 	while (padding < 2 && padding < len && s[len - 1 - padding] == '=')
 		padding++;
-	return decode(w, base64_digits, s, len - padding, bytes, bytes_len);
+	return decode(ctx, base64_digits, s, len - padding, bytes, bytes_len);
 }
 
 bool

@@ -20,16 +20,16 @@ bool hex_decode(const char *s, uint8_t *bytes, size_t len);
 void base64url_encode(struct text *t, const void *bytes, size_t len);
 
 /* The strict inverse of it: no padding, no other alphabet, no white space, and the unused bits of
- * the last character are zero, so that a value has one spelling.  The bytes stand in the room with
+ * the last character are zero, so that a value has one spelling.  The bytes stand in the arena with
  * a NUL behind them.
- * False without a fault: s is not base64url.  Fault: FAULT_SERVER when the room is full. */
+ * False without a fault: s is not base64url.  Fault: FAULT_SERVER when the arena is full. */
 bool base64url_decode(
-    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
+    struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 
 /* base64 with padding (RFC 4648 section 4), and its strict inverse, as for base64url. */
 void base64_encode(struct text *t, const void *bytes, size_t len);
 bool base64_decode(
-    struct work *w, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
+    struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 
 /* 1 to 19 digits without sign or leading zero, at least 1, at most INT64_MAX; then the end of s. */
 bool decimal_read(const char *s, int64_t *out);

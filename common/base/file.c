@@ -11,62 +11,62 @@
 #define MODE_TOO_OPEN 0137 /* all but u=rw,g=r */
 
 static bool
-mode_is_safe(struct work *w, int fd, const char *path)
+mode_is_safe(struct ctx *ctx, int fd, const char *path)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return fault(w, FAULT_CONFIG, "%s: is not a regular file", path);
+		return fault(ctx, FAULT_CONFIG, "%s: is not a regular file", path);
 	if ((st.st_mode & MODE_TOO_OPEN) != 0)
-		return fault(w, FAULT_CONFIG,
+		return fault(ctx, FAULT_CONFIG,
 		    "%s: mode %04o; it must be 0600, or 0640 with the web server's group", path,
 		    st.st_mode & 07777);
 	return true;
 }
 
-/* The stream's buffer is part of the room, and wiped with it. */
+/* The stream's buffer is part of the arena, and wiped with it. */
 static bool
-buffer_in_room(struct work *w, FILE *file)
+buffer_in_arena(struct ctx *ctx, FILE *file)
 {
 	char *buffer;
 
-	return work_alloc(w, BUFFER_SIZE, &buffer)
+	return ctx_alloc(ctx, BUFFER_SIZE, &buffer)
 	    && (setvbuf(file, buffer, _IOFBF, BUFFER_SIZE) == 0
-		|| fault(w, FAULT_SERVER, "a stream takes no buffer"));
+		|| fault(ctx, FAULT_SERVER, "a stream takes no buffer"));
 }
 
 bool
-file_open_secret(struct work *w, const char *path, FILE **file)
+file_open_secret(struct ctx *ctx, const char *path, FILE **file)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
-	if (!mode_is_safe(w, fd, path)) {
+		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+	if (!mode_is_safe(ctx, fd, path)) {
 		close(fd);
 		return false;
 	}
 	*file = fdopen(fd, "r");
 	if (*file == NULL) {
 		close(fd);
-		return fault(w, FAULT_SERVER, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_SERVER, "%s: %s", path, strerror(errno));
 	}
-	if (buffer_in_room(w, *file))
+	if (buffer_in_arena(ctx, *file))
 		return true;
 	fclose(*file);
 	return false;
 }
 
 bool
-file_sync_directory(struct work *w, const char *path)
+file_sync_directory(struct ctx *ctx, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool done = fd >= 0 && fsync(fd) == 0;
 
 	if (!done)
-		work_fault(w, FAULT_STORAGE, "%s: cannot be synced: %s", path, strerror(errno));
+		ctx_fault(ctx, FAULT_STORAGE, "%s: cannot be synced: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return done;

@@ -5,32 +5,32 @@
 #include <time.h>
 
 bool
-kept_open(struct work *w, struct kept *kept)
+kept_open(struct ctx *ctx, struct kept *kept)
 {
 	memset(kept, 0, sizeof *kept);
 	for (int i = 0; i < KEPT_FILES; i++)
-		if (!work_open(&kept->files[i].room, KEPT_ROOM_SIZE)) {
+		if (!ctx_open(&kept->files[i].ctx, KEPT_ARENA_SIZE)) {
 			while (i-- > 0)
-				work_close(&kept->files[i].room);
-			return fault(w, FAULT_SERVER, "no memory for what is kept");
+				ctx_close(&kept->files[i].ctx);
+			return fault(ctx, FAULT_SERVER, "no memory for what is kept");
 		}
-	w->kept = kept;
+	ctx->kept = kept;
 	return true;
 }
 
 void
-kept_close(struct work *w)
+kept_close(struct ctx *ctx)
 {
-	for (int i = 0; w->kept != NULL && i < KEPT_FILES; i++)
-		work_close(&w->kept->files[i].room);
-	w->kept = NULL;
+	for (int i = 0; ctx->kept != NULL && i < KEPT_FILES; i++)
+		ctx_close(&ctx->kept->files[i].ctx);
+	ctx->kept = NULL;
 }
 
 void
-kept_look_again(struct work *w)
+kept_look_again(struct ctx *ctx)
 {
-	for (int i = 0; w->kept != NULL && i < KEPT_FILES; i++)
-		w->kept->files[i].current = false;
+	for (int i = 0; ctx->kept != NULL && i < KEPT_FILES; i++)
+		ctx->kept->files[i].current = false;
 }
 
 static bool
@@ -55,37 +55,37 @@ is_settled(const struct stat *seen)
 	    && now.tv_sec - seen->st_ctim.tv_sec > KEPT_SETTLED_S;
 }
 
-/* Parsed anew, into a room that holds nothing else.  The file was looked at before it is opened:
+/* Parsed anew, into an arena that holds nothing else.  The file was looked at before it is opened:
  * one that is changed in between is newer than what was seen, and differs from it the next time. */
 static bool
-read_anew(struct work *w, struct kept_file *file, const char *path, kept_parse *parse)
+read_anew(struct ctx *ctx, struct kept_file *file, const char *path, kept_parse *parse)
 {
-	struct work *room = &file->room;
+	struct ctx *own = &file->ctx;
 
-	work_wipe(room);
+	ctx_wipe(own);
 	file->parsed = NULL;
-	file->sound = work_copy(room, path, strlen(path), &file->path)
-	    && parse(room, file->path, &file->parsed);
-	return file->sound || fault(w, room->kind, "%s", room->reason);
+	file->sound = ctx_strndup(own, path, strlen(path), &file->path)
+	    && parse(own, file->path, &file->parsed);
+	return file->sound || fault(ctx, own->kind, "%s", own->reason);
 }
 
 bool
 kept_read(
-    struct work *w, enum kept_what what, const char *path, kept_parse *parse, const void **parsed)
+    struct ctx *ctx, enum kept_what what, const char *path, kept_parse *parse, const void **parsed)
 {
-	struct kept_file *file = w->kept == NULL ? NULL : &w->kept->files[what];
+	struct kept_file *file = ctx->kept == NULL ? NULL : &ctx->kept->files[what];
 	struct stat seen = { 0 };
 	bool same;
 	bool settled;
 	bool done = true;
 
 	if (file == NULL)
-		return parse(w, path, parsed);
+		return parse(ctx, path, parsed);
 	same = file->sound && strcmp(file->path, path) == 0;
 	if (!same || !file->current) {
 		settled = stat(path, &seen) == 0 && is_settled(&seen);
 		if (!same || !file->settled || !same_file(&seen, &file->seen)) {
-			done = read_anew(w, file, path, parse);
+			done = read_anew(ctx, file, path, parse);
 			file->seen = seen;
 			file->settled = settled;
 		}

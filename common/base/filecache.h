@@ -21,12 +21,12 @@
 #define KEPT_SETTLED_S 2
 
 /* Address space, not memory; a configuration of some thousand lines. */
-#define KEPT_ROOM_SIZE (1u << 20) /* bytes */
+#define KEPT_ARENA_SIZE (1u << 20) /* bytes */
 
 enum kept_what { KEPT_CONFIG, KEPT_KEYRING, KEPT_FILES };
 
 struct kept_file {
-	struct work room; /* of its own: a request's is wiped when the request ends */
+	struct ctx ctx; /* of its own: a request's is wiped when the request ends */
 	const char *path;
 	struct stat seen;
 	bool sound;   /* parsed is what stood in the file seen */
@@ -39,21 +39,21 @@ struct kept {
 	struct kept_file files[KEPT_FILES];
 };
 
-/* From now on w keeps what it reads, here; until kept_close.  False: there is no memory for
+/* From now on ctx keeps what it reads, here; until kept_close.  False: there is no memory for
  * that. */
-bool kept_open(struct work *w, struct kept *kept);
-void kept_close(struct work *w);
+bool kept_open(struct ctx *ctx, struct kept *kept);
+void kept_close(struct ctx *ctx);
 
 /* A new request: what is kept has to be looked at again. */
-void kept_look_again(struct work *w);
+void kept_look_again(struct ctx *ctx);
 
-/* Reads a file into w, or tells its fault. */
-typedef bool kept_parse(struct work *w, const char *path, const void **parsed);
+/* Reads a file into ctx, or tells its fault. */
+typedef bool kept_parse(struct ctx *ctx, const char *path, const void **parsed);
 
-/* What parse makes of the file now: parsed anew only if it has changed, or if w keeps nothing.
+/* What parse makes of the file now: parsed anew only if it has changed, or if ctx keeps nothing.
  * Within one request it is the same, and lives until the request ends.  Fault: as parse; *parsed is
  * then what parse has left there. */
 bool kept_read(
-    struct work *w, enum kept_what what, const char *path, kept_parse *parse, const void **parsed);
+    struct ctx *ctx, enum kept_what what, const char *path, kept_parse *parse, const void **parsed);
 
 #endif

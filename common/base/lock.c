@@ -13,7 +13,7 @@
 
 /* Polls: F_OFD_SETLKW has no time limit, and a signal of ours would be the whole program's. */
 static bool
-wait_for_byte(struct work *w, int fd, const char *path, int64_t offset, int64_t wait_ms)
+wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t wait_ms)
 {
 	struct flock byte = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1
@@ -24,9 +24,9 @@ wait_for_byte(struct work *w, int fd, const char *path, int64_t offset, int64_t 
 	     pause = pause * 2 > PAUSE_LAST_MS ? PAUSE_LAST_MS : pause * 2) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return fault(
-			    w, FAULT_STORAGE, "%s: cannot lock: %s", path, strerror(errno));
+			    ctx, FAULT_STORAGE, "%s: cannot lock: %s", path, strerror(errno));
 		if (clock_ms() >= deadline)
-			return fault(w, FAULT_UNAVAILABLE,
+			return fault(ctx, FAULT_UNAVAILABLE,
 			    "%s: somebody else has had this lock for %lld ms", path,
 			    (long long)wait_ms);
 		clock_pause(pause);
@@ -35,15 +35,15 @@ wait_for_byte(struct work *w, int fd, const char *path, int64_t offset, int64_t 
 }
 
 bool
-lock_take(struct work *w, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
+lock_take(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return fault(w, FAULT_STORAGE,
+		return fault(ctx, FAULT_STORAGE,
 		    "%s: %s; the store's directory must be the web server user's", path,
 		    strerror(errno));
-	if (!wait_for_byte(w, fd, path, offset, wait_ms)) {
+	if (!wait_for_byte(ctx, fd, path, offset, wait_ms)) {
 		close(fd);
 		return false;
 	}

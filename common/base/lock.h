@@ -17,7 +17,7 @@ struct lock {
 /* Takes the lock at that offset of the file, which is created when it is not there.
  * Fault: FAULT_UNAVAILABLE when somebody else has it for longer than wait_ms; FAULT_STORAGE. */
 bool lock_take(
-    struct work *w, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock);
+    struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock);
 
 void lock_release(struct lock *lock);
 

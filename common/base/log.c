@@ -20,10 +20,10 @@ put_printable(char *to, size_t size, const char *s)
 }
 
 void
-log_note(struct work *w, const char *key, const char *value)
+log_note(struct ctx *ctx, const char *key, const char *value)
 {
 	char note[LOG_VALUE_MAX + 64];
-	size_t have = strlen(w->notes);
+	size_t have = strlen(ctx->notes);
 	size_t len;
 	bool quoted;
 
@@ -35,21 +35,21 @@ log_note(struct work *w, const char *key, const char *value)
 	if (quoted)
 		note[len++] = '"';
 	note[len] = '\0';
-	if (have + len < sizeof w->notes)
-		memcpy(w->notes + have, note, len + 1);
+	if (have + len < sizeof ctx->notes)
+		memcpy(ctx->notes + have, note, len + 1);
 }
 
 void
-log_note_number(struct work *w, const char *key, long long value)
+log_note_number(struct ctx *ctx, const char *key, long long value)
 {
 	char digits[24];
 
 	snprintf(digits, sizeof digits, "%lld", value);
-	log_note(w, key, digits);
+	log_note(ctx, key, digits);
 }
 
 void
-log_note_secret(struct work *w, const char *key, const char *secret)
+log_note_secret(struct ctx *ctx, const char *key, const char *secret)
 {
 	char hex[SHA256_HEX_SIZE];
 
@@ -57,26 +57,27 @@ log_note_secret(struct work *w, const char *key, const char *secret)
 		return;
 	sha256_hex(secret, strlen(secret), hex);
 	hex[8] = '\0';
-	log_note(w, key, hex);
+	log_note(ctx, key, hex);
 }
 
 void
-log_line(const struct work *w, const char *program, const char *fault_code, char line[LOG_LINE_MAX])
+log_line(
+    const struct ctx *ctx, const char *program, const char *fault_code, char line[LOG_LINE_MAX])
 {
-	char reason[WORK_REASON_MAX];
+	char reason[CTX_REASON_MAX];
 	int len = 0;
 
 	line[0] = '\0';
-	if (w->kind == FAULT_NONE && w->notes[0] == '\0')
+	if (ctx->kind == FAULT_NONE && ctx->notes[0] == '\0')
 		return;
 	len = snprintf(line, LOG_LINE_MAX, "amo-crm %s:", program);
-	if (w->kind != FAULT_NONE) {
-		for (size_t i = 0; (reason[i] = w->reason[i]) != '\0'; i++)
+	if (ctx->kind != FAULT_NONE) {
+		for (size_t i = 0; (reason[i] = ctx->reason[i]) != '\0'; i++)
 			if (reason[i] < ' ' || reason[i] > '~' || reason[i] == '"'
 			    || reason[i] == '\\')
 				reason[i] = '?';
 		len += snprintf(line + len, LOG_LINE_MAX - (size_t)len, " fault=%s reason=\"%s\"",
 		    fault_code, reason);
 	}
-	snprintf(line + len, LOG_LINE_MAX - (size_t)len, "%s\n", w->notes);
+	snprintf(line + len, LOG_LINE_MAX - (size_t)len, "%s\n", ctx->notes);
 }

@@ -14,14 +14,14 @@
 #define LOG_VALUE_MAX 120 /* characters of one value that are shown */
 #define LOG_LINE_MAX  1024
 
-/* Notes key=value for the request's line.  A NULL value notes nothing; notes beyond WORK_NOTES_MAX
+/* Notes key=value for the request's line.  A NULL value notes nothing; notes beyond CTX_NOTES_MAX
  * are dropped. */
-void log_note(struct work *w, const char *key, const char *value);
-void log_note_number(struct work *w, const char *key, long long value);
-void log_note_secret(struct work *w, const char *key, const char *secret);
+void log_note(struct ctx *ctx, const char *key, const char *value);
+void log_note_number(struct ctx *ctx, const char *key, long long value);
+void log_note_secret(struct ctx *ctx, const char *key, const char *secret);
 
 /* The line of a request, ended by a newline; empty when there is nothing to tell. */
 void log_line(
-    const struct work *w, const char *program, const char *fault_code, char line[LOG_LINE_MAX]);
+    const struct ctx *ctx, const char *program, const char *fault_code, char line[LOG_LINE_MAX]);
 
 #endif

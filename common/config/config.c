@@ -16,7 +16,7 @@
 #endif
 
 struct reader {
-	struct work *w;
+	struct ctx *ctx;
 	struct config *cfg;
 	FILE *file;
 	int line;
@@ -38,14 +38,14 @@ is_choice(const struct config_key *key)
 static bool
 take_value(struct reader *reader, const struct config_key *key, const char *value)
 {
-	struct work *w = reader->w;
+	struct ctx *ctx = reader->ctx;
 	const char *copy;
 
-	if (!work_copy(w, value, strlen(value), &copy))
+	if (!ctx_strndup(ctx, value, strlen(value), &copy))
 		return false;
 	if (key->take(key, copy, target_of(reader->cfg, key)))
 		return true;
-	return fault(w, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
+	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
 	    key->section, key->name, is_choice(key) ? "must be one of: " : "", key->rule);
 }
 
@@ -73,14 +73,14 @@ take_pair(void *arg, const char *section, const char *name, const char *value)
 	struct reader *reader = arg;
 	int number = key_number(section, name);
 
-	if (reader->w->kind != FAULT_NONE)
+	if (reader->ctx->kind != FAULT_NONE)
 		return 1;
 	if (number < 0)
-		work_fault(reader->w, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
+		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
 		    reader->cfg->file, reader->line, is_name(name) ? " " : " of that name",
 		    is_name(name) ? name : "", section);
 	else if ((reader->given >> number & 1) != 0)
-		work_fault(reader->w, FAULT_CONFIG,
+		ctx_fault(reader->ctx, FAULT_CONFIG,
 		    "%s:%d: [%s] %s is given twice (a line that begins with a blank goes on with "
 		    "the last key)",
 		    reader->cfg->file, reader->line, section, name);
@@ -126,7 +126,7 @@ read_line(char *line, int size, void *arg)
 	struct reader *reader = arg;
 	const char *wrong = NULL;
 
-	if (reader->w->kind != FAULT_NONE)
+	if (reader->ctx->kind != FAULT_NONE)
 		return NULL;
 	reader->line++;
 	if (!take_whole_line(line, size, reader->file))
@@ -134,23 +134,23 @@ read_line(char *line, int size, void *arg)
 	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
 		wrong = "a section stands alone on its line";
 	if (wrong != NULL)
-		work_fault(
-		    reader->w, FAULT_CONFIG, "%s:%d: %s", reader->cfg->file, reader->line, wrong);
+		ctx_fault(
+		    reader->ctx, FAULT_CONFIG, "%s:%d: %s", reader->cfg->file, reader->line, wrong);
 	return wrong != NULL || line[0] == '\0' ? NULL : line;
 }
 
 static bool
 take_file(struct reader *reader)
 {
-	struct work *w = reader->w;
+	struct ctx *ctx = reader->ctx;
 	int wrong = ini_parse_stream(read_line, reader, take_pair, reader);
 
-	if (w->kind != FAULT_NONE)
+	if (ctx->kind != FAULT_NONE)
 		return false;
 	if (ferror(reader->file))
-		return fault(w, FAULT_CONFIG, "%s: cannot be read", reader->cfg->file);
+		return fault(ctx, FAULT_CONFIG, "%s: cannot be read", reader->cfg->file);
 	if (wrong != 0)
-		return fault(w, FAULT_CONFIG, "%s:%d: neither a [section] nor \"key = value\"",
+		return fault(ctx, FAULT_CONFIG, "%s:%d: neither a [section] nor \"key = value\"",
 		    reader->cfg->file, wrong);
 	return true;
 }
@@ -169,38 +169,38 @@ check_required(struct reader *reader)
 {
 	for (int i = 0; config_keys[i].name != NULL; i++)
 		if (config_keys[i].required && (reader->given >> i & 1) == 0)
-			return fault(reader->w, FAULT_CONFIG, "%s: [%s] %s is missing",
+			return fault(reader->ctx, FAULT_CONFIG, "%s: [%s] %s is missing",
 			    reader->cfg->file, config_keys[i].section, config_keys[i].name);
 	return true;
 }
 
 static bool
-check_account(struct work *w, struct config *cfg)
+check_account(struct ctx *ctx, struct config *cfg)
 {
 	char lowered[HOST_SIZE];
 
 	if (cfg->amocrm.account == NULL)
 		return cfg->app.connections != CONNECTIONS_SHARED
-		    || fault(w, FAULT_CONFIG,
+		    || fault(ctx, FAULT_CONFIG,
 			"%s: [amocrm] account is missing; connections = shared needs it",
 			cfg->file);
 	if (!host_allowed(cfg->amocrm.account_domains, cfg->amocrm.account, lowered))
-		return fault(w, FAULT_CONFIG,
+		return fault(ctx, FAULT_CONFIG,
 		    "%s: [amocrm] account must be a host below account_domains", cfg->file);
-	return work_copy(w, lowered, strlen(lowered), &cfg->amocrm.account);
+	return ctx_strndup(ctx, lowered, strlen(lowered), &cfg->amocrm.account);
 }
 
 static bool
-check_jwt(struct work *w, const struct config *cfg)
+check_jwt(struct ctx *ctx, const struct config *cfg)
 {
 	const struct jwt_config *jwt = &cfg->jwt;
 	bool by_secret = jwt->algorithm <= JWT_HS512;
 
 	if (by_secret && (jwt->secret == NULL || jwt->public_key != NULL))
-		return fault(w, FAULT_CONFIG,
+		return fault(ctx, FAULT_CONFIG,
 		    "%s: [jwt] HS algorithms need secret, and no public_key", cfg->file);
 	if (!by_secret && (jwt->public_key == NULL || jwt->secret != NULL))
-		return fault(w, FAULT_CONFIG,
+		return fault(ctx, FAULT_CONFIG,
 		    "%s: [jwt] RS256, ES256 and EdDSA need public_key, and no secret", cfg->file);
 	return true;
 }
@@ -213,7 +213,8 @@ check_whole(struct reader *reader)
 	if ((reader->given >> key_number("app", "state") & 1) == 0
 	    && cfg->app.connections == CONNECTIONS_PER_USER)
 		cfg->app.state = STATE_SIGNED;
-	return check_required(reader) && check_account(reader->w, cfg) && check_jwt(reader->w, cfg);
+	return check_required(reader) && check_account(reader->ctx, cfg)
+	    && check_jwt(reader->ctx, cfg);
 }
 
 const char *
@@ -226,16 +227,16 @@ config_path(void)
 
 /* Whatever comes of it, cfg is there: with it a fault is told. */
 static bool
-parse(struct work *w, const char *path, const void **parsed)
+parse(struct ctx *ctx, const char *path, const void **parsed)
 {
-	struct reader reader = { .w = w };
+	struct reader reader = { .ctx = ctx };
 	bool done;
 
-	if (!work_alloc(w, sizeof *reader.cfg, &reader.cfg))
+	if (!ctx_alloc(ctx, sizeof *reader.cfg, &reader.cfg))
 		return false;
 	*parsed = reader.cfg;
 	reader.cfg->file = path;
-	if (!take_defaults(&reader) || !file_open_secret(w, path, &reader.file))
+	if (!take_defaults(&reader) || !file_open_secret(ctx, path, &reader.file))
 		return false;
 	done = take_file(&reader) && check_whole(&reader);
 	fclose(reader.file);
@@ -244,10 +245,10 @@ parse(struct work *w, const char *path, const void **parsed)
 }
 
 bool
-config_read(struct work *w, const char *path, struct config *cfg)
+config_read(struct ctx *ctx, const char *path, struct config *cfg)
 {
 	const void *parsed = NULL;
-	bool done = kept_read(w, KEPT_CONFIG, path, parse, &parsed);
+	bool done = kept_read(ctx, KEPT_CONFIG, path, parse, &parsed);
 
 	if (parsed != NULL)
 		memcpy(cfg, parsed, sizeof *cfg);

@@ -81,7 +81,7 @@ const char *config_path(void);
 /* Optional values that are not set are NULL.  A process that keeps what it reads (see filecache.h)
  * reads the file again when it has changed. Fault: FAULT_CONFIG.  Even then cfg->app holds what was
  * read, or the defaults, so that the app can be told of the error. */
-bool config_read(struct work *w, const char *path, struct config *cfg);
+bool config_read(struct ctx *ctx, const char *path, struct config *cfg);
 
 /* The table behind it, for what documents or lists the keys; ends with a NULL name. */
 struct config_key {

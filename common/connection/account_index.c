@@ -5,9 +5,9 @@
 #include <string.h>
 
 static bool
-account_key(struct work *w, int64_t account_id, const char **key)
+account_key(struct ctx *ctx, int64_t account_id, const char **key)
 {
-	return work_print(w, key, "account:%lld", (long long)account_id);
+	return ctx_printf(ctx, key, "account:%lld", (long long)account_id);
 }
 
 struct gathering {
@@ -17,7 +17,7 @@ struct gathering {
 };
 
 static bool
-gather(struct work *w, void *arg, const char *key, const char *value)
+gather(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct gathering *found = arg;
 	const char *user = key + strlen(found->prefix);
@@ -25,7 +25,7 @@ gather(struct work *w, void *arg, const char *key, const char *value)
 
 	(void)value;
 	if (len + 2 > sizeof found->users - found->len)
-		return fault(w, FAULT_SERVER, "the account has too many connections");
+		return fault(ctx, FAULT_SERVER, "the account has too many connections");
 	if (found->len > 0)
 		found->users[found->len++] = ' ';
 	memcpy(found->users + found->len, user, len + 1);
@@ -35,38 +35,39 @@ gather(struct work *w, void *arg, const char *key, const char *value)
 
 /* Of the records themselves: each names its account and user. */
 static bool
-make_anew(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+make_anew(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *name)
 {
 	struct gathering *found;
 
-	return work_alloc(w, sizeof *found, &found)
-	    && work_print(w, &found->prefix, "connection:%lld:", (long long)account_id)
-	    && store_each(w, store, found->prefix, gather, found)
-	    && store_put(w, store, name, found->len > 0 ? found->users : NULL, 0);
+	return ctx_alloc(ctx, sizeof *found, &found)
+	    && ctx_printf(ctx, &found->prefix, "connection:%lld:", (long long)account_id)
+	    && store_each(ctx, store, found->prefix, gather, found)
+	    && store_put(ctx, store, name, found->len > 0 ? found->users : NULL, 0);
 }
 
 static bool
-mend(struct work *w, const struct store_config *store, int64_t account_id, const char *name)
+mend(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *name)
 {
 	const char *list;
 
-	if (store_get(w, store, name, &list))
+	if (store_get(ctx, store, name, &list))
 		return true;
-	if (w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_DAMAGED)
 		return false;
-	work_recover(w);
-	return make_anew(w, store, account_id, name);
+	ctx_clear_fault(ctx);
+	return make_anew(ctx, store, account_id, name);
 }
 
 bool
 account_lock(
-    struct work *w, const struct store_config *store, int64_t account_id, struct lock *lock)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock)
 {
 	const char *name;
 
-	if (!account_key(w, account_id, &name) || !store_lock(w, store, name, STORE_WAIT_MS, lock))
+	if (!account_key(ctx, account_id, &name)
+	    || !store_lock(ctx, store, name, STORE_WAIT_MS, lock))
 		return false;
-	if (mend(w, store, account_id, name))
+	if (mend(ctx, store, account_id, name))
 		return true;
 	lock_release(lock);
 	return false;
@@ -74,22 +75,22 @@ account_lock(
 
 bool
 account_users(
-    struct work *w, const struct store_config *store, int64_t account_id, const char **list)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **list)
 {
 	const char *key;
 	struct lock lock;
 
-	if (!account_key(w, account_id, &key))
+	if (!account_key(ctx, account_id, &key))
 		return false;
-	if (store_get(w, store, key, list))
+	if (store_get(ctx, store, key, list))
 		return true;
-	if (w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_DAMAGED)
 		return false;
-	work_recover(w);
-	if (!account_lock(w, store, account_id, &lock)) /* which mends it */
+	ctx_clear_fault(ctx);
+	if (!account_lock(ctx, store, account_id, &lock)) /* which mends it */
 		return false;
 	lock_release(&lock);
-	return store_get(w, store, key, list);
+	return store_get(ctx, store, key, list);
 }
 
 bool
@@ -118,19 +119,19 @@ is_on(const char *list, int64_t amocrm_user_id)
 }
 
 bool
-account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+account_lists(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
 	const char *list;
 
-	if (!account_users(w, store, account_id, &list))
+	if (!account_users(ctx, store, account_id, &list))
 		return false;
 	*listed = is_on(list, amocrm_user_id);
 	return true;
 }
 
 static bool
-edit_users(struct work *w, void *arg, const char *old, const char **value)
+edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	struct account_edit *edit = arg;
 	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
@@ -140,7 +141,7 @@ edit_users(struct work *w, void *arg, const char *old, const char **value)
 	edit->before = old;
 	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
 		return true;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	while (account_next(&list, &id))
 		if (id != edit->amocrm_user_id)
 			text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)id);
@@ -157,34 +158,34 @@ edit_users(struct work *w, void *arg, const char *old, const char **value)
 
 bool
 account_change(
-    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change)
+    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_change *change)
 {
 	*change = (struct store_change){ .edit = edit_users, .arg = edit };
-	return account_key(w, account_id, &change->key);
+	return account_key(ctx, account_id, &change->key);
 }
 
 static bool
 change_list(
-    struct work *w, const struct store_config *store, int64_t account_id, struct account_edit edit)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct account_edit edit)
 {
 	struct store_change change;
 
-	return account_change(w, account_id, &edit, &change)
-	    && store_change_all(w, store, &change, 1);
+	return account_change(ctx, account_id, &edit, &change)
+	    && store_change_all(ctx, store, &change, 1);
 }
 
 bool
 account_add(
-    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
 	return change_list(
-	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
+	    ctx, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
 }
 
 bool
 account_remove(
-    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
 	return change_list(
-	    w, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
+	    ctx, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
 }

@@ -17,21 +17,21 @@
  * milliseconds.  A list that is damaged is made anew, of what the store holds.
  * Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
 bool account_lock(
-    struct work *w, const struct store_config *store, int64_t account_id, struct lock *lock);
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock);
 
 /* The list, or NULL when nobody is on it; account_next steps through it. */
 bool account_users(
-    struct work *w, const struct store_config *store, int64_t account_id, const char **list);
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **list);
 bool account_next(const char **list, int64_t *amocrm_user_id);
 
-bool account_lists(struct work *w, const struct store_config *store, int64_t account_id,
+bool account_lists(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     int64_t amocrm_user_id, bool *listed);
 
 /* Puts a user on the list, or takes one off it. */
 bool account_add(
-    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 bool account_remove(
-    struct work *w, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 
 /* The same as one of several changes of the store (store_change_all): edit is what it does, and
  * must live as long as the change. */
@@ -41,6 +41,6 @@ struct account_edit {
 	const char *before; /* out: the list as it was, or NULL */
 };
 bool account_change(
-    struct work *w, int64_t account_id, struct account_edit *edit, struct store_change *change);
+    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_change *change);
 
 #endif

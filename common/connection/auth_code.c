@@ -9,63 +9,63 @@
 #define ID_LEN 16 /* digits of the SHA-256: no two codes of a life have them in common */
 
 bool
-code_key(struct work *w, const char *prefix, const char *code, const char **key)
+code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key)
 {
 	char hex[SHA256_HEX_SIZE];
 
 	sha256_hex(code, strlen(code), hex);
-	return work_print(w, key, "%s:%s", prefix, hex);
+	return ctx_printf(ctx, key, "%s:%s", prefix, hex);
 }
 
 bool
-code_authorization(struct work *w, const char *key, const char **id)
+code_authorization(struct ctx *ctx, const char *key, const char **id)
 {
-	return work_copy(w, key + strcspn(key, ":") + 1, ID_LEN, id);
+	return ctx_strndup(ctx, key + strcspn(key, ":") + 1, ID_LEN, id);
 }
 
 static bool
-copy_member(struct work *w, const struct json_object *doc, const char *name, const char **out)
+copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
 	const char *s = json_string(doc, name);
 
 	*out = NULL;
-	return s == NULL || work_copy(w, s, strlen(s), out);
+	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
 }
 
 static bool
-read_code(struct work *w, const char *value, struct code *code)
+read_code(struct ctx *ctx, const char *value, struct code *code)
 {
 	struct json_object *doc = json_read(value, strlen(value));
-	bool done = copy_member(w, doc, "connection", &code->connection)
-	    && copy_member(w, doc, "reserved_for", &code->reserved_for)
-	    && copy_member(w, doc, "claimed_by", &code->claimed_by);
+	bool done = copy_member(ctx, doc, "connection", &code->connection)
+	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
+	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
 
 	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
 	json_object_put(doc);
 	if (done && code->connection == NULL)
-		return fault(w, FAULT_STORAGE, "a code's record is damaged");
+		return fault(ctx, FAULT_STORAGE, "a code's record is damaged");
 	return done;
 }
 
 bool
-code_find(struct work *w, const struct store_config *store, const char *key, bool *found,
+code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
     struct code *code)
 {
 	const char *value;
 
-	if (!store_get(w, store, key, &value))
+	if (!store_get(ctx, store, key, &value))
 		return false;
 	*found = value != NULL;
-	return !*found || read_code(w, value, code);
+	return !*found || read_code(ctx, value, code);
 }
 
 bool
-code_change(struct work *w, const char *key, const struct code *code, struct store_change *change)
+code_change(struct ctx *ctx, const char *key, const struct code *code, struct store_change *change)
 {
 	const char *value;
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"connection\":");
 	json_add_string(&t, code->connection);
 	text_add(&t, ",\"reserved_for\":");

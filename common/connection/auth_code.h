@@ -19,18 +19,18 @@ struct code {
 };
 
 /* "<prefix>:<sha256 of the code>" */
-bool code_key(struct work *w, const char *prefix, const char *code, const char **key);
+bool code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key);
 
 /* What tells an authorization from others, by the key of its code's record. */
-bool code_authorization(struct work *w, const char *key, const char **id);
+bool code_authorization(struct ctx *ctx, const char *key, const char **id);
 
 /* What is known of a code; *found is false when it has become nothing yet.  Fault:
  * FAULT_STORAGE. */
-bool code_find(struct work *w, const struct store_config *store, const char *key, bool *found,
+bool code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
     struct code *code);
 
 /* The change of the store that keeps it. */
 bool code_change(
-    struct work *w, const char *key, const struct code *code, struct store_change *change);
+    struct ctx *ctx, const char *key, const struct code *code, struct store_change *change);
 
 #endif

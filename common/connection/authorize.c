@@ -16,54 +16,54 @@
 
 bool
 authorize_host(
-    struct work *w, const struct amocrm_config *cfg, const char *referer, const char **host)
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *referer, const char **host)
 {
 	char lowered[HOST_SIZE];
 
 	if (referer == NULL && cfg->account == NULL)
-		return fault(w, FAULT_REQUEST, "referer is missing, and no account is pinned");
+		return fault(ctx, FAULT_REQUEST, "referer is missing, and no account is pinned");
 	if (referer == NULL) {
 		*host = cfg->account;
 		return true;
 	}
 	if (!host_allowed(cfg->account_domains, referer, lowered))
-		return fault(w, FAULT_REQUEST,
+		return fault(ctx, FAULT_REQUEST,
 		    "referer \"%.80s\" is not a host below account_domains", referer);
 	if (cfg->account != NULL && strcmp(lowered, cfg->account) != 0)
-		return fault(w, FAULT_REQUEST, "referer %s is not the pinned account", lowered);
-	return work_copy(w, lowered, strlen(lowered), host);
+		return fault(ctx, FAULT_REQUEST, "referer %s is not the pinned account", lowered);
+	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
 /* Tokens that amoCRM has given out already for this code, but whose account could not be asked. */
 static bool
-find_pending(struct work *w, const struct store_config *store, const struct keyring *ring,
+find_pending(struct ctx *ctx, const struct store_config *store, const struct keyring *ring,
     const char *pending_key, bool *found, struct tokens *tokens)
 {
 	const char *sealed;
 	const char *text;
 
-	if (!store_get(w, store, pending_key, &sealed))
+	if (!store_get(ctx, store, pending_key, &sealed))
 		return false;
 	*found = sealed != NULL;
 	return !*found
-	    || (unseal(w, ring, pending_key, sealed, &text) && tokens_read(w, text, tokens));
+	    || (unseal(ctx, ring, pending_key, sealed, &text) && tokens_read(ctx, text, tokens));
 }
 
 static bool
-put_pending(struct work *w, const struct store_config *store, const struct keyring *ring,
+put_pending(struct ctx *ctx, const struct store_config *store, const struct keyring *ring,
     const char *pending_key, const struct tokens *tokens)
 {
 	const char *text;
 	const char *sealed;
 
-	ring = keyring_again(w, store->keys, ring);
-	return tokens_write(w, tokens, &text) && seal(w, ring, pending_key, text, &sealed)
-	    && store_put(w, store, pending_key, sealed, time(NULL) + CODE_LIFE_S);
+	ring = keyring_again(ctx, store->keys, ring);
+	return tokens_write(ctx, tokens, &text) && seal(ctx, ring, pending_key, text, &sealed)
+	    && store_put(ctx, store, pending_key, sealed, time(NULL) + CODE_LIFE_S);
 }
 
 /* Stores the connection, and with it what has become of the code. */
 static bool
-save(struct work *w, const struct config *cfg, const struct grant *grant,
+save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
     const char *record)
 {
@@ -73,11 +73,11 @@ save(struct work *w, const struct config *cfg, const struct grant *grant,
 	struct store_change change;
 	struct authorization authorization = { .along = &change };
 
-	return record_key(w, identity->account_id, identity->user_id, &code.connection)
-	    && code_authorization(w, record, &authorization.id)
-	    && code_change(w, record, &code, &change)
+	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
+	    && code_authorization(ctx, record, &authorization.id)
+	    && code_change(ctx, record, &code, &change)
 	    && connection_save(
-		w, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
+		ctx, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
 }
 
 /* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits
@@ -85,7 +85,7 @@ save(struct work *w, const struct config *cfg, const struct grant *grant,
  * code works once, so whatever could fail on our side is tried before it is used, and tokens that
  * cannot be put in their place yet are kept. */
 static bool
-exchange(struct work *w, const struct config *cfg, const struct grant *grant,
+exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, int64_t deadline_ms)
 {
 	const char *pending_key;
@@ -94,21 +94,23 @@ exchange(struct work *w, const struct config *cfg, const struct grant *grant,
 	bool pending;
 
 	if (grant->host == NULL)
-		return fault(w, FAULT_REFUSED, "the code was known a moment ago; its time is over");
-	helper_start(w, HELPER_HTTPS);
-	helper_start(w, HELPER_CRYPTO);
-	if (!store_ready(w, &cfg->store) || !code_key(w, "pending", grant->code, &pending_key)
-	    || !find_pending(w, &cfg->store, ring, pending_key, &pending, &tokens)
+		return fault(
+		    ctx, FAULT_REFUSED, "the code was known a moment ago; its time is over");
+	helper_start(ctx, HELPER_HTTPS);
+	helper_start(ctx, HELPER_CRYPTO);
+	if (!store_ready(ctx, &cfg->store) || !code_key(ctx, "pending", grant->code, &pending_key)
+	    || !find_pending(ctx, &cfg->store, ring, pending_key, &pending, &tokens)
 	    || (!pending
 		&& !amocrm_exchange(
-		    w, &cfg->amocrm, grant->host, grant->code, deadline_ms, &tokens)))
+		    ctx, &cfg->amocrm, grant->host, grant->code, deadline_ms, &tokens)))
 		return false;
-	if (amocrm_identity_claimed(w, grant->host, &tokens, &identity))
-		return save(w, cfg, grant, ring, &identity, &tokens, record);
-	return (pending || put_pending(w, &cfg->store, ring, pending_key, &tokens))
-	    && amocrm_identity_asked(w, &cfg->amocrm, grant->host, &tokens, deadline_ms, &identity)
-	    && save(w, cfg, grant, ring, &identity, &tokens, record)
-	    && store_erase(w, &cfg->store, pending_key);
+	if (amocrm_identity_claimed(ctx, grant->host, &tokens, &identity))
+		return save(ctx, cfg, grant, ring, &identity, &tokens, record);
+	return (pending || put_pending(ctx, &cfg->store, ring, pending_key, &tokens))
+	    && amocrm_identity_asked(
+		ctx, &cfg->amocrm, grant->host, &tokens, deadline_ms, &identity)
+	    && save(ctx, cfg, grant, ring, &identity, &tokens, record)
+	    && store_erase(ctx, &cfg->store, pending_key);
 }
 
 static bool
@@ -119,22 +121,22 @@ is_other(const char *app_user, const char *claimant)
 
 /* Of a code whose connection is not there for its claimant any more. */
 static bool
-tell_lost(struct work *w, const struct config *cfg, const char *key, bool claimed)
+tell_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claimed)
 {
 	struct connection newer;
 	bool found;
 
-	if (!connection_find(w, cfg, key, &found, &newer))
+	if (!connection_find(ctx, cfg, key, &found, &newer))
 		return false;
 	if (found && !claimed)
-		return fault(w, FAULT_CLAIMED,
+		return fault(ctx, FAULT_CLAIMED,
 		    "the same amoCRM user has authorized somebody anew; connect again");
-	return fault(w, FAULT_REFUSED, "the code's connection has been erased; connect again");
+	return fault(ctx, FAULT_REFUSED, "the code's connection has been erased; connect again");
 }
 
 /* A code that has become a connection already; a newer one may have taken its place. */
 static bool
-claim(struct work *w, const struct config *cfg, const struct grant *grant,
+claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, struct code *code)
 {
 	const struct owner owner = { grant->claimant };
@@ -149,22 +151,22 @@ claim(struct work *w, const struct config *cfg, const struct grant *grant,
 	if (code->for_nobody || is_other(code->reserved_for, grant->claimant)
 	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
-		    w, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
+		    ctx, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
 	code->claimed_by = grant->claimant;
 	/* claimed once: what has become somebody else's since is not taken back */
 	if (!claimed
-	    && (!code_authorization(w, record, &authorization.id)
-		|| !code_change(w, record, code, &change)
+	    && (!code_authorization(ctx, record, &authorization.id)
+		|| !code_change(ctx, record, code, &change)
 		|| !connection_adopt(
-		    w, cfg, ring, code->connection, &owner, &authorization, &found)))
+		    ctx, cfg, ring, code->connection, &owner, &authorization, &found)))
 		return false;
 	if (found)
 		return true;
-	if (!connection_of(w, cfg, grant->claimant, &found, &other))
+	if (!connection_of(ctx, cfg, grant->claimant, &found, &other))
 		return false;
 	if (!found)
-		return tell_lost(w, cfg, code->connection, claimed);
-	return claimed || store_change_all(w, &cfg->store, &change, 1);
+		return tell_lost(ctx, cfg, code->connection, claimed);
+	return claimed || store_change_all(ctx, &cfg->store, &change, 1);
 }
 
 /* So many milliseconds from now, or less where nobody listens as long. */
@@ -180,48 +182,48 @@ patience_ms(const struct grant *grant, int64_t limit_ms)
 
 /* Under the code's lock: whoever came first has left the code's record, or failed. */
 static bool
-authorize_locked(struct work *w, const struct config *cfg, const struct grant *grant,
+authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
 {
 	const struct keyring *ring;
 	struct code code;
 	bool known;
 
-	if (!keyring_read(w, cfg->store.keys, &ring)
-	    || !code_find(w, &cfg->store, record, &known, &code))
+	if (!keyring_read(ctx, cfg->store.keys, &ring)
+	    || !code_find(ctx, &cfg->store, record, &known, &code))
 		return false;
 	return known
-	    ? claim(w, cfg, grant, ring, record, &code)
-	    : exchange(w, cfg, grant, ring, record, clock_ms() + patience_ms(grant, limit_ms));
+	    ? claim(ctx, cfg, grant, ring, record, &code)
+	    : exchange(ctx, cfg, grant, ring, record, clock_ms() + patience_ms(grant, limit_ms));
 }
 
 bool
-authorize_known(struct work *w, const struct config *cfg, const char *code, bool *known)
+authorize_known(struct ctx *ctx, const struct config *cfg, const char *code, bool *known)
 {
 	const char *record;
 	const char *value;
 
-	if (!code_key(w, "code", code, &record) || !store_get(w, &cfg->store, record, &value))
+	if (!code_key(ctx, "code", code, &record) || !store_get(ctx, &cfg->store, record, &value))
 		return false;
 	*known = value != NULL;
 	return true;
 }
 
 bool
-authorize(struct work *w, const struct config *cfg, const struct grant *grant, int64_t limit_ms)
+authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, int64_t limit_ms)
 {
 	const char *record;
 	struct lock lock;
 	sigset_t before;
 	bool done;
 
-	if (!code_key(w, "code", grant->code, &record)
+	if (!code_key(ctx, "code", grant->code, &record)
 	    || !store_lock(
-		w, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
+		ctx, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
 		return false;
-	log_note_secret(w, "code", grant->code);
+	log_note_secret(ctx, "code", grant->code);
 	signals_hold(&before);
-	done = authorize_locked(w, cfg, grant, record, limit_ms);
+	done = authorize_locked(ctx, cfg, grant, record, limit_ms);
 	signals_release(&before);
 	lock_release(&lock);
 	return done;

@@ -28,10 +28,10 @@ struct grant {
  * there is one; without referer (NULL) the pinned account.
  * Fault: FAULT_REQUEST. */
 bool authorize_host(
-    struct work *w, const struct amocrm_config *cfg, const char *referer, const char **host);
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *referer, const char **host);
 
 /* Whether the code has become a connection already. */
-bool authorize_known(struct work *w, const struct config *cfg, const char *code, bool *known);
+bool authorize_known(struct ctx *ctx, const struct config *cfg, const char *code, bool *known);
 
 /* Makes a connection of the code, or finds that it has become one already; one exchange for a code,
  * however often and from however many processes it comes.  With a claimant the connection becomes
@@ -43,6 +43,6 @@ bool authorize_known(struct work *w, const struct config *cfg, const char *code,
  * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is
  * asked. */
 bool authorize(
-    struct work *w, const struct config *cfg, const struct grant *grant, int64_t limit_ms);
+    struct ctx *ctx, const struct config *cfg, const struct grant *grant, int64_t limit_ms);
 
 #endif

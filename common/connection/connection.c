@@ -15,75 +15,76 @@ is_shared(const struct config *cfg)
 }
 
 bool
-connection_pointer(struct work *w, const struct config *cfg, const char *app_user, const char **key)
+connection_pointer(
+    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
 {
-	return work_print(w, key, "app:%s", is_shared(cfg) ? "" : app_user);
+	return ctx_printf(ctx, key, "app:%s", is_shared(cfg) ? "" : app_user);
 }
 
 bool
-connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,
+connection_find(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection)
 {
 	const char *value;
 
 	*found = false;
-	if (!store_get(w, &cfg->store, key, &value))
+	if (!store_get(ctx, &cfg->store, key, &value))
 		return false;
 	*found = value != NULL;
-	return !*found || record_read(w, value, connection);
+	return !*found || record_read(ctx, value, connection);
 }
 
 bool
-connection_find_sound(struct work *w, const struct config *cfg, const char *key, bool *found,
+connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection)
 {
-	if (connection_find(w, cfg, key, found, connection))
+	if (connection_find(ctx, cfg, key, found, connection))
 		return true;
-	if (w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_DAMAGED)
 		return false;
-	work_recover(w);
-	log_note(w, "damaged", key);
+	ctx_clear_fault(ctx);
+	log_note(ctx, "damaged", key);
 	*found = false;
 	return true;
 }
 
 bool
-connection_pointed(struct work *w, const struct config *cfg, const char *pointer, const char **key)
+connection_pointed(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key)
 {
-	if (store_get(w, &cfg->store, pointer, key))
+	if (store_get(ctx, &cfg->store, pointer, key))
 		return true;
-	if (w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_DAMAGED)
 		return false;
-	work_recover(w);
-	log_note(w, "damaged", pointer);
+	ctx_clear_fault(ctx);
+	log_note(ctx, "damaged", pointer);
 	*key = NULL;
 	return true;
 }
 
 bool
-connection_put(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens)
 {
 	const char *value;
 
-	return record_write(w, ring, connection, tokens, &value)
-	    && store_put(w, &cfg->store, key, value, 0);
+	return record_write(ctx, ring, connection, tokens, &value)
+	    && store_put(ctx, &cfg->store, key, value, 0);
 }
 
 bool
-connection_of(struct work *w, const struct config *cfg, const char *app_user, bool *found,
+connection_of(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
     struct connection *connection)
 {
 	const char *pointer;
 	const char *key;
 
 	*found = false;
-	if (!connection_pointer(w, cfg, app_user, &pointer)
-	    || !connection_pointed(w, cfg, pointer, &key))
+	if (!connection_pointer(ctx, cfg, app_user, &pointer)
+	    || !connection_pointed(ctx, cfg, pointer, &key))
 		return false;
 	if (key == NULL)
 		return true;
-	if (!connection_find_sound(w, cfg, key, found, connection))
+	if (!connection_find_sound(ctx, cfg, key, found, connection))
 		return false;
 	if (*found && !is_shared(cfg))
 		*found =
@@ -99,7 +100,7 @@ connection_usable(const struct connection *connection)
 }
 
 bool
-connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
+connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg)
 {
 	struct damage damage = { 0 };
@@ -108,50 +109,50 @@ connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
 	const char *key;
 	int64_t user;
 	bool found;
-	bool going = account_users(w, &cfg->store, account_id, &users);
-	size_t mark = work_mark(w);
+	bool going = account_users(ctx, &cfg->store, account_id, &users);
+	size_t mark = arena_mark(ctx);
 
 	while (going && account_next(&users, &user)) {
-		going = record_key(w, account_id, user, &key);
-		if (going && connection_find(w, cfg, key, &found, &connection))
-			going = !found || visit(w, arg, &connection);
+		going = record_key(ctx, account_id, user, &key);
+		if (going && connection_find(ctx, cfg, key, &found, &connection))
+			going = !found || visit(ctx, arg, &connection);
 		else
-			going = going && damage_passed(w, &damage, key);
-		work_release(w, mark);
+			going = going && damage_passed(ctx, &damage, key);
+		arena_rewind(ctx, mark);
 	}
-	return going && damage_none(w, &damage);
+	return going && damage_none(ctx, &damage);
 }
 
 static bool
-is_active(struct work *w, const struct config *cfg, const char *key, bool *active)
+is_active(struct ctx *ctx, const struct config *cfg, const char *key, bool *active)
 {
 	enum connection_state state;
 	const char *value;
 
 	*active = false;
-	if (!store_get(w, &cfg->store, key, &value))
+	if (!store_get(ctx, &cfg->store, key, &value))
 		return false;
 	if (value == NULL)
 		return true;
-	if (!record_state(w, value, &state))
+	if (!record_state(ctx, value, &state))
 		return false;
 	*active = state == CONNECTION_ACTIVE;
 	return true;
 }
 
 bool
-connection_account_known(struct work *w, const struct config *cfg, int64_t account_id, bool *known)
+connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *known)
 {
 	const char *users;
 	const char *key;
 	int64_t user;
-	bool going = account_users(w, &cfg->store, account_id, &users);
-	size_t mark = work_mark(w);
+	bool going = account_users(ctx, &cfg->store, account_id, &users);
+	size_t mark = arena_mark(ctx);
 
 	*known = false;
 	while (going && !*known && account_next(&users, &user)) {
-		going = record_key(w, account_id, user, &key) && is_active(w, cfg, key, known);
-		work_release(w, mark);
+		going = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, known);
+		arena_rewind(ctx, mark);
 	}
 	return going;
 }
@@ -163,7 +164,7 @@ struct visit {
 };
 
 static bool
-visit_record(struct work *w, void *arg, const char *key, const char *value)
+visit_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct visit *visit = arg;
 	struct connection connection;
@@ -172,16 +173,16 @@ visit_record(struct work *w, void *arg, const char *key, const char *value)
 		damage_note(&visit->damage, key);
 		return true;
 	}
-	if (!record_read(w, value, &connection))
-		return damage_passed(w, &visit->damage, key);
-	return visit->visit(w, visit->arg, &connection);
+	if (!record_read(ctx, value, &connection))
+		return damage_passed(ctx, &visit->damage, key);
+	return visit->visit(ctx, visit->arg, &connection);
 }
 
 bool
-connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *arg)
+connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg)
 {
 	struct visit all = { visit, arg, { 0 } };
 
-	return store_each(w, &cfg->store, "connection:", visit_record, &all)
-	    && damage_none(w, &all.damage);
+	return store_each(ctx, &cfg->store, "connection:", visit_record, &all)
+	    && damage_none(ctx, &all.damage);
 }

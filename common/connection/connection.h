@@ -48,7 +48,7 @@ struct authorization {
  * adopted.  authorization may be NULL.  The tokens are sealed with the first key of the ring as it
  * is then (keyring_again).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
-bool connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
     const struct authorization *authorization);
 
@@ -56,53 +56,53 @@ bool connection_save(struct work *w, const struct config *cfg, const struct keyr
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back,
  * and the tokens of a newer authorization are left alone.  The tokens are sealed as by
  * connection_save. */
-bool connection_renewed(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
 /* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since it
  * was read. */
-bool connection_refused(
-    struct work *w, const struct config *cfg, const char *key, const struct connection *connection);
+bool connection_refused(struct ctx *ctx, const struct config *cfg, const char *key,
+    const struct connection *connection);
 
 /* Seals the connection's tokens with the ring's first key; *done is false when they were
  * already. */
-bool connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *done);
 
 /* Whether a connection is on its account's list, as every one has to be: one that is not, amoCRM's
  * hook would not revoke.  One that is not stored is none that is missing there. */
-bool connection_listed(struct work *w, const struct config *cfg, int64_t account_id,
+bool connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *listed);
 
 /* Puts one that is stored there. */
 bool connection_enlist(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Brings a record back from elsewhere, unless there is one whose tokens are as new.  tokens NULL:
  * the value holds them, sealed by a key of the ring.  *done tells whether it was stored.
  * Fault: FAULT_STORAGE when it is no record of that key, or does not open. */
-bool connection_restore(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *value, const struct tokens *tokens, bool *done);
 
 /* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place
  * of the account's others.  *found is false when there is no such connection any more, or it is of
  * a newer authorization than that: then nothing is changed, and nothing along with it. */
-bool connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct owner *owner, const struct authorization *authorization,
     bool *found);
 
 /* The key of the record that says which connection is the app user's; in a shared set-up
  * everybody's. */
 bool connection_pointer(
-    struct work *w, const struct config *cfg, const char *app_user, const char **key);
+    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
 
 /* Where such a pointer leads; NULL: nowhere, or it is damaged. */
 bool connection_pointed(
-    struct work *w, const struct config *cfg, const char *pointer, const char **key);
+    struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
 
 /* The app user's connection; in a shared set-up everybody's.  One that is damaged is none: a new
  * authorization takes its place. */
-bool connection_of(struct work *w, const struct config *cfg, const char *app_user, bool *found,
+bool connection_of(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
     struct connection *connection);
 
 /* Works, or can be made to work by a refresh. */
@@ -110,54 +110,54 @@ bool connection_usable(const struct connection *connection);
 
 /* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so
  * is one that has become somebody else's. */
-bool connection_erase_of(struct work *w, const struct config *cfg, const char *app_user);
+bool connection_erase_of(struct ctx *ctx, const struct config *cfg, const char *app_user);
 
 /* Erases that connection if it is the app user's, under the lock of their pointer
  * (connection_of). */
 bool connection_erase_owned(
-    struct work *w, const struct config *cfg, const char *key, const char *app_user);
+    struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user);
 
 /* Erases one connection, and what says whose it is. */
 bool connection_erase(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* The change of the store that erases a pointer, if it leads to that connection. */
 struct store_change connection_forgetting(const char *pointer, const char *key);
 
 /* Erases the record alone, under the lock of its account. */
 bool connection_erase_record(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Every connection of the account is revoked: kept, sealed as it is, but not used.
  * Fault: FAULT_DAMAGED, when all others are; FAULT_UNAVAILABLE, FAULT_STORAGE. */
-bool connection_revoke_account(struct work *w, const struct config *cfg, int64_t account_id);
+bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id);
 
 /* Whether the account has a connection that is active. */
 bool connection_account_known(
-    struct work *w, const struct config *cfg, int64_t account_id, bool *known);
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *known);
 
 /* Every connection, in no order, until visit is false, which ends it and makes this false too.  The
- * visitor's room is taken back after each.
+ * visitor's arena is taken back after each.
  * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were
  * visited. */
-typedef bool connection_visit(struct work *w, void *arg, const struct connection *connection);
-bool connection_each(struct work *w, const struct config *cfg, connection_visit *visit, void *arg);
+typedef bool connection_visit(struct ctx *ctx, void *arg, const struct connection *connection);
+bool connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg);
 
 /* The same for the connections of one account. */
-bool connection_each_of(struct work *w, const struct config *cfg, int64_t account_id,
+bool connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg);
 
 /* One connection by the name of its record; *found is false when there is none.
  * Fault: FAULT_STORAGE; FAULT_DAMAGED. */
-bool connection_find(struct work *w, const struct config *cfg, const char *key, bool *found,
+bool connection_find(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
 /* The same for whoever will put another in its place: a damaged one is none. */
-bool connection_find_sound(struct work *w, const struct config *cfg, const char *key, bool *found,
+bool connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
 /* Writes one whole, under the lock of its account (see account_index.h). */
-bool connection_put(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
 #endif

@@ -11,34 +11,35 @@
 #include <string.h>
 
 static void
-tell(struct work *w, const struct config *cfg, const char *key, const struct connection *connection)
+tell(
+    struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
-	log_note(w, "erased", key);
-	notice_add(w, cfg, "disconnected", connection, NULL);
+	log_note(ctx, "erased", key);
+	notice_add(ctx, cfg, "disconnected", connection, NULL);
 }
 
 bool
 connection_erase_record(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
 	struct connection connection;
 	const char *key;
 	bool found;
 
-	if (!record_key(w, account_id, amocrm_user_id, &key)
-	    || !connection_find_sound(w, cfg, key, &found, &connection)
-	    || !store_erase(w, &cfg->store, key))
+	if (!record_key(ctx, account_id, amocrm_user_id, &key)
+	    || !connection_find_sound(ctx, cfg, key, &found, &connection)
+	    || !store_erase(ctx, &cfg->store, key))
 		return false;
 	if (found)
-		tell(w, cfg, key, &connection);
+		tell(ctx, cfg, key, &connection);
 	return true;
 }
 
 /* The edit of a record that is to go if it still is the argument. */
 static bool
-forget_if(struct work *w, void *arg, const char *old, const char **value)
+forget_if(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
-	(void)w;
+	(void)ctx;
 	if (old != NULL && strcmp(old, arg) == 0)
 		*value = NULL;
 	return true;
@@ -61,21 +62,21 @@ struct erasure {
 };
 
 static bool
-find(struct work *w, const struct config *cfg, const char *key, struct erasure *it)
+find(struct ctx *ctx, const struct config *cfg, const char *key, struct erasure *it)
 {
 	it->key = key;
-	if (connection_find(w, cfg, key, &it->found, &it->connection))
+	if (connection_find(ctx, cfg, key, &it->found, &it->connection))
 		return true;
 	it->found = false;
-	it->damaged = w->kind == FAULT_DAMAGED;
+	it->damaged = ctx->kind == FAULT_DAMAGED;
 	if (it->damaged)
-		work_recover(w);
+		ctx_clear_fault(ctx);
 	return it->damaged;
 }
 
 /* pointer NULL: nobody's is known. */
 static bool
-erase(struct work *w, const struct config *cfg, const struct erasure *it, const char *pointer)
+erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char *pointer)
 {
 	struct account_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
 	struct store_change changes[3];
@@ -84,30 +85,31 @@ erase(struct work *w, const struct config *cfg, const struct erasure *it, const 
 	changes[count++] = store_putting(it->key, NULL, 0);
 	if (pointer != NULL)
 		changes[count++] = connection_forgetting(pointer, it->key);
-	if (!account_change(w, it->account_id, &users, &changes[count++])
-	    || !store_change_all(w, &cfg->store, changes, count))
+	if (!account_change(ctx, it->account_id, &users, &changes[count++])
+	    || !store_change_all(ctx, &cfg->store, changes, count))
 		return false;
 	if (it->found)
-		tell(w, cfg, it->key, &it->connection);
+		tell(ctx, cfg, it->key, &it->connection);
 	else if (it->damaged)
-		log_note(w, "erased", it->key);
+		log_note(ctx, "erased", it->key);
 	return true;
 }
 
 /* The pointer that may lead to it; NULL: there is none. */
 static bool
-pointer_to(struct work *w, const struct config *cfg, const struct erasure *it, const char **pointer)
+pointer_to(
+    struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char **pointer)
 {
 	const char *app_user = it->found ? it->connection.app_user : NULL;
 
 	*pointer = NULL;
 	return (app_user == NULL && cfg->app.connections != CONNECTIONS_SHARED)
-	    || connection_pointer(w, cfg, app_user, pointer);
+	    || connection_pointer(ctx, cfg, app_user, pointer);
 }
 
 bool
 connection_erase(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
 	struct erasure it = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
 	const char *pointer;
@@ -115,11 +117,11 @@ connection_erase(
 	struct lock lock;
 	bool done;
 
-	if (!record_key(w, account_id, amocrm_user_id, &key)
-	    || !account_lock(w, &cfg->store, account_id, &lock))
+	if (!record_key(ctx, account_id, amocrm_user_id, &key)
+	    || !account_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = find(w, cfg, key, &it) && pointer_to(w, cfg, &it, &pointer)
-	    && erase(w, cfg, &it, pointer);
+	done = find(ctx, cfg, key, &it) && pointer_to(ctx, cfg, &it, &pointer)
+	    && erase(ctx, cfg, &it, pointer);
 	lock_release(&lock);
 	return done;
 }
@@ -134,7 +136,7 @@ is_theirs(const struct config *cfg, const struct erasure *it, const char *app_us
 
 bool
 connection_erase_owned(
-    struct work *w, const struct config *cfg, const char *key, const char *app_user)
+    struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user)
 {
 	struct erasure it = { 0 };
 	const char *pointer;
@@ -143,28 +145,28 @@ connection_erase_owned(
 
 	if (!record_key_read(key, &it.account_id, &it.amocrm_user_id))
 		return true;
-	if (!connection_pointer(w, cfg, app_user, &pointer)
-	    || !account_lock(w, &cfg->store, it.account_id, &lock))
+	if (!connection_pointer(ctx, cfg, app_user, &pointer)
+	    || !account_lock(ctx, &cfg->store, it.account_id, &lock))
 		return false;
-	done = find(w, cfg, key, &it)
-	    && (!is_theirs(cfg, &it, app_user) || erase(w, cfg, &it, pointer));
+	done = find(ctx, cfg, key, &it)
+	    && (!is_theirs(cfg, &it, app_user) || erase(ctx, cfg, &it, pointer));
 	lock_release(&lock);
 	return done;
 }
 
 bool
-connection_erase_of(struct work *w, const struct config *cfg, const char *app_user)
+connection_erase_of(struct ctx *ctx, const struct config *cfg, const char *app_user)
 {
 	const char *pointer;
 	const char *key;
 	struct lock lock;
 	bool done;
 
-	if (!connection_pointer(w, cfg, app_user, &pointer)
-	    || !store_lock(w, &cfg->store, pointer, STORE_WAIT_MS, &lock))
+	if (!connection_pointer(ctx, cfg, app_user, &pointer)
+	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
 		return false;
-	done = store_get(w, &cfg->store, pointer, &key)
-	    && (key == NULL || connection_erase_owned(w, cfg, key, app_user));
+	done = store_get(ctx, &cfg->store, pointer, &key)
+	    && (key == NULL || connection_erase_owned(ctx, cfg, key, app_user));
 	lock_release(&lock);
 	return done;
 }

@@ -9,16 +9,16 @@
 #include <string.h>
 
 static bool
-write_payload(struct work *w, const char *action, const struct connection *connection,
+write_payload(struct ctx *ctx, const char *action, const struct connection *connection,
     const char *reason, const struct timespec *at, const char **payload)
 {
 	size_t subdomain_len = strcspn(connection->host, ".");
 	const char *subdomain;
 	struct text t;
 
-	if (!work_copy(w, connection->host, subdomain_len, &subdomain))
+	if (!ctx_strndup(ctx, connection->host, subdomain_len, &subdomain))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(
 	    &t, "{\"account\":{\"id\":\"%lld\",\"subdomain\":", (long long)connection->account_id);
 	json_add_string(&t, subdomain);
@@ -36,7 +36,7 @@ write_payload(struct work *w, const char *action, const struct connection *conne
 }
 
 static bool
-append(struct work *w, const struct config *cfg, const char *action,
+append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
 	struct journal journal = journal_of(&cfg->store);
@@ -44,21 +44,21 @@ append(struct work *w, const struct config *cfg, const char *action,
 	const char *line;
 
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
-	if (!write_payload(w, action, connection, reason, &event.received_at, &event.payload))
+	if (!write_payload(ctx, action, connection, reason, &event.received_at, &event.payload))
 		return false;
 	event.body = event.payload;
 	event.body_len = strlen(event.payload);
-	return event_write(w, &event, &line) && journal_append(w, &journal, line);
+	return event_write(ctx, &event, &line) && journal_append(ctx, &journal, line);
 }
 
 void
-notice_add(struct work *w, const struct config *cfg, const char *action,
+notice_add(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
-	bool faulty = w->kind != FAULT_NONE;
+	bool faulty = ctx->kind != FAULT_NONE;
 
-	if (append(w, cfg, action, connection, reason) || faulty)
+	if (append(ctx, cfg, action, connection, reason) || faulty)
 		return;
-	log_note(w, "notice_lost", w->reason);
-	work_recover(w);
+	log_note(ctx, "notice_lost", ctx->reason);
+	ctx_clear_fault(ctx);
 }

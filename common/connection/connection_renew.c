@@ -8,13 +8,13 @@
 #include <string.h>
 
 static bool
-renewed_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
+renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *before, const struct tokens *tokens)
 {
 	struct connection now;
 	bool found;
 
-	if (!connection_find(w, cfg, key, &found, &now))
+	if (!connection_find(ctx, cfg, key, &found, &now))
 		return false;
 	if (!found || now.connected_at != before->connected_at
 	    || now.refreshed_at != before->refreshed_at)
@@ -22,20 +22,20 @@ renewed_locked(struct work *w, const struct config *cfg, const struct keyring *r
 	now.host = before->host;
 	now.refreshed_at = time(NULL);
 	now.expires_at = tokens->expires_at;
-	ring = keyring_again(w, cfg->store.keys, ring);
-	return connection_put(w, cfg, ring, key, &now, tokens);
+	ring = keyring_again(ctx, cfg->store.keys, ring);
+	return connection_put(ctx, cfg, ring, key, &now, tokens);
 }
 
 bool
-connection_renewed(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens)
 {
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(w, &cfg->store, connection->account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, connection->account_id, &lock))
 		return false;
-	done = renewed_locked(w, cfg, ring, key, connection, tokens);
+	done = renewed_locked(ctx, cfg, ring, key, connection, tokens);
 	lock_release(&lock);
 	return done;
 }
@@ -49,65 +49,65 @@ struct revocation {
 };
 
 static bool
-revoke(struct work *w, void *arg, const char *old, const char **value)
+revoke(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	struct revocation *revocation = arg;
 
 	if (old == NULL)
 		return true;
-	if (!record_read(w, old, &revocation->connection))
+	if (!record_read(ctx, old, &revocation->connection))
 		return false;
 	if (revocation->connection.state == CONNECTION_REVOKED
 	    || (revocation->sealed != NULL
 		&& strcmp(revocation->sealed, revocation->connection.sealed) != 0))
 		return true;
 	revocation->done = true;
-	return record_with_state(w, old, CONNECTION_REVOKED, value);
+	return record_with_state(ctx, old, CONNECTION_REVOKED, value);
 }
 
 static bool
-revoke_record(struct work *w, const struct config *cfg, int64_t account_id, const char *key,
+revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, const char *key,
     const char *sealed, const char *reason)
 {
 	struct revocation revocation = { .sealed = sealed };
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(w, &cfg->store, account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = store_change(w, &cfg->store, key, 0, revoke, &revocation);
+	done = store_change(ctx, &cfg->store, key, 0, revoke, &revocation);
 	lock_release(&lock);
 	if (done && revocation.done) {
-		log_note(w, "revoked", key);
-		notice_add(w, cfg, "revoked", &revocation.connection, reason);
+		log_note(ctx, "revoked", key);
+		notice_add(ctx, cfg, "revoked", &revocation.connection, reason);
 	}
 	return done;
 }
 
 bool
 connection_refused(
-    struct work *w, const struct config *cfg, const char *key, const struct connection *connection)
+    struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
-	return revoke_record(w, cfg, connection->account_id, key, connection->sealed,
+	return revoke_record(ctx, cfg, connection->account_id, key, connection->sealed,
 	    "amoCRM refused the refresh token");
 }
 
 bool
-connection_revoke_account(struct work *w, const struct config *cfg, int64_t account_id)
+connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id)
 {
 	struct damage damage = { 0 };
 	const char *list;
 	const char *key;
 	int64_t user;
-	bool going = account_users(w, &cfg->store, account_id, &list);
-	size_t mark = work_mark(w);
+	bool going = account_users(ctx, &cfg->store, account_id, &list);
+	size_t mark = arena_mark(ctx);
 
 	while (going && account_next(&list, &user)) {
-		going = record_key(w, account_id, user, &key)
+		going = record_key(ctx, account_id, user, &key)
 		    && (revoke_record(
-			    w, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
-			|| damage_passed(w, &damage, key));
-		work_release(w, mark);
+			    ctx, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
+			|| damage_passed(ctx, &damage, key));
+		arena_rewind(ctx, mark);
 	}
-	return going && damage_none(w, &damage);
+	return going && damage_none(ctx, &damage);
 }

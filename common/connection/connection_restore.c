@@ -6,26 +6,26 @@
 #include <string.h>
 
 static bool
-reseal_locked(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
-    bool *done)
+reseal_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, bool *done)
 {
 	const char *kid = ring->keys[0].kid;
 	struct connection connection;
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_find(w, cfg, key, &found, &connection))
+	if (!connection_find(ctx, cfg, key, &found, &connection))
 		return false;
 	*done = found
 	    && (strncmp(connection.sealed, kid, strlen(kid)) != 0
 		|| connection.sealed[strlen(kid)] != '.');
 	return !*done
-	    || (record_tokens(w, ring, &connection, &tokens)
-		&& connection_put(w, cfg, ring, key, &connection, &tokens));
+	    || (record_tokens(ctx, ring, &connection, &tokens)
+		&& connection_put(ctx, cfg, ring, key, &connection, &tokens));
 }
 
 bool
-connection_reseal(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *done)
 {
 	struct connection connection;
@@ -33,28 +33,28 @@ connection_reseal(struct work *w, const struct config *cfg, const struct keyring
 	bool sound;
 
 	*done = false;
-	if (!connection_find(w, cfg, key, &sound, &connection) || !sound)
-		return w->kind == FAULT_NONE;
-	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
+	if (!connection_find(ctx, cfg, key, &sound, &connection) || !sound)
+		return ctx->kind == FAULT_NONE;
+	if (!account_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
-	sound = reseal_locked(w, cfg, ring, key, done);
+	sound = reseal_locked(ctx, cfg, ring, key, done);
 	lock_release(&lock);
 	return sound;
 }
 
 static bool
-is_listed(struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id,
+is_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id,
     bool *listed)
 {
 	const char *key;
 	const char *value;
 
-	if (!account_lists(w, &cfg->store, account_id, amocrm_user_id, listed))
+	if (!account_lists(ctx, &cfg->store, account_id, amocrm_user_id, listed))
 		return false;
 	if (*listed)
 		return true;
-	if (!record_key(w, account_id, amocrm_user_id, &key)
-	    || !store_get(w, &cfg->store, key, &value))
+	if (!record_key(ctx, account_id, amocrm_user_id, &key)
+	    || !store_get(ctx, &cfg->store, key, &value))
 		return false;
 	*listed = value == NULL;
 	return true;
@@ -62,55 +62,55 @@ is_listed(struct work *w, const struct config *cfg, int64_t account_id, int64_t 
 
 /* One that is being erased, or was a moment ago, may be asked about between the two. */
 bool
-connection_listed(struct work *w, const struct config *cfg, int64_t account_id,
+connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
 	struct lock lock;
 	bool done;
 
-	if (!is_listed(w, cfg, account_id, amocrm_user_id, listed))
+	if (!is_listed(ctx, cfg, account_id, amocrm_user_id, listed))
 		return false;
 	if (*listed)
 		return true;
-	if (!account_lock(w, &cfg->store, account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = is_listed(w, cfg, account_id, amocrm_user_id, listed);
+	done = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
 	lock_release(&lock);
 	return done;
 }
 
 bool
 connection_enlist(
-    struct work *w, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
 	struct lock lock;
 	bool listed;
 	bool done;
 
-	if (!account_lock(w, &cfg->store, account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = is_listed(w, cfg, account_id, amocrm_user_id, &listed)
-	    && (listed || account_add(w, &cfg->store, account_id, amocrm_user_id));
+	done = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
+	    && (listed || account_add(ctx, &cfg->store, account_id, amocrm_user_id));
 	lock_release(&lock);
 	return done;
 }
 
 static bool
-restore_locked(struct work *w, const struct config *cfg, const struct keyring *ring,
+restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens, bool *done)
 {
 	struct connection now;
 	bool found;
 
-	if (!connection_find_sound(w, cfg, key, &found, &now))
+	if (!connection_find_sound(ctx, cfg, key, &found, &now))
 		return false;
 	*done = !found || now.refreshed_at < connection->refreshed_at;
-	return account_add(w, &cfg->store, connection->account_id, connection->amocrm_user_id)
-	    && (!*done || connection_put(w, cfg, ring, key, connection, tokens));
+	return account_add(ctx, &cfg->store, connection->account_id, connection->amocrm_user_id)
+	    && (!*done || connection_put(ctx, cfg, ring, key, connection, tokens));
 }
 
 bool
-connection_restore(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *value, const struct tokens *tokens, bool *done)
 {
 	struct connection connection;
@@ -119,17 +119,17 @@ connection_restore(struct work *w, const struct config *cfg, const struct keyrin
 	struct lock lock;
 	bool sound;
 
-	if (!record_read(w, value, &connection)
-	    || !record_key(w, connection.account_id, connection.amocrm_user_id, &own_key))
+	if (!record_read(ctx, value, &connection)
+	    || !record_key(ctx, connection.account_id, connection.amocrm_user_id, &own_key))
 		return false;
 	if (strcmp(key, own_key) != 0)
-		return fault(w, FAULT_STORAGE, "the record is that of %s", own_key);
-	if (tokens == NULL && !record_tokens(w, ring, &connection, &opened))
+		return fault(ctx, FAULT_STORAGE, "the record is that of %s", own_key);
+	if (tokens == NULL && !record_tokens(ctx, ring, &connection, &opened))
 		return false;
-	if (!account_lock(w, &cfg->store, connection.account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
-	sound =
-	    restore_locked(w, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, done);
+	sound = restore_locked(
+	    ctx, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, done);
 	lock_release(&lock);
 	return sound;
 }

@@ -35,7 +35,7 @@ struct storing {
 
 /* The newest authorization of a shared set-up is the only one. */
 static bool
-erase_others(struct work *w, const struct config *cfg, const struct storing *it, const char *list)
+erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it, const char *list)
 {
 	struct account_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_change change;
@@ -45,66 +45,66 @@ erase_others(struct work *w, const struct config *cfg, const struct storing *it,
 	while (account_next(&list, &user))
 		if (user != it->amocrm_user_id) {
 			any = true;
-			if (!connection_erase_record(w, cfg, it->account_id, user))
+			if (!connection_erase_record(ctx, cfg, it->account_id, user))
 				return false;
 		}
 	return !any
-	    || (account_change(w, it->account_id, &cut, &change)
-		&& store_change_all(w, &cfg->store, &change, 1));
+	    || (account_change(ctx, it->account_id, &cut, &change)
+		&& store_change_all(ctx, &cfg->store, &change, 1));
 }
 
 /* For all where connections are shared; for nobody where they are not and the owner is not
  * known. */
 static bool
-store_owned(struct work *w, const struct config *cfg, struct storing *it)
+store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
 {
 	struct account_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
 	struct store_change changes[STORE_CHANGES_MAX];
 	size_t count = 0;
 
-	if (!account_change(w, it->account_id, &users, &changes[count++]))
+	if (!account_change(ctx, it->account_id, &users, &changes[count++]))
 		return false;
 	if (it->stale != NULL)
 		changes[count++] = connection_forgetting(it->stale, it->key);
 	if (it->record != NULL)
 		changes[count++] = store_putting(it->key, it->record, 0);
 	if (it->pointer != NULL) {
-		if (!connection_pointed(w, cfg, it->pointer, &it->former))
+		if (!connection_pointed(ctx, cfg, it->pointer, &it->former))
 			return false;
 		changes[count++] = store_putting(it->pointer, it->key, 0);
 	}
 	if (it->authorization != NULL && it->authorization->along != NULL)
 		changes[count++] = *it->authorization->along;
-	return store_change_all(w, &cfg->store, changes, count)
-	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(w, cfg, it, users.before));
+	return store_change_all(ctx, &cfg->store, changes, count)
+	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(ctx, cfg, it, users.before));
 }
 
 /* Whose the connection is.  Who had one that was gone, or that amoCRM had ended, is not connected
  * by an authorization that is not theirs yet. */
 static bool
 decide_owner(
-    struct work *w, const struct config *cfg, const struct connection *old, struct storing *it)
+    struct ctx *ctx, const struct config *cfg, const struct connection *old, struct storing *it)
 {
 	if (it->pointer != NULL)
 		it->connection->app_user = is_shared(cfg) ? NULL : it->owner->app_user;
 	else if (it->owner != NULL || (old != NULL && connection_usable(old)))
 		it->connection->app_user = old == NULL ? NULL : old->app_user;
 	else if (is_shared(cfg))
-		return connection_pointer(w, cfg, NULL, &it->stale);
+		return connection_pointer(ctx, cfg, NULL, &it->stale);
 	return true;
 }
 
 static bool
 save_locked(
-    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct connection old;
 
-	ring = keyring_again(w, cfg->store.keys, ring);
-	return connection_find_sound(w, cfg, it->key, &it->found, &old)
-	    && decide_owner(w, cfg, it->found ? &old : NULL, it)
-	    && record_write(w, ring, it->connection, it->tokens, &it->record)
-	    && store_owned(w, cfg, it);
+	ring = keyring_again(ctx, cfg->store.keys, ring);
+	return connection_find_sound(ctx, cfg, it->key, &it->found, &old)
+	    && decide_owner(ctx, cfg, it->found ? &old : NULL, it)
+	    && record_write(ctx, ring, it->connection, it->tokens, &it->record)
+	    && store_owned(ctx, cfg, it);
 }
 
 static bool
@@ -117,69 +117,69 @@ is_of_another(const struct connection *connection, const struct authorization *a
 
 static bool
 adopt_locked(
-    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct connection connection;
 	struct tokens tokens;
 
-	if (!connection_find_sound(w, cfg, it->key, &it->found, &connection))
+	if (!connection_find_sound(ctx, cfg, it->key, &it->found, &connection))
 		return false;
 	if (it->found && is_of_another(&connection, it->authorization))
 		it->found = false;
 	if (!it->found)
 		return true;
 	if (it->pointer != NULL && !is_shared(cfg)) {
-		if (!record_tokens(w, ring, &connection, &tokens))
+		if (!record_tokens(ctx, ring, &connection, &tokens))
 			return false;
 		connection.app_user = it->owner->app_user;
-		if (!record_write(w, ring, &connection, &tokens, &it->record))
+		if (!record_write(ctx, ring, &connection, &tokens, &it->record))
 			return false;
 	}
-	return store_owned(w, cfg, it);
+	return store_owned(ctx, cfg, it);
 }
 
 static bool
 store_in_account(
-    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(w, &cfg->store, it->account_id, &lock))
+	if (!account_lock(ctx, &cfg->store, it->account_id, &lock))
 		return false;
-	done = (it->connection != NULL ? save_locked : adopt_locked)(w, cfg, ring, it);
+	done = (it->connection != NULL ? save_locked : adopt_locked)(ctx, cfg, ring, it);
 	lock_release(&lock);
 	return done;
 }
 
 /* The connection the owner had before, unless it is the same. */
 static bool
-erase_former(struct work *w, const struct config *cfg, const struct storing *it)
+erase_former(struct ctx *ctx, const struct config *cfg, const struct storing *it)
 {
 	return is_shared(cfg) || it->former == NULL || strcmp(it->former, it->key) == 0
-	    || connection_erase_owned(w, cfg, it->former, it->owner->app_user);
+	    || connection_erase_owned(ctx, cfg, it->former, it->owner->app_user);
 }
 
 /* Of one owner's connections, stored at once, one is the last. */
 static bool
 store_for_owner(
-    struct work *w, const struct config *cfg, const struct keyring *ring, struct storing *it)
+    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct lock lock;
 	bool done;
 
 	if (it->owner == NULL || (it->owner->app_user == NULL && !is_shared(cfg)))
-		return store_in_account(w, cfg, ring, it);
-	if (!connection_pointer(w, cfg, it->owner->app_user, &it->pointer)
-	    || !store_lock(w, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
+		return store_in_account(ctx, cfg, ring, it);
+	if (!connection_pointer(ctx, cfg, it->owner->app_user, &it->pointer)
+	    || !store_lock(ctx, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
 		return false;
-	done = store_in_account(w, cfg, ring, it) && erase_former(w, cfg, it);
+	done = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
 	lock_release(&lock);
 	return done;
 }
 
 bool
-connection_save(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
     const struct authorization *authorization)
 {
@@ -203,23 +203,23 @@ connection_save(struct work *w, const struct config *cfg, const struct keyring *
 		.authorization = authorization,
 	};
 
-	if (!record_key(w, identity->account_id, identity->user_id, &it.key)
-	    || !store_for_owner(w, cfg, ring, &it))
+	if (!record_key(ctx, identity->account_id, identity->user_id, &it.key)
+	    || !store_for_owner(ctx, cfg, ring, &it))
 		return false;
-	log_note(w, "stored", it.key);
-	log_note(w, "host", connection.host);
-	notice_add(w, cfg, "connected", &connection, NULL);
+	log_note(ctx, "stored", it.key);
+	log_note(ctx, "host", connection.host);
+	notice_add(ctx, cfg, "connected", &connection, NULL);
 	return true;
 }
 
 bool
-connection_adopt(struct work *w, const struct config *cfg, const struct keyring *ring,
+connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct owner *owner, const struct authorization *authorization,
     bool *found)
 {
 	struct storing it = { .key = key, .owner = owner, .authorization = authorization };
 	bool done = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
-	    || store_for_owner(w, cfg, ring, &it);
+	    || store_for_owner(ctx, cfg, ring, &it);
 
 	*found = it.found;
 	return done;

@@ -19,20 +19,20 @@ damage_note(struct damage *damage, const char *key)
 }
 
 bool
-damage_passed(struct work *w, struct damage *damage, const char *key)
+damage_passed(struct ctx *ctx, struct damage *damage, const char *key)
 {
-	if (w->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_DAMAGED)
 		return false;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	damage_note(damage, key);
 	return true;
 }
 
 bool
-damage_none(struct work *w, const struct damage *damage)
+damage_none(struct ctx *ctx, const struct damage *damage)
 {
 	return damage->count == 0
-	    || fault(w, FAULT_DAMAGED,
+	    || fault(ctx, FAULT_DAMAGED,
 		"%s: damaged, %zu in all; connect again, or restore from a backup", damage->keys,
 		damage->count);
 }

@@ -15,12 +15,12 @@ struct damage {
 
 /* After a step for the record of that name failed: true when the record is damaged, which is noted
  * and no fault any more; any other fault stays. */
-bool damage_passed(struct work *w, struct damage *damage, const char *key);
+bool damage_passed(struct ctx *ctx, struct damage *damage, const char *key);
 
 /* Notes one that was found to be damaged. */
 void damage_note(struct damage *damage, const char *key);
 
 /* True when there was none.  Fault: FAULT_DAMAGED, with their names. */
-bool damage_none(struct work *w, const struct damage *damage);
+bool damage_none(struct ctx *ctx, const struct damage *damage);
 
 #endif

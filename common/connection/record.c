@@ -13,10 +13,10 @@ static const char *const state_names[] = {
 };
 
 bool
-record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key)
+record_key(struct ctx *ctx, int64_t account_id, int64_t amocrm_user_id, const char **key)
 {
-	return work_print(
-	    w, key, "connection:%lld:%lld", (long long)account_id, (long long)amocrm_user_id);
+	return ctx_printf(
+	    ctx, key, "connection:%lld:%lld", (long long)account_id, (long long)amocrm_user_id);
 }
 
 static bool
@@ -42,11 +42,11 @@ record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id)
 }
 
 bool
-tokens_write(struct work *w, const struct tokens *tokens, const char **text)
+tokens_write(struct ctx *ctx, const struct tokens *tokens, const char **text)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"access_token\":");
 	json_add_string(&t, tokens->access_token);
 	text_add(&t, ",\"refresh_token\":");
@@ -56,44 +56,44 @@ tokens_write(struct work *w, const struct tokens *tokens, const char **text)
 }
 
 static bool
-copy_string(struct work *w, const struct json_object *doc, const char *name, const char **out)
+copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
 	const char *s = json_string(doc, name);
 
 	if (s == NULL)
-		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
-	return work_copy(w, s, strlen(s), out);
+		return fault(ctx, FAULT_DAMAGED, "a record has no %s", name);
+	return ctx_strndup(ctx, s, strlen(s), out);
 }
 
 static bool
-take_time(struct work *w, const struct json_object *doc, const char *name, time_t *out)
+take_time(struct ctx *ctx, const struct json_object *doc, const char *name, time_t *out)
 {
 	int64_t seconds;
 
 	if (!json_integer(doc, name, &seconds))
-		return fault(w, FAULT_DAMAGED, "a record has no %s", name);
+		return fault(ctx, FAULT_DAMAGED, "a record has no %s", name);
 	*out = (time_t)seconds;
 	return true;
 }
 
 bool
-tokens_read(struct work *w, const char *text, struct tokens *tokens)
+tokens_read(struct ctx *ctx, const char *text, struct tokens *tokens)
 {
 	struct json_object *doc = json_read(text, strlen(text));
-	bool done = copy_string(w, doc, "access_token", &tokens->access_token)
-	    && copy_string(w, doc, "refresh_token", &tokens->refresh_token)
-	    && take_time(w, doc, "expires_at", &tokens->expires_at);
+	bool done = copy_string(ctx, doc, "access_token", &tokens->access_token)
+	    && copy_string(ctx, doc, "refresh_token", &tokens->refresh_token)
+	    && take_time(ctx, doc, "expires_at", &tokens->expires_at);
 
 	json_object_put(doc);
 	return done;
 }
 
 static bool
-write_clear(struct work *w, const struct connection *connection, const char **clear)
+write_clear(struct ctx *ctx, const struct connection *connection, const char **clear)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "{\"account_id\":%lld,\"amocrm_user_id\":%lld,\"host\":",
 	    (long long)connection->account_id, (long long)connection->amocrm_user_id);
 	json_add_string(&t, connection->host);
@@ -112,16 +112,16 @@ write_clear(struct work *w, const struct connection *connection, const char **cl
 /* What the sealed tokens belong to. */
 static bool
 seal_context(
-    struct work *w, const struct connection *connection, const char *clear, const char **context)
+    struct ctx *ctx, const struct connection *connection, const char *clear, const char **context)
 {
 	const char *key;
 
-	return record_key(w, connection->account_id, connection->amocrm_user_id, &key)
-	    && work_print(w, context, "%s\n%s", key, clear);
+	return record_key(ctx, connection->account_id, connection->amocrm_user_id, &key)
+	    && ctx_printf(ctx, context, "%s\n%s", key, clear);
 }
 
 bool
-record_write(struct work *w, const struct keyring *ring, const struct connection *connection,
+record_write(struct ctx *ctx, const struct keyring *ring, const struct connection *connection,
     const struct tokens *tokens, const char **value)
 {
 	const char *clear;
@@ -129,36 +129,37 @@ record_write(struct work *w, const struct keyring *ring, const struct connection
 	const char *secret;
 	const char *sealed;
 
-	return write_clear(w, connection, &clear) && seal_context(w, connection, clear, &context)
-	    && tokens_write(w, tokens, &secret) && seal(w, ring, context, secret, &sealed)
-	    && work_print(w, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
+	return write_clear(ctx, connection, &clear)
+	    && seal_context(ctx, connection, clear, &context) && tokens_write(ctx, tokens, &secret)
+	    && seal(ctx, ring, context, secret, &sealed)
+	    && ctx_printf(ctx, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
 }
 
 /* *out is NULL when there is none of that name. */
 static bool
-copy_if_there(struct work *w, const struct json_object *doc, const char *name, const char **out)
+copy_if_there(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
 	*out = NULL;
-	return json_string(doc, name) == NULL || copy_string(w, doc, name, out);
+	return json_string(doc, name) == NULL || copy_string(ctx, doc, name, out);
 }
 
 static bool
-take_clear(struct work *w, const struct json_object *doc, struct connection *connection)
+take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *connection)
 {
 	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
-		return fault(w, FAULT_DAMAGED, "a record is no connection");
-	return copy_if_there(w, doc, "app_user", &connection->app_user)
-	    && copy_if_there(w, doc, "authorization", &connection->authorization)
-	    && copy_string(w, doc, "host", &connection->host)
-	    && take_time(w, doc, "connected_at", &connection->connected_at)
-	    && take_time(w, doc, "refreshed_at", &connection->refreshed_at)
-	    && take_time(w, doc, "expires_at", &connection->expires_at);
+		return fault(ctx, FAULT_DAMAGED, "a record is no connection");
+	return copy_if_there(ctx, doc, "app_user", &connection->app_user)
+	    && copy_if_there(ctx, doc, "authorization", &connection->authorization)
+	    && copy_string(ctx, doc, "host", &connection->host)
+	    && take_time(ctx, doc, "connected_at", &connection->connected_at)
+	    && take_time(ctx, doc, "refreshed_at", &connection->refreshed_at)
+	    && take_time(ctx, doc, "expires_at", &connection->expires_at);
 }
 
 /* The state of a record; *rest is what follows its line. */
 static bool
-read_state(struct work *w, const char *value, enum connection_state *state, const char **rest)
+read_state(struct ctx *ctx, const char *value, enum connection_state *state, const char **rest)
 {
 	size_t len = strcspn(value, "\n");
 
@@ -169,58 +170,58 @@ read_state(struct work *w, const char *value, enum connection_state *state, cons
 			*rest = value + len + 1;
 			return true;
 		}
-	return fault(w, FAULT_DAMAGED, "a record has no state");
+	return fault(ctx, FAULT_DAMAGED, "a record has no state");
 }
 
 bool
-record_read(struct work *w, const char *value, struct connection *connection)
+record_read(struct ctx *ctx, const char *value, struct connection *connection)
 {
 	const char *clear;
 	size_t clear_len;
 	struct json_object *doc;
 	bool done;
 
-	if (!read_state(w, value, &connection->state, &clear))
+	if (!read_state(ctx, value, &connection->state, &clear))
 		return false;
 	clear_len = strcspn(clear, "\n");
 	if (clear[clear_len] != '\n')
-		return fault(w, FAULT_DAMAGED, "a record is cut short");
+		return fault(ctx, FAULT_DAMAGED, "a record is cut short");
 	connection->sealed = clear + clear_len + 1;
-	if (!work_copy(w, clear, clear_len, &connection->clear))
+	if (!ctx_strndup(ctx, clear, clear_len, &connection->clear))
 		return false;
 	doc = json_read(clear, clear_len);
-	done = take_clear(w, doc, connection);
+	done = take_clear(ctx, doc, connection);
 	json_object_put(doc);
 	return done;
 }
 
 bool
-record_state(struct work *w, const char *value, enum connection_state *state)
+record_state(struct ctx *ctx, const char *value, enum connection_state *state)
 {
 	const char *rest;
 
-	return read_state(w, value, state, &rest);
+	return read_state(ctx, value, state, &rest);
 }
 
 bool
 record_with_state(
-    struct work *w, const char *value, enum connection_state state, const char **changed)
+    struct ctx *ctx, const char *value, enum connection_state state, const char **changed)
 {
 	enum connection_state before;
 	const char *rest;
 
-	return read_state(w, value, &before, &rest)
-	    && work_print(w, changed, "%s\n%s", state_names[state], rest);
+	return read_state(ctx, value, &before, &rest)
+	    && ctx_printf(ctx, changed, "%s\n%s", state_names[state], rest);
 }
 
 bool
-record_tokens(struct work *w, const struct keyring *ring, const struct connection *connection,
+record_tokens(struct ctx *ctx, const struct keyring *ring, const struct connection *connection,
     struct tokens *tokens)
 {
 	const char *context;
 	const char *secret;
 
-	return seal_context(w, connection, connection->clear, &context)
-	    && unseal(w, ring, context, connection->sealed, &secret)
-	    && tokens_read(w, secret, tokens);
+	return seal_context(ctx, connection, connection->clear, &context)
+	    && unseal(ctx, ring, context, connection->sealed, &secret)
+	    && tokens_read(ctx, secret, tokens);
 }

@@ -42,31 +42,31 @@ struct connection {
 };
 
 /* "connection:<account id>:<amoCRM user id>" */
-bool record_key(struct work *w, int64_t account_id, int64_t amocrm_user_id, const char **key);
+bool record_key(struct ctx *ctx, int64_t account_id, int64_t amocrm_user_id, const char **key);
 
 /* The two of such a key.  False, without a fault: it is none. */
 bool record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id);
 
 /* The record's text; clear and sealed of the connection are not looked at. */
-bool record_write(struct work *w, const struct keyring *ring, const struct connection *connection,
+bool record_write(struct ctx *ctx, const struct keyring *ring, const struct connection *connection,
     const struct tokens *tokens, const char **value);
 
 /* Fault: FAULT_DAMAGED when it is not what record_write wrote. */
-bool record_read(struct work *w, const char *value, struct connection *connection);
+bool record_read(struct ctx *ctx, const char *value, struct connection *connection);
 
 /* Its state alone, which costs far less.  Fault: FAULT_STORAGE when it has none. */
-bool record_state(struct work *w, const char *value, enum connection_state *state);
+bool record_state(struct ctx *ctx, const char *value, enum connection_state *state);
 
 /* The same record in another state. */
 bool record_with_state(
-    struct work *w, const char *value, enum connection_state state, const char **changed);
+    struct ctx *ctx, const char *value, enum connection_state state, const char **changed);
 
 /* The tokens of a connection that was read.  Fault: FAULT_STORAGE, see unseal. */
-bool record_tokens(struct work *w, const struct keyring *ring, const struct connection *connection,
+bool record_tokens(struct ctx *ctx, const struct keyring *ring, const struct connection *connection,
     struct tokens *tokens);
 
 /* Tokens as one text, and back; the text is a secret. */
-bool tokens_write(struct work *w, const struct tokens *tokens, const char **text);
-bool tokens_read(struct work *w, const char *text, struct tokens *tokens);
+bool tokens_write(struct ctx *ctx, const struct tokens *tokens, const char **text);
+bool tokens_read(struct ctx *ctx, const char *text, struct tokens *tokens);
 
 #endif

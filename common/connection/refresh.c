@@ -26,22 +26,22 @@ refresh_due(const struct connection *connection, time_t usable_until)
 /* The host is looked at again: the allow list may be a shorter one by now, and a record may come
  * from a file that somebody has edited. */
 static bool
-read_pair(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+read_pair(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
     struct connection *connection, struct tokens *tokens)
 {
 	char lowered[HOST_SIZE];
 	bool found;
 
-	if (!connection_find(w, cfg, key, &found, connection))
+	if (!connection_find(ctx, cfg, key, &found, connection))
 		return false;
 	if (!found)
-		return fault(w, FAULT_REFUSED, "%s is not connected", key);
+		return fault(ctx, FAULT_REFUSED, "%s is not connected", key);
 	if (connection->state != CONNECTION_ACTIVE)
-		return fault(w, FAULT_REFUSED, "%s is revoked; connect again", key);
+		return fault(ctx, FAULT_REFUSED, "%s is revoked; connect again", key);
 	if (!host_allowed(cfg->amocrm.account_domains, connection->host, lowered))
-		return fault(w, FAULT_CONFIG, "%s is at %s, which account_domains does not allow",
+		return fault(ctx, FAULT_CONFIG, "%s is at %s, which account_domains does not allow",
 		    key, connection->host);
-	return record_tokens(w, ring, connection, tokens);
+	return record_tokens(ctx, ring, connection, tokens);
 }
 
 static int64_t
@@ -53,70 +53,70 @@ deadline(const struct config *cfg)
 /* amoCRM may have renewed the pair and its answer may be lost; Kommo then still takes the old
  * one. */
 static bool
-ask_twice(struct work *w, const struct config *cfg, const char *host, const struct tokens *old,
+ask_twice(struct ctx *ctx, const struct config *cfg, const char *host, const struct tokens *old,
     struct tokens *fresh)
 {
-	if (amocrm_refresh(w, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh))
+	if (amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh))
 		return true;
-	if (w->kind != FAULT_REPLY_LOST)
+	if (ctx->kind != FAULT_REPLY_LOST)
 		return false;
-	work_recover(w);
-	return amocrm_refresh(w, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh);
+	ctx_clear_fault(ctx);
+	return amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh);
 }
 
 /* An account that was renamed is asked at its new host, if the fault is one that a rename makes and
  * there is such a host; else the fault stays as it was. */
 static bool
-ask_at_new_host(struct work *w, const struct config *cfg, struct connection *connection,
+ask_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection *connection,
     const struct tokens *old, struct tokens *fresh)
 {
-	struct work before = *w;
+	struct ctx before = *ctx;
 	const char *host;
 
-	if (w->kind != FAULT_MOVED && w->kind != FAULT_CLIENT)
+	if (ctx->kind != FAULT_MOVED && ctx->kind != FAULT_CLIENT)
 		return false;
-	work_recover(w);
-	if (!amocrm_current_host(w, &cfg->amocrm, old, deadline(cfg), &host)
+	ctx_clear_fault(ctx);
+	if (!amocrm_current_host(ctx, &cfg->amocrm, old, deadline(cfg), &host)
 	    || strcmp(host, connection->host) == 0) {
-		work_recover(w);
-		return fault(w, before.kind, "%s", before.reason);
+		ctx_clear_fault(ctx);
+		return fault(ctx, before.kind, "%s", before.reason);
 	}
-	log_note(w, "renamed", host);
+	log_note(ctx, "renamed", host);
 	connection->host = host;
-	return ask_twice(w, cfg, host, old, fresh);
+	return ask_twice(ctx, cfg, host, old, fresh);
 }
 
 static bool
-renew(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
     struct connection *connection, struct tokens *tokens)
 {
 	struct tokens fresh;
 
-	if (!store_ready(w, &cfg->store))
+	if (!store_ready(ctx, &cfg->store))
 		return false;
-	if (ask_twice(w, cfg, connection->host, tokens, &fresh)
-	    || ask_at_new_host(w, cfg, connection, tokens, &fresh)) {
+	if (ask_twice(ctx, cfg, connection->host, tokens, &fresh)
+	    || ask_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
 		*tokens = fresh;
-		return connection_renewed(w, cfg, ring, key, connection, &fresh);
+		return connection_renewed(ctx, cfg, ring, key, connection, &fresh);
 	}
-	if (w->kind == FAULT_REFUSED)
-		connection_refused(w, cfg, key, connection);
+	if (ctx->kind == FAULT_REFUSED)
+		connection_refused(ctx, cfg, key, connection);
 	else
-		notice_add(w, cfg, "refresh_failed", connection, w->reason);
+		notice_add(ctx, cfg, "refresh_failed", connection, ctx->reason);
 	return false;
 }
 
 /* Under the connection's lock: somebody else may have renewed it meanwhile. */
 static bool
-renew_once(struct work *w, const struct config *cfg, const struct keyring *ring, const char *key,
+renew_once(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
     time_t usable_until, struct tokens *tokens)
 {
 	struct connection connection;
 
-	ring = keyring_again(w, cfg->store.keys, ring);
-	return read_pair(w, cfg, ring, key, &connection, tokens)
+	ring = keyring_again(ctx, cfg->store.keys, ring);
+	return read_pair(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
-		|| renew(w, cfg, ring, key, &connection, tokens));
+		|| renew(ctx, cfg, ring, key, &connection, tokens));
 }
 
 int64_t
@@ -126,7 +126,7 @@ refresh_longest_ms(const struct config *cfg)
 }
 
 bool
-refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
+refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens)
 {
 	struct connection connection;
@@ -135,15 +135,15 @@ refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *r
 	sigset_t before;
 	bool done;
 
-	if (!read_pair(w, cfg, ring, key, &connection, tokens))
+	if (!read_pair(ctx, cfg, ring, key, &connection, tokens))
 		return false;
 	if (!refresh_due(&connection, usable_until))
 		return true;
-	if (!work_print(w, &name, "refresh:%s", key)
-	    || !store_lock(w, &cfg->store, name, refresh_longest_ms(cfg), &lock))
+	if (!ctx_printf(ctx, &name, "refresh:%s", key)
+	    || !store_lock(ctx, &cfg->store, name, refresh_longest_ms(cfg), &lock))
 		return false;
 	signals_hold(&before);
-	done = renew_once(w, cfg, ring, key, usable_until, tokens);
+	done = renew_once(ctx, cfg, ring, key, usable_until, tokens);
 	signals_release(&before);
 	lock_release(&lock);
 	return done;

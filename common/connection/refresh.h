@@ -22,7 +22,7 @@ bool refresh_due(const struct connection *connection, time_t usable_until);
  * Fault: FAULT_REFUSED when there is no such connection, or it needs a new authorization (then it
  * is marked as revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_BLOCKED, FAULT_MOVED,
  * FAULT_REPLY_LOST: the tokens are kept as they are; FAULT_CONFIG, FAULT_STORAGE. */
-bool refresh_tokens(struct work *w, const struct config *cfg, const struct keyring *ring,
+bool refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens);
 
 /* How long its lock of the connection is held at most: amoCRM may be asked several times. */

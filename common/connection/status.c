@@ -4,12 +4,12 @@
 #include "text/json.h"
 
 bool
-status_data(struct work *w, const struct config *cfg, const struct connection *connection,
+status_data(struct ctx *ctx, const struct config *cfg, const struct connection *connection,
     const char *authorize_url, const char **data)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "{\"connected\":%s,\"hasTokens\":%s,\"domain\":",
 	    connection != NULL && connection_usable(connection) ? "true" : "false",
 	    connection != NULL ? "true" : "false");

@@ -9,7 +9,7 @@
 
 /* {"connected":…,"hasTokens":…,"domain":…,"accountId":…} as JSON text.  connection NULL: there is
  * none; the domain is then the pinned account.  authorize_url NULL leaves "authorizeUrl" out. */
-bool status_data(struct work *w, const struct config *cfg, const struct connection *connection,
+bool status_data(struct ctx *ctx, const struct config *cfg, const struct connection *connection,
     const char *authorize_url, const char **data);
 
 #endif

@@ -27,31 +27,31 @@ is_mac(const struct jws *jws, const uint8_t *mac, size_t size)
 }
 
 static bool
-hs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+hs256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
 	uint8_t mac[SHA256_SIZE];
 
-	(void)w;
+	(void)ctx;
 	hmac_sha256(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
 	return is_mac(jws, mac, sizeof mac);
 }
 
 static bool
-hs384_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+hs384_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
 	uint8_t mac[SHA384_SIZE];
 
-	(void)w;
+	(void)ctx;
 	hmac_sha384(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
 	return is_mac(jws, mac, sizeof mac);
 }
 
 static bool
-hs512_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+hs512_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
 	uint8_t mac[SHA512_SIZE];
 
-	(void)w;
+	(void)ctx;
 	hmac_sha512(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
 	return is_mac(jws, mac, sizeof mac);
 }
@@ -62,13 +62,13 @@ const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
 
 /* The document behind a part of a token, when it is an object. */
 static struct json_object *
-decode_object(struct work *w, const char *base64url, size_t len)
+decode_object(struct ctx *ctx, const char *base64url, size_t len)
 {
 	struct json_object *doc;
 	const uint8_t *text;
 	size_t text_len;
 
-	if (!base64url_decode(w, base64url, len, &text, &text_len))
+	if (!base64url_decode(ctx, base64url, len, &text, &text_len))
 		return NULL;
 	doc = json_read_strict((const char *)text, text_len);
 	if (json_object_is_type(doc, json_type_object))
@@ -101,32 +101,32 @@ check_algorithm(struct jws *jws, const struct json_object *header)
 		jws, "alg is \"%.20s\", not %s", name == NULL ? "" : name, jws->algorithm->name);
 }
 
-/* A string of the header, kept in the room; NULL when there is none. */
+/* A string of the header, kept in the arena; NULL when there is none. */
 static bool
-keep(struct work *w, const struct json_object *header, const char *name, const char **value)
+keep(struct ctx *ctx, const struct json_object *header, const char *name, const char **value)
 {
 	const char *s = json_string(header, name);
 
 	*value = NULL;
-	return s == NULL || work_copy(w, s, strlen(s), value);
+	return s == NULL || ctx_strndup(ctx, s, strlen(s), value);
 }
 
 static bool
-check_header(struct work *w, struct jws *jws, const struct json_object *header)
+check_header(struct ctx *ctx, struct jws *jws, const struct json_object *header)
 {
 	if (!check_algorithm(jws, header) || !check_members(jws, header)
-	    || !keep(w, header, "typ", &jws->type) || !keep(w, header, "kid", &jws->kid))
+	    || !keep(ctx, header, "typ", &jws->type) || !keep(ctx, header, "kid", &jws->kid))
 		return false;
 	return jws->type != NULL || !json_object_object_get_ex(header, "typ", NULL)
 	    || refuse(jws, "typ is not a string");
 }
 
 static bool
-read_header(struct work *w, struct jws *jws, size_t len)
+read_header(struct ctx *ctx, struct jws *jws, size_t len)
 {
-	struct json_object *header = decode_object(w, jws->signed_part, len);
+	struct json_object *header = decode_object(ctx, jws->signed_part, len);
 	bool sound = header != NULL
-	    ? check_header(w, jws, header)
+	    ? check_header(ctx, jws, header)
 	    : refuse(jws, "the header is not base64url of one JSON object with unique names");
 
 	json_object_put(header);
@@ -134,7 +134,7 @@ read_header(struct work *w, struct jws *jws, size_t len)
 }
 
 bool
-jws_read(struct work *w, const char *token, size_t max, const struct jws_algorithm *algorithm,
+jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
     struct jws *jws)
 {
 	size_t len = strnlen(token, max + 1);
@@ -154,22 +154,22 @@ jws_read(struct work *w, const char *token, size_t max, const struct jws_algorit
 	signature_at = jws->signed_len + 1;
 	if (token[jws->signed_len] != '.' || strchr(token + signature_at, '.') != NULL)
 		return refuse(jws, "not three parts");
-	if (!base64url_decode(
-		w, token + signature_at, len - signature_at, &jws->signature, &jws->signature_len))
+	if (!base64url_decode(ctx, token + signature_at, len - signature_at, &jws->signature,
+		&jws->signature_len))
 		return refuse(jws, "the signature is not base64url");
-	return read_header(w, jws, header_len);
+	return read_header(ctx, jws, header_len);
 }
 
 struct json_object *
-jws_claims(struct work *w, struct jws *jws, const struct jws_key *key)
+jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key)
 {
 	struct json_object *claims;
 
-	if (!jws->algorithm->verify(w, key, jws)) {
+	if (!jws->algorithm->verify(ctx, key, jws)) {
 		refuse(jws, "the signature does not verify");
 		return NULL;
 	}
-	claims = decode_object(w, jws->claims, jws->claims_len);
+	claims = decode_object(ctx, jws->claims, jws->claims_len);
 	if (claims == NULL)
 		refuse(jws, "the claims are not base64url of one JSON object with unique names");
 	return claims;

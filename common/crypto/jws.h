@@ -22,7 +22,7 @@ struct jws_key {
 	const char *public_key; /* RS256, ES256, EdDSA: the path of a PEM file */
 };
 
-/* A token taken apart; it lives in the room. */
+/* A token taken apart; it lives in the arena. */
 struct jws {
 	const struct jws_algorithm *algorithm;
 	const char *signed_part; /* header '.' claims, as they were signed */
@@ -40,7 +40,7 @@ struct jws {
  * Fault: FAULT_CONFIG when the key cannot be read or is not one for the algorithm. */
 struct jws_algorithm {
 	const char *name; /* as `alg` spells it; RFC 7518 section 3.1, RFC 8037 section 3.1 */
-	bool (*verify)(struct work *w, const struct jws_key *key, const struct jws *jws);
+	bool (*verify)(struct ctx *ctx, const struct jws_key *key, const struct jws *jws);
 };
 
 /* Those of a secret are built on sha2.h, those of a public key are done by amo-crm-crypto (see
@@ -52,12 +52,12 @@ extern const struct jws_algorithm jws_es256; /* P-256 */
 extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
 
 /* Takes a token of at most max bytes apart and checks its form and header.  Believe nothing yet.
- * False without a fault: refused, see jws->wrong.  Fault: FAULT_SERVER when the room is full. */
-bool jws_read(struct work *w, const char *token, size_t max, const struct jws_algorithm *algorithm,
+ * False without a fault: refused, see jws->wrong.  Fault: FAULT_SERVER when the arena is full. */
+bool jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
     struct jws *jws);
 
 /* The claims, an object, once the signature is verified; to be given back with json_object_put.
- * NULL without a fault: refused, see jws->wrong.  Fault: as verify, or the room is full. */
-struct json_object *jws_claims(struct work *w, struct jws *jws, const struct jws_key *key);
+ * NULL without a fault: refused, see jws->wrong.  Fault: as verify, or the arena is full. */
+struct json_object *jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key);
 
 #endif

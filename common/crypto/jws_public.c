@@ -12,7 +12,7 @@
 #define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
 static bool
-verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
 	const char *signed_text;
 	const char *line;
@@ -20,9 +20,9 @@ verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 	struct text t;
 	int64_t valid = 0;
 
-	if (!work_copy(w, jws->signed_part, jws->signed_len, &signed_text))
+	if (!ctx_strndup(ctx, jws->signed_part, jws->signed_len, &signed_text))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(
 	    &t, "{\"do\":\"verify\",\"algorithm\":\"%s\",\"public_key\":", jws->algorithm->name);
 	json_add_string(&t, key->public_key);
@@ -32,10 +32,10 @@ verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 	base64url_encode(&t, jws->signature, jws->signature_len);
 	text_add(&t, "\"}\n");
 	if (!text_end(&t, &line)
-	    || (doc = helper_ask(w, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
+	    || (doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
 		return false;
 	if (!json_integer(doc, "valid", &valid))
-		work_fault(w, FAULT_SERVER, "amo-crm-crypto did not say whether a token is valid");
+		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto did not say whether a token is valid");
 	json_object_put(doc);
 	return valid == 1;
 }

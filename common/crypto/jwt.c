@@ -28,7 +28,7 @@ static const struct jws_algorithm *const algorithms[] = {
  * made for something else (RFC 8725 section 3.11).  "application/" may be left out,
  * and case does not count (RFC 7515 section 4.1.9). */
 static bool
-type_accepted(struct work *w, const char *type)
+type_accepted(struct ctx *ctx, const char *type)
 {
 	static const char prefix[] = "application/";
 
@@ -37,12 +37,12 @@ type_accepted(struct work *w, const char *type)
 	if (strncasecmp(type, prefix, sizeof prefix - 1) == 0)
 		type += sizeof prefix - 1;
 	return strcasecmp(type, "JWT") == 0 || strcasecmp(type, "at+jwt") == 0
-	    || fault(w, FAULT_TOKEN, "typ is \"%.30s\", not JWT", type);
+	    || fault(ctx, FAULT_TOKEN, "typ is \"%.30s\", not JWT", type);
 }
 
 /* The claims, to be given back with json_object_put; NULL with a fault. */
 static struct json_object *
-open_token(struct work *w, const struct jwt_config *cfg, const char *token)
+open_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
 {
 	const struct jws_key key = { .secret = cfg->secret,
 		.secret_len = cfg->secret == NULL ? 0 : strlen(cfg->secret),
@@ -50,9 +50,9 @@ open_token(struct work *w, const struct jwt_config *cfg, const char *token)
 	struct jws jws;
 	struct json_object *claims = NULL;
 
-	if (!jws_read(w, token, JWT_TOKEN_MAX, algorithms[cfg->algorithm], &jws)
-	    || !type_accepted(w, jws.type) || (claims = jws_claims(w, &jws, &key)) == NULL)
-		work_fault(w, FAULT_TOKEN, "%s", jws.wrong);
+	if (!jws_read(ctx, token, JWT_TOKEN_MAX, algorithms[cfg->algorithm], &jws)
+	    || !type_accepted(ctx, jws.type) || (claims = jws_claims(ctx, &jws, &key)) == NULL)
+		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.wrong);
 	return claims;
 }
 
@@ -60,7 +60,7 @@ open_token(struct work *w, const struct jwt_config *cfg, const char *token)
  * The comparison is made before anything is converted, and is false for what is not a number. */
 static bool
 read_date(
-    struct work *w, const struct json_object *claims, const char *name, bool *given, double *at)
+    struct ctx *ctx, const struct json_object *claims, const char *name, bool *given, double *at)
 {
 	struct json_object *member;
 
@@ -69,55 +69,55 @@ read_date(
 		return true;
 	if (!json_object_is_type(member, json_type_int)
 	    && !json_object_is_type(member, json_type_double))
-		return fault(w, FAULT_TOKEN, "%s is not a number", name);
+		return fault(ctx, FAULT_TOKEN, "%s is not a number", name);
 	*at = json_object_get_double(member);
 	return (*at >= 0 && *at <= DATE_MAX)
-	    || fault(w, FAULT_TOKEN, "%s is not a time in seconds", name);
+	    || fault(ctx, FAULT_TOKEN, "%s is not a time in seconds", name);
 }
 
 static bool
-check_expiry(struct work *w, const struct json_object *claims, double now, int leeway)
+check_expiry(struct ctx *ctx, const struct json_object *claims, double now, int leeway)
 {
 	bool given;
 	double exp;
 
-	if (!read_date(w, claims, "exp", &given, &exp))
+	if (!read_date(ctx, claims, "exp", &given, &exp))
 		return false;
 	if (!given)
-		return fault(w, FAULT_TOKEN, "exp is missing");
-	return now < exp + leeway || fault(w, FAULT_TOKEN, "expired %.0f s ago", now - exp);
+		return fault(ctx, FAULT_TOKEN, "exp is missing");
+	return now < exp + leeway || fault(ctx, FAULT_TOKEN, "expired %.0f s ago", now - exp);
 }
 
 static bool
 check_begun(
-    struct work *w, const struct json_object *claims, const char *name, double now, int leeway)
+    struct ctx *ctx, const struct json_object *claims, const char *name, double now, int leeway)
 {
 	bool given;
 	double at;
 
-	if (!read_date(w, claims, name, &given, &at))
+	if (!read_date(ctx, claims, name, &given, &at))
 		return false;
 	return !given || at <= now + leeway
-	    || fault(w, FAULT_TOKEN, "%s is %.0f s ahead of this server's clock", name, at - now);
+	    || fault(ctx, FAULT_TOKEN, "%s is %.0f s ahead of this server's clock", name, at - now);
 }
 
 static bool
-check_times(struct work *w, const struct jwt_config *cfg, const struct json_object *claims)
+check_times(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
 	double now = (double)time(NULL);
 
-	return check_expiry(w, claims, now, cfg->leeway)
-	    && check_begun(w, claims, "nbf", now, cfg->leeway)
-	    && check_begun(w, claims, "iat", now, cfg->leeway);
+	return check_expiry(ctx, claims, now, cfg->leeway)
+	    && check_begun(ctx, claims, "nbf", now, cfg->leeway)
+	    && check_begun(ctx, claims, "iat", now, cfg->leeway);
 }
 
 static bool
-check_issuer(struct work *w, const struct jwt_config *cfg, const struct json_object *claims)
+check_issuer(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
 	const char *issuer = json_string(claims, "iss");
 
 	return cfg->issuer == NULL || (issuer != NULL && strcmp(issuer, cfg->issuer) == 0)
-	    || fault(w, FAULT_TOKEN, "iss is not the configured issuer");
+	    || fault(ctx, FAULT_TOKEN, "iss is not the configured issuer");
 }
 
 /* Whether aud, a string or a list (RFC 7519 section 4.1.3), names this audience. */
@@ -144,12 +144,12 @@ names_audience(const struct json_object *claims, const char *audience)
 
 /* A state is refused even where the configuration would let it pass. */
 static bool
-check_audience(struct work *w, const struct jwt_config *cfg, const struct json_object *claims)
+check_audience(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
 	if (names_audience(claims, STATE_AUDIENCE))
-		return fault(w, FAULT_TOKEN, "aud is that of our own states");
+		return fault(ctx, FAULT_TOKEN, "aud is that of our own states");
 	return cfg->audience == NULL || names_audience(claims, cfg->audience)
-	    || fault(w, FAULT_TOKEN, "aud does not name the configured audience");
+	    || fault(ctx, FAULT_TOKEN, "aud does not name the configured audience");
 }
 
 /* C0, DEL, and C1, which UTF-8 begins with C2. */
@@ -163,37 +163,37 @@ has_control(const char *s)
 }
 
 static bool
-take_user(struct work *w, const struct jwt_config *cfg, const struct json_object *claims,
+take_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims,
     const char **user)
 {
 	const char *name = json_string(claims, cfg->user_claim);
 	int64_t number;
 
 	if (json_integer(claims, cfg->user_claim, &number) && number >= 0)
-		return work_print(w, user, "%" PRId64, number);
+		return ctx_printf(ctx, user, "%" PRId64, number);
 	if (name == NULL || name[0] == '\0')
-		return fault(
-		    w, FAULT_TOKEN, "%.30s is neither a text nor a whole number", cfg->user_claim);
+		return fault(ctx, FAULT_TOKEN, "%.30s is neither a text nor a whole number",
+		    cfg->user_claim);
 	if (strlen(name) > JWT_USER_MAX)
 		return fault(
-		    w, FAULT_TOKEN, "%.30s is over %d bytes", cfg->user_claim, JWT_USER_MAX);
+		    ctx, FAULT_TOKEN, "%.30s is over %d bytes", cfg->user_claim, JWT_USER_MAX);
 	if (has_control(name))
-		return fault(w, FAULT_TOKEN, "%.30s has control characters", cfg->user_claim);
-	return work_copy(w, name, strlen(name), user);
+		return fault(ctx, FAULT_TOKEN, "%.30s has control characters", cfg->user_claim);
+	return ctx_strndup(ctx, name, strlen(name), user);
 }
 
 bool
-jwt_verify(struct work *w, const struct jwt_config *cfg, const char *token, const char **user)
+jwt_verify(struct ctx *ctx, const struct jwt_config *cfg, const char *token, const char **user)
 {
 	struct json_object *claims;
 	bool verified;
 
 	if (token == NULL)
-		return fault(w, FAULT_TOKEN_MISSING, "no bearer token was sent");
-	if ((claims = open_token(w, cfg, token)) == NULL)
+		return fault(ctx, FAULT_TOKEN_MISSING, "no bearer token was sent");
+	if ((claims = open_token(ctx, cfg, token)) == NULL)
 		return false;
-	verified = check_times(w, cfg, claims) && check_issuer(w, cfg, claims)
-	    && check_audience(w, cfg, claims) && take_user(w, cfg, claims, user);
+	verified = check_times(ctx, cfg, claims) && check_issuer(ctx, cfg, claims)
+	    && check_audience(ctx, cfg, claims) && take_user(ctx, cfg, claims, user);
 	json_object_put(claims);
 	return verified;
 }

@@ -18,6 +18,7 @@ struct jwt_config;
  * Fault: FAULT_TOKEN_MISSING when token is NULL; FAULT_TOKEN when it is wrong in any way, and the
  * reason tells in which; FAULT_CONFIG when the public key cannot be read or is not one for the
  * algorithm. */
-bool jwt_verify(struct work *w, const struct jwt_config *cfg, const char *token, const char **user);
+bool jwt_verify(
+    struct ctx *ctx, const struct jwt_config *cfg, const char *token, const char **user);
 
 #endif

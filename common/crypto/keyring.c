@@ -11,7 +11,7 @@
 #include <string.h>
 
 static bool
-take_line(struct work *w, struct keyring *ring, char *line, const char *path, int number)
+take_line(struct ctx *ctx, struct keyring *ring, char *line, const char *path, int number)
 {
 	static const char kid_alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					   "0123456789-_";
@@ -20,20 +20,21 @@ take_line(struct work *w, struct keyring *ring, char *line, const char *path, in
 
 	if (ring->count == KEYRING_MAX)
 		return fault(
-		    w, FAULT_CONFIG, "%s:%d: more than %d keys", path, number, KEYRING_MAX);
+		    ctx, FAULT_CONFIG, "%s:%d: more than %d keys", path, number, KEYRING_MAX);
 	if (kid_len == 0 || kid_len > KEY_ID_MAX || line[kid_len] != ' '
 	    || !hex_decode(line + kid_len + 1, key->secret, KEY_SIZE))
-		return fault(w, FAULT_CONFIG, "%s:%d: not \"<kid> <%d hex digits>\"", path, number,
-		    2 * KEY_SIZE);
+		return fault(ctx, FAULT_CONFIG, "%s:%d: not \"<kid> <%d hex digits>\"", path,
+		    number, 2 * KEY_SIZE);
 	if (keyring_find(ring, line, kid_len) != NULL)
-		return fault(w, FAULT_CONFIG, "%s:%d: this kid stands above already", path, number);
+		return fault(
+		    ctx, FAULT_CONFIG, "%s:%d: this kid stands above already", path, number);
 	memcpy(key->kid, line, kid_len);
 	ring->count++;
 	return true;
 }
 
 static bool
-take_lines(struct work *w, struct keyring *ring, FILE *file, const char *path)
+take_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -42,55 +43,55 @@ take_lines(struct work *w, struct keyring *ring, FILE *file, const char *path)
 
 	for (int number = 1; sound && (len = getline(&line, &size, file)) > 0; number++) {
 		if (strlen(line) != (size_t)len)
-			sound = fault(w, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
+			sound = fault(ctx, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
 		line[strcspn(line, "\r\n")] = '\0';
 		if (sound && line[0] != '\0' && line[0] != '#')
-			sound = take_line(w, ring, line, path, number);
+			sound = take_line(ctx, ring, line, path, number);
 		explicit_bzero(line, size);
 	}
 	free(line);
 	if (sound && ferror(file))
-		return fault(w, FAULT_CONFIG, "%s: cannot be read", path);
+		return fault(ctx, FAULT_CONFIG, "%s: cannot be read", path);
 	if (sound && ring->count == 0)
 		return fault(
-		    w, FAULT_CONFIG, "%s: holds no key; make one with: amocrmctl keygen", path);
+		    ctx, FAULT_CONFIG, "%s: holds no key; make one with: amocrmctl keygen", path);
 	return sound;
 }
 
 static bool
-parse(struct work *w, const char *path, const void **parsed)
+parse(struct ctx *ctx, const char *path, const void **parsed)
 {
 	struct keyring *ring;
 	FILE *file;
 	bool sound;
 
-	if (!work_alloc(w, sizeof *ring, &ring) || !file_open_secret(w, path, &file))
+	if (!ctx_alloc(ctx, sizeof *ring, &ring) || !file_open_secret(ctx, path, &file))
 		return false;
-	sound = take_lines(w, ring, file, path);
+	sound = take_lines(ctx, ring, file, path);
 	fclose(file);
 	*parsed = ring;
 	return sound;
 }
 
 bool
-keyring_read(struct work *w, const char *path, const struct keyring **out)
+keyring_read(struct ctx *ctx, const char *path, const struct keyring **out)
 {
 	const void *parsed = NULL;
-	bool done = kept_read(w, KEPT_KEYRING, path, parse, &parsed);
+	bool done = kept_read(ctx, KEPT_KEYRING, path, parse, &parsed);
 
 	*out = parsed;
 	return done;
 }
 
 const struct keyring *
-keyring_again(struct work *w, const char *path, const struct keyring *before)
+keyring_again(struct ctx *ctx, const char *path, const struct keyring *before)
 {
 	const void *ring;
 
-	if (parse(w, path, &ring))
+	if (parse(ctx, path, &ring))
 		return ring;
-	log_note(w, "keys", w->reason);
-	work_recover(w);
+	log_note(ctx, "keys", ctx->reason);
+	ctx_clear_fault(ctx);
 	return before;
 }
 

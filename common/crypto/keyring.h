@@ -26,12 +26,13 @@ struct keyring {
 
 /* The ring lives until the request ends; a process that keeps what it reads (see filecache.h) reads
  * the file again when it has changed.  Fault: FAULT_CONFIG, with file and line. */
-bool keyring_read(struct work *w, const char *path, const struct keyring **ring);
+bool keyring_read(struct ctx *ctx, const char *path, const struct keyring **ring);
 
 /* The ring to seal with after a wait: as the file stands now, for its first key may be another one,
  * and `amocrmctl rekey` be done already.  The ring that was read before when the file cannot be
  * read. */
-const struct keyring *keyring_again(struct work *w, const char *path, const struct keyring *before);
+const struct keyring *keyring_again(
+    struct ctx *ctx, const char *path, const struct keyring *before);
 
 /* NULL: the ring has no key of that id; kid need not be NUL-terminated. */
 const struct key *keyring_find(const struct keyring *ring, const char *kid, size_t kid_len);

@@ -21,23 +21,23 @@ add_part(struct text *t, const char *part)
 }
 
 static bool
-write_header(struct work *w, const struct key *key, const char **header)
+write_header(struct ctx *ctx, const struct key *key, const char **header)
 {
-	return work_print(w, header, "{\"typ\":\"%s\",\"alg\":\"%s\",\"kid\":\"%s\"}", STATE_TYPE,
+	return ctx_printf(ctx, header, "{\"typ\":\"%s\",\"alg\":\"%s\",\"kid\":\"%s\"}", STATE_TYPE,
 	    jws_hs256.name, key->kid);
 }
 
 /* No two states are alike, even of one user in one second.  getentropy,
  * since RAND_bytes would start OpenSSL's providers. */
 static bool
-write_claims(struct work *w, const char *app_user, const char **claims)
+write_claims(struct ctx *ctx, const char *app_user, const char **claims)
 {
 	uint8_t id[ID_SIZE];
 	struct text t;
 
 	if (getentropy(id, sizeof id) != 0)
-		return fault(w, FAULT_SERVER, "the system gives no random bytes");
-	text_begin(w, &t);
+		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
+	text_begin(ctx, &t);
 	text_add(&t, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":");
 	json_add_string(&t, app_user);
 	text_print(&t, ",\"exp\":%lld,\"jti\":\"", (long long)time(NULL) + STATE_LIFE_S);
@@ -47,14 +47,14 @@ write_claims(struct work *w, const char *app_user, const char **claims)
 }
 
 static bool
-sign(struct work *w, const struct key *key, const char *header, const char *claims,
+sign(struct ctx *ctx, const struct key *key, const char *header, const char *claims,
     const char **token)
 {
 	uint8_t derived[KEY_SIZE];
 	uint8_t mac[SHA256_SIZE];
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	add_part(&t, header);
 	add_part(&t, claims);
 	if (t.full)
@@ -67,21 +67,21 @@ sign(struct work *w, const struct key *key, const char *header, const char *clai
 }
 
 bool
-state_make(struct work *w, const struct keyring *ring, const char *app_user, const char **state)
+state_make(struct ctx *ctx, const struct keyring *ring, const char *app_user, const char **state)
 {
 	const struct key *key = &ring->keys[0];
 	const char *header;
 	const char *claims;
 
-	if (!write_header(w, key, &header) || !write_claims(w, app_user, &claims)
-	    || !sign(w, key, header, claims, state))
+	if (!write_header(ctx, key, &header) || !write_claims(ctx, app_user, &claims)
+	    || !sign(ctx, key, header, claims, state))
 		return false;
 	return strlen(*state) <= STATE_TOKEN_MAX
-	    || fault(w, FAULT_SERVER, "a signed state would be over %d bytes", STATE_TOKEN_MAX);
+	    || fault(ctx, FAULT_SERVER, "a signed state would be over %d bytes", STATE_TOKEN_MAX);
 }
 
 static bool
-take_user(struct work *w, const struct json_object *claims, bool *ours, const char **app_user)
+take_user(struct ctx *ctx, const struct json_object *claims, bool *ours, const char **app_user)
 {
 	const char *audience = json_string(claims, "aud");
 	const char *user = json_string(claims, "sub");
@@ -89,41 +89,41 @@ take_user(struct work *w, const struct json_object *claims, bool *ours, const ch
 
 	*ours = audience != NULL && strcmp(audience, STATE_AUDIENCE) == 0 && user != NULL
 	    && user[0] != '\0' && json_integer(claims, "exp", &expires) && expires > time(NULL);
-	return !*ours || work_copy(w, user, strlen(user), app_user);
+	return !*ours || ctx_strndup(ctx, user, strlen(user), app_user);
 }
 
 /* The claims of a state that one of our keys has signed; NULL without a fault: it is not ours. */
 static struct json_object *
-open_state(struct work *w, const struct keyring *ring, const char *state)
+open_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 {
 	const struct key *key;
 	uint8_t derived[KEY_SIZE];
 	struct jws jws;
 	struct json_object *claims;
 
-	if (!jws_read(w, state, STATE_TOKEN_MAX, &jws_hs256, &jws) || jws.type == NULL
+	if (!jws_read(ctx, state, STATE_TOKEN_MAX, &jws_hs256, &jws) || jws.type == NULL
 	    || strcmp(jws.type, STATE_TYPE) != 0 || jws.kid == NULL
 	    || (key = keyring_find(ring, jws.kid, strlen(jws.kid))) == NULL)
 		return NULL;
 	key_derive(key, PURPOSE, derived);
 	claims = jws_claims(
-	    w, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
+	    ctx, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
 	explicit_bzero(derived, sizeof derived);
 	return claims;
 }
 
 bool
-state_read(struct work *w, const struct keyring *ring, const char *state, bool *ours,
+state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
     const char **app_user)
 {
-	enum fault_kind before = w->kind; /* an error page is made in a work that holds one */
-	struct json_object *claims = state == NULL ? NULL : open_state(w, ring, state);
+	enum fault_kind before = ctx->kind; /* an error page is made in a work that holds one */
+	struct json_object *claims = state == NULL ? NULL : open_state(ctx, ring, state);
 	bool done;
 
 	*ours = false;
 	if (claims == NULL)
-		return w->kind == before;
-	done = take_user(w, claims, ours, app_user);
+		return ctx->kind == before;
+	done = take_user(ctx, claims, ours, app_user);
 	json_object_put(claims);
 	return done;
 }

@@ -19,11 +19,11 @@
 /* app_user is as jwt_verify gave it.  Starts no EVP.
  * Fault: FAULT_SERVER when the state would be over STATE_TOKEN_MAX, or there is no randomness. */
 bool state_make(
-    struct work *w, const struct keyring *ring, const char *app_user, const char **state);
+    struct ctx *ctx, const struct keyring *ring, const char *app_user, const char **state);
 
 /* *ours is false for NULL, for what we did not make, and for what is changed or expired; *app_user
- * is set only when it is true.  Fault: FAULT_SERVER when the room is full. */
-bool state_read(struct work *w, const struct keyring *ring, const char *state, bool *ours,
+ * is set only when it is true.  Fault: FAULT_SERVER when the arena is full. */
+bool state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
     const char **app_user);
 
 #endif

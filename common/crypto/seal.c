@@ -25,7 +25,7 @@ add_base64url(struct text *t, const char *s)
 }
 
 static bool
-ask(struct work *w, const char *what, const struct key *key, const char *context, const char *text,
+ask(struct ctx *ctx, const char *what, const struct key *key, const char *context, const char *text,
     const char **answer)
 {
 	char hex[2 * KEY_SIZE + 1];
@@ -37,7 +37,7 @@ ask(struct work *w, const char *what, const struct key *key, const char *context
 	bool done;
 
 	hex_encode(key->secret, sizeof key->secret, hex);
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(
 	    &t, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
 	add_base64url(&t, context);
@@ -46,39 +46,39 @@ ask(struct work *w, const char *what, const struct key *key, const char *context
 	text_add(&t, "}\n");
 	explicit_bzero(hex, sizeof hex);
 	if (text_end(&t, &line))
-		doc = helper_ask(w, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+		doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
 	if (doc == NULL)
 		return false;
 	text = json_string(doc, "text");
-	done = text != NULL && base64url_decode(w, text, strlen(text), &bytes, &len);
+	done = text != NULL && base64url_decode(ctx, text, strlen(text), &bytes, &len);
 	*answer = (const char *)bytes;
 	if (!done)
-		work_fault(w, FAULT_SERVER, "amo-crm-crypto sent no text");
+		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto sent no text");
 	json_object_put(doc);
 	return done;
 }
 
 bool
-seal(struct work *w, const struct keyring *ring, const char *context, const char *secret,
+seal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *secret,
     const char **sealed)
 {
 	const struct key *key = &ring->keys[0];
 	const char *text;
 
-	return ask(w, "seal", key, context, secret, &text)
-	    && work_print(w, sealed, "%s.%s", key->kid, text);
+	return ask(ctx, "seal", key, context, secret, &text)
+	    && ctx_printf(ctx, sealed, "%s.%s", key->kid, text);
 }
 
 bool
-unseal(struct work *w, const struct keyring *ring, const char *context, const char *sealed,
+unseal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *sealed,
     const char **secret)
 {
 	size_t kid_len = strcspn(sealed, ".");
 	const struct key *key = keyring_find(ring, sealed, kid_len);
 
 	if (key == NULL)
-		return fault(w, FAULT_STORAGE,
+		return fault(ctx, FAULT_STORAGE,
 		    "sealed with key \"%.*s\", which is not in the key ring",
 		    kid_len > KEY_ID_MAX ? KEY_ID_MAX : (int)kid_len, sealed);
-	return ask(w, "open", key, context, sealed + kid_len + (sealed[kid_len] == '.'), secret);
+	return ask(ctx, "open", key, context, sealed + kid_len + (sealed[kid_len] == '.'), secret);
 }

@@ -12,11 +12,11 @@
 #include "crypto/keyring.h"
 
 /* Seals with the ring's first key. */
-bool seal(struct work *w, const struct keyring *ring, const char *context, const char *secret,
+bool seal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *secret,
     const char **sealed);
 
 /* Fault: FAULT_STORAGE when the key is not in the ring, or anything was changed. */
-bool unseal(struct work *w, const struct keyring *ring, const char *context, const char *sealed,
+bool unseal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *sealed,
     const char **secret);
 
 #endif

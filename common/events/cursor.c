@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 static bool
-file_path(struct work *w, const struct store_config *store, const char *suffix, const char **path)
+file_path(struct ctx *ctx, const struct store_config *store, const char *suffix, const char **path)
 {
-	return work_print(w, path, "%s/events/cursor%s", store->path, suffix);
+	return ctx_printf(ctx, path, "%s/events/cursor%s", store->path, suffix);
 }
 
 bool
@@ -33,13 +33,13 @@ cursor_held_up(struct cursor *cursor, int64_t account_id)
 }
 
 bool
-cursor_hold(struct work *w, struct cursor *cursor, const struct held_up *held_up)
+cursor_hold(struct ctx *ctx, struct cursor *cursor, const struct held_up *held_up)
 {
 	struct held_up *longer =
 	    reallocarray(cursor->held_up, cursor->count + 1, sizeof *cursor->held_up);
 
 	if (longer == NULL)
-		return fault(w, FAULT_SERVER, "no memory for the accounts that are held up");
+		return fault(ctx, FAULT_SERVER, "no memory for the accounts that are held up");
 	longer[cursor->count++] = *held_up;
 	cursor->held_up = longer;
 	return true;
@@ -67,7 +67,7 @@ take_place(const struct json_object *doc, struct journal_position *place)
 }
 
 static bool
-take_held_up(struct work *w, const struct json_object *doc, struct cursor *cursor)
+take_held_up(struct ctx *ctx, const struct json_object *doc, struct cursor *cursor)
 {
 	struct held_up held_up;
 	int64_t attempts;
@@ -79,11 +79,11 @@ take_held_up(struct work *w, const struct json_object *doc, struct cursor *curso
 		return false;
 	held_up.attempts = (int)attempts;
 	held_up.next_at = (time_t)next_at;
-	return cursor_hold(w, cursor, &held_up);
+	return cursor_hold(ctx, cursor, &held_up);
 }
 
 static bool
-take_document(struct work *w, struct json_object *doc, struct cursor *cursor)
+take_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 {
 	struct json_object *list;
 	bool sound = json_object_is_type(doc, json_type_object) && take_place(doc, &cursor->place)
@@ -91,12 +91,12 @@ take_document(struct work *w, struct json_object *doc, struct cursor *cursor)
 	    && json_object_is_type(list, json_type_array);
 
 	for (size_t i = 0; sound && i < json_object_array_length(list); i++)
-		sound = take_held_up(w, json_object_array_get_idx(list, i), cursor);
-	return sound || fault(w, FAULT_STORAGE, "events/cursor is damaged");
+		sound = take_held_up(ctx, json_object_array_get_idx(list, i), cursor);
+	return sound || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
 }
 
 bool
-cursor_read(struct work *w, const struct store_config *store, struct cursor *cursor)
+cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cursor)
 {
 	struct json_object *doc;
 	const char *path;
@@ -107,14 +107,15 @@ cursor_read(struct work *w, const struct store_config *store, struct cursor *cur
 	bool done;
 
 	memset(cursor, 0, sizeof *cursor);
-	if (!file_path(w, store, "", &path))
+	if (!file_path(ctx, store, "", &path))
 		return false;
 	file = fopen(path, "re");
 	if (file == NULL)
-		return errno == ENOENT || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return errno == ENOENT
+		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	len = getdelim(&text, &size, '\0', file);
 	doc = len > 0 ? json_read(text, (size_t)len) : NULL;
-	done = take_document(w, doc, cursor);
+	done = take_document(ctx, doc, cursor);
 	json_object_put(doc);
 	free(text);
 	fclose(file);
@@ -122,11 +123,11 @@ cursor_read(struct work *w, const struct store_config *store, struct cursor *cur
 }
 
 static bool
-print(struct work *w, const struct cursor *cursor, const char **text)
+print(struct ctx *ctx, const struct cursor *cursor, const char **text)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "{\"segment\":%lld,\"offset\":%lld,\"held_up\":[",
 	    (long long)cursor->place.segment, (long long)cursor->place.offset);
 	for (size_t i = 0; i < cursor->count; i++) {
@@ -158,15 +159,15 @@ write_file(const char *path, const char *text)
 }
 
 bool
-cursor_write(struct work *w, const struct store_config *store, const struct cursor *cursor)
+cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor)
 {
 	const char *path;
 	const char *new_path;
 	const char *text;
 
-	if (!file_path(w, store, "", &path) || !file_path(w, store, ".new", &new_path)
-	    || !print(w, cursor, &text))
+	if (!file_path(ctx, store, "", &path) || !file_path(ctx, store, ".new", &new_path)
+	    || !print(ctx, cursor, &text))
 		return false;
 	return (write_file(new_path, text) && rename(new_path, path) == 0)
-	    || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 }

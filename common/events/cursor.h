@@ -30,18 +30,18 @@ struct cursor {
 
 /* Without a file it is before all events.  To be given back with cursor_close, also after a fault.
  * Fault: FAULT_STORAGE. */
-bool cursor_read(struct work *w, const struct store_config *store, struct cursor *cursor);
+bool cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 void cursor_close(struct cursor *cursor);
 
 /* On disk when it returns.  Fault: FAULT_STORAGE; what is on disk is as it was. */
-bool cursor_write(struct work *w, const struct store_config *store, const struct cursor *cursor);
+bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
 
 /* The account's own place, or NULL when it is not held up. */
 struct held_up *cursor_held_up(struct cursor *cursor, int64_t account_id);
 
 /* Holds an account up at a place.  All entries may move then: earlier pointers to them are stale.
  * Fault: FAULT_SERVER when there is no memory. */
-bool cursor_hold(struct work *w, struct cursor *cursor, const struct held_up *held_up);
+bool cursor_hold(struct ctx *ctx, struct cursor *cursor, const struct held_up *held_up);
 
 /* The account is held up no longer.  The last entry moves into the place of this one. */
 void cursor_let_go(struct cursor *cursor, struct held_up *held_up);

@@ -129,7 +129,7 @@ add_names(struct text *t, const struct event *event)
 }
 
 bool
-event_write(struct work *w, const struct event *event, const char **line)
+event_write(struct ctx *ctx, const struct event *event, const char **line)
 {
 	char id[SHA256_HEX_SIZE];
 	char received_at[EVENT_TIME_SIZE];
@@ -137,7 +137,7 @@ event_write(struct work *w, const struct event *event, const char **line)
 
 	sha256_hex(event->body, event->body_len, id);
 	event_print_time(&event->received_at, received_at);
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
 	add_account(&t, event);
 	text_add(&t, ",\"events\":[");

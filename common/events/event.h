@@ -29,7 +29,7 @@ int64_t event_account(const struct event *event);
 
 /* The line.  Its "events" are the payload's members but for account, each with the members of its
  * own: "leads.status"; the first EVENT_NAMES_MAX, each once. */
-bool event_write(struct work *w, const struct event *event, const char **line);
+bool event_write(struct ctx *ctx, const struct event *event, const char **line);
 
 /* "2026-11-22T04:19:00.123Z", which sorts as time does. */
 #define EVENT_TIME_SIZE sizeof "2026-11-22T04:19:00.123Z"

@@ -28,32 +28,32 @@ journal_of(const struct store_config *store)
 }
 
 static bool
-check_event(struct work *w, const char *event, size_t len)
+check_event(struct ctx *ctx, const char *event, size_t len)
 {
 	if (len > JOURNAL_EVENT_MAX)
-		return fault(w, FAULT_TOO_LARGE, "the event is over %d bytes", JOURNAL_EVENT_MAX);
+		return fault(ctx, FAULT_TOO_LARGE, "the event is over %d bytes", JOURNAL_EVENT_MAX);
 	if (len == 0 || memchr(event, '\n', len) != NULL)
-		return fault(w, FAULT_SERVER, "an event must be one line");
+		return fault(ctx, FAULT_SERVER, "an event must be one line");
 	return true;
 }
 
 static bool
-make_directory(struct work *w, const struct journal *journal)
+make_directory(struct ctx *ctx, const struct journal *journal)
 {
 	const char *path;
 
-	if (!work_print(w, &path, "%s/events", journal->path))
+	if (!ctx_printf(ctx, &path, "%s/events", journal->path))
 		return false;
-	return mkdir(path, 0700) == 0 || errno == EEXIST || segment_fault(w, path);
+	return mkdir(path, 0700) == 0 || errno == EEXIST || segment_fault(ctx, path);
 }
 
 static bool
-take_turn(struct work *w, const struct journal *journal, struct lock *lock)
+take_turn(struct ctx *ctx, const struct journal *journal, struct lock *lock)
 {
 	const char *path;
 
-	return work_print(w, &path, "%s/events/lock", journal->path)
-	    && lock_take(w, path, 0, WAIT_MS, lock);
+	return ctx_printf(ctx, &path, "%s/events/lock", journal->path)
+	    && lock_take(ctx, path, 0, WAIT_MS, lock);
 }
 
 /* The newest segment, open. */
@@ -64,18 +64,19 @@ struct segment {
 };
 
 static bool
-open_segment(struct work *w, const struct journal *journal, int64_t number, struct segment *segment)
+open_segment(
+    struct ctx *ctx, const struct journal *journal, int64_t number, struct segment *segment)
 {
 	struct stat st;
 
-	if (!segment_path(w, journal, number, &segment->path))
+	if (!segment_path(ctx, journal, number, &segment->path))
 		return false;
 	segment->fd = open(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
-		return segment_fault(w, segment->path);
+		return segment_fault(ctx, segment->path);
 	if (fstat(segment->fd, &st) != 0) {
 		close(segment->fd);
-		return segment_fault(w, segment->path);
+		return segment_fault(ctx, segment->path);
 	}
 	segment->size = st.st_size;
 	return true;
@@ -83,42 +84,42 @@ open_segment(struct work *w, const struct journal *journal, int64_t number, stru
 
 /* The newest segment, or a new one when len bytes more would be too many for it. */
 static bool
-open_newest(struct work *w, const struct journal *journal, const struct lock *turn, size_t len,
+open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *turn, size_t len,
     struct segment *segment)
 {
 	int64_t newest;
 
-	if (!segment_newest(w, journal, turn, &newest)
-	    || !open_segment(w, journal, newest == 0 ? 1 : newest, segment))
+	if (!segment_newest(ctx, journal, turn, &newest)
+	    || !open_segment(ctx, journal, newest == 0 ? 1 : newest, segment))
 		return false;
 	if (segment->size == 0 || segment->size + (int64_t)len <= journal->segment_max)
 		return true;
 	close(segment->fd);
-	return open_segment(w, journal, newest + 1, segment);
+	return open_segment(ctx, journal, newest + 1, segment);
 }
 
 /* An empty segment may not be in its directory on disk yet, nor that in the store:
  * whoever made them may have been killed. */
 static bool
-settle(struct work *w, const struct journal *journal, const struct segment *segment)
+settle(struct ctx *ctx, const struct journal *journal, const struct segment *segment)
 {
 	const char *directory;
 
 	if (segment->size > 0)
 		return true;
-	return work_print(w, &directory, "%s/events", journal->path)
-	    && (fsync(segment->fd) == 0 || segment_fault(w, segment->path))
-	    && file_sync_directory(w, directory) && file_sync_directory(w, journal->path);
+	return ctx_printf(ctx, &directory, "%s/events", journal->path)
+	    && (fsync(segment->fd) == 0 || segment_fault(ctx, segment->path))
+	    && file_sync_directory(ctx, directory) && file_sync_directory(ctx, journal->path);
 }
 
 /* *torn: a writer was killed in the middle of the last line. */
 static bool
-check_end(struct work *w, const struct segment *segment, bool *torn)
+check_end(struct ctx *ctx, const struct segment *segment, bool *torn)
 {
 	char last = '\n';
 
 	if (segment->size > 0 && pread(segment->fd, &last, 1, segment->size - 1) != 1)
-		return segment_fault(w, segment->path);
+		return segment_fault(ctx, segment->path);
 	*torn = last != '\n';
 	return true;
 }
@@ -126,7 +127,7 @@ check_end(struct work *w, const struct segment *segment, bool *torn)
 /* In one write, which is undone when it is cut short.  Should that fail too,
  * what is left of it is a torn line. */
 static bool
-write_line(struct work *w, const struct segment *segment, const char *event, size_t len, bool torn)
+write_line(struct ctx *ctx, const struct segment *segment, const char *event, size_t len, bool torn)
 {
 	char newline[] = "\n";
 	struct iovec parts[] = {
@@ -140,22 +141,22 @@ write_line(struct work *w, const struct segment *segment, const char *event, siz
 		return true;
 	if (written >= 0)
 		errno = ENOSPC; /* what a short write means; a failed one says so itself */
-	segment_fault(w, segment->path);
+	segment_fault(ctx, segment->path);
 	if (written > 0 && ftruncate(segment->fd, segment->size) != 0)
-		log_note(w, "not_undone", strerror(errno));
+		log_note(ctx, "not_undone", strerror(errno));
 	return false;
 }
 
 static bool
-append_in_turn(struct work *w, const struct journal *journal, const struct lock *turn,
+append_in_turn(struct ctx *ctx, const struct journal *journal, const struct lock *turn,
     const char *event, size_t len, struct segment *segment)
 {
 	bool torn = false;
 
-	if (!open_newest(w, journal, turn, len + 1, segment))
+	if (!open_newest(ctx, journal, turn, len + 1, segment))
 		return false;
-	if (settle(w, journal, segment) && check_end(w, segment, &torn)
-	    && write_line(w, segment, event, len, torn))
+	if (settle(ctx, journal, segment) && check_end(ctx, segment, &torn)
+	    && write_line(ctx, segment, event, len, torn))
 		return true;
 	close(segment->fd);
 	return false;
@@ -163,36 +164,36 @@ append_in_turn(struct work *w, const struct journal *journal, const struct lock 
 
 /* Once for each segment; what fails now is done with the next. */
 static void
-forget_old(struct work *w, const struct journal *journal)
+forget_old(struct ctx *ctx, const struct journal *journal)
 {
 	const struct journal_position all = { .segment = INT64_MAX };
 	int64_t forgotten = 0;
 
-	if (!journal_forget(w, journal, &all, time(NULL) - journal->keep_s, &forgotten)) {
-		log_note(w, "journal", w->reason);
-		work_recover(w);
+	if (!journal_forget(ctx, journal, &all, time(NULL) - journal->keep_s, &forgotten)) {
+		log_note(ctx, "journal", ctx->reason);
+		ctx_clear_fault(ctx);
 	}
 }
 
 bool
-journal_append(struct work *w, const struct journal *journal, const char *event)
+journal_append(struct ctx *ctx, const struct journal *journal, const char *event)
 {
 	size_t len = strlen(event);
 	struct segment segment;
 	struct lock lock;
 	bool done;
 
-	if (!check_event(w, event, len) || !make_directory(w, journal)
-	    || !take_turn(w, journal, &lock))
+	if (!check_event(ctx, event, len) || !make_directory(ctx, journal)
+	    || !take_turn(ctx, journal, &lock))
 		return false;
-	done = append_in_turn(w, journal, &lock, event, len, &segment);
+	done = append_in_turn(ctx, journal, &lock, event, len, &segment);
 	lock_release(&lock);
 	if (!done)
 		return false;
 	/* after the turn, so that writers who wait for the disk wait together */
-	done = fdatasync(segment.fd) == 0 || segment_fault(w, segment.path);
+	done = fdatasync(segment.fd) == 0 || segment_fault(ctx, segment.path);
 	close(segment.fd);
 	if (done && segment.size == 0 && journal->keep_s > 0)
-		forget_old(w, journal);
+		forget_old(ctx, journal);
 	return done;
 }

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 bool
-journal_forget(struct work *w, const struct journal *journal, const struct journal_position *before,
-    time_t since, int64_t *forgotten)
+journal_forget(struct ctx *ctx, const struct journal *journal,
+    const struct journal_position *before, time_t since, int64_t *forgotten)
 {
 	int64_t number;
 	int64_t newest;
@@ -21,16 +21,16 @@ journal_forget(struct work *w, const struct journal *journal, const struct journ
 	struct stat st;
 
 	for (;;) {
-		if (!segment_find(w, journal, 0, &number, &newest))
+		if (!segment_find(ctx, journal, 0, &number, &newest))
 			return false;
 		if (number >= before->segment || number == newest)
 			return true;
-		if (!segment_path(w, journal, number, &path))
+		if (!segment_path(ctx, journal, number, &path))
 			return false;
 		if (stat(path, &st) == 0 && st.st_mtime >= since)
 			return true;
 		if (unlink(path) != 0 && errno != ENOENT)
-			return segment_fault(w, path);
+			return segment_fault(ctx, path);
 		++*forgotten;
 	}
 }

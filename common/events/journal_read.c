@@ -15,7 +15,7 @@
 
 bool
 journal_seek(
-    struct work *w, const struct journal *journal, time_t since, struct journal_position *position)
+    struct ctx *ctx, const struct journal *journal, time_t since, struct journal_position *position)
 {
 	int64_t number = 0;
 	int64_t newest;
@@ -23,8 +23,8 @@ journal_seek(
 	struct stat st;
 
 	do
-		if (!segment_find(w, journal, number + 1, &number, &newest)
-		    || !segment_path(w, journal, number, &path))
+		if (!segment_find(ctx, journal, number + 1, &number, &newest)
+		    || !segment_path(ctx, journal, number, &path))
 			return false;
 	while (number < newest && stat(path, &st) == 0 && st.st_mtime + MTIME_SPARE_S < since);
 	*position = (struct journal_position){ .segment = number };
@@ -32,13 +32,13 @@ journal_seek(
 }
 
 struct reader {
-	struct work *w;
+	struct ctx *ctx;
 	struct journal_position *position; /* the beginning of line */
 	journal_visit *visit;
 	void *arg;
 	int64_t *torn;
 
-	size_t mark;      /* of the room, before the line */
+	size_t mark;      /* of the arena, before the line */
 	struct text line; /* as much of it as was read */
 	int64_t len;      /* the same in bytes, even where it is too long to be kept */
 };
@@ -46,8 +46,8 @@ struct reader {
 static void
 begin_line(struct reader *reader)
 {
-	work_release(reader->w, reader->mark);
-	text_begin(reader->w, &reader->line);
+	arena_rewind(reader->ctx, reader->mark);
+	text_begin(reader->ctx, &reader->line);
 	reader->len = 0;
 }
 
@@ -71,7 +71,7 @@ end_line(struct reader *reader)
 		return false;
 	if (reader->len > JOURNAL_EVENT_MAX || !jsonline_whole(event, (size_t)reader->len))
 		++*reader->torn;
-	else if (!reader->visit(reader->w, reader->arg, event, &behind))
+	else if (!reader->visit(reader->ctx, reader->arg, event, &behind))
 		return false;
 	*reader->position = behind;
 	begin_line(reader);
@@ -104,14 +104,14 @@ read_lines(struct reader *reader, int fd, const char *path)
 	int64_t offset = reader->position->offset;
 	ssize_t n;
 
-	reader->mark = work_mark(reader->w);
+	reader->mark = arena_mark(reader->ctx);
 	begin_line(reader);
 	while ((n = pread(fd, chunk, sizeof chunk, offset)) > 0) {
 		if (!take_chunk(reader, chunk, (size_t)n))
 			return false;
 		offset += n;
 	}
-	return n == 0 || segment_fault(reader->w, path);
+	return n == 0 || segment_fault(reader->ctx, path);
 }
 
 /* A segment that is not the newest any more is complete: what is left at its end is torn. */
@@ -122,7 +122,7 @@ read_segment(struct reader *reader, const char *path, bool complete)
 	bool done;
 
 	if (fd < 0)
-		return errno == ENOENT || segment_fault(reader->w, path);
+		return errno == ENOENT || segment_fault(reader->ctx, path);
 	done = read_lines(reader, fd, path);
 	close(fd);
 	if (done && complete && reader->len > 0)
@@ -133,12 +133,12 @@ read_segment(struct reader *reader, const char *path, bool complete)
 /* Moves a position whose segment is gone to the next one there is;
  * and one of a journal that is gone, when a new one was begun, to before all segments. */
 static bool
-settle_position(struct work *w, const struct journal *journal, struct journal_position *position,
+settle_position(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
     int64_t *newest)
 {
 	int64_t first;
 
-	if (!segment_find(w, journal, position->segment, &first, newest))
+	if (!segment_find(ctx, journal, position->segment, &first, newest))
 		return false;
 	if (first != position->segment)
 		*position = (struct journal_position){ .segment = first };
@@ -150,12 +150,12 @@ settle_position(struct work *w, const struct journal *journal, struct journal_po
 static bool
 read_on(struct reader *reader, const struct journal *journal, bool *newest_read)
 {
-	struct work *w = reader->w;
+	struct ctx *ctx = reader->ctx;
 	int64_t newest;
 	const char *path;
 
-	if (!settle_position(w, journal, reader->position, &newest)
-	    || !segment_path(w, journal, reader->position->segment, &path))
+	if (!settle_position(ctx, journal, reader->position, &newest)
+	    || !segment_path(ctx, journal, reader->position->segment, &path))
 		return false;
 	*newest_read = reader->position->segment == newest;
 	if (newest == 0)
@@ -169,19 +169,19 @@ read_on(struct reader *reader, const struct journal *journal, bool *newest_read)
 }
 
 bool
-journal_each(struct work *w, const struct journal *journal, struct journal_position *position,
+journal_each(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
     journal_visit *visit, void *arg, int64_t *torn)
 {
 	struct reader reader = {
-		.w = w, .position = position, .visit = visit, .arg = arg, .torn = torn
+		.ctx = ctx, .position = position, .visit = visit, .arg = arg, .torn = torn
 	};
-	size_t mark = work_mark(w);
+	size_t mark = arena_mark(ctx);
 	bool all = false;
 
 	while (!all) {
 		if (!read_on(&reader, journal, &all))
 			return false;
-		work_release(w, mark);
+		arena_rewind(ctx, mark);
 	}
 	return true;
 }

@@ -31,23 +31,23 @@ retry_wait_s(int attempt, long asked_s)
 }
 
 bool
-retry_bury(struct work *w, const struct store_config *store, const char *line)
+retry_bury(struct ctx *ctx, const struct store_config *store, const char *line)
 {
 	const char *path;
 	const char *whole;
 	int fd;
 	bool done;
 
-	if (!work_print(w, &path, "%s/events/dead.ndjson", store->path)
-	    || !work_print(w, &whole, "%s\n", line))
+	if (!ctx_printf(ctx, &path, "%s/events/dead.ndjson", store->path)
+	    || !ctx_printf(ctx, &whole, "%s\n", line))
 		return false;
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	errno = ENOSPC; /* what a short write means */
 	done = write(fd, whole, strlen(whole)) == (ssize_t)strlen(whole) && fdatasync(fd) == 0;
 	if (!done)
-		work_fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	close(fd);
 	return done;
 }

@@ -14,16 +14,16 @@
 #define NUMBER_MAX 9999999999
 
 bool
-segment_fault(struct work *w, const char *path)
+segment_fault(struct ctx *ctx, const char *path)
 {
-	return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 }
 
 bool
-segment_path(struct work *w, const struct journal *journal, int64_t number, const char **path)
+segment_path(struct ctx *ctx, const struct journal *journal, int64_t number, const char **path)
 {
-	return work_print(
-	    w, path, "%s/events/%0*lld.ndjson", journal->path, DIGITS, (long long)number);
+	return ctx_printf(
+	    ctx, path, "%s/events/%0*lld.ndjson", journal->path, DIGITS, (long long)number);
 }
 
 /* 0: the file is none of ours. */
@@ -38,16 +38,16 @@ number_of(const char *name)
 /* Without a directory there are no events yet; but a store that is not there must not look like one
  * without events. */
 static bool
-none_yet(struct work *w, const struct journal *journal)
+none_yet(struct ctx *ctx, const struct journal *journal)
 {
 	if (access(journal->path, R_OK | X_OK) != 0)
-		return segment_fault(w, journal->path);
+		return segment_fault(ctx, journal->path);
 	return true;
 }
 
 static bool
-look_through(
-    struct work *w, DIR *directory, const char *path, int64_t from, int64_t *first, int64_t *newest)
+look_through(struct ctx *ctx, DIR *directory, const char *path, int64_t from, int64_t *first,
+    int64_t *newest)
 {
 	const struct dirent *entry;
 
@@ -59,62 +59,62 @@ look_through(
 		if (number > 0 && number >= from && (*first == 0 || number < *first))
 			*first = number;
 	}
-	return errno == 0 || segment_fault(w, path);
+	return errno == 0 || segment_fault(ctx, path);
 }
 
 bool
 segment_find(
-    struct work *w, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest)
+    struct ctx *ctx, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest)
 {
 	const char *path;
 	DIR *directory;
 	bool done;
 
 	*first = *newest = 0;
-	if (!work_print(w, &path, "%s/events", journal->path))
+	if (!ctx_printf(ctx, &path, "%s/events", journal->path))
 		return false;
 	directory = opendir(path);
 	if (directory == NULL)
-		return errno == ENOENT ? none_yet(w, journal) : segment_fault(w, path);
-	done = look_through(w, directory, path, from, first, newest);
+		return errno == ENOENT ? none_yet(ctx, journal) : segment_fault(ctx, path);
+	done = look_through(ctx, directory, path, from, first, newest);
 	closedir(directory);
 	return done;
 }
 
 static bool
-is_there(struct work *w, const struct journal *journal, int64_t number)
+is_there(struct ctx *ctx, const struct journal *journal, int64_t number)
 {
 	const char *path;
 
-	return segment_path(w, journal, number, &path) && access(path, F_OK) == 0;
+	return segment_path(ctx, journal, number, &path) && access(path, F_OK) == 0;
 }
 
 static bool
-read_hint(struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest)
+read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest)
 {
 	return pread(turn->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
-	    && *newest < NUMBER_MAX && is_there(w, journal, *newest)
-	    && !is_there(w, journal, *newest + 1);
+	    && *newest < NUMBER_MAX && is_there(ctx, journal, *newest)
+	    && !is_there(ctx, journal, *newest + 1);
 }
 
 static void
-leave_hint(struct work *w, const struct lock *turn, int64_t newest)
+leave_hint(struct ctx *ctx, const struct lock *turn, int64_t newest)
 {
 	if (pwrite(turn->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
-		log_note(w, "no_hint", strerror(errno)); /* so the next one looks for itself */
+		log_note(ctx, "no_hint", strerror(errno)); /* so the next one looks for itself */
 }
 
 bool
 segment_newest(
-    struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest)
+    struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest)
 {
 	int64_t first;
 
-	if (read_hint(w, journal, turn, newest))
+	if (read_hint(ctx, journal, turn, newest))
 		return true;
-	if (!segment_find(w, journal, 0, &first, newest))
+	if (!segment_find(ctx, journal, 0, &first, newest))
 		return false;
 	if (*newest > 0)
-		leave_hint(w, turn, *newest);
+		leave_hint(ctx, turn, *newest);
 	return true;
 }

@@ -14,18 +14,19 @@
 /* The first segment whose number is at least from, and the newest of all; 0: there is none.
  * Fault: FAULT_STORAGE, also when there is no store at all. */
 bool segment_find(
-    struct work *w, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
+    struct ctx *ctx, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
 
 /* The newest, for who has the turn to append; 0: there is none.
  * Its number is left in the turn's file.  Numbers follow each other,
  * so with none behind it it is the newest still, and the directory need not be read.
  * Fault: as above. */
 bool segment_newest(
-    struct work *w, const struct journal *journal, const struct lock *turn, int64_t *newest);
+    struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest);
 
-bool segment_path(struct work *w, const struct journal *journal, int64_t number, const char **path);
+bool segment_path(
+    struct ctx *ctx, const struct journal *journal, int64_t number, const char **path);
 
 /* Keeps the first fault, with the file's name and errno's reason.  Is false. */
-bool segment_fault(struct work *w, const char *path);
+bool segment_fault(struct ctx *ctx, const char *path);
 
 #endif

@@ -14,7 +14,7 @@
 /* The value of webhook-signature: "v1,<base64>" for each secret of the list "whsec_<base64>
  * whsec_<base64>", separated by spaces.
  * Fault: FAULT_CONFIG when a secret is not one. */
-bool webhook_sign(struct work *w, const char *secrets, const char *id, time_t at, const char *body,
+bool webhook_sign(struct ctx *ctx, const char *secrets, const char *id, time_t at, const char *body,
     const char **signature);
 
 #endif

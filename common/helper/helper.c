@@ -30,7 +30,7 @@ static const char *const names[HELPERS] = {
 /* Where it may be: beside the programs' folder, as built and installed; in it, as unpacked by hand;
  * where it was installed. */
 static bool
-find_helper(struct work *w, enum helper which, const char **path)
+find_helper(struct ctx *ctx, enum helper which, const char **path)
 {
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -46,12 +46,12 @@ find_helper(struct work *w, enum helper which, const char **path)
 	if (slash != NULL)
 		*slash = '\0';
 	for (size_t i = slash == NULL ? 2 : 0; i < sizeof places / sizeof *places; i++) {
-		if (!work_print(w, path, "%s%s/%s", places[i][0], places[i][1], names[which]))
+		if (!ctx_printf(ctx, path, "%s%s/%s", places[i][0], places[i][1], names[which]))
 			return false;
 		if (access(*path, X_OK) == 0)
 			return true;
 	}
-	return fault(w, FAULT_CONFIG,
+	return fault(ctx, FAULT_CONFIG,
 	    "%s is not beside the programs, nor at %s, or its mode is not 0755: install or upload "
 	    "it again",
 	    names[which], *path);
@@ -92,30 +92,30 @@ spawn(int *pid, const char *path, int end, char *const *argv, char *const *envp)
 	return error;
 }
 
-/* With no environment but what makes malloc overwrite all that is freed (see work_open): libcurl
+/* With no environment but what makes malloc overwrite all that is freed (see ctx_open): libcurl
  * takes proxies, certificates and key logs from there. */
 static bool
-start(struct work *w, enum helper which)
+start(struct ctx *ctx, enum helper which)
 {
-	struct helper_process *helper = &w->helpers[which];
+	struct helper_process *helper = &ctx->helpers[which];
 	char name[] = "amo-crm-https or amo-crm-crypto";
 	char *const argv[] = { name, NULL };
-	char tunables[] = WORK_TUNABLES;
+	char tunables[] = CTX_TUNABLES;
 	char *const envp[] = { tunables, NULL };
 	const char *path;
 	int ends[2];
 	int error;
 
-	if (!find_helper(w, which, &path))
+	if (!find_helper(ctx, which, &path))
 		return false;
 	memcpy(name, names[which], strlen(names[which]) + 1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-		return fault(w, FAULT_SERVER, "no socket pair: %s", strerror(errno));
+		return fault(ctx, FAULT_SERVER, "no socket pair: %s", strerror(errno));
 	error = spawn(&helper->pid, path, ends[1], argv, envp);
 	close(ends[1]);
 	if (error != 0) {
 		close(ends[0]);
-		return fault(w, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
+		return fault(ctx, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
 	}
 	helper->fd = ends[0];
 	helper->running = true;
@@ -123,12 +123,12 @@ start(struct work *w, enum helper which)
 }
 
 void
-helper_start(struct work *w, enum helper which)
+helper_start(struct ctx *ctx, enum helper which)
 {
-	bool faulty = w->kind != FAULT_NONE;
+	bool faulty = ctx->kind != FAULT_NONE;
 
-	if (!w->helpers[which].running && !start(w, which) && !faulty)
-		work_recover(w);
+	if (!ctx->helpers[which].running && !start(ctx, which) && !faulty)
+		ctx_clear_fault(ctx);
 }
 
 static void
@@ -159,40 +159,40 @@ send_line(int fd, const char *line)
 }
 
 static bool
-send_question(struct work *w, enum helper which, const char *line)
+send_question(struct ctx *ctx, enum helper which, const char *line)
 {
-	struct helper_process *helper = &w->helpers[which];
+	struct helper_process *helper = &ctx->helpers[which];
 
 	if (helper->running && send_line(helper->fd, line))
 		return true;
 	if (helper->running)
 		stop(helper);
-	if (!start(w, which))
+	if (!start(ctx, which))
 		return false;
 	return send_line(helper->fd, line)
-	    || fault(w, FAULT_SERVER, "%s does not listen: %s", names[which], strerror(errno));
+	    || fault(ctx, FAULT_SERVER, "%s does not listen: %s", names[which], strerror(errno));
 }
 
 /* The one line of the answer. */
 static bool
-read_line(struct work *w, enum helper which, int64_t until_ms, const char **line)
+read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **line)
 {
 	char buffer[CHUNK_SIZE];
 	struct text t;
 	ssize_t n = 0;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	while (n == 0 || buffer[n - 1] != '\n') {
-		struct pollfd ready = { .fd = w->helpers[which].fd, .events = POLLIN };
+		struct pollfd ready = { .fd = ctx->helpers[which].fd, .events = POLLIN };
 		int64_t left_ms = until_ms - clock_ms();
 
 		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
 			return fault(
-			    w, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
+			    ctx, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
 		n = read(ready.fd, buffer, sizeof buffer);
 		if (n <= 0 || t.len + (size_t)n > ANSWER_MAX)
 			return fault(
-			    w, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
+			    ctx, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
 		text_add_bytes(&t, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);
@@ -201,37 +201,37 @@ read_line(struct work *w, enum helper which, int64_t until_ms, const char **line
 
 /* The fault the helper met is ours. */
 static bool
-check_answer(struct work *w, enum helper which, const struct json_object *answer)
+check_answer(struct ctx *ctx, enum helper which, const struct json_object *answer)
 {
 	const char *reason = json_string(answer, "reason");
 	int64_t kind;
 
 	if (answer == NULL)
 		return fault(
-		    w, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
+		    ctx, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
 	if (reason != NULL && json_integer(answer, "fault", &kind) && kind > 0
 	    && kind < FAULT_KINDS)
-		return fault(w, (enum fault_kind)kind, "%s", reason);
+		return fault(ctx, (enum fault_kind)kind, "%s", reason);
 	return true;
 }
 
 struct json_object *
-helper_ask(struct work *w, enum helper which, const char *line, int64_t until_ms)
+helper_ask(struct ctx *ctx, enum helper which, const char *line, int64_t until_ms)
 {
 	struct json_object *answer;
 	const char *answer_line;
 	size_t mark;
 
-	if (!send_question(w, which, line))
+	if (!send_question(ctx, which, line))
 		return NULL;
-	mark = work_mark(w);
-	if (!read_line(w, which, until_ms, &answer_line)) {
-		stop(&w->helpers[which]); /* its answer would be taken for the next one's */
+	mark = arena_mark(ctx);
+	if (!read_line(ctx, which, until_ms, &answer_line)) {
+		stop(&ctx->helpers[which]); /* its answer would be taken for the next one's */
 		return NULL;
 	}
 	answer = json_read(answer_line, strlen(answer_line));
-	work_release(w, mark);
-	if (check_answer(w, which, answer))
+	arena_rewind(ctx, mark);
+	if (check_answer(ctx, which, answer))
 		return answer;
 	json_object_put(answer);
 	return NULL;

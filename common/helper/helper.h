@@ -17,17 +17,17 @@ struct json_object;
 
 /* Has one load while other things are done before it is asked.  What fails then, helper_ask
  * tells. */
-void helper_start(struct work *w, enum helper which);
+void helper_start(struct ctx *ctx, enum helper which);
 
 /* Asks, and waits for the answer until until_ms (of clock_ms).  line ends with a newline.  The
  * answer is to be given back with json_object_put; NULL with a fault: one that the helper met,
  * FAULT_CONFIG when it is not where it was installed, FAULT_REPLY_LOST when it did not answer in
  * time, FAULT_SERVER. */
 struct json_object *helper_ask(
-    struct work *w, enum helper which, const char *line, int64_t until_ms);
+    struct ctx *ctx, enum helper which, const char *line, int64_t until_ms);
 
 /* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
-void helper_reap(struct work *w);
+void helper_reap(struct ctx *ctx);
 
 /* The other side.  It is started with the signals of signals_list blocked: it ends when it is
  * asked no more, and never answers for long beyond the deadline_ms of a question that has one.
@@ -36,7 +36,7 @@ void helper_reap(struct work *w);
  * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
  * and its answer nothing stays in memory, unless answer keeps it in its argument. */
 typedef bool helper_answer(
-    struct work *w, void *arg, const struct json_object *question, struct text *answer);
-int helper_serve(const char *name, size_t room_size, helper_answer *answer, void *arg);
+    struct ctx *ctx, void *arg, const struct json_object *question, struct text *answer);
+int helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *arg);
 
 #endif

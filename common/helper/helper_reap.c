@@ -7,14 +7,14 @@
 /* Those of a program that has started again in the same process end too, and are nobody's any
  * more. */
 void
-helper_reap(struct work *w)
+helper_reap(struct ctx *ctx)
 {
 	pid_t ended;
 
 	while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
 		for (int i = 0; i < HELPERS; i++)
-			if (w->helpers[i].running && w->helpers[i].pid == ended) {
-				close(w->helpers[i].fd);
-				w->helpers[i].running = false;
+			if (ctx->helpers[i].running && ctx->helpers[i].pid == ended) {
+				close(ctx->helpers[i].fd);
+				ctx->helpers[i].running = false;
 			}
 }

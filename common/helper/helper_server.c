@@ -79,7 +79,7 @@ end_after(const struct json_object *question)
 
 /* False: nobody listens any more. */
 static bool
-answer_line(struct work *w, const char *line, helper_answer *answer, void *arg)
+answer_line(struct ctx *ctx, const char *line, helper_answer *answer, void *arg)
 {
 	struct json_object *question = json_read(line, strcspn(line, "\n"));
 	struct text t;
@@ -87,26 +87,26 @@ answer_line(struct work *w, const char *line, helper_answer *answer, void *arg)
 	bool done;
 
 	end_after(question);
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add_char(&t, '{');
-	done = question != NULL ? answer(w, arg, question, &t)
-				: fault(w, FAULT_SERVER, "a question that is no JSON");
+	done = question != NULL ? answer(ctx, arg, question, &t)
+				: fault(ctx, FAULT_SERVER, "a question that is no JSON");
 	alarm(0);
 	json_object_put(question);
 	if (!done) {
-		text_begin(w, &t);
-		text_print(&t, "{\"fault\":%d,\"reason\":", w->kind);
-		json_add_string(&t, w->reason);
+		text_begin(ctx, &t);
+		text_print(&t, "{\"fault\":%d,\"reason\":", ctx->kind);
+		json_add_string(&t, ctx->reason);
 	}
 	text_add(&t, "}\n");
 	return text_end(&t, &text) && file_write_all(STDOUT_FILENO, text, t.len - 1);
 }
 
 int
-helper_serve(const char *name, size_t room_size, helper_answer *answer, void *arg)
+helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *arg)
 {
 	struct lines in = { 0 };
-	struct work w;
+	struct ctx ctx;
 
 	/* In a folder of CGI programs it could be called by its URL. */
 	if (getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL
@@ -115,13 +115,13 @@ helper_serve(const char *name, size_t room_size, helper_answer *answer, void *ar
 		    "%s is started by the other programs, not by hand or a web server.\n", name);
 		return EXIT_FAILURE;
 	}
-	if (!work_open(&w, room_size))
+	if (!ctx_open(&ctx, arena_size))
 		return EXIT_FAILURE;
-	while (next_line(&in) && answer_line(&w, in.line, answer, arg)) {
+	while (next_line(&in) && answer_line(&ctx, in.line, answer, arg)) {
 		forget_line(&in);
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 	}
 	free(in.line);
-	work_close(&w);
+	ctx_close(&ctx);
 	return EXIT_SUCCESS;
 }

@@ -13,12 +13,12 @@
 #define LATE_MS 1000 /* what amo-crm-https may take beyond the deadline, to load and to answer */
 
 static bool
-write_call(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
+write_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
     const char **line)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t,
 	    "{\"deadline_ms\":%lld,\"plain_allowed\":%d,\"public_only\":%d,\"answer_dropped\":%d",
 	    (long long)call->deadline_ms, call->plain_allowed, call->public_only,
@@ -41,7 +41,7 @@ write_call(struct work *w, const struct amocrm_config *cfg, const struct http_ca
 }
 
 static bool
-take_answer(struct work *w, const struct json_object *doc, struct http_answer *answer)
+take_answer(struct ctx *ctx, const struct json_object *doc, struct http_answer *answer)
 {
 	const char *body = json_string(doc, "body");
 	int64_t status;
@@ -51,25 +51,26 @@ take_answer(struct work *w, const struct json_object *doc, struct http_answer *a
 	if (body == NULL || !json_integer(doc, "status", &status)
 	    || !json_integer(doc, "is_json", &is_json)
 	    || !json_integer(doc, "retry_after_s", &retry_after_s))
-		return fault(w, FAULT_SERVER, "amo-crm-https sent a line that is none of its own");
+		return fault(
+		    ctx, FAULT_SERVER, "amo-crm-https sent a line that is none of its own");
 	answer->status = (long)status;
 	answer->is_json = is_json != 0;
 	answer->retry_after_s = (long)retry_after_s;
-	return work_copy(w, body, strlen(body), &answer->body);
+	return ctx_strndup(ctx, body, strlen(body), &answer->body);
 }
 
 bool
-http_send(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
+http_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
     struct http_answer *answer)
 {
 	struct json_object *doc;
 	const char *line;
 	bool done;
 
-	if (!write_call(w, cfg, call, &line))
+	if (!write_call(ctx, cfg, call, &line))
 		return false;
-	doc = helper_ask(w, HELPER_HTTPS, line, call->deadline_ms + LATE_MS);
-	done = doc != NULL && take_answer(w, doc, answer);
+	doc = helper_ask(ctx, HELPER_HTTPS, line, call->deadline_ms + LATE_MS);
+	done = doc != NULL && take_answer(ctx, doc, answer);
 	json_object_put(doc);
 	return done;
 }

@@ -43,7 +43,7 @@ struct http_answer {
  * Fault: FAULT_UNAVAILABLE when nobody was reached in time, FAULT_MOVED when there is no such host,
  * FAULT_REPLY_LOST when the call was sent and no whole answer came; FAULT_CONFIG for a bad ca_file,
  * connect_to or proxy, or when amo-crm-https is not where it was installed. */
-bool http_send(struct work *w, const struct amocrm_config *cfg, const struct http_call *call,
+bool http_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
     struct http_answer *answer);
 
 #endif

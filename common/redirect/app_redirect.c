@@ -6,7 +6,7 @@
 #include <string.h>
 
 static bool
-answer_page(struct work *w, const struct config *cfg, const struct request *req,
+answer_page(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res)
 {
 	struct page page = {
@@ -21,32 +21,32 @@ answer_page(struct work *w, const struct config *cfg, const struct request *req,
 
 	if (cfg->app.android_package != NULL && req->user_agent != NULL
 	    && strstr(req->user_agent, "Android") != NULL
-	    && !deeplink_intent(w, link, cfg->app.android_package, &page.intent))
+	    && !deeplink_intent(ctx, link, cfg->app.android_package, &page.intent))
 		return false;
-	if (!page_render(w, &page, &html, &language))
+	if (!page_render(ctx, &page, &html, &language))
 		return false;
 	respond(res, cfg->complete ? 200 : 500, "text/html; charset=utf-8", html);
-	return response_header(w, res, "Content-Language", language)
-	    && response_header(w, res, "Vary", "Accept-Language, User-Agent")
-	    && response_header(w, res, "Content-Security-Policy", redirect_page_csp)
-	    && response_header(w, res, "Referrer-Policy", "no-referrer")
-	    && response_header(w, res, "X-Frame-Options", "DENY")
-	    && response_header(w, res, "X-Robots-Tag", "noindex");
+	return response_header(ctx, res, "Content-Language", language)
+	    && response_header(ctx, res, "Vary", "Accept-Language, User-Agent")
+	    && response_header(ctx, res, "Content-Security-Policy", redirect_page_csp)
+	    && response_header(ctx, res, "Referrer-Policy", "no-referrer")
+	    && response_header(ctx, res, "X-Frame-Options", "DENY")
+	    && response_header(ctx, res, "X-Robots-Tag", "noindex");
 }
 
 static bool
-redirect(struct work *w, const char *link, struct response *res)
+redirect(struct ctx *ctx, const char *link, struct response *res)
 {
 	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
-	return (link == NULL || response_header(w, res, "Location", link))
-	    && response_header(w, res, "Referrer-Policy", "no-referrer");
+	return (link == NULL || response_header(ctx, res, "Location", link))
+	    && response_header(ctx, res, "Referrer-Policy", "no-referrer");
 }
 
 bool
-handover(struct work *w, const struct config *cfg, const struct request *req, enum page_kind kind,
+handover(struct ctx *ctx, const struct config *cfg, const struct request *req, enum page_kind kind,
     const char *link, struct response *res)
 {
 	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
-		return answer_page(w, cfg, req, kind, link, res);
-	return redirect(w, link, res);
+		return answer_page(ctx, cfg, req, kind, link, res);
+	return redirect(ctx, link, res);
 }

@@ -19,9 +19,9 @@ url_add(struct text *t, const char *s)
 
 /* base with the first parameter's name behind it. */
 static void
-begin_query(struct work *w, struct text *t, const char *base, const char *name)
+begin_query(struct ctx *ctx, struct text *t, const char *base, const char *name)
 {
-	text_begin(w, t);
+	text_begin(ctx, t);
 	text_add(t, base);
 	text_add_char(t, strchr(base, '?') == NULL ? '?' : '&');
 	text_add(t, name);
@@ -30,11 +30,11 @@ begin_query(struct work *w, struct text *t, const char *base, const char *name)
 
 bool
 deeplink_success(
-    struct work *w, const char *base, const char *code, const char *state, const char **link)
+    struct ctx *ctx, const char *base, const char *code, const char *state, const char **link)
 {
 	struct text t;
 
-	begin_query(w, &t, base, "code");
+	begin_query(ctx, &t, base, "code");
 	url_add(&t, code);
 	text_add(&t, "&state=");
 	if (state != NULL)
@@ -43,12 +43,12 @@ deeplink_success(
 }
 
 bool
-deeplink_error(struct work *w, const char *base, const char *error, const char *description,
+deeplink_error(struct ctx *ctx, const char *base, const char *error, const char *description,
     const char *state, const char **link)
 {
 	struct text t;
 
-	begin_query(w, &t, base, "error");
+	begin_query(ctx, &t, base, "error");
 	url_add(&t, error);
 	if (description != NULL) {
 		text_add(&t, "&error_description=");
@@ -62,14 +62,14 @@ deeplink_error(struct work *w, const char *base, const char *error, const char *
 }
 
 bool
-deeplink_intent(struct work *w, const char *link, const char *package, const char **intent)
+deeplink_intent(struct ctx *ctx, const char *link, const char *package, const char **intent)
 {
 	size_t scheme_len = strcspn(link, ":");
 	struct text t;
 
 	if (strncmp(link + scheme_len, "://", 3) != 0)
-		return fault(w, FAULT_CONFIG, "deep_link has no // and cannot be an intent");
-	text_begin(w, &t);
+		return fault(ctx, FAULT_CONFIG, "deep_link has no // and cannot be an intent");
+	text_begin(ctx, &t);
 	text_add(&t, "intent");
 	text_add(&t, link + scheme_len);
 	text_add(&t, "#Intent;scheme=");

@@ -90,13 +90,13 @@ text_preferred(const char *accept_language)
 
 /* The words with the app's name in place of {app}. */
 static bool
-name_app(struct work *w, const char *words, const char *app, const char **out)
+name_app(struct ctx *ctx, const char *words, const char *app, const char **out)
 {
 	static const char mark[] = "{app}";
 	struct text t;
 	const char *at;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	while ((at = strstr(words, mark)) != NULL) {
 		text_add_bytes(&t, words, (size_t)(at - words));
 		text_add(&t, app);
@@ -120,14 +120,14 @@ when(bool condition)
 }
 
 bool
-page_render(struct work *w, const struct page *page, const char **html, const char **language)
+page_render(struct ctx *ctx, const struct page *page, const char **html, const char **language)
 {
 	const struct page_text *text = text_preferred(page->accept_language);
 	const char *app = nameless(page->app_name) ? text->app : page->app_name;
 	const char *lead, *open, *late;
 
-	if (!name_app(w, text->of[page->kind].lead, app, &lead)
-	    || !name_app(w, text->open, app, &open) || !name_app(w, text->late, app, &late))
+	if (!name_app(ctx, text->of[page->kind].lead, app, &lead)
+	    || !name_app(ctx, text->open, app, &open) || !name_app(ctx, text->late, app, &late))
 		return false;
 
 	const struct html_slot slots[] = {
@@ -149,5 +149,5 @@ page_render(struct work *w, const struct page *page, const char **html, const ch
 	};
 
 	*language = text->language;
-	return html_render(w, redirect_page, slots, html);
+	return html_render(ctx, redirect_page, slots, html);
 }

@@ -30,8 +30,9 @@ struct page {
 
 /* The page in the language the visitor prefers of uk, ru and en (RFC 9110 section 12.5.4); English
  * when it is none of them.  *language is its tag, for Content-Language.
- * Fault: FAULT_SERVER, the room is full. */
-bool page_render(struct work *w, const struct page *page, const char **html, const char **language);
+ * Fault: FAULT_SERVER, the arena is full. */
+bool page_render(
+    struct ctx *ctx, const struct page *page, const char **html, const char **language);
 
 /* Both made by htdocs/embed from htdocs/redirect.html: the page's parts, and the whole value of the
  * Content-Security-Policy it is to be served with. */

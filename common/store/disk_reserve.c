@@ -25,9 +25,9 @@ size_for(int64_t largest)
 }
 
 static bool
-name_file(struct work *w, const char *directory, int number, const char **path)
+name_file(struct ctx *ctx, const char *directory, int number, const char **path)
 {
-	return work_print(w, path, "%s/%d.room", directory, number);
+	return ctx_printf(ctx, path, "%s/%d.room", directory, number);
 }
 
 static bool
@@ -39,7 +39,7 @@ is_filled(const struct stat *st, int64_t size)
 /* Making it costs a hundred times what it costs to find it there.  One that cannot be made was not
  * asked for, whatever its size and times are now. */
 static bool
-fill(struct work *w, const char *path, int fd, int64_t size)
+fill(struct ctx *ctx, const char *path, int fd, int64_t size)
 {
 	struct stat st;
 	int error = 0;
@@ -47,40 +47,40 @@ fill(struct work *w, const char *path, int fd, int64_t size)
 	if (fstat(fd, &st) != 0 || !is_filled(&st, size))
 		error = posix_fallocate(fd, 0, size);
 	futimens(fd, error == 0 ? NULL : never);
-	return error == 0 || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(error));
+	return error == 0 || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(error));
 }
 
 static bool
-keep_file(struct work *w, const char *directory, int number, int64_t size)
+keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 {
 	const char *path;
 	bool done;
 	int fd;
 
-	if (!name_file(w, directory, number, &path))
+	if (!name_file(ctx, directory, number, &path))
 		return false;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	done = fill(w, path, fd, size);
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	done = fill(ctx, path, fd, size);
 	close(fd);
 	return done;
 }
 
 /* The first file last: its time speaks for all. */
 bool
-reserve_keep(struct work *w, const char *directory, int64_t largest)
+reserve_keep(struct ctx *ctx, const char *directory, int64_t largest)
 {
 	if (access(directory, W_OK | X_OK) != 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", directory, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", directory, strerror(errno));
 	for (int i = FILES - 1; i >= 0; i--)
-		if (!keep_file(w, directory, i, size_for(largest)))
+		if (!keep_file(ctx, directory, i, size_for(largest)))
 			return false;
 	return true;
 }
 
 bool
-reserve_kept(struct work *w, const char *directory)
+reserve_kept(struct ctx *ctx, const char *directory)
 {
 	struct stat first = { 0 };
 	struct stat st;
@@ -89,7 +89,7 @@ reserve_kept(struct work *w, const char *directory)
 	if (access(directory, W_OK | X_OK) != 0)
 		return false;
 	for (int i = 0; i < FILES; i++) {
-		if (!name_file(w, directory, i, &path) || stat(path, &st) != 0)
+		if (!name_file(ctx, directory, i, &path) || stat(path, &st) != 0)
 			return false;
 		if (i == 0)
 			first = st;
@@ -100,22 +100,22 @@ reserve_kept(struct work *w, const char *directory)
 }
 
 void
-reserve_compare(struct work *w, const char *directory, int64_t size)
+reserve_compare(struct ctx *ctx, const char *directory, int64_t size)
 {
 	struct stat st;
 	const char *path;
 
-	if (name_file(w, directory, 0, &path) && stat(path, &st) == 0
+	if (name_file(ctx, directory, 0, &path) && stat(path, &st) == 0
 	    && st.st_size < size_for(size))
 		utimensat(AT_FDCWD, path, never, 0);
 }
 
 void
-reserve_give(struct work *w, const char *directory)
+reserve_give(struct ctx *ctx, const char *directory)
 {
 	const char *path;
 
 	for (int i = 0; i < FILES; i++)
-		if (name_file(w, directory, i, &path))
+		if (name_file(ctx, directory, i, &path))
 			unlink(path);
 }

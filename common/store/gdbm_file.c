@@ -24,11 +24,11 @@ rescue(const char *message)
 }
 
 bool
-database_fault(struct work *w, const struct database *db, const char *doing)
+database_fault(struct ctx *ctx, const struct database *db, const char *doing)
 {
 	gdbm_error error = gdbm_errno;
 
-	return fault(w, FAULT_STORAGE, "%s: %s: %s%s%s", db->path, doing, gdbm_strerror(error),
+	return fault(ctx, FAULT_STORAGE, "%s: %s: %s%s%s", db->path, doing, gdbm_strerror(error),
 	    gdbm_check_syserr(error) ? ": " : "", gdbm_check_syserr(error) ? strerror(errno) : "");
 }
 
@@ -55,25 +55,25 @@ database_free(datum d)
 
 /* *db is NULL when there is no such file. */
 static bool
-open_file(struct work *w, struct database *db, int flags)
+open_file(struct ctx *ctx, struct database *db, int flags)
 {
 	db->file = gdbm_open(db->path, 0, flags | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, rescue);
 	if (db->file == NULL && !(gdbm_errno == GDBM_FILE_OPEN_ERROR && errno == ENOENT))
-		return database_fault(w, db, "cannot be opened");
+		return database_fault(ctx, db, "cannot be opened");
 	return true;
 }
 
 static bool
-close_file(struct work *w, const struct database *db, bool done)
+close_file(struct ctx *ctx, const struct database *db, bool done)
 {
 	if (gdbm_close(db->file) != 0 && done) /* which syncs what was written */
-		return database_fault(w, db, "cannot be closed");
+		return database_fault(ctx, db, "cannot be closed");
 	return done;
 }
 
 /* Opening is part of what may be rescued, and so is closing after a rescue. */
 static bool
-use_file(struct work *w, struct database *db, int flags, database_use *use, void *arg)
+use_file(struct ctx *ctx, struct database *db, int flags, database_use *use, void *arg)
 {
 	struct rescue here = { .outer = innermost };
 	bool done = false;
@@ -85,9 +85,9 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 		db->file = NULL; /* closing it may end the same way */
 		if (file != NULL)
 			gdbm_close(file);
-		work_fault(w, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
-	} else if (open_file(w, db, flags))
-		done = db->file == NULL || close_file(w, db, use(w, db, arg));
+		ctx_fault(ctx, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
+	} else if (open_file(ctx, db, flags))
+		done = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
 	innermost = here.outer;
 	return done;
 }
@@ -95,17 +95,17 @@ use_file(struct work *w, struct database *db, int flags, database_use *use, void
 /* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
  * record or two costs half as much as mapping the file. */
 bool
-database_read(struct work *w, const char *path, database_use *use, void *arg)
+database_read(struct ctx *ctx, const char *path, database_use *use, void *arg)
 {
 	struct database db = { NULL, path };
 
-	return use_file(w, &db, GDBM_READER | GDBM_NOMMAP, use, arg);
+	return use_file(ctx, &db, GDBM_READER | GDBM_NOMMAP, use, arg);
 }
 
 bool
-database_write(struct work *w, const char *path, database_use *use, void *arg)
+database_write(struct ctx *ctx, const char *path, database_use *use, void *arg)
 {
 	struct database db = { NULL, path };
 
-	return use_file(w, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, arg);
+	return use_file(ctx, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, arg);
 }

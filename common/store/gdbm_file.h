@@ -15,19 +15,19 @@ struct database {
 	const char *path;
 };
 
-typedef bool database_use(struct work *w, const struct database *db, void *arg);
+typedef bool database_use(struct ctx *ctx, const struct database *db, void *arg);
 
 /* Opens the file for reading, uses it and closes it; without such a file true,
  * and not used.  Nothing is locked: a file that is read is one that nobody writes to.
  * Fault: FAULT_STORAGE. */
-bool database_read(struct work *w, const char *path, database_use *use, void *arg);
+bool database_read(struct ctx *ctx, const char *path, database_use *use, void *arg);
 
 /* Opens it for writing, or makes it, uses it, brings it to disk and closes it.
  * Fault: FAULT_STORAGE. */
-bool database_write(struct work *w, const char *path, database_use *use, void *arg);
+bool database_write(struct ctx *ctx, const char *path, database_use *use, void *arg);
 
 /* False, with what GDBM's last error says. */
-bool database_fault(struct work *w, const struct database *db, const char *doing);
+bool database_fault(struct ctx *ctx, const struct database *db, const char *doing);
 
 /* A text as a key, and whether a key begins with one. */
 datum database_key(const char *key);

@@ -9,7 +9,7 @@
 
 /* The value of a record in an open file; NULL when there is none, or its time is over. */
 static bool
-fetch(struct work *w, const struct database *db, datum key, const char **value)
+fetch(struct ctx *ctx, const struct database *db, datum key, const char **value)
 {
 	datum found = gdbm_fetch(db->file, key);
 	const struct stored stored = { found.dptr, (size_t)found.dsize };
@@ -17,9 +17,10 @@ fetch(struct work *w, const struct database *db, datum key, const char **value)
 
 	*value = NULL;
 	if (found.dptr == NULL)
-		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
-	done = stored_read(w, key.dptr, (size_t)key.dsize, &stored, value)
-	    || fault(w, FAULT_DAMAGED, "%s: %.*s is damaged; restore it from a backup", db->path,
+		return gdbm_errno == GDBM_ITEM_NOT_FOUND
+		    || database_fault(ctx, db, "cannot be read");
+	done = stored_read(ctx, key.dptr, (size_t)key.dsize, &stored, value)
+	    || fault(ctx, FAULT_DAMAGED, "%s: %.*s is damaged; restore it from a backup", db->path,
 		key.dsize, key.dptr);
 	database_free(found);
 	return done;
@@ -31,18 +32,18 @@ struct get {
 };
 
 static bool
-get(struct work *w, const struct database *db, void *arg)
+get(struct ctx *ctx, const struct database *db, void *arg)
 {
 	struct get *get = arg;
 
-	return fetch(w, db, database_key(get->key), &get->value);
+	return fetch(ctx, db, database_key(get->key), &get->value);
 }
 
 bool
-shard_get(struct work *w, const char *path, const char *key, const char **value)
+shard_get(struct ctx *ctx, const char *path, const char *key, const char **value)
 {
 	struct get arg = { key, NULL };
-	bool done = database_read(w, path, get, &arg);
+	bool done = database_read(ctx, path, get, &arg);
 
 	*value = done ? arg.value : NULL;
 	return done;
@@ -56,35 +57,35 @@ struct each {
 
 /* Visits one record, unless its time is over. */
 static bool
-visit_value(struct work *w, const struct database *db, datum key, const struct each *each)
+visit_value(struct ctx *ctx, const struct database *db, datum key, const struct each *each)
 {
 	const char *name;
 	const char *value;
 	bool damaged = false;
 
-	if (!work_copy(w, key.dptr, (size_t)key.dsize, &name))
+	if (!ctx_strndup(ctx, key.dptr, (size_t)key.dsize, &name))
 		return false;
-	if (!fetch(w, db, key, &value)) {
-		damaged = w->kind == FAULT_DAMAGED;
+	if (!fetch(ctx, db, key, &value)) {
+		damaged = ctx->kind == FAULT_DAMAGED;
 		if (!damaged)
 			return false;
-		work_recover(w);
+		ctx_clear_fault(ctx);
 	}
-	return (value == NULL && !damaged) || each->visit(w, each->arg, name, value);
+	return (value == NULL && !damaged) || each->visit(ctx, each->arg, name, value);
 }
 
 static bool
-visit_record(struct work *w, const struct database *db, datum key, const struct each *each)
+visit_record(struct ctx *ctx, const struct database *db, datum key, const struct each *each)
 {
-	size_t mark = work_mark(w);
-	bool go_on = visit_value(w, db, key, each);
+	size_t mark = arena_mark(ctx);
+	bool go_on = visit_value(ctx, db, key, each);
 
-	work_release(w, mark);
+	arena_rewind(ctx, mark);
 	return go_on;
 }
 
 static bool
-visit_records(struct work *w, const struct database *db, void *arg)
+visit_records(struct ctx *ctx, const struct database *db, void *arg)
 {
 	const struct each *each = arg;
 	datum key = gdbm_firstkey(db->file);
@@ -94,21 +95,21 @@ visit_records(struct work *w, const struct database *db, void *arg)
 		datum next;
 
 		if (database_key_begins(key, each->prefix, strlen(each->prefix)))
-			go_on = visit_record(w, db, key, each);
+			go_on = visit_record(ctx, db, key, each);
 		next = gdbm_nextkey(db->file, key);
 		free(key.dptr);
 		key = next;
 	}
 	free(key.dptr);
 	if (go_on && gdbm_errno != GDBM_ITEM_NOT_FOUND)
-		return database_fault(w, db, "cannot be read to its end");
+		return database_fault(ctx, db, "cannot be read to its end");
 	return go_on;
 }
 
 bool
-shard_each(struct work *w, const char *path, const char *prefix, shard_visit *visit, void *arg)
+shard_each(struct ctx *ctx, const char *path, const char *prefix, shard_visit *visit, void *arg)
 {
 	struct each each = { prefix, visit, arg };
 
-	return database_read(w, path, visit_records, &each);
+	return database_read(ctx, path, visit_records, &each);
 }

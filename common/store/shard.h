@@ -13,7 +13,7 @@
 /* The value of key as a NUL-terminated text, or NULL: no file, no record, or its time is over.
  * Fault: FAULT_STORAGE; FAULT_DAMAGED: the file can be read, and the record is not what was
  * written. */
-bool shard_get(struct work *w, const char *path, const char *key, const char **value);
+bool shard_get(struct ctx *ctx, const char *path, const char *key, const char **value);
 
 struct shard_change {
 	const char *key;
@@ -25,18 +25,18 @@ struct shard_change {
  * Only one process at a time may do so, up to the commit.  With a change that expires,
  * records over their time that share its key's prefix up to ':' are swept out.
  * Fault: FAULT_STORAGE; nothing is left of the copy. */
-bool shard_prepare(struct work *w, const char *path, const char *copy_path,
+bool shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
     const struct shard_change *change, size_t count);
 
 /* Puts the copy in the file's place; it stays there once the directory is synced.
  * Fault: FAULT_STORAGE; the file is as it was. */
-bool shard_commit(struct work *w, const char *path, const char *copy_path);
+bool shard_commit(struct ctx *ctx, const char *path, const char *copy_path);
 
-typedef bool shard_visit(struct work *w, void *arg, const char *key, const char *value);
+typedef bool shard_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 
-/* Visits the records whose keys begin with prefix, until visit is false; each visit's room is taken
- * back.  value is NULL for one that is damaged. */
+/* Visits the records whose keys begin with prefix, until visit is false; the arena is rewound after
+ * each visit.  value is NULL for one that is damaged. */
 bool shard_each(
-    struct work *w, const char *path, const char *prefix, shard_visit *visit, void *arg);
+    struct ctx *ctx, const char *path, const char *prefix, shard_visit *visit, void *arg);
 
 #endif

@@ -31,9 +31,9 @@ copy_bytes(int from, int to)
 }
 
 static bool
-use_nothing(struct work *w, const struct database *db, void *arg)
+use_nothing(struct ctx *ctx, const struct database *db, void *arg)
 {
-	(void)w;
+	(void)ctx;
 	(void)db;
 	(void)arg;
 	return true;
@@ -42,28 +42,28 @@ use_nothing(struct work *w, const struct database *db, void *arg)
 /* A shard without records, in memory: GDBM waits for the disk when it makes a file.
  * *fd is -1 where there are no such files; GDBM then makes this one in its place. */
 static bool
-empty_shard(struct work *w, int *fd)
+empty_shard(struct ctx *ctx, int *fd)
 {
 	const char *path;
 
 	*fd = memfd_create("shard", MFD_CLOEXEC);
 	if (*fd < 0)
 		return true;
-	if (!work_print(w, &path, "/proc/self/fd/%d", *fd))
+	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
 		return false;
-	return access(path, W_OK) != 0 || database_write(w, path, use_nothing, NULL);
+	return access(path, W_OK) != 0 || database_write(ctx, path, use_nothing, NULL);
 }
 
 /* What is to be copied; *from is -1 when it is nothing. */
 static bool
-open_original(struct work *w, const char *path, int *from)
+open_original(struct ctx *ctx, const char *path, int *from)
 {
 	*from = open(path, O_RDONLY | O_CLOEXEC);
 	if (*from >= 0)
 		return true;
 	if (errno != ENOENT)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	if (empty_shard(w, from))
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	if (empty_shard(ctx, from))
 		return true;
 	close(*from);
 	return false;
@@ -71,44 +71,45 @@ open_original(struct work *w, const char *path, int *from)
 
 /* The copy that changes are made in. */
 static bool
-copy_file(struct work *w, const char *path, const char *copy_path)
+copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 {
 	int from;
 	int to;
 	bool done;
 
-	if (!open_original(w, path, &from))
+	if (!open_original(ctx, path, &from))
 		return false;
 	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	done = to >= 0 && (from < 0 || copy_bytes(from, to));
 	if (!done)
-		work_fault(w, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
+		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
 	if (from >= 0)
 		close(from);
 	if (to >= 0 && close(to) != 0)
-		done = fault(w, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
+		done = fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
 	return done;
 }
 
 /* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
 static bool
-wipe(struct work *w, const struct database *db, datum key)
+wipe(struct ctx *ctx, const struct database *db, datum key)
 {
 	datum old = gdbm_fetch(db->file, key);
 	bool done;
 
 	if (old.dptr == NULL)
-		return gdbm_errno == GDBM_ITEM_NOT_FOUND || database_fault(w, db, "cannot be read");
+		return gdbm_errno == GDBM_ITEM_NOT_FOUND
+		    || database_fault(ctx, db, "cannot be read");
 	explicit_bzero(old.dptr, (size_t)old.dsize);
 	done = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
-	    || database_fault(w, db, "cannot be written");
+	    || database_fault(ctx, db, "cannot be written");
 	free(old.dptr);
 	return done;
 }
 
 /* Sweeps out records that share the key's prefix and whose time is over. */
 static bool
-sweep(struct work *w, const struct database *db, const char *like)
+sweep(struct ctx *ctx, const struct database *db, const char *like)
 {
 	size_t prefix_len = strcspn(like, ":") + 1;
 	time_t now = time(NULL);
@@ -132,42 +133,42 @@ sweep(struct work *w, const struct database *db, const char *like)
 	while (count > 0) {
 		datum key = over[--count];
 
-		done = done && wipe(w, db, key)
+		done = done && wipe(ctx, db, key)
 		    && (gdbm_delete(db->file, key) == 0
-			|| database_fault(w, db, "cannot be swept"));
+			|| database_fault(ctx, db, "cannot be swept"));
 		free(key.dptr);
 	}
 	return done;
 }
 
 static bool
-put(struct work *w, const struct database *db, const struct shard_change *change)
+put(struct ctx *ctx, const struct database *db, const struct shard_change *change)
 {
 	struct stored stored;
 	datum content;
 
 	if (!stored_make(
-		w, change->key, strlen(change->key), change->value, change->expires, &stored))
+		ctx, change->key, strlen(change->key), change->value, change->expires, &stored))
 		return false;
 	content.dptr = (char *)(uintptr_t)stored.bytes;
 	content.dsize = (int)stored.len;
 	return gdbm_store(db->file, database_key(change->key), content, GDBM_REPLACE) == 0
-	    || database_fault(w, db, "cannot be written");
+	    || database_fault(ctx, db, "cannot be written");
 }
 
 static bool
-take_out(struct work *w, const struct database *db, const char *key)
+take_out(struct ctx *ctx, const struct database *db, const char *key)
 {
 	return gdbm_delete(db->file, database_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
-	    || database_fault(w, db, "cannot be erased from");
+	    || database_fault(ctx, db, "cannot be erased from");
 }
 
 static bool
-make_change(struct work *w, const struct database *db, const struct shard_change *change)
+make_change(struct ctx *ctx, const struct database *db, const struct shard_change *change)
 {
-	return wipe(w, db, database_key(change->key))
-	    && (change->value == NULL ? take_out(w, db, change->key) : put(w, db, change))
-	    && (change->expires == 0 || sweep(w, db, change->key));
+	return wipe(ctx, db, database_key(change->key))
+	    && (change->value == NULL ? take_out(ctx, db, change->key) : put(ctx, db, change))
+	    && (change->expires == 0 || sweep(ctx, db, change->key));
 }
 
 struct changes {
@@ -176,31 +177,32 @@ struct changes {
 };
 
 static bool
-make_changes(struct work *w, const struct database *db, void *arg)
+make_changes(struct ctx *ctx, const struct database *db, void *arg)
 {
 	const struct changes *changes = arg;
 	bool done = true;
 
 	for (size_t i = 0; done && i < changes->count; i++)
-		done = make_change(w, db, &changes->change[i]);
+		done = make_change(ctx, db, &changes->change[i]);
 	return done;
 }
 
 bool
-shard_prepare(struct work *w, const char *path, const char *copy_path,
+shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
     const struct shard_change *change, size_t count)
 {
 	struct changes changes = { change, count };
 
-	if (copy_file(w, path, copy_path) && database_write(w, copy_path, make_changes, &changes))
+	if (copy_file(ctx, path, copy_path)
+	    && database_write(ctx, copy_path, make_changes, &changes))
 		return true;
 	unlink(copy_path);
 	return false;
 }
 
 bool
-shard_commit(struct work *w, const char *path, const char *copy_path)
+shard_commit(struct ctx *ctx, const char *path, const char *copy_path)
 {
 	return rename(copy_path, path) == 0
-	    || fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 }

@@ -13,39 +13,39 @@
 
 /* A store that is not there must not look like one that is empty. */
 static bool
-check_there(struct work *w, const struct store_config *store)
+check_there(struct ctx *ctx, const struct store_config *store)
 {
 	if (access(store->path, R_OK | X_OK) != 0)
-		return fault(w, FAULT_STORAGE,
+		return fault(ctx, FAULT_STORAGE,
 		    "%s: %s; [store] path must be the web server user's directory", store->path,
 		    strerror(errno));
 	return true;
 }
 
 bool
-store_get(struct work *w, const struct store_config *store, const char *key, const char **value)
+store_get(struct ctx *ctx, const struct store_config *store, const char *key, const char **value)
 {
 	const char *path;
 	int shard;
 
-	return layout_shard(w, key, &shard) && layout_file(w, store, shard, &path)
-	    && shard_get(w, path, key, value) && (*value != NULL || check_there(w, store));
+	return layout_shard(ctx, key, &shard) && layout_file(ctx, store, shard, &path)
+	    && shard_get(ctx, path, key, value) && (*value != NULL || check_there(ctx, store));
 }
 
 /* Which shards will be changed is known when amoCRM has answered. */
 bool
-store_ready(struct work *w, const struct store_config *store)
+store_ready(struct ctx *ctx, const struct store_config *store)
 {
 	const char *directory;
 	int64_t largest;
 
-	return layout_make_directory(w, store, &directory)
-	    && (reserve_kept(w, directory)
-		|| (layout_largest(w, store, &largest) && reserve_keep(w, directory, largest)));
+	return layout_make_directory(ctx, store, &directory)
+	    && (reserve_kept(ctx, directory)
+		|| (layout_largest(ctx, store, &largest) && reserve_keep(ctx, directory, largest)));
 }
 
 bool
-store_lock(struct work *w, const struct store_config *store, const char *name, int64_t wait_ms,
+store_lock(struct ctx *ctx, const struct store_config *store, const char *name, int64_t wait_ms,
     struct lock *lock)
 {
 	uint8_t digest[SHA256_SIZE];
@@ -54,20 +54,20 @@ store_lock(struct work *w, const struct store_config *store, const char *name, i
 	sha256(name, strlen(name), digest);
 	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
 		offset = offset << 8 | digest[i];
-	return layout_lock(w, store, LAYOUT_SHARDS + offset, wait_ms, lock);
+	return layout_lock(ctx, store, LAYOUT_SHARDS + offset, wait_ms, lock);
 }
 
 bool
-store_each(struct work *w, const struct store_config *store, const char *prefix, store_visit *visit,
-    void *arg)
+store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
+    store_visit *visit, void *arg)
 {
 	const char *path;
 
-	if (!check_there(w, store))
+	if (!check_there(ctx, store))
 		return false;
 	for (int shard = 0; shard < LAYOUT_SHARDS; shard++)
-		if (!layout_file(w, store, shard, &path)
-		    || !shard_each(w, path, prefix, visit, arg))
+		if (!layout_file(ctx, store, shard, &path)
+		    || !shard_each(ctx, path, prefix, visit, arg))
 			return false;
 	return true;
 }

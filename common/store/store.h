@@ -22,28 +22,28 @@
  * keeps room for them even if the disk fills up meanwhile: for four records, of whatever keys (see
  * disk_reserve.h).
  * Fault: FAULT_STORAGE. */
-bool store_ready(struct work *w, const struct store_config *store);
+bool store_ready(struct ctx *ctx, const struct store_config *store);
 
 /* The value as a NUL-terminated text, or NULL: there is none, or its time is over.
  * Fault: FAULT_STORAGE; FAULT_DAMAGED when this record alone cannot be read. */
 bool store_get(
-    struct work *w, const struct store_config *store, const char *key, const char **value);
+    struct ctx *ctx, const struct store_config *store, const char *key, const char **value);
 
 /* Sets a record, also in place of a damaged one; expires is when it is over, 0 for never.  Records
  * whose names share what stands before the ':' either all expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
  * Either way nothing changed. */
-bool store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
-    time_t expires);
+bool store_put(struct ctx *ctx, const struct store_config *store, const char *key,
+    const char *value, time_t expires);
 
 /* Erases a record, also a damaged one; one that is not there is erased already. */
-bool store_erase(struct work *w, const struct store_config *store, const char *key);
+bool store_erase(struct ctx *ctx, const struct store_config *store, const char *key);
 
 /* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
  * NULL to erase it, or the same pointer to leave it alone.  Never change the store from inside. */
-typedef bool store_edit(struct work *w, void *arg, const char *old, const char **value);
-bool store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
-    store_edit *edit, void *arg);
+typedef bool store_edit(struct ctx *ctx, void *arg, const char *old, const char **value);
+bool store_change(struct ctx *ctx, const struct store_config *store, const char *key,
+    time_t expires, store_edit *edit, void *arg);
 
 /* Changes several records, no two of one name, while nobody else does, for fewer commits to disk
  * than one after the other.  All are on disk when it is true.  Whoever is killed leaves each record
@@ -57,23 +57,23 @@ struct store_change {
 	void *arg;
 };
 #define STORE_CHANGES_MAX 8 /* an authorization makes four */
-bool store_change_all(struct work *w, const struct store_config *store,
+bool store_change_all(struct ctx *ctx, const struct store_config *store,
     const struct store_change *changes, size_t count);
 
 /* What store_put does, as one of several; value NULL: what store_erase does. */
 struct store_change store_putting(const char *key, const char *value, time_t expires);
 
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
- * ends it and makes this false too.  The room is taken back after each visit: what must stay, the
+ * ends it and makes this false too.  The arena is rewound after each visit: what must stay, the
  * visitor keeps elsewhere.  value is NULL for a record that is damaged. */
-typedef bool store_visit(struct work *w, void *arg, const char *key, const char *value);
-bool store_each(struct work *w, const struct store_config *store, const char *prefix,
+typedef bool store_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
+bool store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visit, void *arg);
 
 /* A lock that may be held across a call to amoCRM, for one name at a time.  It ends with
  * lock_release or with the process.
  * Fault: FAULT_UNAVAILABLE when somebody else holds it for longer than wait_ms; FAULT_STORAGE. */
-bool store_lock(struct work *w, const struct store_config *store, const char *name, int64_t wait_ms,
-    struct lock *lock);
+bool store_lock(struct ctx *ctx, const struct store_config *store, const char *name,
+    int64_t wait_ms, struct lock *lock);
 
 #endif

@@ -12,28 +12,28 @@
 #include <unistd.h>
 
 bool
-layout_shard(struct work *w, const char *key, int *shard)
+layout_shard(struct ctx *ctx, const char *key, int *shard)
 {
 	uint8_t digest[SHA256_SIZE];
 	size_t len = strlen(key);
 
 	if (len > STORE_KEY_MAX)
-		return fault(w, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
+		return fault(ctx, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
 	sha256(key, len, digest);
 	*shard = (digest[0] << 8 | digest[1]) % LAYOUT_SHARDS;
 	return true;
 }
 
 bool
-layout_file(struct work *w, const struct store_config *store, int shard, const char **path)
+layout_file(struct ctx *ctx, const struct store_config *store, int shard, const char **path)
 {
-	return work_print(w, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
+	return ctx_printf(ctx, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
 }
 
 bool
-layout_directory(struct work *w, const struct store_config *store, const char **path)
+layout_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	return work_print(w, path, "%s/connections", store->path);
+	return ctx_printf(ctx, path, "%s/connections", store->path);
 }
 
 static int64_t
@@ -47,16 +47,16 @@ size_of(int directory, int shard)
 }
 
 bool
-layout_largest(struct work *w, const struct store_config *store, int64_t *largest)
+layout_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest)
 {
 	const char *path;
 	int directory;
 
-	if (!layout_directory(w, store, &path))
+	if (!layout_directory(ctx, store, &path))
 		return false;
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
-		return fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	*largest = 0;
 	for (int shard = 0; shard < LAYOUT_SHARDS; shard++) {
 		int64_t size = size_of(directory, shard);
@@ -69,21 +69,21 @@ layout_largest(struct work *w, const struct store_config *store, int64_t *larges
 }
 
 bool
-layout_make_directory(struct work *w, const struct store_config *store, const char **path)
+layout_make_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	if (!layout_directory(w, store, path))
+	if (!layout_directory(ctx, store, path))
 		return false;
 	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
-		return fault(w, FAULT_STORAGE, "%s: %s", *path, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", *path, strerror(errno));
 	return true;
 }
 
 bool
-layout_lock(struct work *w, const struct store_config *store, int64_t offset, int64_t wait_ms,
+layout_lock(struct ctx *ctx, const struct store_config *store, int64_t offset, int64_t wait_ms,
     struct lock *lock)
 {
 	const char *path;
 
-	return work_print(w, &path, "%s/locks", store->path)
-	    && lock_take(w, path, offset, wait_ms, lock);
+	return ctx_printf(ctx, &path, "%s/locks", store->path)
+	    && lock_take(ctx, path, offset, wait_ms, lock);
 }

@@ -76,19 +76,19 @@ changes_up_to(const struct plan *plan, size_t last, struct shard_change of_shard
 }
 
 static bool
-make_plan(struct work *w, const struct store_config *store, const struct store_change *changes,
+make_plan(struct ctx *ctx, const struct store_config *store, const struct store_change *changes,
     size_t count, struct plan *plan)
 {
 	*plan = (struct plan){ .store = store, .count = count };
 	if (count > STORE_CHANGES_MAX)
-		return fault(w, FAULT_SERVER, "%zu changes together are too many", count);
+		return fault(ctx, FAULT_SERVER, "%zu changes together are too many", count);
 	for (size_t i = 0; i < count; i++) {
 		plan->step[i].change.key = changes[i].key;
 		plan->step[i].change.expires = changes[i].expires;
-		if (!layout_shard(w, changes[i].key, &plan->step[i].shard))
+		if (!layout_shard(ctx, changes[i].key, &plan->step[i].shard))
 			return false;
 	}
-	return layout_make_directory(w, store, &plan->directory);
+	return layout_make_directory(ctx, store, &plan->directory);
 }
 
 static void
@@ -99,11 +99,11 @@ release(struct lock *locks, size_t held)
 }
 
 static bool
-take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *held)
+take_locks(struct ctx *ctx, const struct plan *plan, struct lock *locks, size_t *held)
 {
 	*held = 0;
 	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
-		if (!layout_lock(w, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
+		if (!layout_lock(ctx, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
 			release(locks, *held);
 			return false;
 		}
@@ -113,9 +113,9 @@ take_locks(struct work *w, const struct plan *plan, struct lock *locks, size_t *
 }
 
 static bool
-replace(struct work *w, void *arg, const char *old, const char **value)
+replace(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
-	(void)w;
+	(void)ctx;
 	(void)old;
 	*value = arg;
 	return true;
@@ -123,15 +123,15 @@ replace(struct work *w, void *arg, const char *old, const char **value)
 
 /* What the record is; what was damaged may be replaced, but not edited. */
 static bool
-read_old(struct work *w, const char *path, const struct store_change *change, const char **old,
+read_old(struct ctx *ctx, const char *path, const struct store_change *change, const char **old,
     bool *damaged)
 {
 	*damaged = false;
-	if (shard_get(w, path, change->key, old))
+	if (shard_get(ctx, path, change->key, old))
 		return true;
-	if (w->kind != FAULT_DAMAGED || change->edit != replace)
+	if (ctx->kind != FAULT_DAMAGED || change->edit != replace)
 		return false;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	*old = NULL;
 	*damaged = true;
 	return true;
@@ -140,7 +140,7 @@ read_old(struct work *w, const char *path, const struct store_change *change, co
 /* What one record becomes.  A value that is the same again needs no writing, unless it is to live
  * longer. */
 static bool
-decide(struct work *w, const struct store_config *store, const struct store_change *change,
+decide(struct ctx *ctx, const struct store_config *store, const struct store_change *change,
     struct step *step)
 {
 	const char *old;
@@ -148,14 +148,14 @@ decide(struct work *w, const struct store_config *store, const struct store_chan
 	const char *value;
 	bool damaged;
 
-	if (!layout_file(w, store, step->shard, &path)
-	    || !read_old(w, path, change, &old, &damaged))
+	if (!layout_file(ctx, store, step->shard, &path)
+	    || !read_old(ctx, path, change, &old, &damaged))
 		return false;
 	value = old;
-	if (!change->edit(w, change->arg, old, &value))
+	if (!change->edit(ctx, change->arg, old, &value))
 		return false;
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
-		return fault(w, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
+		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
 	step->change.value = value;
 	step->needed = damaged || value != old;
 	if (step->needed && old != NULL && value != NULL && change->expires == 0)
@@ -173,31 +173,31 @@ abandon(const struct plan *plan)
 
 /* The room that is kept for copies is to be for one as large. */
 static void
-compare_with_room(struct work *w, const struct plan *plan, const char *copy)
+compare_with_room(struct ctx *ctx, const struct plan *plan, const char *copy)
 {
 	struct stat st;
 
 	if (stat(copy, &st) == 0)
-		reserve_compare(w, plan->directory, st.st_size);
+		reserve_compare(ctx, plan->directory, st.st_size);
 }
 
 static bool
-prepare_step(struct work *w, struct plan *plan, size_t last, size_t number)
+prepare_step(struct ctx *ctx, struct plan *plan, size_t last, size_t number)
 {
 	struct shard_change of_shard[STORE_CHANGES_MAX];
 	struct step *step = &plan->step[last];
 	size_t count = changes_up_to(plan, last, of_shard);
 	const char *path;
 
-	return layout_file(w, plan->store, step->shard, &path)
-	    && work_print(w, &step->copy, "%s/%03x.%zu.new", plan->directory,
+	return layout_file(ctx, plan->store, step->shard, &path)
+	    && ctx_printf(ctx, &step->copy, "%s/%03x.%zu.new", plan->directory,
 		(unsigned)plan->step[0].shard, number)
-	    && shard_prepare(w, path, step->copy, of_shard, count);
+	    && shard_prepare(ctx, path, step->copy, of_shard, count);
 }
 
 /* All copies, or none. */
 static bool
-prepare(struct work *w, struct plan *plan)
+prepare(struct ctx *ctx, struct plan *plan)
 {
 	size_t copies = 0;
 
@@ -205,32 +205,32 @@ prepare(struct work *w, struct plan *plan)
 		if (!plan->step[i].needed)
 			continue;
 		i = last_with(plan, i);
-		if (!prepare_step(w, plan, i, copies++)) {
+		if (!prepare_step(ctx, plan, i, copies++)) {
 			abandon(plan);
 			return false;
 		}
-		compare_with_room(w, plan, plan->step[i].copy);
+		compare_with_room(ctx, plan, plan->step[i].copy);
 	}
 	return true;
 }
 
 /* On a full disk with the room that was kept for this. */
 static bool
-prepare_with_reserve(struct work *w, struct plan *plan)
+prepare_with_reserve(struct ctx *ctx, struct plan *plan)
 {
-	bool faulty = w->kind != FAULT_NONE;
+	bool faulty = ctx->kind != FAULT_NONE;
 
-	if (prepare(w, plan))
+	if (prepare(ctx, plan))
 		return true;
 	if (!faulty)
-		work_recover(w);
-	reserve_give(w, plan->directory);
-	return prepare(w, plan);
+		ctx_clear_fault(ctx);
+	reserve_give(ctx, plan->directory);
+	return prepare(ctx, plan);
 }
 
 /* In the order of the changes: no record is new while one that was to precede it is old. */
 static bool
-commit(struct work *w, const struct plan *plan)
+commit(struct ctx *ctx, const struct plan *plan)
 {
 	bool any = false;
 	const char *path;
@@ -238,26 +238,26 @@ commit(struct work *w, const struct plan *plan)
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->step[i].copy != NULL) {
 			any = true;
-			if (!layout_file(w, plan->store, plan->step[i].shard, &path)
-			    || !shard_commit(w, path, plan->step[i].copy)) {
+			if (!layout_file(ctx, plan->store, plan->step[i].shard, &path)
+			    || !shard_commit(ctx, path, plan->step[i].copy)) {
 				abandon(plan);
 				return false;
 			}
 		}
-	return !any || file_sync_directory(w, plan->directory);
+	return !any || file_sync_directory(ctx, plan->directory);
 }
 
 static bool
-change_locked(struct work *w, struct plan *plan, const struct store_change *changes)
+change_locked(struct ctx *ctx, struct plan *plan, const struct store_change *changes)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (!decide(w, plan->store, &changes[i], &plan->step[i]))
+		if (!decide(ctx, plan->store, &changes[i], &plan->step[i]))
 			return false;
-	return prepare_with_reserve(w, plan) && commit(w, plan);
+	return prepare_with_reserve(ctx, plan) && commit(ctx, plan);
 }
 
 bool
-store_change_all(struct work *w, const struct store_config *store,
+store_change_all(struct ctx *ctx, const struct store_config *store,
     const struct store_change *changes, size_t count)
 {
 	struct lock locks[STORE_CHANGES_MAX];
@@ -265,20 +265,20 @@ store_change_all(struct work *w, const struct store_config *store,
 	size_t held;
 	bool done;
 
-	if (!make_plan(w, store, changes, count, &plan) || !take_locks(w, &plan, locks, &held))
+	if (!make_plan(ctx, store, changes, count, &plan) || !take_locks(ctx, &plan, locks, &held))
 		return false;
-	done = change_locked(w, &plan, changes);
+	done = change_locked(ctx, &plan, changes);
 	release(locks, held);
 	return done;
 }
 
 bool
-store_change(struct work *w, const struct store_config *store, const char *key, time_t expires,
+store_change(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
     store_edit *edit, void *arg)
 {
 	const struct store_change change = { key, expires, edit, arg };
 
-	return store_change_all(w, store, &change, 1);
+	return store_change_all(ctx, store, &change, 1);
 }
 
 struct store_change
@@ -288,16 +288,16 @@ store_putting(const char *key, const char *value, time_t expires)
 }
 
 bool
-store_put(struct work *w, const struct store_config *store, const char *key, const char *value,
+store_put(struct ctx *ctx, const struct store_config *store, const char *key, const char *value,
     time_t expires)
 {
 	const struct store_change change = store_putting(key, value, expires);
 
-	return store_change_all(w, store, &change, 1);
+	return store_change_all(ctx, store, &change, 1);
 }
 
 bool
-store_erase(struct work *w, const struct store_config *store, const char *key)
+store_erase(struct ctx *ctx, const struct store_config *store, const char *key)
 {
-	return store_put(w, store, key, NULL, 0);
+	return store_put(ctx, store, key, NULL, 0);
 }

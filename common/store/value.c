@@ -32,7 +32,7 @@ is_past(time_t expires, time_t now)
 }
 
 bool
-stored_make(struct work *w, const char *key, size_t key_len, const char *value, time_t expires,
+stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value, time_t expires,
     struct stored *stored)
 {
 	size_t value_len = strlen(value);
@@ -42,7 +42,7 @@ stored_make(struct work *w, const char *key, size_t key_len, const char *value, 
 	uint8_t *checked;
 
 	/* The check takes the place of the end of the key, or of what is kept free before it. */
-	if (!work_alloc(w, CHECK_SIZE + len, &bytes))
+	if (!ctx_alloc(ctx, CHECK_SIZE + len, &bytes))
 		return false;
 	checked = bytes + CHECK_SIZE;
 	memcpy(checked, key, key_len);
@@ -56,7 +56,7 @@ stored_make(struct work *w, const char *key, size_t key_len, const char *value, 
 }
 
 bool
-stored_read(struct work *w, const char *key, size_t key_len, const struct stored *stored,
+stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct stored *stored,
     const char **value)
 {
 	uint8_t digest[SHA256_SIZE];
@@ -65,7 +65,7 @@ stored_read(struct work *w, const char *key, size_t key_len, const struct stored
 
 	*value = NULL;
 	if (stored->len < CHECK_SIZE + EXPIRY_SIZE
-	    || !work_alloc(w, key_len + 1 + rest + 1, &checked))
+	    || !ctx_alloc(ctx, key_len + 1 + rest + 1, &checked))
 		return false;
 	memcpy(checked, key, key_len);
 	memcpy(checked + key_len + 1, (const uint8_t *)stored->bytes + CHECK_SIZE, rest);

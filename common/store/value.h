@@ -18,11 +18,11 @@ struct stored {
 };
 
 /* expires 0: never. */
-bool stored_make(struct work *w, const char *key, size_t key_len, const char *value, time_t expires,
-    struct stored *stored);
+bool stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value,
+    time_t expires, struct stored *stored);
 
 /* False without a fault: it is damaged.  *value is NULL when its time is over. */
-bool stored_read(struct work *w, const char *key, size_t key_len, const struct stored *stored,
+bool stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct stored *stored,
     const char **value);
 
 /* Whether its time is over; a damaged one is not. */

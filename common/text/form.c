@@ -6,12 +6,12 @@
 #include <string.h>
 
 bool
-form_decode(struct work *w, const char *s, size_t len, const char **out)
+form_decode(struct ctx *ctx, const char *s, size_t len, const char **out)
 {
 	char *to;
 	size_t n = 0;
 
-	if (!work_alloc(w, len + 1, &to))
+	if (!ctx_alloc(ctx, len + 1, &to))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		uint8_t byte = (uint8_t)s[i];
@@ -45,7 +45,7 @@ field_named(const char *name, struct form_field *fields, size_t count)
 }
 
 static bool
-read_pair(struct work *w, const char *pair, size_t len, struct form_field *fields, size_t count)
+read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fields, size_t count)
 {
 	const char *equals = memchr(pair, '=', len);
 	size_t name_len = equals == NULL ? len : (size_t)(equals - pair);
@@ -53,33 +53,33 @@ read_pair(struct work *w, const char *pair, size_t len, struct form_field *field
 	const char *value = "";
 	struct form_field *field;
 
-	if (!form_decode(w, pair, name_len, &name)
-	    || (equals != NULL && !form_decode(w, equals + 1, len - name_len - 1, &value)))
-		return fault(w, FAULT_REQUEST, "bad escape or NUL in the query or form");
+	if (!form_decode(ctx, pair, name_len, &name)
+	    || (equals != NULL && !form_decode(ctx, equals + 1, len - name_len - 1, &value)))
+		return fault(ctx, FAULT_REQUEST, "bad escape or NUL in the query or form");
 	field = field_named(name, fields, count);
 	if (field == NULL)
 		return true;
 	field->value = NULL;
 	if (field->seen)
-		return fault(w, FAULT_REQUEST, "%s is given twice", field->name);
+		return fault(ctx, FAULT_REQUEST, "%s is given twice", field->name);
 	field->seen = true;
 	if (strchr(name, '[') != NULL)
-		return fault(w, FAULT_REQUEST, "%s is given with brackets", field->name);
+		return fault(ctx, FAULT_REQUEST, "%s is given with brackets", field->name);
 	if (strlen(value) > field->max)
-		return fault(w, FAULT_REQUEST, "%s is over %zu bytes", field->name, field->max);
+		return fault(ctx, FAULT_REQUEST, "%s is over %zu bytes", field->name, field->max);
 	field->value = value;
 	return true;
 }
 
 bool
-form_read(struct work *w, const char *text, struct form_field *fields, size_t count)
+form_read(struct ctx *ctx, const char *text, struct form_field *fields, size_t count)
 {
 	bool sound = true;
 
 	while (*text != '\0') {
 		size_t len = strcspn(text, "&");
 
-		sound = read_pair(w, text, len, fields, count) && sound;
+		sound = read_pair(ctx, text, len, fields, count) && sound;
 		text += len;
 		text += *text == '&';
 	}

@@ -21,10 +21,10 @@ struct form_field {
  * Fault: FAULT_REQUEST for a bad escape anywhere, a NUL, a name given twice, a value over its
  * limit.  Fields that are sound by themselves are filled in even then: an error can be reported to
  * the state it belongs to. */
-bool form_read(struct work *w, const char *text, struct form_field *fields, size_t count);
+bool form_read(struct ctx *ctx, const char *text, struct form_field *fields, size_t count);
 
 /* Decodes one name or value: '+' is a space, %XX a byte.
- * False without a fault: a bad escape or a NUL; or the room is full, with FAULT_SERVER. */
-bool form_decode(struct work *w, const char *s, size_t len, const char **out);
+ * False without a fault: a bad escape or a NUL; or the arena is full, with FAULT_SERVER. */
+bool form_decode(struct ctx *ctx, const char *s, size_t len, const char **out);
 
 #endif

@@ -86,11 +86,11 @@ count_in(struct level *level, const struct member *member)
 }
 
 static bool
-add(struct work *w, struct level *level, const char *name, size_t len, struct member **added)
+add(struct ctx *ctx, struct level *level, const char *name, size_t len, struct member **added)
 {
 	struct member *m;
 
-	if (!work_alloc(w, sizeof *m, &m) || !work_copy(w, name, len, &m->name))
+	if (!ctx_alloc(ctx, sizeof *m, &m) || !ctx_strndup(ctx, name, len, &m->name))
 		return false;
 	m->name_len = (uint32_t)len;
 	if (level->last == NULL)
@@ -106,21 +106,21 @@ add(struct work *w, struct level *level, const char *name, size_t len, struct me
 
 bool
 level_enter(
-    struct work *w, struct level *level, const char *name, size_t len, struct member **member)
+    struct ctx *ctx, struct level *level, const char *name, size_t len, struct member **member)
 {
 	*member = find(level, name, len);
-	return *member != NULL || add(w, level, name, len, member);
+	return *member != NULL || add(ctx, level, name, len, member);
 }
 
 bool
-level_push(struct work *w, struct level *level, struct member **member)
+level_push(struct ctx *ctx, struct level *level, struct member **member)
 {
 	const char *name;
 
 	if (level->next_index == INT64_MAX)
-		return fault(w, FAULT_REQUEST, "there is no index above the highest");
-	return work_print(w, &name, "%lld", (long long)level->next_index)
-	    && add(w, level, name, strlen(name), member);
+		return fault(ctx, FAULT_REQUEST, "there is no index above the highest");
+	return ctx_printf(ctx, &name, "%lld", (long long)level->next_index)
+	    && add(ctx, level, name, strlen(name), member);
 }
 
 bool

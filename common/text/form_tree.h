@@ -36,11 +36,11 @@ struct member {
 
 /* The member of that name, which is there afterwards. */
 bool level_enter(
-    struct work *w, struct level *level, const char *name, size_t len, struct member **member);
+    struct ctx *ctx, struct level *level, const char *name, size_t len, struct member **member);
 
 /* A new member, named by the index above all that the level has had.
  * Fault: FAULT_REQUEST when there is no such number. */
-bool level_push(struct work *w, struct level *level, struct member **member);
+bool level_push(struct ctx *ctx, struct level *level, struct member **member);
 
 /* The names are exactly 0 to n-1. */
 bool level_is_array(const struct level *level);

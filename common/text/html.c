@@ -72,30 +72,30 @@ html_attr(struct text *t, const char *s)
 }
 
 static bool
-slot_value(struct work *w, const struct html_slot *slots, const char *name, const char **value)
+slot_value(struct ctx *ctx, const struct html_slot *slots, const char *name, const char **value)
 {
 	for (; slots->name != NULL; slots++)
 		if (strcmp(slots->name, name) == 0) {
 			*value = slots->value == NULL ? "" : slots->value;
 			return true;
 		}
-	return fault(w, FAULT_SERVER, "the template names a slot that is not given: %s", name);
+	return fault(ctx, FAULT_SERVER, "the template names a slot that is not given: %s", name);
 }
 
 bool
-html_render(
-    struct work *w, const struct html_part *parts, const struct html_slot *slots, const char **page)
+html_render(struct ctx *ctx, const struct html_part *parts, const struct html_slot *slots,
+    const char **page)
 {
 	struct text t;
 	const char *value = "";
 	bool shown = true;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	for (; parts->place != HTML_END; parts++) {
 		bool names_slot = parts->place == HTML_TEXT || parts->place == HTML_ATTR
 		    || parts->place == HTML_IF;
 
-		if (names_slot && !slot_value(w, slots, parts->text, &value))
+		if (names_slot && !slot_value(ctx, slots, parts->text, &value))
 			return false;
 		if (parts->place == HTML_IF)
 			shown = *value != '\0';

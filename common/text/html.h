@@ -34,8 +34,8 @@ struct html_slot {
 };
 
 /* The template filled in; slots ends with a NULL name.
- * Fault: FAULT_SERVER when the template names a slot that is not given, or the room is full. */
-bool html_render(struct work *w, const struct html_part *parts, const struct html_slot *slots,
+ * Fault: FAULT_SERVER when the template names a slot that is not given, or the arena is full. */
+bool html_render(struct ctx *ctx, const struct html_part *parts, const struct html_slot *slots,
     const char **page);
 
 #endif

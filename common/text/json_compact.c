@@ -206,14 +206,14 @@ scan_object(struct scan *s, int depth)
 }
 
 bool
-jsonline_make(struct work *w, const char *text, size_t len, const char **line)
+jsonline_make(struct ctx *ctx, const char *text, size_t len, const char **line)
 {
 	struct text out;
 	struct scan s = { .at = text, .end = text + len, .out = &out };
 
-	text_begin(w, &out);
+	text_begin(ctx, &out);
 	if (!scan_object(&s, JSONLINE_DEPTH_MAX))
-		return fault(w, FAULT_REQUEST,
+		return fault(ctx, FAULT_REQUEST,
 		    "not a JSON object of at most %d levels: wrong at byte %zu", JSONLINE_DEPTH_MAX,
 		    (size_t)(s.at - text));
 	return text_end(&out, line);

@@ -18,7 +18,7 @@
 /* The len bytes at text, which are one JSON object (RFC 8259) and nothing else, without the white
  * space between their tokens.
  * Fault: FAULT_REQUEST when they are not that, or deeper than JSONLINE_DEPTH_MAX. */
-bool jsonline_make(struct work *w, const char *text, size_t len, const char **line);
+bool jsonline_make(struct ctx *ctx, const char *text, size_t len, const char **line);
 
 /* True for what jsonline_make makes, and for such an object one level deeper; false for any text of
  * which its end, or something inside, is missing. */

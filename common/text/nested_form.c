@@ -26,7 +26,7 @@ first_name_len(const char *key)
 
 /* Follows the brackets to the member they name. */
 static bool
-descend(struct work *w, struct member **member, const char *brackets)
+descend(struct ctx *ctx, struct member **member, const char *brackets)
 {
 	for (int depth = 2; *brackets != '\0'; depth++) {
 		const char *name = brackets + 1;
@@ -34,11 +34,11 @@ descend(struct work *w, struct member **member, const char *brackets)
 		struct level *level = &(*member)->level;
 
 		if (depth > BRACKET_DEPTH_MAX)
-			return fault(w, FAULT_REQUEST, "a key has more than %d names in brackets",
+			return fault(ctx, FAULT_REQUEST, "a key has more than %d names in brackets",
 			    BRACKET_DEPTH_MAX - 1);
 		(*member)->value = NULL;
-		if (len == 0 ? !level_push(w, level, member)
-			     : !level_enter(w, level, name, len, member))
+		if (len == 0 ? !level_push(ctx, level, member)
+			     : !level_enter(ctx, level, name, len, member))
 			return false;
 		brackets = name + len + 1;
 	}
@@ -46,14 +46,14 @@ descend(struct work *w, struct member **member, const char *brackets)
 }
 
 static bool
-set(struct work *w, struct level *top, const char *key, const char *value)
+set(struct ctx *ctx, struct level *top, const char *key, const char *value)
 {
 	size_t len = first_name_len(key);
 	struct member *member;
 
 	if (strlen(key) > BRACKET_KEY_MAX)
-		return fault(w, FAULT_REQUEST, "a key is over %d bytes", BRACKET_KEY_MAX);
-	if (!level_enter(w, top, key, len, &member) || !descend(w, &member, key + len))
+		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", BRACKET_KEY_MAX);
+	if (!level_enter(ctx, top, key, len, &member) || !descend(ctx, &member, key + len))
 		return false;
 	member->value = value;
 	memset(&member->level, 0, sizeof member->level);
@@ -61,21 +61,21 @@ set(struct work *w, struct level *top, const char *key, const char *value)
 }
 
 static bool
-read_pair(struct work *w, const char *pair, size_t len, struct level *top)
+read_pair(struct ctx *ctx, const char *pair, size_t len, struct level *top)
 {
 	const char *equals = memchr(pair, '=', len);
 	size_t key_len = equals == NULL ? len : (size_t)(equals - pair);
 	const char *key;
 	const char *value = "";
 
-	if (!form_decode(w, pair, key_len, &key)
-	    || (equals != NULL && !form_decode(w, equals + 1, len - key_len - 1, &value)))
-		return fault(w, FAULT_REQUEST, "a bad escape or NUL in the form");
-	return set(w, top, key, value);
+	if (!form_decode(ctx, pair, key_len, &key)
+	    || (equals != NULL && !form_decode(ctx, equals + 1, len - key_len - 1, &value)))
+		return fault(ctx, FAULT_REQUEST, "a bad escape or NUL in the form");
+	return set(ctx, top, key, value);
 }
 
 static bool
-read_pairs(struct work *w, const char *form, size_t len, struct level *top)
+read_pairs(struct ctx *ctx, const char *form, size_t len, struct level *top)
 {
 	const char *end = form + len;
 	int pairs = 0;
@@ -85,13 +85,13 @@ read_pairs(struct work *w, const char *form, size_t len, struct level *top)
 		size_t pair_len = (size_t)((next == NULL ? end : next) - form);
 
 		if (pair_len > 0 && ++pairs > BRACKET_PAIRS_MAX)
-			return fault(
-			    w, FAULT_REQUEST, "the form has more than %d pairs", BRACKET_PAIRS_MAX);
-		if (pair_len > 0 && !read_pair(w, form, pair_len, top))
+			return fault(ctx, FAULT_REQUEST, "the form has more than %d pairs",
+			    BRACKET_PAIRS_MAX);
+		if (pair_len > 0 && !read_pair(ctx, form, pair_len, top))
 			return false;
 		form += pair_len + (next != NULL);
 	}
-	return pairs > 0 || fault(w, FAULT_REQUEST, "the form has no pairs");
+	return pairs > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
 }
 
 static void write_member(struct text *t, const struct member *m);
@@ -139,14 +139,14 @@ write_member(struct text *t, const struct member *m)
 }
 
 bool
-bracket_read(struct work *w, const char *form, size_t len, const char **line)
+bracket_read(struct ctx *ctx, const char *form, size_t len, const char **line)
 {
 	struct level top = { 0 };
 	struct text t;
 
-	if (!read_pairs(w, form, len, &top))
+	if (!read_pairs(ctx, form, len, &top))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	write_object(&t, &top);
 	return text_end(&t, line);
 }

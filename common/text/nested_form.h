@@ -28,6 +28,6 @@
 
 /* The len bytes at form as one line of JSON, an object.
  * Fault: FAULT_REQUEST for a bad escape, a NUL, no pair at all, or more than the limits above. */
-bool bracket_read(struct work *w, const char *form, size_t len, const char **line);
+bool bracket_read(struct ctx *ctx, const char *form, size_t len, const char **line);
 
 #endif

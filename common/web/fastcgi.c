@@ -89,10 +89,10 @@ start_with_tunables(void)
 	char tunables[1024];
 	int len;
 
-	if (given != NULL && strstr(given, WORK_TUNABLE) != NULL)
+	if (given != NULL && strstr(given, CTX_TUNABLE) != NULL)
 		return;
 	len = snprintf(tunables, sizeof tunables, "%s%s%s", given == NULL ? "" : given,
-	    given == NULL ? "" : ":", WORK_TUNABLE);
+	    given == NULL ? "" : ":", CTX_TUNABLE);
 	if (len < (int)sizeof tunables && setenv("GLIBC_TUNABLES", tunables, 1) == 0)
 		start_again();
 }
@@ -135,21 +135,21 @@ wipe_stack(void)
 }
 
 static void
-answer_one(struct work *w, FCGX_Request *request, fastcgi_answer *answer, const void *arg)
+answer_one(struct ctx *ctx, FCGX_Request *request, fastcgi_answer *answer, const void *arg)
 {
 	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
 		put_log };
 
-	answer(w, &gw, arg);
+	answer(ctx, &gw, arg);
 	leave_body(request);
 	FCGX_Finish_r(request);
 	wipe_stack();
-	work_wipe(w);
-	kept_look_again(w);
+	ctx_wipe(ctx);
+	kept_look_again(ctx);
 }
 
 static int
-answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const void *arg)
+answer_all(struct ctx *ctx, struct listener *l, fastcgi_answer *answer, const void *arg)
 {
 	FCGX_Request request;
 	int answered = 0;
@@ -160,10 +160,10 @@ answer_all(struct work *w, struct listener *l, fastcgi_answer *answer, const voi
 	while (answered < FASTCGI_REQUESTS_MAX && !l->ending) {
 		int connection = request.ipcFd;
 
-		if (!listener_wait(l, w, &connection))
+		if (!listener_wait(l, ctx, &connection))
 			break;
 		if (take_request(&request, connection)) {
-			answer_one(w, &request, answer, arg);
+			answer_one(ctx, &request, answer, arg);
 			answered++;
 		}
 	}
@@ -179,19 +179,19 @@ fastcgi_asked(void)
 }
 
 int
-fastcgi_serve(struct work *w, fastcgi_answer *answer, const void *arg)
+fastcgi_serve(struct ctx *ctx, fastcgi_answer *answer, const void *arg)
 {
 	struct listener listener;
 	struct kept kept;
 	int status;
 
 	start_with_tunables();
-	if (!listener_open(w, &listener, STDIN_FILENO))
+	if (!listener_open(ctx, &listener, STDIN_FILENO))
 		return EXIT_FAILURE;
-	(void)kept_open(w, &kept); /* or it reads its files each time */
-	work_wipe(w);
-	status = answer_all(w, &listener, answer, arg);
-	kept_close(w);
+	(void)kept_open(ctx, &kept); /* or it reads its files each time */
+	ctx_wipe(ctx);
+	status = answer_all(ctx, &listener, answer, arg);
+	kept_close(ctx);
 	listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)
 		start_again();

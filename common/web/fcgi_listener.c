@@ -52,15 +52,15 @@ never_wait_in_accept(int socket)
 }
 
 bool
-listener_open(struct work *w, struct listener *l, int socket)
+listener_open(struct ctx *ctx, struct listener *l, int socket)
 {
 	*l = (struct listener){ .socket = socket, .signals = -1 };
 	if (hold_signals(l) && never_wait_in_accept(socket)) {
 		helper_reap(
-		    w); /* those of before, whose end may have been told before we listened */
+		    ctx); /* those of before, whose end may have been told before we listened */
 		return true;
 	}
-	work_fault(w, FAULT_SERVER, "cannot listen: %s", strerror(errno));
+	ctx_fault(ctx, FAULT_SERVER, "cannot listen: %s", strerror(errno));
 	listener_close(l);
 	return false;
 }
@@ -127,19 +127,19 @@ take_connection(const struct listener *l, int *connection)
 }
 
 static void
-take_signals(struct listener *l, struct work *w)
+take_signals(struct listener *l, struct ctx *ctx)
 {
 	struct signalfd_siginfo told;
 
 	while (read(l->signals, &told, sizeof told) == sizeof told)
 		if (told.ssi_signo == SIGCHLD)
-			helper_reap(w);
+			helper_reap(ctx);
 		else
 			l->ending = true;
 }
 
 bool
-listener_wait(struct listener *l, struct work *w, int *connection)
+listener_wait(struct listener *l, struct ctx *ctx, int *connection)
 {
 	bool is_new = false;
 
@@ -154,7 +154,7 @@ listener_wait(struct listener *l, struct work *w, int *connection)
 		if (found < 0 && errno != EINTR)
 			return false;
 		if (ready[0].revents != 0)
-			take_signals(l, w);
+			take_signals(l, ctx);
 		if (*connection >= 0 && ready[1].revents != 0)
 			return true;
 		if (l->ending && !is_new)

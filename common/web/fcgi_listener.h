@@ -29,12 +29,12 @@ struct listener {
 };
 
 /* False with a fault: socket cannot be waited at. */
-bool listener_open(struct work *w, struct listener *l, int socket);
+bool listener_open(struct ctx *ctx, struct listener *l, int socket);
 void listener_close(struct listener *l);
 
 /* Waits until something was sent on *connection, or its other end was closed; where *connection is
  * -1, on the next one that is made, which *connection then is.  Helpers that end meanwhile are let
  * go of.  False: the process is to end; *connection, if there is one, is idle. */
-bool listener_wait(struct listener *l, struct work *w, int *connection);
+bool listener_wait(struct listener *l, struct ctx *ctx, int *connection);
 
 #endif

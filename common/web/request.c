@@ -16,7 +16,7 @@ static const struct {
 #define KNOWN_METHODS (sizeof known_methods / sizeof *known_methods)
 
 static bool
-read_method(struct work *w, const struct gateway *gw, unsigned methods, struct request *req)
+read_method(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct request *req)
 {
 	const char *name = gw->variable(gw, "REQUEST_METHOD");
 
@@ -25,20 +25,20 @@ read_method(struct work *w, const struct gateway *gw, unsigned methods, struct r
 			req->method = known_methods[i].method;
 	if ((req->method & methods) != 0)
 		return true;
-	return fault(w, FAULT_METHOD, "method %.20s", name == NULL ? "missing" : name);
+	return fault(ctx, FAULT_METHOD, "method %.20s", name == NULL ? "missing" : name);
 }
 
 /* A copy: the server's own variables are not ours to keep. */
 static bool
 read_variable(
-    struct work *w, const struct gateway *gw, const char *name, size_t max, const char **value)
+    struct ctx *ctx, const struct gateway *gw, const char *name, size_t max, const char **value)
 {
 	const char *v = gw->variable(gw, name);
 
 	*value = NULL;
 	if (v != NULL && strlen(v) > max)
-		return fault(w, FAULT_REQUEST, "%s is over %zu bytes", name, max);
-	return v == NULL || work_copy(w, v, strlen(v), value);
+		return fault(ctx, FAULT_REQUEST, "%s is over %zu bytes", name, max);
+	return v == NULL || ctx_strndup(ctx, v, strlen(v), value);
 }
 
 /* What follows "Bearer ", or NULL when it is of another scheme, or empty. */
@@ -57,14 +57,14 @@ after_scheme(const char *authorization)
 /* Apache hides Authorization from CGI programs unless told not to, and renames it after a rewrite;
  * where neither can be mended the app may send X-Auth-Token, with or without the scheme. */
 static bool
-read_bearer(struct work *w, const struct gateway *gw, struct request *req)
+read_bearer(struct ctx *ctx, const struct gateway *gw, struct request *req)
 {
 	static const char *const places[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
 		"HTTP_X_AUTH_TOKEN" };
 	const char *value = NULL;
 
 	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
-		if (!read_variable(w, gw, places[i], REQUEST_HEADER_MAX, &value))
+		if (!read_variable(ctx, gw, places[i], REQUEST_HEADER_MAX, &value))
 			return false;
 		if (value != NULL)
 			req->bearer = after_scheme(value);
@@ -75,25 +75,26 @@ read_bearer(struct work *w, const struct gateway *gw, struct request *req)
 }
 
 static bool
-read_headers(struct work *w, const struct gateway *gw, struct request *req)
+read_headers(struct ctx *ctx, const struct gateway *gw, struct request *req)
 {
 	return read_variable(
-		   w, gw, "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX, &req->accept_language)
-	    && read_variable(w, gw, "HTTP_USER_AGENT", REQUEST_HEADER_MAX, &req->user_agent)
-	    && read_variable(w, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
-	    && read_bearer(w, gw, req);
+		   ctx, gw, "HTTP_ACCEPT_LANGUAGE", REQUEST_HEADER_MAX, &req->accept_language)
+	    && read_variable(ctx, gw, "HTTP_USER_AGENT", REQUEST_HEADER_MAX, &req->user_agent)
+	    && read_variable(
+		ctx, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
+	    && read_bearer(ctx, gw, req);
 }
 
 bool
-request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req)
+request_read(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct request *req)
 {
 	const char *query = NULL;
 	bool understood;
 
 	memset(req, 0, sizeof *req);
 	req->gw = gw;
-	understood = read_headers(w, gw, req) && read_method(w, gw, methods, req)
-	    && read_variable(w, gw, "QUERY_STRING", REQUEST_QUERY_MAX, &query);
+	understood = read_headers(ctx, gw, req) && read_method(ctx, gw, methods, req)
+	    && read_variable(ctx, gw, "QUERY_STRING", REQUEST_QUERY_MAX, &query);
 	req->query = query == NULL ? "" : query;
 	return understood;
 }
@@ -120,7 +121,7 @@ request_media(const struct request *req)
 /* What Content-Length announces; *announced is false where it says nothing, and *len then 0. */
 static bool
 announced_length(
-    struct work *w, const struct request *req, size_t max, bool *announced, size_t *len)
+    struct ctx *ctx, const struct request *req, size_t max, bool *announced, size_t *len)
 {
 	const char *digits = req->gw->variable(req->gw, "CONTENT_LENGTH");
 
@@ -130,53 +131,53 @@ announced_length(
 		return true;
 	for (; *digits != '\0'; digits++) {
 		if (*digits < '0' || *digits > '9')
-			return fault(w, FAULT_REQUEST, "Content-Length is not a number");
+			return fault(ctx, FAULT_REQUEST, "Content-Length is not a number");
 		*len = *len * 10 + (size_t)(*digits - '0');
 		if (*len > max)
 			return fault(
-			    w, FAULT_TOO_LARGE, "the body is announced over %zu bytes", max);
+			    ctx, FAULT_TOO_LARGE, "the body is announced over %zu bytes", max);
 	}
 	return true;
 }
 
 static bool
-read_up_to(struct work *w, const struct request *req, char *to, size_t size, size_t *len)
+read_up_to(struct ctx *ctx, const struct request *req, char *to, size_t size, size_t *len)
 {
 	long n = 1;
 
 	for (*len = 0; *len < size && n > 0; *len += n > 0 ? (size_t)n : 0)
 		n = req->gw->read(req->gw, to + *len, size - *len);
-	return n >= 0 || fault(w, FAULT_REQUEST, "the body cannot be read");
+	return n >= 0 || fault(ctx, FAULT_REQUEST, "the body cannot be read");
 }
 
 bool
-request_body(struct work *w, const struct request *req, size_t max, const char **body, size_t *len)
+request_body(struct ctx *ctx, const struct request *req, size_t max, const char **body, size_t *len)
 {
 	size_t expected;
 	bool announced;
-	char *room;
+	char *buffer;
 
-	if (!announced_length(w, req, max, &announced, &expected))
+	if (!announced_length(ctx, req, max, &announced, &expected))
 		return false;
 	if (!announced)
 		expected = max + 1; /* one more tells that it is too large */
-	if (!work_alloc(w, expected + 1, &room) || !read_up_to(w, req, room, expected, len))
+	if (!ctx_alloc(ctx, expected + 1, &buffer) || !read_up_to(ctx, req, buffer, expected, len))
 		return false;
 	if (!announced && *len > max)
-		return fault(w, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
+		return fault(ctx, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
 	if (announced && (*len < expected || req->gw->more(req->gw)))
-		return fault(w, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
+		return fault(ctx, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
 		    *len < expected ? "less" : "more");
-	*body = room;
+	*body = buffer;
 	return true;
 }
 
 bool
-request_methods(struct work *w, unsigned methods, const char **list)
+request_methods(struct ctx *ctx, unsigned methods, const char **list)
 {
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	for (size_t i = 0; i < KNOWN_METHODS; i++)
 		if ((known_methods[i].method & methods) != 0) {
 			text_add(&t, t.len > 0 ? ", " : "");

@@ -31,7 +31,7 @@ struct request {
 /* methods are those the URL answers to, ORed.  One that it does not answer to is told all the same:
  * the answer to a HEAD has no body, whatever it says.
  * Fault: FAULT_METHOD for any other, FAULT_REQUEST for a query or header over its limit. */
-bool request_read(struct work *w, const struct gateway *gw, unsigned methods, struct request *req);
+bool request_read(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct request *req);
 
 /* application/x-www-form-urlencoded or application/json, whatever parameters follow (RFC 9110
  * section 8.3.1); a request without a Content-Type is MEDIA_OTHER. */
@@ -42,9 +42,9 @@ enum media request_media(const struct request *req);
  * Fault: FAULT_TOO_LARGE for more than max bytes, announced or not; FAULT_REQUEST when
  * Content-Length is no number, or not what arrives. */
 bool request_body(
-    struct work *w, const struct request *req, size_t max, const char **body, size_t *len);
+    struct ctx *ctx, const struct request *req, size_t max, const char **body, size_t *len);
 
 /* "GET, HEAD" for those that are set; for Allow (RFC 9110 section 10.2.1). */
-bool request_methods(struct work *w, unsigned methods, const char **list);
+bool request_methods(struct ctx *ctx, unsigned methods, const char **list);
 
 #endif

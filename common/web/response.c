@@ -64,13 +64,13 @@ reason_phrase(int status)
 }
 
 bool
-response_header(struct work *w, struct response *res, const char *name, const char *value)
+response_header(struct ctx *ctx, struct response *res, const char *name, const char *value)
 {
 	for (const char *c = value; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return fault(w, FAULT_SERVER, "a control character in header %s", name);
+			return fault(ctx, FAULT_SERVER, "a control character in header %s", name);
 	if (res->header_count == RESPONSE_HEADERS_MAX)
-		return fault(w, FAULT_SERVER, "more than %d headers", RESPONSE_HEADERS_MAX);
+		return fault(ctx, FAULT_SERVER, "more than %d headers", RESPONSE_HEADERS_MAX);
 	res->headers[res->header_count].name = name;
 	res->headers[res->header_count].value = value;
 	res->header_count++;
@@ -87,12 +87,12 @@ respond(struct response *res, int status, const char *content_type, const char *
 }
 
 bool
-respond_success(struct work *w, const char *message, const char *data, struct response *res)
+respond_success(struct ctx *ctx, const char *message, const char *data, struct response *res)
 {
 	struct text t;
 	const char *body;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"success\":true");
 	if (message != NULL) {
 		text_add(&t, ",\"message\":");
@@ -110,13 +110,13 @@ respond_success(struct work *w, const char *message, const char *data, struct re
 }
 
 void
-respond_fault(struct work *w, enum fault_kind kind, struct response *res)
+respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 {
 	const struct fault_answer *answer = fault_answer(kind);
 	struct text t;
 	const char *body;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"success\":false,\"error\":");
 	json_add_string(&t, answer->code);
 	text_add(&t, ",\"message\":");
@@ -124,13 +124,13 @@ respond_fault(struct work *w, enum fault_kind kind, struct response *res)
 	text_add(&t, "}\n");
 	respond(res, answer->status, "application/json", text_end(&t, &body) ? body : "");
 	if (answer->status == 401)
-		response_header(w, res, "WWW-Authenticate", "Bearer");
+		response_header(ctx, res, "WWW-Authenticate", "Bearer");
 	if (answer->status == 503)
-		response_header(w, res, "Retry-After", RETRY_AFTER_S);
+		response_header(ctx, res, "Retry-After", RETRY_AFTER_S);
 }
 
 bool
-response_send(struct work *w, const struct gateway *gw, const struct response *res)
+response_send(struct ctx *ctx, const struct gateway *gw, const struct response *res)
 {
 	static const char last_resort[] = "Status: 500 Internal Server Error\r\n"
 					  "Content-Type: application/json\r\n"
@@ -141,7 +141,7 @@ response_send(struct work *w, const struct gateway *gw, const struct response *r
 	struct text t;
 	const char *whole;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "Status: %d %s\r\n", res->status, reason_phrase(res->status));
 	text_print(&t, "Content-Type: %s\r\n", res->content_type);
 	text_add(&t, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");

@@ -31,20 +31,20 @@ const struct fault_answer *fault_answer(enum fault_kind kind);
 
 /* name and value must live as long as the response.
  * Fault: FAULT_SERVER for a value with a control character, which could end the header. */
-bool response_header(struct work *w, struct response *res, const char *name, const char *value);
+bool response_header(struct ctx *ctx, struct response *res, const char *name, const char *value);
 
 /* Text of that type; the body must live as long as the response. */
 void respond(struct response *res, int status, const char *content_type, const char *body);
 
 /* {"success":true,"message":…,"data":…} with status 200; message is a sentence,
- * data a JSON text, and NULL leaves either out.  Fault: FAULT_SERVER, the room is full. */
-bool respond_success(struct work *w, const char *message, const char *data, struct response *res);
+ * data a JSON text, and NULL leaves either out.  Fault: FAULT_SERVER, the arena is full. */
+bool respond_success(struct ctx *ctx, const char *message, const char *data, struct response *res);
 
 /* {"success":false,"error":…,"message":…} and what the kind of fault asks for beside it.  Cannot
- * fail: without room it is a plain 500. */
-void respond_fault(struct work *w, enum fault_kind kind, struct response *res);
+ * fail: with a full arena it is a plain 500. */
+void respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res);
 
 /* Sends it.  False: the server no longer listens. */
-bool response_send(struct work *w, const struct gateway *gw, const struct response *res);
+bool response_send(struct ctx *ctx, const struct gateway *gw, const struct response *res);
 
 #endif

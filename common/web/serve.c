@@ -14,36 +14,37 @@
 #include <unistd.h>
 
 static void
-tell_fault(struct work *w, const struct program *program, const struct config *cfg,
+tell_fault(struct ctx *ctx, const struct program *program, const struct config *cfg,
     const struct request *req, struct response *res)
 {
-	enum fault_kind kind = w->kind;
+	enum fault_kind kind = ctx->kind;
 	const char *allow;
 
-	if (kind != FAULT_METHOD && program->tell != NULL && program->tell(w, cfg, req, kind, res))
+	if (kind != FAULT_METHOD && program->tell != NULL
+	    && program->tell(ctx, cfg, req, kind, res))
 		return;
 	memset(res, 0, sizeof *res);
-	respond_fault(w, kind, res);
-	if (kind == FAULT_METHOD && request_methods(w, program->methods, &allow))
-		response_header(w, res, "Allow", allow);
+	respond_fault(ctx, kind, res);
+	if (kind == FAULT_METHOD && request_methods(ctx, program->methods, &allow))
+		response_header(ctx, res, "Allow", allow);
 }
 
 static bool
-handle(struct work *w, const struct program *program, const struct gateway *gw)
+handle(struct ctx *ctx, const struct program *program, const struct gateway *gw)
 {
 	struct config cfg;
 	struct request req;
 	struct response res = { 0 };
 	char line[LOG_LINE_MAX];
-	bool set_up = config_read(w, config_path(), &cfg);
-	bool understood = request_read(w, gw, program->methods, &req);
+	bool set_up = config_read(ctx, config_path(), &cfg);
+	bool understood = request_read(ctx, gw, program->methods, &req);
 	bool heard;
 
-	if (!set_up || !understood || !program->answer(w, &cfg, &req, &res))
-		tell_fault(w, program, &cfg, &req, &res);
+	if (!set_up || !understood || !program->answer(ctx, &cfg, &req, &res))
+		tell_fault(ctx, program, &cfg, &req, &res);
 	res.body_left_out = req.method == METHOD_HEAD;
-	heard = response_send(w, gw, &res);
-	log_line(w, program->name, fault_answer(w->kind)->code, line);
+	heard = response_send(ctx, gw, &res);
+	log_line(ctx, program->name, fault_answer(ctx->kind)->code, line);
 	if (line[0] != '\0')
 		gw->log(gw, line);
 	return heard;
@@ -106,37 +107,37 @@ leave_body(void)
 }
 
 static int
-serve_cgi(struct work *w, const struct program *program)
+serve_cgi(struct ctx *ctx, const struct program *program)
 {
 	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
-	bool heard = handle(w, program, &gw);
+	bool heard = handle(ctx, program, &gw);
 
 	leave_body();
 	return heard ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void
-handle_in_turn(struct work *w, const struct gateway *gw, const void *program)
+handle_in_turn(struct ctx *ctx, const struct gateway *gw, const void *program)
 {
-	(void)handle(w, program, gw);
+	(void)handle(ctx, program, gw);
 }
 
 int
 serve(const struct program *program)
 {
-	struct work w;
+	struct ctx ctx;
 	int status;
 
-	if (!work_open(&w, SERVE_ROOM_SIZE)) {
+	if (!ctx_open(&ctx, SERVE_ARENA_SIZE)) {
 		struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
 		struct response res = { 0 };
 
-		respond_fault(&w, FAULT_SERVER, &res);
-		response_send(&w, &gw, &res);
+		respond_fault(&ctx, FAULT_SERVER, &res);
+		response_send(&ctx, &gw, &res);
 		return EXIT_FAILURE;
 	}
-	status =
-	    fastcgi_asked() ? fastcgi_serve(&w, handle_in_turn, program) : serve_cgi(&w, program);
-	work_close(&w);
+	status = fastcgi_asked() ? fastcgi_serve(&ctx, handle_in_turn, program)
+				 : serve_cgi(&ctx, program);
+	ctx_close(&ctx);
 	return status;
 }

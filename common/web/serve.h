@@ -10,19 +10,19 @@
 
 /* Address space, not memory: pages are taken as they are used.  A body of the largest max_body, its
  * parts and its JSON fit. */
-#define SERVE_ROOM_SIZE (64u << 20) /* bytes */
+#define SERVE_ARENA_SIZE (64u << 20) /* bytes */
 
 struct program {
 	const char *name; /* as it stands in the log */
 	unsigned methods; /* ORed enum method */
 
-	/* The protocol.  False: w holds a fault. */
-	bool (*answer)(struct work *w, const struct config *cfg, const struct request *req,
+	/* The protocol.  False: ctx holds a fault. */
+	bool (*answer)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    struct response *res);
 
 	/* How a fault is told, also one of the configuration or the request; NULL: as JSON.  False:
 	 * that failed too, then it is told as JSON. */
-	bool (*tell)(struct work *w, const struct config *cfg, const struct request *req,
+	bool (*tell)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    enum fault_kind kind, struct response *res);
 };
 

@@ -72,40 +72,40 @@ cipher_prepare(void)
 }
 
 bool
-cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
+cipher_seal(struct ctx *ctx, const struct key *key, const char *context, const char *secret,
     const char **sealed)
 {
 	size_t len = strlen(secret);
 	uint8_t *bytes;
 	struct text t;
 
-	if (!work_alloc(w, NONCE_SIZE + len + TAG_SIZE, &bytes))
+	if (!ctx_alloc(ctx, NONCE_SIZE + len + TAG_SIZE, &bytes))
 		return false;
 	if (RAND_bytes(bytes, NONCE_SIZE) != 1
 	    || !encrypt(key, bytes, context, secret, len, bytes + NONCE_SIZE))
-		return fault(w, FAULT_SERVER, "the cipher failed");
-	text_begin(w, &t);
+		return fault(ctx, FAULT_SERVER, "the cipher failed");
+	text_begin(ctx, &t);
 	base64url_encode(&t, bytes, NONCE_SIZE + len + TAG_SIZE);
 	return text_end(&t, sealed);
 }
 
 bool
-cipher_open(struct work *w, const struct key *key, const char *context, const char *sealed,
+cipher_open(struct ctx *ctx, const struct key *key, const char *context, const char *sealed,
     const char **secret)
 {
 	const uint8_t *bytes;
 	size_t len;
 	uint8_t *out;
 
-	if (!base64url_decode(w, sealed, strlen(sealed), &bytes, &len)
+	if (!base64url_decode(ctx, sealed, strlen(sealed), &bytes, &len)
 	    || len < NONCE_SIZE + TAG_SIZE)
-		return fault(w, FAULT_STORAGE, "a sealed record is damaged");
+		return fault(ctx, FAULT_STORAGE, "a sealed record is damaged");
 	len -= NONCE_SIZE + TAG_SIZE;
-	if (!work_alloc(w, len + 1, &out))
+	if (!ctx_alloc(ctx, len + 1, &out))
 		return false;
 	if (!decrypt(key, bytes, context, bytes + NONCE_SIZE, len, out)) {
 		explicit_bzero(out, len);
-		return fault(w, FAULT_STORAGE,
+		return fault(ctx, FAULT_STORAGE,
 		    "a sealed record does not open: it, or key \"%s\", was changed", key->kid);
 	}
 	*secret = (const char *)out;

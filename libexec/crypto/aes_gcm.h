@@ -11,11 +11,11 @@ void cipher_prepare(void);
 
 /* The base64url of nonce, ciphertext and 128-bit tag;
  * the key's id and the context are authenticated with it. */
-bool cipher_seal(struct work *w, const struct key *key, const char *context, const char *secret,
+bool cipher_seal(struct ctx *ctx, const struct key *key, const char *context, const char *secret,
     const char **sealed);
 
 /* Fault: FAULT_STORAGE when anything was changed. */
-bool cipher_open(struct work *w, const struct key *key, const char *context, const char *sealed,
+bool cipher_open(struct ctx *ctx, const struct key *key, const char *context, const char *sealed,
     const char **secret);
 
 #endif

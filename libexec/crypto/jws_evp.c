@@ -25,20 +25,20 @@ no_passphrase(char *buffer, int size, int writing, void *arg)
 
 /* To be given back with EVP_PKEY_free; NULL with a fault. */
 static EVP_PKEY *
-read_public_key(struct work *w, const char *path)
+read_public_key(struct ctx *ctx, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	EVP_PKEY *key;
 
 	if (file == NULL) {
-		work_fault(w, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+		ctx_fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
 	key = PEM_read_PUBKEY(file, NULL, no_passphrase, NULL);
 	fclose(file);
 	if (key == NULL)
-		work_fault(
-		    w, FAULT_CONFIG, "%s: no PEM public key, \"BEGIN PUBLIC KEY\", is in it", path);
+		ctx_fault(ctx, FAULT_CONFIG,
+		    "%s: no PEM public key, \"BEGIN PUBLIC KEY\", is in it", path);
 	return key;
 }
 
@@ -74,29 +74,30 @@ struct signature {
 };
 
 static bool
-signature_verify(struct work *w, EVP_PKEY *key, const struct signature *s, const struct jws *jws)
+signature_verify(struct ctx *ctx, EVP_PKEY *key, const struct signature *s, const struct jws *jws)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool started = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, s->digest, NULL, key) == 1;
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool started =
+	    digest != NULL && EVP_DigestVerifyInit(digest, NULL, s->digest, NULL, key) == 1;
 	bool valid = started
 	    && EVP_DigestVerify(
-		   ctx, s->bytes, s->len, (const uint8_t *)jws->signed_part, jws->signed_len)
+		   digest, s->bytes, s->len, (const uint8_t *)jws->signed_part, jws->signed_len)
 		== 1;
 
-	EVP_MD_CTX_free(ctx);
-	return started ? valid : fault(w, FAULT_SERVER, "a signature cannot be looked at");
+	EVP_MD_CTX_free(digest);
+	return started ? valid : fault(ctx, FAULT_SERVER, "a signature cannot be looked at");
 }
 
 static bool
 public_key_verify(
-    struct work *w, const char *path, const struct signature *s, const struct jws *jws)
+    struct ctx *ctx, const char *path, const struct signature *s, const struct jws *jws)
 {
-	EVP_PKEY *key = read_public_key(w, path);
+	EVP_PKEY *key = read_public_key(ctx, path);
 	bool valid = false;
 
 	if (key != NULL)
-		valid = s->key_fits(key) ? signature_verify(w, key, s, jws)
-					 : fault(w, FAULT_CONFIG, "%s: %s wants %s", path,
+		valid = s->key_fits(key) ? signature_verify(ctx, key, s, jws)
+					 : fault(ctx, FAULT_CONFIG, "%s: %s wants %s", path,
 					     jws->algorithm->name, s->key_wanted);
 	EVP_PKEY_free(key);
 	ERR_clear_error(); /* the next request's errors are its own */
@@ -104,9 +105,9 @@ public_key_verify(
 }
 
 static bool
-rs256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+rs256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
-	return public_key_verify(w, key->public_key,
+	return public_key_verify(ctx, key->public_key,
 	    &(struct signature){ rsa_fits, "an RSA key of at least 2048 bits", EVP_sha256(),
 		jws->signature, jws->signature_len },
 	    jws);
@@ -131,7 +132,7 @@ put_der_integer(uint8_t *to, const uint8_t number[P256_SIZE])
 
 /* A JWS holds r and s side by side (RFC 7518 section 3.4), OpenSSL reads a SEQUENCE of both. */
 static bool
-es256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+es256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
 	uint8_t der[P256_DER_MAX] = { 0x30 };
 	size_t len = 2;
@@ -141,14 +142,14 @@ es256_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
 	len += put_der_integer(der + len, jws->signature);
 	len += put_der_integer(der + len, jws->signature + P256_SIZE);
 	der[1] = (uint8_t)(len - 2);
-	return public_key_verify(w, key->public_key,
+	return public_key_verify(ctx, key->public_key,
 	    &(struct signature){ p256_fits, "an EC key on P-256", EVP_sha256(), der, len }, jws);
 }
 
 static bool
-eddsa_verify(struct work *w, const struct jws_key *key, const struct jws *jws)
+eddsa_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
-	return public_key_verify(w, key->public_key,
+	return public_key_verify(ctx, key->public_key,
 	    &(struct signature){
 		ed25519_fits, "an Ed25519 key", NULL, jws->signature, jws->signature_len },
 	    jws);

@@ -14,53 +14,53 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOM_SIZE (1u << 20) /* bytes; two tokens of 16 KB, and their sealed text, several times */
+#define ARENA_SIZE (1u << 20) /* bytes; two tokens of 16 KB, and their sealed text, several times */
 
 static bool
-not_understood(struct work *w)
+not_understood(struct ctx *ctx)
 {
-	return fault(w, FAULT_SERVER, "amo-crm-crypto was sent a line it does not understand");
+	return fault(ctx, FAULT_SERVER, "amo-crm-crypto was sent a line it does not understand");
 }
 
-typedef bool cipher(struct work *w, const struct key *key, const char *context, const char *text,
+typedef bool cipher(struct ctx *ctx, const struct key *key, const char *context, const char *text,
     const char **result);
 
 /* A member that holds bytes. */
 static bool
-read_bytes(struct work *w, const struct json_object *question, const char *name, const char **out)
+read_bytes(struct ctx *ctx, const struct json_object *question, const char *name, const char **out)
 {
 	const char *base64url = json_string(question, name);
 	const uint8_t *bytes;
 	size_t len;
 
-	if (base64url == NULL || !base64url_decode(w, base64url, strlen(base64url), &bytes, &len))
-		return not_understood(w);
+	if (base64url == NULL || !base64url_decode(ctx, base64url, strlen(base64url), &bytes, &len))
+		return not_understood(ctx);
 	*out = (const char *)bytes;
 	return true;
 }
 
 static bool
-read_key(struct work *w, const struct json_object *question, struct key *key)
+read_key(struct ctx *ctx, const struct json_object *question, struct key *key)
 {
 	const char *kid = json_string(question, "kid");
 	const char *hex = json_string(question, "key");
 
 	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL
 	    || !hex_decode(hex, key->secret, KEY_SIZE))
-		return not_understood(w);
+		return not_understood(ctx);
 	memcpy(key->kid, kid, strlen(kid) + 1);
 	return true;
 }
 
 static bool
-answer_cipher(struct work *w, const struct json_object *question, cipher *run, struct text *t)
+answer_cipher(struct ctx *ctx, const struct json_object *question, cipher *run, struct text *t)
 {
 	struct key key;
 	const char *context;
 	const char *text;
 	const char *result;
-	bool done = read_key(w, question, &key) && read_bytes(w, question, "context", &context)
-	    && read_bytes(w, question, "text", &text) && run(w, &key, context, text, &result);
+	bool done = read_key(ctx, question, &key) && read_bytes(ctx, question, "context", &context)
+	    && read_bytes(ctx, question, "text", &text) && run(ctx, &key, context, text, &result);
 
 	explicit_bzero(&key, sizeof key);
 	if (!done)
@@ -84,7 +84,7 @@ algorithm_named(const char *name)
 }
 
 static bool
-answer_verify(struct work *w, const struct json_object *question, struct text *t)
+answer_verify(struct ctx *ctx, const struct json_object *question, struct text *t)
 {
 	const char *signature = json_string(question, "signature");
 	struct jws jws = { .algorithm = algorithm_named(json_string(question, "algorithm")),
@@ -95,27 +95,27 @@ answer_verify(struct work *w, const struct json_object *question, struct text *t
 	if (jws.algorithm == NULL || jws.signed_part == NULL || key.public_key == NULL
 	    || signature == NULL
 	    || !base64url_decode(
-		w, signature, strlen(signature), &jws.signature, &jws.signature_len))
-		return not_understood(w);
+		ctx, signature, strlen(signature), &jws.signature, &jws.signature_len))
+		return not_understood(ctx);
 	jws.signed_len = strlen(jws.signed_part);
-	valid = jws.algorithm->verify(w, &key, &jws);
+	valid = jws.algorithm->verify(ctx, &key, &jws);
 	text_print(t, "\"valid\":%d", valid);
-	return w->kind == FAULT_NONE;
+	return ctx->kind == FAULT_NONE;
 }
 
 static bool
-answer(struct work *w, void *arg, const struct json_object *question, struct text *t)
+answer(struct ctx *ctx, void *arg, const struct json_object *question, struct text *t)
 {
 	const char *what = json_string(question, "do");
 
 	(void)arg;
 	if (what != NULL && strcmp(what, "seal") == 0)
-		return answer_cipher(w, question, cipher_seal, t);
+		return answer_cipher(ctx, question, cipher_seal, t);
 	if (what != NULL && strcmp(what, "open") == 0)
-		return answer_cipher(w, question, cipher_open, t);
+		return answer_cipher(ctx, question, cipher_open, t);
 	if (what != NULL && strcmp(what, "verify") == 0)
-		return answer_verify(w, question, t);
-	return not_understood(w);
+		return answer_verify(ctx, question, t);
+	return not_understood(ctx);
 }
 
 /* Whoever is started early, and not asked yet, has the time to get ready for sealing. */
@@ -135,5 +135,5 @@ main(void)
 	 * and costs milliseconds. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	prepare();
-	return helper_serve("amo-crm-crypto", ROOM_SIZE, answer, NULL);
+	return helper_serve("amo-crm-crypto", ARENA_SIZE, answer, NULL);
 }

@@ -49,7 +49,7 @@ append(struct curl_slist **list, const char *item)
 }
 
 static bool
-make_headers(struct work *w, const struct call *call, struct curl_slist **headers)
+make_headers(struct ctx *ctx, const struct call *call, struct curl_slist **headers)
 {
 	size_t count = call->headers == NULL ? 0 : json_object_array_length(call->headers);
 	bool done = append(headers, "Expect:");
@@ -60,20 +60,20 @@ make_headers(struct work *w, const struct call *call, struct curl_slist **header
 
 		done = done && header != NULL && append(headers, header);
 	}
-	return done || fault(w, FAULT_SERVER, "no memory for the headers");
+	return done || fault(ctx, FAULT_SERVER, "no memory for the headers");
 }
 
 static bool
-make_connect_to(struct work *w, const char *words, struct curl_slist **list)
+make_connect_to(struct ctx *ctx, const char *words, struct curl_slist **list)
 {
 	while (words != NULL && *words != '\0') {
 		size_t len = strcspn(words, " ");
 		const char *word;
 
-		if (!work_copy(w, words, len, &word))
+		if (!ctx_strndup(ctx, words, len, &word))
 			return false;
 		if (len > 0 && !append(list, word))
-			return fault(w, FAULT_SERVER, "no memory for connect_to");
+			return fault(ctx, FAULT_SERVER, "no memory for connect_to");
 		words += len;
 		words += strspn(words, " ");
 	}
@@ -186,21 +186,21 @@ kind_of(CURL *curl, CURLcode result)
 }
 
 static bool
-take_answer(struct work *w, CURL *curl, CURLcode result, const struct call *call,
+take_answer(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *call,
     struct transfer *transfer, struct http_answer *answer)
 {
 	const char *type = NULL;
 	curl_off_t retry_after_s = 0;
 
 	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
-		return fault(w, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
+		return fault(ctx, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
 		    HTTP_ANSWER_MAX);
 	if (result == CURLE_SSL_CACERT_BADFILE)
-		return fault(w, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
+		return fault(ctx, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
 		    curl_easy_strerror(result));
 	if (result != CURLE_OK)
 		return fault(
-		    w, kind_of(curl, result), "%s: %s", call->host, curl_easy_strerror(result));
+		    ctx, kind_of(curl, result), "%s: %s", call->host, curl_easy_strerror(result));
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
 	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
@@ -210,7 +210,7 @@ take_answer(struct work *w, CURL *curl, CURLcode result, const struct call *call
 }
 
 static bool
-send_with(struct work *w, CURL *curl, const struct call *call, struct http_answer *answer)
+send_with(struct ctx *ctx, CURL *curl, const struct call *call, struct http_answer *answer)
 {
 	struct transfer transfer = { .dropped = call->answer_dropped != 0 };
 	struct curl_slist *headers = NULL;
@@ -218,14 +218,14 @@ send_with(struct work *w, CURL *curl, const struct call *call, struct http_answe
 	bool done = false;
 
 	if (!url_names_host(call->url, call->host))
-		work_fault(w, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
-	else if (make_headers(w, call, &headers)
-	    && make_connect_to(w, call->connect_to, &connect_to)) {
-		text_begin(w, &transfer.body);
+		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
+	else if (make_headers(ctx, call, &headers)
+	    && make_connect_to(ctx, call->connect_to, &connect_to)) {
+		text_begin(ctx, &transfer.body);
 		done =
 		    (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
-		    ? take_answer(w, curl, perform(curl, call), call, &transfer, answer)
-		    : fault(w, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
+		    ? take_answer(ctx, curl, perform(curl, call), call, &transfer, answer)
+		    : fault(ctx, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
 	}
 	curl_easy_reset(curl); /* of one call's settings none is left for the next */
 	curl_slist_free_all(headers);
@@ -263,9 +263,9 @@ client_close(struct client *client)
 
 bool
 client_send(
-    struct work *w, struct client *client, const struct call *call, struct http_answer *answer)
+    struct ctx *ctx, struct client *client, const struct call *call, struct http_answer *answer)
 {
 	forget_what_is_old(client, call);
-	return client->curl != NULL ? send_with(w, client->curl, call, answer)
-				    : fault(w, FAULT_SERVER, "libcurl cannot be started");
+	return client->curl != NULL ? send_with(ctx, client->curl, call, answer)
+				    : fault(ctx, FAULT_SERVER, "libcurl cannot be started");
 }

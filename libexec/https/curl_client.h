@@ -46,7 +46,7 @@ void client_open(struct client *client);
 /* Sends the call, a second time when no byte of it was sent at the first.  Faults: see
  * http_send. */
 bool client_send(
-    struct work *w, struct client *client, const struct call *call, struct http_answer *answer);
+    struct ctx *ctx, struct client *client, const struct call *call, struct http_answer *answer);
 
 void client_close(struct client *client);
 

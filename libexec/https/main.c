@@ -11,7 +11,7 @@
 #include "helper/helper.h"
 #include "text/json.h"
 
-#define ROOM_SIZE (4u << 20) /* bytes */
+#define ARENA_SIZE (4u << 20) /* bytes */
 
 static bool
 read_call(const struct json_object *doc, struct call *call)
@@ -34,15 +34,15 @@ read_call(const struct json_object *doc, struct call *call)
 }
 
 static bool
-answer_call(struct work *w, void *client, const struct json_object *question, struct text *t)
+answer_call(struct ctx *ctx, void *client, const struct json_object *question, struct text *t)
 {
 	struct http_answer answer = { 0 };
 	struct call call;
 
 	if (!read_call(question, &call))
 		return fault(
-		    w, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
-	if (!client_send(w, client, &call, &answer))
+		    ctx, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
+	if (!client_send(ctx, client, &call, &answer))
 		return false;
 	text_print(t,
 	    "\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":", answer.status,
@@ -58,7 +58,7 @@ main(void)
 	int status;
 
 	client_open(&client);
-	status = helper_serve("amo-crm-https", ROOM_SIZE, answer_call, &client);
+	status = helper_serve("amo-crm-https", ARENA_SIZE, answer_call, &client);
 	client_close(&client);
 	return status;
 }

@@ -1,9 +1,9 @@
 /* storage.c - the store and the journal by themselves, called as the programs call them.
  *
- *   storage fill   STORE COUNT OF KEY      a new store of COUNT connections like KEY of the store OF
+ *   storage fill   STORE COUNT OF KEY     a new store of COUNT connections like KEY of the store OF
  *   storage get    STORE COUNT ROUNDS      reads ROUNDS of them; prints what each took, in us
  *   storage change STORE COUNT ROUNDS      writes ROUNDS of them; the same
- *   storage append STORE WRITERS EVENTS    as many events from each writer; prints seconds and bytes
+ *   storage append STORE WRITERS EVENTS   as many events from each writer; prints seconds and bytes
  *
  * Filling writes the shards themselves: a hundred thousand changes, each with its copy and its
  * fsync, would take minutes.
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOM_SIZE  (64u << 20) /* bytes, as for a request */
+#define ARENA_SIZE (64u << 20) /* bytes, as for a request */
 #define EVENT_SIZE 2600        /* bytes; what a form of 2 KB becomes */
 
 static const int64_t first_account = 40000000;
@@ -38,14 +38,14 @@ now_us(void)
 }
 
 static int
-fail(const struct work *w)
+fail(const struct ctx *ctx)
 {
-	fprintf(stderr, "storage: %s\n", w->reason);
+	fprintf(stderr, "storage: %s\n", ctx->reason);
 	return EXIT_FAILURE;
 }
 
 static bool
-insert(struct work *w, GDBM_FILE *shards, const char *key, const char *value)
+insert(struct ctx *ctx, GDBM_FILE *shards, const char *key, const char *value)
 {
 	size_t len = strlen(key);
 	int shard;
@@ -53,69 +53,69 @@ insert(struct work *w, GDBM_FILE *shards, const char *key, const char *value)
 	datum k = { .dptr = (char *)(uintptr_t)key, .dsize = (int)len };
 	datum v;
 
-	if (!layout_shard(w, key, &shard) || !stored_make(w, key, len, value, 0, &stored))
+	if (!layout_shard(ctx, key, &shard) || !stored_make(ctx, key, len, value, 0, &stored))
 		return false;
 	v.dptr = (char *)(uintptr_t)stored.bytes;
 	v.dsize = (int)stored.len;
 	return gdbm_store(shards[shard], k, v, GDBM_REPLACE) == 0
-	    || fault(w, FAULT_STORAGE, "gdbm_store: %s", gdbm_strerror(gdbm_errno));
+	    || fault(ctx, FAULT_STORAGE, "gdbm_store: %s", gdbm_strerror(gdbm_errno));
 }
 
 /* The three records a connection has where each app user has one's own. */
 static bool
-insert_connection(struct work *w, GDBM_FILE *shards, long i, const char *value)
+insert_connection(struct ctx *ctx, GDBM_FILE *shards, long i, const char *value)
 {
 	const char *key;
 	const char *account;
 	const char *app;
 
-	return record_key(w, first_account + i, 1, &key)
-	    && work_print(w, &account, "account:%lld", (long long)(first_account + i))
-	    && work_print(w, &app, "app:user-%ld", i) && insert(w, shards, key, value)
-	    && insert(w, shards, account, "1") && insert(w, shards, app, key);
+	return record_key(ctx, first_account + i, 1, &key)
+	    && ctx_printf(ctx, &account, "account:%lld", (long long)(first_account + i))
+	    && ctx_printf(ctx, &app, "app:user-%ld", i) && insert(ctx, shards, key, value)
+	    && insert(ctx, shards, account, "1") && insert(ctx, shards, app, key);
 }
 
 static bool
-open_shards(struct work *w, const struct store_config *store, GDBM_FILE *shards)
+open_shards(struct ctx *ctx, const struct store_config *store, GDBM_FILE *shards)
 {
 	const char *path;
 
-	if (!work_print(w, &path, "%s/connections", store->path))
+	if (!ctx_printf(ctx, &path, "%s/connections", store->path))
 		return false;
 	mkdir(path, 0700);
 	for (int i = 0; i < LAYOUT_SHARDS; i++) {
-		if (!layout_file(w, store, i, &path))
+		if (!layout_file(ctx, store, i, &path))
 			return false;
 		shards[i] = gdbm_open(path, 0, GDBM_NEWDB | GDBM_NOLOCK, 0600, NULL);
 		if (shards[i] == NULL)
-			return fault(w, FAULT_STORAGE, "%s: %s", path, gdbm_strerror(gdbm_errno));
+			return fault(ctx, FAULT_STORAGE, "%s: %s", path, gdbm_strerror(gdbm_errno));
 	}
 	return true;
 }
 
 static int
-fill(struct work *w, const struct store_config *store, char **argv)
+fill(struct ctx *ctx, const struct store_config *store, char **argv)
 {
 	struct store_config model = { .path = argv[4] };
 	GDBM_FILE shards[LAYOUT_SHARDS];
 	const char *value;
 	long count = strtol(argv[3], NULL, 10);
-	bool done = store_get(w, &model, argv[5], &value)
-	    && (value != NULL || fault(w, FAULT_STORAGE, "%s: no such record", argv[5]))
-	    && open_shards(w, store, shards);
+	bool done = store_get(ctx, &model, argv[5], &value)
+	    && (value != NULL || fault(ctx, FAULT_STORAGE, "%s: no such record", argv[5]))
+	    && open_shards(ctx, store, shards);
 
 	if (!done)
-		return fail(w);
+		return fail(ctx);
 	for (long i = 0; done && i < count; i++) {
-		size_t mark = work_mark(w);
+		size_t mark = arena_mark(ctx);
 
-		done = insert_connection(w, shards, i, value);
-		work_release(w, mark);
+		done = insert_connection(ctx, shards, i, value);
+		arena_rewind(ctx, mark);
 	}
 	for (int i = 0; i < LAYOUT_SHARDS; i++)
 		gdbm_close(shards[i]);
 	sync(); /* or the disk is still busy with it when the first change is measured */
-	return done ? EXIT_SUCCESS : fail(w);
+	return done ? EXIT_SUCCESS : fail(ctx);
 }
 
 /* A different one each time, and the same ones in every run. */
@@ -128,12 +128,12 @@ next(unsigned *seed, long count)
 
 /* As long as the value, and not the same: that would be left as it is. */
 static bool
-make_another(struct work *w, const char *value, const char **another)
+make_another(struct ctx *ctx, const char *value, const char **another)
 {
 	size_t len = strlen(value);
 	char *copy;
 
-	if (!work_alloc(w, len + 1, &copy))
+	if (!ctx_alloc(ctx, len + 1, &copy))
 		return false;
 	memcpy(copy, value, len + 1);
 	copy[len - 1] ^= 1;
@@ -142,27 +142,27 @@ make_another(struct work *w, const char *value, const char **another)
 }
 
 static bool
-one(struct work *w, const struct store_config *store, bool changing, const char *key, double *us)
+one(struct ctx *ctx, const struct store_config *store, bool changing, const char *key, double *us)
 {
 	const char *value;
 	double began = now_us();
-	bool done = store_get(w, store, key, &value);
+	bool done = store_get(ctx, store, key, &value);
 
 	*us = now_us() - began;
 	if (done && value == NULL)
-		return fault(w, FAULT_STORAGE, "%s: no such record", key);
+		return fault(ctx, FAULT_STORAGE, "%s: no such record", key);
 	if (!done || !changing)
 		return done;
-	if (!make_another(w, value, &value))
+	if (!make_another(ctx, value, &value))
 		return false;
 	began = now_us();
-	done = store_put(w, store, key, value, 0);
+	done = store_put(ctx, store, key, value, 0);
 	*us = now_us() - began;
 	return done;
 }
 
 static int
-measure(struct work *w, const struct store_config *store, char **argv)
+measure(struct ctx *ctx, const struct store_config *store, char **argv)
 {
 	bool changing = strcmp(argv[1], "change") == 0;
 	long count = strtol(argv[3], NULL, 10);
@@ -173,11 +173,11 @@ measure(struct work *w, const struct store_config *store, char **argv)
 		const char *key;
 		double us;
 
-		if (!record_key(w, first_account + next(&seed, count), 1, &key)
-		    || !one(w, store, changing, key, &us))
-			return fail(w);
+		if (!record_key(ctx, first_account + next(&seed, count), 1, &key)
+		    || !one(ctx, store, changing, key, &us))
+			return fail(ctx);
 		printf("%.2f\n", us);
-		work_wipe(w);
+		ctx_wipe(ctx);
 	}
 	return EXIT_SUCCESS;
 }
@@ -186,17 +186,17 @@ measure(struct work *w, const struct store_config *store, char **argv)
 static int
 write_events(const struct journal *journal, const char *event, long events, int gate)
 {
-	struct work w;
+	struct ctx ctx;
 	char byte;
-	bool done = work_open(&w, ROOM_SIZE);
+	bool done = ctx_open(&ctx, ARENA_SIZE);
 
 	if (read(gate, &byte, 1) != 0)
 		return EXIT_FAILURE;
 	for (long i = 0; done && i < events; i++) {
-		done = journal_append(&w, journal, event);
+		done = journal_append(&ctx, journal, event);
 		if (!done)
-			fail(&w);
-		work_wipe(&w);
+			fail(&ctx);
+		ctx_wipe(&ctx);
 	}
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -234,14 +234,14 @@ int
 main(int argc, char **argv)
 {
 	struct store_config store = { .path = argc > 2 ? argv[2] : "" };
-	struct work w;
+	struct ctx ctx;
 
-	if (argc < 5 || !work_open(&w, ROOM_SIZE))
+	if (argc < 5 || !ctx_open(&ctx, ARENA_SIZE))
 		return EXIT_FAILURE;
 	if (strcmp(argv[1], "fill") == 0 && argc == 6)
-		return fill(&w, &store, argv);
+		return fill(&ctx, &store, argv);
 	if (strcmp(argv[1], "get") == 0 || strcmp(argv[1], "change") == 0)
-		return measure(&w, &store, argv);
+		return measure(&ctx, &store, argv);
 	if (strcmp(argv[1], "append") == 0)
 		return append(&store, argv);
 	return EXIT_FAILURE;

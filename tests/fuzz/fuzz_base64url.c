@@ -4,12 +4,12 @@
 #include "base/encode.h"
 
 static const char *
-encoded(struct work *w, const uint8_t *bytes, size_t len)
+encoded(struct ctx *ctx, const uint8_t *bytes, size_t len)
 {
 	const char *text;
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	base64url_encode(&t, bytes, len);
 	MUST(text_end(&t, &text));
 	return text;
@@ -21,24 +21,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *copy = malloc(size == 0 ? 1 : size);
 	const uint8_t *bytes;
 	const char *text;
-	struct work w;
+	struct ctx ctx;
 	size_t len;
 
 	MUST(copy != NULL);
 	if (size > 0)
 		memcpy(copy, data, size);
-	MUST(work_open(&w, 16 << 20));
-	if (base64url_decode(&w, copy, size, &bytes, &len)) {
-		text = encoded(&w, bytes, len);
+	MUST(ctx_open(&ctx, 16 << 20));
+	if (base64url_decode(&ctx, copy, size, &bytes, &len)) {
+		text = encoded(&ctx, bytes, len);
 		MUST(strlen(text) == size && memcmp(text, copy, size) == 0);
 		MUST(bytes[len] == '\0');
 	}
-	MUST(w.kind == FAULT_NONE);
+	MUST(ctx.kind == FAULT_NONE);
 
-	text = encoded(&w, (const uint8_t *)copy, size);
-	MUST(base64url_decode(&w, text, strlen(text), &bytes, &len));
+	text = encoded(&ctx, (const uint8_t *)copy, size);
+	MUST(base64url_decode(&ctx, text, strlen(text), &bytes, &len));
 	MUST(len == size && memcmp(bytes, copy, size) == 0);
-	work_close(&w);
+	ctx_close(&ctx);
 	free(copy);
 	return 0;
 }

@@ -13,22 +13,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("amo-crm.conf", MFD_CLOEXEC);
 	struct config cfg;
-	struct work w;
+	struct ctx ctx;
 	char path[64];
 	bool done;
 
 	MUST(fd >= 0 && fchmod(fd, 0600) == 0);
 	MUST(write(fd, data, size) == (ssize_t)size);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	MUST(work_open(&w, 4 << 20));
-	done = config_read(&w, path, &cfg);
+	MUST(ctx_open(&ctx, 4 << 20));
+	done = config_read(&ctx, path, &cfg);
 	MUST(done == cfg.complete);
-	MUST(w.kind == (done ? FAULT_NONE : FAULT_CONFIG));
-	MUST(strlen(w.reason) < sizeof w.reason && (w.reason[0] != '\0') == !done);
+	MUST(ctx.kind == (done ? FAULT_NONE : FAULT_CONFIG));
+	MUST(strlen(ctx.reason) < sizeof ctx.reason && (ctx.reason[0] != '\0') == !done);
 	MUST(cfg.app.deep_link != NULL);
 	MUST(!done || (cfg.amocrm.client_secret[0] != '\0' && cfg.store.keys[0] != '\0'));
 	MUST(!done || (cfg.amocrm.timeout >= 1 && cfg.webhook.max_body >= 1024));
-	work_close(&w);
+	ctx_close(&ctx);
 	close(fd);
 	return 0;
 }

@@ -12,19 +12,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ .name = "a", .max = 0 },
 	};
 	char *text = fuzz_text(data, size);
-	struct work w;
+	struct ctx ctx;
 	bool done;
 
-	MUST(work_open(&w, 1 << 20));
-	done = form_read(&w, text, field, 3);
-	MUST(done == (w.kind == FAULT_NONE));
-	MUST(done || w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
+	MUST(ctx_open(&ctx, 1 << 20));
+	done = form_read(&ctx, text, field, 3);
+	MUST(done == (ctx.kind == FAULT_NONE));
+	MUST(done || ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
 	for (size_t i = 0; i < 3; i++) {
 		MUST(field[i].value == NULL || field[i].seen);
 		MUST(field[i].value == NULL || strlen(field[i].value) <= field[i].max);
 		MUST(!done || !field[i].seen || field[i].value != NULL);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 	free(text);
 	return 0;
 }

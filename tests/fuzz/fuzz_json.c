@@ -22,13 +22,13 @@ is_utf8(const char *s)
 
 /* Whatever is written as a string is read as one; UTF-8 comes back as it was. */
 static void
-write_and_read(struct work *w, const char *s)
+write_and_read(struct ctx *ctx, const char *s)
 {
 	struct json_object *doc;
 	const char *written;
 	struct text t;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"s\":");
 	json_add_string(&t, s);
 	text_add(&t, "}");
@@ -46,25 +46,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *bytes = malloc(size == 0 ? 1 : size);
 	struct json_object *doc;
 	struct json_object *strict;
-	struct work w;
+	struct ctx ctx;
 	int64_t number;
 
 	MUST(bytes != NULL);
 	if (size > 0)
 		memcpy(bytes, data, size);
-	MUST(work_open(&w, 16 << 20));
+	MUST(ctx_open(&ctx, 16 << 20));
 	doc = json_read((const char *)bytes, size);
 	strict = json_read_strict((const char *)bytes, size);
 	MUST(doc == NULL || memchr(bytes, '\0', size) == NULL);
 	MUST(strict == NULL || doc != NULL);
 	if (json_string(doc, "a") != NULL)
-		write_and_read(&w, json_string(doc, "a"));
+		write_and_read(&ctx, json_string(doc, "a"));
 	if (json_integer(doc, "n", &number))
 		MUST(number != INT64_MIN);
 	json_object_put(doc);
 	json_object_put(strict);
-	write_and_read(&w, text);
-	work_close(&w);
+	write_and_read(&ctx, text);
+	ctx_close(&ctx);
 	free(bytes);
 	free(text);
 	return 0;

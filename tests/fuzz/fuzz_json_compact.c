@@ -34,32 +34,32 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct json_object *doc;
 	const char *line;
 	const char *again;
-	struct work w;
+	struct ctx ctx;
 
 	MUST(text != NULL);
 	if (size > 0)
 		memcpy(text, data, size);
-	MUST(work_open(&w, 16 << 20));
+	MUST(ctx_open(&ctx, 16 << 20));
 	doc = json_read_strict(text, size);
-	if (jsonline_make(&w, text, size, &line)) {
+	if (jsonline_make(&ctx, text, size, &line)) {
 		size_t len = strlen(line);
 
-		MUST(w.kind == FAULT_NONE);
+		MUST(ctx.kind == FAULT_NONE);
 		MUST(strpbrk(line, "\r\n") == NULL);
 		MUST(jsonline_whole(line, len));
 		for (size_t cut = 0; cut < len && len < 300; cut++)
 			MUST(!jsonline_whole(line, cut));
-		MUST(jsonline_make(&w, line, len, &again) && strcmp(line, again) == 0);
+		MUST(jsonline_make(&ctx, line, len, &again) && strcmp(line, again) == 0);
 		json_object_put(doc);
 		doc = json_read(line, len);
 		MUST(json_object_is_type(doc, json_type_object));
 	} else {
-		MUST(w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
+		MUST(ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
 		MUST(!json_object_is_type(doc, json_type_object) || may_be_deep(text, size)
 		    || may_have_lax_number(text, size));
 	}
 	json_object_put(doc);
-	work_close(&w);
+	ctx_close(&ctx);
 	free(text);
 	return 0;
 }

@@ -11,21 +11,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *form = malloc(size == 0 ? 1 : size);
 	struct json_object *doc;
 	const char *line;
-	struct work w;
+	struct ctx ctx;
 
 	MUST(form != NULL);
 	if (size > 0)
 		memcpy(form, data, size);
-	MUST(work_open(&w, 16 << 20));
-	if (bracket_read(&w, form, size, &line)) {
-		MUST(w.kind == FAULT_NONE);
+	MUST(ctx_open(&ctx, 16 << 20));
+	if (bracket_read(&ctx, form, size, &line)) {
+		MUST(ctx.kind == FAULT_NONE);
 		MUST(jsonline_whole(line, strlen(line)));
 		doc = json_read(line, strlen(line));
 		MUST(json_object_is_type(doc, json_type_object));
 		json_object_put(doc);
 	} else
-		MUST(w.kind == FAULT_REQUEST || w.kind == FAULT_SERVER);
-	work_close(&w);
+		MUST(ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
+	ctx_close(&ctx);
 	free(form);
 	return 0;
 }

@@ -14,7 +14,7 @@
 struct setup {
 	struct config cfg;
 	const struct keyring *ring;
-	struct work w; /* the test's room */
+	struct ctx ctx; /* the test's arena */
 	char keys[PATH_SIZE];
 };
 
@@ -36,15 +36,15 @@ setup_open(struct setup *s, const char *folder, int connections)
 	s->cfg.app.connections = connections;
 	s->cfg.store.path = folder;
 	s->cfg.store.keys = s->keys;
-	open_room(&s->w);
-	if (!keyring_read(&s->w, s->keys, &s->ring))
-		fail_msg("%s", s->w.reason);
+	open_ctx(&s->ctx);
+	if (!keyring_read(&s->ctx, s->keys, &s->ring))
+		fail_msg("%s", s->ctx.reason);
 }
 
 static inline void
 setup_close(struct setup *s)
 {
-	work_close(&s->w);
+	ctx_close(&s->ctx);
 }
 
 #endif

@@ -5,14 +5,15 @@
 #include "store/shard.h"
 
 static inline bool
-shard_set(struct work *w, const char *path, const char *key, const char *value, time_t expires)
+shard_set(struct ctx *ctx, const char *path, const char *key, const char *value, time_t expires)
 {
 	const struct shard_change change = { key, value, expires };
 
 	const char *copy_path;
 
-	return work_print(w, &copy_path, "%s.new", path)
-	    && shard_prepare(w, path, copy_path, &change, 1) && shard_commit(w, path, copy_path);
+	return ctx_printf(ctx, &copy_path, "%s.new", path)
+	    && shard_prepare(ctx, path, copy_path, &change, 1)
+	    && shard_commit(ctx, path, copy_path);
 }
 
 #endif

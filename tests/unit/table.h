@@ -1,4 +1,4 @@
-/* table.h - what the unit tests share: a failure that names its row, and rooms that are too small.
+/* table.h - what the unit tests share: a failure that names its row, and arenas that are too small.
  *
  * A test is a table of rows; a row's label is written for whoever reads the failure.  A child never
  * calls what is here: cmocka's failures leap back into the test runner.
@@ -19,7 +19,7 @@
 
 #define ROWS(table) (sizeof(table) / sizeof(table)[0])
 
-#define ROOM_SIZE ((size_t)4 << 20) /* bytes; enough for whatever a test does */
+#define ARENA_SIZE ((size_t)4 << 20) /* bytes; enough for whatever a test does */
 
 /* Fails with the row's label and what should have been. */
 #define DEMAND(label, condition)                                                                   \
@@ -29,10 +29,10 @@
 	} while (0)
 
 static inline void
-open_room(struct work *w)
+open_ctx(struct ctx *ctx)
 {
-	if (!work_open(w, ROOM_SIZE))
-		fail_msg("no room: %s", w->reason);
+	if (!ctx_open(ctx, ARENA_SIZE))
+		fail_msg("no arena: %s", ctx->reason);
 }
 
 /* Both may be NULL. */
@@ -61,13 +61,14 @@ same_bytes(const char *label, const void *got, const void *expected, size_t len)
 
 /* done is what a step answered.  It must be true without a fault, or false with that one. */
 static inline void
-same_fault(const char *label, const struct work *w, bool done, enum fault_kind expected)
+same_fault(const char *label, const struct ctx *ctx, bool done, enum fault_kind expected)
 {
-	if (w->kind != expected)
+	if (ctx->kind != expected)
 		fail_msg(
-		    "%s: fault %d, not %d; reason \"%s\"", label, w->kind, expected, w->reason);
+		    "%s: fault %d, not %d; reason \"%s\"", label, ctx->kind, expected, ctx->reason);
 	if (done != (expected == FAULT_NONE))
-		fail_msg("%s: answered %s with fault %d", label, done ? "true" : "false", w->kind);
+		fail_msg(
+		    "%s: answered %s with fault %d", label, done ? "true" : "false", ctx->kind);
 }
 
 static inline void
@@ -84,41 +85,41 @@ has_no_text(const char *label, const char *s, const char *part)
 		fail_msg("%s: \"%s\" is in \"%s\"", label, part, s);
 }
 
-/* What lies behind the room in its last page. */
+/* What lies behind the arena in its last page. */
 static inline bool
-nothing_behind(const struct work *w)
+nothing_behind(const struct ctx *ctx)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	for (size_t i = w->size; i % page != 0; i++)
-		if (w->room[i] != '\0')
+	for (size_t i = ctx->size; i % page != 0; i++)
+		if (ctx->arena[i] != '\0')
 			return false;
 	return true;
 }
 
-typedef bool room_step(struct work *w, void *arg);
+typedef bool arena_step(struct ctx *ctx, void *arg);
 
-/* Runs step in rooms that grow until it is true.
- * In every smaller room it must say that the room is full, and write nothing behind its end; the
+/* Runs step in arenas that grow until it is true.
+ * In every smaller arena it must say that the arena is full, and write nothing behind its end; the
  * step itself looks whether a true one is right. */
 static inline void
-try_small_rooms(const char *label, room_step *step, void *arg)
+try_small_arenas(const char *label, arena_step *step, void *arg)
 {
 	bool done = false;
 
 	for (size_t size = 1; !done; size += 1 + size / 64) {
-		struct work w;
+		struct ctx ctx;
 
-		if (size > ROOM_SIZE)
-			fail_msg("%s: does not succeed in any room", label);
-		assert_true(work_open(&w, size));
-		done = step(&w, arg);
-		if (w.kind != (done ? FAULT_NONE : FAULT_SERVER))
-			fail_msg("%s: %s with fault %d in a room of %zu bytes: %s", label,
-			    done ? "true" : "false", w.kind, size, w.reason);
-		if (!nothing_behind(&w))
-			fail_msg("%s: writes behind a room of %zu bytes", label, size);
-		work_close(&w);
+		if (size > ARENA_SIZE)
+			fail_msg("%s: does not succeed in any arena", label);
+		assert_true(ctx_open(&ctx, size));
+		done = step(&ctx, arg);
+		if (ctx.kind != (done ? FAULT_NONE : FAULT_SERVER))
+			fail_msg("%s: %s with fault %d in an arena of %zu bytes: %s", label,
+			    done ? "true" : "false", ctx.kind, size, ctx.reason);
+		if (!nothing_behind(&ctx))
+			fail_msg("%s: writes behind an arena of %zu bytes", label, size);
+		ctx_close(&ctx);
 	}
 }
 

@@ -66,7 +66,7 @@ enum ctl_exit
 ctl_check(struct ctl *ctl)
 {
 	bool online = ctl->argc == 2 && strcmp(ctl->argv[1], "--online") == 0;
-	struct check c = { .ctl = ctl, .findings = { .w = ctl->w } };
+	struct check c = { .ctl = ctl, .findings = { .ctx = ctl->ctx } };
 
 	if (ctl->argc > 1 && !online)
 		return ctl_usage(ctl, "takes --online or nothing");

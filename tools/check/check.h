@@ -76,10 +76,10 @@ bool is_placeholder(const char *value);
 
 /* A bearer token for nobody.  By a secret it is signed and good for a minute;
  * for a public key only its signature is wrong. */
-bool probe_token(struct work *w, const struct jwt_config *cfg, const char **token);
+bool probe_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
 
 /* The name of a user for a person to read, lives in the room;
  * by the number where there is no name. */
-const char *user_name(struct work *w, uid_t uid);
+const char *user_name(struct ctx *ctx, uid_t uid);
 
 #endif

@@ -19,11 +19,11 @@ struct accounts {
 };
 
 static bool
-add_account(struct work *w, void *arg, const struct connection *connection)
+add_account(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct accounts *accounts = arg;
 
-	(void)w;
+	(void)ctx;
 	if (!connection_usable(connection))
 		return true;
 	for (size_t i = 0; i < accounts->count; i++)
@@ -78,17 +78,17 @@ check_token_endpoint(struct check *c, const char *host)
 	struct ctl *ctl = c->ctl;
 	struct tokens tokens;
 
-	if (amocrm_exchange(ctl->w, &ctl->cfg.amocrm, host, "amocrmctl-check",
+	if (amocrm_exchange(ctl->ctx, &ctl->cfg.amocrm, host, "amocrmctl-check",
 		amocrm_deadline(&ctl->cfg.amocrm), &tokens)
-	    || ctl->w->kind == FAULT_REFUSED) {
-		work_recover(ctl->w);
+	    || ctl->ctx->kind == FAULT_REFUSED) {
+		ctx_clear_fault(ctl->ctx);
 		found_ok(&c->findings, "amocrm",
 		    "%s: takes client_id, client_secret and redirect_uri", host);
 		return true;
 	}
 	found_fault(&c->findings,
-	    ctl->w->kind == FAULT_CLIENT ? key_at_fault(ctl->w->reason) : "amocrm",
-	    advice(ctl->w->kind));
+	    ctl->ctx->kind == FAULT_CLIENT ? key_at_fault(ctl->ctx->reason) : "amocrm",
+	    advice(ctl->ctx->kind));
 	return false;
 }
 
@@ -129,7 +129,7 @@ check_subscription(struct check *c, int64_t account_id)
 	snprintf(id, sizeof id, "%lld", (long long)account_id);
 	if (ctl_select(ctl, id, &connection) && ctl_webhook_url(ctl, &url)
 	    && ctl_tokens(ctl, &connection, &tokens)
-	    && amocrm_subscription(ctl->w, &ctl->cfg.amocrm, connection.host, tokens.access_token,
+	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
 		tell_subscription(&c->findings, &connection, subscription);
 	else
@@ -162,8 +162,8 @@ check_accounts(struct check *c)
 	struct ctl *ctl = c->ctl;
 	const char *host;
 
-	if (c->store_usable && !connection_each(ctl->w, &ctl->cfg, add_account, &accounts))
-		work_recover(ctl->w); /* check_records has told */
+	if (c->store_usable && !connection_each(ctl->ctx, &ctl->cfg, add_account, &accounts))
+		ctx_clear_fault(ctl->ctx); /* check_records has told */
 	if (!find_host(ctl, &accounts, &host))
 		found_fault(&c->findings, "amocrm", "ask again");
 	else if (host == NULL)

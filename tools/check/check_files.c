@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 const char *
-user_name(struct work *w, uid_t uid)
+user_name(struct ctx *ctx, uid_t uid)
 {
 	char name[OWNER_NAME_SIZE];
 	const char *text;
 	gid_t group;
 
 	if (owner_find(uid, name, &group))
-		return work_copy(w, name, strlen(name), &text) ? text : "";
-	return work_print(w, &text, "user %lu", (unsigned long)uid) ? text : "";
+		return ctx_strndup(ctx, name, strlen(name), &text) ? text : "";
+	return ctx_printf(ctx, &text, "user %lu", (unsigned long)uid) ? text : "";
 }
 
 /* Whether a file's group is one that the web server's programs run as, or root's. */
@@ -38,7 +38,7 @@ group_expected(const struct check *c, gid_t gid)
 static bool
 owner_sound(struct check *c, const char *part, const char *path, const struct stat *st)
 {
-	const char *owner = user_name(c->ctl->w, st->st_uid);
+	const char *owner = user_name(c->ctl->ctx, st->st_uid);
 
 	if (st->st_uid != 0 && st->st_uid != c->owner && st->st_uid != geteuid()) {
 		found_doubt(&c->findings, part,
@@ -64,7 +64,7 @@ folder_sound(struct check *c, const char *part, const char *path)
 	struct stat st;
 
 	if (slash != NULL
-	    && !work_copy(c->ctl->w, path, slash == path ? 1 : (size_t)(slash - path), &folder))
+	    && !ctx_strndup(c->ctl->ctx, path, slash == path ? 1 : (size_t)(slash - path), &folder))
 		return false;
 	if (stat(folder, &st) != 0 || (st.st_mode & S_IWOTH) == 0 || (st.st_mode & S_ISVTX) != 0)
 		return true;
@@ -99,15 +99,15 @@ file_sound(struct check *c, const char *part, const char *path)
 
 /* What to do when a file of secrets cannot be opened or understood. */
 static const char *
-advice(const struct work *w, const char *when_missing, const char *when_wrong)
+advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
 {
-	if (strstr(w->reason, ": mode ") != NULL)
+	if (strstr(ctx->reason, ": mode ") != NULL)
 		return "chmod it so, then ask again";
-	if (strstr(w->reason, strerror(EACCES)) != NULL)
+	if (strstr(ctx->reason, strerror(EACCES)) != NULL)
 		return "the web server's user must be able to read it: chown root:<its group>, "
 		       "chmod 0640, and that group for the store too; and run check as root or as "
 		       "that user";
-	return strstr(w->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong;
+	return strstr(ctx->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong;
 }
 
 bool
@@ -116,9 +116,9 @@ check_configuration(struct check *c)
 	struct ctl *ctl = c->ctl;
 	struct stat st;
 
-	if (!config_read(ctl->w, ctl->config_path, &ctl->cfg)) {
+	if (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)) {
 		found_fault(&c->findings, "configuration",
-		    advice(ctl->w,
+		    advice(ctl->ctx,
 			"copy amo-crm.conf.example there and fill it in, or name another by -c or "
 			"AMO_CRM_CONFIG",
 			"correct that; amo-crm.conf.example explains every key"));
@@ -147,10 +147,10 @@ check_keyring(struct check *c)
 	struct findings *f = &c->findings;
 	const char *path = c->ctl->cfg.store.keys;
 
-	if (!keyring_read(c->ctl->w, path, &c->ring)) {
+	if (!keyring_read(c->ctl->ctx, path, &c->ring)) {
 		c->ring = NULL;
 		found_fault(f, "keys",
-		    advice(c->ctl->w,
+		    advice(c->ctl->ctx,
 			"restore it from its backup, without it nothing stored can be opened; only "
 			"for a new store make one: amocrmctl keygen",
 			"restore it from its backup; a line is what amocrmctl keygen prints"));

@@ -24,13 +24,13 @@ struct count {
 };
 
 static bool
-count_event(struct work *w, void *arg, const char *line, const struct journal_position *behind)
+count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
 {
 	struct count *n = arg;
 	struct posted event;
 
 	n->events++;
-	if (!post_read(w, line, &event))
+	if (!post_read(ctx, line, &event))
 		return true;
 	if (event.received_at > n->c->newest)
 		n->c->newest = event.received_at;
@@ -42,35 +42,35 @@ count_event(struct work *w, void *arg, const char *line, const struct journal_po
 static bool
 count_events(struct count *n)
 {
-	struct work *w = n->c->ctl->w;
+	struct ctx *ctx = n->c->ctl->ctx;
 	const struct store_config *store = &n->c->ctl->cfg.store;
 	struct journal journal = journal_of(store);
 	struct journal_position place;
 
-	if (!cursor_read(w, store, &n->cursor)
-	    || !journal_seek(w, &journal, time(NULL) - LOOK_BACK_S, &place))
+	if (!cursor_read(ctx, store, &n->cursor)
+	    || !journal_seek(ctx, &journal, time(NULL) - LOOK_BACK_S, &place))
 		return false;
 	if (n->delivering && cursor_before(&n->cursor.place, &place))
 		place = n->cursor.place;
-	return journal_each(w, &journal, &place, count_event, n, &n->torn);
+	return journal_each(ctx, &journal, &place, count_event, n, &n->torn);
 }
 
 /* Events that were given up; -1 with a fault. */
 static long
-count_dead(struct work *w, const struct store_config *store)
+count_dead(struct ctx *ctx, const struct store_config *store)
 {
 	const char *path;
 	FILE *file;
 	long count = 0;
 	int c;
 
-	if (!work_print(w, &path, "%s/events/dead.ndjson", store->path))
+	if (!ctx_printf(ctx, &path, "%s/events/dead.ndjson", store->path))
 		return -1;
 	file = fopen(path, "re");
 	if (file == NULL && errno == ENOENT)
 		return 0;
 	if (file == NULL) {
-		work_fault(w, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 		return -1;
 	}
 	while ((c = getc(file)) != EOF)
@@ -120,12 +120,12 @@ check_journal(struct check *c)
 {
 	struct count n = { .c = c, .delivering = c->ctl->cfg.deliver.url != NULL };
 	struct findings *f = &c->findings;
-	struct work *w = c->ctl->w;
+	struct ctx *ctx = c->ctl->ctx;
 	long dead;
 
 	if (!c->store_usable)
 		return;
-	dead = count_dead(w, &c->ctl->cfg.store);
+	dead = count_dead(ctx, &c->ctl->cfg.store);
 	if (dead < 0 || !count_events(&n))
 		found_fault(f, "events", "restore that file, or move it away");
 	else {

@@ -175,7 +175,7 @@ static const char install_again[] = "make install, or upload, again; amo-crm-htt
 
 /* A call that it must refuse before it goes anywhere: the URL and the host are not the same. */
 static bool
-https_starts(struct work *w, const struct amocrm_config *cfg)
+https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
 {
 	const struct http_call call = { .method = "GET",
 		.url = "https://one.invalid/",
@@ -183,30 +183,30 @@ https_starts(struct work *w, const struct amocrm_config *cfg)
 		.deadline_ms = clock_ms() + START_MS };
 	struct http_answer answer;
 
-	if (!http_send(w, cfg, &call, &answer) && w->kind == FAULT_REQUEST) {
-		work_recover(w);
+	if (!http_send(ctx, cfg, &call, &answer) && ctx->kind == FAULT_REQUEST) {
+		ctx_clear_fault(ctx);
 		return true;
 	}
-	return fault(w, FAULT_SERVER, "amo-crm-https is of another version: it calls anybody");
+	return fault(ctx, FAULT_SERVER, "amo-crm-https is of another version: it calls anybody");
 }
 
 static bool
-crypto_starts(struct work *w)
+crypto_starts(struct ctx *ctx)
 {
 	static const struct keyring ring = { .keys = { { .kid = "check" } }, .count = 1 };
 	const char *sealed;
 	const char *opened;
 
-	return seal(w, &ring, "check", "sealed", &sealed)
-	    && unseal(w, &ring, "check", sealed, &opened)
+	return seal(ctx, &ring, "check", "sealed", &sealed)
+	    && unseal(ctx, &ring, "check", sealed, &opened)
 	    && (strcmp(opened, "sealed") == 0
-		|| fault(w, FAULT_SERVER, "amo-crm-crypto opens what it has not sealed"));
+		|| fault(ctx, FAULT_SERVER, "amo-crm-crypto opens what it has not sealed"));
 }
 
 void
 check_https(struct check *c)
 {
-	if (https_starts(c->ctl->w, &c->ctl->cfg.amocrm))
+	if (https_starts(c->ctl->ctx, &c->ctl->cfg.amocrm))
 		found_ok(&c->findings, "amo-crm-https", "which calls amoCRM: starts");
 	else
 		found_fault(&c->findings, "amo-crm-https", install_again);
@@ -215,7 +215,7 @@ check_https(struct check *c)
 void
 check_crypto(struct check *c)
 {
-	c->crypto_usable = crypto_starts(c->ctl->w);
+	c->crypto_usable = crypto_starts(c->ctl->ctx);
 	if (c->crypto_usable)
 		found_ok(&c->findings, "amo-crm-crypto", "which seals tokens: starts");
 	else

@@ -31,8 +31,8 @@ read_site(struct check *c, struct site *site)
 	site->way = c->ctl->cfg.amocrm;
 	if (c->is_trial)
 		site->way.connect_to = NULL; /* it leads all hosts to the stand-in */
-	return path != NULL && work_copy(c->ctl->w, uri, (size_t)(path - uri), &site->origin)
-	    && work_copy(c->ctl->w, host, strcspn(host, ":/"), &site->host);
+	return path != NULL && ctx_strndup(c->ctl->ctx, uri, (size_t)(path - uri), &site->origin)
+	    && ctx_strndup(c->ctl->ctx, host, strcspn(host, ":/"), &site->host);
 }
 
 /* A page that is too large to be ours comes without its text. */
@@ -40,7 +40,7 @@ static bool
 ask(const struct site *site, const char *host, const char *url, const char *header,
     struct http_answer *answer)
 {
-	struct work *w = site->c->ctl->w;
+	struct ctx *ctx = site->c->ctl->ctx;
 	struct http_call call = { .method = "GET",
 		.url = url,
 		.host = host,
@@ -48,23 +48,23 @@ ask(const struct site *site, const char *host, const char *url, const char *head
 		.deadline_ms = clock_ms() + ANSWER_MS,
 		.plain_allowed = site->c->is_trial };
 
-	if (http_send(w, &site->way, &call, answer))
+	if (http_send(ctx, &site->way, &call, answer))
 		return true;
-	if (w->kind != FAULT_UNAVAILABLE || strstr(w->reason, "the answer is over") == NULL)
+	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, "the answer is over") == NULL)
 		return false;
-	work_recover(w);
+	ctx_clear_fault(ctx);
 	call.answer_dropped = true;
 	call.deadline_ms = clock_ms() + ANSWER_MS;
-	return http_send(w, &site->way, &call, answer);
+	return http_send(ctx, &site->way, &call, answer);
 }
 
 /* The "error" of an answer that one of our programs has made; NULL: it is no such answer. */
 static bool
-read_error(struct work *w, const struct http_answer *answer, const char **error)
+read_error(struct ctx *ctx, const struct http_answer *answer, const char **error)
 {
 	struct json_object *doc = json_read(answer->body, strlen(answer->body));
 	const char *code = json_string(doc, "error");
-	bool done = code == NULL || work_copy(w, code, strlen(code), error);
+	bool done = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
 
 	if (code == NULL)
 		*error = NULL;
@@ -112,15 +112,15 @@ tell_answer(struct findings *f, const char *part, const char *url, const char *w
 static void
 tell_unreachable(struct check *c)
 {
-	const struct work *w = c->ctl->w;
+	const struct ctx *ctx = c->ctl->ctx;
 	const char *to_do =
 	    "open port 443 and start the web server; if only this machine cannot reach its own "
 	    "public address, set [amocrm] connect_to = <host>:443:127.0.0.1:443";
 
-	if (w->kind == FAULT_MOVED)
+	if (ctx->kind == FAULT_MOVED)
 		to_do = "the name has no address: enter it in the DNS of the domain, or correct "
 			"redirect_uri";
-	else if (strstr(w->reason, "SSL") != NULL || strstr(w->reason, "certificate") != NULL)
+	else if (strstr(ctx->reason, "SSL") != NULL || strstr(ctx->reason, "certificate") != NULL)
 		to_do = "TLS fails: give the web server a certificate for this name from a public "
 			"authority, with its whole chain (certbot does)";
 	found_fault(&c->findings, "address", to_do);
@@ -155,7 +155,7 @@ check_callback(struct site *site)
 	}
 	if (strstr(answer.body, "error=server_error") != NULL)
 		error = "server_error";
-	else if (!read_error(c->ctl->w, &answer, &error))
+	else if (!read_error(c->ctl->ctx, &answer, &error))
 		return false;
 	tell_answer(&c->findings, "callback", url, "with our page", &answer, error);
 	return true;
@@ -178,15 +178,15 @@ static bool
 check_question(struct site *site, const struct question *question)
 {
 	struct findings *f = &site->c->findings;
-	struct work *w = site->c->ctl->w;
+	struct ctx *ctx = site->c->ctl->ctx;
 	struct http_answer answer;
 	const char *error = NULL;
 	const char *wanted;
 	const char *url;
 
-	if (!work_print(w, &url, "%s/api/amo-crm/%s", site->origin, question->part)
-	    || !work_print(w, &wanted, "%ld %s", question->status, question->error)
-	    || !ask(site, site->host, url, NULL, &answer) || !read_error(w, &answer, &error)) {
+	if (!ctx_printf(ctx, &url, "%s/api/amo-crm/%s", site->origin, question->part)
+	    || !ctx_printf(ctx, &wanted, "%ld %s", question->status, question->error)
+	    || !ask(site, site->host, url, NULL, &answer) || !read_error(ctx, &answer, &error)) {
 		found_fault(
 		    f, question->part, "it answered for another address just now: ask again");
 		return false;
@@ -219,7 +219,7 @@ static void
 check_authorization(struct site *site)
 {
 	struct check *c = site->c;
-	struct work *w = c->ctl->w;
+	struct ctx *ctx = c->ctl->ctx;
 	bool by_secret = c->ctl->cfg.jwt.secret != NULL;
 	struct http_answer answer;
 	const char *error = NULL;
@@ -227,10 +227,10 @@ check_authorization(struct site *site)
 	const char *token;
 	const char *url;
 
-	if (!probe_token(w, &c->ctl->cfg.jwt, &token)
-	    || !work_print(w, &header, "Authorization: Bearer %s", token)
-	    || !work_print(w, &url, "%s/api/amo-crm/status", site->origin)
-	    || !ask(site, site->host, url, header, &answer) || !read_error(w, &answer, &error))
+	if (!probe_token(ctx, &c->ctl->cfg.jwt, &token)
+	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
+	    || !ctx_printf(ctx, &url, "%s/api/amo-crm/status", site->origin)
+	    || !ask(site, site->host, url, header, &answer) || !read_error(ctx, &answer, &error))
 		found_fault(&c->findings, "authorization", "ask again");
 	else if (by_secret ? answer.status == 200 && answer.is_json
 			   : error != NULL && strcmp(error, "invalid_token") == 0)
@@ -245,36 +245,36 @@ check_authorization(struct site *site)
 static void
 check_wrong_address(struct site *site, const char *host, const char *url, const char *to_do)
 {
-	struct work *w = site->c->ctl->w;
+	struct ctx *ctx = site->c->ctl->ctx;
 	struct http_answer answer;
 	const char *error = NULL;
 
-	if (ask(site, host, url, NULL, &answer) && read_error(w, &answer, &error) && error != NULL
+	if (ask(site, host, url, NULL, &answer) && read_error(ctx, &answer, &error) && error != NULL
 	    && strcmp(error, "missing_token") == 0)
 		found_doubt(&site->c->findings, "wrong-address", to_do,
 		    "%s: answers as if it were right", url);
 	else
 		found_ok(&site->c->findings, "wrong-address", "%s: is not ours", url);
-	work_recover(w);
+	ctx_clear_fault(ctx);
 }
 
 /* The addresses that are entered by mistake; `status` stands for all five. */
 static void
 check_wrong_addresses(struct site *site)
 {
-	struct work *w = site->c->ctl->w;
+	struct ctx *ctx = site->c->ctl->ctx;
 	const char *apex = strchr(site->host, '.');
 	const char *url;
 
 	if (apex != NULL && strchr(apex + 1, '.') != NULL && !site->c->is_trial
-	    && work_print(w, &url, "https://%s/api/amo-crm/status", apex + 1))
+	    && ctx_printf(ctx, &url, "https://%s/api/amo-crm/status", apex + 1))
 		check_wrong_address(site, apex + 1, url,
 		    "keep to one host: amoCRM compares redirect_uri byte for byte, and takes no "
 		    "other");
-	if (work_print(w, &url, "%s/api/v1/integrations/amo-crm/status", site->origin))
+	if (ctx_printf(ctx, &url, "%s/api/v1/integrations/amo-crm/status", site->origin))
 		check_wrong_address(site, site->host, url,
 		    "leave the programs at /api/amo-crm/ alone, as in the example configuration");
-	if (work_print(w, &url, "%s/api/amo-crm/status/", site->origin))
+	if (ctx_printf(ctx, &url, "%s/api/amo-crm/status/", site->origin))
 		check_wrong_address(site, site->host, url,
 		    "let no path follow a program's name: AcceptPathInfo Off, or the example "
 		    "configuration's RedirectMatch");
@@ -287,7 +287,7 @@ check_public(struct check *c)
 	struct site site;
 
 	if (!read_site(c, &site) || !check_callback(&site)) {
-		work_recover(c->ctl->w);
+		ctx_clear_fault(c->ctl->ctx);
 		return;
 	}
 	for (size_t i = 0; i < QUESTIONS; i++)

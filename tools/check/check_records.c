@@ -12,24 +12,24 @@
 #define PROBE_S 60          /* until a record that was left by a kill is over */
 
 static bool
-probe(struct work *w, const struct store_config *store)
+probe(struct ctx *ctx, const struct store_config *store)
 {
 	static const char written[] = "amocrmctl check";
 	const char *key;
 	const char *read;
 
-	return store_ready(w, store) && work_print(w, &key, "check:%ld", (long)getpid())
-	    && store_put(w, store, key, written, time(NULL) + PROBE_S)
-	    && store_get(w, store, key, &read)
+	return store_ready(ctx, store) && ctx_printf(ctx, &key, "check:%ld", (long)getpid())
+	    && store_put(ctx, store, key, written, time(NULL) + PROBE_S)
+	    && store_get(ctx, store, key, &read)
 	    && ((read != NULL && strcmp(read, written) == 0)
-		|| fault(w, FAULT_STORAGE, "%s: a record cannot be read back", store->path))
-	    && store_erase(w, store, key);
+		|| fault(ctx, FAULT_STORAGE, "%s: a record cannot be read back", store->path))
+	    && store_erase(ctx, store, key);
 }
 
 /* Connections of one kind: how many, and the first. */
 struct some {
 	size_t count;
-	char first[WORK_REASON_MAX];
+	char first[CTX_REASON_MAX];
 };
 
 struct tally {
@@ -85,27 +85,27 @@ tally_list(struct tally *t, const char *key, const struct connection *connection
 	bool listed;
 
 	if (!connection_listed(
-		ctl->w, &ctl->cfg, connection->account_id, connection->amocrm_user_id, &listed)) {
-		add(&t->lost, key, ctl->w->reason);
-		work_recover(ctl->w);
+		ctl->ctx, &ctl->cfg, connection->account_id, connection->amocrm_user_id, &listed)) {
+		add(&t->lost, key, ctl->ctx->reason);
+		ctx_clear_fault(ctl->ctx);
 	} else if (!listed)
 		add(&t->lost, key, NULL);
 }
 
 /* One that cannot be opened is counted, and the others are looked at all the same. */
 static bool
-tally_record(struct work *w, void *arg, const char *key, const char *value)
+tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct tally *t = arg;
 	struct connection connection;
 	struct tokens tokens;
 
 	t->count++;
-	if ((value == NULL && !fault(w, FAULT_DAMAGED, "it is damaged"))
-	    || !record_read(w, value, &connection)
-	    || (t->ring != NULL && !record_tokens(w, t->ring, &connection, &tokens))) {
-		add(&t->closed, key, w->reason);
-		work_recover(w);
+	if ((value == NULL && !fault(ctx, FAULT_DAMAGED, "it is damaged"))
+	    || !record_read(ctx, value, &connection)
+	    || (t->ring != NULL && !record_tokens(ctx, t->ring, &connection, &tokens))) {
+		add(&t->closed, key, ctx->reason);
+		ctx_clear_fault(ctx);
 		return true;
 	}
 	tally_list(t, key, &connection);
@@ -163,17 +163,17 @@ void
 check_records(struct check *c)
 {
 	struct tally t = { .c = c, .ring = c->crypto_usable ? c->ring : NULL };
-	struct work *w = c->ctl->w;
+	struct ctx *ctx = c->ctl->ctx;
 
 	if (!c->store_usable)
 		return;
-	if (c->disk_usable && !probe(w, &c->ctl->cfg.store)) {
+	if (c->disk_usable && !probe(ctx, &c->ctl->cfg.store)) {
 		found_fault(&c->findings, "store",
 		    "the web server's user must be able to change it: chmod 0700, chown");
 		c->store_usable = false;
 		return;
 	}
-	if (!store_each(w, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
+	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
 		found_fault(&c->findings, "records",
 		    "restore that file from a backup; or move it away, and who was in it connects "
 		    "again");

@@ -171,7 +171,7 @@ platform_listed(const char *platform, const char *domains)
 
 /* The first domain that is none of amoCRM's, cut off; NULL: all are. */
 static bool
-find_stray(struct work *w, const char *domains, const char **stray)
+find_stray(struct ctx *ctx, const char *domains, const char **stray)
 {
 	*stray = NULL;
 	while (*domains != '\0') {
@@ -179,7 +179,7 @@ find_stray(struct work *w, const char *domains, const char **stray)
 
 		if (len > 0 && !platforms_agree("amocrm.ru", domains, len)
 		    && !platforms_agree("kommo.com", domains, len))
-			return work_copy(w, domains, len, stray);
+			return ctx_strndup(ctx, domains, len, stray);
 		domains += len;
 		domains += strspn(domains, " ");
 	}
@@ -197,7 +197,7 @@ check_platform(struct check *c)
 	const char *platform = platform_of(cfg->authorize_url);
 	const char *stray;
 
-	if (!find_stray(c->ctl->w, cfg->account_domains, &stray))
+	if (!find_stray(c->ctl->ctx, cfg->account_domains, &stray))
 		found_fault(f, "account_domains", "ask again");
 	else if (stray != NULL)
 		found_wrong(f, "account_domains",

@@ -82,17 +82,17 @@ check_jwt(struct check *c)
 {
 	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
 	bool by_secret = cfg->secret != NULL;
-	struct work *w = c->ctl->w;
+	struct ctx *ctx = c->ctl->ctx;
 	const char *token;
 	const char *user;
 
 	if (by_secret ? !jwt_secret_sound(c) : !c->crypto_usable || !jwt_key_sound(c))
 		return;
 	/* a public key that is good finds no fault but the signature */
-	if (probe_token(w, cfg, &token) && !jwt_verify(w, cfg, token, &user) && !by_secret
-	    && w->kind == FAULT_TOKEN)
-		work_recover(w);
-	if (w->kind != FAULT_NONE)
+	if (probe_token(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
+	    && ctx->kind == FAULT_TOKEN)
+		ctx_clear_fault(ctx);
+	if (ctx->kind != FAULT_NONE)
 		found_fault(&c->findings, "jwt",
 		    by_secret ? "correct [jwt]; amo-crm.conf.example explains its keys"
 			      : "[jwt] public_key must name the app's public key as PEM: openssl "
@@ -142,7 +142,7 @@ check_deliver(struct check *c)
 
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
 		found_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
-	else if (!post_check(c->ctl->w, cfg))
+	else if (!post_check(c->ctl->ctx, cfg))
 		found_fault(f, "deliver",
 		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
 		    "rand -base64 32)");

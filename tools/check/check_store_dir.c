@@ -39,7 +39,7 @@ store_is_there(struct check *c)
 	else if (st.st_uid != geteuid())
 		found_wrong(f, "store", "run check as root or as that user, or chown -R the store",
 		    "%s: belongs to %s, not to whoever runs this", path,
-		    user_name(c->ctl->w, st.st_uid));
+		    user_name(c->ctl->ctx, st.st_uid));
 	else
 		return true;
 	return false;
@@ -52,9 +52,9 @@ struct some {
 };
 
 static void
-add(struct work *w, struct some *some, const char *path)
+add(struct ctx *ctx, struct some *some, const char *path)
 {
-	if (some->count++ == 0 && !work_copy(w, path, strlen(path), &some->first))
+	if (some->count++ == 0 && !ctx_strndup(ctx, path, strlen(path), &some->first))
 		some->first = "";
 }
 
@@ -96,11 +96,11 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 		if (entry->fts_info != FTS_D && entry->fts_info != FTS_F)
 			continue;
 		if (entry->fts_statp->st_uid != c->owner)
-			add(c->ctl->w, foreign, entry->fts_path);
+			add(c->ctl->ctx, foreign, entry->fts_path);
 		else if ((entry->fts_statp->st_mode & 077) != 0)
-			add(c->ctl->w, open_to_others, entry->fts_path);
+			add(c->ctl->ctx, open_to_others, entry->fts_path);
 		if (is_left_over(entry))
-			add(c->ctl->w, left_over, entry->fts_path);
+			add(c->ctl->ctx, left_over, entry->fts_path);
 	}
 	fts_close(tree);
 	return true;
@@ -110,7 +110,7 @@ void
 check_folder(struct check *c)
 {
 	struct findings *f = &c->findings;
-	const char *owner = user_name(c->ctl->w, c->owner);
+	const char *owner = user_name(c->ctl->ctx, c->owner);
 	struct some foreign = { 0 };
 	struct some open_to_others = { 0 };
 	struct some left_over = { 0 };

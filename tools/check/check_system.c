@@ -125,7 +125,7 @@ locks_sound(struct check *c, const char *name)
 	int64_t byte;
 	int fd;
 
-	if (!work_print(c->ctl->w, &path, "%s/%s", c->ctl->cfg.store.path, name))
+	if (!ctx_printf(c->ctl->ctx, &path, "%s/%s", c->ctl->cfg.store.path, name))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -87,6 +87,6 @@ found_wrong(struct findings *f, const char *part, const char *to_do, const char 
 void
 found_fault(struct findings *f, const char *part, const char *to_do)
 {
-	found_wrong(f, part, to_do, "%s", f->w->reason);
-	work_recover(f->w);
+	found_wrong(f, part, to_do, "%s", f->ctx->reason);
+	ctx_clear_fault(f->ctx);
 }

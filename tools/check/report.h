@@ -13,7 +13,7 @@
 #include "base/ctx.h"
 
 struct findings {
-	struct work *w;
+	struct ctx *ctx;
 	int wrong;
 	int doubtful;
 };
@@ -30,7 +30,7 @@ void found_doubt(struct findings *f, const char *part, const char *to_do, const 
 void found_wrong(struct findings *f, const char *part, const char *to_do, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same for the fault a step left in f->w, which is then ready for the next step. */
+/* The same for the fault a step left in f->ctx, which is then ready for the next step. */
 void found_fault(struct findings *f, const char *part, const char *to_do);
 
 #endif

@@ -21,16 +21,16 @@ static const char *const names[] = { [JWT_HS256] = "HS256",
 	[JWT_EDDSA] = "EdDSA" };
 
 static bool
-write_claims(struct work *w, const struct jwt_config *cfg, const char **claims)
+write_claims(struct ctx *ctx, const struct jwt_config *cfg, const char **claims)
 {
 	struct text t;
 	uint8_t unique[8];
 	char name[sizeof "amocrmctl-check-" + 2 * sizeof unique] = "amocrmctl-check-";
 
 	if (getentropy(unique, sizeof unique) != 0)
-		return fault(w, FAULT_SERVER, "the system gives no random bytes");
+		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
 	hex_encode(unique, sizeof unique, name + strlen(name));
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "{\"exp\":%lld", (long long)time(NULL) + LIFE_S);
 	json_add_member(&t, cfg->user_claim, name);
 	if (cfg->issuer != NULL)
@@ -66,7 +66,7 @@ sign(const struct jwt_config *cfg, const char *text, uint8_t signature[RSA_SIZE]
 }
 
 bool
-probe_token(struct work *w, const struct jwt_config *cfg, const char **token)
+probe_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
 {
 	uint8_t signature[RSA_SIZE];
 	size_t len;
@@ -75,17 +75,17 @@ probe_token(struct work *w, const struct jwt_config *cfg, const char **token)
 	const char *signed_part;
 	struct text t;
 
-	if (!work_print(w, &header, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", names[cfg->algorithm])
-	    || !write_claims(w, cfg, &claims))
+	if (!ctx_printf(ctx, &header, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", names[cfg->algorithm])
+	    || !write_claims(ctx, cfg, &claims))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	base64url_encode(&t, header, strlen(header));
 	text_add_char(&t, '.');
 	base64url_encode(&t, claims, strlen(claims));
 	if (!text_end(&t, &signed_part))
 		return false;
 	len = sign(cfg, signed_part, signature);
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_print(&t, "%s.", signed_part);
 	base64url_encode(&t, signature, len);
 	return text_end(&t, token);

@@ -39,25 +39,25 @@ reads_the_claims(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct tokens tokens = { .refresh_token = "def" };
 		struct identity identity = { 0, 0, NULL };
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		bool done;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		text_add(&t, "eyJhbGciOiJSUzI1NiJ9.");
 		base64url_encode(&t, table[i].claims, strlen(table[i].claims));
 		text_add(&t, ".c2lnbmF0dXJl");
 		assert_true(text_end(&t, &tokens.access_token));
-		done = amocrm_identity_claimed(&w, "a.amocrm.ru", &tokens, &identity);
+		done = amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity);
 		DEMAND(table[i].label, done == (table[i].account_id != 0));
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		if (done) {
 			same_number(table[i].label, identity.account_id, table[i].account_id);
 			same_number(table[i].label, identity.user_id, table[i].user_id);
 			same_text(table[i].label, identity.host, "a.amocrm.ru");
 		}
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -79,13 +79,13 @@ knows_what_is_no_jwt(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct tokens tokens = { table[i].token, "def", 0 };
 		struct identity identity;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		DEMAND(table[i].label,
-		    !amocrm_identity_claimed(&w, "a.amocrm.ru", &tokens, &identity));
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
-		work_close(&w);
+		    !amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity));
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 	}
 }
 

@@ -98,17 +98,18 @@ revokes_or_changes_nothing(void **state)
 		bool found;
 
 		setup_open(&s, *state, CONNECTIONS_SHARED);
-		assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &tokens, &owner, NULL)
-		    && record_key(&s.w, identity.account_id, identity.user_id, &key));
+		assert_true(
+		    connection_save(&s.ctx, &s.cfg, s.ring, &identity, &tokens, &owner, NULL)
+		    && record_key(&s.ctx, identity.account_id, identity.user_id, &key));
 		if (rows[i].signs != NULL)
 			sign(rows[i].secret, rows[i].signs, hex);
 		assert_true(
-		    work_print(&s.w, &query, "%s%s%s", rows[i].before, hex, rows[i].behind));
-		done = disconnect_hook_verify(&s.w, &s.cfg.amocrm, query, &account_id)
-		    && connection_revoke_account(&s.w, &s.cfg, account_id);
-		same_fault(rows[i].label, &s.w, done, rows[i].expected);
-		work_recover(&s.w);
-		assert_true(connection_find(&s.w, &s.cfg, key, &found, &connection) && found);
+		    ctx_printf(&s.ctx, &query, "%s%s%s", rows[i].before, hex, rows[i].behind));
+		done = disconnect_hook_verify(&s.ctx, &s.cfg.amocrm, query, &account_id)
+		    && connection_revoke_account(&s.ctx, &s.cfg, account_id);
+		same_fault(rows[i].label, &s.ctx, done, rows[i].expected);
+		ctx_clear_fault(&s.ctx);
+		assert_true(connection_find(&s.ctx, &s.cfg, key, &found, &connection) && found);
 		same_number(
 		    rows[i].label, connection.state, done ? CONNECTION_REVOKED : CONNECTION_ACTIVE);
 		if (done)
@@ -125,9 +126,9 @@ knows_no_such_account(void **state)
 	int64_t account_id;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(disconnect_hook_verify(&s.w, &s.cfg.amocrm, query, &account_id));
+	assert_true(disconnect_hook_verify(&s.ctx, &s.cfg.amocrm, query, &account_id));
 	assert_int_equal(account_id, 32720107);
-	assert_true(connection_revoke_account(&s.w, &s.cfg, account_id));
+	assert_true(connection_revoke_account(&s.ctx, &s.cfg, account_id));
 	setup_close(&s);
 }
 

@@ -1,4 +1,4 @@
-/* test_ctx.c - the room, the first fault, and texts that grow. */
+/* test_ctx.c - the arena, the first fault, and texts that grow. */
 #include "../../table.h"
 
 #include <stdalign.h>
@@ -20,12 +20,12 @@ opens_only_what_there_is(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
-		bool done = work_open(&w, table[i].size);
+		struct ctx ctx;
+		bool done = ctx_open(&ctx, table[i].size);
 
-		same_fault(table[i].label, &w, done, table[i].expected);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		if (done)
-			work_close(&w);
+			ctx_close(&ctx);
 	}
 }
 
@@ -33,16 +33,16 @@ static void
 hands_out_zeroed_aligned_bytes(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 16, 0, 17, 255, 1, 4096, 7 };
-	struct work w;
+	struct ctx ctx;
 	char *before = NULL;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < ROWS(sizes); i++) {
 			char *at;
 
-			assert_true(work_alloc(&w, sizes[i], &at));
+			assert_true(ctx_alloc(&ctx, sizes[i], &at));
 			assert_int_equal((uintptr_t)at % alignof(max_align_t), 0);
 			assert_true(i == 0 || at >= before + sizes[i - 1]);
 			for (size_t byte = 0; byte < sizes[i]; byte++)
@@ -50,9 +50,9 @@ hands_out_zeroed_aligned_bytes(void **state)
 			memset(at, 0xa5, sizes[i]);
 			before = at;
 		}
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -60,7 +60,7 @@ hands_out_the_last_byte_and_no_more(void **state)
 {
 	static const struct {
 		const char *label;
-		size_t room, first, second;
+		size_t arena, first, second;
 		bool fits;
 	} table[] = {
 		{ "all of it", 64, 64, 0, true },
@@ -69,128 +69,129 @@ hands_out_the_last_byte_and_no_more(void **state)
 		{ "one byte more than the rest", 64, 16, 49, false },
 		{ "the rest, when alignment takes some", 64, 1, 48, true },
 		{ "what alignment takes", 64, 1, 49, false },
-		{ "alignment behind the room's end", 60, 57, 1, false },
+		{ "alignment behind the arena's end", 60, 57, 1, false },
 		{ "a size that would wrap around", 64, 16, SIZE_MAX, false },
 		{ "the largest size", 64, SIZE_MAX, 0, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		void *at;
 		bool done;
 
-		assert_true(work_open(&w, table[i].room));
-		done = work_alloc(&w, table[i].first, &at) && work_alloc(&w, table[i].second, &at);
-		same_fault(table[i].label, &w, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
-		work_close(&w);
+		assert_true(ctx_open(&ctx, table[i].arena));
+		done =
+		    ctx_alloc(&ctx, table[i].first, &at) && ctx_alloc(&ctx, table[i].second, &at);
+		same_fault(table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 keeps_the_first_fault(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	assert_false(fault(&w, FAULT_REFUSED, "hint %d", 7));
-	assert_false(fault(&w, FAULT_SERVER, "and then this"));
-	assert_int_equal(w.kind, FAULT_REFUSED);
-	assert_string_equal(w.reason, "hint 7");
+	open_ctx(&ctx);
+	assert_false(fault(&ctx, FAULT_REFUSED, "hint %d", 7));
+	assert_false(fault(&ctx, FAULT_SERVER, "and then this"));
+	assert_int_equal(ctx.kind, FAULT_REFUSED);
+	assert_string_equal(ctx.reason, "hint 7");
 
-	work_wipe(&w);
-	assert_int_equal(w.kind, FAULT_NONE);
-	assert_string_equal(w.reason, "");
-	assert_false(fault(&w, FAULT_STORAGE, "another request's"));
-	assert_int_equal(w.kind, FAULT_STORAGE);
-	work_close(&w);
+	ctx_wipe(&ctx);
+	assert_int_equal(ctx.kind, FAULT_NONE);
+	assert_string_equal(ctx.reason, "");
+	assert_false(fault(&ctx, FAULT_STORAGE, "another request's"));
+	assert_int_equal(ctx.kind, FAULT_STORAGE);
+	ctx_close(&ctx);
 }
 
 static void
 cuts_a_reason_at_its_limit(void **state)
 {
-	char longer[WORK_REASON_MAX + 1];
-	struct work w;
+	char longer[CTX_REASON_MAX + 1];
+	struct ctx ctx;
 
 	(void)state;
 	memset(longer, 'x', sizeof longer);
-	for (size_t len = WORK_REASON_MAX - 1; len <= WORK_REASON_MAX; len++) {
-		open_room(&w);
-		assert_false(fault(&w, FAULT_SERVER, "%.*s", (int)len, longer));
-		assert_int_equal(strlen(w.reason), WORK_REASON_MAX - 1);
-		work_close(&w);
+	for (size_t len = CTX_REASON_MAX - 1; len <= CTX_REASON_MAX; len++) {
+		open_ctx(&ctx);
+		assert_false(fault(&ctx, FAULT_SERVER, "%.*s", (int)len, longer));
+		assert_int_equal(strlen(ctx.reason), CTX_REASON_MAX - 1);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 leaves_nothing_of_a_request(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *secret;
 
 	(void)state;
-	open_room(&w);
-	assert_true(work_copy(&w, "def50200", 8, &secret));
-	assert_false(fault(&w, FAULT_SERVER, "about it"));
-	snprintf(w.notes, sizeof w.notes, " code=1");
-	work_wipe(&w);
+	open_ctx(&ctx);
+	assert_true(ctx_strndup(&ctx, "def50200", 8, &secret));
+	assert_false(fault(&ctx, FAULT_SERVER, "about it"));
+	snprintf(ctx.notes, sizeof ctx.notes, " code=1");
+	ctx_wipe(&ctx);
 	for (size_t i = 0; i < 4096; i++)
-		assert_int_equal(w.room[i], 0);
-	for (size_t i = 0; i < sizeof w.reason; i++)
-		assert_int_equal(w.reason[i], 0);
-	for (size_t i = 0; i < sizeof w.notes; i++)
-		assert_int_equal(w.notes[i], 0);
-	assert_int_equal(w.used, 0);
+		assert_int_equal(ctx.arena[i], 0);
+	for (size_t i = 0; i < sizeof ctx.reason; i++)
+		assert_int_equal(ctx.reason[i], 0);
+	for (size_t i = 0; i < sizeof ctx.notes; i++)
+		assert_int_equal(ctx.notes[i], 0);
+	assert_int_equal(ctx.used, 0);
 
-	work_close(&w);
-	assert_null(w.room);
-	assert_int_equal(w.size, 0);
+	ctx_close(&ctx);
+	assert_null(ctx.arena);
+	assert_int_equal(ctx.size, 0);
 }
 
 static void
 takes_back_what_came_since_a_mark(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *kept;
 	const char *gone;
 	size_t mark;
 
 	(void)state;
-	open_room(&w);
-	assert_true(work_copy(&w, "kept", 4, &kept));
-	mark = work_mark(&w);
-	assert_true(work_copy(&w, "gone", 4, &gone));
-	work_release(&w, mark);
+	open_ctx(&ctx);
+	assert_true(ctx_strndup(&ctx, "kept", 4, &kept));
+	mark = arena_mark(&ctx);
+	assert_true(ctx_strndup(&ctx, "gone", 4, &gone));
+	arena_rewind(&ctx, mark);
 	assert_string_equal(kept, "kept");
 	same_bytes("what was given back", gone, "\0\0\0\0", 4);
-	assert_int_equal(work_mark(&w), mark);
-	work_close(&w);
+	assert_int_equal(arena_mark(&ctx), mark);
+	ctx_close(&ctx);
 }
 
 static void
 copies_and_prints(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *s;
 
 	(void)state;
-	open_room(&w);
-	assert_true(work_copy(&w, "def50200", 3, &s));
+	open_ctx(&ctx);
+	assert_true(ctx_strndup(&ctx, "def50200", 3, &s));
 	assert_string_equal(s, "def");
-	assert_true(work_copy(&w, "", 0, &s));
+	assert_true(ctx_strndup(&ctx, "", 0, &s));
 	assert_string_equal(s, "");
-	assert_true(work_copy(&w, "a\0b", 3, &s));
+	assert_true(ctx_strndup(&ctx, "a\0b", 3, &s));
 	same_bytes("a NUL inside", s, "a\0b", 4);
-	assert_true(work_print(&w, &s, "connection:%d:%s", 31920194, "1"));
+	assert_true(ctx_printf(&ctx, &s, "connection:%d:%s", 31920194, "1"));
 	assert_string_equal(s, "connection:31920194:1");
-	assert_true(work_print(&w, &s, "%s", ""));
+	assert_true(ctx_printf(&ctx, &s, "%s", ""));
 	assert_string_equal(s, "");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
-copy_and_print(struct work *w, void *arg)
+copy_and_print(struct ctx *ctx, void *arg)
 {
 	const char *copy;
 	const char *print;
@@ -198,12 +199,12 @@ copy_and_print(struct work *w, void *arg)
 	struct text t;
 
 	(void)arg;
-	if (!work_copy(w, "abcdefg", 7, &copy) || !work_print(w, &print, "%d-%s", 42, "xyz"))
+	if (!ctx_strndup(ctx, "abcdefg", 7, &copy) || !ctx_printf(ctx, &print, "%d-%s", 42, "xyz"))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "one ");
 	text_print(&t, "%s ", "two");
-	if (!work_copy(w, "between", 7, &copy))
+	if (!ctx_strndup(ctx, "between", 7, &copy))
 		return false;
 	text_add_char(&t, '3');
 	text_print(&t, "%s", "");
@@ -216,16 +217,16 @@ copy_and_print(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("copies, prints and a text", copy_and_print, NULL);
+	try_small_arenas("copies, prints and a text", copy_and_print, NULL);
 }
 
 static void
 grows_a_text_beside_other_things(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	struct text first;
 	struct text second;
 	const char *one;
@@ -234,19 +235,19 @@ grows_a_text_beside_other_things(void **state)
 	const char *inner;
 
 	(void)state;
-	open_room(&w);
-	text_begin(&w, &first);
-	text_begin(&w, &second);
+	open_ctx(&ctx);
+	text_begin(&ctx, &first);
+	text_begin(&ctx, &second);
 	for (int i = 0; i < 100; i++) {
 		size_t mark;
 
 		text_print(&first, "%d,", i);
 		text_add(&second, "b");
-		assert_true(work_print(&w, &between, "kept %d", i));
+		assert_true(ctx_printf(&ctx, &between, "kept %d", i));
 		text_add_bytes(&first, "", 0);
-		mark = work_mark(&w);
-		assert_true(work_copy(&w, "taken back", 10, &inner));
-		work_release(&w, mark);
+		mark = arena_mark(&ctx);
+		assert_true(ctx_strndup(&ctx, "taken back", 10, &inner));
+		arena_rewind(&ctx, mark);
 		assert_int_equal(between[5], i < 10 ? '0' + i : '0' + i / 10);
 	}
 	assert_true(text_end(&first, &one));
@@ -255,26 +256,26 @@ grows_a_text_beside_other_things(void **state)
 	assert_int_equal(strlen(one), 10 * 2 + 90 * 3);
 	has_text("the first text", one, "0,1,2,3,");
 	has_text("the first text", one, ",98,99,");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
 keeps_a_full_text_full(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	struct text t;
 	const char *out;
 
 	(void)state;
-	assert_true(work_open(&w, 8));
-	text_begin(&w, &t);
+	assert_true(ctx_open(&ctx, 8));
+	text_begin(&ctx, &t);
 	text_add(&t, "1234567");
 	text_add(&t, "too long");
 	text_add_char(&t, 'x'); /* would fit */
 	text_print(&t, "%s", "");
 	assert_false(text_end(&t, &out));
-	assert_int_equal(w.kind, FAULT_SERVER);
-	work_close(&w);
+	assert_int_equal(ctx.kind, FAULT_SERVER);
+	ctx_close(&ctx);
 }
 
 static void
@@ -292,24 +293,24 @@ needs_a_byte_for_the_end(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++)
 		for (int printed = 0; printed < 2; printed++) {
-			struct work w;
+			struct ctx ctx;
 			struct text t;
 			const char *out;
 			bool done;
 
-			assert_true(work_open(&w, 8));
-			text_begin(&w, &t);
+			assert_true(ctx_open(&ctx, 8));
+			text_begin(&ctx, &t);
 			if (printed)
 				text_print(&t, "%s", table[i].text);
 			else
 				text_add(&t, table[i].text);
 			done = text_end(&t, &out);
 			same_fault(
-			    table[i].label, &w, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
+			    table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
 			if (done)
 				same_text(table[i].label, out, table[i].text);
-			DEMAND(table[i].label, nothing_behind(&w));
-			work_close(&w);
+			DEMAND(table[i].label, nothing_behind(&ctx));
+			ctx_close(&ctx);
 		}
 }
 
@@ -325,7 +326,7 @@ main(void)
 		cmocka_unit_test(leaves_nothing_of_a_request),
 		cmocka_unit_test(takes_back_what_came_since_a_mark),
 		cmocka_unit_test(copies_and_prints),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 		cmocka_unit_test(grows_a_text_beside_other_things),
 		cmocka_unit_test(keeps_a_full_text_full),
 		cmocka_unit_test(needs_a_byte_for_the_end),

@@ -99,16 +99,16 @@ writes_base64url(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS(base64url_table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *out;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		base64url_encode(&t, base64url_table[i].bytes, base64url_table[i].len);
 		assert_true(text_end(&t, &out));
 		same_text(base64url_table[i].label, out, base64url_table[i].text);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -118,19 +118,19 @@ reads_base64url(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(base64url_table); i++) {
 		const char *text = base64url_table[i].text;
-		struct work w;
+		struct ctx ctx;
 		const uint8_t *bytes;
 		size_t len;
 		bool done;
 
-		open_room(&w);
-		done = base64url_decode(&w, text, strlen(text), &bytes, &len);
-		same_fault(base64url_table[i].label, &w, done, FAULT_NONE);
+		open_ctx(&ctx);
+		done = base64url_decode(&ctx, text, strlen(text), &bytes, &len);
+		same_fault(base64url_table[i].label, &ctx, done, FAULT_NONE);
 		same_number(
 		    base64url_table[i].label, (long long)len, (long long)base64url_table[i].len);
 		same_bytes(base64url_table[i].label, bytes, base64url_table[i].bytes, len);
 		DEMAND("a NUL stands behind the bytes", bytes[len] == '\0');
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -162,15 +162,15 @@ refuses_a_second_spelling(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const uint8_t *bytes;
 		size_t len;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		DEMAND(table[i].label,
-		    !base64url_decode(&w, table[i].text, table[i].len, &bytes, &len));
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
-		work_close(&w);
+		    !base64url_decode(&ctx, table[i].text, table[i].len, &bytes, &len));
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 	}
 }
 
@@ -194,23 +194,23 @@ writes_and_reads_padded_base64(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *out;
 		const uint8_t *bytes;
 		size_t len;
 		bool done;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		base64_encode(&t, table[i].bytes, table[i].len);
 		assert_true(text_end(&t, &out));
 		same_text(table[i].label, out, table[i].text);
-		done = base64_decode(&w, table[i].text, strlen(table[i].text), &bytes, &len);
-		same_fault(table[i].label, &w, done, FAULT_NONE);
+		done = base64_decode(&ctx, table[i].text, strlen(table[i].text), &bytes, &len);
+		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		same_number(table[i].label, (long long)len, (long long)table[i].len);
 		same_bytes(table[i].label, bytes, table[i].bytes, len);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -240,15 +240,15 @@ refuses_a_second_spelling_of_base64(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const uint8_t *bytes;
 		size_t len;
 
-		open_room(&w);
-		DEMAND(
-		    table[i].label, !base64_decode(&w, table[i].text, table[i].len, &bytes, &len));
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
-		work_close(&w);
+		open_ctx(&ctx);
+		DEMAND(table[i].label,
+		    !base64_decode(&ctx, table[i].text, table[i].len, &bytes, &len));
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 	}
 }
 
@@ -261,32 +261,32 @@ gives_every_byte_back(void **state)
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)(255 - i);
 	for (size_t len = 0; len <= sizeof bytes; len++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *text;
 		const uint8_t *back;
 		size_t back_len;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		base64url_encode(&t, bytes, len);
 		assert_true(text_end(&t, &text));
-		assert_true(base64url_decode(&w, text, strlen(text), &back, &back_len));
+		assert_true(base64url_decode(&ctx, text, strlen(text), &back, &back_len));
 		assert_int_equal(back_len, len);
 		assert_memory_equal(back, bytes, len);
 
-		text_begin(&w, &t);
+		text_begin(&ctx, &t);
 		base64_encode(&t, bytes, len);
 		assert_true(text_end(&t, &text));
-		assert_true(base64_decode(&w, text, strlen(text), &back, &back_len));
+		assert_true(base64_decode(&ctx, text, strlen(text), &back, &back_len));
 		assert_int_equal(back_len, len);
 		assert_memory_equal(back, bytes, len);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-there_and_back(struct work *w, void *arg)
+there_and_back(struct ctx *ctx, void *arg)
 {
 	const char *text = arg;
 	const uint8_t *bytes;
@@ -294,9 +294,9 @@ there_and_back(struct work *w, void *arg)
 	struct text t;
 	const char *again;
 
-	if (!base64url_decode(w, text, strlen(text), &bytes, &len))
+	if (!base64url_decode(ctx, text, strlen(text), &bytes, &len))
 		return false;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	base64url_encode(&t, bytes, len);
 	if (!text_end(&t, &again))
 		return false;
@@ -305,16 +305,16 @@ there_and_back(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	char four[] = "Zm9vYmFy";
 	char three[] = "Zm9vYmE";
 	char two[] = "Zm9vYg";
 
 	(void)state;
-	try_small_rooms("a multiple of three", there_and_back, four);
-	try_small_rooms("two bytes over", there_and_back, three);
-	try_small_rooms("one byte over", there_and_back, two);
+	try_small_arenas("a multiple of three", there_and_back, four);
+	try_small_arenas("two bytes over", there_and_back, three);
+	try_small_arenas("one byte over", there_and_back, two);
 }
 
 static void
@@ -372,7 +372,7 @@ main(void)
 		cmocka_unit_test(writes_and_reads_padded_base64),
 		cmocka_unit_test(refuses_a_second_spelling_of_base64),
 		cmocka_unit_test(gives_every_byte_back),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 		cmocka_unit_test(reads_a_decimal_id),
 	};
 

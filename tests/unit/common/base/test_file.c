@@ -29,15 +29,15 @@ looks_at_the_mode(void **state)
 
 	path_in(*state, "secret", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		FILE *file;
 		bool done;
 		char text[8];
 
 		file_write(path, "secret", 6, table[i].mode);
-		open_room(&w);
-		done = file_open_secret(&w, path, &file);
-		same_fault(table[i].label, &w, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
+		open_ctx(&ctx);
+		done = file_open_secret(&ctx, path, &file);
+		same_fault(table[i].label, &ctx, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
 		if (done) {
 			DEMAND(table[i].label, fgets(text, sizeof text, file) != NULL);
 			same_text(table[i].label, text, "secret");
@@ -45,11 +45,11 @@ looks_at_the_mode(void **state)
 			    fcntl(fileno(file), F_GETFD) == FD_CLOEXEC);
 			fclose(file);
 		} else {
-			has_text(table[i].label, w.reason, path);
-			has_text(table[i].label, w.reason, "mode 0");
+			has_text(table[i].label, ctx.reason, path);
+			has_text(table[i].label, ctx.reason, "mode 0");
 		}
 		assert_int_equal(unlink(path), 0);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -89,17 +89,17 @@ opens_only_files(void **state)
 	assert_int_equal(symlink("/nonexistent/file", other), 0);
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		FILE *file;
 		bool done;
 
 		path_in(*state, table[i].name, path);
-		open_room(&w);
-		done = file_open_secret(&w, path, &file);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		done = file_open_secret(&ctx, path, &file);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		if (done)
 			fclose(file);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 

@@ -10,7 +10,7 @@
 
 /* Gives out the text, unless it begins with '!'. */
 static bool
-parse_text(struct work *w, const char *path, const void **parsed)
+parse_text(struct ctx *ctx, const char *path, const void **parsed)
 {
 	char text[64] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -20,10 +20,10 @@ parse_text(struct work *w, const char *path, const void **parsed)
 	if (fd >= 0)
 		close(fd);
 	if (len < 0)
-		return fault(w, FAULT_CONFIG, "%s: is not there", path);
+		return fault(ctx, FAULT_CONFIG, "%s: is not there", path);
 	if (text[0] == '!')
-		return fault(w, FAULT_CONFIG, "%s: is broken", path);
-	if (!work_copy(w, text, (size_t)len, &copy))
+		return fault(ctx, FAULT_CONFIG, "%s: is broken", path);
+	if (!ctx_strndup(ctx, text, (size_t)len, &copy))
 		return false;
 	*parsed = copy;
 	return true;
@@ -31,13 +31,13 @@ parse_text(struct work *w, const char *path, const void **parsed)
 
 /* The same, and marks in the file's folder that it was asked. */
 static bool
-parse_and_tell(struct work *w, const char *path, const void **parsed)
+parse_and_tell(struct ctx *ctx, const char *path, const void **parsed)
 {
 	char mark[PATH_SIZE];
 
 	assert_true(snprintf(mark, sizeof mark, "%s.read", path) < PATH_SIZE);
 	file_write_text(mark, "");
-	return parse_text(w, path, parsed);
+	return parse_text(ctx, path, parsed);
 }
 
 static bool
@@ -51,13 +51,13 @@ was_read(const char *path)
 
 /* What is kept of the file as the next request sees it; NULL with a fault. */
 static const char *
-ask(struct work *w, const char *path)
+ask(struct ctx *ctx, const char *path)
 {
 	const void *parsed = NULL;
 
-	work_wipe(w);
-	kept_look_again(w);
-	return kept_read(w, KEPT_CONFIG, path, parse_and_tell, &parsed) ? parsed : NULL;
+	ctx_wipe(ctx);
+	kept_look_again(ctx);
+	return kept_read(ctx, KEPT_CONFIG, path, parse_and_tell, &parsed) ? parsed : NULL;
 }
 
 static void
@@ -156,7 +156,7 @@ static const struct row {
 
 struct one {
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	struct kept kept;
 };
 
@@ -171,15 +171,15 @@ set_up(struct one *one, const char *folder, size_t number)
 	file_write_text(one->path, "one");
 	assert_true(snprintf(other, sizeof other, "%s.as-old", one->path) < PATH_SIZE);
 	file_write_text(other, "two");
-	assert_true(work_open(&one->w, 65536));
-	assert_true(kept_open(&one->w, &one->kept));
+	assert_true(ctx_open(&one->ctx, 65536));
+	assert_true(kept_open(&one->ctx, &one->kept));
 }
 
 static void
 tear_down(struct one *one)
 {
-	kept_close(&one->w);
-	work_close(&one->w);
+	kept_close(&one->ctx);
+	ctx_close(&one->ctx);
 }
 
 /* Until the file is old enough for its times to tell of any change. */
@@ -213,25 +213,25 @@ reads_what_has_changed(void **state)
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		set_up(&ones[i], *state, i);
-		check_text(rows[i].label, ask(&ones[i].w, ones[i].path), "one");
+		check_text(rows[i].label, ask(&ones[i].ctx, ones[i].path), "one");
 		DEMAND("a new file", was_read(ones[i].path));
-		check_text(rows[i].label, ask(&ones[i].w, ones[i].path), "one");
+		check_text(rows[i].label, ask(&ones[i].ctx, ones[i].path), "one");
 		DEMAND("a file that is read while new", was_read(ones[i].path));
 	}
 	let_settle(ones[ROWS(rows) - 1].path);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct one *one = &ones[i];
 
-		check_text(rows[i].label, ask(&one->w, one->path), "one");
+		check_text(rows[i].label, ask(&one->ctx, one->path), "one");
 		DEMAND("a file that has settled", was_read(one->path));
 		for (int again = 0; again < 3; again++) {
-			check_text(rows[i].label, ask(&one->w, one->path), "one");
+			check_text(rows[i].label, ask(&one->ctx, one->path), "one");
 			DEMAND("a file that was read when settled", !was_read(one->path));
 		}
 		rows[i].happens(one->path);
-		check_text(rows[i].label, ask(&one->w, one->path), rows[i].then);
+		check_text(rows[i].label, ask(&one->ctx, one->path), rows[i].then);
 		DEMAND(rows[i].label, was_read(one->path) == rows[i].read);
-		check_text(rows[i].label, ask(&one->w, one->path), rows[i].then);
+		check_text(rows[i].label, ask(&one->ctx, one->path), rows[i].then);
 		tear_down(one);
 	}
 }
@@ -242,19 +242,19 @@ tells_a_fault_until_it_is_mended(void **state)
 	static struct one one;
 
 	set_up(&one, *state, 0);
-	check_text("good", ask(&one.w, one.path), "one");
+	check_text("good", ask(&one.ctx, one.path), "one");
 	for (int again = 0; again < 3; again++) {
 		char reason[PATH_SIZE + 32];
 
 		rename_over(one.path, "!");
-		check_text("broken", ask(&one.w, one.path), NULL);
+		check_text("broken", ask(&one.ctx, one.path), NULL);
 		snprintf(reason, sizeof reason, "%s: is broken", one.path);
-		assert_int_equal(one.w.kind, FAULT_CONFIG);
-		same_text("the fault", one.w.reason, reason);
+		assert_int_equal(one.ctx.kind, FAULT_CONFIG);
+		same_text("the fault", one.ctx.reason, reason);
 	}
 	rename_over(one.path, "mended");
-	check_text("mended", ask(&one.w, one.path), "mended");
-	assert_int_equal(one.w.kind, FAULT_NONE);
+	check_text("mended", ask(&one.ctx, one.path), "mended");
+	assert_int_equal(one.ctx.kind, FAULT_NONE);
 	tear_down(&one);
 }
 
@@ -267,12 +267,12 @@ is_the_same_throughout_a_request(void **state)
 	const char *first;
 
 	set_up(&one, *state, 0);
-	first = ask(&one.w, one.path);
+	first = ask(&one.ctx, one.path);
 	rename_over(one.path, "two");
-	assert_true(kept_read(&one.w, KEPT_CONFIG, one.path, parse_and_tell, &again));
+	assert_true(kept_read(&one.ctx, KEPT_CONFIG, one.path, parse_and_tell, &again));
 	assert_ptr_equal(again, first);
 	same_text("what was given first", first, "one");
-	check_text("the next request", ask(&one.w, one.path), "two");
+	check_text("the next request", ask(&one.ctx, one.path), "two");
 	tear_down(&one);
 }
 
@@ -286,27 +286,27 @@ knows_one_path_from_another(void **state)
 	set_up(&one, *state, 0);
 	path_in(*state, "other", other);
 	file_write_text(other, "other");
-	check_text("the first", ask(&one.w, one.path), "one");
-	assert_true(kept_read(&one.w, KEPT_CONFIG, other, parse_and_tell, &parsed));
+	check_text("the first", ask(&one.ctx, one.path), "one");
+	assert_true(kept_read(&one.ctx, KEPT_CONFIG, other, parse_and_tell, &parsed));
 	same_text("another path in the same request", parsed, "other");
-	check_text("the first again", ask(&one.w, one.path), "one");
+	check_text("the first again", ask(&one.ctx, one.path), "one");
 	tear_down(&one);
 }
 
 static void
 keeps_nothing_where_nothing_is_kept(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	char path[PATH_SIZE];
 
 	path_in(*state, "file", path);
 	file_write_text(path, "one");
-	assert_true(work_open(&w, 65536));
+	assert_true(ctx_open(&ctx, 65536));
 	for (int again = 0; again < 2; again++) {
-		check_text("as CGI", ask(&w, path), "one");
+		check_text("as CGI", ask(&ctx, path), "one");
 		DEMAND("as CGI", was_read(path));
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 int

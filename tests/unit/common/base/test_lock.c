@@ -23,71 +23,71 @@ is_had_by_one(void **state)
 
 	path_in(*state, "locks", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct lock first;
 		struct lock second;
 		bool done;
 
-		open_room(&w);
-		assert_true(lock_take(&w, path, table[i].first, 0, &first));
-		done = lock_take(&w, path, table[i].second, 0, &second);
+		open_ctx(&ctx);
+		assert_true(lock_take(&ctx, path, table[i].first, 0, &first));
+		done = lock_take(&ctx, path, table[i].second, 0, &second);
 		same_fault(
-		    table[i].label, &w, done, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
+		    table[i].label, &ctx, done, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
 		if (done)
 			lock_release(&second);
 		lock_release(&first);
-		work_wipe(&w);
-		DEMAND("it is free again", lock_take(&w, path, table[i].first, 0, &first));
+		ctx_wipe(&ctx);
+		DEMAND("it is free again", lock_take(&ctx, path, table[i].first, 0, &first));
 		lock_release(&first);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 is_a_file_of_its_own(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	struct lock lock;
 	struct stat st;
 	char path[PATH_SIZE];
 
 	path_in(*state, "locks", path);
-	open_room(&w);
-	assert_true(lock_take(&w, path, 7, 0, &lock));
+	open_ctx(&ctx);
+	assert_true(lock_take(&ctx, path, 7, 0, &lock));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, 0);
 	assert_int_equal(fcntl(lock.fd, F_GETFD), FD_CLOEXEC);
 	lock_release(&lock);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
 waits_no_longer_than_it_may(void **state)
 {
 	static const int64_t waits_ms[] = { 0, 1, 60, 300 };
-	struct work w;
+	struct ctx ctx;
 	struct lock held;
 	char path[PATH_SIZE];
 
 	path_in(*state, "locks", path);
-	open_room(&w);
-	assert_true(lock_take(&w, path, 1, 0, &held));
+	open_ctx(&ctx);
+	assert_true(lock_take(&ctx, path, 1, 0, &held));
 	for (size_t i = 0; i < ROWS(waits_ms); i++) {
 		int64_t start = clock_ms();
 		struct lock lock;
 		int64_t took;
 
-		work_wipe(&w);
-		assert_false(lock_take(&w, path, 1, waits_ms[i], &lock));
-		assert_int_equal(w.kind, FAULT_UNAVAILABLE);
+		ctx_wipe(&ctx);
+		assert_false(lock_take(&ctx, path, 1, waits_ms[i], &lock));
+		assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 		took = clock_ms() - start;
 		/* above: what a busy machine may take */
 		if (took < waits_ms[i] || took > waits_ms[i] + 5000)
 			fail_msg("waited %lld ms of %lld", (long long)took, (long long)waits_ms[i]);
 	}
 	lock_release(&held);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* Two processes that tell each other, byte by byte, how far they are. */
@@ -131,14 +131,15 @@ static bool
 wait_for_turn(void *arg)
 {
 	const struct pair *pair = arg;
-	struct work w;
+	struct ctx ctx;
 	struct lock lock;
 
-	if (!work_open(&w, 4096) || !hear(pair->to_child) || lock_take(&w, pair->path, 1, 0, &lock)
-	    || w.kind != FAULT_UNAVAILABLE || !tell(pair->to_parent))
+	if (!ctx_open(&ctx, 4096) || !hear(pair->to_child)
+	    || lock_take(&ctx, pair->path, 1, 0, &lock) || ctx.kind != FAULT_UNAVAILABLE
+	    || !tell(pair->to_parent))
 		return false;
-	work_wipe(&w);
-	return lock_take(&w, pair->path, 1, 10000, &lock);
+	ctx_wipe(&ctx);
+	return lock_take(&ctx, pair->path, 1, 10000, &lock);
 }
 
 static void
@@ -146,7 +147,7 @@ gets_its_turn(void **state)
 {
 	char path[PATH_SIZE];
 	struct pair pair;
-	struct work w;
+	struct ctx ctx;
 	struct lock lock;
 	pid_t pid;
 
@@ -154,24 +155,24 @@ gets_its_turn(void **state)
 	open_pair(&pair, path);
 	/* before the lock is taken, so that the child does not have its descriptor too */
 	pid = child_start(wait_for_turn, &pair);
-	open_room(&w);
-	assert_true(lock_take(&w, path, 1, 0, &lock));
+	open_ctx(&ctx);
+	assert_true(lock_take(&ctx, path, 1, 0, &lock));
 	assert_true(tell(pair.to_child));
 	assert_true(hear(pair.to_parent));
 	lock_release(&lock);
 	child_says_true("the one who waited", child_status(pid));
 	close_pair(&pair);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
 take_and_stop(void *arg)
 {
 	const struct pair *pair = arg;
-	struct work w;
+	struct ctx ctx;
 	struct lock lock;
 
-	if (!work_open(&w, 4096) || !lock_take(&w, pair->path, 1, 0, &lock)
+	if (!ctx_open(&ctx, 4096) || !lock_take(&ctx, pair->path, 1, 0, &lock)
 	    || !tell(pair->to_parent))
 		return false;
 	pause();
@@ -183,7 +184,7 @@ ends_with_its_process(void **state)
 {
 	char path[PATH_SIZE];
 	struct pair pair;
-	struct work w;
+	struct ctx ctx;
 	struct lock lock;
 	pid_t pid;
 
@@ -191,15 +192,15 @@ ends_with_its_process(void **state)
 	open_pair(&pair, path);
 	pid = child_start(take_and_stop, &pair);
 	assert_true(hear(pair.to_parent));
-	open_room(&w);
-	assert_false(lock_take(&w, path, 1, 0, &lock));
+	open_ctx(&ctx);
+	assert_false(lock_take(&ctx, path, 1, 0, &lock));
 	kill(pid, SIGKILL);
 	child_status(pid);
-	work_wipe(&w);
-	assert_true(lock_take(&w, path, 1, 0, &lock));
+	ctx_wipe(&ctx);
+	assert_true(lock_take(&ctx, path, 1, 0, &lock));
 	lock_release(&lock);
 	close_pair(&pair);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -214,16 +215,16 @@ says_what_cannot_be_locked(void **state)
 	char path[PATH_SIZE];
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct lock lock;
 		bool done;
 
 		path_in(*state, table[i].name, path);
-		open_room(&w);
-		done = lock_take(&w, path, 1, 5000, &lock);
-		same_fault(table[i].label, &w, done, FAULT_STORAGE);
-		has_text(table[i].label, w.reason, path);
-		work_close(&w);
+		open_ctx(&ctx);
+		done = lock_take(&ctx, path, 1, 5000, &lock);
+		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		has_text(table[i].label, ctx.reason, path);
+		ctx_close(&ctx);
 	}
 }
 

@@ -33,26 +33,26 @@ notes_what_is_printable(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		log_note(&w, table[i].key, table[i].value);
-		same_text(table[i].label, w.notes, table[i].expected);
-		work_close(&w);
+		open_ctx(&ctx);
+		log_note(&ctx, table[i].key, table[i].value);
+		same_text(table[i].label, ctx.notes, table[i].expected);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 notes_numbers(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	log_note_number(&w, "account", 31920194);
-	log_note_number(&w, "least", LLONG_MIN);
-	assert_string_equal(w.notes, " account=31920194 least=-9223372036854775808");
-	work_close(&w);
+	open_ctx(&ctx);
+	log_note_number(&ctx, "account", 31920194);
+	log_note_number(&ctx, "least", LLONG_MIN);
+	assert_string_equal(ctx.notes, " account=31920194 least=-9223372036854775808");
+	ctx_close(&ctx);
 }
 
 static void
@@ -63,62 +63,62 @@ shortens_a_value(void **state)
 	(void)state;
 	for (size_t len = LOG_VALUE_MAX; len <= LOG_VALUE_MAX + 1; len++)
 		for (int blank = 0; blank < 2; blank++) {
-			struct work w;
+			struct ctx ctx;
 
 			memset(value, 'x', len);
 			value[len] = '\0';
 			if (blank)
 				value[0] = ' ';
-			open_room(&w);
-			log_note(&w, "k", value);
-			same_number("the note's length", (long long)strlen(w.notes),
+			open_ctx(&ctx);
+			log_note(&ctx, "k", value);
+			same_number("the note's length", (long long)strlen(ctx.notes),
 			    LOG_VALUE_MAX + (blank ? 5 : 3));
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
 static void
 drops_notes_beyond_the_limit(void **state)
 {
-	struct work w;
-	char before[WORK_NOTES_MAX];
+	struct ctx ctx;
+	char before[CTX_NOTES_MAX];
 	size_t left;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int i = 0; i < 46; i++)
-		log_note(&w, "k", "123456"); /* 9 characters */
-	left = sizeof w.notes - 1 - strlen(w.notes);
+		log_note(&ctx, "k", "123456"); /* 9 characters */
+	left = sizeof ctx.notes - 1 - strlen(ctx.notes);
 	assert_in_range(left, 10, LOG_VALUE_MAX);
 
-	memcpy(before, w.notes, sizeof before);
+	memcpy(before, ctx.notes, sizeof before);
 	{
 		char value[LOG_VALUE_MAX] = { 0 };
 
 		memset(value, 'x', left - 3 + 1); /* " k=" and one byte too many */
-		log_note(&w, "k", value);
-		assert_string_equal(w.notes, before);
+		log_note(&ctx, "k", value);
+		assert_string_equal(ctx.notes, before);
 		value[left - 3] = '\0';
-		log_note(&w, "k", value);
-		assert_int_equal(strlen(w.notes), sizeof w.notes - 1);
+		log_note(&ctx, "k", value);
+		assert_int_equal(strlen(ctx.notes), sizeof ctx.notes - 1);
 	}
-	log_note(&w, "", "");
-	assert_int_equal(strlen(w.notes), sizeof w.notes - 1);
-	work_close(&w);
+	log_note(&ctx, "", "");
+	assert_int_equal(strlen(ctx.notes), sizeof ctx.notes - 1);
+	ctx_close(&ctx);
 }
 
 static void
 notes_a_secret_by_its_digest(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	log_note_secret(&w, "code", "abc");
-	assert_string_equal(w.notes, " code=ba7816bf");
-	log_note_secret(&w, "token", NULL);
-	assert_string_equal(w.notes, " code=ba7816bf");
-	work_close(&w);
+	open_ctx(&ctx);
+	log_note_secret(&ctx, "code", "abc");
+	assert_string_equal(ctx.notes, " code=ba7816bf");
+	log_note_secret(&ctx, "token", NULL);
+	assert_string_equal(ctx.notes, " code=ba7816bf");
+	ctx_close(&ctx);
 }
 
 static void
@@ -145,37 +145,37 @@ writes_one_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		char line[LOG_LINE_MAX];
 
-		open_room(&w);
+		open_ctx(&ctx);
 		if (table[i].reason != NULL)
-			work_fault(&w, table[i].kind, "%s", table[i].reason);
-		log_note(&w, "k", table[i].note);
-		log_line(&w, "callback", "auth_failed", line);
+			ctx_fault(&ctx, table[i].kind, "%s", table[i].reason);
+		log_note(&ctx, "k", table[i].note);
+		log_line(&ctx, "callback", "auth_failed", line);
 		same_text(table[i].label, line, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 ends_the_longest_line(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	char line[LOG_LINE_MAX];
 	size_t len;
 
 	(void)state;
-	open_room(&w);
-	memset(w.reason, 'r', sizeof w.reason - 1);
-	memset(w.notes, 'n', sizeof w.notes - 1);
-	w.kind = FAULT_UNAVAILABLE;
-	log_line(&w, "exchange-code", "temporarily_unavailable", line);
+	open_ctx(&ctx);
+	memset(ctx.reason, 'r', sizeof ctx.reason - 1);
+	memset(ctx.notes, 'n', sizeof ctx.notes - 1);
+	ctx.kind = FAULT_UNAVAILABLE;
+	log_line(&ctx, "exchange-code", "temporarily_unavailable", line);
 	len = strlen(line);
 	assert_int_equal(line[len - 1], '\n');
 	assert_int_equal(line[len - 2], 'n');
 	has_text("the line", line, "r\"n");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 int

@@ -90,16 +90,16 @@ compose(struct file_text *text, const struct pair *base, const struct pair *last
 
 static const struct pair no_pair = { NULL, NULL, NULL };
 
-/* Reads a file of that text from the folder; the room stays open. */
+/* Reads a file of that text from the folder; the arena stays open. */
 static bool
-read_text(struct work *w, const char *folder, const struct file_text *text, struct config *cfg)
+read_text(struct ctx *ctx, const char *folder, const struct file_text *text, struct config *cfg)
 {
 	static char path[PATH_SIZE];
 
 	path_in(folder, "amo-crm.conf", path);
 	file_write(path, text->bytes, text->len, 0600);
-	open_room(w);
-	return config_read(w, path, cfg);
+	open_ctx(ctx);
+	return config_read(ctx, path, cfg);
 }
 
 static const struct config_key *
@@ -116,12 +116,12 @@ static void
 fills_in_the_defaults(void **state)
 {
 	struct file_text text;
-	struct work w;
+	struct ctx ctx;
 	struct config cfg;
 
 	compose(&text, with_secret, &no_pair);
-	if (!read_text(&w, *state, &text, &cfg))
-		fail_msg("%s", w.reason);
+	if (!read_text(&ctx, *state, &text, &cfg))
+		fail_msg("%s", ctx.reason);
 	assert_true(cfg.complete);
 	same_text("client_id", cfg.amocrm.client_id, "an-id");
 	same_text("client_secret", cfg.amocrm.client_secret, "hunter2");
@@ -156,7 +156,7 @@ fills_in_the_defaults(void **state)
 	same_text("url", cfg.deliver.url, NULL);
 	same_text("deliver secret", cfg.deliver.secret, NULL);
 	same_number("allow_private", cfg.deliver.allow_private, 0);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 enum answer { GOOD, BAD };
@@ -347,23 +347,23 @@ reads_or_refuses_each_value(void **state)
 		const struct row *row = &values[i];
 		const struct config_key *key = key_of(&row->pair);
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
 		compose(&text, row->base == NULL ? with_secret : row->base, &row->pair);
-		done = read_text(&w, *state, &text, &cfg);
-		same_fault(row->label, &w, done, row->answer == GOOD ? FAULT_NONE : FAULT_CONFIG);
+		done = read_text(&ctx, *state, &text, &cfg);
+		same_fault(row->label, &ctx, done, row->answer == GOOD ? FAULT_NONE : FAULT_CONFIG);
 		DEMAND(row->label, cfg.complete == (row->answer == GOOD));
 		if (done)
 			is_read(row, key, &cfg);
 		else {
 			snprintf(place, sizeof place, "/amo-crm.conf:%d: [%s] %s must be ",
 			    text.lines, row->pair.section, row->pair.name);
-			has_text(row->label, w.reason, place);
+			has_text(row->label, ctx.reason, place);
 		}
-		has_no_text("a secret in the reason", w.reason, "hunter2");
-		work_close(&w);
+		has_no_text("a secret in the reason", ctx.reason, "hunter2");
+		ctx_close(&ctx);
 	}
 }
 
@@ -413,21 +413,21 @@ demands_the_required_keys(void **state)
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		struct pair without = { key->section, key->name, NULL };
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
 		compose(&text, with_secret, &without);
-		done = read_text(&w, *state, &text, &cfg);
+		done = read_text(&ctx, *state, &text, &cfg);
 		if (key->required) {
 			required++;
-			same_fault(key->name, &w, done, FAULT_CONFIG);
+			same_fault(key->name, &ctx, done, FAULT_CONFIG);
 			DEMAND(key->name, !cfg.complete);
 			snprintf(expected, sizeof expected, "/amo-crm.conf: [%s] %s is missing",
 			    key->section, key->name);
-			has_text(key->name, w.reason, expected);
+			has_text(key->name, ctx.reason, expected);
 		}
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 	assert_int_equal(required, 4);
 }
@@ -472,19 +472,19 @@ looks_at_the_whole(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
 		compose(&text, table[i].base, &table[i].pair);
 		if (table[i].more.name != NULL)
 			add_pair(&text, &table[i].more);
-		done = read_text(&w, *state, &text, &cfg);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		done = read_text(&ctx, *state, &text, &cfg);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		DEMAND(table[i].label, cfg.complete == done);
-		has_text(table[i].label, w.reason, table[i].part);
-		has_no_text("a secret in the reason", w.reason, "hunter2");
-		work_close(&w);
+		has_text(table[i].label, ctx.reason, table[i].part);
+		has_no_text("a secret in the reason", ctx.reason, "hunter2");
+		ctx_close(&ctx);
 	}
 }
 
@@ -493,13 +493,13 @@ lowers_the_account(void **state)
 {
 	static const struct pair account = { "amocrm", "account", "ReForYou.amoCRM.ru" };
 	struct file_text text;
-	struct work w;
+	struct ctx ctx;
 	struct config cfg;
 
 	compose(&text, with_secret, &account);
-	assert_true(read_text(&w, *state, &text, &cfg));
+	assert_true(read_text(&ctx, *state, &text, &cfg));
 	assert_string_equal(cfg.amocrm.account, "reforyou.amocrm.ru");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -519,15 +519,15 @@ signs_states_where_users_have_their_own(void **state)
 		struct pair connections = { "app", "connections", table[i].connections };
 		struct pair states = { "app", "state", table[i].state };
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 
 		compose(&text, with_secret, &connections);
 		if (states.value != NULL)
 			add_pair(&text, &states);
-		DEMAND(table[i].label, read_text(&w, *state, &text, &cfg));
+		DEMAND(table[i].label, read_text(&ctx, *state, &text, &cfg));
 		same_number(table[i].label, cfg.app.state, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -582,7 +582,7 @@ reads_the_lines(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
@@ -590,12 +590,12 @@ reads_the_lines(void **state)
 		snprintf(place, sizeof place, "%s/amo-crm.conf:%d: ", (const char *)*state,
 		    text.lines + table[i].line);
 		add_bytes(&text, table[i].text, table[i].len);
-		done = read_text(&w, *state, &text, &cfg);
+		done = read_text(&ctx, *state, &text, &cfg);
 		same_fault(
-		    table[i].label, &w, done, table[i].line == 0 ? FAULT_NONE : FAULT_CONFIG);
+		    table[i].label, &ctx, done, table[i].line == 0 ? FAULT_NONE : FAULT_CONFIG);
 		if (!done)
-			has_text(table[i].label, w.reason, place);
-		work_close(&w);
+			has_text(table[i].label, ctx.reason, place);
+		ctx_close(&ctx);
 	}
 }
 
@@ -622,16 +622,16 @@ tells_no_secret(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		static const struct pair no_secret = { "jwt", "secret", NULL };
 		struct file_text text;
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
 		compose(&text, with_secret, &no_secret);
 		add(&text, table[i].text);
-		done = read_text(&w, *state, &text, &cfg);
-		same_fault(table[i].label, &w, done, FAULT_CONFIG);
-		has_no_text(table[i].label, w.reason, "hunter2");
-		work_close(&w);
+		done = read_text(&ctx, *state, &text, &cfg);
+		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
+		has_no_text(table[i].label, ctx.reason, "hunter2");
+		ctx_close(&ctx);
 	}
 }
 
@@ -654,15 +654,15 @@ refuses_a_file_others_can_read(void **state)
 	compose(&text, with_secret, &no_pair);
 	path_in(*state, "amo-crm.conf", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 		bool done;
 
 		file_write(path, text.bytes, text.len, table[i].mode);
-		open_room(&w);
-		done = config_read(&w, path, &cfg);
-		same_fault(table[i].label, &w, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
-		work_close(&w);
+		open_ctx(&ctx);
+		done = config_read(&ctx, path, &cfg);
+		same_fault(table[i].label, &ctx, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
+		ctx_close(&ctx);
 	}
 }
 
@@ -687,20 +687,20 @@ keeps_the_app_section_in_a_fault(void **state)
 
 	path_in(*state, "amo-crm.conf", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct config cfg;
 
 		if (table[i].text != NULL)
 			file_write_text(path, table[i].text);
 		memset(&cfg, 0xa5, sizeof cfg);
-		open_room(&w);
-		DEMAND(table[i].label, !config_read(&w, path, &cfg));
+		open_ctx(&ctx);
+		DEMAND(table[i].label, !config_read(&ctx, path, &cfg));
 		DEMAND(table[i].label, !cfg.complete);
 		same_text(table[i].label, cfg.app.deep_link, table[i].deep_link);
 		same_number(table[i].label, cfg.app.redirect, table[i].redirect);
 		same_number(table[i].label, cfg.app.connections, CONNECTIONS_SHARED);
 		same_number(table[i].label, cfg.app.state, STATE_ANY);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -718,10 +718,10 @@ finds_its_path(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *arg)
+read_in_arena(struct ctx *ctx, void *arg)
 {
 	struct config cfg;
-	bool done = config_read(w, arg, &cfg);
+	bool done = config_read(ctx, arg, &cfg);
 
 	assert_int_equal(cfg.complete, done);
 	if (done)
@@ -730,18 +730,18 @@ read_in_room(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct file_text text;
-	struct work w;
+	struct ctx ctx;
 	struct config cfg;
 	char path[PATH_SIZE];
 
 	compose(&text, with_secret, &no_pair);
-	assert_true(read_text(&w, *state, &text, &cfg));
-	work_close(&w);
+	assert_true(read_text(&ctx, *state, &text, &cfg));
+	ctx_close(&ctx);
 	path_in(*state, "amo-crm.conf", path);
-	try_small_rooms("a configuration", read_in_room, path);
+	try_small_arenas("a configuration", read_in_arena, path);
 }
 
 int
@@ -760,7 +760,7 @@ main(void)
 		IN_FOLDER(refuses_a_file_others_can_read),
 		IN_FOLDER(keeps_the_app_section_in_a_fault),
 		cmocka_unit_test(finds_its_path),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

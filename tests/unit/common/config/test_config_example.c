@@ -197,7 +197,7 @@ shown(const struct line *line, bool comments, const char *left_out)
 
 /* Writes it with the '#' of every key taken away, or with the active keys only, and reads that. */
 static void
-read_as(const struct example *example, bool comments, const char *left_out, struct work *w,
+read_as(const struct example *example, bool comments, const char *left_out, struct ctx *ctx,
     struct config *cfg)
 {
 	void *folder = NULL;
@@ -218,24 +218,24 @@ read_as(const struct example *example, bool comments, const char *left_out, stru
 			fputs("\n", file);
 	}
 	assert_int_equal(fclose(file), 0);
-	done = config_read(w, path, cfg);
+	done = config_read(ctx, path, cfg);
 	assert_int_equal(folder_remove(&folder), 0);
 	if (!done)
-		fail_msg("refused: %s", w->reason);
+		fail_msg("refused: %s", ctx->reason);
 }
 
 static void
 as_it_stands_it_is_a_configuration(void **state)
 {
 	struct config cfg;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	read_as(*state, false, NULL, &w, &cfg);
+	open_ctx(&ctx);
+	read_as(*state, false, NULL, &ctx, &cfg);
 	assert_int_equal(cfg.app.connections, CONNECTIONS_SHARED);
 	assert_int_equal(cfg.app.state, STATE_ANY);
 	assert_int_equal(cfg.jwt.algorithm, JWT_HS256);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* All but public_key, which excludes the secret. */
@@ -243,14 +243,14 @@ static void
 every_value_that_is_shown_is_a_good_one(void **state)
 {
 	struct config cfg;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	read_as(*state, true, "public_key", &w, &cfg);
+	open_ctx(&ctx);
+	read_as(*state, true, "public_key", &ctx, &cfg);
 	same_text("app.name", cfg.app.name, "ForYou");
 	assert_int_equal(cfg.app.connections, CONNECTIONS_SHARED);
 	assert_int_equal(cfg.app.state, STATE_ANY);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void

@@ -40,8 +40,8 @@ leave_only(struct setup *s, int64_t user, const char **before)
 {
 	struct account_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_change change;
-	bool done = account_change(&s->w, 31920194, &edit, &change)
-	    && store_change_all(&s->w, &s->cfg.store, &change, 1);
+	bool done = account_change(&s->ctx, 31920194, &edit, &change)
+	    && store_change_all(&s->ctx, &s->cfg.store, &change, 1);
 
 	*before = edit.before;
 	return done;
@@ -77,18 +77,18 @@ keeps_the_list(void **state)
 		const char *expected_before = list;
 		const char *before = NULL;
 		bool done = table[i].how == ADD
-		    ? account_add(&s.w, &s.cfg.store, 31920194, table[i].user)
+		    ? account_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : table[i].how == REMOVE
-		    ? account_remove(&s.w, &s.cfg.store, 31920194, table[i].user)
+		    ? account_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : leave_only(&s, table[i].user, &before);
 
-		same_fault(table[i].label, &s.w, done, FAULT_NONE);
+		same_fault(table[i].label, &s.ctx, done, FAULT_NONE);
 		if (table[i].how == LEAVE_ONLY)
 			same_text(table[i].label, before, expected_before);
-		assert_true(account_users(&s.w, &s.cfg.store, 31920194, &list));
+		assert_true(account_users(&s.ctx, &s.cfg.store, 31920194, &list));
 		same_text(table[i].label, list, table[i].after);
 	}
-	assert_true(account_users(&s.w, &s.cfg.store, 31920195, &list));
+	assert_true(account_users(&s.ctx, &s.cfg.store, 31920195, &list));
 	same_text("another account's list", list, NULL);
 	setup_close(&s);
 }
@@ -101,9 +101,9 @@ locks_one_account(void **state)
 	struct lock other;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(account_lock(&s.w, &s.cfg.store, 1, &lock));
-	assert_true(account_lock(&s.w, &s.cfg.store, 2, &other));
-	assert_true(account_add(&s.w, &s.cfg.store, 1, 1)); /* under the lock */
+	assert_true(account_lock(&s.ctx, &s.cfg.store, 1, &lock));
+	assert_true(account_lock(&s.ctx, &s.cfg.store, 2, &other));
+	assert_true(account_add(&s.ctx, &s.cfg.store, 1, 1)); /* under the lock */
 	lock_release(&other);
 	lock_release(&lock);
 	setup_close(&s);

@@ -44,11 +44,11 @@ finds_the_host(void **state)
 		bool done;
 
 		s.cfg.amocrm.account = table[i].account;
-		done = authorize_host(&s.w, &s.cfg.amocrm, table[i].referer, &host);
-		same_fault(table[i].label, &s.w, done, table[i].expected);
+		done = authorize_host(&s.ctx, &s.cfg.amocrm, table[i].referer, &host);
+		same_fault(table[i].label, &s.ctx, done, table[i].expected);
 		if (done)
 			same_text(table[i].label, host, table[i].host);
-		work_recover(&s.w);
+		ctx_clear_fault(&s.ctx);
 	}
 	setup_close(&s);
 }
@@ -66,14 +66,14 @@ put_pending(struct setup *s, const char *code)
 	struct text t;
 
 	sha256_hex(code, strlen(code), hex);
-	text_begin(&s->w, &t);
+	text_begin(&s->ctx, &t);
 	text_add(&t, "e30.");
 	base64url_encode(&t, claims, strlen(claims));
 	text_add(&t, ".x");
-	if (!text_end(&t, &tokens.access_token) || !work_print(&s->w, &key, "pending:%s", hex)
-	    || !tokens_write(&s->w, &tokens, &text) || !seal(&s->w, s->ring, key, text, &sealed)
-	    || !store_put(&s->w, &s->cfg.store, key, sealed, time(NULL) + 1000))
-		fail_msg("%s", s->w.reason);
+	if (!text_end(&t, &tokens.access_token) || !ctx_printf(&s->ctx, &key, "pending:%s", hex)
+	    || !tokens_write(&s->ctx, &tokens, &text) || !seal(&s->ctx, s->ring, key, text, &sealed)
+	    || !store_put(&s->ctx, &s->cfg.store, key, sealed, time(NULL) + 1000))
+		fail_msg("%s", s->ctx.reason);
 }
 
 static bool
@@ -82,20 +82,20 @@ has_connection(struct setup *s, const char *app_user)
 	struct connection connection;
 	bool found;
 
-	if (!connection_of(&s->w, &s->cfg, app_user, &found, &connection))
-		fail_msg("%s", s->w.reason);
+	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+		fail_msg("%s", s->ctx.reason);
 	return found;
 }
 
 static void
 present(const char *label, struct setup *s, const struct grant *grant, enum fault_kind expected)
 {
-	bool done = authorize(&s->w, &s->cfg, grant, 1000);
+	bool done = authorize(&s->ctx, &s->cfg, grant, 1000);
 
-	same_fault(label, &s->w, done, expected);
-	has_no_text("the code in the log", s->w.notes, CODE);
-	has_no_text("the code in the log", s->w.reason, CODE);
-	work_recover(&s->w);
+	same_fault(label, &s->ctx, done, expected);
+	has_no_text("the code in the log", s->ctx.notes, CODE);
+	has_no_text("the code in the log", s->ctx.reason, CODE);
+	ctx_clear_fault(&s->ctx);
 }
 
 #define HOST "reforyou.amocrm.ru"
@@ -110,10 +110,10 @@ makes_one_connection_of_a_code(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	put_pending(&s, CODE);
-	assert_true(authorize_known(&s.w, &s.cfg, CODE, &known));
+	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
 	DEMAND("the code is new", !known);
 	present("the browser", &s, &browser, FAULT_NONE);
-	assert_true(authorize_known(&s.w, &s.cfg, CODE, &known));
+	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
 	DEMAND("the code is known", known);
 	DEMAND("everybody is connected", has_connection(&s, "u9"));
 	present("the browser, reloaded", &s, &browser, FAULT_NONE);
@@ -174,7 +174,7 @@ keeps_a_code_for_whom_it_is_reserved(void **state)
 		grant = two;
 		grant.code = code;
 		present("the thief again", &s, &grant, FAULT_CLAIMED);
-		assert_true(connection_erase(&s.w, &s.cfg, 31920194, 7));
+		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 7));
 		setup_close(&s);
 	}
 }
@@ -193,7 +193,7 @@ keeps_a_code_from_everybody(void **state)
 	present("the install call", &s, &install, FAULT_NONE);
 	present("a claim", &s, &one, FAULT_CLAIMED);
 	DEMAND("nobody is connected", !has_connection(&s, "u1"));
-	assert_true(connection_find(&s.w, &s.cfg, "connection:31920194:7", &found, &connection));
+	assert_true(connection_find(&s.ctx, &s.cfg, "connection:31920194:7", &found, &connection));
 	DEMAND("but it is stored", found);
 	setup_close(&s);
 }
@@ -209,7 +209,7 @@ says_what_has_become_of_a_code(void **state)
 	present("a code that is not known, without a host", &s, &user, FAULT_REFUSED);
 	put_pending(&s, CODE);
 	present("the browser", &s, &browser, FAULT_NONE);
-	assert_true(connection_erase(&s.w, &s.cfg, 31920194, 7));
+	assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 7));
 	present("its connection is gone", &s, &user, FAULT_REFUSED);
 	setup_close(&s);
 }
@@ -242,9 +242,9 @@ claim_it(void *arg)
 {
 	const struct claim *claim = arg;
 	const struct grant grant = { .code = CODE, .host = HOST, .claimant = claim->claimant };
-	struct work w;
+	struct ctx ctx;
 
-	return work_open(&w, ROOM_SIZE) && authorize(&w, &claim->s->cfg, &grant, 10000);
+	return ctx_open(&ctx, ARENA_SIZE) && authorize(&ctx, &claim->s->cfg, &grant, 10000);
 }
 
 static void

@@ -13,9 +13,9 @@ save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *
 	const struct identity identity = { account_id, user_id, "reforyou.amocrm.ru" };
 	const char *key = NULL;
 
-	if (!connection_save(&s->w, &s->cfg, s->ring, &identity, tokens, owner, NULL)
-	    || !record_key(&s->w, account_id, user_id, &key))
-		fail_msg("not saved: %s", s->w.reason);
+	if (!connection_save(&s->ctx, &s->cfg, s->ring, &identity, tokens, owner, NULL)
+	    || !record_key(&s->ctx, account_id, user_id, &key))
+		fail_msg("not saved: %s", s->ctx.reason);
 	return key;
 }
 
@@ -24,8 +24,8 @@ is_there(struct setup *s, const char *key, struct connection *connection)
 {
 	bool found;
 
-	if (!connection_find(&s->w, &s->cfg, key, &found, connection))
-		fail_msg("%s: %s", key, s->w.reason);
+	if (!connection_find(&s->ctx, &s->cfg, key, &found, connection))
+		fail_msg("%s: %s", key, s->ctx.reason);
 	return found;
 }
 
@@ -37,19 +37,19 @@ token_of(struct setup *s, const char *app_user)
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_of(&s->w, &s->cfg, app_user, &found, &connection))
-		fail_msg("%s: %s", app_user, s->w.reason);
+	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+		fail_msg("%s: %s", app_user, s->ctx.reason);
 	if (!found)
 		return NULL;
-	if (!record_tokens(&s->w, s->ring, &connection, &tokens))
-		fail_msg("%s: %s", app_user, s->w.reason);
+	if (!record_tokens(&s->ctx, s->ring, &connection, &tokens))
+		fail_msg("%s: %s", app_user, s->ctx.reason);
 	return tokens.refresh_token;
 }
 
 static bool
-count(struct work *w, void *arg, const struct connection *connection)
+count(struct ctx *ctx, void *arg, const struct connection *connection)
 {
-	(void)w;
+	(void)ctx;
 	(void)connection;
 	++*(int *)arg;
 	return true;
@@ -60,8 +60,8 @@ how_many(struct setup *s)
 {
 	int n = 0;
 
-	if (!connection_each(&s->w, &s->cfg, count, &n))
-		fail_msg("%s", s->w.reason);
+	if (!connection_each(&s->ctx, &s->cfg, count, &n))
+		fail_msg("%s", s->ctx.reason);
 	return n;
 }
 
@@ -70,8 +70,8 @@ known(struct setup *s, int64_t account_id)
 {
 	bool yes = true;
 
-	if (!connection_account_known(&s->w, &s->cfg, account_id, &yes))
-		fail_msg("%s", s->w.reason);
+	if (!connection_account_known(&s->ctx, &s->cfg, account_id, &yes))
+		fail_msg("%s", s->ctx.reason);
 	return yes;
 }
 
@@ -147,13 +147,14 @@ waits_for_its_owner(void **state)
 	key = save(&s, 1, 7, &first_pair, NULL);
 	assert_string_equal(key, "connection:1:7");
 	same_text("stored, and nobody's", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &browser, NULL, &found));
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &browser, NULL, &found));
 	assert_true(found);
 	same_text("a browser adopts nothing", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &user, NULL, &found));
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &user, NULL, &found));
 	assert_true(found);
 	same_text("adopted", token_of(&s, "u1"), "refresh-1");
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, "connection:1:8", &user, NULL, &found));
+	assert_true(
+	    connection_adopt(&s.ctx, &s.cfg, s.ring, "connection:1:8", &user, NULL, &found));
 	assert_false(found);
 	same_text("one that is not there changes nothing", token_of(&s, "u1"), "refresh-1");
 
@@ -165,8 +166,8 @@ waits_for_its_owner(void **state)
 	save(&s, 4, 1, &first_pair, &browser);
 	save(&s, 4, 2, &second_pair, NULL);
 	same_text("shared: the other one stays everybody's", token_of(&s, "u1"), "refresh-1");
-	assert_true(
-	    connection_adopt(&s.w, &s.cfg, s.ring, "connection:4:2", &user, NULL, &found) && found);
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, "connection:4:2", &user, NULL, &found)
+	    && found);
 	same_text("shared: claimed", token_of(&s, "u2"), "refresh-2");
 	setup_close(&s);
 }
@@ -183,13 +184,13 @@ is_erased(void **state)
 	save(&s, 1, 7, &first_pair, &one);
 	save(&s, 1, 8, &second_pair, &two);
 	for (int i = 0; i < 2; i++) {
-		assert_true(connection_erase_of(&s.w, &s.cfg, "u1"));
+		assert_true(connection_erase_of(&s.ctx, &s.cfg, "u1"));
 		same_text("the one's", token_of(&s, "u1"), NULL);
 		same_text("the other's", token_of(&s, "u2"), "refresh-2");
 		DEMAND("the account has the other's", known(&s, 1));
 	}
 	for (int i = 0; i < 2; i++) {
-		assert_true(connection_erase(&s.w, &s.cfg, 1, 8));
+		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 8));
 		same_text("the other's", token_of(&s, "u2"), NULL);
 		DEMAND("the account has none", !known(&s, 1));
 		same_number("connections", how_many(&s), 0);
@@ -200,7 +201,7 @@ is_erased(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	save(&s, 2, 1, &first_pair, &browser);
-	assert_true(connection_erase_of(&s.w, &s.cfg, "u9"));
+	assert_true(connection_erase_of(&s.ctx, &s.cfg, "u9"));
 	same_text("shared: erased for all", token_of(&s, "u1"), NULL);
 	setup_close(&s);
 }
@@ -221,7 +222,7 @@ is_revoked_with_its_account(void **state)
 	save(&s, 1, 8, &first_pair, &two);
 	save(&s, 11, 7, &first_pair, &three);
 	for (int i = 0; i < 2; i++) { /* the signature may be replayed */
-		assert_true(connection_revoke_account(&s.w, &s.cfg, 1));
+		assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
 		DEMAND("the account has no active one", !known(&s, 1));
 		DEMAND("it is kept", is_there(&s, key, &connection));
 		same_number("state", connection.state, CONNECTION_REVOKED);
@@ -233,7 +234,7 @@ is_revoked_with_its_account(void **state)
 	assert_true(is_there(&s, key, &connection));
 	same_number("authorized again", connection.state, CONNECTION_ACTIVE);
 	same_text("whose it was", token_of(&s, "u1"), "refresh-2");
-	assert_true(connection_revoke_account(&s.w, &s.cfg, 99));
+	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 99));
 	setup_close(&s);
 }
 
@@ -252,16 +253,16 @@ is_nobodys_once_it_was_ended(void **state)
 
 			setup_open(&s, *state, mode);
 			key = save(&s, 1, 7, &first_pair, &user);
-			assert_true(revoked ? connection_revoke_account(&s.w, &s.cfg, 1)
-					    : connection_erase(&s.w, &s.cfg, 1, 7));
+			assert_true(revoked ? connection_revoke_account(&s.ctx, &s.cfg, 1)
+					    : connection_erase(&s.ctx, &s.cfg, 1, 7));
 			save(&s, 1, 7, &second_pair, NULL);
 			same_text("it waits", token_of(&s, "u1"), NULL);
 			DEMAND("the account is known", known(&s, 1));
 			assert_true(
-			    connection_adopt(&s.w, &s.cfg, s.ring, key, &other, NULL, &found)
+			    connection_adopt(&s.ctx, &s.cfg, s.ring, key, &other, NULL, &found)
 			    && found);
 			same_text("adopted", token_of(&s, "u2"), "refresh-2");
-			assert_true(connection_erase(&s.w, &s.cfg, 1, 7));
+			assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 			setup_close(&s);
 		}
 }
@@ -282,29 +283,29 @@ is_adopted_as_its_own_authorization(void **state)
 	bool found;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &first_pair, NULL, &older));
-	assert_true(connection_save(&s.w, &s.cfg, s.ring, &identity, &second_pair, NULL, &newer));
-	assert_true(store_erase(&s.w, &s.cfg.store, "code:1"));
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &two, &newer, &found) && found);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &older, &found));
+	assert_true(connection_save(&s.ctx, &s.cfg, s.ring, &identity, &first_pair, NULL, &older));
+	assert_true(connection_save(&s.ctx, &s.cfg, s.ring, &identity, &second_pair, NULL, &newer));
+	assert_true(store_erase(&s.ctx, &s.cfg.store, "code:1"));
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &two, &newer, &found) && found);
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &older, &found));
 	DEMAND("the older one's is not there any more", !found);
 	same_text("the newer one's owner keeps it", token_of(&s, "u2"), "refresh-2");
-	assert_true(store_get(&s.w, &s.cfg.store, "code:1", &value));
+	assert_true(store_get(&s.ctx, &s.cfg.store, "code:1", &value));
 	same_text("nothing along with it", value, NULL);
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &newer, &found) && found);
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &newer, &found) && found);
 	same_text("adopting keeps which it is", token_of(&s, "u1"), "refresh-2");
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
 	setup_close(&s);
 }
 
-/* An account of many brokers: a round for one must not use up the room of the next. */
+/* An account of many brokers: a round for one must not use up the arena of the next. */
 static void
 is_revoked_however_many_there_are(void **state)
 {
-	enum { BROKERS = 40, ROOM = 20000, LONG = 2000 };
+	enum { BROKERS = 40, ARENA = 20000, LONG = 2000 };
 	char token[LONG + 1];
 	struct tokens tokens = { "access", token, 4102444800 };
-	struct work small;
+	struct ctx small;
 	struct setup s;
 	bool yes = true;
 
@@ -313,12 +314,12 @@ is_revoked_however_many_there_are(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int user = 1; user <= BROKERS; user++)
 		save(&s, 1, user, &tokens, NULL);
-	assert_true(work_open(&small, ROOM));
+	assert_true(ctx_open(&small, ARENA));
 	if (!connection_revoke_account(&small, &s.cfg, 1)
 	    || !connection_account_known(&small, &s.cfg, 1, &yes))
 		fail_msg("%s", small.reason);
 	DEMAND("none is active", !yes);
-	work_close(&small);
+	ctx_close(&small);
 	same_number("all are kept", how_many(&s), BROKERS);
 	setup_close(&s);
 }
@@ -363,7 +364,7 @@ is_renewed(void **state)
 	key = save(&s, 1, 7, &first_pair, &one);
 	assert_true(is_there(&s, key, &read));
 	read.host = "renamed.amocrm.ru";
-	assert_true(connection_renewed(&s.w, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
 	same_text("the new pair", token_of(&s, "u1"), "refresh-2");
 	assert_true(is_there(&s, key, &now));
 	same_text("the new host", now.host, "renamed.amocrm.ru");
@@ -372,9 +373,9 @@ is_renewed(void **state)
 
 	/* claimed and revoked by others while amoCRM was asked */
 	assert_true(is_there(&s, key, &read));
-	assert_true(connection_adopt(&s.w, &s.cfg, s.ring, key, &two, NULL, &found));
-	assert_true(connection_revoke_account(&s.w, &s.cfg, 1));
-	assert_true(connection_renewed(&s.w, &s.cfg, s.ring, key, &read, &first_pair));
+	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &two, NULL, &found));
+	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
+	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
 	assert_true(is_there(&s, key, &now));
 	same_text("whose it has become", now.app_user, "u2");
 	same_number("what it has become", now.state, CONNECTION_REVOKED);
@@ -382,8 +383,8 @@ is_renewed(void **state)
 
 	/* erased meanwhile */
 	assert_true(is_there(&s, key, &read));
-	assert_true(connection_erase(&s.w, &s.cfg, 1, 7));
-	assert_true(connection_renewed(&s.w, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
+	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
 	DEMAND("it is not brought back", !is_there(&s, key, &now));
 
 	/* authorized again, or renewed by somebody else, meanwhile, a second later */
@@ -394,7 +395,7 @@ is_renewed(void **state)
 			read.connected_at--;
 		else
 			read.refreshed_at--;
-		assert_true(connection_renewed(&s.w, &s.cfg, s.ring, key, &read, &first_pair));
+		assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
 		same_text("the newer tokens stay", token_of(&s, "u1"), "refresh-2");
 	}
 	setup_close(&s);
@@ -413,15 +414,15 @@ is_revoked_when_refused(void **state)
 	key = save(&s, 1, 7, &first_pair, &one);
 	assert_true(is_there(&s, key, &read));
 	save(&s, 1, 7, &second_pair, &one);
-	assert_true(connection_refused(&s.w, &s.cfg, key, &read));
+	assert_true(connection_refused(&s.ctx, &s.cfg, key, &read));
 	assert_true(is_there(&s, key, &now));
 	same_number("its tokens had changed", now.state, CONNECTION_ACTIVE);
-	assert_true(connection_refused(&s.w, &s.cfg, key, &now));
+	assert_true(connection_refused(&s.ctx, &s.cfg, key, &now));
 	assert_true(is_there(&s, key, &now));
 	same_number("they had not", now.state, CONNECTION_REVOKED);
 	same_text("and are kept", token_of(&s, "u1"), "refresh-2");
-	assert_true(connection_erase(&s.w, &s.cfg, 1, 7));
-	assert_true(connection_refused(&s.w, &s.cfg, key, &now));
+	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
+	assert_true(connection_refused(&s.ctx, &s.cfg, key, &now));
 	DEMAND("one that is gone stays so", !is_there(&s, key, &now));
 	setup_close(&s);
 }
@@ -437,21 +438,21 @@ is_sealed_with_the_first_key(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	key = save(&s, 1, 7, &first_pair, &one);
-	assert_true(connection_reseal(&s.w, &s.cfg, s.ring, key, &done));
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
 	DEMAND("it was sealed with it", !done);
 
 	file_write_text(s.keys,
 	    "k11 ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100\n"
 	    "k1 " SETUP_KEY "\n");
-	assert_true(keyring_read(&s.w, s.keys, &s.ring));
-	assert_true(connection_reseal(&s.w, &s.cfg, s.ring, key, &done));
+	assert_true(keyring_read(&s.ctx, s.keys, &s.ring));
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
 	DEMAND("sealed again", done);
 	assert_true(is_there(&s, key, &connection));
 	DEMAND("with the new one", strncmp(connection.sealed, "k11.", 4) == 0);
 	same_text("it opens", token_of(&s, "u1"), "refresh-1");
-	assert_true(connection_reseal(&s.w, &s.cfg, s.ring, key, &done));
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
 	DEMAND("once", !done);
-	assert_true(connection_reseal(&s.w, &s.cfg, s.ring, "connection:9:9", &done));
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, "connection:9:9", &done));
 	DEMAND("none of that name", !done);
 	setup_close(&s);
 }
@@ -470,7 +471,7 @@ is_visited(void **state)
 }
 
 static bool
-save_in_room(struct work *w, void *arg)
+save_in_arena(struct ctx *ctx, void *arg)
 {
 	static const struct owner user = { "u1" };
 	struct setup *s = arg;
@@ -479,22 +480,22 @@ save_in_room(struct work *w, void *arg)
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_save(w, &s->cfg, s->ring, &identity, &first_pair, &user, NULL)
-	    || !connection_of(w, &s->cfg, "u1", &found, &connection)
-	    || !record_tokens(w, s->ring, &connection, &tokens))
+	if (!connection_save(ctx, &s->cfg, s->ring, &identity, &first_pair, &user, NULL)
+	    || !connection_of(ctx, &s->cfg, "u1", &found, &connection)
+	    || !record_tokens(ctx, s->ring, &connection, &tokens))
 		return false;
 	assert_true(found);
 	assert_string_equal(tokens.refresh_token, "refresh-1");
-	return connection_erase(w, &s->cfg, 1, 7);
+	return connection_erase(ctx, &s->cfg, 1, 7);
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	try_small_rooms("saved and read", save_in_room, &s);
+	try_small_arenas("saved and read", save_in_arena, &s);
 	setup_close(&s);
 }
 
@@ -515,7 +516,7 @@ main(void)
 		IN_FOLDER(is_revoked_when_refused),
 		IN_FOLDER(is_sealed_with_the_first_key),
 		IN_FOLDER(is_visited),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("connection", tests, NULL, NULL);

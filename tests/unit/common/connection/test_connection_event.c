@@ -16,11 +16,11 @@ struct seen {
 };
 
 static bool
-see(struct work *w, void *arg, const char *event, const struct journal_position *behind)
+see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
 	struct seen *seen = arg;
 
-	(void)w;
+	(void)ctx;
 	(void)behind;
 	seen->count++;
 	snprintf(seen->last, sizeof seen->last, "%s", event);
@@ -35,8 +35,8 @@ see_all(struct setup *s, struct seen *seen)
 	int64_t torn = 0;
 
 	memset(seen, 0, sizeof *seen);
-	if (!journal_each(&s->w, &journal, &position, see, seen, &torn))
-		fail_msg("%s", s->w.reason);
+	if (!journal_each(&s->ctx, &journal, &position, see, seen, &torn))
+		fail_msg("%s", s->ctx.reason);
 	assert_int_equal(torn, 0);
 }
 
@@ -59,9 +59,9 @@ tells_what_has_happened(void **state)
 		struct seen seen;
 		char name[64];
 
-		notice_add(&s.w, &s.cfg, table[i].action, &usual, table[i].reason);
-		same_number(table[i].label, s.w.kind, FAULT_NONE);
-		same_text(table[i].label, s.w.notes, "");
+		notice_add(&s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
+		same_number(table[i].label, s.ctx.kind, FAULT_NONE);
+		same_text(table[i].label, s.ctx.notes, "");
 		see_all(&s, &seen);
 		same_number(table[i].label, seen.count, (long long)i + 1);
 		doc = json_read(seen.last, strlen(seen.last));
@@ -86,19 +86,19 @@ fails_nothing(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	s.cfg.store.path = "/nonexistent/store";
-	notice_add(&s.w, &s.cfg, "connected", &usual, NULL);
-	same_number("the fault is forgotten", s.w.kind, FAULT_NONE);
-	has_text("the log", s.w.notes, "notice_lost=");
+	notice_add(&s.ctx, &s.cfg, "connected", &usual, NULL);
+	same_number("the fault is forgotten", s.ctx.kind, FAULT_NONE);
+	has_text("the log", s.ctx.notes, "notice_lost=");
 
-	assert_false(fault(&s.w, FAULT_REFUSED, "the first"));
-	notice_add(&s.w, &s.cfg, "revoked", &usual, NULL);
-	same_number("a fault that was there stays", s.w.kind, FAULT_REFUSED);
-	same_text("with its reason", s.w.reason, "the first");
+	assert_false(fault(&s.ctx, FAULT_REFUSED, "the first"));
+	notice_add(&s.ctx, &s.cfg, "revoked", &usual, NULL);
+	same_number("a fault that was there stays", s.ctx.kind, FAULT_REFUSED);
+	same_text("with its reason", s.ctx.reason, "the first");
 
 	s.cfg.store.path = *state;
-	notice_add(&s.w, &s.cfg, "revoked", &usual, NULL);
-	same_number("and an event is added beside it", s.w.kind, FAULT_REFUSED);
-	work_recover(&s.w);
+	notice_add(&s.ctx, &s.cfg, "revoked", &usual, NULL);
+	same_number("and an event is added beside it", s.ctx.kind, FAULT_REFUSED);
+	ctx_clear_fault(&s.ctx);
 	see_all(&s, &seen);
 	assert_int_equal(seen.count, 1);
 	setup_close(&s);

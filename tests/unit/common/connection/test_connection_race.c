@@ -21,7 +21,7 @@ static const struct tokens pair = { "access", "refresh", 4102444800 };
 /* One process: what it does, and to what. */
 struct actor {
 	struct setup *s;
-	bool (*act)(struct work *w, const struct actor *actor);
+	bool (*act)(struct ctx *ctx, const struct actor *actor);
 	int64_t account_id;
 	int64_t amocrm_user_id;
 	const char *app_user;
@@ -33,58 +33,58 @@ static bool
 run(void *arg)
 {
 	const struct actor *actor = arg;
-	struct work w;
+	struct ctx ctx;
 	char byte;
 	bool done;
 
 	if (actor->start[1] > 0
 	    && (close(actor->start[1]) != 0 || read(actor->start[0], &byte, 1) != 0))
 		return false;
-	if (!work_open(&w, ROOM_SIZE))
+	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
-	done = actor->act(&w, actor);
-	if (w.kind != FAULT_NONE)
-		fprintf(stderr, "%s\n", w.reason);
+	done = actor->act(&ctx, actor);
+	if (ctx.kind != FAULT_NONE)
+		fprintf(stderr, "%s\n", ctx.reason);
 	return done;
 }
 
 static bool
-store(struct work *w, const struct actor *actor)
+store(struct ctx *ctx, const struct actor *actor)
 {
 	const struct identity identity = { actor->account_id, actor->amocrm_user_id,
 		"reforyou.amocrm.ru" };
 	const struct owner owner = { actor->app_user };
 
-	return connection_save(w, &actor->s->cfg, actor->s->ring, &identity, &pair,
+	return connection_save(ctx, &actor->s->cfg, actor->s->ring, &identity, &pair,
 	    actor->app_user == NULL ? NULL : &owner, NULL);
 }
 
 static bool
-adopt(struct work *w, const struct actor *actor)
+adopt(struct ctx *ctx, const struct actor *actor)
 {
 	const struct owner owner = { actor->app_user };
 	const char *key;
 	bool found;
 
-	return record_key(w, actor->account_id, actor->amocrm_user_id, &key)
-	    && connection_adopt(w, &actor->s->cfg, actor->s->ring, key, &owner, NULL, &found)
+	return record_key(ctx, actor->account_id, actor->amocrm_user_id, &key)
+	    && connection_adopt(ctx, &actor->s->cfg, actor->s->ring, key, &owner, NULL, &found)
 	    && found;
 }
 
 static bool
-end(struct work *w, const struct actor *actor)
+end(struct ctx *ctx, const struct actor *actor)
 {
-	return connection_erase_of(w, &actor->s->cfg, actor->app_user);
+	return connection_erase_of(ctx, &actor->s->cfg, actor->app_user);
 }
 
 static void
-do_now(struct setup *s, bool (*act)(struct work *w, const struct actor *actor), int64_t account_id,
+do_now(struct setup *s, bool (*act)(struct ctx *ctx, const struct actor *actor), int64_t account_id,
     int64_t amocrm_user_id, const char *app_user)
 {
 	struct actor actor = { s, act, account_id, amocrm_user_id, app_user, 0, { 0 } };
 
-	if (!act(&s->w, &actor))
-		fail_msg("%s", s->w.reason);
+	if (!act(&s->ctx, &actor))
+		fail_msg("%s", s->ctx.reason);
 }
 
 static bool
@@ -93,8 +93,8 @@ is_connected(struct setup *s, const char *app_user)
 	struct connection connection;
 	bool found;
 
-	if (!connection_of(&s->w, &s->cfg, app_user, &found, &connection))
-		fail_msg("%s", s->w.reason);
+	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+		fail_msg("%s", s->ctx.reason);
 	return found;
 }
 
@@ -137,13 +137,13 @@ struct tally {
 };
 
 static bool
-count_one(struct work *w, void *arg, const struct connection *connection)
+count_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct tally *tally = arg;
 	bool listed;
 
 	if (!connection_listed(
-		w, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &listed))
+		ctx, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &listed))
 		return false;
 	DEMAND("it is on its account's list", listed);
 	tally->count += tally->app_user == NULL
@@ -156,8 +156,8 @@ count_of(struct setup *s, const char *app_user)
 {
 	struct tally tally = { app_user, 0, s };
 
-	if (!connection_each(&s->w, &s->cfg, count_one, &tally))
-		fail_msg("%s", s->w.reason);
+	if (!connection_each(&s->ctx, &s->cfg, count_one, &tally))
+		fail_msg("%s", s->ctx.reason);
 	return tally.count;
 }
 
@@ -168,7 +168,7 @@ overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end
 	pid_t pids[2];
 	struct lock lock;
 
-	assert_true(account_lock(&s->w, &s->cfg.store, 1, &lock));
+	assert_true(account_lock(&s->ctx, &s->cfg.store, 1, &lock));
 	pids[0] = child_start(run, late);
 	wait_for_sleeps(pids[0], SLEEPS);
 	pids[1] = child_start(run, quick);
@@ -269,7 +269,7 @@ of_two_claims_of_one_user_one_is_theirs(void **state)
 
 /* Whoever waited in a circle would be told that somebody else has the lock. */
 static bool
-change_at_random(struct work *w, const struct actor *actor)
+change_at_random(struct ctx *ctx, const struct actor *actor)
 {
 	char name[8];
 	struct actor now = *actor;
@@ -280,9 +280,9 @@ change_at_random(struct work *w, const struct actor *actor)
 		now.amocrm_user_id = now.account_id;
 		snprintf(name, sizeof name, "u%u", (now.random >> 12) % USERS);
 		now.app_user = name;
-		if (!((now.random >> 16) % 4 == 0 ? end : store)(w, &now))
+		if (!((now.random >> 16) % 4 == 0 ? end : store)(ctx, &now))
 			return false;
-		work_wipe(w);
+		ctx_wipe(ctx);
 	}
 	return true;
 }

@@ -7,38 +7,38 @@ static void
 passes_over_damage_alone(void **state)
 {
 	struct damage damage = { 0 };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	DEMAND("none", damage_none(&w, &damage));
-	work_fault(&w, FAULT_DAMAGED, "damaged");
-	DEMAND("a damaged one", damage_passed(&w, &damage, "connection:1:2"));
-	same_number("is no fault any more", w.kind, FAULT_NONE);
+	open_ctx(&ctx);
+	DEMAND("none", damage_none(&ctx, &damage));
+	ctx_fault(&ctx, FAULT_DAMAGED, "damaged");
+	DEMAND("a damaged one", damage_passed(&ctx, &damage, "connection:1:2"));
+	same_number("is no fault any more", ctx.kind, FAULT_NONE);
 	damage_note(&damage, "connection:3:\x1b\xff");
-	work_fault(&w, FAULT_STORAGE, "no permission");
-	DEMAND("a disk that fails", !damage_passed(&w, &damage, "connection:5:6"));
-	same_number("stays a fault", w.kind, FAULT_STORAGE);
-	work_recover(&w);
-	same_fault("both", &w, damage_none(&w, &damage), FAULT_DAMAGED);
-	has_text("the first", w.reason, "connection:1:2, connection:3:??: damaged, 2 in all");
-	work_close(&w);
+	ctx_fault(&ctx, FAULT_STORAGE, "no permission");
+	DEMAND("a disk that fails", !damage_passed(&ctx, &damage, "connection:5:6"));
+	same_number("stays a fault", ctx.kind, FAULT_STORAGE);
+	ctx_clear_fault(&ctx);
+	same_fault("both", &ctx, damage_none(&ctx, &damage), FAULT_DAMAGED);
+	has_text("the first", ctx.reason, "connection:1:2, connection:3:??: damaged, 2 in all");
+	ctx_close(&ctx);
 }
 
 static void
 counts_more_than_it_can_name(void **state)
 {
 	struct damage damage = { 0 };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int i = 0; i < 1000; i++)
 		damage_note(&damage, "connection:31920194:1");
-	same_fault("many", &w, damage_none(&w, &damage), FAULT_DAMAGED);
-	has_text("the first", w.reason, "connection:31920194:1, ");
-	has_text("how many", w.reason, "1000 in all");
-	work_close(&w);
+	same_fault("many", &ctx, damage_none(&ctx, &damage), FAULT_DAMAGED);
+	has_text("the first", ctx.reason, "connection:31920194:1, ");
+	has_text("how many", ctx.reason, "1000 in all");
+	ctx_close(&ctx);
 }
 
 int

@@ -23,8 +23,8 @@ written(struct setup *s, const struct connection *connection, const struct token
 {
 	const char *value;
 
-	if (!record_write(&s->w, s->ring, connection, tokens, &value))
-		fail_msg("%s", s->w.reason);
+	if (!record_write(&s->ctx, s->ring, connection, tokens, &value))
+		fail_msg("%s", s->ctx.reason);
 	return value;
 }
 
@@ -53,17 +53,17 @@ same_tokens(const char *label, const struct tokens *got, const struct tokens *ex
 static void
 names_records(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *key;
 
 	(void)state;
-	open_room(&w);
-	assert_true(record_key(&w, 31920194, 1, &key));
+	open_ctx(&ctx);
+	assert_true(record_key(&ctx, 31920194, 1, &key));
 	assert_string_equal(key, "connection:31920194:1");
-	assert_true(record_key(&w, INT64_MAX, INT64_MAX, &key));
+	assert_true(record_key(&ctx, INT64_MAX, INT64_MAX, &key));
 	assert_string_equal(key, "connection:9223372036854775807:9223372036854775807");
 	assert_true(strlen(key) <= STORE_KEY_MAX);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -97,9 +97,9 @@ reads_what_it_wrote(void **state)
 		struct tokens tokens;
 
 		memset(&connection, 0xa5, sizeof connection);
-		DEMAND(table[i].label, record_read(&s.w, value, &connection));
+		DEMAND(table[i].label, record_read(&s.ctx, value, &connection));
 		same_connection(table[i].label, &connection, &table[i].connection);
-		DEMAND(table[i].label, record_tokens(&s.w, s.ring, &connection, &tokens));
+		DEMAND(table[i].label, record_tokens(&s.ctx, s.ring, &connection, &tokens));
 		same_tokens(table[i].label, &tokens, &pair);
 		has_no_text("a token in the clear", value, pair.refresh_token);
 		has_no_text("a token in the clear", value, pair.access_token);
@@ -125,8 +125,8 @@ holds_the_longest_tokens(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	value = written(&s, &usual, &longest);
 	assert_true(strlen(value) <= STORE_VALUE_MAX);
-	assert_true(record_read(&s.w, value, &connection));
-	assert_true(record_tokens(&s.w, s.ring, &connection, &tokens));
+	assert_true(record_read(&s.ctx, value, &connection));
+	assert_true(record_tokens(&s.ctx, s.ring, &connection, &tokens));
 	same_tokens("the longest tokens", &tokens, &longest);
 	setup_close(&s);
 	free(access);
@@ -138,14 +138,14 @@ static void
 refuses_any_changed_byte(void **state)
 {
 	struct setup s;
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 	char *changed;
 	size_t len;
 	size_t state_len = strlen("active\n");
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	open_room(&w);
+	open_ctx(&ctx);
 	value = written(&s, &usual, &pair);
 	len = strlen(value);
 	changed = malloc(len + 1);
@@ -157,18 +157,18 @@ refuses_any_changed_byte(void **state)
 
 			memcpy(changed, value, len + 1);
 			changed[at] = (char)(changed[at] ^ by);
-			work_wipe(&w);
-			if (record_read(&w, changed, &connection)) {
+			ctx_wipe(&ctx);
+			if (record_read(&ctx, changed, &connection)) {
 				if (at < state_len)
 					fail_msg("a state with bit %d of byte %zu changed", by, at);
-				if (record_tokens(&w, s.ring, &connection, &tokens))
+				if (record_tokens(&ctx, s.ring, &connection, &tokens))
 					fail_msg("tokens with bit %d of byte %zu changed", by, at);
-				assert_int_equal(w.kind, FAULT_STORAGE);
+				assert_int_equal(ctx.kind, FAULT_STORAGE);
 			} else
-				assert_int_equal(w.kind, FAULT_DAMAGED);
+				assert_int_equal(ctx.kind, FAULT_DAMAGED);
 		}
 	free(changed);
-	work_close(&w);
+	ctx_close(&ctx);
 	setup_close(&s);
 }
 
@@ -176,13 +176,13 @@ static void
 refuses_a_cut_record(void **state)
 {
 	struct setup s;
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 	char *cut;
 	size_t len;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	open_room(&w);
+	open_ctx(&ctx);
 	value = written(&s, &usual, &pair);
 	len = strlen(value);
 	cut = malloc(len + 1);
@@ -193,16 +193,16 @@ refuses_a_cut_record(void **state)
 
 		memcpy(cut, value, at);
 		cut[at] = '\0';
-		work_wipe(&w);
-		if (!record_read(&w, cut, &connection))
-			assert_int_equal(w.kind, FAULT_DAMAGED);
-		else if (!record_tokens(&w, s.ring, &connection, &tokens))
-			assert_int_equal(w.kind, FAULT_STORAGE);
+		ctx_wipe(&ctx);
+		if (!record_read(&ctx, cut, &connection))
+			assert_int_equal(ctx.kind, FAULT_DAMAGED);
+		else if (!record_tokens(&ctx, s.ring, &connection, &tokens))
+			assert_int_equal(ctx.kind, FAULT_STORAGE);
 		else
 			fail_msg("%zu of %zu bytes", at, len);
 	}
 	free(cut);
-	work_close(&w);
+	ctx_close(&ctx);
 	setup_close(&s);
 }
 
@@ -234,12 +234,12 @@ refuses_what_is_no_record(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct connection connection;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		same_fault(table[i].label, &w, record_read(&w, table[i].value, &connection),
+		open_ctx(&ctx);
+		same_fault(table[i].label, &ctx, record_read(&ctx, table[i].value, &connection),
 		    FAULT_DAMAGED);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -274,12 +274,12 @@ refuses_exchanged_tokens(void **state)
 		struct connection other;
 		struct tokens tokens;
 
-		assert_true(record_read(&s.w, written(&s, &usual, &pair), &mine));
-		assert_true(record_read(&s.w, written(&s, &table[i].other, &pair), &other));
+		assert_true(record_read(&s.ctx, written(&s, &usual, &pair), &mine));
+		assert_true(record_read(&s.ctx, written(&s, &table[i].other, &pair), &other));
 		mine.sealed = other.sealed;
-		DEMAND(table[i].label, !record_tokens(&s.w, s.ring, &mine, &tokens));
-		same_number(table[i].label, s.w.kind, FAULT_STORAGE);
-		work_recover(&s.w);
+		DEMAND(table[i].label, !record_tokens(&s.ctx, s.ring, &mine, &tokens));
+		same_number(table[i].label, s.ctx.kind, FAULT_STORAGE);
+		ctx_clear_fault(&s.ctx);
 	}
 	setup_close(&s);
 }
@@ -297,27 +297,27 @@ changes_the_state_alone(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	value = written(&s, &usual, &pair);
-	assert_true(record_with_state(&s.w, value, CONNECTION_REVOKED, &revoked));
-	assert_true(record_read(&s.w, revoked, &connection));
+	assert_true(record_with_state(&s.ctx, value, CONNECTION_REVOKED, &revoked));
+	assert_true(record_read(&s.ctx, revoked, &connection));
 	assert_int_equal(connection.state, CONNECTION_REVOKED);
-	assert_true(record_state(&s.w, value, &alone));
+	assert_true(record_state(&s.ctx, value, &alone));
 	assert_int_equal(alone, CONNECTION_ACTIVE);
-	assert_true(record_state(&s.w, revoked, &alone));
+	assert_true(record_state(&s.ctx, revoked, &alone));
 	assert_int_equal(alone, CONNECTION_REVOKED);
-	assert_true(record_tokens(&s.w, s.ring, &connection, &tokens));
+	assert_true(record_tokens(&s.ctx, s.ring, &connection, &tokens));
 	same_tokens("of a revoked connection", &tokens, &pair);
-	assert_true(record_with_state(&s.w, revoked, CONNECTION_ACTIVE, &active));
+	assert_true(record_with_state(&s.ctx, revoked, CONNECTION_ACTIVE, &active));
 	assert_string_equal(active, value);
-	assert_false(record_with_state(&s.w, "paused\n{}\n", CONNECTION_ACTIVE, &active));
-	assert_int_equal(s.w.kind, FAULT_DAMAGED);
-	work_recover(&s.w);
-	assert_false(record_state(&s.w, "paused\n{}\n", &alone));
-	assert_int_equal(s.w.kind, FAULT_DAMAGED);
+	assert_false(record_with_state(&s.ctx, "paused\n{}\n", CONNECTION_ACTIVE, &active));
+	assert_int_equal(s.ctx.kind, FAULT_DAMAGED);
+	ctx_clear_fault(&s.ctx);
+	assert_false(record_state(&s.ctx, "paused\n{}\n", &alone));
+	assert_int_equal(s.ctx.kind, FAULT_DAMAGED);
 	setup_close(&s);
 }
 
 static bool
-write_and_read(struct work *w, void *arg)
+write_and_read(struct ctx *ctx, void *arg)
 {
 	struct setup *s = arg;
 	struct connection connection;
@@ -325,22 +325,22 @@ write_and_read(struct work *w, void *arg)
 	const char *value;
 	const char *revoked;
 
-	if (!record_write(w, s->ring, &usual, &pair, &value)
-	    || !record_with_state(w, value, CONNECTION_REVOKED, &revoked)
-	    || !record_read(w, revoked, &connection)
-	    || !record_tokens(w, s->ring, &connection, &tokens))
+	if (!record_write(ctx, s->ring, &usual, &pair, &value)
+	    || !record_with_state(ctx, value, CONNECTION_REVOKED, &revoked)
+	    || !record_read(ctx, revoked, &connection)
+	    || !record_tokens(ctx, s->ring, &connection, &tokens))
 		return false;
-	same_tokens("in a room", &tokens, &pair);
+	same_tokens("in an arena", &tokens, &pair);
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	try_small_rooms("written and read", write_and_read, &s);
+	try_small_arenas("written and read", write_and_read, &s);
 	setup_close(&s);
 }
 
@@ -391,7 +391,7 @@ main(void)
 		cmocka_unit_test(refuses_what_is_no_record),
 		IN_FOLDER(refuses_exchanged_tokens),
 		IN_FOLDER(changes_the_state_alone),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

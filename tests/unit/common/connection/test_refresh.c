@@ -41,7 +41,7 @@ static struct play {
 } play;
 
 bool
-amocrm_refresh(struct work *w, const struct amocrm_config *cfg, const char *host,
+amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
 {
 	int call = play.calls++;
@@ -49,17 +49,17 @@ amocrm_refresh(struct work *w, const struct amocrm_config *cfg, const char *host
 	(void)cfg;
 	assert_true(call < CALLS && deadline_ms > 0);
 	same_text("the token that is refreshed", refresh_token, "refresh-old");
-	assert_true(work_copy(&play.s->w, host, strlen(host), &play.hosts[call]));
+	assert_true(ctx_strndup(&play.s->ctx, host, strlen(host), &play.hosts[call]));
 	if (call == 0 && play.happens != NULL)
 		play.happens(play.s);
 	if (play.says[call] != FAULT_NONE)
-		return fault(w, play.says[call], "amoCRM says %d", play.says[call]);
+		return fault(ctx, play.says[call], "amoCRM says %d", play.says[call]);
 	*tokens = (struct tokens){ "access-new", "refresh-new", time(NULL) + DAY };
 	return true;
 }
 
 bool
-amocrm_current_host(struct work *w, const struct amocrm_config *cfg, const struct tokens *tokens,
+amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host)
 {
 	(void)cfg;
@@ -67,7 +67,7 @@ amocrm_current_host(struct work *w, const struct amocrm_config *cfg, const struc
 	assert_true(deadline_ms > 0);
 	same_text("the token the account is known by", tokens->refresh_token, "refresh-old");
 	*host = play.new_host;
-	return play.new_host != NULL || fault(w, FAULT_MOVED, "nobody tells where it is");
+	return play.new_host != NULL || fault(ctx, FAULT_MOVED, "nobody tells where it is");
 }
 
 /* A connection made AGO, whose access token lasts for left_s seconds more. */
@@ -89,15 +89,15 @@ begin(struct setup *s, const char *folder, int connections, long left_s)
 	setup_open(s, folder, connections);
 	play = (struct play){ .s = s };
 	tokens.expires_at = connection.expires_at;
-	if (!record_write(&s->w, s->ring, &connection, &tokens, &value)
-	    || !connection_restore(&s->w, &s->cfg, s->ring, KEY, value, NULL, &done) || !done)
-		fail_msg("no connection: %s", s->w.reason);
+	if (!record_write(&s->ctx, s->ring, &connection, &tokens, &value)
+	    || !connection_restore(&s->ctx, &s->cfg, s->ring, KEY, value, NULL, &done) || !done)
+		fail_msg("no connection: %s", s->ctx.reason);
 }
 
 static bool
 refresh(struct setup *s, struct tokens *tokens)
 {
-	return refresh_tokens(&s->w, &s->cfg, s->ring, KEY, time(NULL) + 300, tokens);
+	return refresh_tokens(&s->ctx, &s->cfg, s->ring, KEY, time(NULL) + 300, tokens);
 }
 
 /* What is stored now; the fault that refresh left is over. */
@@ -107,10 +107,10 @@ now_stored(const char *label, struct setup *s, struct tokens *tokens)
 	struct connection connection;
 	bool found;
 
-	work_recover(&s->w);
-	if (!connection_find(&s->w, &s->cfg, KEY, &found, &connection) || !found
-	    || !record_tokens(&s->w, s->ring, &connection, tokens))
-		fail_msg("%s: not stored any more: %s", label, s->w.reason);
+	ctx_clear_fault(&s->ctx);
+	if (!connection_find(&s->ctx, &s->cfg, KEY, &found, &connection) || !found
+	    || !record_tokens(&s->ctx, s->ring, &connection, tokens))
+		fail_msg("%s: not stored any more: %s", label, s->ctx.reason);
 	return connection;
 }
 
@@ -153,11 +153,11 @@ asks_only_when_little_is_left(void **state)
 		struct setup s;
 
 		begin(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
-		same_fault(table[i].label, &s.w, refresh(&s, &tokens), FAULT_NONE);
+		same_fault(table[i].label, &s.ctx, refresh(&s, &tokens), FAULT_NONE);
 		same_number(table[i].label, play.calls, table[i].calls);
 		same_text(table[i].label, tokens.access_token,
 		    table[i].calls > 0 ? "access-new" : "access-old");
-		assert_true(connection_erase(&s.w, &s.cfg, 31920194, 1));
+		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
 		setup_close(&s);
 	}
 }
@@ -186,7 +186,7 @@ keeps_tokens_by_what_amocrm_says(void **state)
 		    false, "refresh_failed" },
 		{ "ours is wrong", { FAULT_CONFIG }, NULL, FAULT_CONFIG, 1, 0, CONNECTION_ACTIVE,
 		    false, "refresh_failed" },
-		{ "no room", { FAULT_SERVER }, NULL, FAULT_SERVER, 1, 0, CONNECTION_ACTIVE, false,
+		{ "no arena", { FAULT_SERVER }, NULL, FAULT_SERVER, 1, 0, CONNECTION_ACTIVE, false,
 		    "refresh_failed" },
 		{ "lost, then a new pair", { LOST, OK }, NULL, FAULT_NONE, 2, 0, CONNECTION_ACTIVE,
 		    true, NULL },
@@ -228,9 +228,9 @@ keeps_tokens_by_what_amocrm_says(void **state)
 		begin(&s, *state, CONNECTIONS_PER_USER, 60);
 		memcpy(play.says, table[i].says, sizeof play.says);
 		play.new_host = table[i].new_host;
-		same_fault(label, &s.w, refresh(&s, &tokens), table[i].told);
+		same_fault(label, &s.ctx, refresh(&s, &tokens), table[i].told);
 		if (table[i].told != FAULT_NONE && table[i].told != FAULT_REFUSED)
-			has_text(label, s.w.reason, "amoCRM says");
+			has_text(label, s.ctx.reason, "amoCRM says");
 
 		connection = now_stored(label, &s, &kept);
 		same_number(label, play.calls, table[i].calls);
@@ -250,7 +250,7 @@ keeps_tokens_by_what_amocrm_says(void **state)
 		    table[i].notice != NULL && strcmp(table[i].notice, "revoked") == 0);
 		same_number(label, notices(*state, "\"connection.refresh_failed\"") - before[1],
 		    table[i].notice != NULL && strcmp(table[i].notice, "refresh_failed") == 0);
-		assert_true(connection_erase(&s.w, &s.cfg, 31920194, 1));
+		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
 		setup_close(&s);
 	}
 }
@@ -260,13 +260,13 @@ keeps_tokens_by_what_amocrm_says(void **state)
 static void
 is_erased(struct setup *s)
 {
-	assert_true(connection_erase(&s->w, &s->cfg, 31920194, 1));
+	assert_true(connection_erase(&s->ctx, &s->cfg, 31920194, 1));
 }
 
 static void
 is_revoked(struct setup *s)
 {
-	assert_true(connection_revoke_account(&s->w, &s->cfg, 31920194));
+	assert_true(connection_revoke_account(&s->ctx, &s->cfg, 31920194));
 }
 
 static void
@@ -275,7 +275,8 @@ is_claimed(struct setup *s)
 	const struct owner owner = { "olena" };
 	bool found;
 
-	assert_true(connection_adopt(&s->w, &s->cfg, s->ring, KEY, &owner, NULL, &found) && found);
+	assert_true(
+	    connection_adopt(&s->ctx, &s->cfg, s->ring, KEY, &owner, NULL, &found) && found);
 }
 
 static void
@@ -283,7 +284,8 @@ is_authorized_anew(struct setup *s)
 {
 	const struct identity identity = { 31920194, 1, HOST };
 
-	assert_true(connection_save(&s->w, &s->cfg, s->ring, &identity, &newest_pair, NULL, NULL));
+	assert_true(
+	    connection_save(&s->ctx, &s->cfg, s->ring, &identity, &newest_pair, NULL, NULL));
 }
 
 static void
@@ -292,10 +294,10 @@ is_sealed_anew(struct setup *s)
 	bool done;
 
 	file_write_text(s->keys, "k2 " SETUP_KEY "\nk1 " SETUP_KEY "\n");
-	assert_true(keyring_read(&s->w, s->keys, &s->ring));
-	assert_true(connection_reseal(&s->w, &s->cfg, s->ring, KEY, &done) && done);
+	assert_true(keyring_read(&s->ctx, s->keys, &s->ring));
+	assert_true(connection_reseal(&s->ctx, &s->cfg, s->ring, KEY, &done) && done);
 	file_write_text(s->keys, "k2 " SETUP_KEY "\n");
-	assert_true(keyring_read(&s->w, s->keys, &s->ring));
+	assert_true(keyring_read(&s->ctx, s->keys, &s->ring));
 }
 
 static void
@@ -347,9 +349,9 @@ leaves_alone_what_others_did_meanwhile(void **state)
 		begin(&s, *state, CONNECTIONS_PER_USER, 60);
 		play.happens = table[i].happens;
 		play.says[0] = table[i].says;
-		same_fault(table[i].label, &s.w, refresh(&s, &tokens), table[i].says);
-		work_recover(&s.w);
-		assert_true(connection_find(&s.w, &s.cfg, KEY, &found, &connection));
+		same_fault(table[i].label, &s.ctx, refresh(&s, &tokens), table[i].says);
+		ctx_clear_fault(&s.ctx);
+		assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &connection));
 		same_number(table[i].label, found, table[i].there);
 		if (found) {
 			connection = now_stored(table[i].label, &s, &tokens);
@@ -357,7 +359,7 @@ leaves_alone_what_others_did_meanwhile(void **state)
 			same_text(table[i].label, tokens.refresh_token, table[i].refresh_token);
 			same_text(table[i].label, connection.app_user, table[i].app_user);
 		}
-		assert_true(connection_erase(&s.w, &s.cfg, 31920194, 1));
+		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
 		setup_close(&s);
 	}
 }
@@ -370,16 +372,16 @@ asks_nobody_when_it_makes_no_sense(void **state)
 
 	begin(&s, *state, CONNECTIONS_PER_USER, 60);
 	s.cfg.amocrm.account_domains = "kommo.com amocrm.ru.evil.com ru";
-	same_fault("a host that is allowed no more", &s.w, refresh(&s, &tokens), FAULT_CONFIG);
-	has_text("which", s.w.reason, HOST);
+	same_fault("a host that is allowed no more", &s.ctx, refresh(&s, &tokens), FAULT_CONFIG);
+	has_text("which", s.ctx.reason, HOST);
 	s.cfg.amocrm.account_domains = "amocrm.ru";
-	work_recover(&s.w);
+	ctx_clear_fault(&s.ctx);
 
 	is_revoked(&s);
-	same_fault("it is revoked", &s.w, refresh(&s, &tokens), FAULT_REFUSED);
-	work_recover(&s.w);
+	same_fault("it is revoked", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
+	ctx_clear_fault(&s.ctx);
 	is_erased(&s);
-	same_fault("it is gone", &s.w, refresh(&s, &tokens), FAULT_REFUSED);
+	same_fault("it is gone", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
 	same_number("calls", play.calls, 0);
 	setup_close(&s);
 }

@@ -45,7 +45,7 @@ tells_the_app(void **state)
 		const char *data;
 
 		setup_open(&s, *state, table[i].connections);
-		assert_true(status_data(&s.w, &s.cfg, table[i].connection, table[i].url, &data));
+		assert_true(status_data(&s.ctx, &s.cfg, table[i].connection, table[i].url, &data));
 		same_text(table[i].label, data, table[i].expected);
 		setup_close(&s);
 	}

@@ -28,32 +28,32 @@ app_config(void)
 
 /* why NULL: the token is good, and user's.  Else it is refused, and why is part of the reason. */
 static inline void
-judge(const char *label, struct work *w, const struct jwt_config *cfg, const char *token,
+judge(const char *label, struct ctx *ctx, const struct jwt_config *cfg, const char *token,
     const char *why, const char *user)
 {
 	const char *got = NULL;
-	bool done = jwt_verify(w, cfg, token, &got);
+	bool done = jwt_verify(ctx, cfg, token, &got);
 
-	same_fault(label, w, done, why == NULL ? FAULT_NONE : FAULT_TOKEN);
+	same_fault(label, ctx, done, why == NULL ? FAULT_NONE : FAULT_TOKEN);
 	if (why == NULL) {
 		same_text(label, got, user);
 		return;
 	}
-	has_text(label, w->reason, why);
-	has_no_text(label, w->reason, SECRET);
+	has_text(label, ctx->reason, why);
+	has_no_text(label, ctx->reason, SECRET);
 	if (strlen(token) > 20)
-		has_no_text(label, w->reason, token + strlen(token) - 20);
+		has_no_text(label, ctx->reason, token + strlen(token) - 20);
 }
 
 static inline void
 judge_parts(const char *label, const struct jwt_config *cfg, const char *header, const char *claims,
     const char *why, const char *user)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	judge(label, &w, cfg, token_of(&w, &app, header, claims), why, user);
-	work_close(&w);
+	open_ctx(&ctx);
+	judge(label, &ctx, cfg, token_of(&ctx, &app, header, claims), why, user);
+	ctx_close(&ctx);
 }
 
 #endif

@@ -11,14 +11,15 @@
 
 /* jws_read and the signature, nothing else. */
 static bool
-verifies(struct work *w, const struct jws_algorithm *algorithm, const char *path, const char *token)
+verifies(
+    struct ctx *ctx, const struct jws_algorithm *algorithm, const char *path, const char *token)
 {
 	const struct jws_key key = { .public_key = path };
 	struct jws jws;
 
-	if (!jws_read(w, token, TOKEN_MAX, algorithm, &jws))
+	if (!jws_read(ctx, token, TOKEN_MAX, algorithm, &jws))
 		fail_msg("not read: %s", jws.wrong);
-	return algorithm->verify(w, &key, &jws);
+	return algorithm->verify(ctx, &key, &jws);
 }
 
 static void
@@ -28,26 +29,27 @@ knows_the_rfcs_by_secret(void **state)
 				    ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 	static const char secret[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3"
 				     "Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-	struct work w;
+	struct ctx ctx;
 	struct jws jws;
 	const uint8_t *bytes;
 	size_t len;
 	struct json_object *claims;
 
 	(void)state;
-	open_room(&w);
-	assert_true(base64url_decode(&w, secret, strlen(secret), &bytes, &len));
-	assert_true(jws_read(&w, token, TOKEN_MAX, &jws_hs256, &jws));
+	open_ctx(&ctx);
+	assert_true(base64url_decode(&ctx, secret, strlen(secret), &bytes, &len));
+	assert_true(jws_read(&ctx, token, TOKEN_MAX, &jws_hs256, &jws));
 	same_text("RFC 7515 A.1, typ", jws.type, "JWT");
 	same_text("RFC 7515 A.1, kid", jws.kid, NULL);
-	claims = jws_claims(&w, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
+	claims = jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
 	same_text("RFC 7515 A.1, iss", json_string(claims, "iss"), "joe");
 	json_object_put(claims);
 
-	claims = jws_claims(&w, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len - 1 });
-	DEMAND("RFC 7515 A.1, another secret", claims == NULL && w.kind == FAULT_NONE);
+	claims =
+	    jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len - 1 });
+	DEMAND("RFC 7515 A.1, another secret", claims == NULL && ctx.kind == FAULT_NONE);
 	has_text("RFC 7515 A.1, another secret", jws.wrong, "does not verify");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -99,22 +101,22 @@ knows_the_rfcs_by_public_key(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		char path[PATH_SIZE];
 		const struct jws_key key = { .public_key = path };
-		struct work w;
+		struct ctx ctx;
 		struct jws jws;
 		struct json_object *claims;
 
 		path_in(keys->folder, "rfc.pem", path);
 		file_write_text(path, table[i].key);
-		open_room(&w);
-		DEMAND(table[i].label, verifies(&w, table[i].algorithm, path, table[i].token));
+		open_ctx(&ctx);
+		DEMAND(table[i].label, verifies(&ctx, table[i].algorithm, path, table[i].token));
 		DEMAND(table[i].label,
-		    jws_read(&w, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
-		claims = jws_claims(&w, &jws, &key);
+		    jws_read(&ctx, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
+		claims = jws_claims(&ctx, &jws, &key);
 		same_text(table[i].label, json_string(claims, "iss"), table[i].issuer);
 		if (claims == NULL)
 			has_text(table[i].label, jws.wrong, "JSON");
 		json_object_put(claims);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -162,27 +164,27 @@ refuses_keys_that_do_not_fit(void **state)
 			.key = table[i].key };
 		static const uint8_t nothing[64] = { 0 };
 		char path[PATH_SIZE];
-		struct work w;
+		struct ctx ctx;
 		const char *header;
 		const char *token;
 
 		DEMAND(table[i].label, table[i].key != NULL);
 		path_in(keys->folder, "other.pem", path);
 		write_public_key(table[i].key, path);
-		open_room(&w);
-		assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", by.algorithm));
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", by.algorithm));
 		if (table[i].good)
-			token = token_of(&w, &by, header, "{}");
+			token = token_of(&ctx, &by, header, "{}");
 		else /* not every key can sign; the key is looked at first */
-			assert_true(work_print(&w, &token, "%s.e30.%s", encoded_text(&w, header),
-			    encoded(&w, nothing, sizeof nothing)));
-		same_fault(table[i].label, &w, verifies(&w, table[i].algorithm, path, token),
+			assert_true(ctx_printf(&ctx, &token, "%s.e30.%s",
+			    encoded_text(&ctx, header), encoded(&ctx, nothing, sizeof nothing)));
+		same_fault(table[i].label, &ctx, verifies(&ctx, table[i].algorithm, path, token),
 		    table[i].good ? FAULT_NONE : FAULT_CONFIG);
 		if (!table[i].good) {
-			has_text(table[i].label, w.reason, path);
-			has_text(table[i].label, w.reason, by.algorithm);
+			has_text(table[i].label, ctx.reason, path);
+			has_text(table[i].label, ctx.reason, by.algorithm);
 		}
-		work_close(&w);
+		ctx_close(&ctx);
 		EVP_PKEY_free(table[i].key);
 	}
 }
@@ -241,19 +243,20 @@ refuses_files_that_hold_no_key(void **state)
 	path_in(keys->folder, "private.pem", path);
 	write_private_key(keys->ed25519, path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *token;
 
 		path_in(keys->folder, table[i].name, path);
 		if (table[i].text != NULL)
 			file_write_text(path, table[i].text);
-		open_room(&w);
-		token = token_of(&w, &by, "{\"alg\":\"EdDSA\"}", "{}");
-		same_fault(table[i].label, &w, verifies(&w, &jws_eddsa, path, token), FAULT_CONFIG);
-		has_text(table[i].label, w.reason, table[i].why);
-		has_text(table[i].label, w.reason, path);
+		open_ctx(&ctx);
+		token = token_of(&ctx, &by, "{\"alg\":\"EdDSA\"}", "{}");
+		same_fault(
+		    table[i].label, &ctx, verifies(&ctx, &jws_eddsa, path, token), FAULT_CONFIG);
+		has_text(table[i].label, ctx.reason, table[i].why);
+		has_text(table[i].label, ctx.reason, path);
 		DEMAND(table[i].label, !somebody_was_asked);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 	UI_set_default_method(NULL);
 	UI_destroy_method(prompt);
@@ -295,28 +298,30 @@ refuses_signatures_of_another_length(void **state)
 			uint8_t bytes[1024] = { 0 };
 			const uint8_t *signature;
 			char label[60];
-			struct work w;
+			struct ctx ctx;
 			struct jws jws;
 			const char *header;
 			const char *text;
 			const char *base64url;
 			size_t len;
 
-			open_room(&w);
-			assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", by.algorithm));
-			assert_true(work_print(&w, &text, "%s.e30", encoded_text(&w, header)));
-			base64url = signature_of(&w, &by, text);
+			open_ctx(&ctx);
+			assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", by.algorithm));
+			assert_true(ctx_printf(&ctx, &text, "%s.e30", encoded_text(&ctx, header)));
+			base64url = signature_of(&ctx, &by, text);
 			assert_true(
-			    base64url_decode(&w, base64url, strlen(base64url), &signature, &len));
+			    base64url_decode(&ctx, base64url, strlen(base64url), &signature, &len));
 			memcpy(bytes, signature, len);
 			len = len + (size_t)changes[c].more - (size_t)changes[c].less;
-			assert_true(work_print(&w, &text, "%s.%s", text, encoded(&w, bytes, len)));
+			assert_true(
+			    ctx_printf(&ctx, &text, "%s.%s", text, encoded(&ctx, bytes, len)));
 			snprintf(label, sizeof label, "%s, %s", by.algorithm, changes[c].label);
-			DEMAND(label, jws_read(&w, text, TOKEN_MAX, table[i].algorithm, &jws));
+			DEMAND(label, jws_read(&ctx, text, TOKEN_MAX, table[i].algorithm, &jws));
 			DEMAND(label,
-			    table[i].algorithm->verify(&w, &table[i].key, &jws) == changes[c].good);
-			DEMAND(label, w.kind == FAULT_NONE);
-			work_close(&w);
+			    table[i].algorithm->verify(&ctx, &table[i].key, &jws)
+				== changes[c].good);
+			DEMAND(label, ctx.kind == FAULT_NONE);
+			ctx_close(&ctx);
 		}
 }
 
@@ -401,18 +406,18 @@ reads_es256_in_its_one_form(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		uint8_t der[128];
 		uint8_t raw[64];
-		struct work w;
+		struct ctx ctx;
 		const char *token;
 
 		flatten(der, sign_bytes(&by, ES256_TEXT, der, sizeof der), raw);
 		table[i].change(raw);
-		open_room(&w);
+		open_ctx(&ctx);
 		assert_true(
-		    work_print(&w, &token, "%s.%s", ES256_TEXT, encoded(&w, raw, sizeof raw)));
+		    ctx_printf(&ctx, &token, "%s.%s", ES256_TEXT, encoded(&ctx, raw, sizeof raw)));
 		DEMAND(table[i].label,
-		    verifies(&w, &jws_es256, keys->p256_path, token) == table[i].good);
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
-		work_close(&w);
+		    verifies(&ctx, &jws_es256, keys->p256_path, token) == table[i].good);
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 	}
 }
 
@@ -423,14 +428,14 @@ refuses_es256_in_der(void **state)
 	const struct signer by = { .algorithm = "ES256", .key = keys->p256 };
 	uint8_t der[128];
 	size_t len = sign_bytes(&by, ES256_TEXT, der, sizeof der);
-	struct work w;
+	struct ctx ctx;
 	const char *token;
 
-	open_room(&w);
-	assert_true(work_print(&w, &token, "%s.%s", ES256_TEXT, encoded(&w, der, len)));
-	DEMAND("DER", !verifies(&w, &jws_es256, keys->p256_path, token));
-	DEMAND("DER", w.kind == FAULT_NONE);
-	work_close(&w);
+	open_ctx(&ctx);
+	assert_true(ctx_printf(&ctx, &token, "%s.%s", ES256_TEXT, encoded(&ctx, der, len)));
+	DEMAND("DER", !verifies(&ctx, &jws_es256, keys->p256_path, token));
+	DEMAND("DER", ctx.kind == FAULT_NONE);
+	ctx_close(&ctx);
 }
 
 /* Every 256th number begins with a zero byte, every second with a set bit:
@@ -446,7 +451,7 @@ reads_es256_of_every_length(void **state)
 	for (int round = 0; seen != ALL && round < ROUNDS_MAX; round++) {
 		uint8_t der[128];
 		uint8_t raw[64];
-		struct work w;
+		struct ctx ctx;
 		const char *token;
 		int kind;
 
@@ -456,11 +461,11 @@ reads_es256_of_every_length(void **state)
 		if ((seen & kind) != 0)
 			continue;
 		seen |= kind;
-		open_room(&w);
+		open_ctx(&ctx);
 		assert_true(
-		    work_print(&w, &token, "%s.%s", ES256_TEXT, encoded(&w, raw, sizeof raw)));
-		DEMAND("r of this length", verifies(&w, &jws_es256, keys->p256_path, token));
-		work_close(&w);
+		    ctx_printf(&ctx, &token, "%s.%s", ES256_TEXT, encoded(&ctx, raw, sizeof raw)));
+		DEMAND("r of this length", verifies(&ctx, &jws_es256, keys->p256_path, token));
+		ctx_close(&ctx);
 	}
 	same_number("kinds of r that were tried", seen, ALL);
 }
@@ -484,26 +489,26 @@ refuses_rsa_of_another_scheme(void **state)
 	const struct keys *keys = *state;
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+		EVP_MD_CTX *digest = EVP_MD_CTX_new();
 		EVP_PKEY_CTX *options;
 		uint8_t bytes[256];
 		size_t len = sizeof bytes;
-		struct work w;
+		struct ctx ctx;
 		const char *token;
 
-		assert_int_equal(EVP_DigestSignInit(ctx, &options,
+		assert_int_equal(EVP_DigestSignInit(digest, &options,
 				     EVP_get_digestbyname(table[i].digest), NULL, keys->rsa),
 		    1);
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(options, table[i].padding), 1);
 		assert_int_equal(
-		    EVP_DigestSign(ctx, bytes, &len, (const uint8_t *)text, strlen(text)), 1);
-		EVP_MD_CTX_free(ctx);
-		open_room(&w);
-		assert_true(work_print(&w, &token, "%s.%s", text, encoded(&w, bytes, len)));
+		    EVP_DigestSign(digest, bytes, &len, (const uint8_t *)text, strlen(text)), 1);
+		EVP_MD_CTX_free(digest);
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &token, "%s.%s", text, encoded(&ctx, bytes, len)));
 		DEMAND(table[i].label,
-		    verifies(&w, &jws_rs256, keys->rsa_path, token) == table[i].good);
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
-		work_close(&w);
+		    verifies(&ctx, &jws_rs256, keys->rsa_path, token) == table[i].good);
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 	}
 }
 
@@ -524,16 +529,16 @@ refuses_another_key(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *name = table[i].algorithm->name;
 		const struct signer by = { .algorithm = name, .key = table[i].other };
-		struct work w;
+		struct ctx ctx;
 		const char *header;
 		const char *token;
 
-		open_room(&w);
-		assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", name));
-		token = token_of(&w, &by, header, "{}");
-		DEMAND(name, !verifies(&w, table[i].algorithm, table[i].path, token));
-		DEMAND(name, w.kind == FAULT_NONE);
-		work_close(&w);
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", name));
+		token = token_of(&ctx, &by, header, "{}");
+		DEMAND(name, !verifies(&ctx, table[i].algorithm, table[i].path, token));
+		DEMAND(name, ctx.kind == FAULT_NONE);
+		ctx_close(&ctx);
 		EVP_PKEY_free(table[i].other);
 	}
 }

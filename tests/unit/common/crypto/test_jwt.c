@@ -5,22 +5,22 @@
 
 /* form, with H, C and S standing for the header, the claims, and the signature of signed_part. */
 static const char *
-filled(struct work *w, const char *form, const char *signed_part)
+filled(struct ctx *ctx, const char *form, const char *signed_part)
 {
 	struct text t;
 	const char *s;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	for (; *form != '\0'; form++)
 		switch (*form) {
 		case 'H':
-			text_add(&t, encoded_text(w, HEADER));
+			text_add(&t, encoded_text(ctx, HEADER));
 			break;
 		case 'C':
-			text_add(&t, encoded_text(w, CLAIMS));
+			text_add(&t, encoded_text(ctx, CLAIMS));
 			break;
 		case 'S':
-			text_add(&t, signature_of(w, &app, signed_part));
+			text_add(&t, signature_of(ctx, &app, signed_part));
 			break;
 		default:
 			text_add_char(&t, *form);
@@ -73,16 +73,16 @@ refuses_other_forms(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *signed_part;
 		const char *token;
 
-		open_room(&w);
-		signed_part = filled(&w, table[i].signed_part, NULL);
-		assert_true(work_print(
-		    &w, &token, "%s%s", signed_part, filled(&w, table[i].rest, signed_part)));
-		judge(table[i].label, &w, &cfg, token, table[i].why, "u1");
-		work_close(&w);
+		open_ctx(&ctx);
+		signed_part = filled(&ctx, table[i].signed_part, NULL);
+		assert_true(ctx_printf(
+		    &ctx, &token, "%s%s", signed_part, filled(&ctx, table[i].rest, signed_part)));
+		judge(table[i].label, &ctx, &cfg, token, table[i].why, "u1");
+		ctx_close(&ctx);
 	}
 }
 
@@ -91,17 +91,17 @@ wants_a_token(void **state)
 {
 	const struct jwt_config cfg = app_config();
 	const char *user;
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	same_fault("no token", &w, jwt_verify(&w, &cfg, NULL, &user), FAULT_TOKEN_MISSING);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault("no token", &ctx, jwt_verify(&ctx, &cfg, NULL, &user), FAULT_TOKEN_MISSING);
+	ctx_close(&ctx);
 }
 
 /* The next digit of base64url, for a part whose last digit has bits to spare. */
 static const char *
-other_last_bits(struct work *w, const char *part)
+other_last_bits(struct ctx *ctx, const char *part)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				     "0123456789-_";
@@ -110,7 +110,7 @@ other_last_bits(struct work *w, const char *part)
 
 	assert_true(strlen(part) % 4 != 0);
 	assert_true(
-	    work_print(w, &changed, "%.*s%c", (int)last, part, strchr(digits, part[last])[1]));
+	    ctx_printf(ctx, &changed, "%.*s%c", (int)last, part, strchr(digits, part[last])[1]));
 	return changed;
 }
 
@@ -124,23 +124,23 @@ refuses_other_last_bits(void **state)
 
 	(void)state;
 	for (int changed = 0; changed < 3; changed++) {
-		struct work w;
+		struct ctx ctx;
 		const char *part[3];
 		const char *text;
 		const char *token;
 
-		open_room(&w);
-		part[0] = encoded_text(&w, HEADER " "); /* a length that leaves bits to spare */
-		part[1] = encoded_text(&w, CLAIMS);
+		open_ctx(&ctx);
+		part[0] = encoded_text(&ctx, HEADER " "); /* a length that leaves bits to spare */
+		part[1] = encoded_text(&ctx, CLAIMS);
 		if (changed < 2)
-			part[changed] = other_last_bits(&w, part[changed]);
-		assert_true(work_print(&w, &text, "%s.%s", part[0], part[1]));
-		part[2] = signature_of(&w, &app, text);
+			part[changed] = other_last_bits(&ctx, part[changed]);
+		assert_true(ctx_printf(&ctx, &text, "%s.%s", part[0], part[1]));
+		part[2] = signature_of(&ctx, &app, text);
 		if (changed == 2)
-			part[2] = other_last_bits(&w, part[2]);
-		assert_true(work_print(&w, &token, "%s.%s", text, part[2]));
-		judge(why[changed], &w, &cfg, token, why[changed], NULL);
-		work_close(&w);
+			part[2] = other_last_bits(&ctx, part[2]);
+		assert_true(ctx_printf(&ctx, &token, "%s.%s", text, part[2]));
+		judge(why[changed], &ctx, &cfg, token, why[changed], NULL);
+		ctx_close(&ctx);
 	}
 }
 
@@ -159,21 +159,21 @@ refuses_the_other_alphabet(void **state)
 	(void)state;
 	judge_parts("base64url", &cfg, HEADER, claims, NULL, "u1");
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *text;
 		char *other;
 
-		open_room(&w);
-		assert_true(work_print(
-		    &w, &text, "%s.%s", encoded_text(&w, HEADER), encoded_text(&w, claims)));
-		assert_true(work_alloc(&w, strlen(text) + 1, &other));
+		open_ctx(&ctx);
+		assert_true(ctx_printf(
+		    &ctx, &text, "%s.%s", encoded_text(&ctx, HEADER), encoded_text(&ctx, claims)));
+		assert_true(ctx_alloc(&ctx, strlen(text) + 1, &other));
 		memcpy(other, text, strlen(text) + 1);
 		DEMAND(table[i].label, strchr(other, table[i].from) != NULL);
 		for (char *c = other; *c != '\0'; c++)
 			*c = *c == table[i].from ? table[i].to : *c;
-		judge(table[i].label, &w, &cfg, signed_text(&w, &app, other),
+		judge(table[i].label, &ctx, &cfg, signed_text(&ctx, &app, other),
 		    "claims are not base64url", NULL);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -277,38 +277,38 @@ refuses_none_without_a_signature(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(names); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *header;
 		const char *token;
 
-		open_room(&w);
-		assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", names[i]));
-		assert_true(work_print(
-		    &w, &token, "%s.%s.", encoded_text(&w, header), encoded_text(&w, CLAIMS)));
-		judge(names[i], &w, &cfg, token, "alg is", NULL);
-		work_close(&w);
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", names[i]));
+		assert_true(ctx_printf(&ctx, &token, "%s.%s.", encoded_text(&ctx, header),
+		    encoded_text(&ctx, CLAIMS)));
+		judge(names[i], &ctx, &cfg, token, "alg is", NULL);
+		ctx_close(&ctx);
 	}
 }
 
 /* A good token of len bytes.  Not each length can be reached with every header. */
 static const char *
-token_of_length(struct work *w, size_t len)
+token_of_length(struct ctx *ctx, size_t len)
 {
 	enum { HEADER_PAD = 4 };
 	char *claims;
 
-	assert_true(work_alloc(w, len, &claims)); /* shorter than the token they are in */
+	assert_true(ctx_alloc(ctx, len, &claims)); /* shorter than the token they are in */
 	for (int pad = 0; pad < HEADER_PAD; pad++) {
 		char header[80];
 		size_t rest;
 		const char *token;
 
 		snprintf(header, sizeof header, "%s%*s", HEADER, pad, "");
-		rest = len - strlen(token_of(w, &app, header, CLAIMS));
+		rest = len - strlen(token_of(ctx, &app, header, CLAIMS));
 		for (size_t fill = rest * 3 / 4 - 2; fill <= rest * 3 / 4 + 2; fill++) {
 			memset(claims, ' ', fill);
 			memcpy(claims + fill, CLAIMS, sizeof CLAIMS);
-			token = token_of(w, &app, header, claims);
+			token = token_of(ctx, &app, header, claims);
 			if (strlen(token) == len)
 				return token;
 		}
@@ -321,14 +321,14 @@ static void
 reads_tokens_up_to_a_length(void **state)
 {
 	const struct jwt_config cfg = app_config();
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	judge("the longest", &w, &cfg, token_of_length(&w, JWT_TOKEN_MAX), NULL, "u1");
-	judge("one byte more", &w, &cfg, token_of_length(&w, JWT_TOKEN_MAX + 1), "over 8192 bytes",
-	    NULL);
-	work_close(&w);
+	open_ctx(&ctx);
+	judge("the longest", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX), NULL, "u1");
+	judge("one byte more", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX + 1),
+	    "over 8192 bytes", NULL);
+	ctx_close(&ctx);
 }
 
 /* Each algorithm's tokens, where each is configured: good only where both are the same. */
@@ -354,19 +354,19 @@ accepts_the_one_algorithm(void **state)
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
-			struct work w;
+			struct ctx ctx;
 
 			cfg.algorithm = table[c].algorithm;
 			cfg.secret = table[c].by.secret;
 			cfg.public_key = table[c].public_key;
 			snprintf(label, sizeof label, "%s where %s is configured",
 			    table[t].by.algorithm, table[c].by.algorithm);
-			open_room(&w);
+			open_ctx(&ctx);
 			assert_true(
-			    work_print(&w, &header, "{\"alg\":\"%s\"}", table[t].by.algorithm));
-			judge(label, &w, &cfg, token_of(&w, &table[t].by, header, CLAIMS),
+			    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[t].by.algorithm));
+			judge(label, &ctx, &cfg, token_of(&ctx, &table[t].by, header, CLAIMS),
 			    c == t ? NULL : "alg is", "u1");
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
@@ -383,15 +383,15 @@ refuses_another_digest(void **state)
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
-			struct work w;
+			struct ctx ctx;
 
 			cfg.algorithm = JWT_HS256 + c;
 			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[t]);
-			open_room(&w);
-			assert_true(work_print(&w, &header, "{\"alg\":\"%s\"}", names[c]));
-			judge(label, &w, &cfg, token_of(&w, &by, header, CLAIMS),
+			open_ctx(&ctx);
+			assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", names[c]));
+			judge(label, &ctx, &cfg, token_of(&ctx, &by, header, CLAIMS),
 			    c == t ? NULL : "does not verify", "u1");
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
@@ -411,11 +411,12 @@ refuses_the_public_key_as_secret(void **state)
 	cfg.secret = NULL;
 	cfg.public_key = keys->rsa_path;
 	for (size_t i = 0; i < ROWS(headers); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		judge(headers[i], &w, &cfg, token_of(&w, &by, headers[i], CLAIMS), why[i], NULL);
-		work_close(&w);
+		open_ctx(&ctx);
+		judge(
+		    headers[i], &ctx, &cfg, token_of(&ctx, &by, headers[i], CLAIMS), why[i], NULL);
+		ctx_close(&ctx);
 	}
 	free(pem);
 }
@@ -432,12 +433,12 @@ refuses_another_secret(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(secrets); i++) {
 		const struct signer by = { "HS256", secrets[i], strlen(secrets[i]), NULL };
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		judge(secrets[i], &w, &cfg, token_of(&w, &by, HEADER, CLAIMS), "does not verify",
-		    NULL);
-		work_close(&w);
+		open_ctx(&ctx);
+		judge(secrets[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, CLAIMS),
+		    "does not verify", NULL);
+		ctx_close(&ctx);
 	}
 }
 
@@ -451,12 +452,12 @@ looks_at_no_claim_before_the_signature(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(claims); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		judge(claims[i], &w, &cfg, token_of(&w, &by, HEADER, claims[i]), "does not verify",
-		    NULL);
-		work_close(&w);
+		open_ctx(&ctx);
+		judge(claims[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, claims[i]),
+		    "does not verify", NULL);
+		ctx_close(&ctx);
 	}
 }
 
@@ -468,47 +469,47 @@ tells_a_missing_key_from_a_bad_token(void **state)
 	struct jwt_config cfg = app_config();
 	char path[PATH_SIZE];
 	const char *user;
-	struct work w;
+	struct ctx ctx;
 
 	path_in(keys->folder, "absent", path);
 	cfg.algorithm = JWT_ES256;
 	cfg.secret = NULL;
 	cfg.public_key = path;
-	open_room(&w);
-	same_fault("no key file", &w,
-	    jwt_verify(&w, &cfg, token_of(&w, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
+	open_ctx(&ctx);
+	same_fault("no key file", &ctx,
+	    jwt_verify(&ctx, &cfg, token_of(&ctx, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
 	    FAULT_CONFIG);
-	work_wipe(&w);
+	ctx_wipe(&ctx);
 	cfg.public_key = keys->rsa_path;
-	same_fault("a key of another type", &w,
-	    jwt_verify(&w, &cfg, token_of(&w, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
+	same_fault("a key of another type", &ctx,
+	    jwt_verify(&ctx, &cfg, token_of(&ctx, &by, "{\"alg\":\"ES256\"}", CLAIMS), &user),
 	    FAULT_CONFIG);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
-verify_in(struct work *w, void *token)
+verify_in(struct ctx *ctx, void *token)
 {
 	const struct jwt_config cfg = app_config();
 	const char *user;
 
-	if (!jwt_verify(w, &cfg, token, &user))
+	if (!jwt_verify(ctx, &cfg, token, &user))
 		return false;
-	same_text("in a small room", user, "u1");
+	same_text("in a small arena", user, "u1");
 	return true;
 }
 
 static void
-fails_in_small_rooms(void **state)
+fails_in_small_arenas(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	char token[400];
 
 	(void)state;
-	open_room(&w);
-	snprintf(token, sizeof token, "%s", token_of(&w, &app, HEADER, CLAIMS));
-	work_close(&w);
-	try_small_rooms("jwt_verify", verify_in, token);
+	open_ctx(&ctx);
+	snprintf(token, sizeof token, "%s", token_of(&ctx, &app, HEADER, CLAIMS));
+	ctx_close(&ctx);
+	try_small_arenas("jwt_verify", verify_in, token);
 }
 
 int
@@ -528,7 +529,7 @@ main(void)
 		cmocka_unit_test(refuses_another_secret),
 		cmocka_unit_test(looks_at_no_claim_before_the_signature),
 		cmocka_unit_test(tells_a_missing_key_from_a_bad_token),
-		cmocka_unit_test(fails_in_small_rooms),
+		cmocka_unit_test(fails_in_small_arenas),
 	};
 
 	return cmocka_run_group_tests_name("jwt", tests, keys_make, keys_free);

@@ -93,15 +93,15 @@ refuses_a_nul_behind_the_claims(void **state)
 {
 	static const char claims[] = CLAIMS "\0{}";
 	const struct jwt_config cfg = app_config();
-	struct work w;
+	struct ctx ctx;
 	const char *text;
 
 	(void)state;
-	open_room(&w);
-	assert_true(work_print(
-	    &w, &text, "%s.%s", encoded_text(&w, HEADER), encoded(&w, claims, sizeof claims - 1)));
-	judge("a NUL behind", &w, &cfg, signed_text(&w, &app, text), "claims are not", NULL);
-	work_close(&w);
+	open_ctx(&ctx);
+	assert_true(ctx_printf(&ctx, &text, "%s.%s", encoded_text(&ctx, HEADER),
+	    encoded(&ctx, claims, sizeof claims - 1)));
+	judge("a NUL behind", &ctx, &cfg, signed_text(&ctx, &app, text), "claims are not", NULL);
+	ctx_close(&ctx);
 }
 
 static void

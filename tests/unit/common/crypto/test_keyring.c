@@ -38,18 +38,18 @@ reads_keys(void **state)
 
 	path_in(*state, "keys", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const struct keyring *ring;
 		bool done;
 
 		file_write_text(path, table[i].text);
-		open_room(&w);
-		done = keyring_read(&w, path, &ring);
-		same_fault(table[i].label, &w, done, FAULT_NONE);
+		open_ctx(&ctx);
+		done = keyring_read(&ctx, path, &ring);
+		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		same_number(table[i].label, (long long)ring->count, (long long)table[i].count);
 		same_text(table[i].label, ring->keys[0].kid, table[i].first);
 		same_text(table[i].label, ring->keys[ring->count - 1].kid, table[i].last);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -57,20 +57,20 @@ static void
 reads_every_bit(void **state)
 {
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	const struct keyring *ring;
 	char hex[2 * KEY_SIZE + 1];
 
 	path_in(*state, "keys", path);
 	file_write_text(path, "a " KEY_A "\nb " KEY_B "\n");
-	open_room(&w);
-	assert_true(keyring_read(&w, path, &ring));
+	open_ctx(&ctx);
+	assert_true(keyring_read(&ctx, path, &ring));
 	hex_encode(ring->keys[0].secret, KEY_SIZE, hex);
 	assert_string_equal(hex, KEY_A);
 	hex_encode(ring->keys[1].secret, KEY_SIZE, hex);
 	assert_string_equal(
 	    hex, "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 #define TEXT(s) s, sizeof s - 1
@@ -117,18 +117,18 @@ refuses_with_file_and_line(void **state)
 
 	path_in(*state, "keys", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const struct keyring *ring;
 		bool done;
 
 		file_write(path, table[i].text, table[i].len, 0600);
-		open_room(&w);
-		done = keyring_read(&w, path, &ring);
-		same_fault(table[i].label, &w, done, FAULT_CONFIG);
+		open_ctx(&ctx);
+		done = keyring_read(&ctx, path, &ring);
+		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
 		snprintf(place, sizeof place, "%s%s", path, table[i].place);
-		has_text(table[i].label, w.reason, place);
-		has_no_text(table[i].label, w.reason, "2233");
-		work_close(&w);
+		has_text(table[i].label, ctx.reason, place);
+		has_no_text(table[i].label, ctx.reason, "2233");
+		ctx_close(&ctx);
 	}
 }
 
@@ -139,7 +139,7 @@ counts_keys_to_its_limit(void **state)
 
 	path_in(*state, "keys", path);
 	for (int count = KEYRING_MAX; count <= KEYRING_MAX + 1; count++) {
-		struct work w;
+		struct ctx ctx;
 		const struct keyring *ring;
 		FILE *file = fopen(path, "w");
 		bool done;
@@ -150,15 +150,15 @@ counts_keys_to_its_limit(void **state)
 		assert_int_equal(fclose(file), 0);
 		assert_int_equal(chmod(path, 0600), 0);
 
-		open_room(&w);
-		done = keyring_read(&w, path, &ring);
-		same_fault("keys at the limit, and over it", &w, done,
+		open_ctx(&ctx);
+		done = keyring_read(&ctx, path, &ring);
+		same_fault("keys at the limit, and over it", &ctx, done,
 		    count <= KEYRING_MAX ? FAULT_NONE : FAULT_CONFIG);
 		if (done)
 			assert_int_equal(ring->count, KEYRING_MAX);
 		else
-			has_text("one key too many", w.reason, ":17: ");
-		work_close(&w);
+			has_text("one key too many", ctx.reason, ":17: ");
+		ctx_close(&ctx);
 	}
 }
 
@@ -166,16 +166,16 @@ static void
 refuses_a_file_others_can_read(void **state)
 {
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	const struct keyring *ring;
 
 	path_in(*state, "keys", path);
 	file_write(path, "k1 " KEY_A "\n", sizeof "k1 " KEY_A, 0644);
-	open_room(&w);
-	assert_false(keyring_read(&w, path, &ring));
-	assert_int_equal(w.kind, FAULT_CONFIG);
-	has_text("the reason", w.reason, "mode 0644");
-	work_close(&w);
+	open_ctx(&ctx);
+	assert_false(keyring_read(&ctx, path, &ring));
+	assert_int_equal(ctx.kind, FAULT_CONFIG);
+	has_text("the reason", ctx.reason, "mode 0644");
+	ctx_close(&ctx);
 }
 
 static void
@@ -197,19 +197,19 @@ finds_a_key(void **state)
 		{ "far longer than a kid can be", KEY_A KEY_A, 128, NULL },
 	};
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	const struct keyring *ring;
 
 	path_in(*state, "keys", path);
 	file_write_text(path, "k1 " KEY_A "\nlonger " KEY_B "\n");
-	open_room(&w);
-	assert_true(keyring_read(&w, path, &ring));
+	open_ctx(&ctx);
+	assert_true(keyring_read(&ctx, path, &ring));
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const struct key *key = keyring_find(ring, table[i].kid, table[i].len);
 
 		same_text(table[i].label, key == NULL ? NULL : key->kid, table[i].found);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -235,24 +235,24 @@ derives_keys(void **state)
 }
 
 static bool
-read_in_room(struct work *w, void *arg)
+read_in_arena(struct ctx *ctx, void *arg)
 {
 	const struct keyring *ring;
 
-	if (!keyring_read(w, arg, &ring))
+	if (!keyring_read(ctx, arg, &ring))
 		return false;
 	assert_int_equal(ring->count, 1);
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	char path[PATH_SIZE];
 
 	path_in(*state, "keys", path);
 	file_write_text(path, "k1 " KEY_A "\n");
-	try_small_rooms("a key ring", read_in_room, path);
+	try_small_arenas("a key ring", read_in_arena, path);
 }
 
 int
@@ -266,7 +266,7 @@ main(void)
 		IN_FOLDER(refuses_a_file_others_can_read),
 		IN_FOLDER(finds_a_key),
 		cmocka_unit_test(derives_keys),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

@@ -18,25 +18,25 @@ static const struct keyring ring = {
 };
 
 static const char *
-made(struct work *w, const struct keyring *by, const char *app_user)
+made(struct ctx *ctx, const struct keyring *by, const char *app_user)
 {
 	const char *state = NULL;
 
-	if (!state_make(w, by, app_user, &state))
-		fail_msg("no state for \"%s\": %s", app_user, w->reason);
+	if (!state_make(ctx, by, app_user, &state))
+		fail_msg("no state for \"%s\": %s", app_user, ctx->reason);
 	return state;
 }
 
 /* user NULL: the state is not ours. */
 static void
-judge(const char *label, struct work *w, const struct keyring *by, const char *state,
+judge(const char *label, struct ctx *ctx, const struct keyring *by, const char *state,
     const char *user)
 {
 	const char *got = NULL;
 	bool ours;
-	bool done = state_read(w, by, state, &ours, &got);
+	bool done = state_read(ctx, by, state, &ours, &got);
 
-	same_fault(label, w, done, FAULT_NONE);
+	same_fault(label, ctx, done, FAULT_NONE);
 	DEMAND(label, ours == (user != NULL));
 	same_text(label, got, user);
 }
@@ -62,20 +62,20 @@ reads_what_it_made(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *token;
 
 		DEMAND(table[i].label, strlen(table[i].user) <= JWT_USER_MAX);
-		open_room(&w);
-		token = made(&w, &ring, table[i].user);
+		open_ctx(&ctx);
+		token = made(&ctx, &ring, table[i].user);
 		DEMAND(table[i].label, strlen(token) < STATE_TOKEN_MAX);
 		DEMAND(table[i].label,
 		    token[strspn(token,
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			"0123456789-_.")]
 			== '\0');
-		judge(table[i].label, &w, &ring, token, table[i].user);
-		work_close(&w);
+		judge(table[i].label, &ctx, &ring, token, table[i].user);
+		ctx_close(&ctx);
 	}
 }
 
@@ -86,32 +86,32 @@ makes_states_up_to_a_length(void **state)
 	struct keyring long_kid = { .keys = { { .secret = { 1 } } }, .count = 1 };
 	char user[STATE_TOKEN_MAX];
 	size_t longest = 0;
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
 	memset(long_kid.keys[0].kid, 'k', KEY_ID_MAX);
-	open_room(&w);
-	for (size_t len = 1; len < sizeof user && w.kind == FAULT_NONE; len++) {
+	open_ctx(&ctx);
+	for (size_t len = 1; len < sizeof user && ctx.kind == FAULT_NONE; len++) {
 		const char *token;
 
 		memset(user, '\x01', len);
 		user[len] = '\0';
-		if (!state_make(&w, &long_kid, user, &token))
+		if (!state_make(&ctx, &long_kid, user, &token))
 			continue;
 		longest = len;
 		DEMAND("within the limit", strlen(token) <= STATE_TOKEN_MAX);
-		judge("within the limit", &w, &long_kid, token, user);
+		judge("within the limit", &ctx, &long_kid, token, user);
 	}
-	same_number("one byte over the limit", w.kind, FAULT_SERVER);
+	same_number("one byte over the limit", ctx.kind, FAULT_SERVER);
 	DEMAND("whatever jwt_verify calls a user is within it", longest >= JWT_USER_MAX);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* Half an hour, names for nobody but us, never the same twice. */
 static void
 says_what_it_should(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	struct jws jws;
 	const char *token;
 	struct json_object *claims;
@@ -120,15 +120,15 @@ says_what_it_should(void **state)
 	int64_t before = time(NULL);
 
 	(void)state;
-	open_room(&w);
-	token = made(&w, &ring, "u1");
-	DEMAND("two states differ", strcmp(token, made(&w, &ring, "u1")) != 0);
+	open_ctx(&ctx);
+	token = made(&ctx, &ring, "u1");
+	DEMAND("two states differ", strcmp(token, made(&ctx, &ring, "u1")) != 0);
 	key_derive(&ring.keys[0], PURPOSE, derived);
-	assert_true(jws_read(&w, token, STATE_TOKEN_MAX, &jws_hs256, &jws));
+	assert_true(jws_read(&ctx, token, STATE_TOKEN_MAX, &jws_hs256, &jws));
 	same_text("typ", jws.type, "amo-crm-state+jwt");
 	same_text("kid", jws.kid, "k1");
 	claims = jws_claims(
-	    &w, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
+	    &ctx, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
 	DEMAND("by the derived key", claims != NULL);
 	same_text("aud", json_string(claims, "aud"), "amo-crm:state");
 	same_text("sub", json_string(claims, "sub"), "u1");
@@ -136,7 +136,7 @@ says_what_it_should(void **state)
 	assert_true(json_integer(claims, "exp", &exp));
 	DEMAND("exp", exp >= before + 1800 && exp <= time(NULL) + 1800);
 	json_object_put(claims);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -145,51 +145,51 @@ reads_by_every_key(void **state)
 	const struct keyring before = { .keys = { ring.keys[1] }, .count = 1 };
 	const struct keyring swapped = { .keys = { ring.keys[1], ring.keys[0] }, .count = 2 };
 	struct keyring renamed = before;
-	struct work w;
+	struct ctx ctx;
 	const char *token;
 
 	(void)state;
 	renamed.keys[0].kid[1] = '1';
-	open_room(&w);
-	token = made(&w, &before, "u1");
-	judge("by the ring that made it", &w, &before, token, "u1");
-	judge("by a ring with a new first key", &w, &ring, token, "u1");
-	token = made(&w, &ring, "u1");
-	judge("by the second key", &w, &swapped, token, "u1");
-	judge("by a ring that has its key no more", &w, &before, token, NULL);
-	judge("by another key of that id", &w, &renamed, token, NULL);
-	work_close(&w);
+	open_ctx(&ctx);
+	token = made(&ctx, &before, "u1");
+	judge("by the ring that made it", &ctx, &before, token, "u1");
+	judge("by a ring with a new first key", &ctx, &ring, token, "u1");
+	token = made(&ctx, &ring, "u1");
+	judge("by the second key", &ctx, &swapped, token, "u1");
+	judge("by a ring that has its key no more", &ctx, &before, token, NULL);
+	judge("by another key of that id", &ctx, &renamed, token, NULL);
+	ctx_close(&ctx);
 }
 
 static void
 refuses_every_change(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *token;
 	size_t len;
 
 	(void)state;
-	open_room(&w);
-	token = made(&w, &ring, "u1");
+	open_ctx(&ctx);
+	token = made(&ctx, &ring, "u1");
 	len = strlen(token);
 	for (size_t i = 0; i < len; i++)
 		for (const char *c = "AZaz09-_.=~+/ \n"; *c != '\0'; c++) {
-			size_t mark = work_mark(&w);
+			size_t mark = arena_mark(&ctx);
 			const char *copy;
 			char *changed;
 
 			if (token[i] == *c)
 				continue;
-			assert_true(work_alloc(&w, len + 1, &changed));
+			assert_true(ctx_alloc(&ctx, len + 1, &changed));
 			memcpy(changed, token, len);
 			changed[i] = *c;
 			copy = changed;
-			judge("one character else", &w, &ring, copy, NULL);
+			judge("one character else", &ctx, &ring, copy, NULL);
 			changed[i] = '\0';
-			judge("cut short", &w, &ring, copy, NULL);
-			work_release(&w, mark);
+			judge("cut short", &ctx, &ring, copy, NULL);
+			arena_rewind(&ctx, mark);
 		}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* Signed by whoever has the derived key, so that nothing but what it says is wrong with it. */
@@ -252,12 +252,12 @@ refuses_what_says_something_else(void **state)
 	(void)state;
 	key_derive(&ring.keys[0], PURPOSE, derived);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		judge(table[i].label, &w, &ring,
-		    token_of(&w, &by, table[i].header, table[i].claims), table[i].user);
-		work_close(&w);
+		open_ctx(&ctx);
+		judge(table[i].label, &ctx, &ring,
+		    token_of(&ctx, &by, table[i].header, table[i].claims), table[i].user);
+		ctx_close(&ctx);
 	}
 }
 
@@ -271,16 +271,16 @@ ends_in_time(void **state)
 	(void)state;
 	key_derive(&ring.keys[0], PURPOSE, derived);
 	for (int offset = -1; offset <= 20; offset += 21) {
-		struct work w;
+		struct ctx ctx;
 		const char *claims;
 
-		open_room(&w);
-		assert_true(work_print(&w, &claims,
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &claims,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\",\"exp\":%lld}",
 		    (long long)time(NULL) + offset));
-		judge(offset < 0 ? "a second ago" : "in 20 seconds", &w, &ring,
-		    token_of(&w, &by, HEADER, claims), offset < 0 ? NULL : "u1");
-		work_close(&w);
+		judge(offset < 0 ? "a second ago" : "in 20 seconds", &ctx, &ring,
+		    token_of(&ctx, &by, HEADER, claims), offset < 0 ? NULL : "u1");
+		ctx_close(&ctx);
 	}
 }
 
@@ -299,17 +299,17 @@ refuses_what_is_foreign(void **state)
 		{ "JSON", "{\"sub\":\"u1\"}" },
 		{ "UTF-8", "\xd1\x81\xd1\x82\xd0\xb0\xd0\xbd" },
 	};
-	struct work w;
+	struct ctx ctx;
 	char *long_one;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(table); i++)
-		judge(table[i].label, &w, &ring, table[i].state, NULL);
-	assert_true(work_alloc(&w, 3 * STATE_TOKEN_MAX, &long_one));
+		judge(table[i].label, &ctx, &ring, table[i].state, NULL);
+	assert_true(ctx_alloc(&ctx, 3 * STATE_TOKEN_MAX, &long_one));
 	memset(long_one, 'A', 3 * STATE_TOKEN_MAX - 1);
-	judge("too long", &w, &ring, long_one, NULL);
-	work_close(&w);
+	judge("too long", &ctx, &ring, long_one, NULL);
+	ctx_close(&ctx);
 }
 
 /* By the ring's key itself, not the one derived for states. */
@@ -317,12 +317,12 @@ static void
 refuses_the_key_that_seals(void **state)
 {
 	const struct signer by = { "HS256", ring.keys[0].secret, KEY_SIZE, NULL };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	judge("the sealing key", &w, &ring, token_of(&w, &by, HEADER, CLAIMS), NULL);
-	work_close(&w);
+	open_ctx(&ctx);
+	judge("the sealing key", &ctx, &ring, token_of(&ctx, &by, HEADER, CLAIMS), NULL);
+	ctx_close(&ctx);
 }
 
 /* A ring whose derived key is a text, so that somebody could configure it as the app's secret. */
@@ -368,18 +368,18 @@ is_never_the_apps_token(void **state)
 		bool is_state = i == 1;
 		const char *user = NULL;
 		const char *token;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		token = token_of(&w, &by, table[i].header, table[i].claims);
-		judge(table[i].label, &w, &same, token, is_state ? "u1" : NULL);
-		same_fault(table[i].label, &w, jwt_verify(&w, &cfg, token, &user),
+		open_ctx(&ctx);
+		token = token_of(&ctx, &by, table[i].header, table[i].claims);
+		judge(table[i].label, &ctx, &same, token, is_state ? "u1" : NULL);
+		same_fault(table[i].label, &ctx, jwt_verify(&ctx, &cfg, token, &user),
 		    is_app ? FAULT_NONE : FAULT_TOKEN);
-		has_text(table[i].label, w.reason, is_app ? "" : table[i].why);
-		work_wipe(&w);
-		same_fault("as we make it", &w, jwt_verify(&w, &cfg, made(&w, &same, "u1"), &user),
-		    FAULT_TOKEN);
-		work_close(&w);
+		has_text(table[i].label, ctx.reason, is_app ? "" : table[i].why);
+		ctx_wipe(&ctx);
+		same_fault("as we make it", &ctx,
+		    jwt_verify(&ctx, &cfg, made(&ctx, &same, "u1"), &user), FAULT_TOKEN);
+		ctx_close(&ctx);
 	}
 }
 
@@ -387,55 +387,55 @@ is_never_the_apps_token(void **state)
 static void
 reads_behind_a_fault(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *token;
 	const char *user = NULL;
 	bool ours = false;
 
 	(void)state;
-	open_room(&w);
-	token = made(&w, &ring, "u1");
-	work_fault(&w, FAULT_REFUSED, "refused");
-	DEMAND("ours", state_read(&w, &ring, token, &ours, &user) && ours);
+	open_ctx(&ctx);
+	token = made(&ctx, &ring, "u1");
+	ctx_fault(&ctx, FAULT_REFUSED, "refused");
+	DEMAND("ours", state_read(&ctx, &ring, token, &ours, &user) && ours);
 	same_text("ours", user, "u1");
-	DEMAND("foreign", state_read(&w, &ring, "a.b.c", &ours, &user) && !ours);
-	work_close(&w);
+	DEMAND("foreign", state_read(&ctx, &ring, "a.b.c", &ours, &user) && !ours);
+	ctx_close(&ctx);
 }
 
 static bool
-make_in(struct work *w, void *arg)
+make_in(struct ctx *ctx, void *arg)
 {
 	const char *token;
 
 	(void)arg;
-	return state_make(w, &ring, "u1", &token);
+	return state_make(ctx, &ring, "u1", &token);
 }
 
 static bool
-read_in(struct work *w, void *token)
+read_in(struct ctx *ctx, void *token)
 {
 	const char *user;
 	bool ours;
 
-	if (!state_read(w, &ring, token, &ours, &user))
+	if (!state_read(ctx, &ring, token, &ours, &user))
 		return false;
-	DEMAND("in a small room", ours);
-	same_text("in a small room", user, "u1");
+	DEMAND("in a small arena", ours);
+	same_text("in a small arena", user, "u1");
 	return true;
 }
 
 static void
-fails_in_small_rooms(void **state)
+fails_in_small_arenas(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	char token[400];
 
 	(void)state;
-	open_room(&w);
-	snprintf(token, sizeof token, "%s", made(&w, &ring, "u1"));
-	work_close(&w);
-	try_small_rooms("state_make", make_in, NULL);
-	try_small_rooms("state_read", read_in, token);
+	open_ctx(&ctx);
+	snprintf(token, sizeof token, "%s", made(&ctx, &ring, "u1"));
+	ctx_close(&ctx);
+	try_small_arenas("state_make", make_in, NULL);
+	try_small_arenas("state_read", read_in, token);
 }
 
 int
@@ -453,7 +453,7 @@ main(void)
 		cmocka_unit_test(refuses_the_key_that_seals),
 		cmocka_unit_test(is_never_the_apps_token),
 		cmocka_unit_test(reads_behind_a_fault),
-		cmocka_unit_test(fails_in_small_rooms),
+		cmocka_unit_test(fails_in_small_arenas),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

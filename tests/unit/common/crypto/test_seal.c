@@ -43,20 +43,20 @@ opens_what_was_sealed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *sealed;
 		const char *secret;
 		bool done;
 
-		open_room(&w);
-		done = seal(&w, &ring, table[i].context, table[i].secret, &sealed);
-		same_fault(table[i].label, &w, done, FAULT_NONE);
+		open_ctx(&ctx);
+		done = seal(&ctx, &ring, table[i].context, table[i].secret, &sealed);
+		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		DEMAND("the key's id stands before it", strncmp(sealed, "k1.", 3) == 0);
 		DEMAND("it is one line", strpbrk(sealed, "\r\n ") == NULL);
-		done = unseal(&w, &ring, table[i].context, sealed, &secret);
-		same_fault(table[i].label, &w, done, FAULT_NONE);
+		done = unseal(&ctx, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		same_text(table[i].label, secret, table[i].secret);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -64,7 +64,7 @@ static void
 opens_a_long_secret(void **state)
 {
 	struct keyring ring = ring_of("k1");
-	struct work w;
+	struct ctx ctx;
 	char *long_secret = malloc(100001);
 	const char *sealed;
 	const char *secret;
@@ -73,11 +73,11 @@ opens_a_long_secret(void **state)
 	assert_non_null(long_secret);
 	memset(long_secret, 's', 100000);
 	long_secret[100000] = '\0';
-	open_room(&w);
-	assert_true(seal(&w, &ring, CONTEXT, long_secret, &sealed));
-	assert_true(unseal(&w, &ring, CONTEXT, sealed, &secret));
+	open_ctx(&ctx);
+	assert_true(seal(&ctx, &ring, CONTEXT, long_secret, &sealed));
+	assert_true(unseal(&ctx, &ring, CONTEXT, sealed, &secret));
 	assert_string_equal(secret, long_secret);
-	work_close(&w);
+	ctx_close(&ctx);
 	free(long_secret);
 }
 
@@ -86,18 +86,18 @@ takes_a_fresh_nonce(void **state)
 {
 	enum { TIMES = 200 };
 	struct keyring ring = ring_of("k1");
-	struct work w;
+	struct ctx ctx;
 	const char *sealed[TIMES];
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (size_t i = 0; i < TIMES; i++) {
-		assert_true(seal(&w, &ring, CONTEXT, SECRET, &sealed[i]));
+		assert_true(seal(&ctx, &ring, CONTEXT, SECRET, &sealed[i]));
 		/* 96 bits are 16 characters of base64url */
 		for (size_t j = 0; j < i; j++)
 			assert_memory_not_equal(sealed[i] + 3, sealed[j] + 3, 16);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* Sealed by another implementation of AES-256-GCM with the nonce 00 01 … 0b:
@@ -106,32 +106,32 @@ static void
 opens_what_another_sealed(void **state)
 {
 	struct keyring ring = ring_of("k1");
-	struct work w;
+	struct ctx ctx;
 	const char *secret;
 
 	(void)state;
-	open_room(&w);
-	assert_true(unseal(&w, &ring, CONTEXT,
+	open_ctx(&ctx);
+	assert_true(unseal(&ctx, &ring, CONTEXT,
 	    "k1.AAECAwQFBgcICQoLBtdhRI-P2aTzFgwwoj7ED05_L31Uf-nARl1_s1-QYZpVqAnWu4fhzrMcuyi57eVA_"
 	    "X6fdjpvyHPojhwkFpVKB6k",
 	    &secret));
 	assert_string_equal(secret, SECRET);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
 refuses_any_flipped_bit(void **state)
 {
 	struct keyring ring = ring_of("k1 k3 j1");
-	struct work outer;
-	struct work w;
+	struct ctx outer;
+	struct ctx ctx;
 	const char *sealed;
 	char changed[512];
 	size_t len;
 
 	(void)state;
-	open_room(&outer);
-	open_room(&w);
+	open_ctx(&outer);
+	open_ctx(&ctx);
 	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
 	len = strlen(sealed);
 	assert_true(len < sizeof changed);
@@ -141,28 +141,28 @@ refuses_any_flipped_bit(void **state)
 
 			memcpy(changed, sealed, len + 1);
 			changed[at] = (char)(changed[at] ^ 1 << bit);
-			work_wipe(&w);
-			if (unseal(&w, &ring, CONTEXT, changed, &secret))
+			ctx_wipe(&ctx);
+			if (unseal(&ctx, &ring, CONTEXT, changed, &secret))
 				fail_msg("bit %d of character %zu is flipped", bit, at);
-			assert_int_equal(w.kind, FAULT_STORAGE);
+			assert_int_equal(ctx.kind, FAULT_STORAGE);
 		}
-	work_close(&w);
-	work_close(&outer);
+	ctx_close(&ctx);
+	ctx_close(&outer);
 }
 
 static void
 refuses_any_other_length(void **state)
 {
 	struct keyring ring = ring_of("k1");
-	struct work outer;
-	struct work w;
+	struct ctx outer;
+	struct ctx ctx;
 	const char *sealed;
 	char changed[512];
 	size_t len;
 
 	(void)state;
-	open_room(&outer);
-	open_room(&w);
+	open_ctx(&outer);
+	open_ctx(&ctx);
 	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
 	len = strlen(sealed);
 	for (size_t cut = 0; cut <= len + 8; cut++) {
@@ -173,13 +173,13 @@ refuses_any_other_length(void **state)
 		memset(changed, 'A', sizeof changed);
 		memcpy(changed, sealed, cut < len ? cut : len);
 		changed[cut] = '\0';
-		work_wipe(&w);
-		if (unseal(&w, &ring, CONTEXT, changed, &secret))
+		ctx_wipe(&ctx);
+		if (unseal(&ctx, &ring, CONTEXT, changed, &secret))
 			fail_msg("%zu of %zu characters", cut, len);
-		assert_int_equal(w.kind, FAULT_STORAGE);
+		assert_int_equal(ctx.kind, FAULT_STORAGE);
 	}
-	work_close(&w);
-	work_close(&outer);
+	ctx_close(&ctx);
+	ctx_close(&outer);
 }
 
 static void
@@ -195,24 +195,24 @@ refuses_another_context(void **state)
 		{ "none", "" },
 	};
 	struct keyring ring = ring_of("k1");
-	struct work outer;
+	struct ctx outer;
 	const char *sealed;
 
 	(void)state;
-	open_room(&outer);
+	open_ctx(&outer);
 	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *secret;
 		bool done;
 
-		open_room(&w);
-		done = unseal(&w, &ring, table[i].context, sealed, &secret);
-		same_fault(table[i].label, &w, done, FAULT_STORAGE);
-		has_no_text(table[i].label, w.reason, "def50200");
-		work_close(&w);
+		open_ctx(&ctx);
+		done = unseal(&ctx, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		has_no_text(table[i].label, ctx.reason, "def50200");
+		ctx_close(&ctx);
 	}
-	work_close(&outer);
+	ctx_close(&outer);
 }
 
 /* The key's id and the context are authenticated apart:
@@ -222,19 +222,19 @@ tells_the_kid_from_the_context(void **state)
 {
 	struct keyring one = ring_of("k1");
 	struct keyring same_key = ring_of("k1");
-	struct work w;
+	struct ctx ctx;
 	const char *sealed;
 	const char *moved;
 	const char *secret;
 
 	(void)state;
-	open_room(&w);
-	assert_true(seal(&w, &one, "1context", SECRET, &sealed));
+	open_ctx(&ctx);
+	assert_true(seal(&ctx, &one, "1context", SECRET, &sealed));
 	same_key.keys[0].kid[1] = '\0'; /* "k", with the key of "k1" */
-	assert_true(work_print(&w, &moved, "k%s", sealed + 2));
-	assert_false(unseal(&w, &same_key, "11context", moved, &secret));
-	assert_int_equal(w.kind, FAULT_STORAGE);
-	work_close(&w);
+	assert_true(ctx_printf(&ctx, &moved, "k%s", sealed + 2));
+	assert_false(unseal(&ctx, &same_key, "11context", moved, &secret));
+	assert_int_equal(ctx.kind, FAULT_STORAGE);
+	ctx_close(&ctx);
 }
 
 static void
@@ -257,18 +257,18 @@ seals_with_the_first_opens_with_all(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct keyring sealing = ring_of(table[i].sealing);
 		struct keyring opening = ring_of(table[i].opening);
-		struct work w;
+		struct ctx ctx;
 		const char *sealed;
 		const char *secret;
 		bool done;
 
-		open_room(&w);
-		assert_true(seal(&w, &sealing, CONTEXT, SECRET, &sealed));
-		done = unseal(&w, &opening, CONTEXT, sealed, &secret);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		assert_true(seal(&ctx, &sealing, CONTEXT, SECRET, &sealed));
+		done = unseal(&ctx, &opening, CONTEXT, sealed, &secret);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		if (done)
 			same_text(table[i].label, secret, SECRET);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -277,27 +277,27 @@ refuses_another_key_of_the_same_id(void **state)
 {
 	struct keyring ring = ring_of("k1");
 	struct keyring changed = ring_of("k1");
-	struct work outer;
-	struct work w;
+	struct ctx outer;
+	struct ctx ctx;
 	const char *sealed;
 
 	(void)state;
-	open_room(&outer);
-	open_room(&w);
+	open_ctx(&outer);
+	open_ctx(&ctx);
 	assert_true(seal(&outer, &ring, CONTEXT, SECRET, &sealed));
 	for (size_t bit = 0; bit < 8 * KEY_SIZE; bit++) {
 		const char *secret;
 
 		changed.keys[0].secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		work_wipe(&w);
-		if (unseal(&w, &changed, CONTEXT, sealed, &secret))
+		ctx_wipe(&ctx);
+		if (unseal(&ctx, &changed, CONTEXT, sealed, &secret))
 			fail_msg("bit %zu of the key is flipped", bit);
-		assert_int_equal(w.kind, FAULT_STORAGE);
-		has_text("the reason", w.reason, "\"k1\"");
+		assert_int_equal(ctx.kind, FAULT_STORAGE);
+		has_text("the reason", ctx.reason, "\"k1\"");
 		changed.keys[0].secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	work_close(&w);
-	work_close(&outer);
+	ctx_close(&ctx);
+	ctx_close(&outer);
 }
 
 static void
@@ -322,37 +322,37 @@ refuses_what_is_not_sealed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *secret;
 		bool done;
 
-		open_room(&w);
-		done = unseal(&w, &ring, CONTEXT, table[i].sealed, &secret);
-		same_fault(table[i].label, &w, done, FAULT_STORAGE);
-		work_close(&w);
+		open_ctx(&ctx);
+		done = unseal(&ctx, &ring, CONTEXT, table[i].sealed, &secret);
+		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-seal_in_room(struct work *w, void *context)
+seal_in_arena(struct ctx *ctx, void *context)
 {
 	const char *sealed;
 	const char *secret;
 
-	if (!seal(w, context, CONTEXT, SECRET, &sealed)
-	    || !unseal(w, context, CONTEXT, sealed, &secret))
+	if (!seal(ctx, context, CONTEXT, SECRET, &sealed)
+	    || !unseal(ctx, context, CONTEXT, sealed, &secret))
 		return false;
 	assert_string_equal(secret, SECRET);
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct keyring ring = ring_of("k1");
 
 	(void)state;
-	try_small_rooms("sealed and opened", seal_in_room, &ring);
+	try_small_arenas("sealed and opened", seal_in_arena, &ring);
 }
 
 int
@@ -370,7 +370,7 @@ main(void)
 		cmocka_unit_test(seals_with_the_first_opens_with_all),
 		cmocka_unit_test(refuses_another_key_of_the_same_id),
 		cmocka_unit_test(refuses_what_is_not_sealed),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("seal", tests, NULL, NULL);

@@ -25,21 +25,21 @@ struct signer {
 };
 
 static inline const char *
-encoded(struct work *w, const void *bytes, size_t len)
+encoded(struct ctx *ctx, const void *bytes, size_t len)
 {
 	struct text t;
 	const char *s;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	base64url_encode(&t, bytes, len);
 	assert_true(text_end(&t, &s));
 	return s;
 }
 
 static inline const char *
-encoded_text(struct work *w, const char *text)
+encoded_text(struct ctx *ctx, const char *text)
 {
-	return encoded(w, text, strlen(text));
+	return encoded(ctx, text, strlen(text));
 }
 
 /* As many bytes as the algorithm's digest has; EdDSA brings its own. */
@@ -87,7 +87,7 @@ flatten(const uint8_t *der, size_t len, uint8_t raw[64])
 
 /* The signature of a text, base64url. */
 static inline const char *
-signature_of(struct work *w, const struct signer *by, const char *text)
+signature_of(struct ctx *ctx, const struct signer *by, const char *text)
 {
 	uint8_t bytes[1024];
 	size_t len = sign_bytes(by, text, bytes, sizeof bytes);
@@ -96,29 +96,29 @@ signature_of(struct work *w, const struct signer *by, const char *text)
 		uint8_t raw[64];
 
 		flatten(bytes, len, raw);
-		return encoded(w, raw, sizeof raw);
+		return encoded(ctx, raw, sizeof raw);
 	}
-	return encoded(w, bytes, len);
+	return encoded(ctx, bytes, len);
 }
 
 /* text '.' signature */
 static inline const char *
-signed_text(struct work *w, const struct signer *by, const char *text)
+signed_text(struct ctx *ctx, const struct signer *by, const char *text)
 {
 	const char *token;
 
-	assert_true(work_print(w, &token, "%s.%s", text, signature_of(w, by, text)));
+	assert_true(ctx_printf(ctx, &token, "%s.%s", text, signature_of(ctx, by, text)));
 	return token;
 }
 
 static inline const char *
-token_of(struct work *w, const struct signer *by, const char *header, const char *claims)
+token_of(struct ctx *ctx, const struct signer *by, const char *header, const char *claims)
 {
 	const char *text;
 
 	assert_true(
-	    work_print(w, &text, "%s.%s", encoded_text(w, header), encoded_text(w, claims)));
-	return signed_text(w, by, text);
+	    ctx_printf(ctx, &text, "%s.%s", encoded_text(ctx, header), encoded_text(ctx, claims)));
+	return signed_text(ctx, by, text);
 }
 
 static inline void

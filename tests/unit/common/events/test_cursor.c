@@ -24,14 +24,14 @@ is_before_all_events_without_a_file(void **state)
 {
 	struct store_config store = { .path = *state };
 	struct cursor cursor;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	same_fault("no folder", &w, cursor_read(&w, &store, &cursor), FAULT_NONE);
+	open_ctx(&ctx);
+	same_fault("no folder", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
 	same_place("no folder", &cursor.place, 0, 0);
 	same_number("held up", (long long)cursor.count, 0);
 	cursor_close(&cursor);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -45,17 +45,17 @@ keeps_what_was_written(void **state)
 	struct store_config store = { .path = *state };
 	struct cursor cursor = { .place = { 4, 67108864 } };
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	struct stat st;
 
 	path_of_cursor(*state, path);
-	open_room(&w);
+	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(held_up); i++)
-		assert_true(cursor_hold(&w, &cursor, &held_up[i]));
+		assert_true(cursor_hold(&ctx, &cursor, &held_up[i]));
 	for (int again = 0; again < 3; again++) {
-		same_fault("written", &w, cursor_write(&w, &store, &cursor), FAULT_NONE);
+		same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_NONE);
 		cursor_close(&cursor);
-		same_fault("read", &w, cursor_read(&w, &store, &cursor), FAULT_NONE);
+		same_fault("read", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
 		same_place("everybody's", &cursor.place, 4, 67108864);
 		same_number("held up", (long long)cursor.count, ROWS(held_up));
 		for (size_t i = 0; i < ROWS(held_up); i++) {
@@ -74,21 +74,21 @@ keeps_what_was_written(void **state)
 	same_number("nobody else reads it", st.st_mode & 0777, 0600);
 	path_in(*state, "events", path);
 	same_number("nothing else is left", folder_count(path, ".new"), 0);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
 lets_an_account_go(void **state)
 {
 	struct cursor cursor = { .place = { 1, 0 } };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int64_t account = 1; account <= 100; account++) {
 		const struct held_up held_up = { account, { 1, account }, 1, 0 };
 
-		assert_true(cursor_hold(&w, &cursor, &held_up));
+		assert_true(cursor_hold(&ctx, &cursor, &held_up));
 	}
 	for (int64_t account = 100; account >= 1; account -= 2)
 		cursor_let_go(&cursor, cursor_held_up(&cursor, account));
@@ -102,7 +102,7 @@ lets_an_account_go(void **state)
 	}
 	cursor_close(&cursor);
 	same_number("closed", (long long)cursor.count, 0);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -145,16 +145,16 @@ refuses_what_it_did_not_write(void **state)
 	path_of_cursor(*state, path);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct cursor cursor;
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		file_write_text(path, table[i].text);
-		done = cursor_read(&w, &store, &cursor);
-		same_fault(table[i].label, &w, done, FAULT_STORAGE);
-		has_text(table[i].label, w.reason, "events/cursor");
+		done = cursor_read(&ctx, &store, &cursor);
+		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		has_text(table[i].label, ctx.reason, "events/cursor");
 		cursor_close(&cursor);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -164,20 +164,20 @@ leaves_what_is_on_disk_when_it_cannot_write(void **state)
 	struct store_config store = { .path = *state };
 	struct cursor cursor = { .place = { 1, 5 } };
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 
 	path_of_cursor(*state, path);
-	open_room(&w);
-	assert_true(cursor_write(&w, &store, &cursor));
+	open_ctx(&ctx);
+	assert_true(cursor_write(&ctx, &store, &cursor));
 	path_in(*state, "events/cursor.new", path); /* what is a folder cannot be written */
 	assert_int_equal(mkdir(path, 0700), 0);
 	cursor.place.offset = 6;
-	same_fault("written", &w, cursor_write(&w, &store, &cursor), FAULT_STORAGE);
-	work_wipe(&w);
-	assert_true(cursor_read(&w, &store, &cursor));
+	same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	assert_true(cursor_read(&ctx, &store, &cursor));
 	same_place("as it was", &cursor.place, 1, 5);
 	cursor_close(&cursor);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void

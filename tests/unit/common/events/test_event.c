@@ -16,7 +16,7 @@
 #define ID "c22fea5d7428e5cf47ef6354c97c9223c95d6dcdc3e0d2300ff79056b1ff3d85"
 
 static const char *
-write_event(struct work *w, const char *payload, const char *request_id)
+write_event(struct ctx *ctx, const char *payload, const char *request_id)
 {
 	struct event event = {
 		.received_at = { NOW, 123999999 },
@@ -27,8 +27,8 @@ write_event(struct work *w, const char *payload, const char *request_id)
 	};
 	const char *line;
 
-	if (!event_write(w, &event, &line))
-		fail_msg("not written: %s", w->reason);
+	if (!event_write(ctx, &event, &line))
+		fail_msg("not written: %s", ctx->reason);
 	return line;
 }
 
@@ -38,18 +38,18 @@ writes_the_line_of_the_contract(void **state)
 	static const char payload[] = "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{"
 				      "\"id\":\"31920194\",\"subdomain\":"
 				      "\"reforyou\"}}";
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	same_text("the line", write_event(&w, payload, "0a1b-2c"),
+	open_ctx(&ctx);
+	same_text("the line", write_event(&ctx, payload, "0a1b-2c"),
 	    "{\"id\":\"" ID "\",\"received_at\":\"2026-11-22T04:19:00.123Z\","
 	    "\"account_id\":31920194,\"subdomain\":\"reforyou\",\"events\":[\"leads.status\"],"
 	    "\"request_id\":\"0a1b-2c\",\"payload\":"
 	    "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{\"id\":\"31920194\","
 	    "\"subdomain\":"
 	    "\"reforyou\"}}}");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -85,13 +85,13 @@ names_what_has_changed(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		line = write_event(&w, table[i].payload, NULL);
+		open_ctx(&ctx);
+		line = write_event(&ctx, table[i].payload, NULL);
 		has_text(table[i].label, line, table[i].expected);
 		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -144,14 +144,14 @@ knows_the_account(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct event event = { .payload = table[i].payload };
 		const char *line;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		same_number(table[i].label, event_account(&event), table[i].id);
-		line = write_event(&w, table[i].payload, NULL);
+		line = write_event(&ctx, table[i].payload, NULL);
 		has_text(table[i].label, line, table[i].expected);
 		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -172,13 +172,13 @@ writes_any_request_id_as_json(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		line = write_event(&w, "{}", table[i].request_id);
+		open_ctx(&ctx);
+		line = write_event(&ctx, "{}", table[i].request_id);
 		has_text(table[i].label, line, table[i].expected);
 		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -202,20 +202,20 @@ lists_no_more_names_than_its_limit(void **state)
 		const char *payload;
 		const char *line;
 		struct text t;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		text_add(&t, "{");
 		for (int i = 0; i < names; i++)
 			text_print(&t, "%s\"e%d\":{\"@\":0}", i == 0 ? "" : ",", i);
 		text_add(&t, "}");
 		assert_true(text_end(&t, &payload));
-		line = write_event(&w, payload, NULL);
+		line = write_event(&ctx, payload, NULL);
 		same_number("names that are listed", (long long)count_text(line, ".@"),
 		    names < EVENT_NAMES_MAX ? names : EVENT_NAMES_MAX);
 		DEMAND("a line", jsonline_whole(line, strlen(line)));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -245,7 +245,7 @@ prints_milliseconds_that_sort_as_time_does(void **state)
 }
 
 static bool
-write_step(struct work *w, void *arg)
+write_step(struct ctx *ctx, void *arg)
 {
 	struct event event = { .received_at = { NOW, 0 },
 		.body = "a=1",
@@ -255,18 +255,18 @@ write_step(struct work *w, void *arg)
 	const char *line;
 
 	(void)arg;
-	if (!event_write(w, &event, &line))
+	if (!event_write(ctx, &event, &line))
 		return false;
-	DEMAND("in the smallest room", jsonline_whole(line, strlen(line)));
-	has_text("in the smallest room", line, "\"account_id\":1,");
+	DEMAND("in the smallest arena", jsonline_whole(line, strlen(line)));
+	has_text("in the smallest arena", line, "\"account_id\":1,");
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("an event", write_step, NULL);
+	try_small_arenas("an event", write_step, NULL);
 }
 
 int
@@ -279,7 +279,7 @@ main(void)
 		cmocka_unit_test(writes_any_request_id_as_json),
 		cmocka_unit_test(lists_no_more_names_than_its_limit),
 		cmocka_unit_test(prints_milliseconds_that_sort_as_time_does),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 /* What a reader has seen: the events, one behind the other, and where it was. */
 struct seen {
 	struct text text;
-	struct work room;
+	struct ctx ctx;
 	int count;
 	int stop_at; /* the visit that is false; 0: none */
 	struct journal_position behind[64];
@@ -19,16 +19,16 @@ static void
 see_nothing(struct seen *seen)
 {
 	memset(seen, 0, sizeof *seen);
-	open_room(&seen->room);
-	text_begin(&seen->room, &seen->text);
+	open_ctx(&seen->ctx);
+	text_begin(&seen->ctx, &seen->text);
 }
 
 static bool
-see(struct work *w, void *arg, const char *event, const struct journal_position *behind)
+see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
 	struct seen *seen = arg;
 
-	(void)w;
+	(void)ctx;
 	if (seen->count + 1 == seen->stop_at)
 		return false;
 	text_add(&seen->text, seen->count == 0 ? "" : "|");
@@ -55,16 +55,17 @@ reads(const char *label, const struct journal *journal, struct journal_position 
 {
 	int64_t torn = 0;
 	struct seen seen;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
+	open_ctx(&ctx);
 	see_nothing(&seen);
-	same_fault(label, &w, journal_each(&w, journal, position, see, &seen, &torn), FAULT_NONE);
+	same_fault(
+	    label, &ctx, journal_each(&ctx, journal, position, see, &seen, &torn), FAULT_NONE);
 	same_text(label, all_seen(&seen), expected);
 	same_number(label, torn, expected_torn);
-	same_number(label, (long long)w.used, 0);
-	work_close(&seen.room);
-	work_close(&w);
+	same_number(label, (long long)ctx.used, 0);
+	ctx_close(&seen.ctx);
+	ctx_close(&ctx);
 }
 
 static void
@@ -78,11 +79,11 @@ reads_all(const char *label, const struct journal *journal, const char *expected
 static void
 append(const struct journal *journal, const char *event)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	same_fault(event, &w, journal_append(&w, journal, event), FAULT_NONE);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault(event, &ctx, journal_append(&ctx, journal, event), FAULT_NONE);
+	ctx_close(&ctx);
 }
 
 /* {"n":1} */
@@ -344,14 +345,14 @@ goes_on_from_any_position(void **state)
 	struct journal_position start = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
-	struct work w;
+	struct ctx ctx;
 
 	for (int i = 0; i < 8; i++)
 		append_number(&journal, i);
 
-	open_room(&w);
+	open_ctx(&ctx);
 	see_nothing(&seen);
-	assert_true(journal_each(&w, &journal, &start, see, &seen, &torn));
+	assert_true(journal_each(&ctx, &journal, &start, see, &seen, &torn));
 	same_number("all", seen.count, 8);
 	same_bytes("the last position", &start, &seen.behind[7], sizeof start);
 	for (int i = 0; i < 8; i++) {
@@ -360,12 +361,12 @@ goes_on_from_any_position(void **state)
 		struct seen rest;
 
 		see_nothing(&rest);
-		assert_true(journal_each(&w, &journal, &kept, see, &rest, &torn_behind));
+		assert_true(journal_each(&ctx, &journal, &kept, see, &rest, &torn_behind));
 		same_number("behind it", rest.count, 7 - i);
-		work_close(&rest.room);
+		ctx_close(&rest.ctx);
 	}
-	work_close(&seen.room);
-	work_close(&w);
+	ctx_close(&seen.ctx);
+	ctx_close(&ctx);
 }
 
 static void
@@ -375,20 +376,20 @@ stops_before_the_event_of_a_false_visit(void **state)
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
-	struct work w;
+	struct ctx ctx;
 
 	for (int i = 0; i < 5; i++)
 		append_number(&journal, i);
 
-	open_room(&w);
+	open_ctx(&ctx);
 	see_nothing(&seen);
 	seen.stop_at = 4;
-	assert_false(journal_each(&w, &journal, &position, see, &seen, &torn));
-	same_number("no fault of the journal's", w.kind, FAULT_NONE);
+	assert_false(journal_each(&ctx, &journal, &position, see, &seen, &torn));
+	same_number("no fault of the journal's", ctx.kind, FAULT_NONE);
 	same_text("up to there", all_seen(&seen), "{\"n\":0}|{\"n\":1}|{\"n\":2}");
 	reads("from there", &journal, &position, "{\"n\":3}|{\"n\":4}", 0);
-	work_close(&seen.room);
-	work_close(&w);
+	ctx_close(&seen.ctx);
+	ctx_close(&ctx);
 }
 
 static void
@@ -437,20 +438,20 @@ seeks_a_position_before_a_time(void **state)
 	};
 	struct journal journal = { *state, 8, 0 };
 	struct journal_position position = { .segment = 7 };
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	assert_true(journal_seek(&w, &journal, 100, &position));
+	open_ctx(&ctx);
+	assert_true(journal_seek(&ctx, &journal, 100, &position));
 	same_number("without events", position.segment, 0);
 	for (int i = 1; i <= 3; i++) {
 		append_number(&journal, i);
 		set_time(segment(&journal, i), i * 1000);
 	}
 	for (size_t i = 0; i < ROWS(table); i++) {
-		assert_true(journal_seek(&w, &journal, table[i].since, &position));
+		assert_true(journal_seek(&ctx, &journal, table[i].since, &position));
 		reads(table[i].label, &journal, &position, table[i].expected, 0);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -479,19 +480,19 @@ forgets_what_is_old_and_passed(void **state)
 		struct journal journal = { *state, 8, 0 };
 		int64_t forgotten = 0;
 		char path[PATH_SIZE];
-		struct work w;
+		struct ctx ctx;
 
 		for (int n = 1; n <= 4; n++) {
 			append_number(&journal, n);
 			set_time(segment(&journal, n), n * 1000);
 		}
-		open_room(&w);
-		same_fault(table[i].label, &w,
-		    journal_forget(&w, &journal, &table[i].before, table[i].since, &forgotten),
+		open_ctx(&ctx);
+		same_fault(table[i].label, &ctx,
+		    journal_forget(&ctx, &journal, &table[i].before, table[i].since, &forgotten),
 		    FAULT_NONE);
 		same_number(table[i].label, forgotten, table[i].forgotten);
 		reads_all(table[i].label, &journal, table[i].left, 0);
-		work_close(&w);
+		ctx_close(&ctx);
 		path_in(*state, "events", path);
 		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 	}
@@ -503,12 +504,12 @@ forgets_nothing_where_nothing_is(void **state)
 	struct journal journal = { *state, 8, 0 };
 	struct journal_position before = { 9, 0 };
 	int64_t forgotten = 0;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	assert_true(journal_forget(&w, &journal, &before, 9999, &forgotten));
+	open_ctx(&ctx);
+	assert_true(journal_forget(&ctx, &journal, &before, 9999, &forgotten));
 	same_number("segments", forgotten, 0);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* The sizes around what is read at once. */
@@ -521,15 +522,15 @@ reads_lines_of_any_length(void **state)
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
-	struct work w;
+	struct ctx ctx;
 	size_t len = 0;
 
-	assert_true(work_open(&w, (size_t)8 << 20));
+	assert_true(ctx_open(&ctx, (size_t)8 << 20));
 	for (size_t i = 0; i < ROWS(lengths); i++) {
 		struct text t;
 		const char *event;
 
-		text_begin(&w, &t);
+		text_begin(&ctx, &t);
 		text_add(&t, "{\"");
 		while (t.len < (size_t)lengths[i] - 4)
 			text_add_char(&t, (char)('a' + i));
@@ -539,34 +540,34 @@ reads_lines_of_any_length(void **state)
 		len += strlen(event) + (i > 0);
 	}
 	see_nothing(&seen);
-	assert_true(journal_each(&w, &journal, &position, see, &seen, &torn));
+	assert_true(journal_each(&ctx, &journal, &position, see, &seen, &torn));
 	same_number("all of them", seen.count, ROWS(lengths));
 	same_number("nothing torn", torn, 0);
 	same_number("every byte", (long long)seen.text.len, (long long)len);
-	work_close(&seen.room);
-	work_close(&w);
+	ctx_close(&seen.ctx);
+	ctx_close(&ctx);
 }
 
 static void
-skips_a_line_over_its_limit_in_little_room(void **state)
+skips_a_line_over_its_limit_in_a_small_arena(void **state)
 {
 	struct journal journal = { *state, (int64_t)1 << 40, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen;
-	struct work w;
+	struct ctx ctx;
 
 	append(&journal, "{\"n\":0}");
 	assert_int_equal(truncate(segment(&journal, 1), JOURNAL_EVENT_MAX * INT64_C(4)), 0);
 	append(&journal, "{\"n\":1}");
-	assert_true(work_open(&w, JOURNAL_EVENT_MAX + 65536));
+	assert_true(ctx_open(&ctx, JOURNAL_EVENT_MAX + 65536));
 	see_nothing(&seen);
-	same_fault("NULs without end", &w, journal_each(&w, &journal, &position, see, &seen, &torn),
-	    FAULT_NONE);
+	same_fault("NULs without end", &ctx,
+	    journal_each(&ctx, &journal, &position, see, &seen, &torn), FAULT_NONE);
 	same_text("what is around it", all_seen(&seen), "{\"n\":0}|{\"n\":1}");
 	same_number("torn", torn, 1);
-	work_close(&seen.room);
-	work_close(&w);
+	ctx_close(&seen.ctx);
+	ctx_close(&ctx);
 }
 
 static void
@@ -577,21 +578,21 @@ takes_an_event_of_its_limit_and_no_more(void **state)
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct seen seen = { .stop_at = 1 };
-	struct work w;
+	struct ctx ctx;
 
 	assert_non_null(event);
 	memset(event, ' ', JOURNAL_EVENT_MAX + 1);
 	memcpy(event, "{\"a\":\"", 6);
 	memcpy(event + JOURNAL_EVENT_MAX - 2, "\"}", 3);
-	assert_true(work_open(&w, (size_t)64 << 20));
-	same_fault("the limit", &w, journal_append(&w, &journal, event), FAULT_NONE);
-	assert_false(journal_each(&w, &journal, &position, see, &seen, &torn));
-	same_number("it is visited", w.kind, FAULT_NONE);
+	assert_true(ctx_open(&ctx, (size_t)64 << 20));
+	same_fault("the limit", &ctx, journal_append(&ctx, &journal, event), FAULT_NONE);
+	assert_false(journal_each(&ctx, &journal, &position, see, &seen, &torn));
+	same_number("it is visited", ctx.kind, FAULT_NONE);
 	same_number("it is not torn", torn, 0);
 
 	memcpy(event + JOURNAL_EVENT_MAX - 2, " \"}", 4);
-	same_fault("a byte more", &w, journal_append(&w, &journal, event), FAULT_TOO_LARGE);
-	work_close(&w);
+	same_fault("a byte more", &ctx, journal_append(&ctx, &journal, event), FAULT_TOO_LARGE);
+	ctx_close(&ctx);
 	free(event);
 }
 
@@ -608,23 +609,23 @@ refuses_what_is_no_line(void **state)
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		same_fault(
-		    table[i].label, &w, journal_append(&w, &journal, table[i].event), FAULT_SERVER);
-		work_close(&w);
+		open_ctx(&ctx);
+		same_fault(table[i].label, &ctx, journal_append(&ctx, &journal, table[i].event),
+		    FAULT_SERVER);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-append_step(struct work *w, void *arg)
+append_step(struct ctx *ctx, void *arg)
 {
-	return journal_append(w, arg, "{\"n\":1}");
+	return journal_append(ctx, arg, "{\"n\":1}");
 }
 
 static bool
-read_step(struct work *w, void *arg)
+read_step(struct ctx *ctx, void *arg)
 {
 	struct journal_position position = { 0 };
 	struct seen seen;
@@ -632,30 +633,30 @@ read_step(struct work *w, void *arg)
 	bool done;
 
 	see_nothing(&seen);
-	done = journal_each(w, arg, &position, see, &seen, &torn);
+	done = journal_each(ctx, arg, &position, see, &seen, &torn);
 	if (done)
-		same_number("read in the smallest room", seen.count, 1);
-	work_close(&seen.room);
+		same_number("read in the smallest arena", seen.count, 1);
+	ctx_close(&seen.ctx);
 	return done;
 }
 
 static bool
-seek_step(struct work *w, void *arg)
+seek_step(struct ctx *ctx, void *arg)
 {
 	struct journal_position position;
 
-	return journal_seek(w, arg, 1, &position);
+	return journal_seek(ctx, arg, 1, &position);
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
-	try_small_rooms("append", append_step, &journal);
+	try_small_arenas("append", append_step, &journal);
 	reads_all("appended once, or not at all", &journal, "{\"n\":1}", 0);
-	try_small_rooms("read", read_step, &journal);
-	try_small_rooms("seek", seek_step, &journal);
+	try_small_arenas("read", read_step, &journal);
+	try_small_arenas("seek", seek_step, &journal);
 }
 
 int
@@ -678,10 +679,10 @@ main(void)
 		IN_FOLDER(forgets_what_is_old_and_passed),
 		IN_FOLDER(forgets_nothing_where_nothing_is),
 		IN_FOLDER(reads_lines_of_any_length),
-		IN_FOLDER(skips_a_line_over_its_limit_in_little_room),
+		IN_FOLDER(skips_a_line_over_its_limit_in_a_small_arena),
 		IN_FOLDER(takes_an_event_of_its_limit_and_no_more),
 		IN_FOLDER(refuses_what_is_no_line),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

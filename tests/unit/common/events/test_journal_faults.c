@@ -90,11 +90,11 @@ disk_is_well(void)
 static void
 try_append(const char *label, const struct journal *journal, enum fault_kind expected)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	same_fault(label, &w, journal_append(&w, journal, EVENT), expected);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault(label, &ctx, journal_append(&ctx, journal, EVENT), expected);
+	ctx_close(&ctx);
 }
 
 static const char *
@@ -239,26 +239,26 @@ says_when_there_is_no_place(void **state)
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct work w;
+	struct ctx ctx;
 
 	disk_is_well();
 	path_in(*state, "missing", path);
 	try_append("no store", &missing, FAULT_STORAGE);
-	open_room(&w);
-	same_fault("no store to read", &w, journal_each(&w, &missing, &position, NULL, NULL, &torn),
-	    FAULT_STORAGE);
-	has_text("its path is told", w.reason, path);
-	work_wipe(&w);
+	open_ctx(&ctx);
+	same_fault("no store to read", &ctx,
+	    journal_each(&ctx, &missing, &position, NULL, NULL, &torn), FAULT_STORAGE);
+	has_text("its path is told", ctx.reason, path);
+	ctx_wipe(&ctx);
 	same_fault(
-	    "no store to seek in", &w, journal_seek(&w, &missing, 0, &position), FAULT_STORAGE);
-	work_wipe(&w);
+	    "no store to seek in", &ctx, journal_seek(&ctx, &missing, 0, &position), FAULT_STORAGE);
+	ctx_wipe(&ctx);
 
 	path_in(*state, "events", path);
 	file_write_text(path, "");
 	try_append("a file instead of the directory", &journal, FAULT_STORAGE);
-	same_fault("and to read", &w, journal_each(&w, &journal, &position, NULL, NULL, &torn),
+	same_fault("and to read", &ctx, journal_each(&ctx, &journal, &position, NULL, NULL, &torn),
 	    FAULT_STORAGE);
-	work_close(&w);
+	ctx_close(&ctx);
 	assert_int_equal(unlink(path), 0);
 
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -269,33 +269,33 @@ says_when_there_is_no_place(void **state)
 
 struct stranger {
 	struct journal journal;
-	bool (*may)(struct work *w, const struct journal *journal);
+	bool (*may)(struct ctx *ctx, const struct journal *journal);
 };
 
 static bool
-may_append(struct work *w, const struct journal *journal)
+may_append(struct ctx *ctx, const struct journal *journal)
 {
-	return journal_append(w, journal, EVENT);
+	return journal_append(ctx, journal, EVENT);
 }
 
 static bool
-may_read(struct work *w, const struct journal *journal)
+may_read(struct ctx *ctx, const struct journal *journal)
 {
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 
-	return journal_each(w, journal, &position, NULL, NULL, &torn);
+	return journal_each(ctx, journal, &position, NULL, NULL, &torn);
 }
 
 static bool
 refused(void *arg)
 {
 	const struct stranger *stranger = arg;
-	struct work w;
+	struct ctx ctx;
 
 	return (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0))
-	    && work_open(&w, 65536) && !stranger->may(&w, &stranger->journal)
-	    && w.kind == FAULT_STORAGE;
+	    && ctx_open(&ctx, 65536) && !stranger->may(&ctx, &stranger->journal)
+	    && ctx.kind == FAULT_STORAGE;
 }
 
 static void

@@ -69,17 +69,17 @@ write_events(void *arg)
 	const struct writing *writing = arg;
 	struct event_name name = { writing->round, writing->writer, 0 };
 	static char event[EVENT_SIZE];
-	struct work w;
+	struct ctx ctx;
 
-	if (!work_open(&w, 65536))
+	if (!ctx_open(&ctx, 65536))
 		return false;
 	for (; name.number < writing->told->events_max; name.number++) {
 		compose(&name, event);
-		if (!journal_append(&w, writing->journal, event)) {
-			fprintf(stderr, "%s\n", w.reason);
+		if (!journal_append(&ctx, writing->journal, event)) {
+			fprintf(stderr, "%s\n", ctx.reason);
 			return false;
 		}
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 		writing->told->acknowledged[writing->writer] = name.number + 1;
 	}
 	return true;
@@ -113,13 +113,13 @@ read_number(const char *event, const char *name, int *number)
 }
 
 static bool
-check_event(struct work *w, void *arg, const char *event, const struct journal_position *behind)
+check_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
 	struct reading *reading = arg;
 	struct event_name *name = &reading->where;
 	static char expected[EVENT_SIZE];
 
-	(void)w;
+	(void)ctx;
 	(void)behind;
 	if (!read_number(event, "round", &name->round)
 	    || !read_number(event, "writer", &name->writer)
@@ -142,14 +142,14 @@ static void
 read_on(const struct journal *journal, struct journal_position *position, struct reading *reading,
     int64_t *torn)
 {
-	struct work w;
+	struct ctx ctx;
 
-	assert_true(work_open(&w, (size_t)1 << 20));
-	if (!journal_each(&w, journal, position, check_event, reading, torn))
+	assert_true(ctx_open(&ctx, (size_t)1 << 20));
+	if (!journal_each(&ctx, journal, position, check_event, reading, torn))
 		fail_msg("round %d, writer %d, event %d: %s %s", reading->where.round,
 		    reading->where.writer, reading->where.number,
-		    reading->wrong == NULL ? "" : reading->wrong, w.reason);
-	work_close(&w);
+		    reading->wrong == NULL ? "" : reading->wrong, ctx.reason);
+	ctx_close(&ctx);
 }
 
 static void

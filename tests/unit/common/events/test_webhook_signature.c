@@ -37,13 +37,14 @@ signs_as_the_specification_has_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *signature;
 
-		open_room(&w);
-		assert_true(webhook_sign(&w, table[i].secrets, ID, AT, table[i].body, &signature));
+		open_ctx(&ctx);
+		assert_true(
+		    webhook_sign(&ctx, table[i].secrets, ID, AT, table[i].body, &signature));
 		same_text(table[i].label, signature, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -62,14 +63,14 @@ signs_all_of_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *signature;
 
-		open_room(&w);
-		assert_true(
-		    webhook_sign(&w, SECRET, table[i].id, table[i].at, table[i].body, &signature));
+		open_ctx(&ctx);
+		assert_true(webhook_sign(
+		    &ctx, SECRET, table[i].id, table[i].at, table[i].body, &signature));
 		DEMAND(table[i].label, strcmp(signature, SIGNED) != 0);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -94,15 +95,15 @@ refuses_what_is_no_secret(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *signature;
 		bool done;
 
-		open_room(&w);
-		done = webhook_sign(&w, table[i].secrets, ID, AT, BODY, &signature);
-		same_fault(table[i].label, &w, done, FAULT_CONFIG);
-		has_no_text(table[i].label, w.reason, "MfKQ");
-		work_close(&w);
+		open_ctx(&ctx);
+		done = webhook_sign(&ctx, table[i].secrets, ID, AT, BODY, &signature);
+		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
+		has_no_text(table[i].label, ctx.reason, "MfKQ");
+		ctx_close(&ctx);
 	}
 }
 
@@ -122,39 +123,39 @@ limits_a_secret(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		uint8_t key[WHSEC_MAX + 1] = { 0 };
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *secret;
 		const char *signature;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		text_add(&t, "whsec_");
 		base64_encode(&t, key, table[i].len);
 		assert_true(text_end(&t, &secret));
-		if (webhook_sign(&w, secret, ID, AT, BODY, &signature) != table[i].good)
+		if (webhook_sign(&ctx, secret, ID, AT, BODY, &signature) != table[i].good)
 			fail_msg("a secret of %zu bytes", table[i].len);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-sign_in_room(struct work *w, void *arg)
+sign_in_arena(struct ctx *ctx, void *arg)
 {
 	const char *signature;
 
 	(void)arg;
-	if (!webhook_sign(w, SECRET, ID, AT, BODY, &signature))
+	if (!webhook_sign(ctx, SECRET, ID, AT, BODY, &signature))
 		return false;
 	assert_string_equal(signature, SIGNED);
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("a signature", sign_in_room, NULL);
+	try_small_arenas("a signature", sign_in_arena, NULL);
 }
 
 int
@@ -165,7 +166,7 @@ main(void)
 		cmocka_unit_test(signs_all_of_it),
 		cmocka_unit_test(refuses_what_is_no_secret),
 		cmocka_unit_test(limits_a_secret),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("webhook_sign", tests, NULL, NULL);

@@ -22,35 +22,35 @@ wait_for_end(pid_t pid)
 }
 
 static const char *
-said(const struct work *w, const struct json_object *answer)
+said(const struct ctx *ctx, const struct json_object *answer)
 {
-	if (w->kind == FAULT_NONE)
+	if (ctx->kind == FAULT_NONE)
 		return json_string(answer, "text");
-	return w->kind == FAULT_REPLY_LOST ? "lost"
-	    : w->kind == FAULT_CONFIG      ? "config"
-	    : w->kind == FAULT_SERVER      ? "server"
-					   : "its fault";
+	return ctx->kind == FAULT_REPLY_LOST ? "lost"
+	    : ctx->kind == FAULT_CONFIG      ? "config"
+	    : ctx->kind == FAULT_SERVER      ? "server"
+					     : "its fault";
 }
 
 /* The program in its folder: asks so many times, and tells what came of each. */
 static int
 ask_and_tell(int times)
 {
-	struct work w;
+	struct ctx ctx;
 
-	if (!work_open(&w, ROOM_SIZE))
+	if (!ctx_open(&ctx, ARENA_SIZE))
 		return EXIT_FAILURE;
 	for (int i = 0; i < times; i++) {
 		struct json_object *doc =
-		    helper_ask(&w, HELPER_CRYPTO, QUESTION, clock_ms() + PATIENCE_MS);
+		    helper_ask(&ctx, HELPER_CRYPTO, QUESTION, clock_ms() + PATIENCE_MS);
 
-		printf("%s;", said(&w, doc));
+		printf("%s;", said(&ctx, doc));
 		json_object_put(doc);
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 		if (i + 1 < times && getenv("UNTIL_IT_ENDS") != NULL)
-			wait_for_end(w.helpers[HELPER_CRYPTO].pid);
+			wait_for_end(ctx.helpers[HELPER_CRYPTO].pid);
 	}
-	work_close(&w);
+	ctx_close(&ctx);
 	return EXIT_SUCCESS;
 }
 
@@ -171,9 +171,9 @@ bears_any_helper(void **state)
 }
 
 static bool
-never_answer(struct work *w, void *arg, const struct json_object *question, struct text *answer)
+never_answer(struct ctx *ctx, void *arg, const struct json_object *question, struct text *answer)
 {
-	(void)w;
+	(void)ctx;
 	(void)arg;
 	(void)question;
 	(void)answer;
@@ -191,7 +191,7 @@ serve_a_question(void *arg)
 	(void)arg;
 	return pipe(ends) == 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO
 	    && write(ends[1], question, sizeof question - 1) > 0
-	    && helper_serve("test", ROOM_SIZE, never_answer, NULL) != EXIT_SUCCESS;
+	    && helper_serve("test", ARENA_SIZE, never_answer, NULL) != EXIT_SUCCESS;
 }
 
 /* libcurl may wait for a resolver that does not answer, and who asked may be gone. */

@@ -25,16 +25,16 @@ encodes_down_to_unreserved(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *out;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		url_add(&t, table[i].s);
 		assert_true(text_end(&t, &out));
 		same_text(table[i].label, out, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -54,14 +54,14 @@ hands_over_a_code(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *link;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		assert_true(
-		    deeplink_success(&w, table[i].base, table[i].code, table[i].state, &link));
+		    deeplink_success(&ctx, table[i].base, table[i].code, table[i].state, &link));
 		same_text(table[i].label, link, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -86,14 +86,14 @@ tells_an_error(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *link;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		assert_true(deeplink_error(
-		    &w, BASE, table[i].error, table[i].description, table[i].state, &link));
+		    &ctx, BASE, table[i].error, table[i].description, table[i].state, &link));
 		same_text(table[i].label, link, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -119,30 +119,30 @@ makes_an_intent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *intent;
 		bool done;
 
-		open_room(&w);
-		done = deeplink_intent(&w, table[i].link, "com.foryou.realestate", &intent);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		done = deeplink_intent(&ctx, table[i].link, "com.foryou.realestate", &intent);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		if (done)
 			same_text(table[i].label, intent, table[i].intent);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-links_in_room(struct work *w, void *arg)
+links_in_arena(struct ctx *ctx, void *arg)
 {
 	const char *success;
 	const char *error;
 	const char *intent;
 
 	(void)arg;
-	if (!deeplink_success(w, BASE, "a b", "c", &success)
-	    || !deeplink_error(w, BASE, "e", "d.", "c", &error)
-	    || !deeplink_intent(w, success, "p.q", &intent))
+	if (!deeplink_success(ctx, BASE, "a b", "c", &success)
+	    || !deeplink_error(ctx, BASE, "e", "d.", "c", &error)
+	    || !deeplink_intent(ctx, success, "p.q", &intent))
 		return false;
 	assert_string_equal(success, BASE "?code=a%20b&state=c");
 	assert_string_equal(error, BASE "?error=e&error_description=d.&state=c");
@@ -151,10 +151,10 @@ links_in_room(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("three links", links_in_room, NULL);
+	try_small_arenas("three links", links_in_arena, NULL);
 }
 
 int
@@ -165,7 +165,7 @@ main(void)
 		cmocka_unit_test(hands_over_a_code),
 		cmocka_unit_test(tells_an_error),
 		cmocka_unit_test(makes_an_intent),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("deeplink", tests, NULL, NULL);

@@ -11,16 +11,16 @@
 #include "redirect/page.h"
 #include "redirect/page_texts.h"
 
-#define ROOM 131072
-#define LINK "foryoure://amo-crm/callback?code=def502&state="
+#define ARENA 131072
+#define LINK  "foryoure://amo-crm/callback?code=def502&state="
 
 static const char *
-render(struct work *w, const struct page *page)
+render(struct ctx *ctx, const struct page *page)
 {
 	const char *html, *language;
 
-	if (!page_render(w, page, &html, &language))
-		fail_msg("not rendered: %s", w->reason);
+	if (!page_render(ctx, page, &html, &language))
+		fail_msg("not rendered: %s", ctx->reason);
 	return html;
 }
 
@@ -93,15 +93,15 @@ speaks_the_language_preferred(void **state)
 			.accept_language = table[i].accept_language };
 		const char *html, *language;
 		char lang[16];
-		struct work w;
+		struct ctx ctx;
 
-		assert_true(work_open(&w, ROOM));
-		assert_true(page_render(&w, &page, &html, &language));
+		assert_true(ctx_open(&ctx, ARENA));
+		assert_true(page_render(&ctx, &page, &html, &language));
 		if (strcmp(language, table[i].expected) != 0)
 			fail_msg("%s: %s, not %s", table[i].label, language, table[i].expected);
 		snprintf(lang, sizeof(lang), "lang=\"%s\"", language);
 		has(table[i].label, html, lang);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -115,17 +115,17 @@ says_everything_in_every_language(void **state)
 				.link = LINK,
 				.app_name = "ForYouRe",
 				.accept_language = text->language };
-			struct work w;
+			struct ctx ctx;
 			const char *html;
 
-			assert_true(work_open(&w, ROOM));
-			html = render(&w, &page);
+			assert_true(ctx_open(&ctx, ARENA));
+			html = render(&ctx, &page);
 			has(text->language, html, text->of[kind].heading);
 			has(text->language, html, "ForYouRe");
 			has(text->language, html, "<svg");
 			has_not(text->language, html, "{app}");
 			has_not(text->language, html, "{{");
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
@@ -149,11 +149,11 @@ names_the_app(void **state)
 		const struct page page = { .link = LINK,
 			.app_name = table[i].name,
 			.accept_language = table[i].language };
-		struct work w;
+		struct ctx ctx;
 
-		assert_true(work_open(&w, ROOM));
-		has(table[i].label, render(&w, &page), table[i].expected);
-		work_close(&w);
+		assert_true(ctx_open(&ctx, ARENA));
+		has(table[i].label, render(&ctx, &page), table[i].expected);
+		ctx_close(&ctx);
 	}
 }
 
@@ -165,21 +165,21 @@ static void
 tries_by_itself_only_when_told_to(void **state)
 {
 	struct page page = { .link = LINK, .automatic = true };
-	struct work w;
+	struct ctx ctx;
 	const char *html;
 
 	(void)state;
-	assert_true(work_open(&w, ROOM));
-	html = render(&w, &page);
+	assert_true(ctx_open(&ctx, ARENA));
+	html = render(&ctx, &page);
 	has("automatic", html, BUTTON ESCAPED " data-auto>");
 	has("automatic", html, REFRESH ESCAPED);
 
 	page.automatic = false;
-	html = render(&w, &page);
+	html = render(&ctx, &page);
 	has("button", html, BUTTON ESCAPED ">");
 	has_not("button", html, " data-auto>");
 	has_not("button", html, "http-equiv");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -188,12 +188,12 @@ puts_the_intent_first_and_the_plain_link_second(void **state)
 	struct page page = { .link = LINK,
 		.automatic = true,
 		.intent = "intent://amo-crm/callback?code=def502#Intent;scheme=foryoure;end" };
-	struct work w;
+	struct ctx ctx;
 	const char *html, *button, *second;
 
 	(void)state;
-	assert_true(work_open(&w, ROOM));
-	html = render(&w, &page);
+	assert_true(ctx_open(&ctx, ARENA));
+	html = render(&ctx, &page);
 	has("intent", html, REFRESH "intent://");
 	button = strstr(html, BUTTON "intent://");
 	second = strstr(html, "<a class=\"link\" href=\"" ESCAPED);
@@ -202,8 +202,8 @@ puts_the_intent_first_and_the_plain_link_second(void **state)
 	assert_true(button < second);
 
 	page.intent = NULL;
-	has_not("plain", render(&w, &page), "class=\"link\"");
-	work_close(&w);
+	has_not("plain", render(&ctx, &page), "class=\"link\"");
+	ctx_close(&ctx);
 }
 
 static void
@@ -213,17 +213,17 @@ lets_no_value_out_of_its_place(void **state)
 	const struct page page = {
 		.link = hostile, .intent = hostile, .app_name = hostile, .automatic = true
 	};
-	struct work w;
+	struct ctx ctx;
 	const char *html;
 
 	(void)state;
-	assert_true(work_open(&w, ROOM));
-	html = render(&w, &page);
+	assert_true(ctx_open(&ctx, ARENA));
+	html = render(&ctx, &page);
 	has_not("hostile", html, "<script>alert");
 	has_not("hostile", html, "=\"x:\"");
 	has("hostile", html,
 	    BUTTON "x:&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;\"");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -241,28 +241,28 @@ carries_a_policy_without_exceptions(void **state)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	const struct page page = { .link = LINK, .app_name = "ForYouRe", .automatic = true };
-	struct work w;
+	struct ctx ctx;
 	const char *html, *language;
 	size_t needed;
 
 	(void)state;
-	assert_true(work_open(&w, ROOM));
-	render(&w, &page);
-	needed = w.used;
-	work_close(&w);
+	assert_true(ctx_open(&ctx, ARENA));
+	render(&ctx, &page);
+	needed = ctx.used;
+	ctx_close(&ctx);
 
-	for (size_t room = 1; room <= needed; room++) {
+	for (size_t arena = 1; arena <= needed; arena++) {
 		bool rendered;
 
-		assert_true(work_open(&w, room));
-		rendered = page_render(&w, &page, &html, &language);
-		if (rendered != (room == needed))
-			fail_msg("a room of %zu bytes of %zu", room, needed);
-		assert_int_equal(w.kind, rendered ? FAULT_NONE : FAULT_SERVER);
-		work_close(&w);
+		assert_true(ctx_open(&ctx, arena));
+		rendered = page_render(&ctx, &page, &html, &language);
+		if (rendered != (arena == needed))
+			fail_msg("an arena of %zu bytes of %zu", arena, needed);
+		assert_int_equal(ctx.kind, rendered ? FAULT_NONE : FAULT_SERVER);
+		ctx_close(&ctx);
 	}
 }
 
@@ -277,7 +277,7 @@ main(void)
 		cmocka_unit_test(puts_the_intent_first_and_the_plain_link_second),
 		cmocka_unit_test(lets_no_value_out_of_its_place),
 		cmocka_unit_test(carries_a_policy_without_exceptions),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);

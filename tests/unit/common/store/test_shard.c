@@ -20,25 +20,25 @@ shard_in(const char *folder, char path[PATH_SIZE])
 static void
 put(const char *path, const char *key, const char *value, time_t expires)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	if (!shard_set(&w, path, key, value, expires))
-		fail_msg("%s: %s", key, w.reason);
-	work_close(&w);
+	open_ctx(&ctx);
+	if (!shard_set(&ctx, path, key, value, expires))
+		fail_msg("%s: %s", key, ctx.reason);
+	ctx_close(&ctx);
 }
 
 static void
 has_value(const char *label, const char *path, const char *key, const char *expected)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *value = "not set";
 
-	open_room(&w);
-	if (!shard_get(&w, path, key, &value))
-		fail_msg("%s: %s", label, w.reason);
+	open_ctx(&ctx);
+	if (!shard_get(&ctx, path, key, &value))
+		fail_msg("%s: %s", label, ctx.reason);
 	same_text(label, value, expected);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -204,22 +204,22 @@ sweeps_out_what_is_over(void **state)
 struct visits {
 	int count, stop_after;
 	char keys[1024];
-	size_t used; /* of the room, at the first visit */
+	size_t used; /* of the arena, at the first visit */
 };
 
 static bool
-note_visit(struct work *w, void *arg, const char *key, const char *value)
+note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct visits *visits = arg;
 	const char *garbage;
 
 	if (visits->count++ == 0)
-		visits->used = work_mark(w);
-	else if (work_mark(w) > visits->used + 64)
-		return fault(w, FAULT_SERVER, "the room is not taken back");
+		visits->used = arena_mark(ctx);
+	else if (arena_mark(ctx) > visits->used + 64)
+		return fault(ctx, FAULT_SERVER, "the arena is not taken back");
 	snprintf(visits->keys + strlen(visits->keys), sizeof visits->keys - strlen(visits->keys),
 	    "%s=%s ", key, value);
-	return work_print(w, &garbage, "%1000d", 1) && visits->count != visits->stop_after;
+	return ctx_printf(ctx, &garbage, "%1000d", 1) && visits->count != visits->stop_after;
 }
 
 static void
@@ -250,18 +250,18 @@ visits_records(void **state)
 	put(path, "d:1", "over", 1);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct visits visits = { .stop_after = table[i].stop_after };
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = shard_each(&w, path, table[i].prefix, note_visit, &visits);
+		open_ctx(&ctx);
+		done = shard_each(&ctx, path, table[i].prefix, note_visit, &visits);
 		DEMAND(table[i].label, done == table[i].done);
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		same_number(table[i].label, visits.count, table[i].visits);
-		same_number("bytes of the room in use", (long long)work_mark(&w), 0);
+		same_number("bytes of the arena in use", (long long)arena_mark(&ctx), 0);
 		if (visits.count == 20)
 			has_text(table[i].label, visits.keys, "a:19=A ");
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -270,13 +270,13 @@ visits_nothing_where_no_file_is(void **state)
 {
 	struct visits visits = { .count = 0 };
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 
 	shard_in(*state, path);
-	open_room(&w);
-	assert_true(shard_each(&w, path, "", note_visit, &visits));
+	open_ctx(&ctx);
+	assert_true(shard_each(&ctx, path, "", note_visit, &visits));
 	assert_int_equal(visits.count, 0);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -331,18 +331,18 @@ says_when_it_cannot_write(void **state)
 	for (size_t i = 0; i < ROWS(table); i++)
 		for (size_t limit = 0; limit < len; limit += 1 + len / 13) {
 			struct rlimit less = { limit, before.rlim_max };
-			struct work w;
+			struct ctx ctx;
 			uint8_t *now;
 			size_t now_len;
 			bool done;
 
-			open_room(&w);
+			open_ctx(&ctx);
 			setrlimit(RLIMIT_FSIZE, &less);
-			done = shard_set(&w, path, table[i].key,
+			done = shard_set(&ctx, path, table[i].key,
 			    table[i].value == NULL ? long_value : table[i].value, 0);
 			setrlimit(RLIMIT_FSIZE, &before);
-			same_fault(table[i].label, &w, done, FAULT_STORAGE);
-			work_close(&w);
+			same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+			ctx_close(&ctx);
 			now = file_read(path, &now_len);
 			same_number(table[i].label, (long long)now_len, (long long)len);
 			same_bytes(table[i].label, now, bytes, len);
@@ -362,73 +362,73 @@ says_what_is_in_the_way(void **state)
 	char other[PATH_SIZE];
 	const char *value;
 	struct visits visits = { .count = 0 };
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
+	open_ctx(&ctx);
 	path_in(*state, "absent/00.gdbm", path);
 	same_fault(
-	    "no folder: nothing is there", &w, shard_get(&w, path, "a:1", &value), FAULT_NONE);
+	    "no folder: nothing is there", &ctx, shard_get(&ctx, path, "a:1", &value), FAULT_NONE);
 	assert_null(value);
-	same_fault("no folder: nothing can be put there", &w, shard_set(&w, path, "a:1", "x", 0),
-	    FAULT_STORAGE);
-	work_wipe(&w);
+	same_fault("no folder: nothing can be put there", &ctx,
+	    shard_set(&ctx, path, "a:1", "x", 0), FAULT_STORAGE);
+	ctx_wipe(&ctx);
 
 	path_in(*state, "folder.gdbm", path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	same_fault(
-	    "a folder in its place: get", &w, shard_get(&w, path, "a:1", &value), FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault("a folder in its place: each", &w, shard_each(&w, path, "", note_visit, &visits),
+	same_fault("a folder in its place: get", &ctx, shard_get(&ctx, path, "a:1", &value),
 	    FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault(
-	    "a folder in its place: set", &w, shard_set(&w, path, "a:1", "x", 0), FAULT_STORAGE);
-	work_wipe(&w);
+	ctx_wipe(&ctx);
+	same_fault("a folder in its place: each", &ctx,
+	    shard_each(&ctx, path, "", note_visit, &visits), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	same_fault("a folder in its place: set", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
+	    FAULT_STORAGE);
+	ctx_wipe(&ctx);
 
 	shard_in(*state, path);
 	path_in(*state, "00.gdbm.new", other);
 	put(path, "a:1", "one", 0);
 	assert_int_equal(mkdir(other, 0700), 0);
-	same_fault(
-	    "a folder in the copy's place", &w, shard_set(&w, path, "a:1", "x", 0), FAULT_STORAGE);
+	same_fault("a folder in the copy's place", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
+	    FAULT_STORAGE);
 	has_value("the record is as it was", path, "a:1", "one");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* False must mean that nothing was put there. */
 static bool
-set_and_get(struct work *w, void *arg)
+set_and_get(struct ctx *ctx, void *arg)
 {
 	const char *path = arg;
 	const char *value;
 
 	unlink(path);
-	if (!shard_set(w, path, "a:1", "a value of some length", 0)) {
+	if (!shard_set(ctx, path, "a:1", "a value of some length", 0)) {
 		has_value("a change that failed", path, "a:1", NULL);
 		return false;
 	}
-	if (!shard_get(w, path, "a:1", &value))
+	if (!shard_get(ctx, path, "a:1", &value))
 		return false;
 	assert_string_equal(value, "a value of some length");
 	return true;
 }
 
 static bool
-visit_in_room(struct work *w, void *arg)
+visit_in_arena(struct ctx *ctx, void *arg)
 {
 	struct visits visits = { .count = 0 };
 
-	return shard_each(w, arg, "a:", note_visit, &visits) && visits.count == 1;
+	return shard_each(ctx, arg, "a:", note_visit, &visits) && visits.count == 1;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	char path[PATH_SIZE];
 
 	shard_in(*state, path);
-	try_small_rooms("put and get", set_and_get, path);
-	try_small_rooms("each", visit_in_room, path);
+	try_small_arenas("put and get", set_and_get, path);
+	try_small_arenas("each", visit_in_arena, path);
 }
 
 int
@@ -445,7 +445,7 @@ main(void)
 		IN_FOLDER(starts_afresh_from_a_leftover),
 		IN_FOLDER(says_when_it_cannot_write),
 		IN_FOLDER(says_what_is_in_the_way),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("shard", tests, NULL, NULL);

@@ -49,13 +49,13 @@ make_shard(const char *path)
 	char value[VALUE_LEN + 1];
 
 	for (int i = 0; i < RECORDS; i++) {
-		struct work w;
+		struct ctx ctx;
 
 		key_of(i, key);
 		value_of(i, value);
-		open_room(&w);
-		assert_true(shard_set(&w, path, key, value, 0));
-		work_close(&w);
+		open_ctx(&ctx);
+		assert_true(shard_set(&ctx, path, key, value, 0));
+		ctx_close(&ctx);
 	}
 }
 
@@ -97,12 +97,12 @@ damage(struct file_bytes *file, uint64_t random)
 }
 
 static bool
-visit(struct work *w, void *arg, const char *key, const char *value)
+visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	int *count = arg;
 	char expected[VALUE_LEN + 1];
 
-	(void)w;
+	(void)ctx;
 	value_of((int)strtol(key + strlen("connection:"), NULL, 10), expected);
 	return ++*count <= RECORDS && (value == NULL || strcmp(value, expected) == 0);
 }
@@ -132,20 +132,20 @@ reads(const struct attempt *attempt)
 	char expected[VALUE_LEN + 1];
 
 	for (int i = 0; i < RECORDS; i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *value;
 
-		if (!work_open(&w, ROOM_SIZE))
+		if (!ctx_open(&ctx, ARENA_SIZE))
 			return false;
 		key_of(i, key);
 		value_of(i, expected);
-		if (shard_get(&w, attempt->path, key, &value)) {
+		if (shard_get(&ctx, attempt->path, key, &value)) {
 			if (value != NULL && strcmp(value, expected) != 0)
 				return complain(attempt->report, "another value: record", i);
-		} else if (w.kind != FAULT_STORAGE && w.kind != FAULT_DAMAGED)
+		} else if (ctx.kind != FAULT_STORAGE && ctx.kind != FAULT_DAMAGED)
 			return complain(
-			    attempt->report, "another fault than storage:", (int)w.kind);
-		work_close(&w);
+			    attempt->report, "another fault than storage:", (int)ctx.kind);
+		ctx_close(&ctx);
 	}
 	return true;
 }
@@ -153,34 +153,34 @@ reads(const struct attempt *attempt)
 static bool
 visits(const struct attempt *attempt)
 {
-	struct work w;
+	struct ctx ctx;
 	int count = 0;
 	bool done;
 
-	if (!work_open(&w, ROOM_SIZE))
+	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
-	done = shard_each(&w, attempt->path, "connection:", visit, &count);
-	if (done ? count > RECORDS : w.kind != FAULT_STORAGE)
+	done = shard_each(&ctx, attempt->path, "connection:", visit, &count);
+	if (done ? count > RECORDS : ctx.kind != FAULT_STORAGE)
 		return complain(attempt->report, "visited something else than record", count);
-	work_close(&w);
+	ctx_close(&ctx);
 	return true;
 }
 
 static bool
 changes(const struct attempt *attempt)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 
-	if (!work_open(&w, ROOM_SIZE))
+	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
-	if (!shard_set(&w, attempt->path, "connection:7:1", "new", 0))
-		return w.kind == FAULT_STORAGE
-		    || complain(attempt->report, "another fault than storage:", (int)w.kind);
-	if (!shard_get(&w, attempt->path, "connection:7:1", &value) || value == NULL
+	if (!shard_set(&ctx, attempt->path, "connection:7:1", "new", 0))
+		return ctx.kind == FAULT_STORAGE
+		    || complain(attempt->report, "another fault than storage:", (int)ctx.kind);
+	if (!shard_get(&ctx, attempt->path, "connection:7:1", &value) || value == NULL
 	    || strcmp(value, "new") != 0)
 		return complain(attempt->report, "put, and not there: record", 7);
-	work_close(&w);
+	ctx_close(&ctx);
 	return true;
 }
 
@@ -246,17 +246,18 @@ says_what_is_no_shard(void **state)
 
 	path_in(*state, "00.gdbm", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *value;
 
 		file_write(path, table[i].bytes, table[i].len, 0600);
-		open_room(&w);
-		same_fault(table[i].label, &w, shard_get(&w, path, "a:1", &value), FAULT_STORAGE);
-		has_text(table[i].label, w.reason, path);
-		work_wipe(&w);
+		open_ctx(&ctx);
 		same_fault(
-		    table[i].label, &w, shard_each(&w, path, "", visit, &count), FAULT_STORAGE);
-		work_close(&w);
+		    table[i].label, &ctx, shard_get(&ctx, path, "a:1", &value), FAULT_STORAGE);
+		has_text(table[i].label, ctx.reason, path);
+		ctx_wipe(&ctx);
+		same_fault(
+		    table[i].label, &ctx, shard_each(&ctx, path, "", visit, &count), FAULT_STORAGE);
+		ctx_close(&ctx);
 	}
 	assert_int_equal(count, 0);
 }

@@ -16,33 +16,33 @@ store_in(const char *folder)
 static void
 put(const struct store_config *store, const char *key, const char *value, time_t expires)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	if (!store_put(&w, store, key, value, expires))
-		fail_msg("%s: %s", key, w.reason);
-	work_close(&w);
+	open_ctx(&ctx);
+	if (!store_put(&ctx, store, key, value, expires))
+		fail_msg("%s: %s", key, ctx.reason);
+	ctx_close(&ctx);
 }
 
 static void
 has_value(
     const char *label, const struct store_config *store, const char *key, const char *expected)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *value = "not set";
 
-	open_room(&w);
-	if (!store_get(&w, store, key, &value))
-		fail_msg("%s: %s", label, w.reason);
+	open_ctx(&ctx);
+	if (!store_get(&ctx, store, key, &value))
+		fail_msg("%s: %s", label, ctx.reason);
 	same_text(label, value, expected);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
 keeps_records(void **state)
 {
 	struct store_config store = store_in(*state);
-	struct work w;
+	struct ctx ctx;
 	char key[32];
 
 	has_value("nothing is there yet", &store, "connection:1:1", NULL);
@@ -57,14 +57,14 @@ keeps_records(void **state)
 	put(&store, "connection:7:1", "changed", 0);
 	has_value("changed", &store, "connection:7:1", "changed");
 
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int i = 0; i < 2; i++) {
-		assert_true(store_erase(&w, &store, "connection:7:1"));
+		assert_true(store_erase(&ctx, &store, "connection:7:1"));
 		has_value("erased", &store, "connection:7:1", NULL);
 	}
 	has_value("its neighbour", &store, "connection:8:1", "connection:8:1");
-	assert_true(store_erase(&w, &store, "connection:none"));
-	work_close(&w);
+	assert_true(store_erase(&ctx, &store, "connection:none"));
+	ctx_close(&ctx);
 }
 
 static void
@@ -102,7 +102,7 @@ limits_names_and_values(void **state)
 
 	assert_true(key != NULL && value != NULL);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *got;
 		bool done;
 
@@ -110,21 +110,21 @@ limits_names_and_values(void **state)
 		key[table[i].key] = '\0';
 		memset(value, 'v', table[i].value);
 		value[table[i].value] = '\0';
-		open_room(&w);
-		done = store_put(&w, &store, key, value, 0);
-		same_fault(table[i].label, &w, done, table[i].expected);
-		work_wipe(&w);
-		done = store_get(&w, &store, key, &got);
+		open_ctx(&ctx);
+		done = store_put(&ctx, &store, key, value, 0);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
+		ctx_wipe(&ctx);
+		done = store_get(&ctx, &store, key, &got);
 		if (table[i].key > STORE_KEY_MAX)
-			same_fault(table[i].label, &w, done, FAULT_REQUEST);
+			same_fault(table[i].label, &ctx, done, FAULT_REQUEST);
 		else
 			same_text(
 			    table[i].label, got, table[i].expected == FAULT_NONE ? value : NULL);
-		work_wipe(&w);
-		done = store_erase(&w, &store, key);
-		same_fault(table[i].label, &w, done,
+		ctx_wipe(&ctx);
+		done = store_erase(&ctx, &store, key);
+		same_fault(table[i].label, &ctx, done,
 		    table[i].key > STORE_KEY_MAX ? FAULT_REQUEST : FAULT_NONE);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 	free(key);
 	free(value);
@@ -138,17 +138,17 @@ struct edit {
 };
 
 static bool
-edit(struct work *w, void *arg, const char *old, const char **value)
+edit(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	struct edit *edit = arg;
 
 	edit->calls++;
 	if ((old == NULL) != (edit->expected == NULL)
 	    || (old != NULL && strcmp(old, edit->expected) != 0))
-		return fault(w, FAULT_SERVER, "given \"%s\"", old == NULL ? "nothing" : old);
+		return fault(ctx, FAULT_SERVER, "given \"%s\"", old == NULL ? "nothing" : old);
 	if (edit->how == SET)
 		*value = edit->value;
-	return edit->how != REFUSE || fault(w, FAULT_CLAIMED, "not this one");
+	return edit->how != REFUSE || fault(ctx, FAULT_CLAIMED, "not this one");
 }
 
 static void
@@ -174,15 +174,15 @@ edits_a_record(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct edit arg = table[i].edit;
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = store_change(&w, &store, "account:1", 0, edit, &arg);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		done = store_change(&ctx, &store, "account:1", 0, edit, &arg);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		same_number(table[i].label, arg.calls, 1);
 		has_value(table[i].label, &store, "account:1", table[i].after);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -192,7 +192,7 @@ struct visits {
 };
 
 static bool
-note_visit(struct work *w, void *arg, const char *key, const char *value)
+note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct visits *visits = arg;
 	const char *garbage;
@@ -200,7 +200,7 @@ note_visit(struct work *w, void *arg, const char *key, const char *value)
 
 	if (strcmp(key, value) == 0 && i >= 0 && i < 600)
 		visits->seen[i]++;
-	return work_print(w, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
+	return ctx_printf(ctx, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
 }
 
 static void
@@ -209,7 +209,7 @@ visits_every_record_once(void **state)
 	struct store_config store = store_in(*state);
 	struct visits visits = { .count = 0 };
 	struct visits stopped = { .stop_after = 5 };
-	struct work w;
+	struct ctx ctx;
 	char key[32];
 
 	for (int i = 0; i < 600; i++) {
@@ -219,15 +219,15 @@ visits_every_record_once(void **state)
 	put(&store, "kk:1", "of another kind", 0);
 	put(&store, "code:1", "over", 1);
 
-	open_room(&w);
-	assert_true(store_each(&w, &store, "k:", note_visit, &visits));
+	open_ctx(&ctx);
+	assert_true(store_each(&ctx, &store, "k:", note_visit, &visits));
 	assert_int_equal(visits.count, 600);
 	for (int i = 0; i < 600; i++)
 		assert_int_equal(visits.seen[i], 1);
-	assert_false(store_each(&w, &store, "k:", note_visit, &stopped));
+	assert_false(store_each(&ctx, &store, "k:", note_visit, &stopped));
 	assert_int_equal(stopped.count, 5);
-	assert_int_equal(w.kind, FAULT_NONE);
-	work_close(&w);
+	assert_int_equal(ctx.kind, FAULT_NONE);
+	ctx_close(&ctx);
 }
 
 static void
@@ -236,26 +236,26 @@ needs_its_folder(void **state)
 	struct store_config store;
 	struct visits visits = { .count = 0 };
 	struct lock lock;
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 	char path[PATH_SIZE];
 
 	path_in(*state, "absent", path);
 	store = store_in(path);
-	open_room(&w);
-	same_fault("get", &w, store_get(&w, &store, "a:1", &value), FAULT_STORAGE);
-	has_text("the reason", w.reason, path);
-	work_wipe(&w);
-	same_fault("put", &w, store_put(&w, &store, "a:1", "x", 0), FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault("erase", &w, store_erase(&w, &store, "a:1"), FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault("each", &w, store_each(&w, &store, "", note_visit, &visits), FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault("ready", &w, store_ready(&w, &store), FAULT_STORAGE);
-	work_wipe(&w);
-	same_fault("lock", &w, store_lock(&w, &store, "a", 0, &lock), FAULT_STORAGE);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault("get", &ctx, store_get(&ctx, &store, "a:1", &value), FAULT_STORAGE);
+	has_text("the reason", ctx.reason, path);
+	ctx_wipe(&ctx);
+	same_fault("put", &ctx, store_put(&ctx, &store, "a:1", "x", 0), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	same_fault("erase", &ctx, store_erase(&ctx, &store, "a:1"), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	same_fault("each", &ctx, store_each(&ctx, &store, "", note_visit, &visits), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	same_fault("ready", &ctx, store_ready(&ctx, &store), FAULT_STORAGE);
+	ctx_wipe(&ctx);
+	same_fault("lock", &ctx, store_lock(&ctx, &store, "a", 0, &lock), FAULT_STORAGE);
+	ctx_close(&ctx);
 }
 
 /* As an ordinary user: root may write anywhere. */
@@ -263,19 +263,19 @@ static bool
 cannot_write(void *arg)
 {
 	const struct store_config *store = arg;
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 
 	if (geteuid() == 0 && setuid(65534) != 0)
 		return false;
-	if (!work_open(&w, ROOM_SIZE) || store_put(&w, store, "a:1", "changed", 0)
-	    || w.kind != FAULT_STORAGE)
+	if (!ctx_open(&ctx, ARENA_SIZE) || store_put(&ctx, store, "a:1", "changed", 0)
+	    || ctx.kind != FAULT_STORAGE)
 		return false;
-	work_wipe(&w);
-	if (store_ready(&w, store) || w.kind != FAULT_STORAGE)
+	ctx_wipe(&ctx);
+	if (store_ready(&ctx, store) || ctx.kind != FAULT_STORAGE)
 		return false;
-	work_wipe(&w);
-	return store_get(&w, store, "a:1", &value) && value != NULL
+	ctx_wipe(&ctx);
+	return store_get(&ctx, store, "a:1", &value) && value != NULL
 	    && strcmp(value, "as it was") == 0;
 }
 
@@ -306,11 +306,11 @@ says_when_it_may_not_write(void **state)
 }
 
 static void
-says_when_there_is_no_room(void **state)
+says_when_the_disk_is_full(void **state)
 {
 	struct store_config store = store_in(*state);
 	struct rlimit before;
-	struct work w;
+	struct ctx ctx;
 	bool ready;
 	bool done;
 
@@ -321,21 +321,21 @@ says_when_there_is_no_room(void **state)
 		struct rlimit less = { limit, before.rlim_max };
 		bool refused;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		setrlimit(RLIMIT_FSIZE, &less);
-		ready = store_ready(&w, &store);
-		refused = !ready && w.kind == FAULT_STORAGE;
-		work_wipe(&w);
-		done = store_put(&w, &store, "a:1", "changed", 0);
+		ready = store_ready(&ctx, &store);
+		refused = !ready && ctx.kind == FAULT_STORAGE;
+		ctx_wipe(&ctx);
+		done = store_put(&ctx, &store, "a:1", "changed", 0);
 		setrlimit(RLIMIT_FSIZE, &before);
 		DEMAND("the store says that it is not ready", refused);
-		same_fault("put", &w, done, FAULT_STORAGE);
-		work_close(&w);
+		same_fault("put", &ctx, done, FAULT_STORAGE);
+		ctx_close(&ctx);
 		has_value("the record", &store, "a:1", "as it was");
 	}
-	open_room(&w);
-	same_fault("there is room again", &w, store_ready(&w, &store), FAULT_NONE);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault("there is room again", &ctx, store_ready(&ctx, &store), FAULT_NONE);
+	ctx_close(&ctx);
 	put(&store, "a:1", "changed", 0);
 	has_value("the record", &store, "a:1", "changed");
 }
@@ -346,10 +346,10 @@ leaves_nothing_but_its_files(void **state)
 	struct store_config store = store_in(*state);
 	char path[PATH_SIZE];
 	struct stat st;
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	assert_true(store_ready(&w, &store));
+	open_ctx(&ctx);
+	assert_true(store_ready(&ctx, &store));
 	put(&store, "a:1", "x", 0);
 	path_in(*state, "connections", path);
 	assert_int_equal(folder_count(path, ".room"), 4);
@@ -357,28 +357,28 @@ leaves_nothing_but_its_files(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(folder_count(*state, ""), 2 + 2);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 enum { WRITERS = 8, INCREMENTS = 25 };
 
 static bool
-increment(struct work *w, void *arg, const char *old, const char **value)
+increment(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	(void)arg;
-	return work_print(w, value, "%ld", (old == NULL ? 0 : strtol(old, NULL, 10)) + 1);
+	return ctx_printf(ctx, value, "%ld", (old == NULL ? 0 : strtol(old, NULL, 10)) + 1);
 }
 
 static bool
 increments(void *arg)
 {
 	for (int i = 0; i < INCREMENTS; i++) {
-		struct work w;
+		struct ctx ctx;
 
-		if (!work_open(&w, 65536)
-		    || !store_change(&w, arg, "counter:1", 0, increment, NULL))
+		if (!ctx_open(&ctx, 65536)
+		    || !store_change(&ctx, arg, "counter:1", 0, increment, NULL))
 			return false;
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 	return true;
 }
@@ -389,17 +389,17 @@ reads_forwards(void *arg)
 	long before = 0;
 
 	while (before < (long)WRITERS * INCREMENTS) {
-		struct work w;
+		struct ctx ctx;
 		const char *value;
 		long now;
 
-		if (!work_open(&w, 65536) || !store_get(&w, arg, "counter:1", &value))
+		if (!ctx_open(&ctx, 65536) || !store_get(&ctx, arg, "counter:1", &value))
 			return false;
 		now = value == NULL ? 0 : strtol(value, NULL, 10);
 		if (now < before)
 			return false;
 		before = now;
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 	return true;
 }
@@ -425,33 +425,33 @@ static void
 locks_names_apart(void **state)
 {
 	struct store_config store = store_in(*state);
-	struct work w;
+	struct ctx ctx;
 	struct lock one;
 	struct lock two;
 
-	open_room(&w);
-	assert_true(store_lock(&w, &store, "connection:1:1", 0, &one));
-	assert_true(store_lock(&w, &store, "connection:1:2", 0, &two));
+	open_ctx(&ctx);
+	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &one));
+	assert_true(store_lock(&ctx, &store, "connection:1:2", 0, &two));
 	lock_release(&two);
-	assert_false(store_lock(&w, &store, "connection:1:1", 20, &two));
-	assert_int_equal(w.kind, FAULT_UNAVAILABLE);
-	work_wipe(&w);
+	assert_false(store_lock(&ctx, &store, "connection:1:1", 20, &two));
+	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
+	ctx_wipe(&ctx);
 	/* a lock of a name does not keep anybody from writing */
 	put(&store, "connection:1:1", "written", 0);
 	has_value("written beside the lock", &store, "connection:1:1", "written");
 	lock_release(&one);
-	assert_true(store_lock(&w, &store, "connection:1:1", 0, &one));
+	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &one));
 	lock_release(&one);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
-hold_in_an_edit(struct work *w, void *arg, const char *old, const char **value)
+hold_in_an_edit(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	const int *ends = arg;
 	char byte;
 
-	(void)w;
+	(void)ctx;
 	(void)old;
 	*value = "held";
 	return write(ends[1], "x", 1) == 1 && read(ends[2], &byte, 1) == 1;
@@ -466,10 +466,10 @@ static bool
 hold_shard(void *arg)
 {
 	struct holder *holder = arg;
-	struct work w;
+	struct ctx ctx;
 
-	return work_open(&w, 65536)
-	    && store_change(&w, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
+	return ctx_open(&ctx, 65536)
+	    && store_change(&ctx, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
 }
 
 /* Readers do not wait for a writer, and other writers not for ever. */
@@ -477,7 +477,7 @@ static void
 waits_for_another_writer_but_not_for_ever(void **state)
 {
 	struct holder holder = { .store = store_in(*state) };
-	struct work w;
+	struct ctx ctx;
 	int64_t start;
 	int64_t took;
 	char byte;
@@ -492,46 +492,46 @@ waits_for_another_writer_but_not_for_ever(void **state)
 	start = clock_ms();
 	has_value("read beside a writer", &holder.store, "a:1", "as it was");
 	assert_true(clock_ms() - start < STORE_WAIT_MS);
-	open_room(&w);
+	open_ctx(&ctx);
 	start = clock_ms();
-	assert_false(store_put(&w, &holder.store, "a:1", "mine", 0));
+	assert_false(store_put(&ctx, &holder.store, "a:1", "mine", 0));
 	took = clock_ms() - start;
-	assert_int_equal(w.kind, FAULT_UNAVAILABLE);
+	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 	assert_in_range(took, STORE_WAIT_MS, STORE_WAIT_MS + 5000);
 	has_value("nothing changed", &holder.store, "a:1", "as it was");
 
 	assert_int_equal(write(holder.ends[3], "x", 1), 1);
 	child_says_true("the holder", child_status(pid));
-	work_wipe(&w);
-	assert_true(store_put(&w, &holder.store, "a:1", "mine", 0));
-	work_close(&w);
+	ctx_wipe(&ctx);
+	assert_true(store_put(&ctx, &holder.store, "a:1", "mine", 0));
+	ctx_close(&ctx);
 	for (size_t i = 0; i < 4; i++)
 		close(holder.ends[i]);
 }
 
 static bool
-keep_in_room(struct work *w, void *arg)
+keep_in_arena(struct ctx *ctx, void *arg)
 {
 	const struct store_config *store = arg;
 	struct lock lock;
 	const char *value;
 
-	if (!store_lock(w, store, "x", 0, &lock))
+	if (!store_lock(ctx, store, "x", 0, &lock))
 		return false;
 	lock_release(&lock);
-	if (!store_ready(w, store) || !store_put(w, store, "a:1", "v", 0)
-	    || !store_get(w, store, "a:1", &value))
+	if (!store_ready(ctx, store) || !store_put(ctx, store, "a:1", "v", 0)
+	    || !store_get(ctx, store, "a:1", &value))
 		return false;
 	assert_string_equal(value, "v");
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct store_config store = store_in(*state);
 
-	try_small_rooms("lock, put and get", keep_in_room, &store);
+	try_small_arenas("lock, put and get", keep_in_arena, &store);
 }
 
 int
@@ -545,12 +545,12 @@ main(void)
 		IN_FOLDER(visits_every_record_once),
 		IN_FOLDER(needs_its_folder),
 		IN_FOLDER(says_when_it_may_not_write),
-		IN_FOLDER(says_when_there_is_no_room),
+		IN_FOLDER(says_when_the_disk_is_full),
 		IN_FOLDER(leaves_nothing_but_its_files),
 		IN_FOLDER(loses_no_change_of_writers_that_come_together),
 		IN_FOLDER(locks_names_apart),
 		IN_FOLDER(waits_for_another_writer_but_not_for_ever),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -34,15 +34,15 @@ static void
 key_of(int writer, int record, char key[32])
 {
 	int user = record * 1000000;
-	struct work w;
+	struct ctx ctx;
 	int shard;
 
-	open_room(&w);
+	open_ctx(&ctx);
 	do {
 		snprintf(key, 32, "connection:%d:%d", writer, user++);
-		assert_true(layout_shard(&w, key, &shard));
+		assert_true(layout_shard(&ctx, key, &shard));
 	} while (record % 2 == 0 && shard != 0x5a);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static unsigned
@@ -57,10 +57,10 @@ static bool
 write_on(void *arg)
 {
 	struct writer *writer = arg;
-	struct work w;
+	struct ctx ctx;
 	char key[32];
 
-	if (!work_open(&w, 1 << 20))
+	if (!ctx_open(&ctx, 1 << 20))
 		return false;
 	for (;;) {
 		int record = (int)below(&writer->random, RECORDS);
@@ -68,13 +68,14 @@ write_on(void *arg)
 		const char *text;
 
 		key_of(writer->number, record, key);
-		if (!work_print(&w, &text, "%ld %0*d", value, (int)below(&writer->random, 5000), 0)
-		    || !store_put(&w, writer->store, key, text, 0)) {
+		if (!ctx_printf(
+			&ctx, &text, "%ld %0*d", value, (int)below(&writer->random, 5000), 0)
+		    || !store_put(&ctx, writer->store, key, text, 0)) {
 			writer->ledger->failed++;
 			return false;
 		}
 		writer->ledger->done[writer->number][record] = value;
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 	}
 }
 
@@ -85,26 +86,26 @@ check_record(const struct store_config *store, struct ledger *ledger, int writer
 	long done = ledger->done[writer][record];
 	char key[32];
 	const char *text;
-	struct work w;
+	struct ctx ctx;
 	long value;
 
 	key_of(writer, record, key);
-	open_room(&w);
-	if (!store_get(&w, store, key, &text))
-		fail_msg("%s: %s", key, w.reason);
+	open_ctx(&ctx);
+	if (!store_get(&ctx, store, key, &text))
+		fail_msg("%s: %s", key, ctx.reason);
 	value = text == NULL ? 0 : strtol(text, NULL, 10);
 	if (value < done || value > begun)
 		fail_msg("%s is %ld; %ld was acknowledged, %ld begun", key, value, done, begun);
 	/* what was begun last has happened or has not; from now on the one or the other holds */
 	ledger->begun[writer][record] = value;
 	ledger->done[writer][record] = value;
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
-count_visit(struct work *w, void *arg, const char *key, const char *value)
+count_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
-	(void)w;
+	(void)ctx;
 	(void)key;
 	(void)value;
 	++*(int *)arg;
@@ -118,7 +119,7 @@ loses_nothing_when_writers_are_killed(void **state)
 	struct ledger *ledger =
 	    mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned random = 1;
-	struct work w;
+	struct ctx ctx;
 	char path[PATH_SIZE];
 	long sum = 0;
 	int count = 0;
@@ -148,8 +149,8 @@ loses_nothing_when_writers_are_killed(void **state)
 		for (int j = 0; j < RECORDS; j++)
 			sum += ledger->done[i][j];
 	assert_true(sum > ROUNDS / 10); /* they were not all killed before their first */
-	open_room(&w);
-	assert_true(store_each(&w, &store, "connection:", count_visit, &count));
+	open_ctx(&ctx);
+	assert_true(store_each(&ctx, &store, "connection:", count_visit, &count));
 	assert_in_range(count, 1, WRITERS * RECORDS);
 
 	/* the next change of a shard clears away what a killed writer left */
@@ -158,11 +159,11 @@ loses_nothing_when_writers_are_killed(void **state)
 			char key[32];
 
 			key_of(i, j, key);
-			assert_true(store_put(&w, &store, key, "0", 0));
+			assert_true(store_put(&ctx, &store, key, "0", 0));
 		}
 	path_in(*state, "connections", path);
 	assert_int_equal(folder_count(path, ".new"), 0);
-	work_close(&w);
+	ctx_close(&ctx);
 	munmap(ledger, sizeof *ledger);
 }
 

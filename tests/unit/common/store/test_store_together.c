@@ -49,25 +49,25 @@ key_in(int shard, char key[32])
 static void
 put(const struct store_config *store, const char *key, const char *value)
 {
-	struct work w;
+	struct ctx ctx;
 
-	open_room(&w);
-	if (!store_put(&w, store, key, value, 0))
-		fail_msg("%s: %s", key, w.reason);
-	work_close(&w);
+	open_ctx(&ctx);
+	if (!store_put(&ctx, store, key, value, 0))
+		fail_msg("%s: %s", key, ctx.reason);
+	ctx_close(&ctx);
 }
 
 static void
 has_value(const char *label, const struct store_config *store, const char *key, const char *value)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *got;
 
-	open_room(&w);
-	if (!store_get(&w, store, key, &got))
-		fail_msg("%s: %s: %s", label, key, w.reason);
+	open_ctx(&ctx);
+	if (!store_get(&ctx, store, key, &got))
+		fail_msg("%s: %s: %s", label, key, ctx.reason);
 	same_text(label, got, value);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static int
@@ -92,9 +92,9 @@ inode_of(const char *folder, const char *key)
 }
 
 static bool
-leave_alone(struct work *w, void *arg, const char *old, const char **value)
+leave_alone(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
-	(void)w;
+	(void)ctx;
 	(void)arg;
 	(void)old;
 	(void)value;
@@ -102,12 +102,12 @@ leave_alone(struct work *w, void *arg, const char *old, const char **value)
 }
 
 static bool
-refuse(struct work *w, void *arg, const char *old, const char **value)
+refuse(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	(void)arg;
 	(void)old;
 	*value = "refused";
-	return fault(w, FAULT_REFUSED, "no");
+	return fault(ctx, FAULT_REFUSED, "no");
 }
 
 static void
@@ -115,7 +115,7 @@ changes_what_becomes_another(void **state)
 {
 	struct store_config store = store_in(*state);
 	char neighbour[32];
-	struct work w;
+	struct ctx ctx;
 
 	key_in(shard_of("b:1"), neighbour);
 	put(&store, "b:1", "old");
@@ -135,10 +135,10 @@ changes_what_becomes_another(void **state)
 		ino_t same = inode_of(*state, "c:1");
 		ino_t alone = inode_of(*state, "e:1");
 
-		open_room(&w);
-		same_fault(
-		    "all", &w, store_change_all(&w, &store, changes, ROWS(changes)), FAULT_NONE);
-		work_close(&w);
+		open_ctx(&ctx);
+		same_fault("all", &ctx, store_change_all(&ctx, &store, changes, ROWS(changes)),
+		    FAULT_NONE);
+		ctx_close(&ctx);
 		assert_int_equal(inode_of(*state, "c:1"), same);
 		assert_int_equal(inode_of(*state, "e:1"), alone);
 	}
@@ -159,7 +159,7 @@ fails_behind_the_others(void *arg)
 	struct rlimit less = { 65536, RLIM_INFINITY };
 	char large[60000];
 	char last[32];
-	struct work w;
+	struct ctx ctx;
 	const struct store_change changes[] = {
 		store_putting("b:1", "new", 0),
 		store_putting("c:1", "new", 0),
@@ -170,8 +170,8 @@ fails_behind_the_others(void *arg)
 	memset(large, 'x', sizeof large - 1);
 	large[sizeof large - 1] = '\0';
 	signal(SIGXFSZ, SIG_IGN);
-	return setrlimit(RLIMIT_FSIZE, &less) == 0 && work_open(&w, ROOM_SIZE)
-	    && !store_change_all(&w, store, changes, ROWS(changes)) && w.kind == FAULT_STORAGE;
+	return setrlimit(RLIMIT_FSIZE, &less) == 0 && ctx_open(&ctx, ARENA_SIZE)
+	    && !store_change_all(&ctx, store, changes, ROWS(changes)) && ctx.kind == FAULT_STORAGE;
 }
 
 static void
@@ -184,18 +184,19 @@ changes_nothing_when_one_fails(void **state)
 	};
 	struct store_change many[STORE_CHANGES_MAX + 1];
 	char last[32];
-	struct work w;
+	struct ctx ctx;
 
 	put(&store, "b:1", "old");
 	put(&store, "c:1", "old");
-	open_room(&w);
-	same_fault("an edit refuses", &w, store_change_all(&w, &store, refused, ROWS(refused)),
+	open_ctx(&ctx);
+	same_fault("an edit refuses", &ctx, store_change_all(&ctx, &store, refused, ROWS(refused)),
 	    FAULT_REFUSED);
-	work_wipe(&w);
+	ctx_wipe(&ctx);
 	for (size_t i = 0; i < ROWS(many); i++)
 		many[i] = store_putting("b:1", "new", 0);
-	same_fault("too many", &w, store_change_all(&w, &store, many, ROWS(many)), FAULT_SERVER);
-	work_close(&w);
+	same_fault(
+	    "too many", &ctx, store_change_all(&ctx, &store, many, ROWS(many)), FAULT_SERVER);
+	ctx_close(&ctx);
 	in_child("no room for the last", fails_behind_the_others, &store);
 	has_value("the first", &store, "b:1", "old");
 	has_value("the second", &store, "c:1", "old");
@@ -204,20 +205,20 @@ changes_nothing_when_one_fails(void **state)
 	assert_int_equal(copies_left(*state), 0);
 }
 
-/* A full disk, and the room that is kept on it. */
+/* A full disk, and the space reserved on it. */
 struct full_disk {
 	const char *label;
 	const char *options; /* the file system's */
 	const char *large;   /* whose shard is large; NULL: none is */
 	bool asked_before;   /* when it was not large yet */
-	int room;            /* bytes in each of the files that keep it */
+	int reserve;         /* bytes in each of the files that keep it */
 	const char *folder;
 };
 
-#define LARGE_RECORDS 12 /* of 60 KB: a shard that is larger than the room for small ones */
+#define LARGE_RECORDS 12 /* of 60 KB: a shard that is larger than the reserve for small ones */
 
 static bool
-make_large(struct work *w, const struct store_config *store, const char *like)
+make_large(struct ctx *ctx, const struct store_config *store, const char *like)
 {
 	static char value[60000];
 	char key[32];
@@ -227,7 +228,7 @@ make_large(struct work *w, const struct store_config *store, const char *like)
 		snprintf(key, sizeof key, "large:%d", i);
 		if (shard_of(key) != shard_of(like))
 			continue;
-		if (!store_put(w, store, key, value, 0))
+		if (!store_put(ctx, store, key, value, 0))
 			return false;
 		made++;
 	}
@@ -235,7 +236,7 @@ make_large(struct work *w, const struct store_config *store, const char *like)
 }
 
 static bool
-room_is(const char *folder, int size)
+reserve_is(const char *folder, int size)
 {
 	char path[PATH_SIZE];
 	struct stat st;
@@ -247,7 +248,7 @@ room_is(const char *folder, int size)
 /* The disk is filled behind the store's back, between the question whether it is ready and the
  * changes. */
 static bool
-finds_room_on_a_full_disk(const struct full_disk *disk)
+finds_space_on_a_full_disk(const struct full_disk *disk)
 {
 	static char block[4096];
 	struct store_config store = store_in(disk->folder);
@@ -258,25 +259,26 @@ finds_room_on_a_full_disk(const struct full_disk *disk)
 		store_putting("e:1", "new", 0),
 	};
 	char path[PATH_SIZE];
-	struct work w;
+	struct ctx ctx;
 	int fd;
 
 	snprintf(path, sizeof path, "%s/filling", store.path);
-	if (mount("none", store.path, "tmpfs", 0, disk->options) != 0 || !work_open(&w, ROOM_SIZE)
-	    || (disk->asked_before && (!store_ready(&w, &store) || !room_is(disk->folder, 131072)))
-	    || (disk->large != NULL && !make_large(&w, &store, disk->large))
-	    || !store_ready(&w, &store) || !room_is(disk->folder, disk->room)
+	if (mount("none", store.path, "tmpfs", 0, disk->options) != 0 || !ctx_open(&ctx, ARENA_SIZE)
+	    || (disk->asked_before
+		&& (!store_ready(&ctx, &store) || !reserve_is(disk->folder, 131072)))
+	    || (disk->large != NULL && !make_large(&ctx, &store, disk->large))
+	    || !store_ready(&ctx, &store) || !reserve_is(disk->folder, disk->reserve)
 	    || (fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0)
 		return false;
 	while (write(fd, block, sizeof block) > 0)
 		;
-	if (!store_change_all(&w, &store, changes, ROWS(changes)))
+	if (!store_change_all(&ctx, &store, changes, ROWS(changes)))
 		return false;
 	while (write(fd, block, sizeof block) > 0)
 		;
 	close(fd);
-	return !store_ready(&w, &store) && w.kind == FAULT_STORAGE && unlink(path) == 0
-	    && (work_recover(&w), store_ready(&w, &store));
+	return !store_ready(&ctx, &store) && ctx.kind == FAULT_STORAGE && unlink(path) == 0
+	    && (ctx_clear_fault(&ctx), store_ready(&ctx, &store));
 }
 
 static bool
@@ -313,7 +315,7 @@ enter_name_space(void)
 }
 
 static void
-keeps_room_for_what_comes(void **state)
+reserves_space_for_what_comes(void **state)
 {
 	static const struct full_disk table[] = {
 		{ "small shards", "size=1m,mode=0700", NULL, false, 131072, NULL },
@@ -335,7 +337,7 @@ keeps_room_for_what_comes(void **state)
 			alarm(CHILD_LIMIT_S);
 			if (!enter_name_space())
 				_exit(0);
-			_exit(finds_room_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
+			_exit(finds_space_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
 		}
 		assert_true(pid > 0);
 		status = child_status(pid);
@@ -364,9 +366,9 @@ damage_value(const char *folder, const char *key, const char *value)
 }
 
 static bool
-note_visit(struct work *w, void *arg, const char *key, const char *value)
+note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
-	(void)w;
+	(void)ctx;
 	(void)key;
 	*(int *)arg += value == NULL ? 100 : 1;
 	return true;
@@ -380,37 +382,38 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 		store_putting("b:1", "third value", 0),
 		store_putting("c:1", "new", 0),
 	};
-	struct work w;
+	struct ctx ctx;
 	const char *value;
 	int visits = 0;
 
 	put(&store, "b:1", "first value");
 	put(&store, "b:2", "another");
 	damage_value(*state, "b:1", "first value");
-	open_room(&w);
-	same_fault("got", &w, store_get(&w, &store, "b:1", &value), FAULT_DAMAGED);
-	work_wipe(&w);
+	open_ctx(&ctx);
+	same_fault("got", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_DAMAGED);
+	ctx_wipe(&ctx);
 	same_fault(
-	    "edited", &w, store_change(&w, &store, "b:1", 0, leave_alone, NULL), FAULT_DAMAGED);
-	work_wipe(&w);
-	same_fault("visited", &w, store_each(&w, &store, "b:", note_visit, &visits), FAULT_NONE);
+	    "edited", &ctx, store_change(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_DAMAGED);
+	ctx_wipe(&ctx);
+	same_fault(
+	    "visited", &ctx, store_each(&ctx, &store, "b:", note_visit, &visits), FAULT_NONE);
 	same_number("the sound one and the damaged one", visits, 101);
-	same_fault("put", &w, store_put(&w, &store, "b:1", "second value", 0), FAULT_NONE);
-	work_close(&w);
+	same_fault("put", &ctx, store_put(&ctx, &store, "b:1", "second value", 0), FAULT_NONE);
+	ctx_close(&ctx);
 	has_value("put", &store, "b:1", "second value");
 
 	damage_value(*state, "b:1", "second value");
-	open_room(&w);
-	same_fault("put with others", &w, store_change_all(&w, &store, changes, ROWS(changes)),
+	open_ctx(&ctx);
+	same_fault("put with others", &ctx, store_change_all(&ctx, &store, changes, ROWS(changes)),
 	    FAULT_NONE);
-	work_close(&w);
+	ctx_close(&ctx);
 	has_value("put with others", &store, "b:1", "third value");
 	has_value("the other", &store, "c:1", "new");
 
 	damage_value(*state, "b:1", "third value");
-	open_room(&w);
-	same_fault("erased", &w, store_erase(&w, &store, "b:1"), FAULT_NONE);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault("erased", &ctx, store_erase(&ctx, &store, "b:1"), FAULT_NONE);
+	ctx_close(&ctx);
 	has_value("erased", &store, "b:1", NULL);
 	has_value("its neighbour", &store, "b:2", "another");
 }
@@ -425,12 +428,12 @@ struct holder {
 
 /* Holds the shard's lock until nobody has the pipe's other end any more. */
 static bool
-hold_on(struct work *w, void *arg, const char *old, const char **value)
+hold_on(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	const struct holder *holder = arg;
 	char byte;
 
-	(void)w;
+	(void)ctx;
 	(void)old;
 	(void)value;
 	return close(holder->ends[1]) == 0 && write(holder->told[1], "", 1) == 1
@@ -441,10 +444,10 @@ static bool
 hold_the_low_one(void *arg)
 {
 	const struct holder *holder = arg;
-	struct work w;
+	struct ctx ctx;
 
-	return work_open(&w, ROOM_SIZE)
-	    && store_change(&w, holder->store, holder->low, 0, hold_on, arg);
+	return ctx_open(&ctx, ARENA_SIZE)
+	    && store_change(&ctx, holder->store, holder->low, 0, hold_on, arg);
 }
 
 static bool
@@ -455,10 +458,10 @@ change_both(void *arg)
 		store_putting(holder->high, "both", 0),
 		store_putting(holder->low, "both", 0),
 	};
-	struct work w;
+	struct ctx ctx;
 
-	return close(holder->ends[1]) == 0 && work_open(&w, ROOM_SIZE)
-	    && store_change_all(&w, holder->store, changes, ROWS(changes));
+	return close(holder->ends[1]) == 0 && ctx_open(&ctx, ARENA_SIZE)
+	    && store_change_all(&ctx, holder->store, changes, ROWS(changes));
 }
 
 /* Whoever waits for the lower lock has not got the higher one, in whatever order the changes
@@ -514,40 +517,40 @@ static bool
 write_on(void *arg)
 {
 	struct writer *writer = arg;
-	struct work w;
+	struct ctx ctx;
 
-	if (!work_open(&w, ROOM_SIZE))
+	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
 	for (;;) {
 		struct store_change changes[RECORDS];
 		long value = ++writer->ledger->begun;
 		const char *text;
 
-		if (!work_print(&w, &text, "%ld", value))
+		if (!ctx_printf(&ctx, &text, "%ld", value))
 			return false;
 		for (int i = 0; i < RECORDS; i++)
 			changes[i] = store_putting(writer->keys[i], text, 0);
-		if (!store_change_all(&w, writer->store, changes, RECORDS)) {
+		if (!store_change_all(&ctx, writer->store, changes, RECORDS)) {
 			writer->ledger->failed++;
 			return false;
 		}
 		writer->ledger->done = value;
-		work_wipe(&w);
+		ctx_wipe(&ctx);
 	}
 }
 
 static long
 number_of(const struct store_config *store, const char *key)
 {
-	struct work w;
+	struct ctx ctx;
 	const char *text;
 	long value;
 
-	open_room(&w);
-	if (!store_get(&w, store, key, &text))
-		fail_msg("%s: %s", key, w.reason);
+	open_ctx(&ctx);
+	if (!store_get(&ctx, store, key, &text))
+		fail_msg("%s: %s", key, ctx.reason);
 	value = text == NULL ? 0 : strtol(text, NULL, 10);
-	work_close(&w);
+	ctx_close(&ctx);
 	return value;
 }
 
@@ -600,7 +603,7 @@ keeps_their_order_when_killed(void **state)
 }
 
 static bool
-change_in_room(struct work *w, void *arg)
+change_in_arena(struct ctx *ctx, void *arg)
 {
 	const struct store_config *store = arg;
 	const struct store_change changes[] = {
@@ -608,16 +611,16 @@ change_in_room(struct work *w, void *arg)
 		store_putting("c:1", "x", time(NULL) + 1000),
 	};
 
-	return store_erase(w, store, "b:1") && store_erase(w, store, "c:1")
-	    && store_change_all(w, store, changes, ROWS(changes));
+	return store_erase(ctx, store, "b:1") && store_erase(ctx, store, "c:1")
+	    && store_change_all(ctx, store, changes, ROWS(changes));
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	struct store_config store = store_in(*state);
 
-	try_small_rooms("changed together", change_in_room, &store);
+	try_small_arenas("changed together", change_in_arena, &store);
 }
 
 int
@@ -626,11 +629,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(changes_what_becomes_another),
 		IN_FOLDER(changes_nothing_when_one_fails),
-		IN_FOLDER(keeps_room_for_what_comes),
+		IN_FOLDER(reserves_space_for_what_comes),
 		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
 		IN_FOLDER(waits_in_no_circle),
 		IN_FOLDER(keeps_their_order_when_killed),
-		IN_FOLDER(says_when_the_room_is_full),
+		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("store, together", tests, NULL, NULL);

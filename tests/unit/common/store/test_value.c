@@ -28,19 +28,19 @@ reads_what_it_made(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct stored stored;
-		struct work w;
+		struct ctx ctx;
 		const char *value;
 
-		open_room(&w);
-		assert_true(stored_make(
-		    &w, table[i].key, table[i].key_len, table[i].value, table[i].expires, &stored));
+		open_ctx(&ctx);
+		assert_true(stored_make(&ctx, table[i].key, table[i].key_len, table[i].value,
+		    table[i].expires, &stored));
 		same_number(
 		    table[i].label, (long long)stored.len, 16 + (long long)strlen(table[i].value));
 		DEMAND(table[i].label,
-		    stored_read(&w, table[i].key, table[i].key_len, &stored, &value));
+		    stored_read(&ctx, table[i].key, table[i].key_len, &stored, &value));
 		same_text(table[i].label, value, table[i].expected);
 		DEMAND(table[i].label, stored_is_over(&stored, now) == (table[i].expected == NULL));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -48,33 +48,33 @@ static void
 notices_any_change(void **state)
 {
 	struct stored stored;
-	struct work w;
+	struct ctx ctx;
 	uint8_t bytes[64];
 	const struct stored changed = { bytes, 16 + 5 };
 	const char *value;
 
 	(void)state;
-	open_room(&w);
-	assert_true(stored_make(&w, "code:1", 6, "value", (time_t)4102444800, &stored));
+	open_ctx(&ctx);
+	assert_true(stored_make(&ctx, "code:1", 6, "value", (time_t)4102444800, &stored));
 	assert_int_equal(stored.len, changed.len);
 	for (size_t at = 0; at < stored.len; at++)
 		for (int bit = 0; bit < 8; bit++) {
 			memcpy(bytes, stored.bytes, stored.len);
 			bytes[at] ^= (uint8_t)(1 << bit);
-			if (stored_read(&w, "code:1", 6, &changed, &value))
+			if (stored_read(&ctx, "code:1", 6, &changed, &value))
 				fail_msg("bit %d of byte %zu is flipped", bit, at);
-			assert_int_equal(w.kind, FAULT_NONE);
+			assert_int_equal(ctx.kind, FAULT_NONE);
 		}
 	for (size_t len = 0; len < stored.len; len++) {
 		const struct stored cut = { stored.bytes, len };
 
-		if (stored_read(&w, "code:1", 6, &cut, &value))
+		if (stored_read(&ctx, "code:1", 6, &cut, &value))
 			fail_msg("%zu of %zu bytes", len, stored.len);
 	}
-	DEMAND("the value of another key", !stored_read(&w, "code:2", 6, &stored, &value));
-	DEMAND("the value of a shorter key", !stored_read(&w, "code:", 5, &stored, &value));
-	assert_int_equal(w.kind, FAULT_NONE);
-	work_close(&w);
+	DEMAND("the value of another key", !stored_read(&ctx, "code:2", 6, &stored, &value));
+	DEMAND("the value of a shorter key", !stored_read(&ctx, "code:", 5, &stored, &value));
+	assert_int_equal(ctx.kind, FAULT_NONE);
+	ctx_close(&ctx);
 }
 
 static void
@@ -92,24 +92,24 @@ knows_what_is_too_short(void **state)
 }
 
 static bool
-make_and_read(struct work *w, void *arg)
+make_and_read(struct ctx *ctx, void *arg)
 {
 	struct stored stored;
 	const char *value;
 
 	(void)arg;
-	if (!stored_make(w, "code:1", 6, "value", 0, &stored)
-	    || !stored_read(w, "code:1", 6, &stored, &value))
+	if (!stored_make(ctx, "code:1", 6, "value", 0, &stored)
+	    || !stored_read(ctx, "code:1", 6, &stored, &value))
 		return false;
 	assert_string_equal(value, "value");
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("made and read", make_and_read, NULL);
+	try_small_arenas("made and read", make_and_read, NULL);
 }
 
 int
@@ -119,7 +119,7 @@ main(void)
 		cmocka_unit_test(reads_what_it_made),
 		cmocka_unit_test(notices_any_change),
 		cmocka_unit_test(knows_what_is_too_short),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("stored", tests, NULL, NULL);

@@ -81,16 +81,16 @@ reads_a_form(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct form_field field[FIELDS];
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		fields_of(field);
-		done = form_read(&w, table[i].text, field, FIELDS);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		done = form_read(&ctx, table[i].text, field, FIELDS);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		same_text(table[i].label, field[CODE].value, table[i].code);
 		same_text(table[i].label, field[STATE].value, table[i].state);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -113,27 +113,27 @@ decodes_one_value(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *out = NULL;
 		bool done;
 
-		open_room(&w);
-		done = form_decode(&w, table[i].s, table[i].len, &out);
+		open_ctx(&ctx);
+		done = form_decode(&ctx, table[i].s, table[i].len, &out);
 		DEMAND(table[i].label, done == (table[i].expected != NULL));
-		DEMAND(table[i].label, w.kind == FAULT_NONE);
+		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		same_text(table[i].label, done ? out : NULL, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-read_in_room(struct work *w, void *arg)
+read_in_arena(struct ctx *ctx, void *arg)
 {
 	struct form_field field[FIELDS];
 
 	(void)arg;
 	fields_of(field);
-	if (!form_read(w, "state=a+longer%20text&code=%31", field, FIELDS))
+	if (!form_read(ctx, "state=a+longer%20text&code=%31", field, FIELDS))
 		return false;
 	same_text("the value before", field[STATE].value, "a longer text");
 	same_text("the value behind", field[CODE].value, "1");
@@ -141,10 +141,10 @@ read_in_room(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("two fields", read_in_room, NULL);
+	try_small_arenas("two fields", read_in_arena, NULL);
 }
 
 int
@@ -153,7 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_form),
 		cmocka_unit_test(decodes_one_value),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("form", tests, NULL, NULL);

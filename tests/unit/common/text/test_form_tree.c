@@ -26,20 +26,20 @@ enters_each_name_once_and_in_order(void **state)
 	static const char *const expected[] = { "b", "a", "", "aa", "10", "9" };
 	struct level level = { 0 };
 	struct member *m;
-	struct work w;
+	struct ctx ctx;
 	size_t i = 0;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (size_t n = 0; n < ROWS(names); n++) {
-		assert_true(level_enter(&w, &level, names[n], strlen(names[n]), &m));
+		assert_true(level_enter(&ctx, &level, names[n], strlen(names[n]), &m));
 		same_text("the member that is answered", m->name, names[n]);
 	}
 	for (m = level.first; m != NULL; m = m->next)
 		same_text("in the order of their first appearance", m->name, expected[i++]);
 	assert_int_equal(i, ROWS(expected));
 	assert_int_equal(level.count, ROWS(expected));
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* The n-th name of a kind an attacker would choose. */
@@ -104,24 +104,24 @@ compares_in_proportion_to_the_logarithm(void **state)
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
 		struct level level = { 0 };
 		struct member *m;
-		struct work w;
+		struct ctx ctx;
 		char name[64];
 		double height = 0;
 
 		for (int n = NAMES; n > 0; n /= 2)
 			height += 2;
 		comparisons = 0;
-		assert_true(work_open(&w, (size_t)16 << 20));
+		assert_true(ctx_open(&ctx, (size_t)16 << 20));
 		for (int round = 0; round < 2; round++)
 			for (int n = 0; n < NAMES; n++) {
 				kinds[kind].make(name, n);
-				assert_true(level_enter(&w, &level, name, strlen(name), &m));
+				assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
 			}
 		assert_int_equal(level.count, NAMES);
 		if ((double)comparisons > 3 * NAMES * height)
 			fail_msg("%s: %zu comparisons for %d names", kinds[kind].label, comparisons,
 			    NAMES);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -143,20 +143,20 @@ stays_low(void **state)
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
 		struct level level = { 0 };
 		struct member *m;
-		struct work w;
+		struct ctx ctx;
 		char name[64];
 		size_t limit = 0;
 
-		assert_true(work_open(&w, (size_t)16 << 20));
+		assert_true(ctx_open(&ctx, (size_t)16 << 20));
 		for (int n = 0; n < NAMES; n++) {
 			kinds[kind].make(name, n);
-			assert_true(level_enter(&w, &level, name, strlen(name), &m));
+			assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
 		}
 		for (int n = NAMES; n > 0; n /= 2)
 			limit += 2;
 		if (height_of(level.root) > limit)
 			fail_msg("%s: a height of %zu", kinds[kind].label, height_of(level.root));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -185,14 +185,14 @@ knows_an_array(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct level level = { 0 };
 		struct member *m;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
+		open_ctx(&ctx);
 		for (int n = 0; n < 4 && table[i].names[n] != NULL; n++)
 			assert_true(level_enter(
-			    &w, &level, table[i].names[n], strlen(table[i].names[n]), &m));
+			    &ctx, &level, table[i].names[n], strlen(table[i].names[n]), &m));
 		same_number(table[i].label, level_is_array(&level), table[i].array);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -214,19 +214,19 @@ has_indexes_in_the_order_of_numbers(void **state)
 {
 	struct level level = { 0 };
 	struct member *m;
-	struct work w;
+	struct ctx ctx;
 	char name[64];
 	int next = 0;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int n = 0; n < 1200; n++) {
 		rising(name, n * 7 % 1200);
-		assert_true(level_enter(&w, &level, name, strlen(name), &m));
+		assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
 	}
 	in_order(level.root, &next);
 	assert_int_equal(next, 1200);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 int

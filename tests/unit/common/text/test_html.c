@@ -9,7 +9,7 @@
 
 #include "text/html.h"
 
-#define ROOM 65536
+#define ARENA 65536
 
 static void
 expect(const char *label, const char *got, const char *expected)
@@ -50,21 +50,21 @@ escapes_for_its_place(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *out;
 
-		assert_true(work_open(&w, ROOM));
-		text_begin(&w, &t);
+		assert_true(ctx_open(&ctx, ARENA));
+		text_begin(&ctx, &t);
 		html_text(&t, table[i].s);
 		assert_true(text_end(&t, &out));
 		expect(table[i].label, out, table[i].text);
 
-		text_begin(&w, &t);
+		text_begin(&ctx, &t);
 		html_attr(&t, table[i].s);
 		assert_true(text_end(&t, &out));
 		expect(table[i].label, out, table[i].attr == NULL ? table[i].text : table[i].attr);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -101,14 +101,14 @@ fills_each_slot_for_its_place(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		const struct html_slot slots[] = { { "name", table[i].name },
 			{ "link", table[i].link }, { NULL, NULL } };
-		struct work w;
+		struct ctx ctx;
 		const char *page;
 
-		assert_true(work_open(&w, ROOM));
-		if (!html_render(&w, template, slots, &page))
-			fail_msg("%s: %s", table[i].label, w.reason);
+		assert_true(ctx_open(&ctx, ARENA));
+		if (!html_render(&ctx, template, slots, &page))
+			fail_msg("%s: %s", table[i].label, ctx.reason);
 		expect(table[i].label, page, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -121,40 +121,40 @@ refuses_a_slot_that_is_not_given(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *page;
 
-		assert_true(work_open(&w, ROOM));
-		assert_false(html_render(&w, template, incomplete[i], &page));
-		assert_int_equal(w.kind, FAULT_SERVER);
-		work_close(&w);
+		assert_true(ctx_open(&ctx, ARENA));
+		assert_false(html_render(&ctx, template, incomplete[i], &page));
+		assert_int_equal(ctx.kind, FAULT_SERVER);
+		ctx_close(&ctx);
 	}
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	static const struct html_slot slots[] = { { "name", "<\xFF>" }, { "link", "x:'" },
 		{ NULL, NULL } };
 	const char *page;
-	struct work w;
+	struct ctx ctx;
 	size_t needed;
 
 	(void)state;
-	assert_true(work_open(&w, ROOM));
-	assert_true(html_render(&w, template, slots, &page));
+	assert_true(ctx_open(&ctx, ARENA));
+	assert_true(html_render(&ctx, template, slots, &page));
 	needed = strlen(page) + 1;
-	work_close(&w);
+	ctx_close(&ctx);
 
-	for (size_t room = 1; room <= needed; room++) {
+	for (size_t arena = 1; arena <= needed; arena++) {
 		bool rendered;
 
-		assert_true(work_open(&w, room));
-		rendered = html_render(&w, template, slots, &page);
-		if (rendered != (room == needed))
-			fail_msg("a room of %zu bytes of %zu", room, needed);
-		assert_int_equal(w.kind, rendered ? FAULT_NONE : FAULT_SERVER);
-		work_close(&w);
+		assert_true(ctx_open(&ctx, arena));
+		rendered = html_render(&ctx, template, slots, &page);
+		if (rendered != (arena == needed))
+			fail_msg("an arena of %zu bytes of %zu", arena, needed);
+		assert_int_equal(ctx.kind, rendered ? FAULT_NONE : FAULT_SERVER);
+		ctx_close(&ctx);
 	}
 }
 
@@ -165,7 +165,7 @@ main(void)
 		cmocka_unit_test(escapes_for_its_place),
 		cmocka_unit_test(fills_each_slot_for_its_place),
 		cmocka_unit_test(refuses_a_slot_that_is_not_given),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("html", tests, NULL, NULL);

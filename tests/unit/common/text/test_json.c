@@ -193,13 +193,13 @@ writes_strings(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		struct text t;
 		const char *out;
 		struct json_object *doc;
 
-		open_room(&w);
-		text_begin(&w, &t);
+		open_ctx(&ctx);
+		text_begin(&ctx, &t);
 		json_add_string(&t, table[i].s);
 		assert_true(text_end(&t, &out));
 		same_text(table[i].label, out, table[i].expected);
@@ -208,20 +208,20 @@ writes_strings(void **state)
 			DEMAND(table[i].label, json_object_is_type(doc, json_type_string));
 			json_object_put(doc);
 		}
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 static void
 writes_members(void **state)
 {
-	struct work w;
+	struct ctx ctx;
 	struct text t;
 	const char *out;
 
 	(void)state;
-	open_room(&w);
-	text_begin(&w, &t);
+	open_ctx(&ctx);
+	text_begin(&ctx, &t);
 	text_add(&t, "{");
 	json_add_member(&t, "a", "{");
 	json_add_member(&t, "\"", NULL);
@@ -232,17 +232,17 @@ writes_members(void **state)
 	text_add(&t, "}");
 	assert_true(text_end(&t, &out));
 	assert_string_equal(out, "{\"a\":\"{\",\"\\\"\":null,\"c\":{\"d\":\"1\"},\"e\":\"\"}");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static bool
-write_in_room(struct work *w, void *arg)
+write_in_arena(struct ctx *ctx, void *arg)
 {
 	struct text t;
 	const char *out;
 
 	(void)arg;
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	json_add_string(&t, "\x01 \" \xff");
 	json_add_string(&t, NULL);
 	json_add_member(&t, "n", "v");
@@ -253,10 +253,10 @@ write_in_room(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("a string", write_in_room, NULL);
+	try_small_arenas("a string", write_in_arena, NULL);
 }
 
 int
@@ -269,7 +269,7 @@ main(void)
 		cmocka_unit_test(takes_integers),
 		cmocka_unit_test(writes_strings),
 		cmocka_unit_test(writes_members),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -115,26 +115,26 @@ takes_one_object_and_nothing_else(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		enum fault_kind kind = table[i].expected == NULL ? FAULT_REQUEST : FAULT_NONE;
 		const char *line = NULL;
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = jsonline_make(&w, table[i].text, table[i].len, &line);
-		same_fault(table[i].label, &w, done, kind);
+		open_ctx(&ctx);
+		done = jsonline_make(&ctx, table[i].text, table[i].len, &line);
+		same_fault(table[i].label, &ctx, done, kind);
 		if (done)
 			same_text(table[i].label, line, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
 /* depth levels of objects or arrays, the first one an object, around a number. */
 static const char *
-nested(struct work *w, int depth, char bracket)
+nested(struct ctx *ctx, int depth, char bracket)
 {
 	struct text t;
 	const char *s;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	text_add(&t, "{\"a\":");
 	for (int i = 1; i < depth; i++)
 		text_add(&t, bracket == '{' ? "{\"a\":" : "[");
@@ -154,24 +154,24 @@ keeps_its_limit_of_depth(void **state)
 		const char *line;
 		const char *within;
 		struct json_object *doc;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		within = nested(&w, JSONLINE_DEPTH_MAX, *bracket);
-		assert_true(jsonline_make(&w, within, strlen(within), &line));
+		open_ctx(&ctx);
+		within = nested(&ctx, JSONLINE_DEPTH_MAX, *bracket);
+		assert_true(jsonline_make(&ctx, within, strlen(within), &line));
 		same_text("as deep as it may be", line, within);
 
-		within = nested(&w, JSONLINE_DEPTH_MAX + 1, *bracket);
+		within = nested(&ctx, JSONLINE_DEPTH_MAX + 1, *bracket);
 		assert_true(jsonline_whole(within, strlen(within)));
 		doc = json_read(within, strlen(within));
 		DEMAND("a line that holds the deepest can be read", doc != NULL);
 		json_object_put(doc);
-		same_fault("a level too deep", &w, jsonline_make(&w, within, strlen(within), &line),
-		    FAULT_REQUEST);
+		same_fault("a level too deep", &ctx,
+		    jsonline_make(&ctx, within, strlen(within), &line), FAULT_REQUEST);
 
-		within = nested(&w, JSONLINE_DEPTH_MAX + 2, *bracket);
+		within = nested(&ctx, JSONLINE_DEPTH_MAX + 2, *bracket);
 		assert_false(jsonline_whole(within, strlen(within)));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -182,15 +182,15 @@ refuses_a_megabyte_of_brackets(void **state)
 	size_t len = 1 << 20;
 	char *text = malloc(len);
 	const char *line;
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
 	assert_non_null(text);
 	memset(text, '[', len);
 	memcpy(text, "{\"a\":", 5);
-	open_room(&w);
-	same_fault("brackets", &w, jsonline_make(&w, text, len, &line), FAULT_REQUEST);
-	work_close(&w);
+	open_ctx(&ctx);
+	same_fault("brackets", &ctx, jsonline_make(&ctx, text, len, &line), FAULT_REQUEST);
+	ctx_close(&ctx);
 	free(text);
 }
 
@@ -224,22 +224,22 @@ knows_a_part_from_the_whole(void **state)
 }
 
 static bool
-make_step(struct work *w, void *arg)
+make_step(struct ctx *ctx, void *arg)
 {
 	const char *line;
 
 	(void)arg;
-	if (!jsonline_make(w, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
+	if (!jsonline_make(ctx, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
 		return false;
-	same_text("in the smallest room", line, "{\"a\":[1,2,\"\\u00e4\"]}");
+	same_text("in the smallest arena", line, "{\"a\":[1,2,\"\\u00e4\"]}");
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("a line", make_step, NULL);
+	try_small_arenas("a line", make_step, NULL);
 }
 
 int
@@ -250,7 +250,7 @@ main(void)
 		cmocka_unit_test(keeps_its_limit_of_depth),
 		cmocka_unit_test(refuses_a_megabyte_of_brackets),
 		cmocka_unit_test(knows_a_part_from_the_whole),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("jsonline", tests, NULL, NULL);

@@ -7,7 +7,7 @@
 
 /* Every member as name=value, one behind the other. */
 static const char *
-taken_apart(struct work *w, const char *line)
+taken_apart(struct ctx *ctx, const char *line)
 {
 	struct jsonpart rest = jsonpart_of(line);
 	struct jsonpart name;
@@ -15,7 +15,7 @@ taken_apart(struct work *w, const char *line)
 	struct text t;
 	const char *s;
 
-	text_begin(w, &t);
+	text_begin(ctx, &t);
 	while (jsonpart_next(&rest, &name, &value)) {
 		text_add(&t, t.len > 0 ? "|" : "");
 		text_add_bytes(&t, name.at, name.len);
@@ -54,11 +54,11 @@ takes_members_and_elements_in_their_order(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		same_text(table[i].label, taken_apart(&w, table[i].line), table[i].expected);
-		work_close(&w);
+		open_ctx(&ctx);
+		same_text(table[i].label, taken_apart(&ctx, table[i].line), table[i].expected);
+		ctx_close(&ctx);
 	}
 }
 

@@ -97,14 +97,14 @@ nests_as_php_does(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line = NULL;
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = bracket_read(&w, table[i].form, strlen(table[i].form), &line);
-		same_fault(table[i].label, &w, done, FAULT_NONE);
+		open_ctx(&ctx);
+		done = bracket_read(&ctx, table[i].form, strlen(table[i].form), &line);
+		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		same_text(table[i].label, line, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -173,13 +173,13 @@ reads_what_amocrm_sends(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line = NULL;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		same_fault(table[i].label, &w,
-		    bracket_read(&w, table[i].form, strlen(table[i].form), &line), FAULT_NONE);
+		open_ctx(&ctx);
+		same_fault(table[i].label, &ctx,
+		    bracket_read(&ctx, table[i].form, strlen(table[i].form), &line), FAULT_NONE);
 		same_text(table[i].label, line, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -209,12 +209,12 @@ refuses_what_is_malformed(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		same_fault(table[i].label, &w, bracket_read(&w, table[i].form, table[i].len, &line),
-		    FAULT_REQUEST);
-		work_close(&w);
+		open_ctx(&ctx);
+		same_fault(table[i].label, &ctx,
+		    bracket_read(&ctx, table[i].form, table[i].len, &line), FAULT_REQUEST);
+		ctx_close(&ctx);
 	}
 }
 
@@ -281,33 +281,34 @@ keeps_its_limits(void **state)
 		for (int over = 0; over <= 1; over++) {
 			const char *line;
 			const char *form;
-			struct work w;
+			struct ctx ctx;
 			struct text t;
 
-			open_room(&w);
-			text_begin(&w, &t);
+			open_ctx(&ctx);
+			text_begin(&ctx, &t);
 			limits[i].make(&t, limits[i].max + over);
 			assert_true(text_end(&t, &form));
-			same_fault(limits[i].label, &w, bracket_read(&w, form, strlen(form), &line),
+			same_fault(limits[i].label, &ctx,
+			    bracket_read(&ctx, form, strlen(form), &line),
 			    over ? FAULT_REQUEST : FAULT_NONE);
 			if (!over)
 				DEMAND(limits[i].label, jsonline_whole(line, strlen(line)));
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
-/* What a room of the web programs' size must hold. */
+/* What an arena of the web programs' size must hold. */
 static void
 holds_the_worst_body_of_a_megabyte(void **state)
 {
 	const char *line;
 	const char *form;
-	struct work w;
+	struct ctx ctx;
 	struct text t;
 
 	(void)state;
-	assert_true(work_open(&w, (size_t)64 << 20));
-	text_begin(&w, &t);
+	assert_true(ctx_open(&ctx, (size_t)64 << 20));
+	text_begin(&ctx, &t);
 	for (int i = 0; i < BRACKET_PAIRS_MAX; i++) {
 		text_print(&t, "%x", i);
 		for (int depth = 1; depth < BRACKET_DEPTH_MAX; depth++)
@@ -317,9 +318,9 @@ holds_the_worst_body_of_a_megabyte(void **state)
 	assert_true(text_end(&t, &form));
 	assert_true(strlen(form) < 1048576);
 	same_fault(
-	    "nothing but levels", &w, bracket_read(&w, form, strlen(form), &line), FAULT_NONE);
+	    "nothing but levels", &ctx, bracket_read(&ctx, form, strlen(form), &line), FAULT_NONE);
 	assert_true(jsonline_whole(line, strlen(line)));
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 /* Bodies made by chance of what is special: the answer is a fault or one JSON object, the same that
@@ -337,42 +338,42 @@ writes_json_whatever_comes(void **state)
 		char form[256] = "";
 		const char *line;
 		struct json_object *doc;
-		struct work w;
+		struct ctx ctx;
 
-		assert_true(work_open(&w, 65536));
+		assert_true(ctx_open(&ctx, 65536));
 		for (int i = 0; i < 30; i++) {
 			seed = seed * 1103515245 + 12345;
 			strncat(form, pieces[(seed >> 16) % ROWS(pieces)], 8);
 		}
-		if (bracket_read(&w, form, strlen(form), &line)) {
+		if (bracket_read(&ctx, form, strlen(form), &line)) {
 			doc = json_read(line, strlen(line));
 			if (doc == NULL || !jsonline_whole(line, strlen(line)))
 				fail_msg("%s becomes %s", form, line);
 			json_object_put(doc);
 		} else
-			same_number(form, w.kind, FAULT_REQUEST);
-		work_close(&w);
+			same_number(form, ctx.kind, FAULT_REQUEST);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-read_step(struct work *w, void *arg)
+read_step(struct ctx *ctx, void *arg)
 {
 	const char *line;
 
 	(void)arg;
-	if (!bracket_read(w, TEXT("a[b][]=1&a[b][]=2&c=%D1%97&a[b][0][d]=3"), &line))
+	if (!bracket_read(ctx, TEXT("a[b][]=1&a[b][]=2&c=%D1%97&a[b][0][d]=3"), &line))
 		return false;
-	same_text("in the smallest room", line,
+	same_text("in the smallest arena", line,
 	    "{\"a\":{\"b\":[{\"d\":\"3\"},\"2\"]},\"c\":\"\xd1\x97\"}");
 	return true;
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("a form", read_step, NULL);
+	try_small_arenas("a form", read_step, NULL);
 }
 
 int
@@ -385,7 +386,7 @@ main(void)
 		cmocka_unit_test(keeps_its_limits),
 		cmocka_unit_test(holds_the_worst_body_of_a_megabyte),
 		cmocka_unit_test(writes_json_whatever_comes),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("bracket", tests, NULL, NULL);

@@ -43,14 +43,14 @@ knows_its_methods(void **state)
 		struct memory_server server = { .variables = variables };
 		struct gateway gw = memory_gateway(&server);
 		struct request req;
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = request_read(&w, &gw, table[i].methods, &req);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		done = request_read(&ctx, &gw, table[i].methods, &req);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		same_number(table[i].label, req.method, table[i].method);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -70,13 +70,13 @@ lists_methods_for_allow(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct work w;
+		struct ctx ctx;
 		const char *list;
 
-		open_room(&w);
-		assert_true(request_methods(&w, table[i].methods, &list));
+		open_ctx(&ctx);
+		assert_true(request_methods(&ctx, table[i].methods, &list));
 		same_text(table[i].label, list, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -91,18 +91,18 @@ copies_what_the_server_says(void **state)
 	struct memory_server server = { .variables = variables };
 	struct gateway gw = memory_gateway(&server);
 	struct request req;
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
-	assert_true(request_read(&w, &gw, METHOD_GET, &req));
+	open_ctx(&ctx);
+	assert_true(request_read(&ctx, &gw, METHOD_GET, &req));
 	query[0] = 'X';
 	assert_string_equal(req.query, "code=1");
 	assert_string_equal(req.accept_language, "uk, en;q=0.5");
 	assert_string_equal(req.user_agent, "Mozilla/5.0");
 	assert_string_equal(req.request_id, "01d0");
 	assert_string_equal(req.bearer, "a.b.c");
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -112,19 +112,19 @@ knows_what_was_not_sent(void **state)
 	struct memory_server server = { .variables = variables };
 	struct gateway gw = memory_gateway(&server);
 	struct request req;
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	memset(&req, 0xa5, sizeof req);
-	assert_true(request_read(&w, &gw, METHOD_GET, &req));
+	assert_true(request_read(&ctx, &gw, METHOD_GET, &req));
 	assert_string_equal(req.query, "");
 	assert_null(req.accept_language);
 	assert_null(req.user_agent);
 	assert_null(req.request_id);
 	assert_null(req.bearer);
 	assert_int_equal(request_media(&req), MEDIA_OTHER);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -152,20 +152,20 @@ limits_query_and_headers(void **state)
 			struct memory_server server = { .variables = variables };
 			struct gateway gw = memory_gateway(&server);
 			struct request req;
-			struct work w;
+			struct ctx ctx;
 			bool done;
 
 			assert_non_null(value);
 			memset(value, 'x', len);
 			value[len] = '\0';
-			open_room(&w);
-			done = request_read(&w, &gw, METHOD_GET, &req);
-			same_fault(table[i].name, &w, done,
+			open_ctx(&ctx);
+			done = request_read(&ctx, &gw, METHOD_GET, &req);
+			same_fault(table[i].name, &ctx, done,
 			    len == table[i].max ? FAULT_NONE : FAULT_REQUEST);
 			DEMAND("a query that was refused is empty",
 			    done || strcmp(req.query, "") == 0);
-			has_no_text(table[i].name, w.reason, "xxx");
-			work_close(&w);
+			has_no_text(table[i].name, ctx.reason, "xxx");
+			ctx_close(&ctx);
 			free(value);
 		}
 }
@@ -206,12 +206,12 @@ finds_the_bearer_token(void **state)
 		struct memory_server server = { .variables = variables };
 		struct gateway gw = memory_gateway(&server);
 		struct request req;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		assert_true(request_read(&w, &gw, METHOD_GET, &req));
+		open_ctx(&ctx);
+		assert_true(request_read(&ctx, &gw, METHOD_GET, &req));
 		same_text(table[i].label, req.bearer, table[i].expected);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -297,20 +297,20 @@ reads_a_body(void **state)
 				.piece_max = piece };
 			struct gateway gw = memory_gateway(&server);
 			struct request req = { .gw = &gw };
-			struct work w;
+			struct ctx ctx;
 			const char *body;
 			size_t len;
 			bool done;
 
-			open_room(&w);
-			done = request_body(&w, &req, MAX, &body, &len);
-			same_fault(table[i].label, &w, done, table[i].expected);
+			open_ctx(&ctx);
+			done = request_body(&ctx, &req, MAX, &body, &len);
+			same_fault(table[i].label, &ctx, done, table[i].expected);
 			if (done) {
 				same_text(table[i].label, body, table[i].body);
 				same_number(table[i].label, (long long)len,
 				    (long long)strlen(table[i].body));
 			}
-			work_close(&w);
+			ctx_close(&ctx);
 		}
 }
 
@@ -320,16 +320,16 @@ keeps_a_nul_of_a_body(void **state)
 	struct memory_server server = { .body = "a\0b", .body_len = 3 };
 	struct gateway gw = memory_gateway(&server);
 	struct request req = { .gw = &gw };
-	struct work w;
+	struct ctx ctx;
 	const char *body;
 	size_t len;
 
 	(void)state;
-	open_room(&w);
-	assert_true(request_body(&w, &req, MAX, &body, &len));
+	open_ctx(&ctx);
+	assert_true(request_body(&ctx, &req, MAX, &body, &len));
 	assert_int_equal(len, 3);
 	assert_memory_equal(body, "a\0b", 4);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
@@ -351,20 +351,20 @@ says_when_a_body_breaks_off(void **state)
 		};
 		struct gateway gw = memory_gateway(&server);
 		struct request req = { .gw = &gw };
-		struct work w;
+		struct ctx ctx;
 		const char *body;
 		size_t len;
 		bool done;
 
-		open_room(&w);
-		done = request_body(&w, &req, MAX, &body, &len);
-		same_fault(table[i].label, &w, done, FAULT_REQUEST);
-		work_close(&w);
+		open_ctx(&ctx);
+		done = request_body(&ctx, &req, MAX, &body, &len);
+		same_fault(table[i].label, &ctx, done, FAULT_REQUEST);
+		ctx_close(&ctx);
 	}
 }
 
 static bool
-read_in_room(struct work *w, void *arg)
+read_in_arena(struct ctx *ctx, void *arg)
 {
 	static const struct variable variables[] = { { "REQUEST_METHOD", "POST" },
 		{ "QUERY_STRING", "key=k" }, { "HTTP_USER_AGENT", "amoCRM-Webhooks/3.0" },
@@ -377,8 +377,8 @@ read_in_room(struct work *w, void *arg)
 	size_t len;
 
 	(void)arg;
-	if (!request_read(w, &gw, METHOD_POST, &req) || !request_body(w, &req, MAX, &body, &len)
-	    || !request_methods(w, METHOD_POST, &methods))
+	if (!request_read(ctx, &gw, METHOD_POST, &req) || !request_body(ctx, &req, MAX, &body, &len)
+	    || !request_methods(ctx, METHOD_POST, &methods))
 		return false;
 	assert_string_equal(req.query, "key=k");
 	assert_string_equal(req.bearer, "abc");
@@ -388,10 +388,10 @@ read_in_room(struct work *w, void *arg)
 }
 
 static void
-says_when_the_room_is_full(void **state)
+says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_rooms("a request with a body", read_in_room, NULL);
+	try_small_arenas("a request with a body", read_in_arena, NULL);
 }
 
 int
@@ -408,7 +408,7 @@ main(void)
 		cmocka_unit_test(reads_a_body),
 		cmocka_unit_test(keeps_a_nul_of_a_body),
 		cmocka_unit_test(says_when_a_body_breaks_off),
-		cmocka_unit_test(says_when_the_room_is_full),
+		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);

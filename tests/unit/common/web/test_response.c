@@ -44,10 +44,10 @@ tells_each_fault(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct response res = { 0 };
 		struct json_object *doc;
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		respond_fault(&w, table[i].kind, &res);
+		open_ctx(&ctx);
+		respond_fault(&ctx, table[i].kind, &res);
 		same_number(table[i].label, res.status, table[i].status);
 		same_text(table[i].label, res.content_type, "application/json");
 		doc = json_read(res.body, res.body_len);
@@ -65,7 +65,7 @@ tells_each_fault(void **state)
 		}
 		if (table[i].status == 503)
 			same_text(table[i].label, res.headers[0].name, "Retry-After");
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -86,15 +86,15 @@ tells_a_success(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct response res = { 0 };
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		assert_true(respond_success(&w, table[i].message, table[i].data, &res));
+		open_ctx(&ctx);
+		assert_true(respond_success(&ctx, table[i].message, table[i].data, &res));
 		same_number(table[i].label, res.status, 200);
 		same_text(table[i].label, res.content_type, "application/json");
 		same_text(table[i].label, res.body, table[i].expected);
 		same_number(table[i].label, (long long)res.body_len, (long long)strlen(res.body));
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -126,18 +126,18 @@ sends_the_whole_at_once(void **state)
 		static struct memory_server server;
 		struct gateway gw = memory_gateway(&server);
 		struct response res = { 0 };
-		struct work w;
+		struct ctx ctx;
 
 		memset(&server, 0, sizeof server);
-		open_room(&w);
+		open_ctx(&ctx);
 		respond(&res, table[i].status, "text/plain", table[i].body);
 		res.body_left_out = table[i].head;
-		assert_true(response_header(&w, &res, "X-A", "1"));
-		assert_true(response_header(&w, &res, "X-B", "two"));
-		DEMAND(table[i].label, response_send(&w, &gw, &res));
+		assert_true(response_header(&ctx, &res, "X-A", "1"));
+		assert_true(response_header(&ctx, &res, "X-B", "two"));
+		DEMAND(table[i].label, response_send(&ctx, &gw, &res));
 		same_text(table[i].label, server.written, table[i].expected);
 		same_number(table[i].label, server.writes, 1);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -149,13 +149,13 @@ has_a_phrase_for_every_status(void **state)
 		static struct memory_server server;
 		struct gateway gw = memory_gateway(&server);
 		struct response res = { 0 };
-		struct work w;
+		struct ctx ctx;
 
-		open_room(&w);
-		respond_fault(&w, kind, &res);
-		assert_true(response_send(&w, &gw, &res));
+		open_ctx(&ctx);
+		respond_fault(&ctx, kind, &res);
+		assert_true(response_send(&ctx, &gw, &res));
 		has_no_text(fault_answer(kind)->code, server.written, "Unknown");
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -181,14 +181,14 @@ refuses_control_characters_in_headers(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct response res = { 0 };
-		struct work w;
+		struct ctx ctx;
 		bool done;
 
-		open_room(&w);
-		done = response_header(&w, &res, "Location", table[i].value);
-		same_fault(table[i].label, &w, done, table[i].expected);
+		open_ctx(&ctx);
+		done = response_header(&ctx, &res, "Location", table[i].value);
+		same_fault(table[i].label, &ctx, done, table[i].expected);
 		same_number(table[i].label, (long long)res.header_count, done ? 1 : 0);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -196,20 +196,20 @@ static void
 counts_headers_to_its_limit(void **state)
 {
 	struct response res = { 0 };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
-	open_room(&w);
+	open_ctx(&ctx);
 	for (int i = 0; i < RESPONSE_HEADERS_MAX; i++)
-		assert_true(response_header(&w, &res, "X", "1"));
-	assert_false(response_header(&w, &res, "X", "1"));
-	assert_int_equal(w.kind, FAULT_SERVER);
+		assert_true(response_header(&ctx, &res, "X", "1"));
+	assert_false(response_header(&ctx, &res, "X", "1"));
+	assert_int_equal(ctx.kind, FAULT_SERVER);
 	assert_int_equal(res.header_count, RESPONSE_HEADERS_MAX);
-	work_close(&w);
+	ctx_close(&ctx);
 }
 
 static void
-answers_even_without_room(void **state)
+answers_even_without_arena(void **state)
 {
 	(void)state;
 	for (size_t size = 1; size < 1000; size++) {
@@ -218,22 +218,22 @@ answers_even_without_room(void **state)
 		struct response res = { 0 };
 		const char *body;
 		struct json_object *doc;
-		struct work w;
+		struct ctx ctx;
 
-		assert_true(work_open(&w, size));
-		respond_fault(&w, FAULT_REQUEST, &res);
-		assert_true(response_send(&w, &gw, &res));
-		assert_true(nothing_behind(&w));
+		assert_true(ctx_open(&ctx, size));
+		respond_fault(&ctx, FAULT_REQUEST, &res);
+		assert_true(response_send(&ctx, &gw, &res));
+		assert_true(nothing_behind(&ctx));
 		if (strncmp(server.written, "Status: 400 Bad Request\r\n", 25) != 0
 		    && strncmp(server.written, "Status: 500 Internal Server Error\r\n", 35) != 0)
-			fail_msg("a room of %zu bytes: %s", size, server.written);
+			fail_msg("an arena of %zu bytes: %s", size, server.written);
 		body = strstr(server.written, "\r\n\r\n");
 		assert_non_null(body);
 		doc = json_read(body, strlen(body));
 		if (json_string(doc, "error") == NULL)
-			fail_msg("a room of %zu bytes: %s", size, server.written);
+			fail_msg("an arena of %zu bytes: %s", size, server.written);
 		json_object_put(doc);
-		work_close(&w);
+		ctx_close(&ctx);
 	}
 }
 
@@ -243,17 +243,17 @@ tells_when_nobody_listens(void **state)
 	struct memory_server *server = calloc(1, sizeof *server);
 	struct gateway gw;
 	struct response res = { 0 };
-	struct work w;
+	struct ctx ctx;
 
 	(void)state;
 	assert_non_null(server);
 	server->deaf = true;
 	gw = memory_gateway(server);
-	open_room(&w);
+	open_ctx(&ctx);
 	respond(&res, 200, "text/plain", "ok");
-	assert_false(response_send(&w, &gw, &res));
+	assert_false(response_send(&ctx, &gw, &res));
 	assert_int_equal(server->writes, 1);
-	work_close(&w);
+	ctx_close(&ctx);
 	free(server);
 }
 
@@ -267,7 +267,7 @@ main(void)
 		cmocka_unit_test(has_a_phrase_for_every_status),
 		cmocka_unit_test(refuses_control_characters_in_headers),
 		cmocka_unit_test(counts_headers_to_its_limit),
-		cmocka_unit_test(answers_even_without_room),
+		cmocka_unit_test(answers_even_without_arena),
 		cmocka_unit_test(tells_when_nobody_listens),
 	};
 

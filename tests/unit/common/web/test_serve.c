@@ -16,47 +16,47 @@
 
 /* Answers with what it was asked; `fault` in the query is one. */
 static bool
-echo(struct work *w, const struct config *cfg, const struct request *req, struct response *res)
+echo(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	const char *body = "";
 	const char *text;
 	size_t len = 0;
 
 	if (strcmp(req->query, "fault") == 0) {
-		log_note(w, "k", "v");
-		return fault(w, FAULT_REFUSED, "as asked");
+		log_note(ctx, "k", "v");
+		return fault(ctx, FAULT_REFUSED, "as asked");
 	}
-	if (req->method == METHOD_POST && !request_body(w, req, 16, &body, &len))
+	if (req->method == METHOD_POST && !request_body(ctx, req, 16, &body, &len))
 		return false;
-	if (!work_print(w, &text, "%s|%s|%s|%zu\n", cfg->amocrm.client_id, req->query, body, len))
+	if (!ctx_printf(ctx, &text, "%s|%s|%s|%zu\n", cfg->amocrm.client_id, req->query, body, len))
 		return false;
 	respond(res, 200, "text/plain", text);
-	return response_header(w, res, "X-Echo", "1");
+	return response_header(ctx, res, "X-Echo", "1");
 }
 
 static bool
-tell_kind(struct work *w, const struct config *cfg, const struct request *req, enum fault_kind kind,
-    struct response *res)
+tell_kind(struct ctx *ctx, const struct config *cfg, const struct request *req,
+    enum fault_kind kind, struct response *res)
 {
 	const char *text;
 
 	(void)req;
-	if (!work_print(w, &text, "told %s, %s\n", fault_answer(kind)->code, cfg->app.deep_link))
+	if (!ctx_printf(ctx, &text, "told %s, %s\n", fault_answer(kind)->code, cfg->app.deep_link))
 		return false;
 	respond(res, 200, "text/plain", text);
 	return true;
 }
 
 static bool
-tell_nothing(struct work *w, const struct config *cfg, const struct request *req,
+tell_nothing(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum fault_kind kind, struct response *res)
 {
-	(void)w;
+	(void)ctx;
 	(void)cfg;
 	(void)req;
 	(void)kind;
 	respond(res, 200, "text/plain", "half an answer");
-	return response_header(w, res, "X-Half", "1") && false;
+	return response_header(ctx, res, "X-Half", "1") && false;
 }
 
 #define METHODS (METHOD_GET | METHOD_HEAD | METHOD_POST)
@@ -331,7 +331,7 @@ run_as_fastcgi(void *arg)
 	const struct listening *listening = arg;
 
 	/* As a program that has started itself again with them: here that would be this test. */
-	return set("GLIBC_TUNABLES", WORK_TUNABLE)
+	return set("GLIBC_TUNABLES", CTX_TUNABLE)
 	    && dup2(listening->fd, STDIN_FILENO) == STDIN_FILENO && serve(listening->program) == 0;
 }
 

@@ -4,6 +4,7 @@
  *   app <-- connected, domain, or authorizeUrl ----  status
  */
 #include "connection/status.h"
+#include "base/strbuf.h"
 #include "connection/connection.h"
 #include "crypto/jwt.h"
 #include "crypto/keyring.h"
@@ -19,19 +20,19 @@ authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, c
 {
 	const struct keyring *ring;
 	const char *state;
-	struct text t;
+	struct strbuf sb;
 
 	if (!keyring_read(ctx, cfg->store.keys, &ring) || !state_make(ctx, ring, app_user, &state))
 		return false;
-	text_begin(ctx, &t);
-	text_add(&t, cfg->amocrm.authorize_url);
-	text_add(
-	    &t, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
-	url_add(&t, cfg->amocrm.client_id);
-	text_add(&t, "&state=");
-	url_add(&t, state);
-	text_add(&t, "&mode=popup");
-	return text_end(&t, url);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, cfg->amocrm.authorize_url);
+	strbuf_addstr(
+	    &sb, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
+	url_add(&sb, cfg->amocrm.client_id);
+	strbuf_addstr(&sb, "&state=");
+	url_add(&sb, state);
+	strbuf_addstr(&sb, "&mode=popup");
+	return strbuf_finish(&sb, url);
 }
 
 static bool

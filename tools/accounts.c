@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "connection/connection.h"
 #include "text/json.h"
 
@@ -15,24 +16,24 @@ print_json(struct ctx *ctx, void *arg, const struct connection *connection)
 	char connected_at[RFC3339_SIZE];
 	char refreshed_at[RFC3339_SIZE];
 	size_t *count = arg;
-	struct text t;
+	struct strbuf sb;
 	const char *object;
 
 	rfc3339_print(connection->expires_at, expires_at);
 	rfc3339_print(connection->connected_at, connected_at);
 	rfc3339_print(connection->refreshed_at, refreshed_at);
-	text_begin(ctx, &t);
-	text_print(&t, "%s\n{\"account_id\":%lld,\"domain\":", *count == 0 ? "" : ",",
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "%s\n{\"account_id\":%lld,\"domain\":", *count == 0 ? "" : ",",
 	    (long long)connection->account_id);
-	json_add_string(&t, connection->host);
-	text_print(
-	    &t, ",\"amocrm_user_id\":%lld,\"app_user\":", (long long)connection->amocrm_user_id);
-	json_add_string(&t, connection->app_user);
-	text_print(&t,
+	json_add_string(&sb, connection->host);
+	strbuf_addf(
+	    &sb, ",\"amocrm_user_id\":%lld,\"app_user\":", (long long)connection->amocrm_user_id);
+	json_add_string(&sb, connection->app_user);
+	strbuf_addf(&sb,
 	    ",\"state\":\"%s\",\"expires_at\":\"%s\",\"connected_at\":\"%s\",\"refreshed_at\":\"%"
 	    "s\"}",
 	    ctl_state(connection), expires_at, connected_at, refreshed_at);
-	if (!text_end(&t, &object))
+	if (!strbuf_finish(&sb, &object))
 		return false;
 	fputs(object, stdout);
 	++*count;

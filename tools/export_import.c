@@ -6,6 +6,7 @@
  */
 #include "ctl.h"
 
+#include "base/strbuf.h"
 #include "config/host_allowlist.h"
 #include "connection/connection.h"
 #include "crypto/keyring.h"
@@ -43,7 +44,7 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	struct export *export = arg;
 	const char *tokens = NULL;
 	const char *line;
-	struct text t;
+	struct strbuf sb;
 
 	if (value == NULL
 	    || (export->ring != NULL && strncmp(key, "connection:", 11) == 0
@@ -57,17 +58,17 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 		export->failed++;
 		return true;
 	}
-	text_begin(ctx, &t);
-	text_add(&t, "{\"key\":");
-	json_add_string(&t, key);
-	text_add(&t, ",\"value\":");
-	json_add_string(&t, value);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"key\":");
+	json_add_string(&sb, key);
+	strbuf_addstr(&sb, ",\"value\":");
+	json_add_string(&sb, value);
 	if (tokens != NULL) {
-		text_add(&t, ",\"tokens\":");
-		json_add_string(&t, tokens);
+		strbuf_addstr(&sb, ",\"tokens\":");
+		json_add_string(&sb, tokens);
 	}
-	text_add_char(&t, '}');
-	return text_end(&t, &line)
+	strbuf_addch(&sb, '}');
+	return strbuf_finish(&sb, &line)
 	    && (puts(line) != EOF || fault(ctx, FAULT_SERVER, "cannot write"));
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "ctl.h"
 #include "events/webhook_signature.h"
 #include "helper/https.h"
@@ -47,7 +48,7 @@ host_of(struct ctx *ctx, const char *url, const char **host)
 {
 	const char *start = strstr(url, "://");
 	size_t len;
-	struct text t;
+	struct strbuf sb;
 
 	if (start == NULL)
 		return fault(ctx, FAULT_CONFIG, "[deliver] url is not a URL");
@@ -57,11 +58,11 @@ host_of(struct ctx *ctx, const char *url, const char **host)
 		return fault(
 		    ctx, FAULT_CONFIG, "[deliver] url holds a user name; use its secret instead");
 	len = start[0] == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/?#");
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	for (size_t i = 0; i < len; i++)
-		text_add_char(
-		    &t, start[i] >= 'A' && start[i] <= 'Z' ? (char)(start[i] + 32) : start[i]);
-	return text_end(&t, host);
+		strbuf_addch(
+		    &sb, start[i] >= 'A' && start[i] <= 'Z' ? (char)(start[i] + 32) : start[i]);
+	return strbuf_finish(&sb, host);
 }
 
 bool

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "amocrm/amocrm.h"
+#include "base/strbuf.h"
 #include "redirect/deeplink.h"
 
 #include <stdio.h>
@@ -14,19 +15,19 @@ ctl_webhook_url(struct ctl *ctl, const char **url)
 	static const char callback[] = "/callback";
 	const char *uri = ctl->cfg.amocrm.redirect_uri;
 	size_t len = strlen(uri);
-	struct text t;
+	struct strbuf sb;
 
 	if (len < sizeof callback || strcmp(uri + len - (sizeof callback - 1), callback) != 0)
 		return fault(
 		    ctl->ctx, FAULT_CONFIG, "redirect_uri does not end in /api/amo-crm/callback");
-	text_begin(ctl->ctx, &t);
-	text_add_bytes(&t, uri, len - (sizeof callback - 1));
-	text_add(&t, "/webhook");
+	strbuf_init(ctl->ctx, &sb);
+	strbuf_add(&sb, uri, len - (sizeof callback - 1));
+	strbuf_addstr(&sb, "/webhook");
 	if (ctl->cfg.webhook.secret != NULL) {
-		text_add(&t, "?key=");
-		url_add(&t, ctl->cfg.webhook.secret);
+		strbuf_addstr(&sb, "?key=");
+		url_add(&sb, ctl->cfg.webhook.secret);
 	}
-	return text_end(&t, url);
+	return strbuf_finish(&sb, url);
 }
 
 enum ctl_exit

@@ -1,6 +1,7 @@
 /* amocrm_oauth.c - the token endpoint; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -39,17 +40,17 @@ static bool
 token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *grant_type,
     const char *grant_name, const char *grant, const char **body)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_add_char(&t, '{');
-	json_add_member(&t, "client_id", cfg->client_id);
-	json_add_member(&t, "client_secret", cfg->client_secret);
-	json_add_member(&t, "grant_type", grant_type);
-	json_add_member(&t, grant_name, grant);
-	json_add_member(&t, "redirect_uri", cfg->redirect_uri);
-	text_add_char(&t, '}');
-	return text_end(&t, body);
+	strbuf_init(ctx, &sb);
+	strbuf_addch(&sb, '{');
+	json_add_member(&sb, "client_id", cfg->client_id);
+	json_add_member(&sb, "client_secret", cfg->client_secret);
+	json_add_member(&sb, "grant_type", grant_type);
+	json_add_member(&sb, grant_name, grant);
+	json_add_member(&sb, "redirect_uri", cfg->redirect_uri);
+	strbuf_addch(&sb, '}');
+	return strbuf_finish(&sb, body);
 }
 
 static bool

@@ -1,6 +1,7 @@
 /* amocrm_webhooks.c - the webhook subscriptions of an account; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -22,21 +23,21 @@ static bool
 write_destination(
     struct ctx *ctx, const char *destination, const char *const *events, const char **body)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"destination\":");
-	json_add_string(&t, destination);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"destination\":");
+	json_add_string(&sb, destination);
 	if (events != NULL) {
-		text_add(&t, ",\"settings\":[");
+		strbuf_addstr(&sb, ",\"settings\":[");
 		for (size_t i = 0; events[i] != NULL; i++) {
-			text_add(&t, i > 0 ? "," : "");
-			json_add_string(&t, events[i]);
+			strbuf_addstr(&sb, i > 0 ? "," : "");
+			json_add_string(&sb, events[i]);
 		}
-		text_add_char(&t, ']');
+		strbuf_addch(&sb, ']');
 	}
-	text_add_char(&t, '}');
-	return text_end(&t, body);
+	strbuf_addch(&sb, '}');
+	return strbuf_finish(&sb, body);
 }
 
 bool

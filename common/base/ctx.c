@@ -91,27 +91,16 @@ ctx_fault(struct ctx *ctx, enum fault_kind kind, const char *format, ...)
 	va_end(args);
 }
 
-/* What is left of the arena, from the next byte that is aligned as asked. */
-static char *
-arena_left(struct ctx *ctx, size_t alignment, size_t *left)
-{
-	size_t start = (ctx->used + alignment - 1) / alignment * alignment;
-
-	if (start > ctx->size)
-		start = ctx->size;
-	*left = ctx->size - start;
-	return ctx->arena + start;
-}
-
 bool
 ctx_alloc(struct ctx *ctx, size_t size, void *out)
 {
-	size_t left;
-	char *at = arena_left(ctx, alignof(max_align_t), &left);
+	const size_t alignment = alignof(max_align_t);
+	size_t start = (ctx->used + alignment - 1) / alignment * alignment;
+	char *at = ctx->arena + start;
 
-	if (size > left)
+	if (start > ctx->size || size > ctx->size - start)
 		return fault(ctx, FAULT_SERVER, "the arena of %zu bytes is full", ctx->size);
-	ctx->used = (size_t)(at - ctx->arena) + size;
+	ctx->used = start + size;
 	memcpy(out, &at, sizeof at);
 	return true;
 }
@@ -146,90 +135,4 @@ ctx_printf(struct ctx *ctx, const char **out, const char *format, ...)
 	va_end(args);
 	*out = at;
 	return true;
-}
-
-void
-text_begin(struct ctx *ctx, struct text *t)
-{
-	t->ctx = ctx;
-	t->start = ctx->arena + ctx->used;
-	t->len = 0;
-	t->full = false;
-}
-
-static char *
-text_full(struct text *t)
-{
-	t->full = true;
-	ctx_fault(t->ctx, FAULT_SERVER, "the arena of %zu bytes is full", t->ctx->size);
-	return NULL;
-}
-
-/* Space for len more bytes after the text, which moves when something else was put behind it. */
-static char *
-text_extend(struct text *t, size_t len)
-{
-	struct ctx *ctx = t->ctx;
-	bool at_end = t->start + t->len == ctx->arena + ctx->used;
-	size_t left;
-	char *end = arena_left(ctx, 1, &left);
-
-	if (t->full || left < len || (!at_end && left - len < t->len))
-		return text_full(t);
-	if (!at_end) {
-		t->start = memcpy(end, t->start, t->len);
-		ctx->used += t->len;
-	}
-	end = t->start + t->len;
-	ctx->used += len;
-	t->len += len;
-	return end;
-}
-
-void
-text_add_bytes(struct text *t, const void *bytes, size_t len)
-{
-	char *end = text_extend(t, len);
-
-	if (end != NULL)
-		memcpy(end, bytes, len);
-}
-
-void
-text_add(struct text *t, const char *s)
-{
-	text_add_bytes(t, s, strlen(s));
-}
-
-void
-text_add_char(struct text *t, char c)
-{
-	text_add_bytes(t, &c, 1);
-}
-
-void
-text_print(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int len;
-	char *end;
-
-	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (len < 0 || (end = text_extend(t, (size_t)len + 1)) == NULL)
-		return;
-	va_start(args, format);
-	vsnprintf(end, (size_t)len + 1, format, args);
-	va_end(args);
-	t->len--; /* the NUL is not part of the text */
-	t->ctx->used--;
-}
-
-bool
-text_end(struct text *t, const char **out)
-{
-	text_add_char(t, '\0');
-	*out = t->start;
-	return !t->full;
 }

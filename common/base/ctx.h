@@ -99,21 +99,4 @@ bool ctx_strndup(struct ctx *ctx, const char *s, size_t len, const char **out);
 bool ctx_printf(struct ctx *ctx, const char **out, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A text that grows in the arena.  Adding never fails by itself: when the arena is full the work
- * holds the fault and text_end returns false.  Other allocations may come between two additions;
- * the text then moves.  text_end adds the NUL, which len then counts too. */
-struct text {
-	struct ctx *ctx;
-	char *start;
-	size_t len;
-	bool full;
-};
-
-void text_begin(struct ctx *ctx, struct text *t);
-void text_add(struct text *t, const char *s);
-void text_add_bytes(struct text *t, const void *bytes, size_t len);
-void text_add_char(struct text *t, char c);
-void text_print(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool text_end(struct text *t, const char **out);
-
 #endif

@@ -53,7 +53,7 @@ static const char base64_digits[] = BASE62 "+/";
 static const char base64url_digits[] = BASE62 "-_";
 
 static void
-encode(struct text *t, const char *digits, const void *bytes, size_t len)
+encode(struct strbuf *sb, const char *digits, const void *bytes, size_t len)
 {
 	const uint8_t *in = bytes;
 	uint32_t bits = 0;
@@ -62,10 +62,10 @@ encode(struct text *t, const char *digits, const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		bits = bits << 8 | in[i];
 		for (have += 8; have >= 6; have -= 6)
-			text_add_char(t, digits[bits >> (have - 6) & 63]);
+			strbuf_addch(sb, digits[bits >> (have - 6) & 63]);
 	}
 	if (have > 0)
-		text_add_char(t, digits[bits << (6 - have) & 63]);
+		strbuf_addch(sb, digits[bits << (6 - have) & 63]);
 }
 
 /* Without padding. */
@@ -97,9 +97,9 @@ decode(struct ctx *ctx, const char *digits, const char *s, size_t len, const uin
 }
 
 void
-base64url_encode(struct text *t, const void *bytes, size_t len)
+base64url_encode(struct strbuf *sb, const void *bytes, size_t len)
 {
-	encode(t, base64url_digits, bytes, len);
+	encode(sb, base64url_digits, bytes, len);
 }
 
 bool
@@ -110,11 +110,11 @@ base64url_decode(
 }
 
 void
-base64_encode(struct text *t, const void *bytes, size_t len)
+base64_encode(struct strbuf *sb, const void *bytes, size_t len)
 {
-	encode(t, base64_digits, bytes, len);
+	encode(sb, base64_digits, bytes, len);
 	for (; len % 3 != 0; len++)
-		text_add_char(t, '=');
+		strbuf_addch(sb, '=');
 }
 
 bool

@@ -4,6 +4,7 @@
 #define ENCODE_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 #include <stdint.h>
 
@@ -17,7 +18,7 @@ bool hex_byte(const char *s, uint8_t *out);
 bool hex_decode(const char *s, uint8_t *bytes, size_t len);
 
 /* base64url without padding (RFC 4648 section 5, RFC 7515 section 2). */
-void base64url_encode(struct text *t, const void *bytes, size_t len);
+void base64url_encode(struct strbuf *sb, const void *bytes, size_t len);
 
 /* The strict inverse of it: no padding, no other alphabet, no white space, and the unused bits of
  * the last character are zero, so that a value has one spelling.  The bytes stand in the arena with
@@ -27,7 +28,7 @@ bool base64url_decode(
     struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 
 /* base64 with padding (RFC 4648 section 4), and its strict inverse, as for base64url. */
-void base64_encode(struct text *t, const void *bytes, size_t len);
+void base64_encode(struct strbuf *sb, const void *bytes, size_t len);
 bool base64_decode(
     struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 

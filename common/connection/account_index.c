@@ -1,6 +1,8 @@
 /* account_index.c - see account_index.h. */
 #include "connection/account_index.h"
 
+#include "base/strbuf.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,18 +138,18 @@ edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 	struct account_edit *edit = arg;
 	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
 	int64_t id;
-	struct text t;
+	struct strbuf sb;
 
 	edit->before = old;
 	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
 		return true;
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	while (account_next(&list, &id))
 		if (id != edit->amocrm_user_id)
-			text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)id);
+			strbuf_addf(&sb, "%s%lld", sb.len > 0 ? " " : "", (long long)id);
 	if (edit->how != ACCOUNT_REMOVE)
-		text_print(&t, "%s%lld", t.len > 0 ? " " : "", (long long)edit->amocrm_user_id);
-	if (!text_end(&t, value))
+		strbuf_addf(&sb, "%s%lld", sb.len > 0 ? " " : "", (long long)edit->amocrm_user_id);
+	if (!strbuf_finish(&sb, value))
 		return false;
 	if (**value == '\0')
 		*value = NULL;

@@ -2,6 +2,7 @@
 #include "connection/auth_code.h"
 
 #include "base/sha2.h"
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -63,17 +64,17 @@ bool
 code_change(struct ctx *ctx, const char *key, const struct code *code, struct store_change *change)
 {
 	const char *value;
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"connection\":");
-	json_add_string(&t, code->connection);
-	text_add(&t, ",\"reserved_for\":");
-	json_add_string(&t, code->reserved_for);
-	text_add(&t, ",\"claimed_by\":");
-	json_add_string(&t, code->claimed_by);
-	text_print(&t, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
-	if (!text_end(&t, &value))
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"connection\":");
+	json_add_string(&sb, code->connection);
+	strbuf_addstr(&sb, ",\"reserved_for\":");
+	json_add_string(&sb, code->reserved_for);
+	strbuf_addstr(&sb, ",\"claimed_by\":");
+	json_add_string(&sb, code->claimed_by);
+	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
+	if (!strbuf_finish(&sb, &value))
 		return false;
 	*change = store_putting(key, value, time(NULL) + CODE_LIFE_S);
 	return true;

@@ -2,6 +2,7 @@
 #include "connection/connection_event.h"
 
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "events/event.h"
 #include "events/journal.h"
 #include "text/json.h"
@@ -14,25 +15,25 @@ write_payload(struct ctx *ctx, const char *action, const struct connection *conn
 {
 	size_t subdomain_len = strcspn(connection->host, ".");
 	const char *subdomain;
-	struct text t;
+	struct strbuf sb;
 
 	if (!ctx_strndup(ctx, connection->host, subdomain_len, &subdomain))
 		return false;
-	text_begin(ctx, &t);
-	text_print(
-	    &t, "{\"account\":{\"id\":\"%lld\",\"subdomain\":", (long long)connection->account_id);
-	json_add_string(&t, subdomain);
-	text_add(&t, "},\"connection\":{");
-	json_add_string(&t, action);
-	text_print(&t, ":[{\"at\":\"%lld.%09ld\",\"amocrm_user_id\":\"%lld\",\"domain\":",
+	strbuf_init(ctx, &sb);
+	strbuf_addf(
+	    &sb, "{\"account\":{\"id\":\"%lld\",\"subdomain\":", (long long)connection->account_id);
+	json_add_string(&sb, subdomain);
+	strbuf_addstr(&sb, "},\"connection\":{");
+	json_add_string(&sb, action);
+	strbuf_addf(&sb, ":[{\"at\":\"%lld.%09ld\",\"amocrm_user_id\":\"%lld\",\"domain\":",
 	    (long long)at->tv_sec, at->tv_nsec, (long long)connection->amocrm_user_id);
-	json_add_string(&t, connection->host);
-	text_add(&t, ",\"app_user\":");
-	json_add_string(&t, connection->app_user);
-	text_add(&t, ",\"reason\":");
-	json_add_string(&t, reason);
-	text_add(&t, "}]}}");
-	return text_end(&t, payload);
+	json_add_string(&sb, connection->host);
+	strbuf_addstr(&sb, ",\"app_user\":");
+	json_add_string(&sb, connection->app_user);
+	strbuf_addstr(&sb, ",\"reason\":");
+	json_add_string(&sb, reason);
+	strbuf_addstr(&sb, "}]}}");
+	return strbuf_finish(&sb, payload);
 }
 
 static bool

@@ -1,6 +1,7 @@
 /* record.c - see record.h. */
 #include "connection/record.h"
 
+#include "base/strbuf.h"
 #include "crypto/seal.h"
 #include "text/json.h"
 
@@ -44,15 +45,15 @@ record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_id)
 bool
 tokens_write(struct ctx *ctx, const struct tokens *tokens, const char **text)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"access_token\":");
-	json_add_string(&t, tokens->access_token);
-	text_add(&t, ",\"refresh_token\":");
-	json_add_string(&t, tokens->refresh_token);
-	text_print(&t, ",\"expires_at\":%lld}", (long long)tokens->expires_at);
-	return text_end(&t, text);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"access_token\":");
+	json_add_string(&sb, tokens->access_token);
+	strbuf_addstr(&sb, ",\"refresh_token\":");
+	json_add_string(&sb, tokens->refresh_token);
+	strbuf_addf(&sb, ",\"expires_at\":%lld}", (long long)tokens->expires_at);
+	return strbuf_finish(&sb, text);
 }
 
 static bool
@@ -91,22 +92,22 @@ tokens_read(struct ctx *ctx, const char *text, struct tokens *tokens)
 static bool
 write_clear(struct ctx *ctx, const struct connection *connection, const char **clear)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_print(&t, "{\"account_id\":%lld,\"amocrm_user_id\":%lld,\"host\":",
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "{\"account_id\":%lld,\"amocrm_user_id\":%lld,\"host\":",
 	    (long long)connection->account_id, (long long)connection->amocrm_user_id);
-	json_add_string(&t, connection->host);
-	text_add(&t, ",\"app_user\":");
-	json_add_string(&t, connection->app_user);
+	json_add_string(&sb, connection->host);
+	strbuf_addstr(&sb, ",\"app_user\":");
+	json_add_string(&sb, connection->app_user);
 	if (connection->authorization != NULL) {
-		text_add(&t, ",\"authorization\":");
-		json_add_string(&t, connection->authorization);
+		strbuf_addstr(&sb, ",\"authorization\":");
+		json_add_string(&sb, connection->authorization);
 	}
-	text_print(&t, ",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
+	strbuf_addf(&sb, ",\"connected_at\":%lld,\"refreshed_at\":%lld,\"expires_at\":%lld}",
 	    (long long)connection->connected_at, (long long)connection->refreshed_at,
 	    (long long)connection->expires_at);
-	return text_end(&t, clear);
+	return strbuf_finish(&sb, clear);
 }
 
 /* What the sealed tokens belong to. */

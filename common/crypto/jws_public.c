@@ -8,6 +8,7 @@
 #include "helper/helper.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 
 #define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
@@ -17,21 +18,21 @@ verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 	const char *signed_text;
 	const char *line;
 	struct json_object *doc;
-	struct text t;
+	struct strbuf sb;
 	int64_t valid = 0;
 
 	if (!ctx_strndup(ctx, jws->signed_part, jws->signed_len, &signed_text))
 		return false;
-	text_begin(ctx, &t);
-	text_print(
-	    &t, "{\"do\":\"verify\",\"algorithm\":\"%s\",\"public_key\":", jws->algorithm->name);
-	json_add_string(&t, key->public_key);
-	text_add(&t, ",\"signed\":");
-	json_add_string(&t, signed_text);
-	text_add(&t, ",\"signature\":\"");
-	base64url_encode(&t, jws->signature, jws->signature_len);
-	text_add(&t, "\"}\n");
-	if (!text_end(&t, &line)
+	strbuf_init(ctx, &sb);
+	strbuf_addf(
+	    &sb, "{\"do\":\"verify\",\"algorithm\":\"%s\",\"public_key\":", jws->algorithm->name);
+	json_add_string(&sb, key->public_key);
+	strbuf_addstr(&sb, ",\"signed\":");
+	json_add_string(&sb, signed_text);
+	strbuf_addstr(&sb, ",\"signature\":\"");
+	base64url_encode(&sb, jws->signature, jws->signature_len);
+	strbuf_addstr(&sb, "\"}\n");
+	if (!strbuf_finish(&sb, &line)
 	    || (doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
 		return false;
 	if (!json_integer(doc, "valid", &valid))

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 #include "crypto/jws.h"
 #include "text/json.h"
 
@@ -14,10 +15,10 @@
 #define ID_SIZE 16 /* bytes; as a random UUID */
 
 static void
-add_part(struct text *t, const char *part)
+add_part(struct strbuf *sb, const char *part)
 {
-	base64url_encode(t, part, strlen(part));
-	text_add_char(t, '.');
+	base64url_encode(sb, part, strlen(part));
+	strbuf_addch(sb, '.');
 }
 
 static bool
@@ -33,17 +34,17 @@ static bool
 write_claims(struct ctx *ctx, const char *app_user, const char **claims)
 {
 	uint8_t id[ID_SIZE];
-	struct text t;
+	struct strbuf sb;
 
 	if (getentropy(id, sizeof id) != 0)
 		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
-	text_begin(ctx, &t);
-	text_add(&t, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":");
-	json_add_string(&t, app_user);
-	text_print(&t, ",\"exp\":%lld,\"jti\":\"", (long long)time(NULL) + STATE_LIFE_S);
-	base64url_encode(&t, id, sizeof id);
-	text_add(&t, "\"}");
-	return text_end(&t, claims);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":");
+	json_add_string(&sb, app_user);
+	strbuf_addf(&sb, ",\"exp\":%lld,\"jti\":\"", (long long)time(NULL) + STATE_LIFE_S);
+	base64url_encode(&sb, id, sizeof id);
+	strbuf_addstr(&sb, "\"}");
+	return strbuf_finish(&sb, claims);
 }
 
 static bool
@@ -52,18 +53,18 @@ sign(struct ctx *ctx, const struct key *key, const char *header, const char *cla
 {
 	uint8_t derived[KEY_SIZE];
 	uint8_t mac[SHA256_SIZE];
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	add_part(&t, header);
-	add_part(&t, claims);
-	if (t.full)
+	strbuf_init(ctx, &sb);
+	add_part(&sb, header);
+	add_part(&sb, claims);
+	if (sb.full)
 		return false;
 	key_derive(key, PURPOSE, derived);
-	hmac_sha256(derived, sizeof derived, t.start, t.len - 1, mac);
+	hmac_sha256(derived, sizeof derived, sb.start, sb.len - 1, mac);
 	explicit_bzero(derived, sizeof derived);
-	base64url_encode(&t, mac, sizeof mac);
-	return text_end(&t, token);
+	base64url_encode(&sb, mac, sizeof mac);
+	return strbuf_finish(&sb, token);
 }
 
 bool

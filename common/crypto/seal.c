@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "helper/helper.h"
 #include "text/json.h"
 
@@ -17,11 +18,11 @@
 #define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
 static void
-add_base64url(struct text *t, const char *s)
+add_base64url(struct strbuf *sb, const char *s)
 {
-	text_add_char(t, '"');
-	base64url_encode(t, s, strlen(s));
-	text_add_char(t, '"');
+	strbuf_addch(sb, '"');
+	base64url_encode(sb, s, strlen(s));
+	strbuf_addch(sb, '"');
 }
 
 static bool
@@ -33,19 +34,19 @@ ask(struct ctx *ctx, const char *what, const struct key *key, const char *contex
 	const char *line;
 	const uint8_t *bytes = NULL;
 	size_t len;
-	struct text t;
+	struct strbuf sb;
 	bool done;
 
 	hex_encode(key->secret, sizeof key->secret, hex);
-	text_begin(ctx, &t);
-	text_print(
-	    &t, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
-	add_base64url(&t, context);
-	text_add(&t, ",\"text\":");
-	add_base64url(&t, text);
-	text_add(&t, "}\n");
+	strbuf_init(ctx, &sb);
+	strbuf_addf(
+	    &sb, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
+	add_base64url(&sb, context);
+	strbuf_addstr(&sb, ",\"text\":");
+	add_base64url(&sb, text);
+	strbuf_addstr(&sb, "}\n");
 	explicit_bzero(hex, sizeof hex);
-	if (text_end(&t, &line))
+	if (strbuf_finish(&sb, &line))
 		doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
 	if (doc == NULL)
 		return false;

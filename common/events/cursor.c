@@ -1,6 +1,7 @@
 /* cursor.c - see cursor.h. */
 #include "events/cursor.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -125,23 +126,23 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 static bool
 print(struct ctx *ctx, const struct cursor *cursor, const char **text)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_print(&t, "{\"segment\":%lld,\"offset\":%lld,\"held_up\":[",
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "{\"segment\":%lld,\"offset\":%lld,\"held_up\":[",
 	    (long long)cursor->place.segment, (long long)cursor->place.offset);
 	for (size_t i = 0; i < cursor->count; i++) {
 		const struct held_up *held_up = &cursor->held_up[i];
 
-		text_print(&t,
+		strbuf_addf(&sb,
 		    "%s{\"account_id\":%lld,\"segment\":%lld,\"offset\":%lld,\"attempts\":%d,"
 		    "\"next_at\":%lld}",
 		    i > 0 ? "," : "", (long long)held_up->account_id,
 		    (long long)held_up->place.segment, (long long)held_up->place.offset,
 		    held_up->attempts, (long long)held_up->next_at);
 	}
-	text_add(&t, "]}");
-	return text_end(&t, text);
+	strbuf_addstr(&sb, "]}");
+	return strbuf_finish(&sb, text);
 }
 
 static bool

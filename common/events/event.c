@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 #include "text/json.h"
 #include "text/json_slice.h"
 
@@ -56,20 +57,20 @@ event_account(const struct event *event)
 }
 
 static void
-add_account(struct text *t, const struct event *event)
+add_account(struct strbuf *sb, const struct event *event)
 {
 	int64_t id = event_account(event);
 	struct jsonpart subdomain;
 
 	if (id != 0)
-		text_print(t, ",\"account_id\":%lld", (long long)id);
+		strbuf_addf(sb, ",\"account_id\":%lld", (long long)id);
 	else
-		text_add(t, ",\"account_id\":null");
-	text_add(t, ",\"subdomain\":");
+		strbuf_addstr(sb, ",\"account_id\":null");
+	strbuf_addstr(sb, ",\"subdomain\":");
 	if (account_member(event, "subdomain", &subdomain) && *subdomain.at == '"')
-		text_add_bytes(t, subdomain.at, subdomain.len);
+		strbuf_add(sb, subdomain.at, subdomain.len);
 	else
-		text_add(t, "null");
+		strbuf_addstr(sb, "null");
 }
 
 struct names {
@@ -96,7 +97,7 @@ listed(const struct names *names, struct jsonpart entity, struct jsonpart action
 }
 
 static void
-add_actions(struct text *t, struct names *names, struct jsonpart entity, struct jsonpart actions)
+add_actions(struct strbuf *sb, struct names *names, struct jsonpart entity, struct jsonpart actions)
 {
 	struct jsonpart action;
 	struct jsonpart items;
@@ -104,11 +105,11 @@ add_actions(struct text *t, struct names *names, struct jsonpart entity, struct 
 	while (names->count < EVENT_NAMES_MAX && jsonpart_next(&actions, &action, &items)) {
 		if (listed(names, entity, action))
 			continue;
-		text_add(t, names->count == 0 ? "\"" : ",\"");
-		text_add_bytes(t, entity.at, entity.len);
-		text_add_char(t, '.');
-		text_add_bytes(t, action.at, action.len);
-		text_add_char(t, '"');
+		strbuf_addstr(sb, names->count == 0 ? "\"" : ",\"");
+		strbuf_add(sb, entity.at, entity.len);
+		strbuf_addch(sb, '.');
+		strbuf_add(sb, action.at, action.len);
+		strbuf_addch(sb, '"');
 		names->name[names->count].entity = entity;
 		names->name[names->count].action = action;
 		names->count++;
@@ -116,7 +117,7 @@ add_actions(struct text *t, struct names *names, struct jsonpart entity, struct 
 }
 
 static void
-add_names(struct text *t, const struct event *event)
+add_names(struct strbuf *sb, const struct event *event)
 {
 	struct names names = { .count = 0 };
 	struct jsonpart rest = jsonpart_of(event->payload);
@@ -125,7 +126,7 @@ add_names(struct text *t, const struct event *event)
 
 	while (jsonpart_next(&rest, &entity, &actions))
 		if (*actions.at == '{' && !jsonpart_equal(entity, "account"))
-			add_actions(t, &names, entity, actions);
+			add_actions(sb, &names, entity, actions);
 }
 
 bool
@@ -133,19 +134,19 @@ event_write(struct ctx *ctx, const struct event *event, const char **line)
 {
 	char id[SHA256_HEX_SIZE];
 	char received_at[EVENT_TIME_SIZE];
-	struct text t;
+	struct strbuf sb;
 
 	sha256_hex(event->body, event->body_len, id);
 	event_print_time(&event->received_at, received_at);
-	text_begin(ctx, &t);
-	text_print(&t, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
-	add_account(&t, event);
-	text_add(&t, ",\"events\":[");
-	add_names(&t, event);
-	text_add(&t, "],\"request_id\":");
-	json_add_string(&t, event->request_id);
-	text_add(&t, ",\"payload\":");
-	text_add(&t, event->payload);
-	text_add_char(&t, '}');
-	return text_end(&t, line);
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
+	add_account(&sb, event);
+	strbuf_addstr(&sb, ",\"events\":[");
+	add_names(&sb, event);
+	strbuf_addstr(&sb, "],\"request_id\":");
+	json_add_string(&sb, event->request_id);
+	strbuf_addstr(&sb, ",\"payload\":");
+	strbuf_addstr(&sb, event->payload);
+	strbuf_addch(&sb, '}');
+	return strbuf_finish(&sb, line);
 }

@@ -1,6 +1,7 @@
 /* journal_read.c - reading what journal.c has written. */
 #include "events/journal.h"
 
+#include "base/strbuf.h"
 #include "events/segment.h"
 #include "text/json_compact.h"
 
@@ -38,16 +39,16 @@ struct reader {
 	void *arg;
 	int64_t *torn;
 
-	size_t mark;      /* of the arena, before the line */
-	struct text line; /* as much of it as was read */
-	int64_t len;      /* the same in bytes, even where it is too long to be kept */
+	size_t mark;        /* of the arena, before the line */
+	struct strbuf line; /* as much of it as was read */
+	int64_t len;        /* the same in bytes, even where it is too long to be kept */
 };
 
 static void
 begin_line(struct reader *reader)
 {
 	arena_rewind(reader->ctx, reader->mark);
-	text_begin(reader->ctx, &reader->line);
+	strbuf_init(reader->ctx, &reader->line);
 	reader->len = 0;
 }
 
@@ -56,7 +57,7 @@ add_to_line(struct reader *reader, const char *bytes, size_t len)
 {
 	reader->len += (int64_t)len;
 	if (reader->len <= JOURNAL_EVENT_MAX)
-		text_add_bytes(&reader->line, bytes, len);
+		strbuf_add(&reader->line, bytes, len);
 }
 
 /* The line is complete, and the newline behind it is passed. */
@@ -67,7 +68,7 @@ end_line(struct reader *reader)
 	const char *event;
 
 	behind.offset += reader->len + 1;
-	if (!text_end(&reader->line, &event))
+	if (!strbuf_finish(&reader->line, &event))
 		return false;
 	if (reader->len > JOURNAL_EVENT_MAX || !jsonline_whole(event, (size_t)reader->len))
 		++*reader->torn;

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 
 #include <string.h>
 
@@ -27,11 +28,11 @@ webhook_sign(struct ctx *ctx, const char *secrets, const char *id, time_t at, co
     const char **signature)
 {
 	const char *signed_text;
-	struct text t;
+	struct strbuf sb;
 
 	if (!ctx_printf(ctx, &signed_text, "%s.%lld.%s", id, (long long)at, body))
 		return false;
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	while (*secrets != '\0') {
 		size_t len = strcspn(secrets, " ");
 		uint8_t mac[SHA256_SIZE];
@@ -41,10 +42,10 @@ webhook_sign(struct ctx *ctx, const char *secrets, const char *id, time_t at, co
 		if (!read_secret(ctx, secrets, len, &key, &key_len))
 			return false;
 		hmac_sha256(key, key_len, signed_text, strlen(signed_text), mac);
-		text_add(&t, t.len > 0 ? " v1," : "v1,");
-		base64_encode(&t, mac, sizeof mac);
+		strbuf_addstr(&sb, sb.len > 0 ? " v1," : "v1,");
+		base64_encode(&sb, mac, sizeof mac);
 		secrets += len;
 		secrets += strspn(secrets, " ");
 	}
-	return text_end(&t, signature);
+	return strbuf_finish(&sb, signature);
 }

@@ -178,10 +178,10 @@ static bool
 read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **line)
 {
 	char buffer[CHUNK_SIZE];
-	struct text t;
+	struct strbuf sb;
 	ssize_t n = 0;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	while (n == 0 || buffer[n - 1] != '\n') {
 		struct pollfd ready = { .fd = ctx->helpers[which].fd, .events = POLLIN };
 		int64_t left_ms = until_ms - clock_ms();
@@ -190,13 +190,13 @@ read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **lin
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
 		n = read(ready.fd, buffer, sizeof buffer);
-		if (n <= 0 || t.len + (size_t)n > ANSWER_MAX)
+		if (n <= 0 || sb.len + (size_t)n > ANSWER_MAX)
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
-		text_add_bytes(&t, buffer, (size_t)n);
+		strbuf_add(&sb, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);
-	return text_end(&t, line);
+	return strbuf_finish(&sb, line);
 }
 
 /* The fault the helper met is ours. */

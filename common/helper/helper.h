@@ -10,6 +10,7 @@
 #define HELPER_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 #include <stdint.h>
 
@@ -36,7 +37,7 @@ void helper_reap(struct ctx *ctx);
  * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
  * and its answer nothing stays in memory, unless answer keeps it in its argument. */
 typedef bool helper_answer(
-    struct ctx *ctx, void *arg, const struct json_object *question, struct text *answer);
+    struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *answer);
 int helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *arg);
 
 #endif

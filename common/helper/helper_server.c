@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -82,24 +83,24 @@ static bool
 answer_line(struct ctx *ctx, const char *line, helper_answer *answer, void *arg)
 {
 	struct json_object *question = json_read(line, strcspn(line, "\n"));
-	struct text t;
+	struct strbuf sb;
 	const char *text;
 	bool done;
 
 	end_after(question);
-	text_begin(ctx, &t);
-	text_add_char(&t, '{');
-	done = question != NULL ? answer(ctx, arg, question, &t)
+	strbuf_init(ctx, &sb);
+	strbuf_addch(&sb, '{');
+	done = question != NULL ? answer(ctx, arg, question, &sb)
 				: fault(ctx, FAULT_SERVER, "a question that is no JSON");
 	alarm(0);
 	json_object_put(question);
 	if (!done) {
-		text_begin(ctx, &t);
-		text_print(&t, "{\"fault\":%d,\"reason\":", ctx->kind);
-		json_add_string(&t, ctx->reason);
+		strbuf_init(ctx, &sb);
+		strbuf_addf(&sb, "{\"fault\":%d,\"reason\":", ctx->kind);
+		json_add_string(&sb, ctx->reason);
 	}
-	text_add(&t, "}\n");
-	return text_end(&t, &text) && file_write_all(STDOUT_FILENO, text, t.len - 1);
+	strbuf_addstr(&sb, "}\n");
+	return strbuf_finish(&sb, &text) && file_write_all(STDOUT_FILENO, text, sb.len - 1);
 }
 
 int

@@ -5,6 +5,7 @@
  */
 #include "helper/https.h"
 
+#include "base/strbuf.h"
 #include "helper/helper.h"
 #include "text/json.h"
 
@@ -16,28 +17,28 @@ static bool
 write_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
     const char **line)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_print(&t,
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb,
 	    "{\"deadline_ms\":%lld,\"plain_allowed\":%d,\"public_only\":%d,\"answer_dropped\":%d",
 	    (long long)call->deadline_ms, call->plain_allowed, call->public_only,
 	    call->answer_dropped);
-	json_add_member(&t, "method", call->method);
-	json_add_member(&t, "url", call->url);
-	json_add_member(&t, "host", call->host);
-	text_add(&t, ",\"headers\":[");
+	json_add_member(&sb, "method", call->method);
+	json_add_member(&sb, "url", call->url);
+	json_add_member(&sb, "host", call->host);
+	strbuf_addstr(&sb, ",\"headers\":[");
 	for (size_t i = 0; i < HTTP_HEADERS_MAX && call->headers[i] != NULL; i++) {
-		text_add(&t, i > 0 ? "," : "");
-		json_add_string(&t, call->headers[i]);
+		strbuf_addstr(&sb, i > 0 ? "," : "");
+		json_add_string(&sb, call->headers[i]);
 	}
-	text_add_char(&t, ']');
-	json_add_member(&t, "body", call->body);
-	json_add_member(&t, "ca_file", cfg->ca_file);
-	json_add_member(&t, "connect_to", cfg->connect_to);
-	json_add_member(&t, "proxy", cfg->proxy);
-	text_add(&t, "}\n");
-	return text_end(&t, line);
+	strbuf_addch(&sb, ']');
+	json_add_member(&sb, "body", call->body);
+	json_add_member(&sb, "ca_file", cfg->ca_file);
+	json_add_member(&sb, "connect_to", cfg->connect_to);
+	json_add_member(&sb, "proxy", cfg->proxy);
+	strbuf_addstr(&sb, "}\n");
+	return strbuf_finish(&sb, line);
 }
 
 static bool

@@ -4,78 +4,78 @@
 #include <string.h>
 
 void
-url_add(struct text *t, const char *s)
+url_add(struct strbuf *sb, const char *s)
 {
 	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 					 "0123456789-._~";
 
 	for (; *s != '\0'; s++) {
 		if (strchr(unreserved, *s) != NULL)
-			text_add_char(t, *s);
+			strbuf_addch(sb, *s);
 		else
-			text_print(t, "%%%02X", (unsigned char)*s);
+			strbuf_addf(sb, "%%%02X", (unsigned char)*s);
 	}
 }
 
 /* base with the first parameter's name behind it. */
 static void
-begin_query(struct ctx *ctx, struct text *t, const char *base, const char *name)
+begin_query(struct ctx *ctx, struct strbuf *sb, const char *base, const char *name)
 {
-	text_begin(ctx, t);
-	text_add(t, base);
-	text_add_char(t, strchr(base, '?') == NULL ? '?' : '&');
-	text_add(t, name);
-	text_add_char(t, '=');
+	strbuf_init(ctx, sb);
+	strbuf_addstr(sb, base);
+	strbuf_addch(sb, strchr(base, '?') == NULL ? '?' : '&');
+	strbuf_addstr(sb, name);
+	strbuf_addch(sb, '=');
 }
 
 bool
 deeplink_success(
     struct ctx *ctx, const char *base, const char *code, const char *state, const char **link)
 {
-	struct text t;
+	struct strbuf sb;
 
-	begin_query(ctx, &t, base, "code");
-	url_add(&t, code);
-	text_add(&t, "&state=");
+	begin_query(ctx, &sb, base, "code");
+	url_add(&sb, code);
+	strbuf_addstr(&sb, "&state=");
 	if (state != NULL)
-		url_add(&t, state);
-	return text_end(&t, link);
+		url_add(&sb, state);
+	return strbuf_finish(&sb, link);
 }
 
 bool
 deeplink_error(struct ctx *ctx, const char *base, const char *error, const char *description,
     const char *state, const char **link)
 {
-	struct text t;
+	struct strbuf sb;
 
-	begin_query(ctx, &t, base, "error");
-	url_add(&t, error);
+	begin_query(ctx, &sb, base, "error");
+	url_add(&sb, error);
 	if (description != NULL) {
-		text_add(&t, "&error_description=");
-		url_add(&t, description);
+		strbuf_addstr(&sb, "&error_description=");
+		url_add(&sb, description);
 	}
 	if (state != NULL) {
-		text_add(&t, "&state=");
-		url_add(&t, state);
+		strbuf_addstr(&sb, "&state=");
+		url_add(&sb, state);
 	}
-	return text_end(&t, link);
+	return strbuf_finish(&sb, link);
 }
 
 bool
 deeplink_intent(struct ctx *ctx, const char *link, const char *package, const char **intent)
 {
 	size_t scheme_len = strcspn(link, ":");
-	struct text t;
+	struct strbuf sb;
 
 	if (strncmp(link + scheme_len, "://", 3) != 0)
 		return fault(ctx, FAULT_CONFIG, "deep_link has no // and cannot be an intent");
-	text_begin(ctx, &t);
-	text_add(&t, "intent");
-	text_add(&t, link + scheme_len);
-	text_add(&t, "#Intent;scheme=");
-	text_add_bytes(&t, link, scheme_len);
-	text_add(&t, ";package=");
-	text_add(&t, package);
-	text_add(&t, ";end");
-	return text_end(&t, intent);
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "intent");
+	strbuf_addstr(&sb, link + scheme_len);
+	strbuf_addstr(&sb, "#Intent;scheme=");
+	strbuf_add(&sb, link, scheme_len);
+	strbuf_addstr(&sb, ";package=");
+	strbuf_addstr(&sb, package);
+	strbuf_addstr(&sb, ";end");
+	return strbuf_finish(&sb, intent);
 }

@@ -7,9 +7,10 @@
 #define DEEPLINK_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 /* Appends s percent-encoded, byte by byte. */
-void url_add(struct text *t, const char *s);
+void url_add(struct strbuf *sb, const char *s);
 
 /* <base>?code=<code>&state=<state>; state NULL: "&state=" stays. */
 bool deeplink_success(

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/strbuf.h"
 #include "redirect/page_texts.h"
 
 #define ACCEPT_LANGUAGE_MAX 512  /* bytes; browsers send under 200, the rest is not read */
@@ -93,17 +94,17 @@ static bool
 name_app(struct ctx *ctx, const char *words, const char *app, const char **out)
 {
 	static const char mark[] = "{app}";
-	struct text t;
+	struct strbuf sb;
 	const char *at;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	while ((at = strstr(words, mark)) != NULL) {
-		text_add_bytes(&t, words, (size_t)(at - words));
-		text_add(&t, app);
+		strbuf_add(&sb, words, (size_t)(at - words));
+		strbuf_addstr(&sb, app);
 		words = at + strlen(mark);
 	}
-	text_add(&t, words);
-	return text_end(&t, out);
+	strbuf_addstr(&sb, words);
+	return strbuf_finish(&sb, out);
 }
 
 /* The English words are no name either: they are the default of [app] name. */

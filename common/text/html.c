@@ -38,7 +38,7 @@ is_control(const char *s, size_t len)
 }
 
 static void
-escape(struct text *t, const char *s, bool quoted)
+escape(struct strbuf *sb, const char *s, bool quoted)
 {
 	const char *end = s + strlen(s), *plain = s;
 
@@ -51,24 +51,24 @@ escape(struct text *t, const char *s, bool quoted)
 			s += len;
 			continue;
 		}
-		text_add_bytes(t, plain, (size_t)(s - plain));
-		text_add(t, instead);
+		strbuf_add(sb, plain, (size_t)(s - plain));
+		strbuf_addstr(sb, instead);
 		s += len == 0 ? 1 : len;
 		plain = s;
 	}
-	text_add_bytes(t, plain, (size_t)(end - plain));
+	strbuf_add(sb, plain, (size_t)(end - plain));
 }
 
 void
-html_text(struct text *t, const char *s)
+html_text(struct strbuf *sb, const char *s)
 {
-	escape(t, s, false);
+	escape(sb, s, false);
 }
 
 void
-html_attr(struct text *t, const char *s)
+html_attr(struct strbuf *sb, const char *s)
 {
-	escape(t, s, true);
+	escape(sb, s, true);
 }
 
 static bool
@@ -86,11 +86,11 @@ bool
 html_render(struct ctx *ctx, const struct html_part *parts, const struct html_slot *slots,
     const char **page)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *value = "";
 	bool shown = true;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	for (; parts->place != HTML_END; parts++) {
 		bool names_slot = parts->place == HTML_TEXT || parts->place == HTML_ATTR
 		    || parts->place == HTML_IF;
@@ -102,11 +102,11 @@ html_render(struct ctx *ctx, const struct html_part *parts, const struct html_sl
 		else if (parts->place == HTML_FI)
 			shown = true;
 		else if (shown && parts->place == HTML_LITERAL)
-			text_add(&t, parts->text);
+			strbuf_addstr(&sb, parts->text);
 		else if (shown && parts->place == HTML_TEXT)
-			html_text(&t, value);
+			html_text(&sb, value);
 		else if (shown)
-			html_attr(&t, value);
+			html_attr(&sb, value);
 	}
-	return text_end(&t, page);
+	return strbuf_finish(&sb, page);
 }

@@ -4,13 +4,14 @@
 #define HTML_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 /* Character data between tags: & < > are escaped, bytes that are not UTF-8 and control characters
  * become U+FFFD. */
-void html_text(struct text *t, const char *s);
+void html_text(struct strbuf *sb, const char *s);
 
 /* An attribute's value between double quotes: & < > " ' are escaped, the rest as html_text. */
-void html_attr(struct text *t, const char *s);
+void html_attr(struct strbuf *sb, const char *s);
 
 /* A template, cut at its slots by the build (htdocs/embed).  A slot's place stands in the template,
  * so it cannot be filled unescaped. */

@@ -158,49 +158,49 @@ plain_len(const char *s, size_t left)
 
 /* The one byte at s, which does not. */
 static void
-add_escaped(struct text *t, const char *s)
+add_escaped(struct strbuf *sb, const char *s)
 {
 	unsigned char c = (unsigned char)*s;
 
 	if (c >= 0x80)
-		text_add(t, "\xef\xbf\xbd");
+		strbuf_addstr(sb, "\xef\xbf\xbd");
 	else if (c == '"' || c == '\\') {
-		text_add_char(t, '\\');
-		text_add_char(t, *s);
+		strbuf_addch(sb, '\\');
+		strbuf_addch(sb, *s);
 	} else
-		text_print(t, "\\u%04x", c);
+		strbuf_addf(sb, "\\u%04x", c);
 }
 
 void
-json_add_string(struct text *t, const char *s)
+json_add_string(struct strbuf *sb, const char *s)
 {
 	size_t left;
 
 	if (s == NULL) {
-		text_add(t, "null");
+		strbuf_addstr(sb, "null");
 		return;
 	}
-	text_add_char(t, '"');
+	strbuf_addch(sb, '"');
 	for (left = strlen(s); left > 0;) {
 		size_t len = plain_len(s, left);
 
-		text_add_bytes(t, s, len);
+		strbuf_add(sb, s, len);
 		s += len;
 		left -= len;
 		if (left > 0) {
-			add_escaped(t, s++);
+			add_escaped(sb, s++);
 			left--;
 		}
 	}
-	text_add_char(t, '"');
+	strbuf_addch(sb, '"');
 }
 
 void
-json_add_member(struct text *t, const char *name, const char *value)
+json_add_member(struct strbuf *sb, const char *name, const char *value)
 {
-	if (t->len > 0 && t->start[t->len - 1] != '{')
-		text_add_char(t, ',');
-	json_add_string(t, name);
-	text_add_char(t, ':');
-	json_add_string(t, value);
+	if (sb->len > 0 && sb->start[sb->len - 1] != '{')
+		strbuf_addch(sb, ',');
+	json_add_string(sb, name);
+	strbuf_addch(sb, ':');
+	json_add_string(sb, value);
 }

@@ -4,6 +4,7 @@
 #define JSON_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 #include <json-c/json_object.h>
 #include <stdint.h>
@@ -29,9 +30,9 @@ const char *json_string(const struct json_object *doc, const char *name);
 bool json_integer(const struct json_object *doc, const char *name, int64_t *out);
 
 /* Appends s as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD.  NULL: null. */
-void json_add_string(struct text *t, const char *s);
+void json_add_string(struct strbuf *sb, const char *s);
 
 /* Appends a string member, with the ',' before it where it is not the object's first. */
-void json_add_member(struct text *t, const char *name, const char *value);
+void json_add_member(struct strbuf *sb, const char *name, const char *value);
 
 #endif

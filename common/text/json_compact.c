@@ -2,6 +2,7 @@
 #include "text/json_compact.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@
 struct scan {
 	const char *at;
 	const char *end;
-	struct text *out; /* NULL: white space is refused */
+	struct strbuf *out; /* NULL: white space is refused */
 };
 
 static bool
@@ -22,7 +23,7 @@ static void
 pass(struct scan *s, size_t len)
 {
 	if (s->out != NULL)
-		text_add_bytes(s->out, s->at, len);
+		strbuf_add(s->out, s->at, len);
 	s->at += len;
 }
 
@@ -102,7 +103,7 @@ scan_string(struct scan *s)
 			continue;
 		}
 		pass(s, len);
-		text_add_char(s->out, plain);
+		strbuf_addch(s->out, plain);
 		s->at += c_len;
 		len = 0;
 	}
@@ -208,15 +209,15 @@ scan_object(struct scan *s, int depth)
 bool
 jsonline_make(struct ctx *ctx, const char *text, size_t len, const char **line)
 {
-	struct text out;
+	struct strbuf out;
 	struct scan s = { .at = text, .end = text + len, .out = &out };
 
-	text_begin(ctx, &out);
+	strbuf_init(ctx, &out);
 	if (!scan_object(&s, JSONLINE_DEPTH_MAX))
 		return fault(ctx, FAULT_REQUEST,
 		    "not a JSON object of at most %d levels: wrong at byte %zu", JSONLINE_DEPTH_MAX,
 		    (size_t)(s.at - text));
-	return text_end(&out, line);
+	return strbuf_finish(&out, line);
 }
 
 bool

@@ -1,6 +1,7 @@
 /* nested_form.c - see nested_form.h. */
 #include "text/nested_form.h"
 
+#include "base/strbuf.h"
 #include "text/form.h"
 #include "text/form_tree.h"
 #include "text/json.h"
@@ -94,59 +95,59 @@ read_pairs(struct ctx *ctx, const char *form, size_t len, struct level *top)
 	return pairs > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
 }
 
-static void write_member(struct text *t, const struct member *m);
+static void write_member(struct strbuf *sb, const struct member *m);
 
 static void
-write_elements(struct text *t, const struct member *top)
+write_elements(struct strbuf *sb, const struct member *top)
 {
 	if (top == NULL)
 		return;
-	write_elements(t, top->left);
+	write_elements(sb, top->left);
 	if (strcmp(top->name, "0") != 0)
-		text_add_char(t, ',');
-	write_member(t, top);
-	write_elements(t, top->right);
+		strbuf_addch(sb, ',');
+	write_member(sb, top);
+	write_elements(sb, top->right);
 }
 
 static void
-write_object(struct text *t, const struct level *level)
+write_object(struct strbuf *sb, const struct level *level)
 {
-	text_add_char(t, '{');
+	strbuf_addch(sb, '{');
 	for (const struct member *m = level->first; m != NULL; m = m->next) {
 		if (m != level->first)
-			text_add_char(t, ',');
-		json_add_string(t, m->name);
-		text_add_char(t, ':');
-		write_member(t, m);
+			strbuf_addch(sb, ',');
+		json_add_string(sb, m->name);
+		strbuf_addch(sb, ':');
+		write_member(sb, m);
 	}
-	text_add_char(t, '}');
+	strbuf_addch(sb, '}');
 }
 
 static void
-write_member(struct text *t, const struct member *m)
+write_member(struct strbuf *sb, const struct member *m)
 {
 	if (m->value != NULL) {
-		json_add_string(t, m->value);
+		json_add_string(sb, m->value);
 		return;
 	}
 	if (!level_is_array(&m->level)) {
-		write_object(t, &m->level);
+		write_object(sb, &m->level);
 		return;
 	}
-	text_add_char(t, '[');
-	write_elements(t, m->level.root);
-	text_add_char(t, ']');
+	strbuf_addch(sb, '[');
+	write_elements(sb, m->level.root);
+	strbuf_addch(sb, ']');
 }
 
 bool
 bracket_read(struct ctx *ctx, const char *form, size_t len, const char **line)
 {
 	struct level top = { 0 };
-	struct text t;
+	struct strbuf sb;
 
 	if (!read_pairs(ctx, form, len, &top))
 		return false;
-	text_begin(ctx, &t);
-	write_object(&t, &top);
-	return text_end(&t, line);
+	strbuf_init(ctx, &sb);
+	write_object(&sb, &top);
+	return strbuf_finish(&sb, line);
 }

@@ -1,6 +1,8 @@
 /* request.c - see request.h. */
 #include "web/request.h"
 
+#include "base/strbuf.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -175,13 +177,13 @@ request_body(struct ctx *ctx, const struct request *req, size_t max, const char 
 bool
 request_methods(struct ctx *ctx, unsigned methods, const char **list)
 {
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	for (size_t i = 0; i < KNOWN_METHODS; i++)
 		if ((known_methods[i].method & methods) != 0) {
-			text_add(&t, t.len > 0 ? ", " : "");
-			text_add(&t, known_methods[i].name);
+			strbuf_addstr(&sb, sb.len > 0 ? ", " : "");
+			strbuf_addstr(&sb, known_methods[i].name);
 		}
-	return text_end(&t, list);
+	return strbuf_finish(&sb, list);
 }

@@ -1,6 +1,7 @@
 /* response.c - see response.h. */
 #include "web/response.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -89,21 +90,21 @@ respond(struct response *res, int status, const char *content_type, const char *
 bool
 respond_success(struct ctx *ctx, const char *message, const char *data, struct response *res)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *body;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"success\":true");
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"success\":true");
 	if (message != NULL) {
-		text_add(&t, ",\"message\":");
-		json_add_string(&t, message);
+		strbuf_addstr(&sb, ",\"message\":");
+		json_add_string(&sb, message);
 	}
 	if (data != NULL) {
-		text_add(&t, ",\"data\":");
-		text_add(&t, data);
+		strbuf_addstr(&sb, ",\"data\":");
+		strbuf_addstr(&sb, data);
 	}
-	text_add(&t, "}\n");
-	if (!text_end(&t, &body))
+	strbuf_addstr(&sb, "}\n");
+	if (!strbuf_finish(&sb, &body))
 		return false;
 	respond(res, 200, "application/json", body);
 	return true;
@@ -113,16 +114,16 @@ void
 respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 {
 	const struct fault_answer *answer = fault_answer(kind);
-	struct text t;
+	struct strbuf sb;
 	const char *body;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"success\":false,\"error\":");
-	json_add_string(&t, answer->code);
-	text_add(&t, ",\"message\":");
-	json_add_string(&t, answer->message);
-	text_add(&t, "}\n");
-	respond(res, answer->status, "application/json", text_end(&t, &body) ? body : "");
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"success\":false,\"error\":");
+	json_add_string(&sb, answer->code);
+	strbuf_addstr(&sb, ",\"message\":");
+	json_add_string(&sb, answer->message);
+	strbuf_addstr(&sb, "}\n");
+	respond(res, answer->status, "application/json", strbuf_finish(&sb, &body) ? body : "");
 	if (answer->status == 401)
 		response_header(ctx, res, "WWW-Authenticate", "Bearer");
 	if (answer->status == 503)
@@ -138,21 +139,21 @@ response_send(struct ctx *ctx, const struct gateway *gw, const struct response *
 					  "X-Content-Type-Options: nosniff\r\n\r\n"
 					  "{\"success\":false,\"error\":\"server_error\","
 					  "\"message\":\"The server made a mistake.\"}\n";
-	struct text t;
+	struct strbuf sb;
 	const char *whole;
 
-	text_begin(ctx, &t);
-	text_print(&t, "Status: %d %s\r\n", res->status, reason_phrase(res->status));
-	text_print(&t, "Content-Type: %s\r\n", res->content_type);
-	text_add(&t, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "Status: %d %s\r\n", res->status, reason_phrase(res->status));
+	strbuf_addf(&sb, "Content-Type: %s\r\n", res->content_type);
+	strbuf_addstr(&sb, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	for (size_t i = 0; i < res->header_count; i++)
-		text_print(&t, "%s: %s\r\n", res->headers[i].name, res->headers[i].value);
+		strbuf_addf(&sb, "%s: %s\r\n", res->headers[i].name, res->headers[i].value);
 	if (!res->body_left_out)
-		text_print(&t, "Content-Length: %zu\r\n", res->body_len);
-	text_add(&t, "\r\n");
+		strbuf_addf(&sb, "Content-Length: %zu\r\n", res->body_len);
+	strbuf_addstr(&sb, "\r\n");
 	if (!res->body_left_out)
-		text_add_bytes(&t, res->body, res->body_len);
-	if (!text_end(&t, &whole))
+		strbuf_add(&sb, res->body, res->body_len);
+	if (!strbuf_finish(&sb, &whole))
 		return gw->write(gw, last_resort, sizeof last_resort - 1);
-	return gw->write(gw, whole, t.len - 1);
+	return gw->write(gw, whole, sb.len - 1);
 }

@@ -2,6 +2,7 @@
 #include "aes_gcm.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -77,16 +78,16 @@ cipher_seal(struct ctx *ctx, const struct key *key, const char *context, const c
 {
 	size_t len = strlen(secret);
 	uint8_t *bytes;
-	struct text t;
+	struct strbuf sb;
 
 	if (!ctx_alloc(ctx, NONCE_SIZE + len + TAG_SIZE, &bytes))
 		return false;
 	if (RAND_bytes(bytes, NONCE_SIZE) != 1
 	    || !encrypt(key, bytes, context, secret, len, bytes + NONCE_SIZE))
 		return fault(ctx, FAULT_SERVER, "the cipher failed");
-	text_begin(ctx, &t);
-	base64url_encode(&t, bytes, NONCE_SIZE + len + TAG_SIZE);
-	return text_end(&t, sealed);
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, bytes, NONCE_SIZE + len + TAG_SIZE);
+	return strbuf_finish(&sb, sealed);
 }
 
 bool

@@ -5,6 +5,7 @@
  */
 #include "aes_gcm.h"
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "helper/helper.h"
 #include "jws_evp.h"
 #include "text/json.h"
@@ -53,7 +54,7 @@ read_key(struct ctx *ctx, const struct json_object *question, struct key *key)
 }
 
 static bool
-answer_cipher(struct ctx *ctx, const struct json_object *question, cipher *run, struct text *t)
+answer_cipher(struct ctx *ctx, const struct json_object *question, cipher *run, struct strbuf *sb)
 {
 	struct key key;
 	const char *context;
@@ -65,9 +66,9 @@ answer_cipher(struct ctx *ctx, const struct json_object *question, cipher *run, 
 	explicit_bzero(&key, sizeof key);
 	if (!done)
 		return false;
-	text_add(t, "\"text\":\"");
-	base64url_encode(t, result, strlen(result));
-	text_add_char(t, '"');
+	strbuf_addstr(sb, "\"text\":\"");
+	base64url_encode(sb, result, strlen(result));
+	strbuf_addch(sb, '"');
 	return true;
 }
 
@@ -84,7 +85,7 @@ algorithm_named(const char *name)
 }
 
 static bool
-answer_verify(struct ctx *ctx, const struct json_object *question, struct text *t)
+answer_verify(struct ctx *ctx, const struct json_object *question, struct strbuf *sb)
 {
 	const char *signature = json_string(question, "signature");
 	struct jws jws = { .algorithm = algorithm_named(json_string(question, "algorithm")),
@@ -99,22 +100,22 @@ answer_verify(struct ctx *ctx, const struct json_object *question, struct text *
 		return not_understood(ctx);
 	jws.signed_len = strlen(jws.signed_part);
 	valid = jws.algorithm->verify(ctx, &key, &jws);
-	text_print(t, "\"valid\":%d", valid);
+	strbuf_addf(sb, "\"valid\":%d", valid);
 	return ctx->kind == FAULT_NONE;
 }
 
 static bool
-answer(struct ctx *ctx, void *arg, const struct json_object *question, struct text *t)
+answer(struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *sb)
 {
 	const char *what = json_string(question, "do");
 
 	(void)arg;
 	if (what != NULL && strcmp(what, "seal") == 0)
-		return answer_cipher(ctx, question, cipher_seal, t);
+		return answer_cipher(ctx, question, cipher_seal, sb);
 	if (what != NULL && strcmp(what, "open") == 0)
-		return answer_cipher(ctx, question, cipher_open, t);
+		return answer_cipher(ctx, question, cipher_open, sb);
 	if (what != NULL && strcmp(what, "verify") == 0)
-		return answer_verify(ctx, question, t);
+		return answer_verify(ctx, question, sb);
 	return not_understood(ctx);
 }
 

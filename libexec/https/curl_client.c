@@ -2,6 +2,7 @@
 #include "curl_client.h"
 
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "ca_certs.h"
 #include "public_address.h"
 #include "text/json.h"
@@ -15,7 +16,7 @@
 #define KEPT_MS 600000
 
 struct transfer {
-	struct text body;
+	struct strbuf body;
 	bool too_long;
 	bool dropped;
 };
@@ -32,7 +33,7 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
 		transfer->too_long = true;
 		return 0;
 	}
-	text_add_bytes(&transfer->body, bytes, len);
+	strbuf_add(&transfer->body, bytes, len);
 	return len;
 }
 
@@ -206,7 +207,7 @@ take_answer(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *cal
 	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
 	answer->retry_after_s = (long)retry_after_s;
 	answer->is_json = type != NULL && strstr(type, "json") != NULL;
-	return text_end(&transfer->body, &answer->body);
+	return strbuf_finish(&transfer->body, &answer->body);
 }
 
 static bool
@@ -221,7 +222,7 @@ send_with(struct ctx *ctx, CURL *curl, const struct call *call, struct http_answ
 		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
 	else if (make_headers(ctx, call, &headers)
 	    && make_connect_to(ctx, call->connect_to, &connect_to)) {
-		text_begin(ctx, &transfer.body);
+		strbuf_init(ctx, &transfer.body);
 		done =
 		    (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
 		    ? take_answer(ctx, curl, perform(curl, call), call, &transfer, answer)

@@ -7,6 +7,7 @@
  *
  * The lines are those of common/helper/https.c.
  */
+#include "base/strbuf.h"
 #include "curl_client.h"
 #include "helper/helper.h"
 #include "text/json.h"
@@ -34,7 +35,7 @@ read_call(const struct json_object *doc, struct call *call)
 }
 
 static bool
-answer_call(struct ctx *ctx, void *client, const struct json_object *question, struct text *t)
+answer_call(struct ctx *ctx, void *client, const struct json_object *question, struct strbuf *sb)
 {
 	struct http_answer answer = { 0 };
 	struct call call;
@@ -44,10 +45,10 @@ answer_call(struct ctx *ctx, void *client, const struct json_object *question, s
 		    ctx, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
 	if (!client_send(ctx, client, &call, &answer))
 		return false;
-	text_print(t,
+	strbuf_addf(sb,
 	    "\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":", answer.status,
 	    answer.is_json, answer.retry_after_s);
-	json_add_string(t, answer.body);
+	json_add_string(sb, answer.body);
 	return true;
 }
 

@@ -2,16 +2,17 @@
 #include "fuzz.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 
 static const char *
 encoded(struct ctx *ctx, const uint8_t *bytes, size_t len)
 {
 	const char *text;
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	base64url_encode(&t, bytes, len);
-	MUST(text_end(&t, &text));
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, bytes, len);
+	MUST(strbuf_finish(&sb, &text));
 	return text;
 }
 

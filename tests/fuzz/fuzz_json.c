@@ -1,6 +1,7 @@
 /* fuzz_json.c - JSON in, and strings out that are JSON again. */
 #include "fuzz.h"
 
+#include "base/strbuf.h"
 #include "base/utf8.h"
 #include "text/json.h"
 
@@ -26,13 +27,13 @@ write_and_read(struct ctx *ctx, const char *s)
 {
 	struct json_object *doc;
 	const char *written;
-	struct text t;
+	struct strbuf sb;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"s\":");
-	json_add_string(&t, s);
-	text_add(&t, "}");
-	MUST(text_end(&t, &written));
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"s\":");
+	json_add_string(&sb, s);
+	strbuf_addstr(&sb, "}");
+	MUST(strbuf_finish(&sb, &written));
 	doc = json_read_strict(written, strlen(written));
 	MUST(json_string(doc, "s") != NULL);
 	MUST(!is_utf8(s) || strcmp(json_string(doc, "s"), s) == 0);

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 #include "crypto/jws.h"
 #include "text/json.h"
 
@@ -23,22 +24,22 @@ static const char *const names[] = { [JWT_HS256] = "HS256",
 static bool
 write_claims(struct ctx *ctx, const struct jwt_config *cfg, const char **claims)
 {
-	struct text t;
+	struct strbuf sb;
 	uint8_t unique[8];
 	char name[sizeof "amocrmctl-check-" + 2 * sizeof unique] = "amocrmctl-check-";
 
 	if (getentropy(unique, sizeof unique) != 0)
 		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
 	hex_encode(unique, sizeof unique, name + strlen(name));
-	text_begin(ctx, &t);
-	text_print(&t, "{\"exp\":%lld", (long long)time(NULL) + LIFE_S);
-	json_add_member(&t, cfg->user_claim, name);
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "{\"exp\":%lld", (long long)time(NULL) + LIFE_S);
+	json_add_member(&sb, cfg->user_claim, name);
 	if (cfg->issuer != NULL)
-		json_add_member(&t, "iss", cfg->issuer);
+		json_add_member(&sb, "iss", cfg->issuer);
 	if (cfg->audience != NULL)
-		json_add_member(&t, "aud", cfg->audience);
-	text_add_char(&t, '}');
-	return text_end(&t, claims);
+		json_add_member(&sb, "aud", cfg->audience);
+	strbuf_addch(&sb, '}');
+	return strbuf_finish(&sb, claims);
 }
 
 /* The signature; for a public key one that is of the right length. */
@@ -73,20 +74,20 @@ probe_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
 	const char *header;
 	const char *claims;
 	const char *signed_part;
-	struct text t;
+	struct strbuf sb;
 
 	if (!ctx_printf(ctx, &header, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", names[cfg->algorithm])
 	    || !write_claims(ctx, cfg, &claims))
 		return false;
-	text_begin(ctx, &t);
-	base64url_encode(&t, header, strlen(header));
-	text_add_char(&t, '.');
-	base64url_encode(&t, claims, strlen(claims));
-	if (!text_end(&t, &signed_part))
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, header, strlen(header));
+	strbuf_addch(&sb, '.');
+	base64url_encode(&sb, claims, strlen(claims));
+	if (!strbuf_finish(&sb, &signed_part))
 		return false;
 	len = sign(cfg, signed_part, signature);
-	text_begin(ctx, &t);
-	text_print(&t, "%s.", signed_part);
-	base64url_encode(&t, signature, len);
-	return text_end(&t, token);
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "%s.", signed_part);
+	base64url_encode(&sb, signature, len);
+	return strbuf_finish(&sb, token);
 }

@@ -3,6 +3,7 @@
 
 #include "amocrm/amocrm.h"
 #include "base/encode.h"
+#include "base/strbuf.h"
 
 static void
 reads_the_claims(void **state)
@@ -40,15 +41,15 @@ reads_the_claims(void **state)
 		struct tokens tokens = { .refresh_token = "def" };
 		struct identity identity = { 0, 0, NULL };
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		bool done;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		text_add(&t, "eyJhbGciOiJSUzI1NiJ9.");
-		base64url_encode(&t, table[i].claims, strlen(table[i].claims));
-		text_add(&t, ".c2lnbmF0dXJl");
-		assert_true(text_end(&t, &tokens.access_token));
+		strbuf_init(&ctx, &sb);
+		strbuf_addstr(&sb, "eyJhbGciOiJSUzI1NiJ9.");
+		base64url_encode(&sb, table[i].claims, strlen(table[i].claims));
+		strbuf_addstr(&sb, ".c2lnbmF0dXJl");
+		assert_true(strbuf_finish(&sb, &tokens.access_token));
 		done = amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity);
 		DEMAND(table[i].label, done == (table[i].account_id != 0));
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);

@@ -1,5 +1,7 @@
-/* test_ctx.c - the arena, the first fault, and texts that grow. */
+/* test_ctx.c - the arena and the first fault. */
 #include "../../table.h"
+
+#include "base/strbuf.h"
 
 #include <stdalign.h>
 #include <stdio.h>
@@ -196,19 +198,19 @@ copy_and_print(struct ctx *ctx, void *arg)
 	const char *copy;
 	const char *print;
 	const char *whole;
-	struct text t;
+	struct strbuf sb;
 
 	(void)arg;
 	if (!ctx_strndup(ctx, "abcdefg", 7, &copy) || !ctx_printf(ctx, &print, "%d-%s", 42, "xyz"))
 		return false;
-	text_begin(ctx, &t);
-	text_add(&t, "one ");
-	text_print(&t, "%s ", "two");
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "one ");
+	strbuf_addf(&sb, "%s ", "two");
 	if (!ctx_strndup(ctx, "between", 7, &copy))
 		return false;
-	text_add_char(&t, '3');
-	text_print(&t, "%s", "");
-	if (!text_end(&t, &whole))
+	strbuf_addch(&sb, '3');
+	strbuf_addf(&sb, "%s", "");
+	if (!strbuf_finish(&sb, &whole))
 		return false;
 	assert_string_equal(copy, "between");
 	assert_string_equal(print, "42-xyz");
@@ -221,97 +223,6 @@ says_when_the_arena_is_full(void **state)
 {
 	(void)state;
 	try_small_arenas("copies, prints and a text", copy_and_print, NULL);
-}
-
-static void
-grows_a_text_beside_other_things(void **state)
-{
-	struct ctx ctx;
-	struct text first;
-	struct text second;
-	const char *one;
-	const char *two;
-	const char *between;
-	const char *inner;
-
-	(void)state;
-	open_ctx(&ctx);
-	text_begin(&ctx, &first);
-	text_begin(&ctx, &second);
-	for (int i = 0; i < 100; i++) {
-		size_t mark;
-
-		text_print(&first, "%d,", i);
-		text_add(&second, "b");
-		assert_true(ctx_printf(&ctx, &between, "kept %d", i));
-		text_add_bytes(&first, "", 0);
-		mark = arena_mark(&ctx);
-		assert_true(ctx_strndup(&ctx, "taken back", 10, &inner));
-		arena_rewind(&ctx, mark);
-		assert_int_equal(between[5], i < 10 ? '0' + i : '0' + i / 10);
-	}
-	assert_true(text_end(&first, &one));
-	assert_true(text_end(&second, &two));
-	assert_int_equal(strlen(two), 100);
-	assert_int_equal(strlen(one), 10 * 2 + 90 * 3);
-	has_text("the first text", one, "0,1,2,3,");
-	has_text("the first text", one, ",98,99,");
-	ctx_close(&ctx);
-}
-
-static void
-keeps_a_full_text_full(void **state)
-{
-	struct ctx ctx;
-	struct text t;
-	const char *out;
-
-	(void)state;
-	assert_true(ctx_open(&ctx, 8));
-	text_begin(&ctx, &t);
-	text_add(&t, "1234567");
-	text_add(&t, "too long");
-	text_add_char(&t, 'x'); /* would fit */
-	text_print(&t, "%s", "");
-	assert_false(text_end(&t, &out));
-	assert_int_equal(ctx.kind, FAULT_SERVER);
-	ctx_close(&ctx);
-}
-
-static void
-needs_a_byte_for_the_end(void **state)
-{
-	static const struct {
-		const char *label, *text;
-		bool fits;
-	} table[] = {
-		{ "one byte left", "1234567", true },
-		{ "no byte left", "12345678", false },
-		{ "over the end", "123456789", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ROWS(table); i++)
-		for (int printed = 0; printed < 2; printed++) {
-			struct ctx ctx;
-			struct text t;
-			const char *out;
-			bool done;
-
-			assert_true(ctx_open(&ctx, 8));
-			text_begin(&ctx, &t);
-			if (printed)
-				text_print(&t, "%s", table[i].text);
-			else
-				text_add(&t, table[i].text);
-			done = text_end(&t, &out);
-			same_fault(
-			    table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
-			if (done)
-				same_text(table[i].label, out, table[i].text);
-			DEMAND(table[i].label, nothing_behind(&ctx));
-			ctx_close(&ctx);
-		}
 }
 
 int
@@ -327,10 +238,7 @@ main(void)
 		cmocka_unit_test(takes_back_what_came_since_a_mark),
 		cmocka_unit_test(copies_and_prints),
 		cmocka_unit_test(says_when_the_arena_is_full),
-		cmocka_unit_test(grows_a_text_beside_other_things),
-		cmocka_unit_test(keeps_a_full_text_full),
-		cmocka_unit_test(needs_a_byte_for_the_end),
 	};
 
-	return cmocka_run_group_tests_name("work", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ctx", tests, NULL, NULL);
 }

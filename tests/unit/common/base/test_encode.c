@@ -2,6 +2,7 @@
 #include "../../table.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 
 static void
 reads_hex(void **state)
@@ -100,13 +101,13 @@ writes_base64url(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(base64url_table); i++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *out;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		base64url_encode(&t, base64url_table[i].bytes, base64url_table[i].len);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		base64url_encode(&sb, base64url_table[i].bytes, base64url_table[i].len);
+		assert_true(strbuf_finish(&sb, &out));
 		same_text(base64url_table[i].label, out, base64url_table[i].text);
 		ctx_close(&ctx);
 	}
@@ -195,16 +196,16 @@ writes_and_reads_padded_base64(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *out;
 		const uint8_t *bytes;
 		size_t len;
 		bool done;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		base64_encode(&t, table[i].bytes, table[i].len);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		base64_encode(&sb, table[i].bytes, table[i].len);
+		assert_true(strbuf_finish(&sb, &out));
 		same_text(table[i].label, out, table[i].text);
 		done = base64_decode(&ctx, table[i].text, strlen(table[i].text), &bytes, &len);
 		same_fault(table[i].label, &ctx, done, FAULT_NONE);
@@ -262,22 +263,22 @@ gives_every_byte_back(void **state)
 		bytes[i] = (uint8_t)(255 - i);
 	for (size_t len = 0; len <= sizeof bytes; len++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *text;
 		const uint8_t *back;
 		size_t back_len;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		base64url_encode(&t, bytes, len);
-		assert_true(text_end(&t, &text));
+		strbuf_init(&ctx, &sb);
+		base64url_encode(&sb, bytes, len);
+		assert_true(strbuf_finish(&sb, &text));
 		assert_true(base64url_decode(&ctx, text, strlen(text), &back, &back_len));
 		assert_int_equal(back_len, len);
 		assert_memory_equal(back, bytes, len);
 
-		text_begin(&ctx, &t);
-		base64_encode(&t, bytes, len);
-		assert_true(text_end(&t, &text));
+		strbuf_init(&ctx, &sb);
+		base64_encode(&sb, bytes, len);
+		assert_true(strbuf_finish(&sb, &text));
 		assert_true(base64_decode(&ctx, text, strlen(text), &back, &back_len));
 		assert_int_equal(back_len, len);
 		assert_memory_equal(back, bytes, len);
@@ -291,14 +292,14 @@ there_and_back(struct ctx *ctx, void *arg)
 	const char *text = arg;
 	const uint8_t *bytes;
 	size_t len;
-	struct text t;
+	struct strbuf sb;
 	const char *again;
 
 	if (!base64url_decode(ctx, text, strlen(text), &bytes, &len))
 		return false;
-	text_begin(ctx, &t);
-	base64url_encode(&t, bytes, len);
-	if (!text_end(&t, &again))
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, bytes, len);
+	if (!strbuf_finish(&sb, &again))
 		return false;
 	assert_string_equal(again, text);
 	return true;

@@ -8,6 +8,7 @@
 
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 #include "connection/authorize.h"
 #include "connection/connection.h"
 #include "crypto/seal.h"
@@ -63,14 +64,15 @@ put_pending(struct setup *s, const char *code)
 	const char *key;
 	const char *text;
 	const char *sealed;
-	struct text t;
+	struct strbuf sb;
 
 	sha256_hex(code, strlen(code), hex);
-	text_begin(&s->ctx, &t);
-	text_add(&t, "e30.");
-	base64url_encode(&t, claims, strlen(claims));
-	text_add(&t, ".x");
-	if (!text_end(&t, &tokens.access_token) || !ctx_printf(&s->ctx, &key, "pending:%s", hex)
+	strbuf_init(&s->ctx, &sb);
+	strbuf_addstr(&sb, "e30.");
+	base64url_encode(&sb, claims, strlen(claims));
+	strbuf_addstr(&sb, ".x");
+	if (!strbuf_finish(&sb, &tokens.access_token)
+	    || !ctx_printf(&s->ctx, &key, "pending:%s", hex)
 	    || !tokens_write(&s->ctx, &tokens, &text) || !seal(&s->ctx, s->ring, key, text, &sealed)
 	    || !store_put(&s->ctx, &s->cfg.store, key, sealed, time(NULL) + 1000))
 		fail_msg("%s", s->ctx.reason);

@@ -2,30 +2,31 @@
  * Its claims: test_jwt_claims.c.
  */
 #include "app_token.h"
+#include "base/strbuf.h"
 
 /* form, with H, C and S standing for the header, the claims, and the signature of signed_part. */
 static const char *
 filled(struct ctx *ctx, const char *form, const char *signed_part)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *s;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	for (; *form != '\0'; form++)
 		switch (*form) {
 		case 'H':
-			text_add(&t, encoded_text(ctx, HEADER));
+			strbuf_addstr(&sb, encoded_text(ctx, HEADER));
 			break;
 		case 'C':
-			text_add(&t, encoded_text(ctx, CLAIMS));
+			strbuf_addstr(&sb, encoded_text(ctx, CLAIMS));
 			break;
 		case 'S':
-			text_add(&t, signature_of(ctx, &app, signed_part));
+			strbuf_addstr(&sb, signature_of(ctx, &app, signed_part));
 			break;
 		default:
-			text_add_char(&t, *form);
+			strbuf_addch(&sb, *form);
 		}
-	assert_true(text_end(&t, &s));
+	assert_true(strbuf_finish(&sb, &s));
 	return s;
 }
 
@@ -350,7 +351,7 @@ accepts_the_one_algorithm(void **state)
 	};
 
 	for (size_t c = 0; c < ROWS(table); c++)
-		for (size_t t = 0; t < ROWS(table); t++) {
+		for (size_t sb = 0; sb < ROWS(table); sb++) {
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
@@ -360,12 +361,12 @@ accepts_the_one_algorithm(void **state)
 			cfg.secret = table[c].by.secret;
 			cfg.public_key = table[c].public_key;
 			snprintf(label, sizeof label, "%s where %s is configured",
-			    table[t].by.algorithm, table[c].by.algorithm);
+			    table[sb].by.algorithm, table[c].by.algorithm);
 			open_ctx(&ctx);
 			assert_true(
-			    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[t].by.algorithm));
-			judge(label, &ctx, &cfg, token_of(&ctx, &table[t].by, header, CLAIMS),
-			    c == t ? NULL : "alg is", "u1");
+			    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[sb].by.algorithm));
+			judge(label, &ctx, &cfg, token_of(&ctx, &table[sb].by, header, CLAIMS),
+			    c == sb ? NULL : "alg is", "u1");
 			ctx_close(&ctx);
 		}
 }
@@ -378,19 +379,19 @@ refuses_another_digest(void **state)
 
 	(void)state;
 	for (int c = 0; c < 3; c++)
-		for (int t = 0; t < 3; t++) {
-			const struct signer by = { names[t], SECRET, strlen(SECRET), NULL };
+		for (int sb = 0; sb < 3; sb++) {
+			const struct signer by = { names[sb], SECRET, strlen(SECRET), NULL };
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
 			struct ctx ctx;
 
 			cfg.algorithm = JWT_HS256 + c;
-			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[t]);
+			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[sb]);
 			open_ctx(&ctx);
 			assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", names[c]));
 			judge(label, &ctx, &cfg, token_of(&ctx, &by, header, CLAIMS),
-			    c == t ? NULL : "does not verify", "u1");
+			    c == sb ? NULL : "does not verify", "u1");
 			ctx_close(&ctx);
 		}
 }

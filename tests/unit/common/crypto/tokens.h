@@ -6,6 +6,7 @@
 #include "../../folder.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "crypto/jws.h"
 
 #include <openssl/ec.h>
@@ -27,12 +28,12 @@ struct signer {
 static inline const char *
 encoded(struct ctx *ctx, const void *bytes, size_t len)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *s;
 
-	text_begin(ctx, &t);
-	base64url_encode(&t, bytes, len);
-	assert_true(text_end(&t, &s));
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, bytes, len);
+	assert_true(strbuf_finish(&sb, &s));
 	return s;
 }
 

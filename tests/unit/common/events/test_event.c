@@ -2,6 +2,7 @@
  * there. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "events/event.h"
 #include "text/json.h"
 #include "text/json_compact.h"
@@ -201,16 +202,16 @@ lists_no_more_names_than_its_limit(void **state)
 	for (int names = EVENT_NAMES_MAX - 1; names <= EVENT_NAMES_MAX + 1; names++) {
 		const char *payload;
 		const char *line;
-		struct text t;
+		struct strbuf sb;
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		text_add(&t, "{");
+		strbuf_init(&ctx, &sb);
+		strbuf_addstr(&sb, "{");
 		for (int i = 0; i < names; i++)
-			text_print(&t, "%s\"e%d\":{\"@\":0}", i == 0 ? "" : ",", i);
-		text_add(&t, "}");
-		assert_true(text_end(&t, &payload));
+			strbuf_addf(&sb, "%s\"e%d\":{\"@\":0}", i == 0 ? "" : ",", i);
+		strbuf_addstr(&sb, "}");
+		assert_true(strbuf_finish(&sb, &payload));
 		line = write_event(&ctx, payload, NULL);
 		same_number("names that are listed", (long long)count_text(line, ".@"),
 		    names < EVENT_NAMES_MAX ? names : EVENT_NAMES_MAX);

@@ -2,13 +2,14 @@
  * killed writers have left. */
 #include "../../folder.h"
 
+#include "base/strbuf.h"
 #include "events/journal.h"
 
 #define SEGMENT_MAX 100 /* bytes, where a test wants several segments */
 
 /* What a reader has seen: the events, one behind the other, and where it was. */
 struct seen {
-	struct text text;
+	struct strbuf text;
 	struct ctx ctx;
 	int count;
 	int stop_at; /* the visit that is false; 0: none */
@@ -20,7 +21,7 @@ see_nothing(struct seen *seen)
 {
 	memset(seen, 0, sizeof *seen);
 	open_ctx(&seen->ctx);
-	text_begin(&seen->ctx, &seen->text);
+	strbuf_init(&seen->ctx, &seen->text);
 }
 
 static bool
@@ -31,8 +32,8 @@ see(struct ctx *ctx, void *arg, const char *event, const struct journal_position
 	(void)ctx;
 	if (seen->count + 1 == seen->stop_at)
 		return false;
-	text_add(&seen->text, seen->count == 0 ? "" : "|");
-	text_add(&seen->text, event);
+	strbuf_addstr(&seen->text, seen->count == 0 ? "" : "|");
+	strbuf_addstr(&seen->text, event);
 	if (seen->count < 64)
 		seen->behind[seen->count] = *behind;
 	seen->count++;
@@ -44,7 +45,7 @@ all_seen(struct seen *seen)
 {
 	const char *s;
 
-	assert_true(text_end(&seen->text, &s));
+	assert_true(strbuf_finish(&seen->text, &s));
 	return s;
 }
 
@@ -527,15 +528,15 @@ reads_lines_of_any_length(void **state)
 
 	assert_true(ctx_open(&ctx, (size_t)8 << 20));
 	for (size_t i = 0; i < ROWS(lengths); i++) {
-		struct text t;
+		struct strbuf sb;
 		const char *event;
 
-		text_begin(&ctx, &t);
-		text_add(&t, "{\"");
-		while (t.len < (size_t)lengths[i] - 4)
-			text_add_char(&t, (char)('a' + i));
-		text_add(&t, "\":1}");
-		assert_true(text_end(&t, &event));
+		strbuf_init(&ctx, &sb);
+		strbuf_addstr(&sb, "{\"");
+		while (sb.len < (size_t)lengths[i] - 4)
+			strbuf_addch(&sb, (char)('a' + i));
+		strbuf_addstr(&sb, "\":1}");
+		assert_true(strbuf_finish(&sb, &event));
 		append(&journal, event);
 		len += strlen(event) + (i > 0);
 	}

@@ -2,6 +2,7 @@
 #include "../../table.h"
 
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include "events/webhook_signature.h"
 
 #define ID           "msg_p5jXN8AQM9LWM0D4loKWxJek"
@@ -124,15 +125,15 @@ limits_a_secret(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		uint8_t key[WHSEC_MAX + 1] = { 0 };
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *secret;
 		const char *signature;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		text_add(&t, "whsec_");
-		base64_encode(&t, key, table[i].len);
-		assert_true(text_end(&t, &secret));
+		strbuf_init(&ctx, &sb);
+		strbuf_addstr(&sb, "whsec_");
+		base64_encode(&sb, key, table[i].len);
+		assert_true(strbuf_finish(&sb, &secret));
 		if (webhook_sign(&ctx, secret, ID, AT, BODY, &signature) != table[i].good)
 			fail_msg("a secret of %zu bytes", table[i].len);
 		ctx_close(&ctx);

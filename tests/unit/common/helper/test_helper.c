@@ -7,6 +7,7 @@
 #include "../../folder.h"
 
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "helper/helper.h"
 #include "text/json.h"
 
@@ -171,7 +172,7 @@ bears_any_helper(void **state)
 }
 
 static bool
-never_answer(struct ctx *ctx, void *arg, const struct json_object *question, struct text *answer)
+never_answer(struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *answer)
 {
 	(void)ctx;
 	(void)arg;

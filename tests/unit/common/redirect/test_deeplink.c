@@ -1,6 +1,7 @@
 /* test_deeplink.c - links into the app: every value encoded, every case's parameters. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "redirect/deeplink.h"
 
 #define BASE "foryoure://amo-crm/callback"
@@ -26,13 +27,13 @@ encodes_down_to_unreserved(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *out;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		url_add(&t, table[i].s);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		url_add(&sb, table[i].s);
+		assert_true(strbuf_finish(&sb, &out));
 		same_text(table[i].label, out, table[i].expected);
 		ctx_close(&ctx);
 	}

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/strbuf.h"
 #include "text/html.h"
 
 #define ARENA 65536
@@ -51,18 +52,18 @@ escapes_for_its_place(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *out;
 
 		assert_true(ctx_open(&ctx, ARENA));
-		text_begin(&ctx, &t);
-		html_text(&t, table[i].s);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		html_text(&sb, table[i].s);
+		assert_true(strbuf_finish(&sb, &out));
 		expect(table[i].label, out, table[i].text);
 
-		text_begin(&ctx, &t);
-		html_attr(&t, table[i].s);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		html_attr(&sb, table[i].s);
+		assert_true(strbuf_finish(&sb, &out));
 		expect(table[i].label, out, table[i].attr == NULL ? table[i].text : table[i].attr);
 		ctx_close(&ctx);
 	}

@@ -2,6 +2,7 @@
  * how strings are written. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 
 #include <stdlib.h>
@@ -194,14 +195,14 @@ writes_strings(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
-		struct text t;
+		struct strbuf sb;
 		const char *out;
 		struct json_object *doc;
 
 		open_ctx(&ctx);
-		text_begin(&ctx, &t);
-		json_add_string(&t, table[i].s);
-		assert_true(text_end(&t, &out));
+		strbuf_init(&ctx, &sb);
+		json_add_string(&sb, table[i].s);
+		assert_true(strbuf_finish(&sb, &out));
 		same_text(table[i].label, out, table[i].expected);
 		if (table[i].s != NULL) {
 			doc = json_read(out, strlen(out));
@@ -216,21 +217,21 @@ static void
 writes_members(void **state)
 {
 	struct ctx ctx;
-	struct text t;
+	struct strbuf sb;
 	const char *out;
 
 	(void)state;
 	open_ctx(&ctx);
-	text_begin(&ctx, &t);
-	text_add(&t, "{");
-	json_add_member(&t, "a", "{");
-	json_add_member(&t, "\"", NULL);
-	text_add(&t, ",\"c\":{");
-	json_add_member(&t, "d", "1");
-	text_add(&t, "}");
-	json_add_member(&t, "e", "");
-	text_add(&t, "}");
-	assert_true(text_end(&t, &out));
+	strbuf_init(&ctx, &sb);
+	strbuf_addstr(&sb, "{");
+	json_add_member(&sb, "a", "{");
+	json_add_member(&sb, "\"", NULL);
+	strbuf_addstr(&sb, ",\"c\":{");
+	json_add_member(&sb, "d", "1");
+	strbuf_addstr(&sb, "}");
+	json_add_member(&sb, "e", "");
+	strbuf_addstr(&sb, "}");
+	assert_true(strbuf_finish(&sb, &out));
 	assert_string_equal(out, "{\"a\":\"{\",\"\\\"\":null,\"c\":{\"d\":\"1\"},\"e\":\"\"}");
 	ctx_close(&ctx);
 }
@@ -238,15 +239,15 @@ writes_members(void **state)
 static bool
 write_in_arena(struct ctx *ctx, void *arg)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *out;
 
 	(void)arg;
-	text_begin(ctx, &t);
-	json_add_string(&t, "\x01 \" \xff");
-	json_add_string(&t, NULL);
-	json_add_member(&t, "n", "v");
-	if (!text_end(&t, &out))
+	strbuf_init(ctx, &sb);
+	json_add_string(&sb, "\x01 \" \xff");
+	json_add_string(&sb, NULL);
+	json_add_member(&sb, "n", "v");
+	if (!strbuf_finish(&sb, &out))
 		return false;
 	assert_string_equal(out, "\"\\u0001 \\\" \xef\xbf\xbd\"null,\"n\":\"v\"");
 	return true;

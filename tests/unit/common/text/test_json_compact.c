@@ -2,6 +2,7 @@
  * what is left of their white space, and that no part of one passes for a whole. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "text/json_compact.h"
 
 #include <stdio.h>
@@ -131,18 +132,18 @@ takes_one_object_and_nothing_else(void **state)
 static const char *
 nested(struct ctx *ctx, int depth, char bracket)
 {
-	struct text t;
+	struct strbuf sb;
 	const char *s;
 
-	text_begin(ctx, &t);
-	text_add(&t, "{\"a\":");
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, "{\"a\":");
 	for (int i = 1; i < depth; i++)
-		text_add(&t, bracket == '{' ? "{\"a\":" : "[");
-	text_add(&t, "1");
+		strbuf_addstr(&sb, bracket == '{' ? "{\"a\":" : "[");
+	strbuf_addstr(&sb, "1");
 	for (int i = 1; i < depth; i++)
-		text_add_char(&t, bracket == '{' ? '}' : ']');
-	text_add(&t, "}");
-	assert_true(text_end(&t, &s));
+		strbuf_addch(&sb, bracket == '{' ? '}' : ']');
+	strbuf_addstr(&sb, "}");
+	assert_true(strbuf_finish(&sb, &s));
 	return s;
 }
 

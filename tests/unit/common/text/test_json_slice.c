@@ -1,6 +1,7 @@
 /* test_json_slice.c - members and elements, taken out of a line where they stand. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "text/json_slice.h"
 
 #include <stdio.h>
@@ -12,17 +13,17 @@ taken_apart(struct ctx *ctx, const char *line)
 	struct jsonpart rest = jsonpart_of(line);
 	struct jsonpart name;
 	struct jsonpart value;
-	struct text t;
+	struct strbuf sb;
 	const char *s;
 
-	text_begin(ctx, &t);
+	strbuf_init(ctx, &sb);
 	while (jsonpart_next(&rest, &name, &value)) {
-		text_add(&t, t.len > 0 ? "|" : "");
-		text_add_bytes(&t, name.at, name.len);
-		text_add(&t, "=");
-		text_add_bytes(&t, value.at, value.len);
+		strbuf_addstr(&sb, sb.len > 0 ? "|" : "");
+		strbuf_add(&sb, name.at, name.len);
+		strbuf_addstr(&sb, "=");
+		strbuf_add(&sb, value.at, value.len);
 	}
-	assert_true(text_end(&t, &s));
+	assert_true(strbuf_finish(&sb, &s));
 	return s;
 }
 

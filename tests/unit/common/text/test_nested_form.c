@@ -2,6 +2,7 @@
  * and that the cost does not depend on the names. */
 #include "../../table.h"
 
+#include "base/strbuf.h"
 #include "text/json.h"
 #include "text/json_compact.h"
 #include "text/nested_form.h"
@@ -223,46 +224,46 @@ refuses_what_is_malformed(void **state)
 struct limit {
 	const char *label;
 	int max;
-	void (*make)(struct text *t, int size);
+	void (*make)(struct strbuf *sb, int size);
 };
 
 static void
-make_pairs(struct text *t, int pairs)
+make_pairs(struct strbuf *sb, int pairs)
 {
 	for (int i = 0; i < pairs; i++)
-		text_add(t, "a&");
+		strbuf_addstr(sb, "a&");
 }
 
 static void
-make_key(struct text *t, int bytes)
+make_key(struct strbuf *sb, int bytes)
 {
 	for (int i = 0; i < bytes; i++)
-		text_add(t, "%61");
+		strbuf_addstr(sb, "%61");
 }
 
 static void
-make_key_in_brackets(struct text *t, int bytes)
+make_key_in_brackets(struct strbuf *sb, int bytes)
 {
-	text_add(t, "a[");
+	strbuf_addstr(sb, "a[");
 	for (int i = 3; i < bytes; i++)
-		text_add_char(t, 'b');
-	text_add(t, "]=1");
+		strbuf_addch(sb, 'b');
+	strbuf_addstr(sb, "]=1");
 }
 
 static void
-make_levels(struct text *t, int names)
+make_levels(struct strbuf *sb, int names)
 {
-	text_add_char(t, 'a');
+	strbuf_addch(sb, 'a');
 	for (int i = 1; i < names; i++)
-		text_add(t, "[a]");
+		strbuf_addstr(sb, "[a]");
 }
 
 static void
-make_pushed_levels(struct text *t, int names)
+make_pushed_levels(struct strbuf *sb, int names)
 {
-	text_add_char(t, 'a');
+	strbuf_addch(sb, 'a');
 	for (int i = 1; i < names; i++)
-		text_add(t, "[]");
+		strbuf_addstr(sb, "[]");
 }
 
 static void
@@ -282,12 +283,12 @@ keeps_its_limits(void **state)
 			const char *line;
 			const char *form;
 			struct ctx ctx;
-			struct text t;
+			struct strbuf sb;
 
 			open_ctx(&ctx);
-			text_begin(&ctx, &t);
-			limits[i].make(&t, limits[i].max + over);
-			assert_true(text_end(&t, &form));
+			strbuf_init(&ctx, &sb);
+			limits[i].make(&sb, limits[i].max + over);
+			assert_true(strbuf_finish(&sb, &form));
 			same_fault(limits[i].label, &ctx,
 			    bracket_read(&ctx, form, strlen(form), &line),
 			    over ? FAULT_REQUEST : FAULT_NONE);
@@ -304,18 +305,18 @@ holds_the_worst_body_of_a_megabyte(void **state)
 	const char *line;
 	const char *form;
 	struct ctx ctx;
-	struct text t;
+	struct strbuf sb;
 
 	(void)state;
 	assert_true(ctx_open(&ctx, (size_t)64 << 20));
-	text_begin(&ctx, &t);
+	strbuf_init(&ctx, &sb);
 	for (int i = 0; i < BRACKET_PAIRS_MAX; i++) {
-		text_print(&t, "%x", i);
+		strbuf_addf(&sb, "%x", i);
 		for (int depth = 1; depth < BRACKET_DEPTH_MAX; depth++)
-			text_add(&t, "[a]");
-		text_add_char(&t, '&');
+			strbuf_addstr(&sb, "[a]");
+		strbuf_addch(&sb, '&');
 	}
-	assert_true(text_end(&t, &form));
+	assert_true(strbuf_finish(&sb, &form));
 	assert_true(strlen(form) < 1048576);
 	same_fault(
 	    "nothing but levels", &ctx, bracket_read(&ctx, form, strlen(form), &line), FAULT_NONE);

@@ -1,0 +1,107 @@
+/* test_strbuf.c - strings that grow in an arena. */
+#include "../../table.h"
+
+#include "base/strbuf.h"
+
+static void
+grows_a_text_beside_other_things(void **state)
+{
+	struct ctx ctx;
+	struct strbuf first;
+	struct strbuf second;
+	const char *one;
+	const char *two;
+	const char *between;
+	const char *inner;
+
+	(void)state;
+	open_ctx(&ctx);
+	strbuf_init(&ctx, &first);
+	strbuf_init(&ctx, &second);
+	for (int i = 0; i < 100; i++) {
+		size_t mark;
+
+		strbuf_addf(&first, "%d,", i);
+		strbuf_addstr(&second, "b");
+		assert_true(ctx_printf(&ctx, &between, "kept %d", i));
+		strbuf_add(&first, "", 0);
+		mark = arena_mark(&ctx);
+		assert_true(ctx_strndup(&ctx, "taken back", 10, &inner));
+		arena_rewind(&ctx, mark);
+		assert_int_equal(between[5], i < 10 ? '0' + i : '0' + i / 10);
+	}
+	assert_true(strbuf_finish(&first, &one));
+	assert_true(strbuf_finish(&second, &two));
+	assert_int_equal(strlen(two), 100);
+	assert_int_equal(strlen(one), 10 * 2 + 90 * 3);
+	has_text("the first text", one, "0,1,2,3,");
+	has_text("the first text", one, ",98,99,");
+	ctx_close(&ctx);
+}
+
+static void
+keeps_a_full_text_full(void **state)
+{
+	struct ctx ctx;
+	struct strbuf sb;
+	const char *out;
+
+	(void)state;
+	assert_true(ctx_open(&ctx, 8));
+	strbuf_init(&ctx, &sb);
+	strbuf_addstr(&sb, "1234567");
+	strbuf_addstr(&sb, "too long");
+	strbuf_addch(&sb, 'x'); /* would fit */
+	strbuf_addf(&sb, "%s", "");
+	assert_false(strbuf_finish(&sb, &out));
+	assert_int_equal(ctx.kind, FAULT_SERVER);
+	ctx_close(&ctx);
+}
+
+static void
+needs_a_byte_for_the_end(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		bool fits;
+	} table[] = {
+		{ "one byte left", "1234567", true },
+		{ "no byte left", "12345678", false },
+		{ "over the end", "123456789", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		for (int printed = 0; printed < 2; printed++) {
+			struct ctx ctx;
+			struct strbuf sb;
+			const char *out;
+			bool done;
+
+			assert_true(ctx_open(&ctx, 8));
+			strbuf_init(&ctx, &sb);
+			if (printed)
+				strbuf_addf(&sb, "%s", table[i].text);
+			else
+				strbuf_addstr(&sb, table[i].text);
+			done = strbuf_finish(&sb, &out);
+			same_fault(
+			    table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
+			if (done)
+				same_text(table[i].label, out, table[i].text);
+			DEMAND(table[i].label, nothing_behind(&ctx));
+			ctx_close(&ctx);
+		}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(grows_a_text_beside_other_things),
+		cmocka_unit_test(keeps_a_full_text_full),
+		cmocka_unit_test(needs_a_byte_for_the_end),
+	};
+
+	return cmocka_run_group_tests_name("strbuf", tests, NULL, NULL);
+}

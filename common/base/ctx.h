@@ -48,7 +48,7 @@ struct helper_process {
 	int fd;
 };
 
-struct kept;
+struct filecache;
 
 struct ctx {
 	char *arena;
@@ -58,8 +58,8 @@ struct ctx {
 	char reason[CTX_REASON_MAX]; /* for the log; may quote the outside, never holds a secret */
 	char notes[CTX_NOTES_MAX];   /* see log_note */
 	struct helper_process helpers[HELPERS]; /* kept from one request to the next */
-	long retry_after_s; /* what amoCRM asked for with the fault; 0: nothing */
-	struct kept *kept;  /* see filecache.h; NULL: nothing is, as in CGI */
+	long retry_after_s;          /* what amoCRM asked for with the fault; 0: nothing */
+	struct filecache *filecache; /* see filecache.h; NULL: nothing is, as in CGI */
 };
 
 /* For the environment of a process that stays: see ctx.c. */

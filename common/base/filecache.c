@@ -5,32 +5,32 @@
 #include <time.h>
 
 bool
-kept_open(struct ctx *ctx, struct kept *kept)
+filecache_open(struct ctx *ctx, struct filecache *cache)
 {
-	memset(kept, 0, sizeof *kept);
-	for (int i = 0; i < KEPT_FILES; i++)
-		if (!ctx_open(&kept->files[i].ctx, KEPT_ARENA_SIZE)) {
+	memset(cache, 0, sizeof *cache);
+	for (int i = 0; i < FILECACHE_IDS; i++)
+		if (!ctx_open(&cache->entries[i].ctx, FILECACHE_ARENA_SIZE)) {
 			while (i-- > 0)
-				ctx_close(&kept->files[i].ctx);
-			return fault(ctx, FAULT_SERVER, "no memory for what is kept");
+				ctx_close(&cache->entries[i].ctx);
+			return fault(ctx, FAULT_SERVER, "no memory for the file cache");
 		}
-	ctx->kept = kept;
+	ctx->filecache = cache;
 	return true;
 }
 
 void
-kept_close(struct ctx *ctx)
+filecache_close(struct ctx *ctx)
 {
-	for (int i = 0; ctx->kept != NULL && i < KEPT_FILES; i++)
-		ctx_close(&ctx->kept->files[i].ctx);
-	ctx->kept = NULL;
+	for (int i = 0; ctx->filecache != NULL && i < FILECACHE_IDS; i++)
+		ctx_close(&ctx->filecache->entries[i].ctx);
+	ctx->filecache = NULL;
 }
 
 void
-kept_look_again(struct ctx *ctx)
+filecache_revalidate(struct ctx *ctx)
 {
-	for (int i = 0; ctx->kept != NULL && i < KEPT_FILES; i++)
-		ctx->kept->files[i].current = false;
+	for (int i = 0; ctx->filecache != NULL && i < FILECACHE_IDS; i++)
+		ctx->filecache->entries[i].checked = false;
 }
 
 static bool
@@ -47,50 +47,51 @@ same_file(const struct stat *a, const struct stat *b)
 }
 
 static bool
-is_settled(const struct stat *seen)
+mtime_is_old_enough(const struct stat *seen)
 {
 	struct timespec now;
 
 	return clock_gettime(CLOCK_REALTIME, &now) == 0
-	    && now.tv_sec - seen->st_ctim.tv_sec > KEPT_SETTLED_S;
+	    && now.tv_sec - seen->st_ctim.tv_sec > FILECACHE_SAFE_AGE_S;
 }
 
 /* Parsed anew, into an arena that holds nothing else.  The file was looked at before it is opened:
  * one that is changed in between is newer than what was seen, and differs from it the next time. */
 static bool
-read_anew(struct ctx *ctx, struct kept_file *file, const char *path, kept_parse *parse)
+read_anew(struct ctx *ctx, struct filecache_entry *entry, const char *path, filecache_parse *parse)
 {
-	struct ctx *own = &file->ctx;
+	struct ctx *own = &entry->ctx;
 
 	ctx_wipe(own);
-	file->parsed = NULL;
-	file->sound = ctx_strndup(own, path, strlen(path), &file->path)
-	    && parse(own, file->path, &file->parsed);
-	return file->sound || fault(ctx, own->kind, "%s", own->reason);
+	entry->parsed = NULL;
+	entry->ok = ctx_strndup(own, path, strlen(path), &entry->path)
+	    && parse(own, entry->path, &entry->parsed);
+	return entry->ok || fault(ctx, own->kind, "%s", own->reason);
 }
 
 bool
-kept_read(
-    struct ctx *ctx, enum kept_what what, const char *path, kept_parse *parse, const void **parsed)
+filecache_get(struct ctx *ctx, enum filecache_id what, const char *path, filecache_parse *parse,
+    const void **parsed)
 {
-	struct kept_file *file = ctx->kept == NULL ? NULL : &ctx->kept->files[what];
+	struct filecache_entry *entry =
+	    ctx->filecache == NULL ? NULL : &ctx->filecache->entries[what];
 	struct stat seen = { 0 };
 	bool same;
-	bool settled;
+	bool mtime_is_safe;
 	bool done = true;
 
-	if (file == NULL)
+	if (entry == NULL)
 		return parse(ctx, path, parsed);
-	same = file->sound && strcmp(file->path, path) == 0;
-	if (!same || !file->current) {
-		settled = stat(path, &seen) == 0 && is_settled(&seen);
-		if (!same || !file->settled || !same_file(&seen, &file->seen)) {
-			done = read_anew(ctx, file, path, parse);
-			file->seen = seen;
-			file->settled = settled;
+	same = entry->ok && strcmp(entry->path, path) == 0;
+	if (!same || !entry->checked) {
+		mtime_is_safe = stat(path, &seen) == 0 && mtime_is_old_enough(&seen);
+		if (!same || !entry->mtime_is_safe || !same_file(&seen, &entry->seen)) {
+			done = read_anew(ctx, entry, path, parse);
+			entry->seen = seen;
+			entry->mtime_is_safe = mtime_is_safe;
 		}
-		file->current = true;
+		entry->checked = true;
 	}
-	*parsed = file->parsed;
+	*parsed = entry->parsed;
 	return done;
 }

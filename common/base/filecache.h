@@ -6,9 +6,9 @@
  * anything else (ctime), which a rename, a chmod and an edit that sets the mtime back do not leave
  * alone.
  *
- * A clock ticks slower than files change.  A file that was changed less than KEPT_SETTLED_S before
- * it was looked at may change once more without its times telling, so it is read again the next
- * time.
+ * A clock ticks slower than files change.  A file that was changed less than FILECACHE_SAFE_AGE_S
+ * before it was looked at may change once more without its times telling, so it is read again the
+ * next time.
  */
 #ifndef FILECACHE_H
 #define FILECACHE_H
@@ -18,42 +18,42 @@
 #include <sys/stat.h>
 
 /* Ticks are 10 ms at most on local disks, 2 s on FAT, which knows no inodes to begin with. */
-#define KEPT_SETTLED_S 2
+#define FILECACHE_SAFE_AGE_S 2
 
 /* Address space, not memory; a configuration of some thousand lines. */
-#define KEPT_ARENA_SIZE (1u << 20) /* bytes */
+#define FILECACHE_ARENA_SIZE (1u << 20) /* bytes */
 
-enum kept_what { KEPT_CONFIG, KEPT_KEYRING, KEPT_FILES };
+enum filecache_id { FILECACHE_CONFIG, FILECACHE_KEYRING, FILECACHE_IDS };
 
-struct kept_file {
+struct filecache_entry {
 	struct ctx ctx; /* of its own: a request's is wiped when the request ends */
 	const char *path;
 	struct stat seen;
-	bool sound;   /* parsed is what stood in the file seen */
-	bool settled; /* and a change of it will show */
-	bool current; /* it was looked at in this request */
+	bool ok;            /* parsed is what stood in the file seen */
+	bool mtime_is_safe; /* and a change of it will show */
+	bool checked;       /* it was looked at in this request */
 	const void *parsed;
 };
 
-struct kept {
-	struct kept_file files[KEPT_FILES];
+struct filecache {
+	struct filecache_entry entries[FILECACHE_IDS];
 };
 
-/* From now on ctx keeps what it reads, here; until kept_close.  False: there is no memory for
+/* From now on ctx keeps what it reads, here; until filecache_close.  False: there is no memory for
  * that. */
-bool kept_open(struct ctx *ctx, struct kept *kept);
-void kept_close(struct ctx *ctx);
+bool filecache_open(struct ctx *ctx, struct filecache *cache);
+void filecache_close(struct ctx *ctx);
 
 /* A new request: what is kept has to be looked at again. */
-void kept_look_again(struct ctx *ctx);
+void filecache_revalidate(struct ctx *ctx);
 
 /* Reads a file into ctx, or tells its fault. */
-typedef bool kept_parse(struct ctx *ctx, const char *path, const void **parsed);
+typedef bool filecache_parse(struct ctx *ctx, const char *path, const void **parsed);
 
 /* What parse makes of the file now: parsed anew only if it has changed, or if ctx keeps nothing.
  * Within one request it is the same, and lives until the request ends.  Fault: as parse; *parsed is
  * then what parse has left there. */
-bool kept_read(
-    struct ctx *ctx, enum kept_what what, const char *path, kept_parse *parse, const void **parsed);
+bool filecache_get(struct ctx *ctx, enum filecache_id what, const char *path,
+    filecache_parse *parse, const void **parsed);
 
 #endif

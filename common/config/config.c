@@ -248,7 +248,7 @@ bool
 config_read(struct ctx *ctx, const char *path, struct config *cfg)
 {
 	const void *parsed = NULL;
-	bool done = kept_read(ctx, KEPT_CONFIG, path, parse, &parsed);
+	bool done = filecache_get(ctx, FILECACHE_CONFIG, path, parse, &parsed);
 
 	if (parsed != NULL)
 		memcpy(cfg, parsed, sizeof *cfg);

@@ -77,7 +77,7 @@ bool
 keyring_read(struct ctx *ctx, const char *path, const struct keyring **out)
 {
 	const void *parsed = NULL;
-	bool done = kept_read(ctx, KEPT_KEYRING, path, parse, &parsed);
+	bool done = filecache_get(ctx, FILECACHE_KEYRING, path, parse, &parsed);
 
 	*out = parsed;
 	return done;

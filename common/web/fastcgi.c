@@ -145,7 +145,7 @@ answer_one(struct ctx *ctx, FCGX_Request *request, fastcgi_answer *answer, const
 	FCGX_Finish_r(request);
 	wipe_stack();
 	ctx_wipe(ctx);
-	kept_look_again(ctx);
+	filecache_revalidate(ctx);
 }
 
 static int
@@ -182,16 +182,16 @@ int
 fastcgi_serve(struct ctx *ctx, fastcgi_answer *answer, const void *arg)
 {
 	struct listener listener;
-	struct kept kept;
+	struct filecache filecache;
 	int status;
 
 	start_with_tunables();
 	if (!listener_open(ctx, &listener, STDIN_FILENO))
 		return EXIT_FAILURE;
-	(void)kept_open(ctx, &kept); /* or it reads its files each time */
+	(void)filecache_open(ctx, &filecache); /* or it reads its files each time */
 	ctx_wipe(ctx);
 	status = answer_all(ctx, &listener, answer, arg);
-	kept_close(ctx);
+	filecache_close(ctx);
 	listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)
 		start_again();

@@ -56,8 +56,8 @@ ask(struct ctx *ctx, const char *path)
 	const void *parsed = NULL;
 
 	ctx_wipe(ctx);
-	kept_look_again(ctx);
-	return kept_read(ctx, KEPT_CONFIG, path, parse_and_tell, &parsed) ? parsed : NULL;
+	filecache_revalidate(ctx);
+	return filecache_get(ctx, FILECACHE_CONFIG, path, parse_and_tell, &parsed) ? parsed : NULL;
 }
 
 static void
@@ -157,7 +157,7 @@ static const struct row {
 struct one {
 	char path[PATH_SIZE];
 	struct ctx ctx;
-	struct kept kept;
+	struct filecache filecache;
 };
 
 static void
@@ -172,13 +172,13 @@ set_up(struct one *one, const char *folder, size_t number)
 	assert_true(snprintf(other, sizeof other, "%s.as-old", one->path) < PATH_SIZE);
 	file_write_text(other, "two");
 	assert_true(ctx_open(&one->ctx, 65536));
-	assert_true(kept_open(&one->ctx, &one->kept));
+	assert_true(filecache_open(&one->ctx, &one->filecache));
 }
 
 static void
 tear_down(struct one *one)
 {
-	kept_close(&one->ctx);
+	filecache_close(&one->ctx);
 	ctx_close(&one->ctx);
 }
 
@@ -194,7 +194,7 @@ let_settle(const char *path)
 	do {
 		nanosleep(&a_little, NULL);
 		clock_gettime(CLOCK_REALTIME, &now);
-	} while (now.tv_sec - st.st_ctim.tv_sec <= KEPT_SETTLED_S);
+	} while (now.tv_sec - st.st_ctim.tv_sec <= FILECACHE_SAFE_AGE_S);
 }
 
 static void
@@ -269,7 +269,7 @@ is_the_same_throughout_a_request(void **state)
 	set_up(&one, *state, 0);
 	first = ask(&one.ctx, one.path);
 	rename_over(one.path, "two");
-	assert_true(kept_read(&one.ctx, KEPT_CONFIG, one.path, parse_and_tell, &again));
+	assert_true(filecache_get(&one.ctx, FILECACHE_CONFIG, one.path, parse_and_tell, &again));
 	assert_ptr_equal(again, first);
 	same_text("what was given first", first, "one");
 	check_text("the next request", ask(&one.ctx, one.path), "two");
@@ -287,7 +287,7 @@ knows_one_path_from_another(void **state)
 	path_in(*state, "other", other);
 	file_write_text(other, "other");
 	check_text("the first", ask(&one.ctx, one.path), "one");
-	assert_true(kept_read(&one.ctx, KEPT_CONFIG, other, parse_and_tell, &parsed));
+	assert_true(filecache_get(&one.ctx, FILECACHE_CONFIG, other, parse_and_tell, &parsed));
 	same_text("another path in the same request", parsed, "other");
 	check_text("the first again", ask(&one.ctx, one.path), "one");
 	tear_down(&one);
@@ -320,5 +320,5 @@ main(void)
 		IN_FOLDER(keeps_nothing_where_nothing_is_kept),
 	};
 
-	return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("filecache", tests, NULL, NULL);
 }

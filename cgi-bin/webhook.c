@@ -29,7 +29,7 @@ check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct reques
 		return true;
 	if (!form_read(ctx, req->query, &key, 1))
 		return false;
-	return secret_equal(key.value, cfg->secret)
+	return timingsafe_equal(key.value, cfg->secret)
 	    || fault(ctx, FAULT_FORBIDDEN, "the key is not [webhook] secret");
 }
 

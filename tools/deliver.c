@@ -258,7 +258,7 @@ run(struct delivery *d, bool follow)
 	    cursor_read(d->ctl->ctx, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
 
 	while (sound && follow) {
-		clock_pause(FOLLOW_MS);
+		clock_sleep(FOLLOW_MS);
 		sound = go_round(d);
 	}
 	return sound;

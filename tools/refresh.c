@@ -138,7 +138,7 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 		if (watched)
 			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
 		if (i + 1 < due->count && blocked < BLOCKED_MAX)
-			clock_pause(wait_ms);
+			clock_sleep(wait_ms);
 		key = next_key(due, key);
 	}
 	if (watched)

@@ -54,7 +54,7 @@ verify(
 		return false;
 	hmac_sha256(cfg->client_secret, strlen(cfg->client_secret), message, strlen(message), mac);
 	hex_encode(mac, sizeof mac, expected);
-	return secret_equal(hook->signature, expected)
+	return timingsafe_equal(hook->signature, expected)
 	    || fault(ctx, FAULT_SIGNATURE, "the signature is not that of client_secret");
 }
 

@@ -17,7 +17,7 @@ clock_ms(void)
 }
 
 void
-clock_pause(int64_t ms)
+clock_sleep(int64_t ms)
 {
 	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 

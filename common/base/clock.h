@@ -10,7 +10,7 @@
 int64_t clock_ms(void);
 
 /* Sleeps for so long, or until a signal is handled. */
-void clock_pause(int64_t ms);
+void clock_sleep(int64_t ms);
 
 /* "2026-11-22T04:19:00Z"; UTC. */
 #define RFC3339_SIZE sizeof "2026-11-22T04:19:00Z"

@@ -29,7 +29,7 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 			return fault(ctx, FAULT_UNAVAILABLE,
 			    "%s: somebody else has had this lock for %lld ms", path,
 			    (long long)wait_ms);
-		clock_pause(pause);
+		clock_sleep(pause);
 	}
 	return true;
 }

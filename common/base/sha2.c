@@ -108,7 +108,7 @@ hmac_sha512(const void *key, size_t key_len, const void *data, size_t len, uint8
 }
 
 bool
-secret_equal(const char *a, const char *b)
+timingsafe_equal(const char *a, const char *b)
 {
 	size_t len;
 

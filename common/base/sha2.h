@@ -33,6 +33,6 @@ void hmac_sha512(
     const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA512_SIZE]);
 
 /* In a time that tells nothing of where they differ.  Two absent values are never equal. */
-bool secret_equal(const char *a, const char *b);
+bool timingsafe_equal(const char *a, const char *b);
 
 #endif

@@ -5,7 +5,7 @@
 #include <time.h>
 
 void
-signals_list(sigset_t *held)
+signals_fill(sigset_t *held)
 {
 	sigemptyset(held);
 	sigaddset(held, SIGTERM);
@@ -17,11 +17,11 @@ signals_list(sigset_t *held)
 }
 
 void
-signals_hold(sigset_t *before)
+signals_block(sigset_t *before)
 {
 	sigset_t held;
 
-	signals_list(&held);
+	signals_fill(&held);
 	sigprocmask(SIG_BLOCK, &held, before);
 }
 
@@ -40,7 +40,7 @@ forget_failed_writes(void)
 }
 
 void
-signals_release(const sigset_t *before)
+signals_restore(const sigset_t *before)
 {
 	forget_failed_writes();
 	sigprocmask(SIG_SETMASK, before, NULL);

@@ -5,13 +5,13 @@
 
 #include <signal.h>
 
-/* Holds TERM, HUP, INT, QUIT, PIPE and XFSZ back until signals_release,
+/* Holds TERM, HUP, INT, QUIT, PIPE and XFSZ back until signals_restore,
  * when one of the first four that came is obeyed.  Writing to a closed pipe, or past a file size
  * limit, is an error meanwhile, and no more than that. */
-void signals_hold(sigset_t *before);
-void signals_release(const sigset_t *before);
+void signals_block(sigset_t *before);
+void signals_restore(const sigset_t *before);
 
 /* Which those are. */
-void signals_list(sigset_t *held);
+void signals_fill(sigset_t *held);
 
 #endif

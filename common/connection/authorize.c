@@ -222,9 +222,9 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 		ctx, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
 		return false;
 	log_note_secret(ctx, "code", grant->code);
-	signals_hold(&before);
+	signals_block(&before);
 	done = authorize_locked(ctx, cfg, grant, record, limit_ms);
-	signals_release(&before);
+	signals_restore(&before);
 	lock_release(&lock);
 	return done;
 }

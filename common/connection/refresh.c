@@ -142,9 +142,9 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	if (!ctx_printf(ctx, &name, "refresh:%s", key)
 	    || !store_lock(ctx, &cfg->store, name, refresh_longest_ms(cfg), &lock))
 		return false;
-	signals_hold(&before);
+	signals_block(&before);
 	done = renew_once(ctx, cfg, ring, key, usable_until, tokens);
-	signals_release(&before);
+	signals_restore(&before);
 	lock_release(&lock);
 	return done;
 }

@@ -66,7 +66,7 @@ hold_signals(posix_spawnattr_t *attributes)
 	sigset_t held;
 	sigset_t own;
 
-	signals_list(&held);
+	signals_fill(&held);
 	sigemptyset(&own);
 	sigaddset(&own, SIGALRM);
 	posix_spawnattr_setsigmask(attributes, &held);

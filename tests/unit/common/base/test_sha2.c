@@ -218,7 +218,7 @@ compares_secrets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++)
-		DEMAND(table[i].label, secret_equal(table[i].a, table[i].b) == table[i].equal);
+		DEMAND(table[i].label, timingsafe_equal(table[i].a, table[i].b) == table[i].equal);
 }
 
 int

@@ -33,14 +33,14 @@ restores_the_mask(void **state)
 		sigaddset(&outer, SIGUSR1);
 		sigprocmask(SIG_SETMASK, &outer, NULL);
 
-		signals_hold(&before);
+		signals_block(&before);
 		sigprocmask(SIG_BLOCK, NULL, &now);
 		for (size_t j = 0; j < ROWS(held_signals); j++)
 			DEMAND(held_signals[j].label, sigismember(&now, held_signals[j].number));
 		DEMAND("what was held before stays so", sigismember(&now, SIGUSR1));
 		DEMAND("ALRM is not held", !sigismember(&now, SIGALRM));
 
-		signals_release(&before);
+		signals_restore(&before);
 		sigprocmask(SIG_BLOCK, NULL, &now);
 		for (int number = 1; number < SIGRTMIN; number++)
 			if (sigismember(&now, number) != sigismember(&outer, number))
@@ -61,10 +61,10 @@ signal_inside(void *arg)
 	const struct attempt *attempt = arg;
 	sigset_t before;
 
-	signals_hold(&before);
+	signals_block(&before);
 	raise(attempt->number);
 	if (attempt->release)
-		signals_release(&before);
+		signals_restore(&before);
 	return true;
 }
 
@@ -104,9 +104,9 @@ write_to_nobody(void *arg)
 	if (pipe(ends) != 0)
 		return false;
 	close(ends[0]);
-	signals_hold(&before);
+	signals_block(&before);
 	told = write(ends[1], "x", 1) < 0 && errno == EPIPE;
-	signals_release(&before);
+	signals_restore(&before);
 	return told;
 }
 
@@ -120,9 +120,9 @@ write_too_much(void *arg)
 
 	if (fd < 0 || setrlimit(RLIMIT_FSIZE, &none) != 0)
 		return false;
-	signals_hold(&before);
+	signals_block(&before);
 	told = write(fd, "x", 1) < 0 && errno == EFBIG;
-	signals_release(&before);
+	signals_restore(&before);
 	return told;
 }
 

@@ -46,9 +46,9 @@ read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 {
 	switch (request_media(req)) {
 	case MEDIA_FORM:
-		return bracket_read(ctx, event->body, event->body_len, &event->payload);
+		return nested_form_to_json(ctx, event->body, event->body_len, &event->payload);
 	case MEDIA_JSON:
-		return jsonline_make(ctx, event->body, event->body_len, &event->payload);
+		return json_compact(ctx, event->body, event->body_len, &event->payload);
 	default:
 		return fault(ctx, FAULT_MEDIA, "the body is neither a form nor JSON");
 	}
@@ -58,9 +58,9 @@ read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 static bool
 check_entity(struct ctx *ctx, const struct event *event)
 {
-	struct jsonpart unused;
+	struct json_slice unused;
 
-	return !jsonpart_member(jsonpart_of(event->payload), "connection", &unused)
+	return !json_slice_get(json_slice_of(event->payload), "connection", &unused)
 	    || fault(ctx, FAULT_REQUEST, "the body tells of a connection, as only we do");
 }
 

@@ -14,23 +14,23 @@
 #define FOLLOW_MS 200 /* between two looks at the journal */
 
 static void
-print(struct jsonpart part)
+print(struct json_slice part)
 {
 	fwrite(part.at, 1, part.len, stdout);
 }
 
 /* An array, or what is written like one but has gaps: an object whose names are all numbers. */
 static bool
-is_list(struct jsonpart value)
+is_list(struct json_slice value)
 {
-	struct jsonpart name;
-	struct jsonpart element;
+	struct json_slice name;
+	struct json_slice element;
 
 	if (*value.at == '[')
 		return true;
 	if (*value.at != '{' || value.len == strlen("{}"))
 		return false;
-	while (jsonpart_next(&value, &name, &element))
+	while (json_slice_next(&value, &name, &element))
 		for (size_t i = 0; i < name.len; i++)
 			if (name.at[i] < '0' || name.at[i] > '9')
 				return false;
@@ -39,14 +39,14 @@ is_list(struct jsonpart value)
 
 /* One line for each item, however many lists it stands in: task[update][0][0][id] is in two. */
 static void
-print_items(
-    struct jsonpart head, struct jsonpart entity, struct jsonpart action, struct jsonpart value)
+print_items(struct json_slice head, struct json_slice entity, struct json_slice action,
+    struct json_slice value)
 {
-	struct jsonpart name;
-	struct jsonpart element;
+	struct json_slice name;
+	struct json_slice element;
 
 	if (is_list(value)) {
-		while (jsonpart_next(&value, &name, &element))
+		while (json_slice_next(&value, &name, &element))
 			print_items(head, entity, action, element);
 		return;
 	}
@@ -62,16 +62,16 @@ print_items(
 
 /* head is what stands before each of them: the event's first members. */
 static void
-print_changes(struct jsonpart head, struct jsonpart payload)
+print_changes(struct json_slice head, struct json_slice payload)
 {
-	struct jsonpart entity;
-	struct jsonpart actions;
-	struct jsonpart action;
-	struct jsonpart items;
+	struct json_slice entity;
+	struct json_slice actions;
+	struct json_slice action;
+	struct json_slice items;
 
-	while (jsonpart_next(&payload, &entity, &actions))
-		if (*actions.at == '{' && !jsonpart_equal(entity, "account"))
-			while (jsonpart_next(&actions, &action, &items))
+	while (json_slice_next(&payload, &entity, &actions))
+		if (*actions.at == '{' && !json_slice_equal(entity, "account"))
+			while (json_slice_next(&actions, &action, &items))
 				print_items(head, entity, action, items);
 }
 
@@ -85,17 +85,17 @@ static bool
 print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
 	struct printing *printing = arg;
-	struct jsonpart line = jsonpart_of(event);
-	struct jsonpart received_at;
-	struct jsonpart account_id;
-	struct jsonpart payload;
+	struct json_slice line = json_slice_of(event);
+	struct json_slice received_at;
+	struct json_slice account_id;
+	struct json_slice payload;
 
 	(void)ctx;
 	(void)behind;
-	if (!jsonpart_member(line, "received_at", &received_at)
+	if (!json_slice_get(line, "received_at", &received_at)
 	    || received_at.len != strlen("\"\"") + EVENT_TIME_SIZE - 1
-	    || !jsonpart_member(line, "account_id", &account_id)
-	    || !jsonpart_member(line, "payload", &payload)) {
+	    || !json_slice_get(line, "account_id", &account_id)
+	    || !json_slice_get(line, "payload", &payload)) {
 		printing->skipped++;
 		return true;
 	}

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static bool
-copy_part(struct ctx *ctx, struct jsonpart part, const char **out)
+copy_part(struct ctx *ctx, struct json_slice part, const char **out)
 {
 	size_t quote = part.len >= 2 && *part.at == '"';
 
@@ -22,15 +22,15 @@ copy_part(struct ctx *ctx, struct jsonpart part, const char **out)
 bool
 post_read(struct ctx *ctx, const char *line, struct posted *event)
 {
-	struct jsonpart whole = jsonpart_of(line);
-	struct jsonpart id;
-	struct jsonpart account;
-	struct jsonpart received_at;
+	struct json_slice whole = json_slice_of(line);
+	struct json_slice id;
+	struct json_slice account;
+	struct json_slice received_at;
 	const char *text;
 	struct timespec at;
 
-	if (!jsonpart_member(whole, "id", &id) || !jsonpart_member(whole, "account_id", &account)
-	    || !jsonpart_member(whole, "received_at", &received_at)
+	if (!json_slice_get(whole, "id", &id) || !json_slice_get(whole, "account_id", &account)
+	    || !json_slice_get(whole, "received_at", &received_at)
 	    || !copy_part(ctx, received_at, &text) || !ctl_when(text, &at)
 	    || !copy_part(ctx, account, &text) || !copy_part(ctx, id, &event->id))
 		return false;

@@ -24,27 +24,27 @@ event_print_time(const struct timespec *at, char out[EVENT_TIME_SIZE])
 }
 
 /* What a string says, or a number; escapes are not looked into. */
-static struct jsonpart
-without_quotes(struct jsonpart value)
+static struct json_slice
+without_quotes(struct json_slice value)
 {
 	if (value.len >= 2 && *value.at == '"')
-		return (struct jsonpart){ value.at + 1, value.len - 2 };
+		return (struct json_slice){ value.at + 1, value.len - 2 };
 	return value;
 }
 
 static bool
-account_member(const struct event *event, const char *name, struct jsonpart *value)
+account_member(const struct event *event, const char *name, struct json_slice *value)
 {
-	struct jsonpart account;
+	struct json_slice account;
 
-	return jsonpart_member(jsonpart_of(event->payload), "account", &account)
-	    && jsonpart_member(account, name, value);
+	return json_slice_get(json_slice_of(event->payload), "account", &account)
+	    && json_slice_get(account, name, value);
 }
 
 int64_t
 event_account(const struct event *event)
 {
-	struct jsonpart value;
+	struct json_slice value;
 	char digits[ID_SIZE] = "";
 	int64_t id;
 
@@ -60,7 +60,7 @@ static void
 add_account(struct strbuf *sb, const struct event *event)
 {
 	int64_t id = event_account(event);
-	struct jsonpart subdomain;
+	struct json_slice subdomain;
 
 	if (id != 0)
 		strbuf_addf(sb, ",\"account_id\":%lld", (long long)id);
@@ -75,20 +75,20 @@ add_account(struct strbuf *sb, const struct event *event)
 
 struct names {
 	struct {
-		struct jsonpart entity;
-		struct jsonpart action;
+		struct json_slice entity;
+		struct json_slice action;
 	} name[EVENT_NAMES_MAX];
 	size_t count;
 };
 
 static bool
-same(struct jsonpart a, struct jsonpart b)
+same(struct json_slice a, struct json_slice b)
 {
 	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
 static bool
-listed(const struct names *names, struct jsonpart entity, struct jsonpart action)
+listed(const struct names *names, struct json_slice entity, struct json_slice action)
 {
 	for (size_t i = 0; i < names->count; i++)
 		if (same(names->name[i].entity, entity) && same(names->name[i].action, action))
@@ -97,12 +97,13 @@ listed(const struct names *names, struct jsonpart entity, struct jsonpart action
 }
 
 static void
-add_actions(struct strbuf *sb, struct names *names, struct jsonpart entity, struct jsonpart actions)
+add_actions(
+    struct strbuf *sb, struct names *names, struct json_slice entity, struct json_slice actions)
 {
-	struct jsonpart action;
-	struct jsonpart items;
+	struct json_slice action;
+	struct json_slice items;
 
-	while (names->count < EVENT_NAMES_MAX && jsonpart_next(&actions, &action, &items)) {
+	while (names->count < EVENT_NAMES_MAX && json_slice_next(&actions, &action, &items)) {
 		if (listed(names, entity, action))
 			continue;
 		strbuf_addstr(sb, names->count == 0 ? "\"" : ",\"");
@@ -120,12 +121,12 @@ static void
 add_names(struct strbuf *sb, const struct event *event)
 {
 	struct names names = { .count = 0 };
-	struct jsonpart rest = jsonpart_of(event->payload);
-	struct jsonpart entity;
-	struct jsonpart actions;
+	struct json_slice rest = json_slice_of(event->payload);
+	struct json_slice entity;
+	struct json_slice actions;
 
-	while (jsonpart_next(&rest, &entity, &actions))
-		if (*actions.at == '{' && !jsonpart_equal(entity, "account"))
+	while (json_slice_next(&rest, &entity, &actions))
+		if (*actions.at == '{' && !json_slice_equal(entity, "account"))
 			add_actions(sb, &names, entity, actions);
 }
 

@@ -70,7 +70,7 @@ end_line(struct reader *reader)
 	behind.offset += reader->len + 1;
 	if (!strbuf_finish(&reader->line, &event))
 		return false;
-	if (reader->len > JOURNAL_EVENT_MAX || !jsonline_whole(event, (size_t)reader->len))
+	if (reader->len > JOURNAL_EVENT_MAX || !json_compact_complete(event, (size_t)reader->len))
 		++*reader->torn;
 	else if (!reader->visit(reader->ctx, reader->arg, event, &behind))
 		return false;

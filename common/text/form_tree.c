@@ -7,17 +7,17 @@
 
 /* Shorter names first, then by their bytes: indexes come in the order of numbers. */
 static int
-name_order(const char *name, size_t len, const struct member *member)
+name_order(const char *name, size_t len, const struct form_member *member)
 {
 	if (len != member->name_len)
 		return len < member->name_len ? -1 : 1;
 	return memcmp(name, member->name, len);
 }
 
-static struct member *
-find(const struct level *level, const char *name, size_t len)
+static struct form_member *
+find(const struct form_tree *level, const char *name, size_t len)
 {
-	struct member *m = level->root;
+	struct form_member *m = level->root;
 	int order;
 
 	while (m != NULL && (order = name_order(name, len, m)) != 0)
@@ -26,10 +26,10 @@ find(const struct level *level, const char *name, size_t len)
 }
 
 /* No left child has its parent's rank. */
-static struct member *
-skew(struct member *top)
+static struct form_member *
+skew(struct form_member *top)
 {
-	struct member *left = top->left;
+	struct form_member *left = top->left;
 
 	if (left == NULL || left->rank != top->rank)
 		return top;
@@ -39,10 +39,10 @@ skew(struct member *top)
 }
 
 /* No right grandchild has its grandparent's rank. */
-static struct member *
-split(struct member *top)
+static struct form_member *
+split(struct form_member *top)
 {
-	struct member *right = top->right;
+	struct form_member *right = top->right;
 
 	if (right == NULL || right->right == NULL || right->right->rank != top->rank)
 		return top;
@@ -52,8 +52,8 @@ split(struct member *top)
 	return right;
 }
 
-static struct member *
-insert(struct member *top, struct member *added)
+static struct form_member *
+insert(struct form_member *top, struct form_member *added)
 {
 	if (top == NULL)
 		return added;
@@ -73,7 +73,7 @@ is_index(const char *name, int64_t *index)
 }
 
 static void
-count_in(struct level *level, const struct member *member)
+count_in(struct form_tree *level, const struct form_member *member)
 {
 	int64_t index;
 
@@ -86,9 +86,10 @@ count_in(struct level *level, const struct member *member)
 }
 
 static bool
-add(struct ctx *ctx, struct level *level, const char *name, size_t len, struct member **added)
+add(struct ctx *ctx, struct form_tree *level, const char *name, size_t len,
+    struct form_member **added)
 {
-	struct member *m;
+	struct form_member *m;
 
 	if (!ctx_alloc(ctx, sizeof *m, &m) || !ctx_strndup(ctx, name, len, &m->name))
 		return false;
@@ -105,15 +106,15 @@ add(struct ctx *ctx, struct level *level, const char *name, size_t len, struct m
 }
 
 bool
-level_enter(
-    struct ctx *ctx, struct level *level, const char *name, size_t len, struct member **member)
+form_tree_get_or_add(struct ctx *ctx, struct form_tree *level, const char *name, size_t len,
+    struct form_member **member)
 {
 	*member = find(level, name, len);
 	return *member != NULL || add(ctx, level, name, len, member);
 }
 
 bool
-level_push(struct ctx *ctx, struct level *level, struct member **member)
+form_tree_append(struct ctx *ctx, struct form_tree *level, struct form_member **member)
 {
 	const char *name;
 
@@ -124,7 +125,7 @@ level_push(struct ctx *ctx, struct level *level, struct member **member)
 }
 
 bool
-level_is_array(const struct level *level)
+form_tree_is_array(const struct form_tree *level)
 {
 	return level->indexes == level->count && level->next_index == level->count;
 }

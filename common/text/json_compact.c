@@ -207,23 +207,23 @@ scan_object(struct scan *s, int depth)
 }
 
 bool
-jsonline_make(struct ctx *ctx, const char *text, size_t len, const char **line)
+json_compact(struct ctx *ctx, const char *text, size_t len, const char **line)
 {
 	struct strbuf out;
 	struct scan s = { .at = text, .end = text + len, .out = &out };
 
 	strbuf_init(ctx, &out);
-	if (!scan_object(&s, JSONLINE_DEPTH_MAX))
+	if (!scan_object(&s, JSON_COMPACT_DEPTH_MAX))
 		return fault(ctx, FAULT_REQUEST,
-		    "not a JSON object of at most %d levels: wrong at byte %zu", JSONLINE_DEPTH_MAX,
-		    (size_t)(s.at - text));
+		    "not a JSON object of at most %d levels: wrong at byte %zu",
+		    JSON_COMPACT_DEPTH_MAX, (size_t)(s.at - text));
 	return strbuf_finish(&out, line);
 }
 
 bool
-jsonline_whole(const char *line, size_t len)
+json_compact_complete(const char *line, size_t len)
 {
 	struct scan s = { .at = line, .end = line + len };
 
-	return scan_object(&s, JSONLINE_DEPTH_MAX + 1);
+	return scan_object(&s, JSON_COMPACT_DEPTH_MAX + 1);
 }

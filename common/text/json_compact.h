@@ -13,15 +13,15 @@
 
 /* Levels of objects and arrays in a text that comes from outside.  A line that holds it as a member
  * is one that json_read still reads. */
-#define JSONLINE_DEPTH_MAX (JSON_DEPTH_MAX - 2)
+#define JSON_COMPACT_DEPTH_MAX (JSON_DEPTH_MAX - 2)
 
 /* The len bytes at text, which are one JSON object (RFC 8259) and nothing else, without the white
  * space between their tokens.
- * Fault: FAULT_REQUEST when they are not that, or deeper than JSONLINE_DEPTH_MAX. */
-bool jsonline_make(struct ctx *ctx, const char *text, size_t len, const char **line);
+ * Fault: FAULT_REQUEST when they are not that, or deeper than JSON_COMPACT_DEPTH_MAX. */
+bool json_compact(struct ctx *ctx, const char *text, size_t len, const char **line);
 
-/* True for what jsonline_make makes, and for such an object one level deeper; false for any text of
+/* True for what json_compact makes, and for such an object one level deeper; false for any text of
  * which its end, or something inside, is missing. */
-bool jsonline_whole(const char *line, size_t len);
+bool json_compact_complete(const char *line, size_t len);
 
 #endif

@@ -3,17 +3,17 @@
 
 #include <string.h>
 
-struct jsonpart
-jsonpart_of(const char *line)
+struct json_slice
+json_slice_of(const char *line)
 {
-	return (struct jsonpart){ line, strlen(line) };
+	return (struct json_slice){ line, strlen(line) };
 }
 
 /* Takes the first len bytes off a text. */
-static struct jsonpart
-cut(struct jsonpart *rest, size_t len)
+static struct json_slice
+cut(struct json_slice *rest, size_t len)
 {
-	struct jsonpart first = { rest->at, len };
+	struct json_slice first = { rest->at, len };
 
 	rest->at += len;
 	rest->len -= len;
@@ -60,38 +60,38 @@ value_len(const char *s, size_t left)
 	return len;
 }
 
-static struct jsonpart
-cut_value(struct jsonpart *rest)
+static struct json_slice
+cut_value(struct json_slice *rest)
 {
 	return cut(rest, value_len(rest->at, rest->len));
 }
 
 bool
-jsonpart_next(struct jsonpart *rest, struct jsonpart *name, struct jsonpart *value)
+json_slice_next(struct json_slice *rest, struct json_slice *name, struct json_slice *value)
 {
 	if (rest->len < 2 || strchr("{[,", *rest->at) == NULL || rest->at[1] == '}'
 	    || rest->at[1] == ']')
 		return false;
 	cut(rest, 1);
-	*name = (struct jsonpart){ rest->at, 0 };
+	*name = (struct json_slice){ rest->at, 0 };
 	*value = cut_value(rest);
 	if (rest->len == 0 || *rest->at != ':')
 		return true;
-	*name = (struct jsonpart){ value->at + 1, value->len - 2 };
+	*name = (struct json_slice){ value->at + 1, value->len - 2 };
 	cut(rest, 1);
 	*value = cut_value(rest);
 	return true;
 }
 
 bool
-jsonpart_member(struct jsonpart object, const char *name, struct jsonpart *value)
+json_slice_get(struct json_slice object, const char *name, struct json_slice *value)
 {
-	struct jsonpart found;
-	struct jsonpart each;
+	struct json_slice found;
+	struct json_slice each;
 	bool there = false;
 
-	while (jsonpart_next(&object, &found, &each))
-		if (jsonpart_equal(found, name)) {
+	while (json_slice_next(&object, &found, &each))
+		if (json_slice_equal(found, name)) {
 			*value = each;
 			there = true;
 		}
@@ -99,7 +99,7 @@ jsonpart_member(struct jsonpart object, const char *name, struct jsonpart *value
 }
 
 bool
-jsonpart_equal(struct jsonpart part, const char *s)
+json_slice_equal(struct json_slice part, const char *s)
 {
 	return strlen(s) == part.len && memcmp(part.at, s, part.len) == 0;
 }

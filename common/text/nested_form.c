@@ -27,19 +27,19 @@ first_name_len(const char *key)
 
 /* Follows the brackets to the member they name. */
 static bool
-descend(struct ctx *ctx, struct member **member, const char *brackets)
+descend(struct ctx *ctx, struct form_member **member, const char *brackets)
 {
 	for (int depth = 2; *brackets != '\0'; depth++) {
 		const char *name = brackets + 1;
 		size_t len = strcspn(name, "]");
-		struct level *level = &(*member)->level;
+		struct form_tree *level = &(*member)->level;
 
-		if (depth > BRACKET_DEPTH_MAX)
+		if (depth > NESTED_FORM_DEPTH_MAX)
 			return fault(ctx, FAULT_REQUEST, "a key has more than %d names in brackets",
-			    BRACKET_DEPTH_MAX - 1);
+			    NESTED_FORM_DEPTH_MAX - 1);
 		(*member)->value = NULL;
-		if (len == 0 ? !level_push(ctx, level, member)
-			     : !level_enter(ctx, level, name, len, member))
+		if (len == 0 ? !form_tree_append(ctx, level, member)
+			     : !form_tree_get_or_add(ctx, level, name, len, member))
 			return false;
 		brackets = name + len + 1;
 	}
@@ -47,14 +47,14 @@ descend(struct ctx *ctx, struct member **member, const char *brackets)
 }
 
 static bool
-set(struct ctx *ctx, struct level *top, const char *key, const char *value)
+set(struct ctx *ctx, struct form_tree *top, const char *key, const char *value)
 {
 	size_t len = first_name_len(key);
-	struct member *member;
+	struct form_member *member;
 
-	if (strlen(key) > BRACKET_KEY_MAX)
-		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", BRACKET_KEY_MAX);
-	if (!level_enter(ctx, top, key, len, &member) || !descend(ctx, &member, key + len))
+	if (strlen(key) > NESTED_FORM_KEY_MAX)
+		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", NESTED_FORM_KEY_MAX);
+	if (!form_tree_get_or_add(ctx, top, key, len, &member) || !descend(ctx, &member, key + len))
 		return false;
 	member->value = value;
 	memset(&member->level, 0, sizeof member->level);
@@ -62,7 +62,7 @@ set(struct ctx *ctx, struct level *top, const char *key, const char *value)
 }
 
 static bool
-read_pair(struct ctx *ctx, const char *pair, size_t len, struct level *top)
+read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top)
 {
 	const char *equals = memchr(pair, '=', len);
 	size_t key_len = equals == NULL ? len : (size_t)(equals - pair);
@@ -76,7 +76,7 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct level *top)
 }
 
 static bool
-read_pairs(struct ctx *ctx, const char *form, size_t len, struct level *top)
+read_pairs(struct ctx *ctx, const char *form, size_t len, struct form_tree *top)
 {
 	const char *end = form + len;
 	int pairs = 0;
@@ -85,9 +85,9 @@ read_pairs(struct ctx *ctx, const char *form, size_t len, struct level *top)
 		const char *next = memchr(form, '&', (size_t)(end - form));
 		size_t pair_len = (size_t)((next == NULL ? end : next) - form);
 
-		if (pair_len > 0 && ++pairs > BRACKET_PAIRS_MAX)
+		if (pair_len > 0 && ++pairs > NESTED_FORM_PAIRS_MAX)
 			return fault(ctx, FAULT_REQUEST, "the form has more than %d pairs",
-			    BRACKET_PAIRS_MAX);
+			    NESTED_FORM_PAIRS_MAX);
 		if (pair_len > 0 && !read_pair(ctx, form, pair_len, top))
 			return false;
 		form += pair_len + (next != NULL);
@@ -95,10 +95,10 @@ read_pairs(struct ctx *ctx, const char *form, size_t len, struct level *top)
 	return pairs > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
 }
 
-static void write_member(struct strbuf *sb, const struct member *m);
+static void write_member(struct strbuf *sb, const struct form_member *m);
 
 static void
-write_elements(struct strbuf *sb, const struct member *top)
+write_elements(struct strbuf *sb, const struct form_member *top)
 {
 	if (top == NULL)
 		return;
@@ -110,10 +110,10 @@ write_elements(struct strbuf *sb, const struct member *top)
 }
 
 static void
-write_object(struct strbuf *sb, const struct level *level)
+write_object(struct strbuf *sb, const struct form_tree *level)
 {
 	strbuf_addch(sb, '{');
-	for (const struct member *m = level->first; m != NULL; m = m->next) {
+	for (const struct form_member *m = level->first; m != NULL; m = m->next) {
 		if (m != level->first)
 			strbuf_addch(sb, ',');
 		json_add_string(sb, m->name);
@@ -124,13 +124,13 @@ write_object(struct strbuf *sb, const struct level *level)
 }
 
 static void
-write_member(struct strbuf *sb, const struct member *m)
+write_member(struct strbuf *sb, const struct form_member *m)
 {
 	if (m->value != NULL) {
 		json_add_string(sb, m->value);
 		return;
 	}
-	if (!level_is_array(&m->level)) {
+	if (!form_tree_is_array(&m->level)) {
 		write_object(sb, &m->level);
 		return;
 	}
@@ -140,9 +140,9 @@ write_member(struct strbuf *sb, const struct member *m)
 }
 
 bool
-bracket_read(struct ctx *ctx, const char *form, size_t len, const char **line)
+nested_form_to_json(struct ctx *ctx, const char *form, size_t len, const char **line)
 {
-	struct level top = { 0 };
+	struct form_tree top = { 0 };
 	struct strbuf sb;
 
 	if (!read_pairs(ctx, form, len, &top))

@@ -22,12 +22,12 @@
 
 #include "base/ctx.h"
 
-#define BRACKET_PAIRS_MAX 20000 /* twice the largest body that amoCRM was seen to send */
-#define BRACKET_KEY_MAX   1024  /* bytes, decoded; real ones have under 200 */
-#define BRACKET_DEPTH_MAX 16    /* names in a key; real ones have under 10 */
+#define NESTED_FORM_PAIRS_MAX 20000 /* twice the largest body that amoCRM was seen to send */
+#define NESTED_FORM_KEY_MAX   1024  /* bytes, decoded; real ones have under 200 */
+#define NESTED_FORM_DEPTH_MAX 16    /* names in a key; real ones have under 10 */
 
 /* The len bytes at form as one line of JSON, an object.
  * Fault: FAULT_REQUEST for a bad escape, a NUL, no pair at all, or more than the limits above. */
-bool bracket_read(struct ctx *ctx, const char *form, size_t len, const char **line);
+bool nested_form_to_json(struct ctx *ctx, const char *form, size_t len, const char **line);
 
 #endif

@@ -13,7 +13,7 @@ may_be_deep(const char *text, size_t len)
 
 	for (size_t i = 0; i < len; i++)
 		opened += text[i] == '{' || text[i] == '[';
-	return opened > JSONLINE_DEPTH_MAX;
+	return opened > JSON_COMPACT_DEPTH_MAX;
 }
 
 /* Whether there may be a number as json-c alone reads it: 00, -01, -.5 */
@@ -41,15 +41,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	MUST(ctx_open(&ctx, 16 << 20));
 	doc = json_read_strict(text, size);
-	if (jsonline_make(&ctx, text, size, &line)) {
+	if (json_compact(&ctx, text, size, &line)) {
 		size_t len = strlen(line);
 
 		MUST(ctx.kind == FAULT_NONE);
 		MUST(strpbrk(line, "\r\n") == NULL);
-		MUST(jsonline_whole(line, len));
+		MUST(json_compact_complete(line, len));
 		for (size_t cut = 0; cut < len && len < 300; cut++)
-			MUST(!jsonline_whole(line, cut));
-		MUST(jsonline_make(&ctx, line, len, &again) && strcmp(line, again) == 0);
+			MUST(!json_compact_complete(line, cut));
+		MUST(json_compact(&ctx, line, len, &again) && strcmp(line, again) == 0);
 		json_object_put(doc);
 		doc = json_read(line, len);
 		MUST(json_object_is_type(doc, json_type_object));

@@ -17,9 +17,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(form, data, size);
 	MUST(ctx_open(&ctx, 16 << 20));
-	if (bracket_read(&ctx, form, size, &line)) {
+	if (nested_form_to_json(&ctx, form, size, &line)) {
 		MUST(ctx.kind == FAULT_NONE);
-		MUST(jsonline_whole(line, strlen(line)));
+		MUST(json_compact_complete(line, strlen(line)));
 		doc = json_read(line, strlen(line));
 		MUST(json_object_is_type(doc, json_type_object));
 		json_object_put(doc);

@@ -127,5 +127,5 @@ main(void)
 		cmocka_unit_test(allows_no_longer_host),
 	};
 
-	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("host allowlist", tests, NULL, NULL);
 }

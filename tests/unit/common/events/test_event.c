@@ -91,7 +91,7 @@ names_what_has_changed(void **state)
 		open_ctx(&ctx);
 		line = write_event(&ctx, table[i].payload, NULL);
 		has_text(table[i].label, line, table[i].expected);
-		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		DEMAND(table[i].label, json_compact_complete(line, strlen(line)));
 		ctx_close(&ctx);
 	}
 }
@@ -151,7 +151,7 @@ knows_the_account(void **state)
 		same_number(table[i].label, event_account(&event), table[i].id);
 		line = write_event(&ctx, table[i].payload, NULL);
 		has_text(table[i].label, line, table[i].expected);
-		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		DEMAND(table[i].label, json_compact_complete(line, strlen(line)));
 		ctx_close(&ctx);
 	}
 }
@@ -178,7 +178,7 @@ writes_any_request_id_as_json(void **state)
 		open_ctx(&ctx);
 		line = write_event(&ctx, "{}", table[i].request_id);
 		has_text(table[i].label, line, table[i].expected);
-		DEMAND(table[i].label, jsonline_whole(line, strlen(line)));
+		DEMAND(table[i].label, json_compact_complete(line, strlen(line)));
 		ctx_close(&ctx);
 	}
 }
@@ -215,7 +215,7 @@ lists_no_more_names_than_its_limit(void **state)
 		line = write_event(&ctx, payload, NULL);
 		same_number("names that are listed", (long long)count_text(line, ".@"),
 		    names < EVENT_NAMES_MAX ? names : EVENT_NAMES_MAX);
-		DEMAND("a line", jsonline_whole(line, strlen(line)));
+		DEMAND("a line", json_compact_complete(line, strlen(line)));
 		ctx_close(&ctx);
 	}
 }
@@ -258,7 +258,7 @@ write_step(struct ctx *ctx, void *arg)
 	(void)arg;
 	if (!event_write(ctx, &event, &line))
 		return false;
-	DEMAND("in the smallest arena", jsonline_whole(line, strlen(line)));
+	DEMAND("in the smallest arena", json_compact_complete(line, strlen(line)));
 	has_text("in the smallest arena", line, "\"account_id\":1,");
 	return true;
 }

@@ -104,9 +104,9 @@ struct reading {
 static bool
 read_number(const char *event, const char *name, int *number)
 {
-	struct jsonpart value;
+	struct json_slice value;
 
-	if (!jsonpart_member(jsonpart_of(event), name, &value))
+	if (!json_slice_get(json_slice_of(event), name, &value))
 		return false;
 	*number = (int)strtol(value.at, NULL, 10);
 	return true;

@@ -24,15 +24,15 @@ enters_each_name_once_and_in_order(void **state)
 {
 	static const char *const names[] = { "b", "a", "b", "", "aa", "a", "10", "9", "" };
 	static const char *const expected[] = { "b", "a", "", "aa", "10", "9" };
-	struct level level = { 0 };
-	struct member *m;
+	struct form_tree level = { 0 };
+	struct form_member *m;
 	struct ctx ctx;
 	size_t i = 0;
 
 	(void)state;
 	open_ctx(&ctx);
 	for (size_t n = 0; n < ROWS(names); n++) {
-		assert_true(level_enter(&ctx, &level, names[n], strlen(names[n]), &m));
+		assert_true(form_tree_get_or_add(&ctx, &level, names[n], strlen(names[n]), &m));
 		same_text("the member that is answered", m->name, names[n]);
 	}
 	for (m = level.first; m != NULL; m = m->next)
@@ -102,8 +102,8 @@ compares_in_proportion_to_the_logarithm(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
-		struct level level = { 0 };
-		struct member *m;
+		struct form_tree level = { 0 };
+		struct form_member *m;
 		struct ctx ctx;
 		char name[64];
 		double height = 0;
@@ -115,7 +115,8 @@ compares_in_proportion_to_the_logarithm(void **state)
 		for (int round = 0; round < 2; round++)
 			for (int n = 0; n < NAMES; n++) {
 				kinds[kind].make(name, n);
-				assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
+				assert_true(
+				    form_tree_get_or_add(&ctx, &level, name, strlen(name), &m));
 			}
 		assert_int_equal(level.count, NAMES);
 		if ((double)comparisons > 3 * NAMES * height)
@@ -126,7 +127,7 @@ compares_in_proportion_to_the_logarithm(void **state)
 }
 
 static size_t
-height_of(const struct member *top)
+height_of(const struct form_member *top)
 {
 	size_t left = top == NULL ? 0 : 1 + height_of(top->left);
 	size_t right = top == NULL ? 0 : 1 + height_of(top->right);
@@ -141,8 +142,8 @@ stays_low(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
-		struct level level = { 0 };
-		struct member *m;
+		struct form_tree level = { 0 };
+		struct form_member *m;
 		struct ctx ctx;
 		char name[64];
 		size_t limit = 0;
@@ -150,7 +151,7 @@ stays_low(void **state)
 		assert_true(ctx_open(&ctx, (size_t)16 << 20));
 		for (int n = 0; n < NAMES; n++) {
 			kinds[kind].make(name, n);
-			assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
+			assert_true(form_tree_get_or_add(&ctx, &level, name, strlen(name), &m));
 		}
 		for (int n = NAMES; n > 0; n /= 2)
 			limit += 2;
@@ -183,21 +184,21 @@ knows_an_array(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct level level = { 0 };
-		struct member *m;
+		struct form_tree level = { 0 };
+		struct form_member *m;
 		struct ctx ctx;
 
 		open_ctx(&ctx);
 		for (int n = 0; n < 4 && table[i].names[n] != NULL; n++)
-			assert_true(level_enter(
+			assert_true(form_tree_get_or_add(
 			    &ctx, &level, table[i].names[n], strlen(table[i].names[n]), &m));
-		same_number(table[i].label, level_is_array(&level), table[i].array);
+		same_number(table[i].label, form_tree_is_array(&level), table[i].array);
 		ctx_close(&ctx);
 	}
 }
 
 static void
-in_order(const struct member *top, int *next)
+in_order(const struct form_member *top, int *next)
 {
 	char name[64];
 
@@ -212,8 +213,8 @@ in_order(const struct member *top, int *next)
 static void
 has_indexes_in_the_order_of_numbers(void **state)
 {
-	struct level level = { 0 };
-	struct member *m;
+	struct form_tree level = { 0 };
+	struct form_member *m;
 	struct ctx ctx;
 	char name[64];
 	int next = 0;
@@ -222,7 +223,7 @@ has_indexes_in_the_order_of_numbers(void **state)
 	open_ctx(&ctx);
 	for (int n = 0; n < 1200; n++) {
 		rising(name, n * 7 % 1200);
-		assert_true(level_enter(&ctx, &level, name, strlen(name), &m));
+		assert_true(form_tree_get_or_add(&ctx, &level, name, strlen(name), &m));
 	}
 	in_order(level.root, &next);
 	assert_int_equal(next, 1200);
@@ -240,5 +241,5 @@ main(void)
 		cmocka_unit_test(has_indexes_in_the_order_of_numbers),
 	};
 
-	return cmocka_run_group_tests_name("level", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("form tree", tests, NULL, NULL);
 }

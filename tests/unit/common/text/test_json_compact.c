@@ -120,7 +120,7 @@ takes_one_object_and_nothing_else(void **state)
 		bool done;
 
 		open_ctx(&ctx);
-		done = jsonline_make(&ctx, table[i].text, table[i].len, &line);
+		done = json_compact(&ctx, table[i].text, table[i].len, &line);
 		same_fault(table[i].label, &ctx, done, kind);
 		if (done)
 			same_text(table[i].label, line, table[i].expected);
@@ -158,20 +158,20 @@ keeps_its_limit_of_depth(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		within = nested(&ctx, JSONLINE_DEPTH_MAX, *bracket);
-		assert_true(jsonline_make(&ctx, within, strlen(within), &line));
+		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX, *bracket);
+		assert_true(json_compact(&ctx, within, strlen(within), &line));
 		same_text("as deep as it may be", line, within);
 
-		within = nested(&ctx, JSONLINE_DEPTH_MAX + 1, *bracket);
-		assert_true(jsonline_whole(within, strlen(within)));
+		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX + 1, *bracket);
+		assert_true(json_compact_complete(within, strlen(within)));
 		doc = json_read(within, strlen(within));
 		DEMAND("a line that holds the deepest can be read", doc != NULL);
 		json_object_put(doc);
 		same_fault("a level too deep", &ctx,
-		    jsonline_make(&ctx, within, strlen(within), &line), FAULT_REQUEST);
+		    json_compact(&ctx, within, strlen(within), &line), FAULT_REQUEST);
 
-		within = nested(&ctx, JSONLINE_DEPTH_MAX + 2, *bracket);
-		assert_false(jsonline_whole(within, strlen(within)));
+		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX + 2, *bracket);
+		assert_false(json_compact_complete(within, strlen(within)));
 		ctx_close(&ctx);
 	}
 }
@@ -190,7 +190,7 @@ refuses_a_megabyte_of_brackets(void **state)
 	memset(text, '[', len);
 	memcpy(text, "{\"a\":", 5);
 	open_ctx(&ctx);
-	same_fault("brackets", &ctx, jsonline_make(&ctx, text, len, &line), FAULT_REQUEST);
+	same_fault("brackets", &ctx, json_compact(&ctx, text, len, &line), FAULT_REQUEST);
 	ctx_close(&ctx);
 	free(text);
 }
@@ -205,23 +205,24 @@ knows_a_part_from_the_whole(void **state)
 	size_t len = sizeof whole - 1;
 
 	(void)state;
-	assert_true(jsonline_whole(whole, len));
+	assert_true(json_compact_complete(whole, len));
 	for (size_t cut = 0; cut < len; cut++)
-		if (jsonline_whole(whole, cut))
+		if (json_compact_complete(whole, cut))
 			fail_msg("the first %zu bytes of %zu pass for the whole", cut, len);
 	for (size_t from = 1; from < len; from++)
-		if (jsonline_whole(whole + from, len - from) && strcmp(whole + from, "{}") != 0)
+		if (json_compact_complete(whole + from, len - from)
+		    && strcmp(whole + from, "{}") != 0)
 			fail_msg("what follows byte %zu passes for the whole", from);
 	for (size_t at = 0; at < len; at++) {
 		memcpy(spoiled, whole, sizeof whole);
 		spoiled[at] = '\0'; /* as a disk may give it after a power failure */
-		if (jsonline_whole(spoiled, len))
+		if (json_compact_complete(spoiled, len))
 			fail_msg("a NUL at byte %zu is not seen", at);
 	}
-	assert_false(jsonline_whole("{ }", 3));
-	assert_false(jsonline_whole("{}\n", 3));
-	assert_false(jsonline_whole(" {}", 3));
-	assert_false(jsonline_whole("", 0));
+	assert_false(json_compact_complete("{ }", 3));
+	assert_false(json_compact_complete("{}\n", 3));
+	assert_false(json_compact_complete(" {}", 3));
+	assert_false(json_compact_complete("", 0));
 }
 
 static bool
@@ -230,7 +231,7 @@ make_step(struct ctx *ctx, void *arg)
 	const char *line;
 
 	(void)arg;
-	if (!jsonline_make(ctx, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
+	if (!json_compact(ctx, TEXT(" {\"a\" : [1, 2, \"\\u00e4\"]} "), &line))
 		return false;
 	same_text("in the smallest arena", line, "{\"a\":[1,2,\"\\u00e4\"]}");
 	return true;
@@ -254,5 +255,5 @@ main(void)
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
-	return cmocka_run_group_tests_name("jsonline", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json compact", tests, NULL, NULL);
 }

@@ -10,14 +10,14 @@
 static const char *
 taken_apart(struct ctx *ctx, const char *line)
 {
-	struct jsonpart rest = jsonpart_of(line);
-	struct jsonpart name;
-	struct jsonpart value;
+	struct json_slice rest = json_slice_of(line);
+	struct json_slice name;
+	struct json_slice value;
 	struct strbuf sb;
 	const char *s;
 
 	strbuf_init(ctx, &sb);
-	while (jsonpart_next(&rest, &name, &value)) {
+	while (json_slice_next(&rest, &name, &value)) {
 		strbuf_addstr(&sb, sb.len > 0 ? "|" : "");
 		strbuf_add(&sb, name.at, name.len);
 		strbuf_addstr(&sb, "=");
@@ -82,12 +82,12 @@ finds_a_member_by_its_name(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct jsonpart value;
-		bool found = jsonpart_member(jsonpart_of(table[i].line), table[i].name, &value);
+		struct json_slice value;
+		bool found = json_slice_get(json_slice_of(table[i].line), table[i].name, &value);
 
 		same_number(table[i].label, found, table[i].expected != NULL);
 		if (found)
-			DEMAND(table[i].label, jsonpart_equal(value, table[i].expected));
+			DEMAND(table[i].label, json_slice_equal(value, table[i].expected));
 	}
 }
 
@@ -99,5 +99,5 @@ main(void)
 		cmocka_unit_test(finds_a_member_by_its_name),
 	};
 
-	return cmocka_run_group_tests_name("jsonpart", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json slice", tests, NULL, NULL);
 }

@@ -135,5 +135,5 @@ main(void)
 		cmocka_unit_test(counts_many_members),
 	};
 
-	return cmocka_run_group_tests_name("json, strict", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json strict", tests, NULL, NULL);
 }

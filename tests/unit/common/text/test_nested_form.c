@@ -102,7 +102,7 @@ nests_as_php_does(void **state)
 		bool done;
 
 		open_ctx(&ctx);
-		done = bracket_read(&ctx, table[i].form, strlen(table[i].form), &line);
+		done = nested_form_to_json(&ctx, table[i].form, strlen(table[i].form), &line);
 		same_fault(table[i].label, &ctx, done, FAULT_NONE);
 		same_text(table[i].label, line, table[i].expected);
 		ctx_close(&ctx);
@@ -178,7 +178,8 @@ reads_what_amocrm_sends(void **state)
 
 		open_ctx(&ctx);
 		same_fault(table[i].label, &ctx,
-		    bracket_read(&ctx, table[i].form, strlen(table[i].form), &line), FAULT_NONE);
+		    nested_form_to_json(&ctx, table[i].form, strlen(table[i].form), &line),
+		    FAULT_NONE);
 		same_text(table[i].label, line, table[i].expected);
 		ctx_close(&ctx);
 	}
@@ -214,7 +215,7 @@ refuses_what_is_malformed(void **state)
 
 		open_ctx(&ctx);
 		same_fault(table[i].label, &ctx,
-		    bracket_read(&ctx, table[i].form, table[i].len, &line), FAULT_REQUEST);
+		    nested_form_to_json(&ctx, table[i].form, table[i].len, &line), FAULT_REQUEST);
 		ctx_close(&ctx);
 	}
 }
@@ -270,11 +271,12 @@ static void
 keeps_its_limits(void **state)
 {
 	static const struct limit limits[] = {
-		{ "pairs", BRACKET_PAIRS_MAX, make_pairs },
-		{ "bytes of a key, once they are decoded", BRACKET_KEY_MAX, make_key },
-		{ "bytes of a key in brackets", BRACKET_KEY_MAX, make_key_in_brackets },
-		{ "names in a key", BRACKET_DEPTH_MAX, make_levels },
-		{ "names in a key, when they are pushed", BRACKET_DEPTH_MAX, make_pushed_levels },
+		{ "pairs", NESTED_FORM_PAIRS_MAX, make_pairs },
+		{ "bytes of a key, once they are decoded", NESTED_FORM_KEY_MAX, make_key },
+		{ "bytes of a key in brackets", NESTED_FORM_KEY_MAX, make_key_in_brackets },
+		{ "names in a key", NESTED_FORM_DEPTH_MAX, make_levels },
+		{ "names in a key, when they are pushed", NESTED_FORM_DEPTH_MAX,
+		    make_pushed_levels },
 	};
 
 	(void)state;
@@ -290,10 +292,10 @@ keeps_its_limits(void **state)
 			limits[i].make(&sb, limits[i].max + over);
 			assert_true(strbuf_finish(&sb, &form));
 			same_fault(limits[i].label, &ctx,
-			    bracket_read(&ctx, form, strlen(form), &line),
+			    nested_form_to_json(&ctx, form, strlen(form), &line),
 			    over ? FAULT_REQUEST : FAULT_NONE);
 			if (!over)
-				DEMAND(limits[i].label, jsonline_whole(line, strlen(line)));
+				DEMAND(limits[i].label, json_compact_complete(line, strlen(line)));
 			ctx_close(&ctx);
 		}
 }
@@ -310,17 +312,17 @@ holds_the_worst_body_of_a_megabyte(void **state)
 	(void)state;
 	assert_true(ctx_open(&ctx, (size_t)64 << 20));
 	strbuf_init(&ctx, &sb);
-	for (int i = 0; i < BRACKET_PAIRS_MAX; i++) {
+	for (int i = 0; i < NESTED_FORM_PAIRS_MAX; i++) {
 		strbuf_addf(&sb, "%x", i);
-		for (int depth = 1; depth < BRACKET_DEPTH_MAX; depth++)
+		for (int depth = 1; depth < NESTED_FORM_DEPTH_MAX; depth++)
 			strbuf_addstr(&sb, "[a]");
 		strbuf_addch(&sb, '&');
 	}
 	assert_true(strbuf_finish(&sb, &form));
 	assert_true(strlen(form) < 1048576);
-	same_fault(
-	    "nothing but levels", &ctx, bracket_read(&ctx, form, strlen(form), &line), FAULT_NONE);
-	assert_true(jsonline_whole(line, strlen(line)));
+	same_fault("nothing but levels", &ctx, nested_form_to_json(&ctx, form, strlen(form), &line),
+	    FAULT_NONE);
+	assert_true(json_compact_complete(line, strlen(line)));
 	ctx_close(&ctx);
 }
 
@@ -346,9 +348,9 @@ writes_json_whatever_comes(void **state)
 			seed = seed * 1103515245 + 12345;
 			strncat(form, pieces[(seed >> 16) % ROWS(pieces)], 8);
 		}
-		if (bracket_read(&ctx, form, strlen(form), &line)) {
+		if (nested_form_to_json(&ctx, form, strlen(form), &line)) {
 			doc = json_read(line, strlen(line));
-			if (doc == NULL || !jsonline_whole(line, strlen(line)))
+			if (doc == NULL || !json_compact_complete(line, strlen(line)))
 				fail_msg("%s becomes %s", form, line);
 			json_object_put(doc);
 		} else
@@ -363,7 +365,7 @@ read_step(struct ctx *ctx, void *arg)
 	const char *line;
 
 	(void)arg;
-	if (!bracket_read(ctx, TEXT("a[b][]=1&a[b][]=2&c=%D1%97&a[b][0][d]=3"), &line))
+	if (!nested_form_to_json(ctx, TEXT("a[b][]=1&a[b][]=2&c=%D1%97&a[b][0][d]=3"), &line))
 		return false;
 	same_text("in the smallest arena", line,
 	    "{\"a\":{\"b\":[{\"d\":\"3\"},\"2\"]},\"c\":\"\xd1\x97\"}");
@@ -390,5 +392,5 @@ main(void)
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
-	return cmocka_run_group_tests_name("bracket", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("nested form", tests, NULL, NULL);
 }

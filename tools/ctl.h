@@ -62,7 +62,7 @@ bool ctl_selector(const char *text);
  * one before any other, then the newest authorization.  Fault: FAULT_REQUEST when there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
 
-/* The two ids of that connection; a damaged one can be named by them, though nothing is known of
+/* The two ids of that connection; a corrupt one can be named by them, though nothing is known of
  * it. */
 bool ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id);
 

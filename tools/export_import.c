@@ -50,8 +50,8 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	    || (export->ring != NULL && strncmp(key, "connection:", 11) == 0
 		&& !open_tokens(ctx, export->ring, value, &value, &tokens))) {
 		if (value == NULL)
-			ctx_fault(ctx, FAULT_DAMAGED, "it is damaged");
-		if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_DAMAGED)
+			ctx_fault(ctx, FAULT_CORRUPT, "it is damaged");
+		if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT)
 			return false;
 		fprintf(stderr, "amocrmctl export: %s: %s\n", key, ctx->reason);
 		ctx_clear_fault(ctx);
@@ -108,7 +108,7 @@ point(struct ctx *ctx, void *arg, const char *old, const char **value)
 	return true;
 }
 
-/* Whose a connection is, unless that is known already; a damaged pointer says nothing. */
+/* Whose a connection is, unless that is known already; a corrupt pointer says nothing. */
 static bool
 import_pointer(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *done)
@@ -116,7 +116,7 @@ import_pointer(
 	struct pointing pointing = { value, false };
 	bool sound = store_change(ctx, &cfg->store, key, 0, point, &pointing);
 
-	if (!sound && ctx->kind == FAULT_DAMAGED) {
+	if (!sound && ctx->kind == FAULT_CORRUPT) {
 		ctx_clear_fault(ctx);
 		pointing.done = sound = store_put(ctx, &cfg->store, key, value, 0);
 	}

@@ -154,7 +154,7 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 
 	if (!connection_each(ctl->ctx, &ctl->cfg, add_due, &due))
 		status = ctl_fault(ctl);
-	if (status == CTL_DONE || ctl->ctx->kind == FAULT_DAMAGED) {
+	if (status == CTL_DONE || ctl->ctx->kind == FAULT_CORRUPT) {
 		ctx_clear_fault(ctl->ctx);
 		if (refresh_list(ctl, ring, &due) != CTL_DONE)
 			status = CTL_FAILED;

@@ -50,7 +50,7 @@ rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 		rekey->sealed += done;
 		return true;
 	}
-	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT)
 		return false;
 	fprintf(stderr, "amocrmctl rekey: %s: %s\n", key, ctx->reason);
 	ctx_clear_fault(ctx);
@@ -70,7 +70,7 @@ ctl_rekey(struct ctl *ctl)
 	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
 		rekey.failed++;
 		ctl_fault(ctl);
-		if (ctl->ctx->kind != FAULT_DAMAGED)
+		if (ctl->ctx->kind != FAULT_CORRUPT)
 			return CTL_FAILED;
 	}
 	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);

@@ -101,7 +101,7 @@ find_shared(struct ctx *ctx, struct selection *s)
 	return true;
 }
 
-/* Of those that can be read; a damaged one that is not asked for stands in nobody's way. */
+/* Of those that can be read; a corrupt one that is not asked for stands in nobody's way. */
 static bool
 choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 {
@@ -110,7 +110,7 @@ choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 	if (s->host != NULL ? connection_each(ctx, cfg, consider, s)
 			    : connection_each_of(ctx, cfg, s->account_id, consider, s))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED || s->found_user == 0)
+	if (ctx->kind != FAULT_CORRUPT || s->found_user == 0)
 		return false;
 	ctx_clear_fault(ctx);
 	return true;
@@ -161,7 +161,7 @@ ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64
 		*user_id = connection.amocrm_user_id;
 		return true;
 	}
-	if (ctl->ctx->kind != FAULT_DAMAGED || !read_selector(ctl->ctx, selector, &s)
+	if (ctl->ctx->kind != FAULT_CORRUPT || !read_selector(ctl->ctx, selector, &s)
 	    || s.host != NULL || s.user_id == 0)
 		return false;
 	ctx_clear_fault(ctl->ctx);

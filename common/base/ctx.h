@@ -30,7 +30,7 @@ enum fault_kind {
 	FAULT_MOVED,         /* the account is at this host no longer, it seems */
 	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
 	FAULT_STORAGE,       /* our store or journal failed */
-	FAULT_DAMAGED,       /* a record is not what was written; others may be read */
+	FAULT_CORRUPT,       /* a record is not what was written; others may be read */
 	FAULT_CONFIG,        /* our configuration is wrong */
 	FAULT_SERVER, /* anything else that is ours: the arena is full, a library's failure */
 	FAULT_KINDS

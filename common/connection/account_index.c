@@ -54,7 +54,7 @@ mend(struct ctx *ctx, const struct store_config *store, int64_t account_id, cons
 
 	if (store_get(ctx, store, name, &list))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
 	return make_anew(ctx, store, account_id, name);
@@ -86,7 +86,7 @@ account_users(
 		return false;
 	if (store_get(ctx, store, key, list))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
 	if (!account_lock(ctx, store, account_id, &lock)) /* which mends it */

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Changes of several records of one account must not interleave: held across them, for
- * milliseconds.  A list that is damaged is made anew, of what the store holds.
+ * milliseconds.  A list that is corrupt is made anew, of what the store holds.
  * Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
 bool account_lock(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock);

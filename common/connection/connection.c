@@ -40,7 +40,7 @@ connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key
 {
 	if (connection_find(ctx, cfg, key, found, connection))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
 	log_note(ctx, "damaged", key);
@@ -53,7 +53,7 @@ connection_pointed(struct ctx *ctx, const struct config *cfg, const char *pointe
 {
 	if (store_get(ctx, &cfg->store, pointer, key))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
 	log_note(ctx, "damaged", pointer);
@@ -103,7 +103,7 @@ bool
 connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg)
 {
-	struct damage damage = { 0 };
+	struct corrupt_records corrupt = { 0 };
 	struct connection connection;
 	const char *users;
 	const char *key;
@@ -117,10 +117,10 @@ connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id
 		if (going && connection_find(ctx, cfg, key, &found, &connection))
 			going = !found || visit(ctx, arg, &connection);
 		else
-			going = going && damage_passed(ctx, &damage, key);
+			going = going && corrupt_skip(ctx, &corrupt, key);
 		arena_rewind(ctx, mark);
 	}
-	return going && damage_none(ctx, &damage);
+	return going && corrupt_none(ctx, &corrupt);
 }
 
 static bool
@@ -160,7 +160,7 @@ connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t acco
 struct visit {
 	connection_visit *visit;
 	void *arg;
-	struct damage damage;
+	struct corrupt_records corrupt;
 };
 
 static bool
@@ -170,11 +170,11 @@ visit_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	struct connection connection;
 
 	if (value == NULL) {
-		damage_note(&visit->damage, key);
+		corrupt_note(&visit->corrupt, key);
 		return true;
 	}
 	if (!record_read(ctx, value, &connection))
-		return damage_passed(ctx, &visit->damage, key);
+		return corrupt_skip(ctx, &visit->corrupt, key);
 	return visit->visit(ctx, visit->arg, &connection);
 }
 
@@ -184,5 +184,5 @@ connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *vis
 	struct visit all = { visit, arg, { 0 } };
 
 	return store_each(ctx, &cfg->store, "connection:", visit_record, &all)
-	    && damage_none(ctx, &all.damage);
+	    && corrupt_none(ctx, &all.corrupt);
 }

@@ -96,11 +96,11 @@ bool connection_adopt(struct ctx *ctx, const struct config *cfg, const struct ke
 bool connection_pointer(
     struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
 
-/* Where such a pointer leads; NULL: nowhere, or it is damaged. */
+/* Where such a pointer leads; NULL: nowhere, or it is corrupt. */
 bool connection_pointed(
     struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
 
-/* The app user's connection; in a shared set-up everybody's.  One that is damaged is none: a new
+/* The app user's connection; in a shared set-up everybody's.  One that is corrupt is none: a new
  * authorization takes its place. */
 bool connection_of(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
     struct connection *connection);
@@ -129,7 +129,7 @@ bool connection_erase_record(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Every connection of the account is revoked: kept, sealed as it is, but not used.
- * Fault: FAULT_DAMAGED, when all others are; FAULT_UNAVAILABLE, FAULT_STORAGE. */
+ * Fault: FAULT_CORRUPT, when all others are; FAULT_UNAVAILABLE, FAULT_STORAGE. */
 bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id);
 
 /* Whether the account has a connection that is active. */
@@ -138,7 +138,7 @@ bool connection_account_known(
 
 /* Every connection, in no order, until visit is false, which ends it and makes this false too.  The
  * visitor's arena is taken back after each.
- * Fault: FAULT_DAMAGED, with the names of records that cannot be read, when all others were
+ * Fault: FAULT_CORRUPT, with the names of records that cannot be read, when all others were
  * visited. */
 typedef bool connection_visit(struct ctx *ctx, void *arg, const struct connection *connection);
 bool connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg);
@@ -148,11 +148,11 @@ bool connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t accou
     connection_visit *visit, void *arg);
 
 /* One connection by the name of its record; *found is false when there is none.
- * Fault: FAULT_STORAGE; FAULT_DAMAGED. */
+ * Fault: FAULT_STORAGE; FAULT_CORRUPT. */
 bool connection_find(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
-/* The same for whoever will put another in its place: a damaged one is none. */
+/* The same for whoever will put another in its place: a corrupt one is none. */
 bool connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 

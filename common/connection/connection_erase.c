@@ -57,7 +57,7 @@ struct erasure {
 	int64_t account_id;
 	int64_t amocrm_user_id;
 	bool found;
-	bool damaged; /* found, but nothing is known of it */
+	bool corrupt; /* found, but nothing is known of it */
 	struct connection connection;
 };
 
@@ -68,10 +68,10 @@ find(struct ctx *ctx, const struct config *cfg, const char *key, struct erasure 
 	if (connection_find(ctx, cfg, key, &it->found, &it->connection))
 		return true;
 	it->found = false;
-	it->damaged = ctx->kind == FAULT_DAMAGED;
-	if (it->damaged)
+	it->corrupt = ctx->kind == FAULT_CORRUPT;
+	if (it->corrupt)
 		ctx_clear_fault(ctx);
-	return it->damaged;
+	return it->corrupt;
 }
 
 /* pointer NULL: nobody's is known. */
@@ -90,7 +90,7 @@ erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const
 		return false;
 	if (it->found)
 		tell(ctx, cfg, it->key, &it->connection);
-	else if (it->damaged)
+	else if (it->corrupt)
 		log_note(ctx, "erased", it->key);
 	return true;
 }
@@ -129,7 +129,7 @@ connection_erase(
 static bool
 is_theirs(const struct config *cfg, const struct erasure *it, const char *app_user)
 {
-	return cfg->app.connections == CONNECTIONS_SHARED || it->damaged
+	return cfg->app.connections == CONNECTIONS_SHARED || it->corrupt
 	    || (it->found && it->connection.app_user != NULL
 		&& strcmp(it->connection.app_user, app_user) == 0);
 }

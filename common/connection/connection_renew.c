@@ -95,7 +95,7 @@ connection_refused(
 bool
 connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id)
 {
-	struct damage damage = { 0 };
+	struct corrupt_records corrupt = { 0 };
 	const char *list;
 	const char *key;
 	int64_t user;
@@ -106,8 +106,8 @@ connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t acc
 		going = record_key(ctx, account_id, user, &key)
 		    && (revoke_record(
 			    ctx, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
-			|| damage_passed(ctx, &damage, key));
+			|| corrupt_skip(ctx, &corrupt, key));
 		arena_rewind(ctx, mark);
 	}
-	return going && damage_none(ctx, &damage);
+	return going && corrupt_none(ctx, &corrupt);
 }

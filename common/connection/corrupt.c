@@ -5,34 +5,34 @@
 #include <string.h>
 
 void
-damage_note(struct damage *damage, const char *key)
+corrupt_note(struct corrupt_records *corrupt, const char *key)
 {
-	size_t len = strlen(damage->keys);
+	size_t len = strlen(corrupt->keys);
 
 	/* a name that does not fit is cut, or left out: they are counted all the same */
-	snprintf(damage->keys + len, sizeof damage->keys - len, "%s%s",
-	    damage->count++ == 0 ? "" : ", ", key);
-	/* the name itself may be damaged, and is shown on a terminal */
-	for (char *c = damage->keys + len; *c != '\0'; c++)
+	snprintf(corrupt->keys + len, sizeof corrupt->keys - len, "%s%s",
+	    corrupt->count++ == 0 ? "" : ", ", key);
+	/* the name itself may be corrupt, and is shown on a terminal */
+	for (char *c = corrupt->keys + len; *c != '\0'; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
 }
 
 bool
-damage_passed(struct ctx *ctx, struct damage *damage, const char *key)
+corrupt_skip(struct ctx *ctx, struct corrupt_records *corrupt, const char *key)
 {
-	if (ctx->kind != FAULT_DAMAGED)
+	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
-	damage_note(damage, key);
+	corrupt_note(corrupt, key);
 	return true;
 }
 
 bool
-damage_none(struct ctx *ctx, const struct damage *damage)
+corrupt_none(struct ctx *ctx, const struct corrupt_records *corrupt)
 {
-	return damage->count == 0
-	    || fault(ctx, FAULT_DAMAGED,
-		"%s: damaged, %zu in all; connect again, or restore from a backup", damage->keys,
-		damage->count);
+	return corrupt->count == 0
+	    || fault(ctx, FAULT_CORRUPT,
+		"%s: damaged, %zu in all; connect again, or restore from a backup", corrupt->keys,
+		corrupt->count);
 }

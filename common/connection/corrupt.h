@@ -6,21 +6,21 @@
 
 #include "base/ctx.h"
 
-#define DAMAGE_KEYS_MAX 160 /* bytes; of the first ones' names */
+#define CORRUPT_KEYS_MAX 160 /* bytes; of the first ones' names */
 
-struct damage {
+struct corrupt_records {
 	size_t count;
-	char keys[DAMAGE_KEYS_MAX];
+	char keys[CORRUPT_KEYS_MAX];
 };
 
-/* After a step for the record of that name failed: true when the record is damaged, which is noted
+/* After a step for the record of that name failed: true when the record is corrupt, which is noted
  * and no fault any more; any other fault stays. */
-bool damage_passed(struct ctx *ctx, struct damage *damage, const char *key);
+bool corrupt_skip(struct ctx *ctx, struct corrupt_records *corrupt, const char *key);
 
-/* Notes one that was found to be damaged. */
-void damage_note(struct damage *damage, const char *key);
+/* Notes one that was found to be corrupt. */
+void corrupt_note(struct corrupt_records *corrupt, const char *key);
 
-/* True when there was none.  Fault: FAULT_DAMAGED, with their names. */
-bool damage_none(struct ctx *ctx, const struct damage *damage);
+/* True when there was none.  Fault: FAULT_CORRUPT, with their names. */
+bool corrupt_none(struct ctx *ctx, const struct corrupt_records *corrupt);
 
 #endif

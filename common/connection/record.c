@@ -62,7 +62,7 @@ copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, co
 	const char *s = json_string(doc, name);
 
 	if (s == NULL)
-		return fault(ctx, FAULT_DAMAGED, "a record has no %s", name);
+		return fault(ctx, FAULT_CORRUPT, "a record has no %s", name);
 	return ctx_strndup(ctx, s, strlen(s), out);
 }
 
@@ -72,7 +72,7 @@ take_time(struct ctx *ctx, const struct json_object *doc, const char *name, time
 	int64_t seconds;
 
 	if (!json_integer(doc, name, &seconds))
-		return fault(ctx, FAULT_DAMAGED, "a record has no %s", name);
+		return fault(ctx, FAULT_CORRUPT, "a record has no %s", name);
 	*out = (time_t)seconds;
 	return true;
 }
@@ -149,7 +149,7 @@ take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *co
 {
 	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
-		return fault(ctx, FAULT_DAMAGED, "a record is no connection");
+		return fault(ctx, FAULT_CORRUPT, "a record is no connection");
 	return copy_if_there(ctx, doc, "app_user", &connection->app_user)
 	    && copy_if_there(ctx, doc, "authorization", &connection->authorization)
 	    && copy_string(ctx, doc, "host", &connection->host)
@@ -171,7 +171,7 @@ read_state(struct ctx *ctx, const char *value, enum connection_state *state, con
 			*rest = value + len + 1;
 			return true;
 		}
-	return fault(ctx, FAULT_DAMAGED, "a record has no state");
+	return fault(ctx, FAULT_CORRUPT, "a record has no state");
 }
 
 bool
@@ -186,7 +186,7 @@ record_read(struct ctx *ctx, const char *value, struct connection *connection)
 		return false;
 	clear_len = strcspn(clear, "\n");
 	if (clear[clear_len] != '\n')
-		return fault(ctx, FAULT_DAMAGED, "a record is cut short");
+		return fault(ctx, FAULT_CORRUPT, "a record is cut short");
 	connection->sealed = clear + clear_len + 1;
 	if (!ctx_strndup(ctx, clear, clear_len, &connection->clear))
 		return false;

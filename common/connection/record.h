@@ -51,7 +51,7 @@ bool record_key_read(const char *key, int64_t *account_id, int64_t *amocrm_user_
 bool record_write(struct ctx *ctx, const struct keyring *ring, const struct connection *connection,
     const struct tokens *tokens, const char **value);
 
-/* Fault: FAULT_DAMAGED when it is not what record_write wrote. */
+/* Fault: FAULT_CORRUPT when it is not what record_write wrote. */
 bool record_read(struct ctx *ctx, const char *value, struct connection *connection);
 
 /* Its state alone, which costs far less.  Fault: FAULT_STORAGE when it has none. */

@@ -1,4 +1,4 @@
-/* gdbm_file.h - a GDBM file in use, by a library that ends the process when the file is damaged.
+/* gdbm_file.h - a GDBM file in use, by a library that ends the process when the file is corrupt.
  *
  * GDBM calls exit after it has told its fatal-error function; here that function does not return to
  * it, and the damage becomes a fault like any other.

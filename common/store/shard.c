@@ -20,7 +20,7 @@ fetch(struct ctx *ctx, const struct database *db, datum key, const char **value)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
 		    || database_fault(ctx, db, "cannot be read");
 	done = stored_read(ctx, key.dptr, (size_t)key.dsize, &stored, value)
-	    || fault(ctx, FAULT_DAMAGED, "%s: %.*s is damaged; restore it from a backup", db->path,
+	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is damaged; restore it from a backup", db->path,
 		key.dsize, key.dptr);
 	database_free(found);
 	return done;
@@ -61,17 +61,17 @@ visit_value(struct ctx *ctx, const struct database *db, datum key, const struct 
 {
 	const char *name;
 	const char *value;
-	bool damaged = false;
+	bool corrupt = false;
 
 	if (!ctx_strndup(ctx, key.dptr, (size_t)key.dsize, &name))
 		return false;
 	if (!fetch(ctx, db, key, &value)) {
-		damaged = ctx->kind == FAULT_DAMAGED;
-		if (!damaged)
+		corrupt = ctx->kind == FAULT_CORRUPT;
+		if (!corrupt)
 			return false;
 		ctx_clear_fault(ctx);
 	}
-	return (value == NULL && !damaged) || each->visit(ctx, each->arg, name, value);
+	return (value == NULL && !corrupt) || each->visit(ctx, each->arg, name, value);
 }
 
 static bool

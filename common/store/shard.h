@@ -11,7 +11,7 @@
 #include <time.h>
 
 /* The value of key as a NUL-terminated text, or NULL: no file, no record, or its time is over.
- * Fault: FAULT_STORAGE; FAULT_DAMAGED: the file can be read, and the record is not what was
+ * Fault: FAULT_STORAGE; FAULT_CORRUPT: the file can be read, and the record is not what was
  * written. */
 bool shard_get(struct ctx *ctx, const char *path, const char *key, const char **value);
 
@@ -35,7 +35,7 @@ bool shard_commit(struct ctx *ctx, const char *path, const char *copy_path);
 typedef bool shard_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 
 /* Visits the records whose keys begin with prefix, until visit is false; the arena is rewound after
- * each visit.  value is NULL for one that is damaged. */
+ * each visit.  value is NULL for one that is corrupt. */
 bool shard_each(
     struct ctx *ctx, const char *path, const char *prefix, shard_visit *visit, void *arg);
 

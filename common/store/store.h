@@ -25,18 +25,18 @@
 bool store_ready(struct ctx *ctx, const struct store_config *store);
 
 /* The value as a NUL-terminated text, or NULL: there is none, or its time is over.
- * Fault: FAULT_STORAGE; FAULT_DAMAGED when this record alone cannot be read. */
+ * Fault: FAULT_STORAGE; FAULT_CORRUPT when this record alone cannot be read. */
 bool store_get(
     struct ctx *ctx, const struct store_config *store, const char *key, const char **value);
 
-/* Sets a record, also in place of a damaged one; expires is when it is over, 0 for never.  Records
+/* Sets a record, also in place of a corrupt one; expires is when it is over, 0 for never.  Records
  * whose names share what stands before the ':' either all expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
  * Either way nothing changed. */
 bool store_put(struct ctx *ctx, const struct store_config *store, const char *key,
     const char *value, time_t expires);
 
-/* Erases a record, also a damaged one; one that is not there is erased already. */
+/* Erases a record, also a corrupt one; one that is not there is erased already. */
 bool store_erase(struct ctx *ctx, const struct store_config *store, const char *key);
 
 /* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
@@ -65,7 +65,7 @@ struct store_change store_putting(const char *key, const char *value, time_t exp
 
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
  * ends it and makes this false too.  The arena is rewound after each visit: what must stay, the
- * visitor keeps elsewhere.  value is NULL for a record that is damaged. */
+ * visitor keeps elsewhere.  value is NULL for a record that is corrupt. */
 typedef bool store_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 bool store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visit, void *arg);

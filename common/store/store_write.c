@@ -121,19 +121,19 @@ replace(struct ctx *ctx, void *arg, const char *old, const char **value)
 	return true;
 }
 
-/* What the record is; what was damaged may be replaced, but not edited. */
+/* What the record is; what was corrupt may be replaced, but not edited. */
 static bool
 read_old(struct ctx *ctx, const char *path, const struct store_change *change, const char **old,
-    bool *damaged)
+    bool *corrupt)
 {
-	*damaged = false;
+	*corrupt = false;
 	if (shard_get(ctx, path, change->key, old))
 		return true;
-	if (ctx->kind != FAULT_DAMAGED || change->edit != replace)
+	if (ctx->kind != FAULT_CORRUPT || change->edit != replace)
 		return false;
 	ctx_clear_fault(ctx);
 	*old = NULL;
-	*damaged = true;
+	*corrupt = true;
 	return true;
 }
 
@@ -146,10 +146,10 @@ decide(struct ctx *ctx, const struct store_config *store, const struct store_cha
 	const char *old;
 	const char *path;
 	const char *value;
-	bool damaged;
+	bool corrupt;
 
 	if (!layout_file(ctx, store, step->shard, &path)
-	    || !read_old(ctx, path, change, &old, &damaged))
+	    || !read_old(ctx, path, change, &old, &corrupt))
 		return false;
 	value = old;
 	if (!change->edit(ctx, change->arg, old, &value))
@@ -157,7 +157,7 @@ decide(struct ctx *ctx, const struct store_config *store, const struct store_cha
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
 	step->change.value = value;
-	step->needed = damaged || value != old;
+	step->needed = corrupt || value != old;
 	if (step->needed && old != NULL && value != NULL && change->expires == 0)
 		step->needed = strcmp(value, old) != 0;
 	return true;

@@ -21,11 +21,11 @@ struct stored {
 bool stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value,
     time_t expires, struct stored *stored);
 
-/* False without a fault: it is damaged.  *value is NULL when its time is over. */
+/* False without a fault: it is corrupt.  *value is NULL when its time is over. */
 bool stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct stored *stored,
     const char **value);
 
-/* Whether its time is over; a damaged one is not. */
+/* Whether its time is over; a corrupt one is not. */
 bool stored_is_over(const struct stored *stored, time_t now);
 
 #endif

@@ -27,7 +27,7 @@ static const struct fault_answer fault_answers[FAULT_KINDS] = {
 	[FAULT_UNAVAILABLE] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
 	[FAULT_BLOCKED] = { 503, "temporarily_unavailable", "amoCRM cannot be reached now." },
 	[FAULT_STORAGE] = { 503, "server_error", "The server cannot store this now." },
-	[FAULT_DAMAGED] = { 503, "server_error", "The server cannot store this now." },
+	[FAULT_CORRUPT] = { 503, "server_error", "The server cannot store this now." },
 	[FAULT_CONFIG] = { 500, "server_error", "The server is not set up correctly." },
 	[FAULT_SERVER] = { 500, "server_error", "The server made a mistake." },
 };

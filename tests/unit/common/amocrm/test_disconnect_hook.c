@@ -140,5 +140,5 @@ main(void)
 		IN_FOLDER(knows_no_such_account),
 	};
 
-	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("disconnect hook", tests, NULL, NULL);
 }

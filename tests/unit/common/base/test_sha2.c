@@ -232,5 +232,5 @@ main(void)
 		cmocka_unit_test(compares_secrets),
 	};
 
-	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sha2", tests, NULL, NULL);
 }

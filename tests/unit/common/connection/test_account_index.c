@@ -118,5 +118,5 @@ main(void)
 		IN_FOLDER(locks_one_account),
 	};
 
-	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("account index", tests, NULL, NULL);
 }

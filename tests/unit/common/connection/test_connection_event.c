@@ -112,5 +112,5 @@ main(void)
 		IN_FOLDER(fails_nothing),
 	};
 
-	return cmocka_run_group_tests_name("notice", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("connection event", tests, NULL, NULL);
 }

@@ -320,5 +320,5 @@ main(void)
 		IN_FOLDER(nobody_waits_in_a_circle),
 	};
 
-	return cmocka_run_group_tests_name("connection, at once", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("connection race", tests, NULL, NULL);
 }

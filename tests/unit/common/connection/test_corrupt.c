@@ -6,21 +6,21 @@
 static void
 passes_over_damage_alone(void **state)
 {
-	struct damage damage = { 0 };
+	struct corrupt_records corrupt = { 0 };
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
-	DEMAND("none", damage_none(&ctx, &damage));
-	ctx_fault(&ctx, FAULT_DAMAGED, "damaged");
-	DEMAND("a damaged one", damage_passed(&ctx, &damage, "connection:1:2"));
+	DEMAND("none", corrupt_none(&ctx, &corrupt));
+	ctx_fault(&ctx, FAULT_CORRUPT, "damaged");
+	DEMAND("a damaged one", corrupt_skip(&ctx, &corrupt, "connection:1:2"));
 	same_number("is no fault any more", ctx.kind, FAULT_NONE);
-	damage_note(&damage, "connection:3:\x1b\xff");
+	corrupt_note(&corrupt, "connection:3:\x1b\xff");
 	ctx_fault(&ctx, FAULT_STORAGE, "no permission");
-	DEMAND("a disk that fails", !damage_passed(&ctx, &damage, "connection:5:6"));
+	DEMAND("a disk that fails", !corrupt_skip(&ctx, &corrupt, "connection:5:6"));
 	same_number("stays a fault", ctx.kind, FAULT_STORAGE);
 	ctx_clear_fault(&ctx);
-	same_fault("both", &ctx, damage_none(&ctx, &damage), FAULT_DAMAGED);
+	same_fault("both", &ctx, corrupt_none(&ctx, &corrupt), FAULT_CORRUPT);
 	has_text("the first", ctx.reason, "connection:1:2, connection:3:??: damaged, 2 in all");
 	ctx_close(&ctx);
 }
@@ -28,14 +28,14 @@ passes_over_damage_alone(void **state)
 static void
 counts_more_than_it_can_name(void **state)
 {
-	struct damage damage = { 0 };
+	struct corrupt_records corrupt = { 0 };
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
 	for (int i = 0; i < 1000; i++)
-		damage_note(&damage, "connection:31920194:1");
-	same_fault("many", &ctx, damage_none(&ctx, &damage), FAULT_DAMAGED);
+		corrupt_note(&corrupt, "connection:31920194:1");
+	same_fault("many", &ctx, corrupt_none(&ctx, &corrupt), FAULT_CORRUPT);
 	has_text("the first", ctx.reason, "connection:31920194:1, ");
 	has_text("how many", ctx.reason, "1000 in all");
 	ctx_close(&ctx);
@@ -49,5 +49,5 @@ main(void)
 		cmocka_unit_test(counts_more_than_it_can_name),
 	};
 
-	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("corrupt", tests, NULL, NULL);
 }

@@ -165,7 +165,7 @@ refuses_any_changed_byte(void **state)
 					fail_msg("tokens with bit %d of byte %zu changed", by, at);
 				assert_int_equal(ctx.kind, FAULT_STORAGE);
 			} else
-				assert_int_equal(ctx.kind, FAULT_DAMAGED);
+				assert_int_equal(ctx.kind, FAULT_CORRUPT);
 		}
 	free(changed);
 	ctx_close(&ctx);
@@ -195,7 +195,7 @@ refuses_a_cut_record(void **state)
 		cut[at] = '\0';
 		ctx_wipe(&ctx);
 		if (!record_read(&ctx, cut, &connection))
-			assert_int_equal(ctx.kind, FAULT_DAMAGED);
+			assert_int_equal(ctx.kind, FAULT_CORRUPT);
 		else if (!record_tokens(&ctx, s.ring, &connection, &tokens))
 			assert_int_equal(ctx.kind, FAULT_STORAGE);
 		else
@@ -238,7 +238,7 @@ refuses_what_is_no_record(void **state)
 
 		open_ctx(&ctx);
 		same_fault(table[i].label, &ctx, record_read(&ctx, table[i].value, &connection),
-		    FAULT_DAMAGED);
+		    FAULT_CORRUPT);
 		ctx_close(&ctx);
 	}
 }
@@ -309,10 +309,10 @@ changes_the_state_alone(void **state)
 	assert_true(record_with_state(&s.ctx, revoked, CONNECTION_ACTIVE, &active));
 	assert_string_equal(active, value);
 	assert_false(record_with_state(&s.ctx, "paused\n{}\n", CONNECTION_ACTIVE, &active));
-	assert_int_equal(s.ctx.kind, FAULT_DAMAGED);
+	assert_int_equal(s.ctx.kind, FAULT_CORRUPT);
 	ctx_clear_fault(&s.ctx);
 	assert_false(record_state(&s.ctx, "paused\n{}\n", &alone));
-	assert_int_equal(s.ctx.kind, FAULT_DAMAGED);
+	assert_int_equal(s.ctx.kind, FAULT_CORRUPT);
 	setup_close(&s);
 }
 

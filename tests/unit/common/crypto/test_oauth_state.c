@@ -456,5 +456,5 @@ main(void)
 		cmocka_unit_test(fails_in_small_arenas),
 	};
 
-	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("oauth state", tests, NULL, NULL);
 }

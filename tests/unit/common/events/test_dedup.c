@@ -136,5 +136,5 @@ main(void)
 		cmocka_unit_test(can_be_closed_at_any_time),
 	};
 
-	return cmocka_run_group_tests_name("seen", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("dedup", tests, NULL, NULL);
 }

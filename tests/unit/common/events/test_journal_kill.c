@@ -281,5 +281,5 @@ main(void)
 		IN_FOLDER(acknowledged_events_outlive_their_writers),
 	};
 
-	return cmocka_run_group_tests_name("journal, killed", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("journal kill", tests, NULL, NULL);
 }

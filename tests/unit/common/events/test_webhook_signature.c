@@ -170,5 +170,5 @@ main(void)
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
-	return cmocka_run_group_tests_name("webhook_sign", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("webhook signature", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_gdbm_file.c - GDBM files in use, and what a damaged one costs. */
+/* test_gdbm_file.c - GDBM files in use, and what a corrupt one costs. */
 #include "../../folder.h"
 
 #include "store/gdbm_file.h"
@@ -83,18 +83,18 @@ uses_files(void **state)
 }
 
 struct nested {
-	const char *sound, *damaged;
+	const char *sound, *corrupt;
 	int count;
 };
 
-/* Opens a damaged file while a sound one is in use, and goes on with the sound one. */
+/* Opens a corrupt file while a sound one is in use, and goes on with the sound one. */
 static bool
 use_another(struct ctx *ctx, const struct database *db, void *arg)
 {
 	struct nested *nested = arg;
 	int count = 0;
 
-	if (database_read(ctx, nested->damaged, count_records, &count)
+	if (database_read(ctx, nested->corrupt, count_records, &count)
 	    || ctx->kind != FAULT_STORAGE)
 		return fault(ctx, FAULT_SERVER, "the damage was not noticed");
 	ctx_clear_fault(ctx);
@@ -122,32 +122,32 @@ static void
 survives_damage(void **state)
 {
 	char sound[PATH_SIZE];
-	char damaged[PATH_SIZE];
-	struct nested nested = { sound, damaged, 0 };
+	char corrupt[PATH_SIZE];
+	struct nested nested = { sound, corrupt, 0 };
 	struct ctx ctx;
 	int before;
 
 	path_in(*state, "sound.gdbm", sound);
-	path_in(*state, "damaged.gdbm", damaged);
+	path_in(*state, "damaged.gdbm", corrupt);
 	open_ctx(&ctx);
 	assert_true(database_write(&ctx, sound, put_records, NULL));
 	before = descriptors();
 	for (int i = 0; i < 20; i++) {
 		int count = 0;
 
-		cut(sound, damaged);
-		assert_false(database_read(&ctx, damaged, count_records, &count));
+		cut(sound, corrupt);
+		assert_false(database_read(&ctx, corrupt, count_records, &count));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
-		has_text("the reason", ctx.reason, damaged);
+		has_text("the reason", ctx.reason, corrupt);
 		ctx_wipe(&ctx);
-		cut(sound, damaged);
-		assert_false(database_write(&ctx, damaged, put_records, NULL));
+		cut(sound, corrupt);
+		assert_false(database_write(&ctx, corrupt, put_records, NULL));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		ctx_wipe(&ctx);
 	}
 	same_number("open files", descriptors(), before);
 
-	cut(sound, damaged);
+	cut(sound, corrupt);
 	if (!database_read(&ctx, sound, use_another, &nested))
 		fail_msg("%s", ctx.reason);
 	same_number("records of the sound file", nested.count, RECORDS);
@@ -163,5 +163,5 @@ main(void)
 		IN_FOLDER(survives_damage),
 	};
 
-	return cmocka_run_group_tests_name("database", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("gdbm file", tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ reads(const struct attempt *attempt)
 		if (shard_get(&ctx, attempt->path, key, &value)) {
 			if (value != NULL && strcmp(value, expected) != 0)
 				return complain(attempt->report, "another value: record", i);
-		} else if (ctx.kind != FAULT_STORAGE && ctx.kind != FAULT_DAMAGED)
+		} else if (ctx.kind != FAULT_STORAGE && ctx.kind != FAULT_CORRUPT)
 			return complain(
 			    attempt->report, "another fault than storage:", (int)ctx.kind);
 		ctx_close(&ctx);
@@ -198,7 +198,7 @@ static void
 survives_damage(void **state)
 {
 	static struct file_bytes whole;
-	static struct file_bytes damaged;
+	static struct file_bytes corrupt;
 	char path[PATH_SIZE];
 	struct attempt attempt = { .path = path };
 	char label[64];
@@ -217,9 +217,9 @@ survives_damage(void **state)
 	for (uint64_t round = 1; round <= ROUNDS; round++) {
 		int status;
 
-		damaged = whole;
-		damage(&damaged, round * UINT64_C(0x9e3779b97f4a7c15));
-		file_write(path, damaged.bytes, damaged.len, 0600);
+		corrupt = whole;
+		damage(&corrupt, round * UINT64_C(0x9e3779b97f4a7c15));
+		file_write(path, corrupt.bytes, corrupt.len, 0600);
 		snprintf(label, sizeof label, "damage of round %d", (int)round);
 		status = child_status(child_start(use_damaged, &attempt));
 		if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_FALSE)
@@ -270,5 +270,5 @@ main(void)
 		IN_FOLDER(says_what_is_no_shard),
 	};
 
-	return cmocka_run_group_tests_name("shard, damaged", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("shard corrupt", tests, NULL, NULL);
 }

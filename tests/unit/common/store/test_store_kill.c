@@ -174,5 +174,5 @@ main(void)
 		IN_FOLDER(loses_nothing_when_writers_are_killed),
 	};
 
-	return cmocka_run_group_tests_name("store, killed", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("store kill", tests, NULL, NULL);
 }

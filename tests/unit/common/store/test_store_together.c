@@ -390,10 +390,10 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 	put(&store, "b:2", "another");
 	damage_value(*state, "b:1", "first value");
 	open_ctx(&ctx);
-	same_fault("got", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_DAMAGED);
+	same_fault("got", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
 	same_fault(
-	    "edited", &ctx, store_change(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_DAMAGED);
+	    "edited", &ctx, store_change(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
 	same_fault(
 	    "visited", &ctx, store_each(&ctx, &store, "b:", note_visit, &visits), FAULT_NONE);

@@ -122,5 +122,5 @@ main(void)
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 
-	return cmocka_run_group_tests_name("stored", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("value", tests, NULL, NULL);
 }

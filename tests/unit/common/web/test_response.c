@@ -33,7 +33,7 @@ tells_each_fault(void **state)
 		{ "amoCRM has blocked us", FAULT_BLOCKED, 503, "temporarily_unavailable" },
 		{ "amoCRM did not answer", FAULT_REPLY_LOST, 503, "temporarily_unavailable" },
 		{ "the store fails", FAULT_STORAGE, 503, "server_error" },
-		{ "a record is damaged", FAULT_DAMAGED, 503, "server_error" },
+		{ "a record is damaged", FAULT_CORRUPT, 503, "server_error" },
 		{ "the configuration is wrong", FAULT_CONFIG, 500, "server_error" },
 		{ "anything else", FAULT_SERVER, 500, "server_error" },
 		{ "no fault where there should be one", FAULT_NONE, 500, "server_error" },

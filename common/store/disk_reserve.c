@@ -69,7 +69,7 @@ keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 
 /* The first file last: its time speaks for all. */
 bool
-reserve_keep(struct ctx *ctx, const char *directory, int64_t largest)
+disk_reserve_fill(struct ctx *ctx, const char *directory, int64_t largest)
 {
 	if (access(directory, W_OK | X_OK) != 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", directory, strerror(errno));
@@ -80,7 +80,7 @@ reserve_keep(struct ctx *ctx, const char *directory, int64_t largest)
 }
 
 bool
-reserve_kept(struct ctx *ctx, const char *directory)
+disk_reserve_ready(struct ctx *ctx, const char *directory)
 {
 	struct stat first = { 0 };
 	struct stat st;
@@ -100,7 +100,7 @@ reserve_kept(struct ctx *ctx, const char *directory)
 }
 
 void
-reserve_compare(struct ctx *ctx, const char *directory, int64_t size)
+disk_reserve_check_size(struct ctx *ctx, const char *directory, int64_t size)
 {
 	struct stat st;
 	const char *path;
@@ -111,7 +111,7 @@ reserve_compare(struct ctx *ctx, const char *directory, int64_t size)
 }
 
 void
-reserve_give(struct ctx *ctx, const char *directory)
+disk_reserve_release(struct ctx *ctx, const char *directory)
 {
 	const char *path;
 

@@ -15,16 +15,16 @@
 #include <stdint.h>
 
 /* Whether the room is there, for the largest shard, and the directory can be written to. */
-bool reserve_kept(struct ctx *ctx, const char *directory);
+bool disk_reserve_ready(struct ctx *ctx, const char *directory);
 
 /* Makes it, for a largest shard of that many bytes.
  * Fault: FAULT_STORAGE: no space, no permission. */
-bool reserve_keep(struct ctx *ctx, const char *directory, int64_t largest);
+bool disk_reserve_fill(struct ctx *ctx, const char *directory, int64_t largest);
 
 /* A shard is going to have that many bytes. */
-void reserve_compare(struct ctx *ctx, const char *directory, int64_t size);
+void disk_reserve_check_size(struct ctx *ctx, const char *directory, int64_t size);
 
 /* Gives it up, for whoever finds no other.  Who keeps it next makes it anew. */
-void reserve_give(struct ctx *ctx, const char *directory);
+void disk_reserve_release(struct ctx *ctx, const char *directory);
 
 #endif

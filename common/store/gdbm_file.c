@@ -24,7 +24,7 @@ rescue(const char *message)
 }
 
 bool
-database_fault(struct ctx *ctx, const struct database *db, const char *doing)
+gdbm_file_fault(struct ctx *ctx, const struct gdbm_file *db, const char *doing)
 {
 	gdbm_error error = gdbm_errno;
 
@@ -33,19 +33,19 @@ database_fault(struct ctx *ctx, const struct database *db, const char *doing)
 }
 
 datum
-database_key(const char *key)
+gdbm_file_key(const char *key)
 {
 	return (datum){ .dptr = (char *)(uintptr_t)key, .dsize = (int)strlen(key) };
 }
 
 bool
-database_key_begins(datum key, const char *prefix, size_t prefix_len)
+gdbm_file_key_begins(datum key, const char *prefix, size_t prefix_len)
 {
 	return (size_t)key.dsize >= prefix_len && memcmp(key.dptr, prefix, prefix_len) == 0;
 }
 
 void
-database_free(datum d)
+gdbm_file_free(datum d)
 {
 	if (d.dptr != NULL) {
 		explicit_bzero(d.dptr, (size_t)d.dsize);
@@ -55,25 +55,25 @@ database_free(datum d)
 
 /* *db is NULL when there is no such file. */
 static bool
-open_file(struct ctx *ctx, struct database *db, int flags)
+open_file(struct ctx *ctx, struct gdbm_file *db, int flags)
 {
 	db->file = gdbm_open(db->path, 0, flags | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, rescue);
 	if (db->file == NULL && !(gdbm_errno == GDBM_FILE_OPEN_ERROR && errno == ENOENT))
-		return database_fault(ctx, db, "cannot be opened");
+		return gdbm_file_fault(ctx, db, "cannot be opened");
 	return true;
 }
 
 static bool
-close_file(struct ctx *ctx, const struct database *db, bool done)
+close_file(struct ctx *ctx, const struct gdbm_file *db, bool done)
 {
 	if (gdbm_close(db->file) != 0 && done) /* which syncs what was written */
-		return database_fault(ctx, db, "cannot be closed");
+		return gdbm_file_fault(ctx, db, "cannot be closed");
 	return done;
 }
 
 /* Opening is part of what may be rescued, and so is closing after a rescue. */
 static bool
-use_file(struct ctx *ctx, struct database *db, int flags, database_use *use, void *arg)
+use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, void *arg)
 {
 	struct rescue here = { .outer = innermost };
 	bool done = false;
@@ -95,17 +95,17 @@ use_file(struct ctx *ctx, struct database *db, int flags, database_use *use, voi
 /* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
  * record or two costs half as much as mapping the file. */
 bool
-database_read(struct ctx *ctx, const char *path, database_use *use, void *arg)
+gdbm_file_read(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg)
 {
-	struct database db = { NULL, path };
+	struct gdbm_file db = { NULL, path };
 
 	return use_file(ctx, &db, GDBM_READER | GDBM_NOMMAP, use, arg);
 }
 
 bool
-database_write(struct ctx *ctx, const char *path, database_use *use, void *arg)
+gdbm_file_write(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg)
 {
-	struct database db = { NULL, path };
+	struct gdbm_file db = { NULL, path };
 
 	return use_file(ctx, &db, GDBM_WRCREAT | GDBM_NOMMAP, use, arg);
 }

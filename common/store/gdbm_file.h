@@ -10,30 +10,30 @@
 
 #include <gdbm.h>
 
-struct database {
+struct gdbm_file {
 	GDBM_FILE file;
 	const char *path;
 };
 
-typedef bool database_use(struct ctx *ctx, const struct database *db, void *arg);
+typedef bool gdbm_file_use(struct ctx *ctx, const struct gdbm_file *db, void *arg);
 
 /* Opens the file for reading, uses it and closes it; without such a file true,
  * and not used.  Nothing is locked: a file that is read is one that nobody writes to.
  * Fault: FAULT_STORAGE. */
-bool database_read(struct ctx *ctx, const char *path, database_use *use, void *arg);
+bool gdbm_file_read(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg);
 
 /* Opens it for writing, or makes it, uses it, brings it to disk and closes it.
  * Fault: FAULT_STORAGE. */
-bool database_write(struct ctx *ctx, const char *path, database_use *use, void *arg);
+bool gdbm_file_write(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg);
 
 /* False, with what GDBM's last error says. */
-bool database_fault(struct ctx *ctx, const struct database *db, const char *doing);
+bool gdbm_file_fault(struct ctx *ctx, const struct gdbm_file *db, const char *doing);
 
 /* A text as a key, and whether a key begins with one. */
-datum database_key(const char *key);
-bool database_key_begins(datum key, const char *prefix, size_t prefix_len);
+datum gdbm_file_key(const char *key);
+bool gdbm_file_key_begins(datum key, const char *prefix, size_t prefix_len);
 
 /* Wipes and frees what gdbm_fetch gave. */
-void database_free(datum d);
+void gdbm_file_free(datum d);
 
 #endif

@@ -9,20 +9,20 @@
 
 /* The value of a record in an open file; NULL when there is none, or its time is over. */
 static bool
-fetch(struct ctx *ctx, const struct database *db, datum key, const char **value)
+fetch(struct ctx *ctx, const struct gdbm_file *db, datum key, const char **value)
 {
 	datum found = gdbm_fetch(db->file, key);
-	const struct stored stored = { found.dptr, (size_t)found.dsize };
+	const struct encoded_value encoded = { found.dptr, (size_t)found.dsize };
 	bool done;
 
 	*value = NULL;
 	if (found.dptr == NULL)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
-		    || database_fault(ctx, db, "cannot be read");
-	done = stored_read(ctx, key.dptr, (size_t)key.dsize, &stored, value)
+		    || gdbm_file_fault(ctx, db, "cannot be read");
+	done = value_decode(ctx, key.dptr, (size_t)key.dsize, &encoded, value)
 	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is damaged; restore it from a backup", db->path,
 		key.dsize, key.dptr);
-	database_free(found);
+	gdbm_file_free(found);
 	return done;
 }
 
@@ -32,18 +32,18 @@ struct get {
 };
 
 static bool
-get(struct ctx *ctx, const struct database *db, void *arg)
+get(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	struct get *get = arg;
 
-	return fetch(ctx, db, database_key(get->key), &get->value);
+	return fetch(ctx, db, gdbm_file_key(get->key), &get->value);
 }
 
 bool
 shard_get(struct ctx *ctx, const char *path, const char *key, const char **value)
 {
 	struct get arg = { key, NULL };
-	bool done = database_read(ctx, path, get, &arg);
+	bool done = gdbm_file_read(ctx, path, get, &arg);
 
 	*value = done ? arg.value : NULL;
 	return done;
@@ -57,7 +57,7 @@ struct each {
 
 /* Visits one record, unless its time is over. */
 static bool
-visit_value(struct ctx *ctx, const struct database *db, datum key, const struct each *each)
+visit_value(struct ctx *ctx, const struct gdbm_file *db, datum key, const struct each *each)
 {
 	const char *name;
 	const char *value;
@@ -75,7 +75,7 @@ visit_value(struct ctx *ctx, const struct database *db, datum key, const struct 
 }
 
 static bool
-visit_record(struct ctx *ctx, const struct database *db, datum key, const struct each *each)
+visit_record(struct ctx *ctx, const struct gdbm_file *db, datum key, const struct each *each)
 {
 	size_t mark = arena_mark(ctx);
 	bool go_on = visit_value(ctx, db, key, each);
@@ -85,7 +85,7 @@ visit_record(struct ctx *ctx, const struct database *db, datum key, const struct
 }
 
 static bool
-visit_records(struct ctx *ctx, const struct database *db, void *arg)
+visit_records(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	const struct each *each = arg;
 	datum key = gdbm_firstkey(db->file);
@@ -94,7 +94,7 @@ visit_records(struct ctx *ctx, const struct database *db, void *arg)
 	while (go_on && key.dptr != NULL) {
 		datum next;
 
-		if (database_key_begins(key, each->prefix, strlen(each->prefix)))
+		if (gdbm_file_key_begins(key, each->prefix, strlen(each->prefix)))
 			go_on = visit_record(ctx, db, key, each);
 		next = gdbm_nextkey(db->file, key);
 		free(key.dptr);
@@ -102,7 +102,7 @@ visit_records(struct ctx *ctx, const struct database *db, void *arg)
 	}
 	free(key.dptr);
 	if (go_on && gdbm_errno != GDBM_ITEM_NOT_FOUND)
-		return database_fault(ctx, db, "cannot be read to its end");
+		return gdbm_file_fault(ctx, db, "cannot be read to its end");
 	return go_on;
 }
 
@@ -111,5 +111,5 @@ shard_each(struct ctx *ctx, const char *path, const char *prefix, shard_visit *v
 {
 	struct each each = { prefix, visit, arg };
 
-	return database_read(ctx, path, visit_records, &each);
+	return gdbm_file_read(ctx, path, visit_records, &each);
 }

@@ -31,7 +31,7 @@ copy_bytes(int from, int to)
 }
 
 static bool
-use_nothing(struct ctx *ctx, const struct database *db, void *arg)
+use_nothing(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	(void)ctx;
 	(void)db;
@@ -51,7 +51,7 @@ empty_shard(struct ctx *ctx, int *fd)
 		return true;
 	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
 		return false;
-	return access(path, W_OK) != 0 || database_write(ctx, path, use_nothing, NULL);
+	return access(path, W_OK) != 0 || gdbm_file_write(ctx, path, use_nothing, NULL);
 }
 
 /* What is to be copied; *from is -1 when it is nothing. */
@@ -92,24 +92,24 @@ copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 
 /* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
 static bool
-wipe(struct ctx *ctx, const struct database *db, datum key)
+wipe(struct ctx *ctx, const struct gdbm_file *db, datum key)
 {
 	datum old = gdbm_fetch(db->file, key);
 	bool done;
 
 	if (old.dptr == NULL)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
-		    || database_fault(ctx, db, "cannot be read");
+		    || gdbm_file_fault(ctx, db, "cannot be read");
 	explicit_bzero(old.dptr, (size_t)old.dsize);
 	done = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
-	    || database_fault(ctx, db, "cannot be written");
+	    || gdbm_file_fault(ctx, db, "cannot be written");
 	free(old.dptr);
 	return done;
 }
 
 /* Sweeps out records that share the key's prefix and whose time is over. */
 static bool
-sweep(struct ctx *ctx, const struct database *db, const char *like)
+sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 {
 	size_t prefix_len = strcspn(like, ":") + 1;
 	time_t now = time(NULL);
@@ -121,13 +121,13 @@ sweep(struct ctx *ctx, const struct database *db, const char *like)
 		datum next = gdbm_nextkey(db->file, key);
 		datum found = { 0 };
 
-		if (count < SWEEP_MAX && database_key_begins(key, like, prefix_len))
+		if (count < SWEEP_MAX && gdbm_file_key_begins(key, like, prefix_len))
 			found = gdbm_fetch(db->file, key);
-		if (stored_is_over(&(struct stored){ found.dptr, (size_t)found.dsize }, now))
+		if (value_expired(&(struct encoded_value){ found.dptr, (size_t)found.dsize }, now))
 			over[count++] = key;
 		else
 			free(key.dptr);
-		database_free(found);
+		gdbm_file_free(found);
 		key = next;
 	}
 	while (count > 0) {
@@ -135,38 +135,38 @@ sweep(struct ctx *ctx, const struct database *db, const char *like)
 
 		done = done && wipe(ctx, db, key)
 		    && (gdbm_delete(db->file, key) == 0
-			|| database_fault(ctx, db, "cannot be swept"));
+			|| gdbm_file_fault(ctx, db, "cannot be swept"));
 		free(key.dptr);
 	}
 	return done;
 }
 
 static bool
-put(struct ctx *ctx, const struct database *db, const struct shard_change *change)
+put(struct ctx *ctx, const struct gdbm_file *db, const struct shard_change *change)
 {
-	struct stored stored;
+	struct encoded_value encoded;
 	datum content;
 
-	if (!stored_make(
-		ctx, change->key, strlen(change->key), change->value, change->expires, &stored))
+	if (!value_encode(
+		ctx, change->key, strlen(change->key), change->value, change->expires, &encoded))
 		return false;
-	content.dptr = (char *)(uintptr_t)stored.bytes;
-	content.dsize = (int)stored.len;
-	return gdbm_store(db->file, database_key(change->key), content, GDBM_REPLACE) == 0
-	    || database_fault(ctx, db, "cannot be written");
+	content.dptr = (char *)(uintptr_t)encoded.bytes;
+	content.dsize = (int)encoded.len;
+	return gdbm_store(db->file, gdbm_file_key(change->key), content, GDBM_REPLACE) == 0
+	    || gdbm_file_fault(ctx, db, "cannot be written");
 }
 
 static bool
-take_out(struct ctx *ctx, const struct database *db, const char *key)
+take_out(struct ctx *ctx, const struct gdbm_file *db, const char *key)
 {
-	return gdbm_delete(db->file, database_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
-	    || database_fault(ctx, db, "cannot be erased from");
+	return gdbm_delete(db->file, gdbm_file_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
+	    || gdbm_file_fault(ctx, db, "cannot be erased from");
 }
 
 static bool
-make_change(struct ctx *ctx, const struct database *db, const struct shard_change *change)
+make_change(struct ctx *ctx, const struct gdbm_file *db, const struct shard_change *change)
 {
-	return wipe(ctx, db, database_key(change->key))
+	return wipe(ctx, db, gdbm_file_key(change->key))
 	    && (change->value == NULL ? take_out(ctx, db, change->key) : put(ctx, db, change))
 	    && (change->expires == 0 || sweep(ctx, db, change->key));
 }
@@ -177,7 +177,7 @@ struct changes {
 };
 
 static bool
-make_changes(struct ctx *ctx, const struct database *db, void *arg)
+make_changes(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	const struct changes *changes = arg;
 	bool done = true;
@@ -194,7 +194,7 @@ shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
 	struct changes changes = { change, count };
 
 	if (copy_file(ctx, path, copy_path)
-	    && database_write(ctx, copy_path, make_changes, &changes))
+	    && gdbm_file_write(ctx, copy_path, make_changes, &changes))
 		return true;
 	unlink(copy_path);
 	return false;

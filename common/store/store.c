@@ -28,7 +28,7 @@ store_get(struct ctx *ctx, const struct store_config *store, const char *key, co
 	const char *path;
 	int shard;
 
-	return layout_shard(ctx, key, &shard) && layout_file(ctx, store, shard, &path)
+	return store_paths_shard(ctx, key, &shard) && store_paths_file(ctx, store, shard, &path)
 	    && shard_get(ctx, path, key, value) && (*value != NULL || check_there(ctx, store));
 }
 
@@ -39,9 +39,10 @@ store_ready(struct ctx *ctx, const struct store_config *store)
 	const char *directory;
 	int64_t largest;
 
-	return layout_make_directory(ctx, store, &directory)
-	    && (reserve_kept(ctx, directory)
-		|| (layout_largest(ctx, store, &largest) && reserve_keep(ctx, directory, largest)));
+	return store_paths_make_directory(ctx, store, &directory)
+	    && (disk_reserve_ready(ctx, directory)
+		|| (store_paths_largest(ctx, store, &largest)
+		    && disk_reserve_fill(ctx, directory, largest)));
 }
 
 bool
@@ -54,7 +55,7 @@ store_lock(struct ctx *ctx, const struct store_config *store, const char *name, 
 	sha256(name, strlen(name), digest);
 	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
 		offset = offset << 8 | digest[i];
-	return layout_lock(ctx, store, LAYOUT_SHARDS + offset, wait_ms, lock);
+	return store_paths_lock(ctx, store, STORE_SHARDS + offset, wait_ms, lock);
 }
 
 bool
@@ -65,8 +66,8 @@ store_each(struct ctx *ctx, const struct store_config *store, const char *prefix
 
 	if (!check_there(ctx, store))
 		return false;
-	for (int shard = 0; shard < LAYOUT_SHARDS; shard++)
-		if (!layout_file(ctx, store, shard, &path)
+	for (int shard = 0; shard < STORE_SHARDS; shard++)
+		if (!store_paths_file(ctx, store, shard, &path)
 		    || !shard_each(ctx, path, prefix, visit, arg))
 			return false;
 	return true;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 bool
-layout_shard(struct ctx *ctx, const char *key, int *shard)
+store_paths_shard(struct ctx *ctx, const char *key, int *shard)
 {
 	uint8_t digest[SHA256_SIZE];
 	size_t len = strlen(key);
@@ -20,18 +20,18 @@ layout_shard(struct ctx *ctx, const char *key, int *shard)
 	if (len > STORE_KEY_MAX)
 		return fault(ctx, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
 	sha256(key, len, digest);
-	*shard = (digest[0] << 8 | digest[1]) % LAYOUT_SHARDS;
+	*shard = (digest[0] << 8 | digest[1]) % STORE_SHARDS;
 	return true;
 }
 
 bool
-layout_file(struct ctx *ctx, const struct store_config *store, int shard, const char **path)
+store_paths_file(struct ctx *ctx, const struct store_config *store, int shard, const char **path)
 {
 	return ctx_printf(ctx, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
 }
 
 bool
-layout_directory(struct ctx *ctx, const struct store_config *store, const char **path)
+store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
 	return ctx_printf(ctx, path, "%s/connections", store->path);
 }
@@ -42,23 +42,23 @@ size_of(int directory, int shard)
 	char name[sizeof "000.gdbm"];
 	struct stat st;
 
-	snprintf(name, sizeof name, "%03x.gdbm", (unsigned)shard % LAYOUT_SHARDS);
+	snprintf(name, sizeof name, "%03x.gdbm", (unsigned)shard % STORE_SHARDS);
 	return fstatat(directory, name, &st, 0) == 0 ? st.st_size : 0;
 }
 
 bool
-layout_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest)
+store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest)
 {
 	const char *path;
 	int directory;
 
-	if (!layout_directory(ctx, store, &path))
+	if (!store_paths_directory(ctx, store, &path))
 		return false;
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	*largest = 0;
-	for (int shard = 0; shard < LAYOUT_SHARDS; shard++) {
+	for (int shard = 0; shard < STORE_SHARDS; shard++) {
 		int64_t size = size_of(directory, shard);
 
 		if (size > *largest)
@@ -69,9 +69,9 @@ layout_largest(struct ctx *ctx, const struct store_config *store, int64_t *large
 }
 
 bool
-layout_make_directory(struct ctx *ctx, const struct store_config *store, const char **path)
+store_paths_make_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	if (!layout_directory(ctx, store, path))
+	if (!store_paths_directory(ctx, store, path))
 		return false;
 	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", *path, strerror(errno));
@@ -79,7 +79,7 @@ layout_make_directory(struct ctx *ctx, const struct store_config *store, const c
 }
 
 bool
-layout_lock(struct ctx *ctx, const struct store_config *store, int64_t offset, int64_t wait_ms,
+store_paths_lock(struct ctx *ctx, const struct store_config *store, int64_t offset, int64_t wait_ms,
     struct lock *lock)
 {
 	const char *path;

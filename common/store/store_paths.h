@@ -14,23 +14,25 @@
 
 #include <stdint.h>
 
-#define LAYOUT_SHARDS 512
+#define STORE_SHARDS 512
 
 /* The shard of a record.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
-bool layout_shard(struct ctx *ctx, const char *key, int *shard);
+bool store_paths_shard(struct ctx *ctx, const char *key, int *shard);
 
 /* The file of a shard, and the directory that all of them are in. */
-bool layout_file(struct ctx *ctx, const struct store_config *store, int shard, const char **path);
-bool layout_directory(struct ctx *ctx, const struct store_config *store, const char **path);
+bool store_paths_file(
+    struct ctx *ctx, const struct store_config *store, int shard, const char **path);
+bool store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path);
 
 /* Bytes that the largest shard has; 0: there is none.  Fault: FAULT_STORAGE. */
-bool layout_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest);
+bool store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest);
 
 /* The directory, made when it is not there.  Fault: FAULT_STORAGE. */
-bool layout_make_directory(struct ctx *ctx, const struct store_config *store, const char **path);
+bool store_paths_make_directory(
+    struct ctx *ctx, const struct store_config *store, const char **path);
 
-/* Offsets below LAYOUT_SHARDS are the shards' writers.  Fault: as lock_take. */
-bool layout_lock(struct ctx *ctx, const struct store_config *store, int64_t offset, int64_t wait_ms,
-    struct lock *lock);
+/* Offsets below STORE_SHARDS are the shards' writers.  Fault: as lock_take. */
+bool store_paths_lock(struct ctx *ctx, const struct store_config *store, int64_t offset,
+    int64_t wait_ms, struct lock *lock);
 
 #endif

@@ -85,10 +85,10 @@ make_plan(struct ctx *ctx, const struct store_config *store, const struct store_
 	for (size_t i = 0; i < count; i++) {
 		plan->step[i].change.key = changes[i].key;
 		plan->step[i].change.expires = changes[i].expires;
-		if (!layout_shard(ctx, changes[i].key, &plan->step[i].shard))
+		if (!store_paths_shard(ctx, changes[i].key, &plan->step[i].shard))
 			return false;
 	}
-	return layout_make_directory(ctx, store, &plan->directory);
+	return store_paths_make_directory(ctx, store, &plan->directory);
 }
 
 static void
@@ -103,7 +103,7 @@ take_locks(struct ctx *ctx, const struct plan *plan, struct lock *locks, size_t 
 {
 	*held = 0;
 	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
-		if (!layout_lock(ctx, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
+		if (!store_paths_lock(ctx, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
 			release(locks, *held);
 			return false;
 		}
@@ -148,7 +148,7 @@ decide(struct ctx *ctx, const struct store_config *store, const struct store_cha
 	const char *value;
 	bool corrupt;
 
-	if (!layout_file(ctx, store, step->shard, &path)
+	if (!store_paths_file(ctx, store, step->shard, &path)
 	    || !read_old(ctx, path, change, &old, &corrupt))
 		return false;
 	value = old;
@@ -178,7 +178,7 @@ compare_with_room(struct ctx *ctx, const struct plan *plan, const char *copy)
 	struct stat st;
 
 	if (stat(copy, &st) == 0)
-		reserve_compare(ctx, plan->directory, st.st_size);
+		disk_reserve_check_size(ctx, plan->directory, st.st_size);
 }
 
 static bool
@@ -189,7 +189,7 @@ prepare_step(struct ctx *ctx, struct plan *plan, size_t last, size_t number)
 	size_t count = changes_up_to(plan, last, of_shard);
 	const char *path;
 
-	return layout_file(ctx, plan->store, step->shard, &path)
+	return store_paths_file(ctx, plan->store, step->shard, &path)
 	    && ctx_printf(ctx, &step->copy, "%s/%03x.%zu.new", plan->directory,
 		(unsigned)plan->step[0].shard, number)
 	    && shard_prepare(ctx, path, step->copy, of_shard, count);
@@ -224,7 +224,7 @@ prepare_with_reserve(struct ctx *ctx, struct plan *plan)
 		return true;
 	if (!faulty)
 		ctx_clear_fault(ctx);
-	reserve_give(ctx, plan->directory);
+	disk_reserve_release(ctx, plan->directory);
 	return prepare(ctx, plan);
 }
 
@@ -238,7 +238,7 @@ commit(struct ctx *ctx, const struct plan *plan)
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->step[i].copy != NULL) {
 			any = true;
-			if (!layout_file(ctx, plan->store, plan->step[i].shard, &path)
+			if (!store_paths_file(ctx, plan->store, plan->step[i].shard, &path)
 			    || !shard_commit(ctx, path, plan->step[i].copy)) {
 				abandon(plan);
 				return false;

@@ -32,8 +32,8 @@ is_past(time_t expires, time_t now)
 }
 
 bool
-stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value, time_t expires,
-    struct stored *stored)
+value_encode(struct ctx *ctx, const char *key, size_t key_len, const char *value, time_t expires,
+    struct encoded_value *encoded)
 {
 	size_t value_len = strlen(value);
 	size_t len = key_len + 1 + EXPIRY_SIZE + value_len;
@@ -50,27 +50,27 @@ stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value,
 	memcpy(checked + key_len + 1 + EXPIRY_SIZE, value, value_len);
 	sha256(checked, len, digest);
 	memcpy(checked + key_len + 1 - CHECK_SIZE, digest, CHECK_SIZE);
-	stored->bytes = checked + key_len + 1 - CHECK_SIZE;
-	stored->len = CHECK_SIZE + EXPIRY_SIZE + value_len;
+	encoded->bytes = checked + key_len + 1 - CHECK_SIZE;
+	encoded->len = CHECK_SIZE + EXPIRY_SIZE + value_len;
 	return true;
 }
 
 bool
-stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct stored *stored,
+value_decode(struct ctx *ctx, const char *key, size_t key_len, const struct encoded_value *encoded,
     const char **value)
 {
 	uint8_t digest[SHA256_SIZE];
-	size_t rest = stored->len - CHECK_SIZE;
+	size_t rest = encoded->len - CHECK_SIZE;
 	uint8_t *checked;
 
 	*value = NULL;
-	if (stored->len < CHECK_SIZE + EXPIRY_SIZE
+	if (encoded->len < CHECK_SIZE + EXPIRY_SIZE
 	    || !ctx_alloc(ctx, key_len + 1 + rest + 1, &checked))
 		return false;
 	memcpy(checked, key, key_len);
-	memcpy(checked + key_len + 1, (const uint8_t *)stored->bytes + CHECK_SIZE, rest);
+	memcpy(checked + key_len + 1, (const uint8_t *)encoded->bytes + CHECK_SIZE, rest);
 	sha256(checked, key_len + 1 + rest, digest);
-	if (memcmp(digest, stored->bytes, CHECK_SIZE) != 0)
+	if (memcmp(digest, encoded->bytes, CHECK_SIZE) != 0)
 		return false;
 	if (!is_past(get_time(checked + key_len + 1), time(NULL)))
 		*value = (const char *)checked + key_len + 1 + EXPIRY_SIZE;
@@ -78,8 +78,8 @@ stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct store
 }
 
 bool
-stored_is_over(const struct stored *stored, time_t now)
+value_expired(const struct encoded_value *encoded, time_t now)
 {
-	return stored->len >= CHECK_SIZE + EXPIRY_SIZE
-	    && is_past(get_time((const uint8_t *)stored->bytes + CHECK_SIZE), now);
+	return encoded->len >= CHECK_SIZE + EXPIRY_SIZE
+	    && is_past(get_time((const uint8_t *)encoded->bytes + CHECK_SIZE), now);
 }

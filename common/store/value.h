@@ -12,20 +12,20 @@
 #include <stdint.h>
 #include <time.h>
 
-struct stored {
+struct encoded_value {
 	const void *bytes;
 	size_t len;
 };
 
 /* expires 0: never. */
-bool stored_make(struct ctx *ctx, const char *key, size_t key_len, const char *value,
-    time_t expires, struct stored *stored);
+bool value_encode(struct ctx *ctx, const char *key, size_t key_len, const char *value,
+    time_t expires, struct encoded_value *encoded);
 
 /* False without a fault: it is corrupt.  *value is NULL when its time is over. */
-bool stored_read(struct ctx *ctx, const char *key, size_t key_len, const struct stored *stored,
-    const char **value);
+bool value_decode(struct ctx *ctx, const char *key, size_t key_len,
+    const struct encoded_value *encoded, const char **value);
 
 /* Whether its time is over; a corrupt one is not. */
-bool stored_is_over(const struct stored *stored, time_t now);
+bool value_expired(const struct encoded_value *encoded, time_t now);
 
 #endif

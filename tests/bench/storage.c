@@ -49,11 +49,11 @@ insert(struct ctx *ctx, GDBM_FILE *shards, const char *key, const char *value)
 {
 	size_t len = strlen(key);
 	int shard;
-	struct stored stored;
+	struct encoded_value stored;
 	datum k = { .dptr = (char *)(uintptr_t)key, .dsize = (int)len };
 	datum v;
 
-	if (!layout_shard(ctx, key, &shard) || !stored_make(ctx, key, len, value, 0, &stored))
+	if (!store_paths_shard(ctx, key, &shard) || !value_encode(ctx, key, len, value, 0, &stored))
 		return false;
 	v.dptr = (char *)(uintptr_t)stored.bytes;
 	v.dsize = (int)stored.len;
@@ -83,8 +83,8 @@ open_shards(struct ctx *ctx, const struct store_config *store, GDBM_FILE *shards
 	if (!ctx_printf(ctx, &path, "%s/connections", store->path))
 		return false;
 	mkdir(path, 0700);
-	for (int i = 0; i < LAYOUT_SHARDS; i++) {
-		if (!layout_file(ctx, store, i, &path))
+	for (int i = 0; i < STORE_SHARDS; i++) {
+		if (!store_paths_file(ctx, store, i, &path))
 			return false;
 		shards[i] = gdbm_open(path, 0, GDBM_NEWDB | GDBM_NOLOCK, 0600, NULL);
 		if (shards[i] == NULL)
@@ -97,7 +97,7 @@ static int
 fill(struct ctx *ctx, const struct store_config *store, char **argv)
 {
 	struct store_config model = { .path = argv[4] };
-	GDBM_FILE shards[LAYOUT_SHARDS];
+	GDBM_FILE shards[STORE_SHARDS];
 	const char *value;
 	long count = strtol(argv[3], NULL, 10);
 	bool done = store_get(ctx, &model, argv[5], &value)
@@ -112,7 +112,7 @@ fill(struct ctx *ctx, const struct store_config *store, char **argv)
 		done = insert_connection(ctx, shards, i, value);
 		arena_rewind(ctx, mark);
 	}
-	for (int i = 0; i < LAYOUT_SHARDS; i++)
+	for (int i = 0; i < STORE_SHARDS; i++)
 		gdbm_close(shards[i]);
 	sync(); /* or the disk is still busy with it when the first change is measured */
 	return done ? EXIT_SUCCESS : fail(ctx);

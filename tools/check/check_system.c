@@ -92,7 +92,7 @@ locked_byte(int fd, int64_t from, int64_t len)
 static int64_t
 longest_ms(const struct check *c, int64_t byte)
 {
-	return byte < LAYOUT_SHARDS ? STORE_WAIT_MS : refresh_longest_ms(&c->ctl->cfg);
+	return byte < STORE_SHARDS ? STORE_WAIT_MS : refresh_longest_ms(&c->ctl->cfg);
 }
 
 /* A byte of the file that is locked for longer than it may be; -1: there is none.  Only where
@@ -132,7 +132,7 @@ locks_sound(struct check *c, const char *name)
 		return errno == ENOENT;
 	byte = stale_byte(c, fd);
 	close(fd);
-	if (byte >= LAYOUT_SHARDS)
+	if (byte >= STORE_SHARDS)
 		found_doubt(&c->findings, "locks", to_do,
 		    "%s: locked for over %lld s, longer than a refresh takes", path,
 		    (long long)longest_ms(c, byte) / 1000);

@@ -12,7 +12,7 @@ datum_of(char *s)
 }
 
 static bool
-put_records(struct ctx *ctx, const struct database *db, void *arg)
+put_records(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	char key[32];
 	char value[200];
@@ -23,13 +23,13 @@ put_records(struct ctx *ctx, const struct database *db, void *arg)
 		snprintf(key, sizeof key, "key %d", i);
 		snprintf(value, sizeof value, "%0150d", i);
 		if (gdbm_store(db->file, datum_of(key), datum_of(value), GDBM_REPLACE) != 0)
-			return database_fault(ctx, db, "cannot be written");
+			return gdbm_file_fault(ctx, db, "cannot be written");
 	}
 	return gdbm_sync(db->file) == 0;
 }
 
 static bool
-count_records(struct ctx *ctx, const struct database *db, void *arg)
+count_records(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	int *count = arg;
 	datum key = gdbm_firstkey(db->file);
@@ -37,19 +37,19 @@ count_records(struct ctx *ctx, const struct database *db, void *arg)
 	while (key.dptr != NULL) {
 		datum next;
 
-		database_free(gdbm_fetch(db->file, key));
+		gdbm_file_free(gdbm_fetch(db->file, key));
 		next = gdbm_nextkey(db->file, key);
 		free(key.dptr);
 		key = next;
 		++*count;
 	}
 	if (gdbm_errno != GDBM_ITEM_NOT_FOUND)
-		return database_fault(ctx, db, "cannot be read");
+		return gdbm_file_fault(ctx, db, "cannot be read");
 	return true;
 }
 
 static bool
-refuse(struct ctx *ctx, const struct database *db, void *arg)
+refuse(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	(void)db;
 	++*(int *)arg;
@@ -65,19 +65,19 @@ uses_files(void **state)
 
 	path_in(*state, "a.gdbm", path);
 	open_ctx(&ctx);
-	assert_true(database_read(&ctx, path, count_records, &count));
+	assert_true(gdbm_file_read(&ctx, path, count_records, &count));
 	DEMAND("without a file it is not used", count == 0);
 	assert_int_equal(folder_count(*state, ".gdbm"), 0);
 
-	assert_true(database_write(&ctx, path, put_records, NULL));
-	assert_true(database_read(&ctx, path, count_records, &count));
+	assert_true(gdbm_file_write(&ctx, path, put_records, NULL));
+	assert_true(gdbm_file_read(&ctx, path, count_records, &count));
 	assert_int_equal(count, RECORDS);
 
 	count = 0;
-	assert_false(database_read(&ctx, path, refuse, &count));
+	assert_false(gdbm_file_read(&ctx, path, refuse, &count));
 	DEMAND("the fault of the use stays", ctx.kind == FAULT_CLAIMED && count == 1);
 	ctx_wipe(&ctx);
-	assert_false(database_read(&ctx, *state, refuse, &count));
+	assert_false(gdbm_file_read(&ctx, *state, refuse, &count));
 	DEMAND("a folder is no file", ctx.kind == FAULT_STORAGE && count == 1);
 	ctx_close(&ctx);
 }
@@ -89,12 +89,12 @@ struct nested {
 
 /* Opens a corrupt file while a sound one is in use, and goes on with the sound one. */
 static bool
-use_another(struct ctx *ctx, const struct database *db, void *arg)
+use_another(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	struct nested *nested = arg;
 	int count = 0;
 
-	if (database_read(ctx, nested->corrupt, count_records, &count)
+	if (gdbm_file_read(ctx, nested->corrupt, count_records, &count)
 	    || ctx->kind != FAULT_STORAGE)
 		return fault(ctx, FAULT_SERVER, "the damage was not noticed");
 	ctx_clear_fault(ctx);
@@ -130,25 +130,25 @@ survives_damage(void **state)
 	path_in(*state, "sound.gdbm", sound);
 	path_in(*state, "damaged.gdbm", corrupt);
 	open_ctx(&ctx);
-	assert_true(database_write(&ctx, sound, put_records, NULL));
+	assert_true(gdbm_file_write(&ctx, sound, put_records, NULL));
 	before = descriptors();
 	for (int i = 0; i < 20; i++) {
 		int count = 0;
 
 		cut(sound, corrupt);
-		assert_false(database_read(&ctx, corrupt, count_records, &count));
+		assert_false(gdbm_file_read(&ctx, corrupt, count_records, &count));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		has_text("the reason", ctx.reason, corrupt);
 		ctx_wipe(&ctx);
 		cut(sound, corrupt);
-		assert_false(database_write(&ctx, corrupt, put_records, NULL));
+		assert_false(gdbm_file_write(&ctx, corrupt, put_records, NULL));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		ctx_wipe(&ctx);
 	}
 	same_number("open files", descriptors(), before);
 
 	cut(sound, corrupt);
-	if (!database_read(&ctx, sound, use_another, &nested))
+	if (!gdbm_file_read(&ctx, sound, use_another, &nested))
 		fail_msg("%s", ctx.reason);
 	same_number("records of the sound file", nested.count, RECORDS);
 	same_number("open files", descriptors(), before);

@@ -40,7 +40,7 @@ key_of(int writer, int record, char key[32])
 	open_ctx(&ctx);
 	do {
 		snprintf(key, 32, "connection:%d:%d", writer, user++);
-		assert_true(layout_shard(&ctx, key, &shard));
+		assert_true(store_paths_shard(&ctx, key, &shard));
 	} while (record % 2 == 0 && shard != 0x5a);
 	ctx_close(&ctx);
 }

@@ -27,19 +27,19 @@ reads_what_it_made(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct stored stored;
+		struct encoded_value encoded;
 		struct ctx ctx;
 		const char *value;
 
 		open_ctx(&ctx);
-		assert_true(stored_make(&ctx, table[i].key, table[i].key_len, table[i].value,
-		    table[i].expires, &stored));
+		assert_true(value_encode(&ctx, table[i].key, table[i].key_len, table[i].value,
+		    table[i].expires, &encoded));
 		same_number(
-		    table[i].label, (long long)stored.len, 16 + (long long)strlen(table[i].value));
+		    table[i].label, (long long)encoded.len, 16 + (long long)strlen(table[i].value));
 		DEMAND(table[i].label,
-		    stored_read(&ctx, table[i].key, table[i].key_len, &stored, &value));
+		    value_decode(&ctx, table[i].key, table[i].key_len, &encoded, &value));
 		same_text(table[i].label, value, table[i].expected);
-		DEMAND(table[i].label, stored_is_over(&stored, now) == (table[i].expected == NULL));
+		DEMAND(table[i].label, value_expired(&encoded, now) == (table[i].expected == NULL));
 		ctx_close(&ctx);
 	}
 }
@@ -47,32 +47,32 @@ reads_what_it_made(void **state)
 static void
 notices_any_change(void **state)
 {
-	struct stored stored;
+	struct encoded_value encoded;
 	struct ctx ctx;
 	uint8_t bytes[64];
-	const struct stored changed = { bytes, 16 + 5 };
+	const struct encoded_value changed = { bytes, 16 + 5 };
 	const char *value;
 
 	(void)state;
 	open_ctx(&ctx);
-	assert_true(stored_make(&ctx, "code:1", 6, "value", (time_t)4102444800, &stored));
-	assert_int_equal(stored.len, changed.len);
-	for (size_t at = 0; at < stored.len; at++)
+	assert_true(value_encode(&ctx, "code:1", 6, "value", (time_t)4102444800, &encoded));
+	assert_int_equal(encoded.len, changed.len);
+	for (size_t at = 0; at < encoded.len; at++)
 		for (int bit = 0; bit < 8; bit++) {
-			memcpy(bytes, stored.bytes, stored.len);
+			memcpy(bytes, encoded.bytes, encoded.len);
 			bytes[at] ^= (uint8_t)(1 << bit);
-			if (stored_read(&ctx, "code:1", 6, &changed, &value))
+			if (value_decode(&ctx, "code:1", 6, &changed, &value))
 				fail_msg("bit %d of byte %zu is flipped", bit, at);
 			assert_int_equal(ctx.kind, FAULT_NONE);
 		}
-	for (size_t len = 0; len < stored.len; len++) {
-		const struct stored cut = { stored.bytes, len };
+	for (size_t len = 0; len < encoded.len; len++) {
+		const struct encoded_value cut = { encoded.bytes, len };
 
-		if (stored_read(&ctx, "code:1", 6, &cut, &value))
-			fail_msg("%zu of %zu bytes", len, stored.len);
+		if (value_decode(&ctx, "code:1", 6, &cut, &value))
+			fail_msg("%zu of %zu bytes", len, encoded.len);
 	}
-	DEMAND("the value of another key", !stored_read(&ctx, "code:2", 6, &stored, &value));
-	DEMAND("the value of a shorter key", !stored_read(&ctx, "code:", 5, &stored, &value));
+	DEMAND("the value of another key", !value_decode(&ctx, "code:2", 6, &encoded, &value));
+	DEMAND("the value of a shorter key", !value_decode(&ctx, "code:", 5, &encoded, &value));
 	assert_int_equal(ctx.kind, FAULT_NONE);
 	ctx_close(&ctx);
 }
@@ -84,9 +84,9 @@ knows_what_is_too_short(void **state)
 
 	(void)state;
 	for (size_t len = 0; len <= 16; len++) {
-		const struct stored stored = { len == 0 ? NULL : past, len };
+		const struct encoded_value encoded = { len == 0 ? NULL : past, len };
 
-		if (stored_is_over(&stored, time(NULL)) != (len == 16))
+		if (value_expired(&encoded, time(NULL)) != (len == 16))
 			fail_msg("%zu bytes", len);
 	}
 }
@@ -94,12 +94,12 @@ knows_what_is_too_short(void **state)
 static bool
 make_and_read(struct ctx *ctx, void *arg)
 {
-	struct stored stored;
+	struct encoded_value encoded;
 	const char *value;
 
 	(void)arg;
-	if (!stored_make(ctx, "code:1", 6, "value", 0, &stored)
-	    || !stored_read(ctx, "code:1", 6, &stored, &value))
+	if (!value_encode(ctx, "code:1", 6, "value", 0, &encoded)
+	    || !value_decode(ctx, "code:1", 6, &encoded, &value))
 		return false;
 	assert_string_equal(value, "value");
 	return true;

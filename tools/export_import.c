@@ -114,7 +114,7 @@ import_pointer(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *done)
 {
 	struct pointing pointing = { value, false };
-	bool sound = store_change(ctx, &cfg->store, key, 0, point, &pointing);
+	bool sound = store_update(ctx, &cfg->store, key, 0, point, &pointing);
 
 	if (!sound && ctx->kind == FAULT_CORRUPT) {
 		ctx_clear_fault(ctx);

@@ -160,9 +160,9 @@ edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 
 bool
 account_change(
-    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_change *change)
+    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_op *change)
 {
-	*change = (struct store_change){ .edit = edit_users, .arg = edit };
+	*change = (struct store_op){ .edit = edit_users, .arg = edit };
 	return account_key(ctx, account_id, &change->key);
 }
 
@@ -170,10 +170,10 @@ static bool
 change_list(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, struct account_edit edit)
 {
-	struct store_change change;
+	struct store_op change;
 
 	return account_change(ctx, account_id, &edit, &change)
-	    && store_change_all(ctx, store, &change, 1);
+	    && store_commit(ctx, store, &change, 1);
 }
 
 bool

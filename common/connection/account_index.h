@@ -33,7 +33,7 @@ bool account_add(
 bool account_remove(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 
-/* The same as one of several changes of the store (store_change_all): edit is what it does, and
+/* The same as one of several changes of the store (store_commit): edit is what it does, and
  * must live as long as the change. */
 struct account_edit {
 	int64_t amocrm_user_id;
@@ -41,6 +41,6 @@ struct account_edit {
 	const char *before; /* out: the list as it was, or NULL */
 };
 bool account_change(
-    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_change *change);
+    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_op *change);
 
 #endif

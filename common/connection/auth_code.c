@@ -61,7 +61,7 @@ code_find(struct ctx *ctx, const struct store_config *store, const char *key, bo
 }
 
 bool
-code_change(struct ctx *ctx, const char *key, const struct code *code, struct store_change *change)
+code_change(struct ctx *ctx, const char *key, const struct code *code, struct store_op *change)
 {
 	const char *value;
 	struct strbuf sb;
@@ -76,6 +76,6 @@ code_change(struct ctx *ctx, const char *key, const struct code *code, struct st
 	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
 	if (!strbuf_finish(&sb, &value))
 		return false;
-	*change = store_putting(key, value, time(NULL) + CODE_LIFE_S);
+	*change = store_op_put(key, value, time(NULL) + CODE_LIFE_S);
 	return true;
 }

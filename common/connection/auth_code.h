@@ -31,6 +31,6 @@ bool code_find(struct ctx *ctx, const struct store_config *store, const char *ke
 
 /* The change of the store that keeps it. */
 bool code_change(
-    struct ctx *ctx, const char *key, const struct code *code, struct store_change *change);
+    struct ctx *ctx, const char *key, const struct code *code, struct store_op *change);
 
 #endif

@@ -70,7 +70,7 @@ save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 	const struct owner owner = { grant->claimant };
 	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
 	struct code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
-	struct store_change change;
+	struct store_op change;
 	struct authorization authorization = { .along = &change };
 
 	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
@@ -142,7 +142,7 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 	const struct owner owner = { grant->claimant };
 	bool claimed = code->claimed_by != NULL;
 	struct connection other;
-	struct store_change change;
+	struct store_op change;
 	struct authorization authorization = { .along = &change };
 	bool found = false;
 
@@ -166,7 +166,7 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 		return false;
 	if (!found)
 		return tell_lost(ctx, cfg, code->connection, claimed);
-	return claimed || store_change_all(ctx, &cfg->store, &change, 1);
+	return claimed || store_commit(ctx, &cfg->store, &change, 1);
 }
 
 /* So many milliseconds from now, or less where nobody listens as long. */

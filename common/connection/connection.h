@@ -38,8 +38,8 @@ struct owner {
 
 /* What tells an authorization from others of the same amoCRM user. */
 struct authorization {
-	const char *id;                   /* NULL: it is not known */
-	const struct store_change *along; /* is made with it, or not at all; NULL: nothing */
+	const char *id;               /* NULL: it is not known */
+	const struct store_op *along; /* is made with it, or not at all; NULL: nothing */
 };
 
 /* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
@@ -122,7 +122,7 @@ bool connection_erase(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* The change of the store that erases a pointer, if it leads to that connection. */
-struct store_change connection_forgetting(const char *pointer, const char *key);
+struct store_op connection_forgetting(const char *pointer, const char *key);
 
 /* Erases the record alone, under the lock of its account. */
 bool connection_erase_record(

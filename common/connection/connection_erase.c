@@ -45,10 +45,10 @@ forget_if(struct ctx *ctx, void *arg, const char *old, const char **value)
 	return true;
 }
 
-struct store_change
+struct store_op
 connection_forgetting(const char *pointer, const char *key)
 {
-	return (struct store_change){ pointer, 0, forget_if, (void *)(uintptr_t)key };
+	return (struct store_op){ pointer, 0, forget_if, (void *)(uintptr_t)key };
 }
 
 /* What is to be erased, as it was found under the lock of its account. */
@@ -79,14 +79,14 @@ static bool
 erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char *pointer)
 {
 	struct account_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
-	struct store_change changes[3];
+	struct store_op changes[3];
 	size_t count = 0;
 
-	changes[count++] = store_putting(it->key, NULL, 0);
+	changes[count++] = store_op_put(it->key, NULL, 0);
 	if (pointer != NULL)
 		changes[count++] = connection_forgetting(pointer, it->key);
 	if (!account_change(ctx, it->account_id, &users, &changes[count++])
-	    || !store_change_all(ctx, &cfg->store, changes, count))
+	    || !store_commit(ctx, &cfg->store, changes, count))
 		return false;
 	if (it->found)
 		tell(ctx, cfg, it->key, &it->connection);

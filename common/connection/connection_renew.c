@@ -75,7 +75,7 @@ revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, con
 
 	if (!account_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = store_change(ctx, &cfg->store, key, 0, revoke, &revocation);
+	done = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
 	lock_release(&lock);
 	if (done && revocation.done) {
 		log_note(ctx, "revoked", key);

@@ -38,7 +38,7 @@ static bool
 erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it, const char *list)
 {
 	struct account_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
-	struct store_change change;
+	struct store_op change;
 	int64_t user;
 	bool any = false;
 
@@ -50,7 +50,7 @@ erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it
 		}
 	return !any
 	    || (account_change(ctx, it->account_id, &cut, &change)
-		&& store_change_all(ctx, &cfg->store, &change, 1));
+		&& store_commit(ctx, &cfg->store, &change, 1));
 }
 
 /* For all where connections are shared; for nobody where they are not and the owner is not
@@ -59,7 +59,7 @@ static bool
 store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
 {
 	struct account_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
-	struct store_change changes[STORE_CHANGES_MAX];
+	struct store_op changes[STORE_OPS_MAX];
 	size_t count = 0;
 
 	if (!account_change(ctx, it->account_id, &users, &changes[count++]))
@@ -67,15 +67,15 @@ store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
 	if (it->stale != NULL)
 		changes[count++] = connection_forgetting(it->stale, it->key);
 	if (it->record != NULL)
-		changes[count++] = store_putting(it->key, it->record, 0);
+		changes[count++] = store_op_put(it->key, it->record, 0);
 	if (it->pointer != NULL) {
 		if (!connection_pointed(ctx, cfg, it->pointer, &it->former))
 			return false;
-		changes[count++] = store_putting(it->pointer, it->key, 0);
+		changes[count++] = store_op_put(it->pointer, it->key, 0);
 	}
 	if (it->authorization != NULL && it->authorization->along != NULL)
 		changes[count++] = *it->authorization->along;
-	return store_change_all(ctx, &cfg->store, changes, count)
+	return store_commit(ctx, &cfg->store, changes, count)
 	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(ctx, cfg, it, users.before));
 }
 

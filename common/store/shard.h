@@ -15,7 +15,7 @@
  * written. */
 bool shard_get(struct ctx *ctx, const char *path, const char *key, const char **value);
 
-struct shard_change {
+struct shard_op {
 	const char *key;
 	const char *value; /* NULL: it is not there any more */
 	time_t expires;    /* 0: never */
@@ -26,7 +26,7 @@ struct shard_change {
  * records over their time that share its key's prefix up to ':' are swept out.
  * Fault: FAULT_STORAGE; nothing is left of the copy. */
 bool shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
-    const struct shard_change *change, size_t count);
+    const struct shard_op *op, size_t count);
 
 /* Puts the copy in the file's place; it stays there once the directory is synced.
  * Fault: FAULT_STORAGE; the file is as it was. */

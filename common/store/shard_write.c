@@ -142,17 +142,16 @@ sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 }
 
 static bool
-put(struct ctx *ctx, const struct gdbm_file *db, const struct shard_change *change)
+put(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
 {
 	struct encoded_value encoded;
 	datum content;
 
-	if (!value_encode(
-		ctx, change->key, strlen(change->key), change->value, change->expires, &encoded))
+	if (!value_encode(ctx, op->key, strlen(op->key), op->value, op->expires, &encoded))
 		return false;
 	content.dptr = (char *)(uintptr_t)encoded.bytes;
 	content.dsize = (int)encoded.len;
-	return gdbm_store(db->file, gdbm_file_key(change->key), content, GDBM_REPLACE) == 0
+	return gdbm_store(db->file, gdbm_file_key(op->key), content, GDBM_REPLACE) == 0
 	    || gdbm_file_fault(ctx, db, "cannot be written");
 }
 
@@ -164,37 +163,36 @@ take_out(struct ctx *ctx, const struct gdbm_file *db, const char *key)
 }
 
 static bool
-make_change(struct ctx *ctx, const struct gdbm_file *db, const struct shard_change *change)
+apply_op(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
 {
-	return wipe(ctx, db, gdbm_file_key(change->key))
-	    && (change->value == NULL ? take_out(ctx, db, change->key) : put(ctx, db, change))
-	    && (change->expires == 0 || sweep(ctx, db, change->key));
+	return wipe(ctx, db, gdbm_file_key(op->key))
+	    && (op->value == NULL ? take_out(ctx, db, op->key) : put(ctx, db, op))
+	    && (op->expires == 0 || sweep(ctx, db, op->key));
 }
 
-struct changes {
-	const struct shard_change *change;
+struct ops {
+	const struct shard_op *op;
 	size_t count;
 };
 
 static bool
-make_changes(struct ctx *ctx, const struct gdbm_file *db, void *arg)
+apply_ops(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
-	const struct changes *changes = arg;
+	const struct ops *ops = arg;
 	bool done = true;
 
-	for (size_t i = 0; done && i < changes->count; i++)
-		done = make_change(ctx, db, &changes->change[i]);
+	for (size_t i = 0; done && i < ops->count; i++)
+		done = apply_op(ctx, db, &ops->op[i]);
 	return done;
 }
 
 bool
-shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
-    const struct shard_change *change, size_t count)
+shard_prepare(struct ctx *ctx, const char *path, const char *copy_path, const struct shard_op *op,
+    size_t count)
 {
-	struct changes changes = { change, count };
+	struct ops ops = { op, count };
 
-	if (copy_file(ctx, path, copy_path)
-	    && gdbm_file_write(ctx, copy_path, make_changes, &changes))
+	if (copy_file(ctx, path, copy_path) && gdbm_file_write(ctx, copy_path, apply_ops, &ops))
 		return true;
 	unlink(copy_path);
 	return false;

@@ -42,7 +42,7 @@ bool store_erase(struct ctx *ctx, const struct store_config *store, const char *
 /* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
  * NULL to erase it, or the same pointer to leave it alone.  Never change the store from inside. */
 typedef bool store_edit(struct ctx *ctx, void *arg, const char *old, const char **value);
-bool store_change(struct ctx *ctx, const struct store_config *store, const char *key,
+bool store_update(struct ctx *ctx, const struct store_config *store, const char *key,
     time_t expires, store_edit *edit, void *arg);
 
 /* Changes several records, no two of one name, while nobody else does, for fewer commits to disk
@@ -50,18 +50,18 @@ bool store_change(struct ctx *ctx, const struct store_config *store, const char 
  * either old or new, and none new that stands behind an old one here; after a power failure, in any
  * order.
  * Fault: as store_put.  Nothing changed, unless the directory itself failed. */
-struct store_change {
+struct store_op {
 	const char *key;
 	time_t expires; /* 0: never */
 	store_edit *edit;
 	void *arg;
 };
-#define STORE_CHANGES_MAX 8 /* an authorization makes four */
-bool store_change_all(struct ctx *ctx, const struct store_config *store,
-    const struct store_change *changes, size_t count);
+#define STORE_OPS_MAX 8 /* an authorization makes four */
+bool store_commit(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count);
 
 /* What store_put does, as one of several; value NULL: what store_erase does. */
-struct store_change store_putting(const char *key, const char *value, time_t expires);
+struct store_op store_op_put(const char *key, const char *value, time_t expires);
 
 /* Visits every record whose key begins with prefix, in no order, until visit is false, which
  * ends it and makes this false too.  The arena is rewound after each visit: what must stay, the

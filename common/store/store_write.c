@@ -29,8 +29,8 @@ struct plan {
 		int shard;
 		bool needed;      /* the record becomes another */
 		const char *copy; /* of its shard, whose place it takes then; NULL: none */
-		struct shard_change change;
-	} step[STORE_CHANGES_MAX];
+		struct shard_op op;
+	} step[STORE_OPS_MAX];
 	size_t count;
 };
 
@@ -65,27 +65,27 @@ last_with(const struct plan *plan, size_t first)
 
 /* The changes that the shard of a step needs up to there. */
 static size_t
-changes_up_to(const struct plan *plan, size_t last, struct shard_change of_shard[STORE_CHANGES_MAX])
+ops_up_to(const struct plan *plan, size_t last, struct shard_op of_shard[STORE_OPS_MAX])
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i <= last; i++)
 		if (plan->step[i].shard == plan->step[last].shard && plan->step[i].needed)
-			of_shard[count++] = plan->step[i].change;
+			of_shard[count++] = plan->step[i].op;
 	return count;
 }
 
 static bool
-make_plan(struct ctx *ctx, const struct store_config *store, const struct store_change *changes,
+make_plan(struct ctx *ctx, const struct store_config *store, const struct store_op *ops,
     size_t count, struct plan *plan)
 {
 	*plan = (struct plan){ .store = store, .count = count };
-	if (count > STORE_CHANGES_MAX)
+	if (count > STORE_OPS_MAX)
 		return fault(ctx, FAULT_SERVER, "%zu changes together are too many", count);
 	for (size_t i = 0; i < count; i++) {
-		plan->step[i].change.key = changes[i].key;
-		plan->step[i].change.expires = changes[i].expires;
-		if (!store_paths_shard(ctx, changes[i].key, &plan->step[i].shard))
+		plan->step[i].op.key = ops[i].key;
+		plan->step[i].op.expires = ops[i].expires;
+		if (!store_paths_shard(ctx, ops[i].key, &plan->step[i].shard))
 			return false;
 	}
 	return store_paths_make_directory(ctx, store, &plan->directory);
@@ -123,13 +123,13 @@ replace(struct ctx *ctx, void *arg, const char *old, const char **value)
 
 /* What the record is; what was corrupt may be replaced, but not edited. */
 static bool
-read_old(struct ctx *ctx, const char *path, const struct store_change *change, const char **old,
-    bool *corrupt)
+read_old(
+    struct ctx *ctx, const char *path, const struct store_op *op, const char **old, bool *corrupt)
 {
 	*corrupt = false;
-	if (shard_get(ctx, path, change->key, old))
+	if (shard_get(ctx, path, op->key, old))
 		return true;
-	if (ctx->kind != FAULT_CORRUPT || change->edit != replace)
+	if (ctx->kind != FAULT_CORRUPT || op->edit != replace)
 		return false;
 	ctx_clear_fault(ctx);
 	*old = NULL;
@@ -140,8 +140,8 @@ read_old(struct ctx *ctx, const char *path, const struct store_change *change, c
 /* What one record becomes.  A value that is the same again needs no writing, unless it is to live
  * longer. */
 static bool
-decide(struct ctx *ctx, const struct store_config *store, const struct store_change *change,
-    struct step *step)
+decide(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *op, struct step *step)
 {
 	const char *old;
 	const char *path;
@@ -149,16 +149,16 @@ decide(struct ctx *ctx, const struct store_config *store, const struct store_cha
 	bool corrupt;
 
 	if (!store_paths_file(ctx, store, step->shard, &path)
-	    || !read_old(ctx, path, change, &old, &corrupt))
+	    || !read_old(ctx, path, op, &old, &corrupt))
 		return false;
 	value = old;
-	if (!change->edit(ctx, change->arg, old, &value))
+	if (!op->edit(ctx, op->arg, old, &value))
 		return false;
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
-	step->change.value = value;
+	step->op.value = value;
 	step->needed = corrupt || value != old;
-	if (step->needed && old != NULL && value != NULL && change->expires == 0)
+	if (step->needed && old != NULL && value != NULL && op->expires == 0)
 		step->needed = strcmp(value, old) != 0;
 	return true;
 }
@@ -184,9 +184,9 @@ compare_with_room(struct ctx *ctx, const struct plan *plan, const char *copy)
 static bool
 prepare_step(struct ctx *ctx, struct plan *plan, size_t last, size_t number)
 {
-	struct shard_change of_shard[STORE_CHANGES_MAX];
+	struct shard_op of_shard[STORE_OPS_MAX];
 	struct step *step = &plan->step[last];
-	size_t count = changes_up_to(plan, last, of_shard);
+	size_t count = ops_up_to(plan, last, of_shard);
 	const char *path;
 
 	return store_paths_file(ctx, plan->store, step->shard, &path)
@@ -248,52 +248,52 @@ commit(struct ctx *ctx, const struct plan *plan)
 }
 
 static bool
-change_locked(struct ctx *ctx, struct plan *plan, const struct store_change *changes)
+change_locked(struct ctx *ctx, struct plan *plan, const struct store_op *ops)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (!decide(ctx, plan->store, &changes[i], &plan->step[i]))
+		if (!decide(ctx, plan->store, &ops[i], &plan->step[i]))
 			return false;
 	return prepare_with_reserve(ctx, plan) && commit(ctx, plan);
 }
 
 bool
-store_change_all(struct ctx *ctx, const struct store_config *store,
-    const struct store_change *changes, size_t count)
+store_commit(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
 {
-	struct lock locks[STORE_CHANGES_MAX];
+	struct lock locks[STORE_OPS_MAX];
 	struct plan plan;
 	size_t held;
 	bool done;
 
-	if (!make_plan(ctx, store, changes, count, &plan) || !take_locks(ctx, &plan, locks, &held))
+	if (!make_plan(ctx, store, ops, count, &plan) || !take_locks(ctx, &plan, locks, &held))
 		return false;
-	done = change_locked(ctx, &plan, changes);
+	done = change_locked(ctx, &plan, ops);
 	release(locks, held);
 	return done;
 }
 
 bool
-store_change(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
+store_update(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
     store_edit *edit, void *arg)
 {
-	const struct store_change change = { key, expires, edit, arg };
+	const struct store_op op = { key, expires, edit, arg };
 
-	return store_change_all(ctx, store, &change, 1);
+	return store_commit(ctx, store, &op, 1);
 }
 
-struct store_change
-store_putting(const char *key, const char *value, time_t expires)
+struct store_op
+store_op_put(const char *key, const char *value, time_t expires)
 {
-	return (struct store_change){ key, expires, replace, (void *)(uintptr_t)value };
+	return (struct store_op){ key, expires, replace, (void *)(uintptr_t)value };
 }
 
 bool
 store_put(struct ctx *ctx, const struct store_config *store, const char *key, const char *value,
     time_t expires)
 {
-	const struct store_change change = store_putting(key, value, expires);
+	const struct store_op op = store_op_put(key, value, expires);
 
-	return store_change_all(ctx, store, &change, 1);
+	return store_commit(ctx, store, &op, 1);
 }
 
 bool

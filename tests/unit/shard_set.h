@@ -7,7 +7,7 @@
 static inline bool
 shard_set(struct ctx *ctx, const char *path, const char *key, const char *value, time_t expires)
 {
-	const struct shard_change change = { key, value, expires };
+	const struct shard_op change = { key, value, expires };
 
 	const char *copy_path;
 

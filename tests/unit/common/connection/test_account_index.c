@@ -39,9 +39,9 @@ static bool
 leave_only(struct setup *s, int64_t user, const char **before)
 {
 	struct account_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
-	struct store_change change;
+	struct store_op change;
 	bool done = account_change(&s->ctx, 31920194, &edit, &change)
-	    && store_change_all(&s->ctx, &s->cfg.store, &change, 1);
+	    && store_commit(&s->ctx, &s->cfg.store, &change, 1);
 
 	*before = edit.before;
 	return done;

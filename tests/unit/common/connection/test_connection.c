@@ -274,7 +274,7 @@ is_adopted_as_its_own_authorization(void **state)
 	static const struct owner two = { "u2" };
 	static const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	static const char key[] = "connection:1:7";
-	const struct store_change along = store_putting("code:1", "claimed", 0);
+	const struct store_op along = store_op_put("code:1", "claimed", 0);
 	const struct authorization older = { "older", &along };
 	const struct authorization newer = { "newer", NULL };
 	const struct authorization unknown = { NULL, NULL };

@@ -178,7 +178,7 @@ edits_a_record(void **state)
 		bool done;
 
 		open_ctx(&ctx);
-		done = store_change(&ctx, &store, "account:1", 0, edit, &arg);
+		done = store_update(&ctx, &store, "account:1", 0, edit, &arg);
 		same_fault(table[i].label, &ctx, done, table[i].expected);
 		same_number(table[i].label, arg.calls, 1);
 		has_value(table[i].label, &store, "account:1", table[i].after);
@@ -376,7 +376,7 @@ increments(void *arg)
 		struct ctx ctx;
 
 		if (!ctx_open(&ctx, 65536)
-		    || !store_change(&ctx, arg, "counter:1", 0, increment, NULL))
+		    || !store_update(&ctx, arg, "counter:1", 0, increment, NULL))
 			return false;
 		ctx_close(&ctx);
 	}
@@ -469,7 +469,7 @@ hold_shard(void *arg)
 	struct ctx ctx;
 
 	return ctx_open(&ctx, 65536)
-	    && store_change(&ctx, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
+	    && store_update(&ctx, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
 }
 
 /* Readers do not wait for a writer, and other writers not for ever. */

@@ -123,21 +123,21 @@ changes_what_becomes_another(void **state)
 	put(&store, "d:1", "erased");
 	put(&store, "e:1", "left alone");
 	{
-		const struct store_change changes[] = {
-			store_putting("b:1", "new", 0),
-			store_putting("c:1", "same", 0),
-			store_putting("d:1", NULL, 0),
+		const struct store_op changes[] = {
+			store_op_put("b:1", "new", 0),
+			store_op_put("c:1", "same", 0),
+			store_op_put("d:1", NULL, 0),
 			{ "e:1", 0, leave_alone, NULL },
-			store_putting(neighbour, "in the same shard", 0),
-			store_putting("f:1", "for a while", time(NULL) + 1000),
-			store_putting("g:1", NULL, 0),
+			store_op_put(neighbour, "in the same shard", 0),
+			store_op_put("f:1", "for a while", time(NULL) + 1000),
+			store_op_put("g:1", NULL, 0),
 		};
 		ino_t same = inode_of(*state, "c:1");
 		ino_t alone = inode_of(*state, "e:1");
 
 		open_ctx(&ctx);
-		same_fault("all", &ctx, store_change_all(&ctx, &store, changes, ROWS(changes)),
-		    FAULT_NONE);
+		same_fault(
+		    "all", &ctx, store_commit(&ctx, &store, changes, ROWS(changes)), FAULT_NONE);
 		ctx_close(&ctx);
 		assert_int_equal(inode_of(*state, "c:1"), same);
 		assert_int_equal(inode_of(*state, "e:1"), alone);
@@ -160,10 +160,10 @@ fails_behind_the_others(void *arg)
 	char large[60000];
 	char last[32];
 	struct ctx ctx;
-	const struct store_change changes[] = {
-		store_putting("b:1", "new", 0),
-		store_putting("c:1", "new", 0),
-		store_putting(last, large, 0),
+	const struct store_op changes[] = {
+		store_op_put("b:1", "new", 0),
+		store_op_put("c:1", "new", 0),
+		store_op_put(last, large, 0),
 	};
 
 	key_in(LAST_SHARD, last);
@@ -171,31 +171,30 @@ fails_behind_the_others(void *arg)
 	large[sizeof large - 1] = '\0';
 	signal(SIGXFSZ, SIG_IGN);
 	return setrlimit(RLIMIT_FSIZE, &less) == 0 && ctx_open(&ctx, ARENA_SIZE)
-	    && !store_change_all(&ctx, store, changes, ROWS(changes)) && ctx.kind == FAULT_STORAGE;
+	    && !store_commit(&ctx, store, changes, ROWS(changes)) && ctx.kind == FAULT_STORAGE;
 }
 
 static void
 changes_nothing_when_one_fails(void **state)
 {
 	struct store_config store = store_in(*state);
-	const struct store_change refused[] = {
-		store_putting("b:1", "new", 0),
+	const struct store_op refused[] = {
+		store_op_put("b:1", "new", 0),
 		{ "c:1", 0, refuse, NULL },
 	};
-	struct store_change many[STORE_CHANGES_MAX + 1];
+	struct store_op many[STORE_OPS_MAX + 1];
 	char last[32];
 	struct ctx ctx;
 
 	put(&store, "b:1", "old");
 	put(&store, "c:1", "old");
 	open_ctx(&ctx);
-	same_fault("an edit refuses", &ctx, store_change_all(&ctx, &store, refused, ROWS(refused)),
+	same_fault("an edit refuses", &ctx, store_commit(&ctx, &store, refused, ROWS(refused)),
 	    FAULT_REFUSED);
 	ctx_wipe(&ctx);
 	for (size_t i = 0; i < ROWS(many); i++)
-		many[i] = store_putting("b:1", "new", 0);
-	same_fault(
-	    "too many", &ctx, store_change_all(&ctx, &store, many, ROWS(many)), FAULT_SERVER);
+		many[i] = store_op_put("b:1", "new", 0);
+	same_fault("too many", &ctx, store_commit(&ctx, &store, many, ROWS(many)), FAULT_SERVER);
 	ctx_close(&ctx);
 	in_child("no room for the last", fails_behind_the_others, &store);
 	has_value("the first", &store, "b:1", "old");
@@ -252,11 +251,11 @@ finds_space_on_a_full_disk(const struct full_disk *disk)
 {
 	static char block[4096];
 	struct store_config store = store_in(disk->folder);
-	const struct store_change changes[] = {
-		store_putting("b:1", "new", 0),
-		store_putting("c:1", "new", 0),
-		store_putting("d:1", "new", 0),
-		store_putting("e:1", "new", 0),
+	const struct store_op changes[] = {
+		store_op_put("b:1", "new", 0),
+		store_op_put("c:1", "new", 0),
+		store_op_put("d:1", "new", 0),
+		store_op_put("e:1", "new", 0),
 	};
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -272,7 +271,7 @@ finds_space_on_a_full_disk(const struct full_disk *disk)
 		return false;
 	while (write(fd, block, sizeof block) > 0)
 		;
-	if (!store_change_all(&ctx, &store, changes, ROWS(changes)))
+	if (!store_commit(&ctx, &store, changes, ROWS(changes)))
 		return false;
 	while (write(fd, block, sizeof block) > 0)
 		;
@@ -378,9 +377,9 @@ static void
 replaces_what_is_damaged_and_edits_it_not(void **state)
 {
 	struct store_config store = store_in(*state);
-	const struct store_change changes[] = {
-		store_putting("b:1", "third value", 0),
-		store_putting("c:1", "new", 0),
+	const struct store_op changes[] = {
+		store_op_put("b:1", "third value", 0),
+		store_op_put("c:1", "new", 0),
 	};
 	struct ctx ctx;
 	const char *value;
@@ -393,7 +392,7 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 	same_fault("got", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
 	same_fault(
-	    "edited", &ctx, store_change(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_CORRUPT);
+	    "edited", &ctx, store_update(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
 	same_fault(
 	    "visited", &ctx, store_each(&ctx, &store, "b:", note_visit, &visits), FAULT_NONE);
@@ -404,7 +403,7 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 
 	damage_value(*state, "b:1", "second value");
 	open_ctx(&ctx);
-	same_fault("put with others", &ctx, store_change_all(&ctx, &store, changes, ROWS(changes)),
+	same_fault("put with others", &ctx, store_commit(&ctx, &store, changes, ROWS(changes)),
 	    FAULT_NONE);
 	ctx_close(&ctx);
 	has_value("put with others", &store, "b:1", "third value");
@@ -447,21 +446,21 @@ hold_the_low_one(void *arg)
 	struct ctx ctx;
 
 	return ctx_open(&ctx, ARENA_SIZE)
-	    && store_change(&ctx, holder->store, holder->low, 0, hold_on, arg);
+	    && store_update(&ctx, holder->store, holder->low, 0, hold_on, arg);
 }
 
 static bool
 change_both(void *arg)
 {
 	const struct holder *holder = arg;
-	const struct store_change changes[] = {
-		store_putting(holder->high, "both", 0),
-		store_putting(holder->low, "both", 0),
+	const struct store_op changes[] = {
+		store_op_put(holder->high, "both", 0),
+		store_op_put(holder->low, "both", 0),
 	};
 	struct ctx ctx;
 
 	return close(holder->ends[1]) == 0 && ctx_open(&ctx, ARENA_SIZE)
-	    && store_change_all(&ctx, holder->store, changes, ROWS(changes));
+	    && store_commit(&ctx, holder->store, changes, ROWS(changes));
 }
 
 /* Whoever waits for the lower lock has not got the higher one, in whatever order the changes
@@ -522,15 +521,15 @@ write_on(void *arg)
 	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
 	for (;;) {
-		struct store_change changes[RECORDS];
+		struct store_op changes[RECORDS];
 		long value = ++writer->ledger->begun;
 		const char *text;
 
 		if (!ctx_printf(&ctx, &text, "%ld", value))
 			return false;
 		for (int i = 0; i < RECORDS; i++)
-			changes[i] = store_putting(writer->keys[i], text, 0);
-		if (!store_change_all(&ctx, writer->store, changes, RECORDS)) {
+			changes[i] = store_op_put(writer->keys[i], text, 0);
+		if (!store_commit(&ctx, writer->store, changes, RECORDS)) {
 			writer->ledger->failed++;
 			return false;
 		}
@@ -606,13 +605,13 @@ static bool
 change_in_arena(struct ctx *ctx, void *arg)
 {
 	const struct store_config *store = arg;
-	const struct store_change changes[] = {
-		store_putting("b:1", "x", 0),
-		store_putting("c:1", "x", time(NULL) + 1000),
+	const struct store_op changes[] = {
+		store_op_put("b:1", "x", 0),
+		store_op_put("c:1", "x", time(NULL) + 1000),
 	};
 
 	return store_erase(ctx, store, "b:1") && store_erase(ctx, store, "c:1")
-	    && store_change_all(ctx, store, changes, ROWS(changes));
+	    && store_commit(ctx, store, changes, ROWS(changes));
 }
 
 static void

@@ -24,9 +24,9 @@ struct delivery {
 	struct journal journal;
 	struct cursor cursor;
 	struct seen seen;
-	struct journal_position before; /* the event that is looked at */
-	struct held_up *held_up;        /* whose turn it is; NULL: everybody's */
-	bool waits;                     /* that one must wait again */
+	struct journal_position before;  /* the event that is looked at */
+	struct blocked_account *blocked; /* whose turn it is; NULL: everybody's */
+	bool waits;                      /* that one must wait again */
 	bool gone;
 	int64_t torn;
 	size_t taken;
@@ -69,16 +69,16 @@ give_up(struct delivery *d, const struct posted *event)
 static bool
 put_off(struct delivery *d, const struct posted *event, bool *passed)
 {
-	int attempts = d->held_up == NULL ? 1 : d->held_up->attempts + 1;
-	struct held_up held_up = { event->account_id, d->before, attempts, 0 };
+	int attempts = d->blocked == NULL ? 1 : d->blocked->attempts + 1;
+	struct blocked_account blocked = { event->account_id, d->before, attempts, 0 };
 
 	*passed = attempts > RETRIES;
 	if (*passed)
 		return give_up(d, event);
-	held_up.next_at = next_attempt(d, event, attempts);
-	if (d->held_up == NULL)
-		return cursor_hold(d->ctl->ctx, &d->cursor, &held_up);
-	*d->held_up = held_up;
+	blocked.next_at = next_attempt(d, event, attempts);
+	if (d->blocked == NULL)
+		return cursor_block(d->ctl->ctx, &d->cursor, &blocked);
+	*d->blocked = blocked;
 	return true;
 }
 
@@ -105,37 +105,38 @@ attempt(struct delivery *d, const struct posted *event, bool *passed)
 
 /* An event on everybody's way. */
 static bool
-pass_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
+pass_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
 	struct posted event;
 	bool passed;
 
-	d->before = d->cursor.place;
+	d->before = d->cursor.position;
 	if (post_read(ctx, line, &event)
-	    && !seen_before(&d->seen, event.id, event.received_at, behind)
-	    && cursor_held_up(&d->cursor, event.account_id) == NULL && !attempt(d, &event, &passed))
+	    && !seen_before(&d->seen, event.id, event.received_at, next)
+	    && cursor_find_blocked(&d->cursor, event.account_id) == NULL
+	    && !attempt(d, &event, &passed))
 		return false;
 	ctx_clear_fault(ctx);
-	d->cursor.place = *behind;
+	d->cursor.position = *next;
 	return save(d);
 }
 
 /* An event on the way of the account that is held up. */
 static bool
-catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
+catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
 	struct posted event;
 	bool passed = true;
 
-	d->before = d->held_up->place;
-	if (cursor_before(&d->cursor.place, behind))
+	d->before = d->blocked->position;
+	if (cursor_before(&d->cursor.position, next))
 		return false;
-	if (!post_read(ctx, line, &event) || event.account_id != d->held_up->account_id
-	    || seen_before(&d->seen, event.id, event.received_at, behind)) {
+	if (!post_read(ctx, line, &event) || event.account_id != d->blocked->account_id
+	    || seen_before(&d->seen, event.id, event.received_at, next)) {
 		ctx_clear_fault(ctx);
-		d->held_up->place = *behind; /* saved with the next one that is sent */
+		d->blocked->position = *next; /* saved with the next one that is sent */
 		return true;
 	}
 	if (!attempt(d, &event, &passed))
@@ -144,45 +145,45 @@ catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journa
 		d->waits = true;
 		return save(d) && false;
 	}
-	d->held_up->attempts = 0;
+	d->blocked->attempts = 0;
 	ctx_clear_fault(ctx);
-	d->held_up->place = *behind;
+	d->blocked->position = *next;
 	return save(d);
 }
 
 /* True: the account is held up no longer. */
 static bool
-catch_up(struct delivery *d, struct held_up *held_up)
+catch_up(struct delivery *d, struct blocked_account *blocked)
 {
 	struct ctx *ctx = d->ctl->ctx;
-	struct journal_position place = held_up->place;
+	struct journal_position position = blocked->position;
 
-	d->held_up = held_up;
+	d->blocked = blocked;
 	d->waits = false;
-	(void)journal_each(ctx, &d->journal, &place, catch_up_event, d, &d->torn);
-	d->held_up = NULL;
+	(void)journal_each(ctx, &d->journal, &position, catch_up_event, d, &d->torn);
+	d->blocked = NULL;
 	if (ctx->kind != FAULT_NONE || d->gone || d->waits)
 		return false;
-	cursor_let_go(&d->cursor, held_up);
+	cursor_unblock(&d->cursor, blocked);
 	return save(d);
 }
 
 /* A time that is further away than any wait was written by a clock that has been set back since. */
 static bool
-is_due(const struct held_up *held_up)
+is_due(const struct blocked_account *blocked)
 {
 	time_t now = time(NULL);
 
-	return held_up->next_at <= now || held_up->next_at > now + RETRY_WAIT_MAX_S;
+	return blocked->next_at <= now || blocked->next_at > now + RETRY_WAIT_MAX_S;
 }
 
 static void
 catch_up_all(struct delivery *d)
 {
 	for (size_t i = 0; i < d->cursor.count && d->ctl->ctx->kind == FAULT_NONE && !d->gone;) {
-		struct held_up *held_up = &d->cursor.held_up[i];
+		struct blocked_account *blocked = &d->cursor.blocked[i];
 
-		if (!is_due(held_up) || !catch_up(d, held_up))
+		if (!is_due(blocked) || !catch_up(d, blocked))
 			i++;
 	}
 }
@@ -191,24 +192,24 @@ catch_up_all(struct delivery *d)
 static bool
 deliver(struct delivery *d)
 {
-	struct journal_position place;
+	struct journal_position position;
 
 	catch_up_all(d);
-	place = d->cursor.place;
+	position = d->cursor.position;
 	return d->ctl->ctx->kind == FAULT_NONE && !d->gone
-	    && journal_each(d->ctl->ctx, &d->journal, &place, pass_event, d, &d->torn);
+	    && journal_each(d->ctl->ctx, &d->journal, &position, pass_event, d, &d->torn);
 }
 
 static bool
-remember_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
+remember_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
 	struct posted event;
 
-	if (cursor_before(&d->cursor.place, behind))
+	if (cursor_before(&d->cursor.position, next))
 		return false;
 	if (post_read(ctx, line, &event))
-		seen_before(&d->seen, event.id, event.received_at, behind);
+		seen_before(&d->seen, event.id, event.received_at, next);
 	return true;
 }
 
@@ -217,27 +218,27 @@ static bool
 remember(struct delivery *d)
 {
 	struct ctx *ctx = d->ctl->ctx;
-	struct journal_position place;
+	struct journal_position position;
 	int64_t torn = 0;
 
-	if (!journal_seek(ctx, &d->journal, time(NULL) - REMEMBER_S, &place))
+	if (!journal_seek(ctx, &d->journal, time(NULL) - REMEMBER_S, &position))
 		return false;
-	(void)journal_each(ctx, &d->journal, &place, remember_event, d, &torn);
+	(void)journal_each(ctx, &d->journal, &position, remember_event, d, &torn);
 	return ctx->kind == FAULT_NONE;
 }
 
 /* Events that all accounts have passed and that are older than keep_days. */
 static bool
-forget_delivered(struct delivery *d)
+prune_delivered(struct delivery *d)
 {
 	time_t since = time(NULL) - d->ctl->cfg.webhook.keep_days * (time_t)86400;
-	struct journal_position place = d->cursor.place;
-	int64_t forgotten = 0;
+	struct journal_position position = d->cursor.position;
+	int64_t pruned = 0;
 
 	for (size_t i = 0; i < d->cursor.count; i++)
-		if (cursor_before(&d->cursor.held_up[i].place, &place))
-			place = d->cursor.held_up[i].place;
-	return journal_forget(d->ctl->ctx, &d->journal, &place, since, &forgotten);
+		if (cursor_before(&d->cursor.blocked[i].position, &position))
+			position = d->cursor.blocked[i].position;
+	return journal_prune(d->ctl->ctx, &d->journal, &position, since, &pruned);
 }
 
 /* It may go on for years: so each round releases its memory. */
@@ -245,7 +246,7 @@ static bool
 go_round(struct delivery *d)
 {
 	size_t mark = arena_mark(d->ctl->ctx);
-	bool sound = deliver(d) && forget_delivered(d);
+	bool sound = deliver(d) && prune_delivered(d);
 
 	arena_rewind(d->ctl->ctx, mark);
 	return sound;
@@ -285,7 +286,7 @@ report(struct delivery *d, bool follow, bool sound)
 
 /* Only one at a time: two would send everything twice. */
 static bool
-take_turn(struct ctl *ctl, struct lock *lock)
+lock_delivery(struct ctl *ctl, struct lock *lock)
 {
 	const char *path;
 
@@ -322,7 +323,7 @@ ctl_deliver(struct ctl *ctl)
 	}
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --once or --follow");
-	if (!post_check(ctl->ctx, &ctl->cfg) || !take_turn(ctl, &lock))
+	if (!post_check(ctl->ctx, &ctl->cfg) || !lock_delivery(ctl, &lock))
 		return ctl_fault(ctl);
 	status = report(&d, follow, run(&d, follow));
 	cursor_close(&d.cursor);

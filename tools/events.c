@@ -82,7 +82,7 @@ struct printing {
 };
 
 static bool
-print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
+print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
 {
 	struct printing *printing = arg;
 	struct json_slice line = json_slice_of(event);
@@ -91,7 +91,7 @@ print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_
 	struct json_slice payload;
 
 	(void)ctx;
-	(void)behind;
+	(void)next;
 	if (!json_slice_get(line, "received_at", &received_at)
 	    || received_at.len != strlen("\"\"") + EVENT_TIME_SIZE - 1
 	    || !json_slice_get(line, "account_id", &account_id)

@@ -29,14 +29,14 @@ is_meant(const struct replay *replay, const struct posted *event)
 }
 
 static bool
-replay_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
+replay_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct replay *replay = arg;
 	enum post_outcome outcome;
 	struct posted event;
 
 	if (!post_read(ctx, line, &event) || !is_meant(replay, &event)
-	    || seen_before(&replay->seen, event.id, event.received_at, behind)) {
+	    || seen_before(&replay->seen, event.id, event.received_at, next)) {
 		ctx_clear_fault(ctx);
 		return true;
 	}
@@ -58,12 +58,12 @@ run(struct replay *replay)
 {
 	struct ctl *ctl = replay->ctl;
 	struct journal journal = journal_of(&ctl->cfg.store);
-	struct journal_position place;
+	struct journal_position position;
 	int64_t torn = 0;
 
 	if ((!replay->dry_run && !post_check(ctl->ctx, &ctl->cfg))
-	    || !journal_seek(ctl->ctx, &journal, replay->since, &place)
-	    || !(journal_each(ctl->ctx, &journal, &place, replay_event, replay, &torn)
+	    || !journal_seek(ctl->ctx, &journal, replay->since, &position)
+	    || !(journal_each(ctl->ctx, &journal, &position, replay_event, replay, &torn)
 		|| replay->gone))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s %zu, failed %zu\n", replay->dry_run ? "would send" : "sent",

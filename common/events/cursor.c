@@ -24,75 +24,76 @@ cursor_before(const struct journal_position *a, const struct journal_position *b
 	return a->segment != b->segment ? a->segment < b->segment : a->offset < b->offset;
 }
 
-struct held_up *
-cursor_held_up(struct cursor *cursor, int64_t account_id)
+struct blocked_account *
+cursor_find_blocked(struct cursor *cursor, int64_t account_id)
 {
 	for (size_t i = 0; i < cursor->count; i++)
-		if (cursor->held_up[i].account_id == account_id)
-			return &cursor->held_up[i];
+		if (cursor->blocked[i].account_id == account_id)
+			return &cursor->blocked[i];
 	return NULL;
 }
 
 bool
-cursor_hold(struct ctx *ctx, struct cursor *cursor, const struct held_up *held_up)
+cursor_block(struct ctx *ctx, struct cursor *cursor, const struct blocked_account *blocked)
 {
-	struct held_up *longer =
-	    reallocarray(cursor->held_up, cursor->count + 1, sizeof *cursor->held_up);
+	struct blocked_account *longer =
+	    reallocarray(cursor->blocked, cursor->count + 1, sizeof *cursor->blocked);
 
 	if (longer == NULL)
-		return fault(ctx, FAULT_SERVER, "no memory for the accounts that are held up");
-	longer[cursor->count++] = *held_up;
-	cursor->held_up = longer;
+		return fault(ctx, FAULT_SERVER, "no memory for the blocked accounts");
+	longer[cursor->count++] = *blocked;
+	cursor->blocked = longer;
 	return true;
 }
 
 void
-cursor_let_go(struct cursor *cursor, struct held_up *held_up)
+cursor_unblock(struct cursor *cursor, struct blocked_account *blocked)
 {
-	*held_up = cursor->held_up[--cursor->count];
+	*blocked = cursor->blocked[--cursor->count];
 }
 
 void
 cursor_close(struct cursor *cursor)
 {
-	free(cursor->held_up);
+	free(cursor->blocked);
 	memset(cursor, 0, sizeof *cursor);
 }
 
 static bool
-take_place(const struct json_object *doc, struct journal_position *place)
+take_position(const struct json_object *doc, struct journal_position *position)
 {
-	return json_integer(doc, "segment", &place->segment)
-	    && json_integer(doc, "offset", &place->offset) && place->segment >= 0
-	    && place->offset >= 0;
+	return json_integer(doc, "segment", &position->segment)
+	    && json_integer(doc, "offset", &position->offset) && position->segment >= 0
+	    && position->offset >= 0;
 }
 
 static bool
-take_held_up(struct ctx *ctx, const struct json_object *doc, struct cursor *cursor)
+take_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *cursor)
 {
-	struct held_up held_up;
+	struct blocked_account blocked;
 	int64_t attempts;
 	int64_t next_at;
 
-	if (!json_integer(doc, "account_id", &held_up.account_id)
-	    || !take_place(doc, &held_up.place) || !json_integer(doc, "attempts", &attempts)
+	if (!json_integer(doc, "account_id", &blocked.account_id)
+	    || !take_position(doc, &blocked.position) || !json_integer(doc, "attempts", &attempts)
 	    || attempts < 0 || attempts >= INT_MAX || !json_integer(doc, "next_at", &next_at))
 		return false;
-	held_up.attempts = (int)attempts;
-	held_up.next_at = (time_t)next_at;
-	return cursor_hold(ctx, cursor, &held_up);
+	blocked.attempts = (int)attempts;
+	blocked.next_at = (time_t)next_at;
+	return cursor_block(ctx, cursor, &blocked);
 }
 
 static bool
 take_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 {
 	struct json_object *list;
-	bool sound = json_object_is_type(doc, json_type_object) && take_place(doc, &cursor->place)
+	bool sound = json_object_is_type(doc, json_type_object)
+	    && take_position(doc, &cursor->position)
 	    && json_object_object_get_ex(doc, "held_up", &list)
 	    && json_object_is_type(list, json_type_array);
 
 	for (size_t i = 0; sound && i < json_object_array_length(list); i++)
-		sound = take_held_up(ctx, json_object_array_get_idx(list, i), cursor);
+		sound = take_blocked(ctx, json_object_array_get_idx(list, i), cursor);
 	return sound || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
 }
 
@@ -130,16 +131,16 @@ print(struct ctx *ctx, const struct cursor *cursor, const char **text)
 
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb, "{\"segment\":%lld,\"offset\":%lld,\"held_up\":[",
-	    (long long)cursor->place.segment, (long long)cursor->place.offset);
+	    (long long)cursor->position.segment, (long long)cursor->position.offset);
 	for (size_t i = 0; i < cursor->count; i++) {
-		const struct held_up *held_up = &cursor->held_up[i];
+		const struct blocked_account *blocked = &cursor->blocked[i];
 
 		strbuf_addf(&sb,
 		    "%s{\"account_id\":%lld,\"segment\":%lld,\"offset\":%lld,\"attempts\":%d,"
 		    "\"next_at\":%lld}",
-		    i > 0 ? "," : "", (long long)held_up->account_id,
-		    (long long)held_up->place.segment, (long long)held_up->place.offset,
-		    held_up->attempts, (long long)held_up->next_at);
+		    i > 0 ? "," : "", (long long)blocked->account_id,
+		    (long long)blocked->position.segment, (long long)blocked->position.offset,
+		    blocked->attempts, (long long)blocked->next_at);
 	}
 	strbuf_addstr(&sb, "]}");
 	return strbuf_finish(&sb, text);

@@ -15,16 +15,16 @@
 #include <stdint.h>
 #include <time.h>
 
-struct held_up {
+struct blocked_account {
 	int64_t account_id; /* 0: events that name no account */
-	struct journal_position place;
+	struct journal_position position;
 	int attempts; /* made in vain for the event at that place */
 	time_t next_at;
 };
 
 struct cursor {
-	struct journal_position place;
-	struct held_up *held_up; /* by malloc, see cursor_close */
+	struct journal_position position;
+	struct blocked_account *blocked; /* by malloc, see cursor_close */
 	size_t count;
 };
 
@@ -37,14 +37,14 @@ void cursor_close(struct cursor *cursor);
 bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
 
 /* The account's own place, or NULL when it is not held up. */
-struct held_up *cursor_held_up(struct cursor *cursor, int64_t account_id);
+struct blocked_account *cursor_find_blocked(struct cursor *cursor, int64_t account_id);
 
 /* Holds an account up at a place.  All entries may move then: earlier pointers to them are stale.
  * Fault: FAULT_SERVER when there is no memory. */
-bool cursor_hold(struct ctx *ctx, struct cursor *cursor, const struct held_up *held_up);
+bool cursor_block(struct ctx *ctx, struct cursor *cursor, const struct blocked_account *blocked);
 
 /* The account is held up no longer.  The last entry moves into the place of this one. */
-void cursor_let_go(struct cursor *cursor, struct held_up *held_up);
+void cursor_unblock(struct cursor *cursor, struct blocked_account *blocked);
 
 /* Whether a stands before b. */
 bool cursor_before(const struct journal_position *a, const struct journal_position *b);

@@ -14,7 +14,7 @@
 struct seen_event {
 	uint8_t id[ID_BYTES];
 	time_t received_at; /* 0: empty */
-	struct journal_position place;
+	struct journal_position position;
 };
 
 /* The event's entry, or the empty one where it belongs. */
@@ -61,7 +61,7 @@ make_room(struct seen *seen, time_t now)
 
 bool
 seen_before(
-    struct seen *seen, const char *id, time_t received_at, const struct journal_position *place)
+    struct seen *seen, const char *id, time_t received_at, const struct journal_position *position)
 {
 	uint8_t bytes[ID_BYTES];
 	struct seen_event *entry;
@@ -73,11 +73,11 @@ seen_before(
 		return false;
 	entry = entry_of(seen, bytes);
 	if (entry->received_at != 0 && entry->received_at + SEEN_S > received_at)
-		return cursor_before(&entry->place, place);
+		return cursor_before(&entry->position, position);
 	seen->count += entry->received_at == 0;
 	memcpy(entry->id, bytes, ID_BYTES);
 	entry->received_at = received_at;
-	entry->place = *place;
+	entry->position = *position;
 	return false;
 }
 

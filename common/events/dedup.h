@@ -21,7 +21,7 @@ struct seen {
 /* Whether the event at that place came before, within SEEN_S, at another place.  If not, it is
  * remembered.  False also when there is no memory left: it is then sent twice rather than never. */
 bool seen_before(
-    struct seen *seen, const char *id, time_t received_at, const struct journal_position *place);
+    struct seen *seen, const char *id, time_t received_at, const struct journal_position *position);
 
 void seen_close(struct seen *seen);
 

@@ -48,7 +48,7 @@ make_directory(struct ctx *ctx, const struct journal *journal)
 }
 
 static bool
-take_turn(struct ctx *ctx, const struct journal *journal, struct lock *lock)
+lock_journal(struct ctx *ctx, const struct journal *journal, struct lock *lock)
 {
 	const char *path;
 
@@ -84,12 +84,12 @@ open_segment(
 
 /* The newest segment, or a new one when len bytes more would be too many for it. */
 static bool
-open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *turn, size_t len,
+open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, size_t len,
     struct segment *segment)
 {
 	int64_t newest;
 
-	if (!segment_newest(ctx, journal, turn, &newest)
+	if (!segment_newest(ctx, journal, lock, &newest)
 	    || !open_segment(ctx, journal, newest == 0 ? 1 : newest, segment))
 		return false;
 	if (segment->size == 0 || segment->size + (int64_t)len <= journal->segment_max)
@@ -148,12 +148,12 @@ write_line(struct ctx *ctx, const struct segment *segment, const char *event, si
 }
 
 static bool
-append_in_turn(struct ctx *ctx, const struct journal *journal, const struct lock *turn,
+append_locked(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
     const char *event, size_t len, struct segment *segment)
 {
 	bool torn = false;
 
-	if (!open_newest(ctx, journal, turn, len + 1, segment))
+	if (!open_newest(ctx, journal, lock, len + 1, segment))
 		return false;
 	if (settle(ctx, journal, segment) && check_end(ctx, segment, &torn)
 	    && write_line(ctx, segment, event, len, torn))
@@ -164,12 +164,12 @@ append_in_turn(struct ctx *ctx, const struct journal *journal, const struct lock
 
 /* Once for each segment; what fails now is done with the next. */
 static void
-forget_old(struct ctx *ctx, const struct journal *journal)
+prune_old(struct ctx *ctx, const struct journal *journal)
 {
 	const struct journal_position all = { .segment = INT64_MAX };
-	int64_t forgotten = 0;
+	int64_t pruned = 0;
 
-	if (!journal_forget(ctx, journal, &all, time(NULL) - journal->keep_s, &forgotten)) {
+	if (!journal_prune(ctx, journal, &all, time(NULL) - journal->keep_s, &pruned)) {
 		log_note(ctx, "journal", ctx->reason);
 		ctx_clear_fault(ctx);
 	}
@@ -184,9 +184,9 @@ journal_append(struct ctx *ctx, const struct journal *journal, const char *event
 	bool done;
 
 	if (!check_event(ctx, event, len) || !make_directory(ctx, journal)
-	    || !take_turn(ctx, journal, &lock))
+	    || !lock_journal(ctx, journal, &lock))
 		return false;
-	done = append_in_turn(ctx, journal, &lock, event, len, &segment);
+	done = append_locked(ctx, journal, &lock, event, len, &segment);
 	lock_release(&lock);
 	if (!done)
 		return false;
@@ -194,6 +194,6 @@ journal_append(struct ctx *ctx, const struct journal *journal, const char *event
 	done = fdatasync(segment.fd) == 0 || segment_fault(ctx, segment.path);
 	close(segment.fd);
 	if (done && segment.size == 0 && journal->keep_s > 0)
-		forget_old(ctx, journal);
+		prune_old(ctx, journal);
 	return done;
 }

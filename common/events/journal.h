@@ -49,14 +49,14 @@ bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
  * taken back after each visit.  *torn grows by one for every part of an event that is passed.
  * Fault: FAULT_STORAGE. */
 typedef bool journal_visit(
-    struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind);
+    struct ctx *ctx, void *arg, const char *event, const struct journal_position *next);
 bool journal_each(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
     journal_visit *visit, void *arg, int64_t *torn);
 
 /* Forgets events that are of no more use, in whole segments: all before that position,
  * of segments to which nothing was added since that time.  *forgotten grows by the segments.
  * Fault: FAULT_STORAGE. */
-bool journal_forget(struct ctx *ctx, const struct journal *journal,
-    const struct journal_position *before, time_t since, int64_t *forgotten);
+bool journal_prune(struct ctx *ctx, const struct journal *journal,
+    const struct journal_position *before, time_t since, int64_t *pruned);
 
 #endif

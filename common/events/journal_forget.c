@@ -1,4 +1,4 @@
-/* journal_forget.c - removing what the journal need not keep.
+/* journal_prune.c - removing what the journal need not keep.
  *
  * Without a turn: nobody adds to a segment that is not the newest, and a reader that has one open
  * goes on reading it.  The oldest goes first, so whatever ends this, no gap is left.
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 bool
-journal_forget(struct ctx *ctx, const struct journal *journal,
-    const struct journal_position *before, time_t since, int64_t *forgotten)
+journal_prune(struct ctx *ctx, const struct journal *journal, const struct journal_position *before,
+    time_t since, int64_t *pruned)
 {
 	int64_t number;
 	int64_t newest;
@@ -31,6 +31,6 @@ journal_forget(struct ctx *ctx, const struct journal *journal,
 			return true;
 		if (unlink(path) != 0 && errno != ENOENT)
 			return segment_fault(ctx, path);
-		++*forgotten;
+		++*pruned;
 	}
 }

@@ -64,17 +64,17 @@ add_to_line(struct reader *reader, const char *bytes, size_t len)
 static bool
 end_line(struct reader *reader)
 {
-	struct journal_position behind = *reader->position;
+	struct journal_position next = *reader->position;
 	const char *event;
 
-	behind.offset += reader->len + 1;
+	next.offset += reader->len + 1;
 	if (!strbuf_finish(&reader->line, &event))
 		return false;
 	if (reader->len > JOURNAL_EVENT_MAX || !json_compact_complete(event, (size_t)reader->len))
 		++*reader->torn;
-	else if (!reader->visit(reader->ctx, reader->arg, event, &behind))
+	else if (!reader->visit(reader->ctx, reader->arg, event, &next))
 		return false;
-	*reader->position = behind;
+	*reader->position = next;
 	begin_line(reader);
 	return true;
 }

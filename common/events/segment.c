@@ -90,31 +90,31 @@ is_there(struct ctx *ctx, const struct journal *journal, int64_t number)
 }
 
 static bool
-read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest)
+read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest)
 {
-	return pread(turn->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
+	return pread(lock->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
 	    && *newest < NUMBER_MAX && is_there(ctx, journal, *newest)
 	    && !is_there(ctx, journal, *newest + 1);
 }
 
 static void
-leave_hint(struct ctx *ctx, const struct lock *turn, int64_t newest)
+leave_hint(struct ctx *ctx, const struct lock *lock, int64_t newest)
 {
-	if (pwrite(turn->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
+	if (pwrite(lock->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
 		log_note(ctx, "no_hint", strerror(errno)); /* so the next one looks for itself */
 }
 
 bool
 segment_newest(
-    struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest)
+    struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest)
 {
 	int64_t first;
 
-	if (read_hint(ctx, journal, turn, newest))
+	if (read_hint(ctx, journal, lock, newest))
 		return true;
 	if (!segment_find(ctx, journal, 0, &first, newest))
 		return false;
 	if (*newest > 0)
-		leave_hint(ctx, turn, *newest);
+		leave_hint(ctx, lock, *newest);
 	return true;
 }

@@ -21,7 +21,7 @@ bool segment_find(
  * so with none behind it it is the newest still, and the directory need not be read.
  * Fault: as above. */
 bool segment_newest(
-    struct ctx *ctx, const struct journal *journal, const struct lock *turn, int64_t *newest);
+    struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest);
 
 bool segment_path(
     struct ctx *ctx, const struct journal *journal, int64_t number, const char **path);

@@ -24,7 +24,7 @@ struct count {
 };
 
 static bool
-count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *behind)
+count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct count *n = arg;
 	struct posted event;
@@ -34,7 +34,7 @@ count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_p
 		return true;
 	if (event.received_at > n->c->newest)
 		n->c->newest = event.received_at;
-	if (n->delivering && cursor_before(&n->cursor.place, behind) && n->waiting++ == 0)
+	if (n->delivering && cursor_before(&n->cursor.position, next) && n->waiting++ == 0)
 		n->waiting_since = event.received_at;
 	return true;
 }
@@ -45,14 +45,14 @@ count_events(struct count *n)
 	struct ctx *ctx = n->c->ctl->ctx;
 	const struct store_config *store = &n->c->ctl->cfg.store;
 	struct journal journal = journal_of(store);
-	struct journal_position place;
+	struct journal_position position;
 
 	if (!cursor_read(ctx, store, &n->cursor)
-	    || !journal_seek(ctx, &journal, time(NULL) - LOOK_BACK_S, &place))
+	    || !journal_seek(ctx, &journal, time(NULL) - LOOK_BACK_S, &position))
 		return false;
-	if (n->delivering && cursor_before(&n->cursor.place, &place))
-		place = n->cursor.place;
-	return journal_each(ctx, &journal, &place, count_event, n, &n->torn);
+	if (n->delivering && cursor_before(&n->cursor.position, &position))
+		position = n->cursor.position;
+	return journal_each(ctx, &journal, &position, count_event, n, &n->torn);
 }
 
 /* Events that were given up; -1 with a fault. */
@@ -82,7 +82,7 @@ count_dead(struct ctx *ctx, const struct store_config *store)
 static void
 tell_held_up(struct findings *f, const struct cursor *cursor)
 {
-	const struct held_up *first = &cursor->held_up[0];
+	const struct blocked_account *first = &cursor->blocked[0];
 	char next_at[RFC3339_SIZE];
 
 	if (cursor->count == 0)

@@ -28,7 +28,7 @@ is_before_all_events_without_a_file(void **state)
 
 	open_ctx(&ctx);
 	same_fault("no folder", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
-	same_place("no folder", &cursor.place, 0, 0);
+	same_place("no folder", &cursor.position, 0, 0);
 	same_number("held up", (long long)cursor.count, 0);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
@@ -37,38 +37,39 @@ is_before_all_events_without_a_file(void **state)
 static void
 keeps_what_was_written(void **state)
 {
-	static const struct held_up held_up[] = {
+	static const struct blocked_account blocked[] = {
 		{ 31920194, { 1, 4711 }, 1, 1795320000 },
 		{ 0, { 3, 0 }, 9, 0 },
 		{ INT64_MAX, { INT64_MAX, INT64_MAX }, 1000, INT64_MAX },
 	};
 	struct store_config store = { .path = *state };
-	struct cursor cursor = { .place = { 4, 67108864 } };
+	struct cursor cursor = { .position = { 4, 67108864 } };
 	char path[PATH_SIZE];
 	struct ctx ctx;
 	struct stat st;
 
 	path_of_cursor(*state, path);
 	open_ctx(&ctx);
-	for (size_t i = 0; i < ROWS(held_up); i++)
-		assert_true(cursor_hold(&ctx, &cursor, &held_up[i]));
+	for (size_t i = 0; i < ROWS(blocked); i++)
+		assert_true(cursor_block(&ctx, &cursor, &blocked[i]));
 	for (int again = 0; again < 3; again++) {
 		same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_NONE);
 		cursor_close(&cursor);
 		same_fault("read", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
-		same_place("everybody's", &cursor.place, 4, 67108864);
-		same_number("held up", (long long)cursor.count, ROWS(held_up));
-		for (size_t i = 0; i < ROWS(held_up); i++) {
-			struct held_up *one = cursor_held_up(&cursor, held_up[i].account_id);
+		same_place("everybody's", &cursor.position, 4, 67108864);
+		same_number("held up", (long long)cursor.count, ROWS(blocked));
+		for (size_t i = 0; i < ROWS(blocked); i++) {
+			struct blocked_account *one =
+			    cursor_find_blocked(&cursor, blocked[i].account_id);
 
 			assert_non_null(one);
-			same_place("one's", &one->place, held_up[i].place.segment,
-			    held_up[i].place.offset);
-			same_number("attempts", one->attempts, held_up[i].attempts);
-			same_number("next attempt", one->next_at, held_up[i].next_at);
+			same_place("one's", &one->position, blocked[i].position.segment,
+			    blocked[i].position.offset);
+			same_number("attempts", one->attempts, blocked[i].attempts);
+			same_number("next attempt", one->next_at, blocked[i].next_at);
 		}
 	}
-	assert_null(cursor_held_up(&cursor, 5));
+	assert_null(cursor_find_blocked(&cursor, 5));
 	cursor_close(&cursor);
 	assert_int_equal(stat(path, &st), 0);
 	same_number("nobody else reads it", st.st_mode & 0777, 0600);
@@ -80,25 +81,25 @@ keeps_what_was_written(void **state)
 static void
 lets_an_account_go(void **state)
 {
-	struct cursor cursor = { .place = { 1, 0 } };
+	struct cursor cursor = { .position = { 1, 0 } };
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
 	for (int64_t account = 1; account <= 100; account++) {
-		const struct held_up held_up = { account, { 1, account }, 1, 0 };
+		const struct blocked_account blocked = { account, { 1, account }, 1, 0 };
 
-		assert_true(cursor_hold(&ctx, &cursor, &held_up));
+		assert_true(cursor_block(&ctx, &cursor, &blocked));
 	}
 	for (int64_t account = 100; account >= 1; account -= 2)
-		cursor_let_go(&cursor, cursor_held_up(&cursor, account));
+		cursor_unblock(&cursor, cursor_find_blocked(&cursor, account));
 	same_number("left", (long long)cursor.count, 50);
 	for (int64_t account = 1; account <= 100; account++) {
-		const struct held_up *one = cursor_held_up(&cursor, account);
+		const struct blocked_account *one = cursor_find_blocked(&cursor, account);
 
 		DEMAND("every other is left", (one != NULL) == (account % 2 == 1));
 		if (one != NULL)
-			same_place("with its place", &one->place, 1, account);
+			same_place("with its place", &one->position, 1, account);
 	}
 	cursor_close(&cursor);
 	same_number("closed", (long long)cursor.count, 0);
@@ -162,7 +163,7 @@ static void
 leaves_what_is_on_disk_when_it_cannot_write(void **state)
 {
 	struct store_config store = { .path = *state };
-	struct cursor cursor = { .place = { 1, 5 } };
+	struct cursor cursor = { .position = { 1, 5 } };
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
@@ -171,11 +172,11 @@ leaves_what_is_on_disk_when_it_cannot_write(void **state)
 	assert_true(cursor_write(&ctx, &store, &cursor));
 	path_in(*state, "events/cursor.new", path); /* what is a folder cannot be written */
 	assert_int_equal(mkdir(path, 0700), 0);
-	cursor.place.offset = 6;
+	cursor.position.offset = 6;
 	same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_STORAGE);
 	ctx_wipe(&ctx);
 	assert_true(cursor_read(&ctx, &store, &cursor));
-	same_place("as it was", &cursor.place, 1, 5);
+	same_place("as it was", &cursor.position, 1, 5);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
 }

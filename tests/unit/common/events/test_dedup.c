@@ -14,9 +14,9 @@
 static bool
 seen_at(struct seen *seen, const char *id, time_t at, int64_t offset)
 {
-	const struct journal_position place = { 1, offset };
+	const struct journal_position position = { 1, offset };
 
-	return seen_before(seen, id, at, &place);
+	return seen_before(seen, id, at, &position);
 }
 
 /* One journal for each row: what comes at the offsets 1, 2 and 3. */

@@ -13,7 +13,7 @@ struct seen {
 	struct ctx ctx;
 	int count;
 	int stop_at; /* the visit that is false; 0: none */
-	struct journal_position behind[64];
+	struct journal_position next[64];
 };
 
 static void
@@ -25,7 +25,7 @@ see_nothing(struct seen *seen)
 }
 
 static bool
-see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
+see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
 {
 	struct seen *seen = arg;
 
@@ -35,7 +35,7 @@ see(struct ctx *ctx, void *arg, const char *event, const struct journal_position
 	strbuf_addstr(&seen->text, seen->count == 0 ? "" : "|");
 	strbuf_addstr(&seen->text, event);
 	if (seen->count < 64)
-		seen->behind[seen->count] = *behind;
+		seen->next[seen->count] = *next;
 	seen->count++;
 	return true;
 }
@@ -355,9 +355,9 @@ goes_on_from_any_position(void **state)
 	see_nothing(&seen);
 	assert_true(journal_each(&ctx, &journal, &start, see, &seen, &torn));
 	same_number("all", seen.count, 8);
-	same_bytes("the last position", &start, &seen.behind[7], sizeof start);
+	same_bytes("the last position", &start, &seen.next[7], sizeof start);
 	for (int i = 0; i < 8; i++) {
-		struct journal_position kept = seen.behind[i];
+		struct journal_position kept = seen.next[i];
 		int64_t torn_behind = 0;
 		struct seen rest;
 
@@ -462,7 +462,7 @@ forgets_what_is_old_and_passed(void **state)
 		const char *label;
 		struct journal_position before;
 		time_t since;
-		int64_t forgotten;
+		int64_t pruned;
 		const char *left;
 	} table[] = {
 		{ "nothing is passed", { 0, 0 }, 9999, 0,
@@ -479,7 +479,7 @@ forgets_what_is_old_and_passed(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct journal journal = { *state, 8, 0 };
-		int64_t forgotten = 0;
+		int64_t pruned = 0;
 		char path[PATH_SIZE];
 		struct ctx ctx;
 
@@ -489,9 +489,9 @@ forgets_what_is_old_and_passed(void **state)
 		}
 		open_ctx(&ctx);
 		same_fault(table[i].label, &ctx,
-		    journal_forget(&ctx, &journal, &table[i].before, table[i].since, &forgotten),
+		    journal_prune(&ctx, &journal, &table[i].before, table[i].since, &pruned),
 		    FAULT_NONE);
-		same_number(table[i].label, forgotten, table[i].forgotten);
+		same_number(table[i].label, pruned, table[i].pruned);
 		reads_all(table[i].label, &journal, table[i].left, 0);
 		ctx_close(&ctx);
 		path_in(*state, "events", path);
@@ -504,12 +504,12 @@ forgets_nothing_where_nothing_is(void **state)
 {
 	struct journal journal = { *state, 8, 0 };
 	struct journal_position before = { 9, 0 };
-	int64_t forgotten = 0;
+	int64_t pruned = 0;
 	struct ctx ctx;
 
 	open_ctx(&ctx);
-	assert_true(journal_forget(&ctx, &journal, &before, 9999, &forgotten));
-	same_number("segments", forgotten, 0);
+	assert_true(journal_prune(&ctx, &journal, &before, 9999, &pruned));
+	same_number("segments", pruned, 0);
 	ctx_close(&ctx);
 }
 

@@ -113,14 +113,14 @@ read_number(const char *event, const char *name, int *number)
 }
 
 static bool
-check_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
+check_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
 {
 	struct reading *reading = arg;
 	struct event_name *name = &reading->where;
 	static char expected[EVENT_SIZE];
 
 	(void)ctx;
-	(void)behind;
+	(void)next;
 	if (!read_number(event, "round", &name->round)
 	    || !read_number(event, "writer", &name->writer)
 	    || !read_number(event, "number", &name->number))

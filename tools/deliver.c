@@ -16,14 +16,14 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define FOLLOW_MS  200          /* between two looks at the journal */
-#define REMEMBER_S (2 * SEEN_S) /* how far back repetitions are looked for when it starts */
+#define FOLLOW_MS  200                  /* between two looks at the journal */
+#define REMEMBER_S (2 * DEDUP_WINDOW_S) /* how far back repetitions are looked for when it starts */
 
 struct delivery {
 	struct ctl *ctl;
 	struct journal journal;
 	struct cursor cursor;
-	struct seen seen;
+	struct dedup dedup;
 	struct journal_position before;  /* the event that is looked at */
 	struct blocked_account *blocked; /* whose turn it is; NULL: everybody's */
 	bool waits;                      /* that one must wait again */
@@ -41,7 +41,7 @@ save(struct delivery *d)
 
 /* Says why, and when it is tried again; the work is then ready to go on. */
 static time_t
-next_attempt(struct delivery *d, const struct posted *event, int attempts)
+next_attempt(struct delivery *d, const struct delivery_event *event, int attempts)
 {
 	struct ctx *ctx = d->ctl->ctx;
 	long wait_s = retry_wait_s(attempts, ctx->retry_after_s);
@@ -53,21 +53,21 @@ next_attempt(struct delivery *d, const struct posted *event, int attempts)
 }
 
 static bool
-give_up(struct delivery *d, const struct posted *event)
+give_up(struct delivery *d, const struct delivery_event *event)
 {
 	struct ctx *ctx = d->ctl->ctx;
 	bool buried;
 
 	fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n", event->id, ctx->reason);
 	ctx_clear_fault(ctx);
-	buried = retry_bury(ctx, &d->ctl->cfg.store, event->line);
+	buried = dead_letter_append(ctx, &d->ctl->cfg.store, event->line);
 	d->dead += buried;
 	return buried;
 }
 
 /* The event at d->before was not taken: its account waits, or the event is given up. */
 static bool
-put_off(struct delivery *d, const struct posted *event, bool *passed)
+put_off(struct delivery *d, const struct delivery_event *event, bool *passed)
 {
 	int attempts = d->blocked == NULL ? 1 : d->blocked->attempts + 1;
 	struct blocked_account blocked = { event->account_id, d->before, attempts, 0 };
@@ -84,16 +84,16 @@ put_off(struct delivery *d, const struct posted *event, bool *passed)
 
 /* *passed: nothing more is to be done for the event now. */
 static bool
-attempt(struct delivery *d, const struct posted *event, bool *passed)
+attempt(struct delivery *d, const struct delivery_event *event, bool *passed)
 {
 	struct ctx *ctx = d->ctl->ctx;
 
 	*passed = true;
-	switch (post_event(ctx, &d->ctl->cfg, event)) {
-	case POST_TAKEN:
+	switch (delivery_send(ctx, &d->ctl->cfg, event)) {
+	case DELIVERY_ACCEPTED:
 		d->taken++;
 		return true;
-	case POST_GONE:
+	case DELIVERY_GONE:
 		d->gone = true;
 		return false;
 	default:
@@ -108,12 +108,12 @@ static bool
 pass_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct posted event;
+	struct delivery_event event;
 	bool passed;
 
 	d->before = d->cursor.position;
-	if (post_read(ctx, line, &event)
-	    && !seen_before(&d->seen, event.id, event.received_at, next)
+	if (event_read(ctx, line, &event)
+	    && !dedup_seen(&d->dedup, event.id, event.received_at, next)
 	    && cursor_find_blocked(&d->cursor, event.account_id) == NULL
 	    && !attempt(d, &event, &passed))
 		return false;
@@ -127,14 +127,14 @@ static bool
 catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct posted event;
+	struct delivery_event event;
 	bool passed = true;
 
 	d->before = d->blocked->position;
 	if (cursor_before(&d->cursor.position, next))
 		return false;
-	if (!post_read(ctx, line, &event) || event.account_id != d->blocked->account_id
-	    || seen_before(&d->seen, event.id, event.received_at, next)) {
+	if (!event_read(ctx, line, &event) || event.account_id != d->blocked->account_id
+	    || dedup_seen(&d->dedup, event.id, event.received_at, next)) {
 		ctx_clear_fault(ctx);
 		d->blocked->position = *next; /* saved with the next one that is sent */
 		return true;
@@ -204,12 +204,12 @@ static bool
 remember_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct posted event;
+	struct delivery_event event;
 
 	if (cursor_before(&d->cursor.position, next))
 		return false;
-	if (post_read(ctx, line, &event))
-		seen_before(&d->seen, event.id, event.received_at, next);
+	if (event_read(ctx, line, &event))
+		dedup_seen(&d->dedup, event.id, event.received_at, next);
 	return true;
 }
 
@@ -323,11 +323,11 @@ ctl_deliver(struct ctl *ctl)
 	}
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "takes --once or --follow");
-	if (!post_check(ctl->ctx, &ctl->cfg) || !lock_delivery(ctl, &lock))
+	if (!delivery_check(ctl->ctx, &ctl->cfg) || !lock_delivery(ctl, &lock))
 		return ctl_fault(ctl);
 	status = report(&d, follow, run(&d, follow));
 	cursor_close(&d.cursor);
-	seen_close(&d.seen);
+	dedup_close(&d.dedup);
 	lock_release(&lock);
 	return status;
 }

@@ -20,7 +20,7 @@ copy_part(struct ctx *ctx, struct json_slice part, const char **out)
 }
 
 bool
-post_read(struct ctx *ctx, const char *line, struct posted *event)
+event_read(struct ctx *ctx, const char *line, struct delivery_event *event)
 {
 	struct json_slice whole = json_slice_of(line);
 	struct json_slice id;
@@ -66,7 +66,7 @@ host_of(struct ctx *ctx, const char *url, const char **host)
 }
 
 bool
-post_check(struct ctx *ctx, const struct config *cfg)
+delivery_check(struct ctx *ctx, const struct config *cfg)
 {
 	const char *unused;
 
@@ -82,8 +82,8 @@ post_check(struct ctx *ctx, const struct config *cfg)
 }
 
 static bool
-make_call(
-    struct ctx *ctx, const struct config *cfg, const struct posted *event, struct http_call *call)
+make_call(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event,
+    struct http_call *call)
 {
 	time_t now = time(NULL);
 	const char *signature;
@@ -93,7 +93,7 @@ make_call(
 	call->url = cfg->deliver.url;
 	call->headers[0] = "Content-Type: application/json";
 	call->body = event->line;
-	call->deadline_ms = clock_ms() + POST_TIMEOUT_MS;
+	call->deadline_ms = clock_ms() + DELIVERY_TIMEOUT_MS;
 	call->plain_allowed = cfg->deliver.allow_private;
 	call->public_only = !cfg->deliver.allow_private;
 	call->answer_dropped = true;
@@ -104,17 +104,17 @@ make_call(
 	    && ctx_printf(ctx, &call->headers[3], "webhook-signature: %s", signature);
 }
 
-enum post_outcome
-post_event(struct ctx *ctx, const struct config *cfg, const struct posted *event)
+enum delivery_outcome
+delivery_send(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event)
 {
 	struct http_call call;
 	struct http_answer answer;
 
 	if (!make_call(ctx, cfg, event, &call) || !http_send(ctx, &cfg->amocrm, &call, &answer))
-		return POST_FAILED;
+		return DELIVERY_FAILED;
 	if (answer.status >= 200 && answer.status <= 299)
-		return POST_TAKEN;
+		return DELIVERY_ACCEPTED;
 	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver answered %ld", answer.status);
 	ctx->retry_after_s = answer.retry_after_s;
-	return answer.status == 410 ? POST_GONE : POST_FAILED;
+	return answer.status == 410 ? DELIVERY_GONE : DELIVERY_FAILED;
 }

@@ -9,10 +9,10 @@
 #include <stdint.h>
 #include <time.h>
 
-#define POST_TIMEOUT_MS 20000 /* the specification advises 15 to 30 seconds */
+#define DELIVERY_TIMEOUT_MS 20000 /* the specification advises 15 to 30 seconds */
 
 /* What is read of an event's line. */
-struct posted {
+struct delivery_event {
 	const char *id;
 	int64_t account_id; /* 0: none */
 	time_t received_at;
@@ -20,17 +20,18 @@ struct posted {
 };
 
 /* False: the line is not an event; it is passed. */
-bool post_read(struct ctx *ctx, const char *line, struct posted *event);
+bool event_read(struct ctx *ctx, const char *line, struct delivery_event *event);
 
-enum post_outcome {
-	POST_TAKEN,  /* 2xx */
-	POST_FAILED, /* anything else: ctx holds the fault, and perhaps retry_after_s */
-	POST_GONE    /* 410: the receiver wants no more, ever */
+enum delivery_outcome {
+	DELIVERY_ACCEPTED, /* 2xx */
+	DELIVERY_FAILED,   /* anything else: ctx holds the fault, and perhaps retry_after_s */
+	DELIVERY_GONE      /* 410: the receiver wants no more, ever */
 };
 
-enum post_outcome post_event(struct ctx *ctx, const struct config *cfg, const struct posted *event);
+enum delivery_outcome delivery_send(
+    struct ctx *ctx, const struct config *cfg, const struct delivery_event *event);
 
 /* Whether the configuration says where to post, and how to sign.  Fault: FAULT_CONFIG. */
-bool post_check(struct ctx *ctx, const struct config *cfg);
+bool delivery_check(struct ctx *ctx, const struct config *cfg);
 
 #endif

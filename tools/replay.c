@@ -15,14 +15,14 @@ struct replay {
 	time_t until;
 	const char *id; /* NULL: all */
 	bool dry_run;
-	struct seen seen;
+	struct dedup dedup;
 	size_t sent;
 	size_t failed;
 	bool gone; /* the receiver wants no more */
 };
 
 static bool
-is_meant(const struct replay *replay, const struct posted *event)
+is_meant(const struct replay *replay, const struct delivery_event *event)
 {
 	return event->received_at >= replay->since && event->received_at <= replay->until
 	    && (replay->id == NULL || strcmp(event->id, replay->id) == 0);
@@ -32,21 +32,21 @@ static bool
 replay_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct replay *replay = arg;
-	enum post_outcome outcome;
-	struct posted event;
+	enum delivery_outcome outcome;
+	struct delivery_event event;
 
-	if (!post_read(ctx, line, &event) || !is_meant(replay, &event)
-	    || seen_before(&replay->seen, event.id, event.received_at, next)) {
+	if (!event_read(ctx, line, &event) || !is_meant(replay, &event)
+	    || dedup_seen(&replay->dedup, event.id, event.received_at, next)) {
 		ctx_clear_fault(ctx);
 		return true;
 	}
 	if (replay->dry_run)
 		puts(event.line);
-	else if ((outcome = post_event(ctx, &replay->ctl->cfg, &event)) != POST_TAKEN) {
+	else if ((outcome = delivery_send(ctx, &replay->ctl->cfg, &event)) != DELIVERY_ACCEPTED) {
 		fprintf(stderr, "amocrmctl replay: event %.8s: %s\n", event.id, ctx->reason);
 		ctx_clear_fault(ctx);
 		replay->failed++;
-		replay->gone = outcome == POST_GONE;
+		replay->gone = outcome == DELIVERY_GONE;
 		return !replay->gone;
 	}
 	replay->sent++;
@@ -61,7 +61,7 @@ run(struct replay *replay)
 	struct journal_position position;
 	int64_t torn = 0;
 
-	if ((!replay->dry_run && !post_check(ctl->ctx, &ctl->cfg))
+	if ((!replay->dry_run && !delivery_check(ctl->ctx, &ctl->cfg))
 	    || !journal_seek(ctl->ctx, &journal, replay->since, &position)
 	    || !(journal_each(ctl->ctx, &journal, &position, replay_event, replay, &torn)
 		|| replay->gone))
@@ -103,6 +103,6 @@ ctl_replay(struct ctl *ctl)
 	if (replay.since < 0 || optind < ctl->argc)
 		return ctl_usage(ctl, "--since TIME is required");
 	status = run(&replay);
-	seen_close(&replay.seen);
+	dedup_close(&replay.dedup);
 	return status;
 }

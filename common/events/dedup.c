@@ -11,21 +11,21 @@
 #define SIZE_FIRST 1024
 #define ID_BYTES   16 /* of the SHA-256 */
 
-struct seen_event {
+struct dedup_entry {
 	uint8_t id[ID_BYTES];
 	time_t received_at; /* 0: empty */
 	struct journal_position position;
 };
 
 /* The event's entry, or the empty one where it belongs. */
-static struct seen_event *
-entry_of(const struct seen *seen, const uint8_t id[ID_BYTES])
+static struct dedup_entry *
+entry_of(const struct dedup *dedup, const uint8_t id[ID_BYTES])
 {
 	size_t at;
 
 	memcpy(&at, id, sizeof at);
 	for (;; at++) {
-		struct seen_event *entry = &seen->table[at % seen->size];
+		struct dedup_entry *entry = &dedup->table[at % dedup->size];
 
 		if (entry->received_at == 0 || memcmp(entry->id, id, ID_BYTES) == 0)
 			return entry;
@@ -33,48 +33,48 @@ entry_of(const struct seen *seen, const uint8_t id[ID_BYTES])
 }
 
 static bool
-is_kept(const struct seen_event *entry, time_t now)
+is_kept(const struct dedup_entry *entry, time_t now)
 {
-	return entry->received_at != 0 && entry->received_at + SEEN_S > now;
+	return entry->received_at != 0 && entry->received_at + DEDUP_WINDOW_S > now;
 }
 
 /* A table with room for as many again, without what is over. */
 static bool
-make_room(struct seen *seen, time_t now)
+grow(struct dedup *dedup, time_t now)
 {
-	struct seen roomy = { .size = SIZE_FIRST };
+	struct dedup larger = { .size = SIZE_FIRST };
 
-	for (size_t i = 0; i < seen->size; i++)
-		roomy.count += is_kept(&seen->table[i], now);
-	while (roomy.size < roomy.count * 4)
-		roomy.size *= 2;
-	roomy.table = calloc(roomy.size, sizeof *roomy.table);
-	if (roomy.table == NULL)
+	for (size_t i = 0; i < dedup->size; i++)
+		larger.count += is_kept(&dedup->table[i], now);
+	while (larger.size < larger.count * 4)
+		larger.size *= 2;
+	larger.table = calloc(larger.size, sizeof *larger.table);
+	if (larger.table == NULL)
 		return false;
-	for (size_t i = 0; i < seen->size; i++)
-		if (is_kept(&seen->table[i], now))
-			*entry_of(&roomy, seen->table[i].id) = seen->table[i];
-	free(seen->table);
-	*seen = roomy;
+	for (size_t i = 0; i < dedup->size; i++)
+		if (is_kept(&dedup->table[i], now))
+			*entry_of(&larger, dedup->table[i].id) = dedup->table[i];
+	free(dedup->table);
+	*dedup = larger;
 	return true;
 }
 
 bool
-seen_before(
-    struct seen *seen, const char *id, time_t received_at, const struct journal_position *position)
+dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
+    const struct journal_position *position)
 {
 	uint8_t bytes[ID_BYTES];
-	struct seen_event *entry;
+	struct dedup_entry *entry;
 
 	for (size_t i = 0; i < ID_BYTES; i++)
 		if (!hex_byte(id + 2 * i, &bytes[i]))
 			return false;
-	if ((seen->count + 1) * 2 > seen->size && !make_room(seen, received_at))
+	if ((dedup->count + 1) * 2 > dedup->size && !grow(dedup, received_at))
 		return false;
-	entry = entry_of(seen, bytes);
-	if (entry->received_at != 0 && entry->received_at + SEEN_S > received_at)
+	entry = entry_of(dedup, bytes);
+	if (entry->received_at != 0 && entry->received_at + DEDUP_WINDOW_S > received_at)
 		return cursor_before(&entry->position, position);
-	seen->count += entry->received_at == 0;
+	dedup->count += entry->received_at == 0;
 	memcpy(entry->id, bytes, ID_BYTES);
 	entry->received_at = received_at;
 	entry->position = *position;
@@ -82,8 +82,8 @@ seen_before(
 }
 
 void
-seen_close(struct seen *seen)
+dedup_close(struct dedup *dedup)
 {
-	free(seen->table);
-	memset(seen, 0, sizeof *seen);
+	free(dedup->table);
+	memset(dedup, 0, sizeof *dedup);
 }

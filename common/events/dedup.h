@@ -8,21 +8,22 @@
 #include <stdbool.h>
 #include <time.h>
 
-#define SEEN_S 86400 /* as long the same id is the same event */
+#define DEDUP_WINDOW_S 86400 /* as long the same id is the same event */
 
-struct seen_event;
+struct dedup_entry;
 
-struct seen {
-	struct seen_event *table; /* open addressing; by malloc */
+struct dedup {
+	struct dedup_entry *table; /* open addressing; by malloc */
 	size_t size;
 	size_t count;
 };
 
-/* Whether the event at that place came before, within SEEN_S, at another place.  If not, it is
- * remembered.  False also when there is no memory left: it is then sent twice rather than never. */
-bool seen_before(
-    struct seen *seen, const char *id, time_t received_at, const struct journal_position *position);
+/* Whether the event at that place came before, within DEDUP_WINDOW_S, at another place.  If not, it
+ * is remembered.  False also when there is no memory left: it is then sent twice rather than
+ * never. */
+bool dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
+    const struct journal_position *position);
 
-void seen_close(struct seen *seen);
+void dedup_close(struct dedup *dedup);
 
 #endif

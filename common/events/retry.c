@@ -31,7 +31,7 @@ retry_wait_s(int attempt, long asked_s)
 }
 
 bool
-retry_bury(struct ctx *ctx, const struct store_config *store, const char *line)
+dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line)
 {
 	const char *path;
 	const char *whole;

@@ -17,6 +17,6 @@ long retry_wait_s(int attempt, long asked_s);
 
 /* Keeps the line of an event that is given up, for `replay --id` and for a person to look at.
  * Fault: FAULT_STORAGE. */
-bool retry_bury(struct ctx *ctx, const struct store_config *store, const char *line);
+bool dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line);
 
 #endif

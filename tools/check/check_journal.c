@@ -27,10 +27,10 @@ static bool
 count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct count *n = arg;
-	struct posted event;
+	struct delivery_event event;
 
 	n->events++;
-	if (!post_read(ctx, line, &event))
+	if (!event_read(ctx, line, &event))
 		return true;
 	if (event.received_at > n->c->newest)
 		n->c->newest = event.received_at;

@@ -142,7 +142,7 @@ check_deliver(struct check *c)
 
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
 		found_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
-	else if (!post_check(c->ctl->ctx, cfg))
+	else if (!delivery_check(c->ctl->ctx, cfg))
 		found_fault(f, "deliver",
 		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
 		    "rand -base64 32)");

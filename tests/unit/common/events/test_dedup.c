@@ -12,11 +12,11 @@
 #define EVENTS 20000 /* so that the table grows several times */
 
 static bool
-seen_at(struct seen *seen, const char *id, time_t at, int64_t offset)
+seen_at(struct dedup *dedup, const char *id, time_t at, int64_t offset)
 {
 	const struct journal_position position = { 1, offset };
 
-	return seen_before(seen, id, at, &position);
+	return dedup_seen(dedup, id, at, &position);
 }
 
 /* One journal for each row: what comes at the offsets 1, 2 and 3. */
@@ -37,14 +37,14 @@ tells_repetitions(void **state)
 		{ "another one",
 		    { { ID_A, T0, 1, false }, { ID_B, T0, 2, false }, { ID_A, T0, 3, true } } },
 		{ "a second less than a day later",
-		    { { ID_A, T0, 1, false }, { ID_A, T0 + SEEN_S - 1, 2, true },
+		    { { ID_A, T0, 1, false }, { ID_A, T0 + DEDUP_WINDOW_S - 1, 2, true },
 			{ ID_B, T0, 3, false } } },
 		{ "a day later it is another event",
-		    { { ID_A, T0, 1, false }, { ID_A, T0 + SEEN_S, 2, false },
-			{ ID_A, T0 + SEEN_S + 1, 3, true } } },
+		    { { ID_A, T0, 1, false }, { ID_A, T0 + DEDUP_WINDOW_S, 2, false },
+			{ ID_A, T0 + DEDUP_WINDOW_S + 1, 3, true } } },
 		{ "a day counts from the first, not from a repetition",
-		    { { ID_A, T0, 1, false }, { ID_A, T0 + SEEN_S - 1, 2, true },
-			{ ID_A, T0 + SEEN_S, 3, false } } },
+		    { { ID_A, T0, 1, false }, { ID_A, T0 + DEDUP_WINDOW_S - 1, 2, true },
+			{ ID_A, T0 + DEDUP_WINDOW_S, 3, false } } },
 		{ "the same one again, at its own place",
 		    { { ID_A, T0, 1, false }, { ID_A, T0, 1, false }, { ID_A, T0, 2, true } } },
 		{ "an earlier place is looked at after a later one",
@@ -61,14 +61,14 @@ tells_repetitions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct seen seen = { 0 };
+		struct dedup dedup = { 0 };
 
 		for (size_t j = 0; j < ROWS(table[i].event); j++)
-			if (seen_at(&seen, table[i].event[j].id, table[i].event[j].at,
+			if (seen_at(&dedup, table[i].event[j].id, table[i].event[j].at,
 				table[i].event[j].offset)
 			    != table[i].event[j].repetition)
 				fail_msg("%s: event %zu", table[i].label, j + 1);
-		seen_close(&seen);
+		dedup_close(&dedup);
 	}
 }
 
@@ -81,49 +81,49 @@ id_of(int n, char id[65])
 static void
 remembers_many(void **state)
 {
-	struct seen seen = { 0 };
+	struct dedup dedup = { 0 };
 	char id[65];
 
 	(void)state;
 	for (int n = 0; n < EVENTS; n++) {
 		id_of(n, id);
-		assert_false(seen_at(&seen, id, T0 + n / 10, n));
+		assert_false(seen_at(&dedup, id, T0 + n / 10, n));
 	}
 	for (int n = 0; n < EVENTS; n++) {
 		id_of(n, id);
-		assert_true(seen_at(&seen, id, T0 + n / 10 + 60, EVENTS + n));
+		assert_true(seen_at(&dedup, id, T0 + n / 10 + 60, EVENTS + n));
 	}
-	same_number("none twice", (long long)seen.count, EVENTS);
-	seen_close(&seen);
+	same_number("none twice", (long long)dedup.count, EVENTS);
+	dedup_close(&dedup);
 }
 
 /* Whoever follows for months must not need memory for all of them. */
 static void
 forgets_what_is_over(void **state)
 {
-	struct seen seen = { 0 };
+	struct dedup dedup = { 0 };
 	char id[65];
 
 	(void)state;
 	for (int n = 0; n < 20 * EVENTS; n++) {
 		id_of(n, id);
-		assert_false(seen_at(&seen, id, T0 + n * (SEEN_S / 1000), n));
+		assert_false(seen_at(&dedup, id, T0 + n * (DEDUP_WINDOW_S / 1000), n));
 	}
-	DEMAND("a thousand a day need a small table", seen.size <= 16 * SIZE_FIRST);
-	seen_close(&seen);
+	DEMAND("a thousand a day need a small table", dedup.size <= 16 * SIZE_FIRST);
+	dedup_close(&dedup);
 }
 
 static void
 can_be_closed_at_any_time(void **state)
 {
-	struct seen seen = { 0 };
+	struct dedup dedup = { 0 };
 
 	(void)state;
-	seen_close(&seen);
-	assert_false(seen_at(&seen, ID_A, T0, 1));
-	seen_close(&seen);
-	assert_false(seen_at(&seen, ID_A, T0, 2));
-	seen_close(&seen);
+	dedup_close(&dedup);
+	assert_false(seen_at(&dedup, ID_A, T0, 1));
+	dedup_close(&dedup);
+	assert_false(seen_at(&dedup, ID_A, T0, 2));
+	dedup_close(&dedup);
 }
 
 int

@@ -111,7 +111,7 @@ read_own_state(struct ctx *ctx, const struct config *cfg,
 	*ours = false;
 	return answer->state == NULL || strchr(answer->state, '.') == NULL
 	    || (keyring_read(ctx, cfg->store.keys, &ring)
-		&& state_read(ctx, ring, answer->state, ours, app_user));
+		&& oauth_state_read(ctx, ring, answer->state, ours, app_user));
 }
 
 /* A code that comes with a state of ours is reserved for the app user it names.  Where states are
@@ -168,7 +168,7 @@ pass_on_error(struct ctx *ctx, const struct config *cfg, const struct request *r
 		   cancelled ? "The user did not allow access."
 			     : fault_answer(FAULT_REFUSED)->message,
 		   error_state(ctx, cfg, answer), &link)
-	    && handover(ctx, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
+	    && app_redirect(ctx, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
 }
 
 static bool
@@ -182,7 +182,7 @@ connected(struct ctx *ctx, const struct config *cfg, const struct request *req,
 		return true;
 	}
 	return deeplink_success(ctx, cfg->app.deep_link, answer->code, answer->state, &link)
-	    && handover(ctx, cfg, req, PAGE_CONNECTED, link, res);
+	    && app_redirect(ctx, cfg, req, PAGE_CONNECTED, link, res);
 }
 
 /* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
@@ -208,7 +208,7 @@ head(struct ctx *ctx, const struct config *cfg, const struct request *req,
 		return false;
 	if (known || answer->installing || cfg->app.redirect != REDIRECT_302)
 		return connected(ctx, cfg, req, answer, res);
-	return handover(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
+	return app_redirect(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
 }
 
 static bool
@@ -266,7 +266,7 @@ tell(struct ctx *ctx, const struct config *cfg, const struct request *req, enum 
 	}
 	return deeplink_error(ctx, cfg->app.deep_link, told->code, told->message,
 		   error_state(ctx, cfg, &answer), &link)
-	    && handover(ctx, cfg, req, page_of(kind), link, res);
+	    && app_redirect(ctx, cfg, req, page_of(kind), link, res);
 }
 
 int

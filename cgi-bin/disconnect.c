@@ -15,7 +15,7 @@ forget_mine(
 	const char *app_user;
 
 	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
-	    && connection_erase_of(ctx, cfg, app_user)
+	    && connection_erase_by_user(ctx, cfg, app_user)
 	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }
 

@@ -104,7 +104,7 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct claim *claim
 
 	if (claim->state != NULL
 	    && (!keyring_read(ctx, cfg->store.keys, &ring)
-		|| !state_read(ctx, ring, claim->state, &ours, &state_user)))
+		|| !oauth_state_read(ctx, ring, claim->state, &ours, &state_user)))
 		return false;
 	if (ours && strcmp(state_user, claim->app_user) != 0)
 		return fault(
@@ -136,7 +136,7 @@ tell(struct ctx *ctx, const struct config *cfg, const char *app_user, struct res
 	const char *data;
 	bool found;
 
-	if (!connection_of(ctx, cfg, app_user, &found, &connection))
+	if (!connection_find_by_user(ctx, cfg, app_user, &found, &connection))
 		return false;
 	if (!found || !connection_usable(&connection))
 		return fault(

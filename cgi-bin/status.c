@@ -22,7 +22,8 @@ authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, c
 	const char *state;
 	struct strbuf sb;
 
-	if (!keyring_read(ctx, cfg->store.keys, &ring) || !state_make(ctx, ring, app_user, &state))
+	if (!keyring_read(ctx, cfg->store.keys, &ring)
+	    || !oauth_state_make(ctx, ring, app_user, &state))
 		return false;
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, cfg->amocrm.authorize_url);
@@ -56,7 +57,7 @@ status(struct ctx *ctx, const struct config *cfg, const struct request *req, str
 	bool found;
 
 	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
-	    && connection_of(ctx, cfg, app_user, &found, &connection)
+	    && connection_find_by_user(ctx, cfg, app_user, &found, &connection)
 	    && tell(ctx, cfg, app_user, found ? &connection : NULL, res);
 }
 

@@ -63,7 +63,7 @@ refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t
 	size_t mark = arena_mark(ctx);
 	struct tokens tokens;
 	bool done = refresh_tokens(
-	    ctx, &ctl->cfg, keyring_again(ctx, ctl->cfg.store.keys, ring), key, until, &tokens);
+	    ctx, &ctl->cfg, keyring_reload(ctx, ctl->cfg.store.keys, ring), key, until, &tokens);
 
 	if (!done)
 		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, ctx->reason);

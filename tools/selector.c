@@ -93,8 +93,7 @@ find_shared(struct ctx *ctx, struct selection *s)
 
 	if (s->cfg->app.connections != CONNECTIONS_SHARED)
 		return true;
-	if (!connection_pointer(ctx, s->cfg, NULL, &pointer)
-	    || !connection_pointed(ctx, s->cfg, pointer, &key))
+	if (!user_key(ctx, s->cfg, NULL, &pointer) || !user_lookup(ctx, s->cfg, pointer, &key))
 		return false;
 	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
 		s->shared_account = 0;
@@ -108,7 +107,7 @@ choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 	if (!find_shared(ctx, s))
 		return false;
 	if (s->host != NULL ? connection_each(ctx, cfg, consider, s)
-			    : connection_each_of(ctx, cfg, s->account_id, consider, s))
+			    : connection_each_in_account(ctx, cfg, s->account_id, consider, s))
 		return true;
 	if (ctx->kind != FAULT_CORRUPT || s->found_user == 0)
 		return false;

@@ -61,7 +61,7 @@ mend(struct ctx *ctx, const struct store_config *store, int64_t account_id, cons
 }
 
 bool
-account_lock(
+account_index_lock(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock)
 {
 	const char *name;
@@ -76,7 +76,7 @@ account_lock(
 }
 
 bool
-account_users(
+account_index_users(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **list)
 {
 	const char *key;
@@ -89,14 +89,14 @@ account_users(
 	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
-	if (!account_lock(ctx, store, account_id, &lock)) /* which mends it */
+	if (!account_index_lock(ctx, store, account_id, &lock)) /* which mends it */
 		return false;
 	lock_release(&lock);
 	return store_get(ctx, store, key, list);
 }
 
 bool
-account_next(const char **list, int64_t *amocrm_user_id)
+account_index_next(const char **list, int64_t *amocrm_user_id)
 {
 	char *end;
 
@@ -114,19 +114,19 @@ is_on(const char *list, int64_t amocrm_user_id)
 {
 	int64_t id;
 
-	while (account_next(&list, &id))
+	while (account_index_next(&list, &id))
 		if (id == amocrm_user_id)
 			return true;
 	return false;
 }
 
 bool
-account_lists(struct ctx *ctx, const struct store_config *store, int64_t account_id,
+account_index_contains(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
 	const char *list;
 
-	if (!account_users(ctx, store, account_id, &list))
+	if (!account_index_users(ctx, store, account_id, &list))
 		return false;
 	*listed = is_on(list, amocrm_user_id);
 	return true;
@@ -135,7 +135,7 @@ account_lists(struct ctx *ctx, const struct store_config *store, int64_t account
 static bool
 edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
-	struct account_edit *edit = arg;
+	struct account_index_edit *edit = arg;
 	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
 	int64_t id;
 	struct strbuf sb;
@@ -144,7 +144,7 @@ edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
 		return true;
 	strbuf_init(ctx, &sb);
-	while (account_next(&list, &id))
+	while (account_index_next(&list, &id))
 		if (id != edit->amocrm_user_id)
 			strbuf_addf(&sb, "%s%lld", sb.len > 0 ? " " : "", (long long)id);
 	if (edit->how != ACCOUNT_REMOVE)
@@ -159,35 +159,35 @@ edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 }
 
 bool
-account_change(
-    struct ctx *ctx, int64_t account_id, struct account_edit *edit, struct store_op *change)
+account_index_op(
+    struct ctx *ctx, int64_t account_id, struct account_index_edit *edit, struct store_op *change)
 {
 	*change = (struct store_op){ .edit = edit_users, .arg = edit };
 	return account_key(ctx, account_id, &change->key);
 }
 
 static bool
-change_list(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct account_edit edit)
+change_list(struct ctx *ctx, const struct store_config *store, int64_t account_id,
+    struct account_index_edit edit)
 {
 	struct store_op change;
 
-	return account_change(ctx, account_id, &edit, &change)
+	return account_index_op(ctx, account_id, &edit, &change)
 	    && store_commit(ctx, store, &change, 1);
 }
 
 bool
-account_add(
+account_index_add(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	return change_list(
-	    ctx, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
+	return change_list(ctx, store, account_id,
+	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
 }
 
 bool
-account_remove(
+account_index_remove(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	return change_list(
-	    ctx, store, account_id, (struct account_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
+	return change_list(ctx, store, account_id,
+	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
 }

@@ -10,7 +10,7 @@
 #define ID_LEN 16 /* digits of the SHA-256: no two codes of a life have them in common */
 
 bool
-code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key)
+auth_code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key)
 {
 	char hex[SHA256_HEX_SIZE];
 
@@ -19,7 +19,7 @@ code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key
 }
 
 bool
-code_authorization(struct ctx *ctx, const char *key, const char **id)
+auth_code_id(struct ctx *ctx, const char *key, const char **id)
 {
 	return ctx_strndup(ctx, key + strcspn(key, ":") + 1, ID_LEN, id);
 }
@@ -34,7 +34,7 @@ copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, co
 }
 
 static bool
-read_code(struct ctx *ctx, const char *value, struct code *code)
+read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {
 	struct json_object *doc = json_read(value, strlen(value));
 	bool done = copy_member(ctx, doc, "connection", &code->connection)
@@ -49,8 +49,8 @@ read_code(struct ctx *ctx, const char *value, struct code *code)
 }
 
 bool
-code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
-    struct code *code)
+auth_code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
+    struct auth_code *code)
 {
 	const char *value;
 
@@ -61,7 +61,8 @@ code_find(struct ctx *ctx, const struct store_config *store, const char *key, bo
 }
 
 bool
-code_change(struct ctx *ctx, const char *key, const struct code *code, struct store_op *change)
+auth_code_op(
+    struct ctx *ctx, const char *key, const struct auth_code *code, struct store_op *change)
 {
 	const char *value;
 	struct strbuf sb;
@@ -76,6 +77,6 @@ code_change(struct ctx *ctx, const char *key, const struct code *code, struct st
 	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
 	if (!strbuf_finish(&sb, &value))
 		return false;
-	*change = store_op_put(key, value, time(NULL) + CODE_LIFE_S);
+	*change = store_op_put(key, value, time(NULL) + AUTH_CODE_LIFE_S);
 	return true;
 }

@@ -9,9 +9,9 @@
 #include "config/config.h"
 #include "store/store.h"
 
-#define CODE_LIFE_S 1200 /* amoCRM's codes live 20 minutes; as long one is recognised again */
+#define AUTH_CODE_LIFE_S 1200 /* amoCRM's codes live 20 minutes; as long one is recognised again */
 
-struct code {
+struct auth_code {
 	const char *connection;   /* the key of its record */
 	const char *reserved_for; /* NULL: whoever claims it first */
 	const char *claimed_by;   /* NULL: nobody yet */
@@ -19,18 +19,18 @@ struct code {
 };
 
 /* "<prefix>:<sha256 of the code>" */
-bool code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key);
+bool auth_code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key);
 
 /* What tells an authorization from others, by the key of its code's record. */
-bool code_authorization(struct ctx *ctx, const char *key, const char **id);
+bool auth_code_id(struct ctx *ctx, const char *key, const char **id);
 
 /* What is known of a code; *found is false when it has become nothing yet.  Fault:
  * FAULT_STORAGE. */
-bool code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
-    struct code *code);
+bool auth_code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
+    struct auth_code *code);
 
 /* The change of the store that keeps it. */
-bool code_change(
-    struct ctx *ctx, const char *key, const struct code *code, struct store_op *change);
+bool auth_code_op(
+    struct ctx *ctx, const char *key, const struct auth_code *code, struct store_op *change);
 
 #endif

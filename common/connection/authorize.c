@@ -56,9 +56,9 @@ put_pending(struct ctx *ctx, const struct store_config *store, const struct keyr
 	const char *text;
 	const char *sealed;
 
-	ring = keyring_again(ctx, store->keys, ring);
+	ring = keyring_reload(ctx, store->keys, ring);
 	return tokens_write(ctx, tokens, &text) && seal(ctx, ring, pending_key, text, &sealed)
-	    && store_put(ctx, store, pending_key, sealed, time(NULL) + CODE_LIFE_S);
+	    && store_put(ctx, store, pending_key, sealed, time(NULL) + AUTH_CODE_LIFE_S);
 }
 
 /* Stores the connection, and with it what has become of the code. */
@@ -69,13 +69,13 @@ save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 {
 	const struct owner owner = { grant->claimant };
 	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
-	struct code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
+	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
 	struct store_op change;
 	struct authorization authorization = { .along = &change };
 
 	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
-	    && code_authorization(ctx, record, &authorization.id)
-	    && code_change(ctx, record, &code, &change)
+	    && auth_code_id(ctx, record, &authorization.id)
+	    && auth_code_op(ctx, record, &code, &change)
 	    && connection_save(
 		ctx, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
 }
@@ -98,7 +98,8 @@ exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 		    ctx, FAULT_REFUSED, "the code was known a moment ago; its time is over");
 	helper_start(ctx, HELPER_HTTPS);
 	helper_start(ctx, HELPER_CRYPTO);
-	if (!store_ready(ctx, &cfg->store) || !code_key(ctx, "pending", grant->code, &pending_key)
+	if (!store_ready(ctx, &cfg->store)
+	    || !auth_code_key(ctx, "pending", grant->code, &pending_key)
 	    || !find_pending(ctx, &cfg->store, ring, pending_key, &pending, &tokens)
 	    || (!pending
 		&& !amocrm_exchange(
@@ -137,7 +138,7 @@ tell_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claim
 /* A code that has become a connection already; a newer one may have taken its place. */
 static bool
 claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const char *record, struct code *code)
+    const struct keyring *ring, const char *record, struct auth_code *code)
 {
 	const struct owner owner = { grant->claimant };
 	bool claimed = code->claimed_by != NULL;
@@ -155,14 +156,14 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 	code->claimed_by = grant->claimant;
 	/* claimed once: what has become somebody else's since is not taken back */
 	if (!claimed
-	    && (!code_authorization(ctx, record, &authorization.id)
-		|| !code_change(ctx, record, code, &change)
+	    && (!auth_code_id(ctx, record, &authorization.id)
+		|| !auth_code_op(ctx, record, code, &change)
 		|| !connection_adopt(
 		    ctx, cfg, ring, code->connection, &owner, &authorization, &found)))
 		return false;
 	if (found)
 		return true;
-	if (!connection_of(ctx, cfg, grant->claimant, &found, &other))
+	if (!connection_find_by_user(ctx, cfg, grant->claimant, &found, &other))
 		return false;
 	if (!found)
 		return tell_lost(ctx, cfg, code->connection, claimed);
@@ -186,11 +187,11 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
     const char *record, int64_t limit_ms)
 {
 	const struct keyring *ring;
-	struct code code;
+	struct auth_code code;
 	bool known;
 
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
-	    || !code_find(ctx, &cfg->store, record, &known, &code))
+	    || !auth_code_find(ctx, &cfg->store, record, &known, &code))
 		return false;
 	return known
 	    ? claim(ctx, cfg, grant, ring, record, &code)
@@ -203,7 +204,8 @@ authorize_known(struct ctx *ctx, const struct config *cfg, const char *code, boo
 	const char *record;
 	const char *value;
 
-	if (!code_key(ctx, "code", code, &record) || !store_get(ctx, &cfg->store, record, &value))
+	if (!auth_code_key(ctx, "code", code, &record)
+	    || !store_get(ctx, &cfg->store, record, &value))
 		return false;
 	*known = value != NULL;
 	return true;
@@ -217,7 +219,7 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 	sigset_t before;
 	bool done;
 
-	if (!code_key(ctx, "code", grant->code, &record)
+	if (!auth_code_key(ctx, "code", grant->code, &record)
 	    || !store_lock(
 		ctx, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
 		return false;

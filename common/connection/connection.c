@@ -15,8 +15,7 @@ is_shared(const struct config *cfg)
 }
 
 bool
-connection_pointer(
-    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
+user_key(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
 {
 	return ctx_printf(ctx, key, "app:%s", is_shared(cfg) ? "" : app_user);
 }
@@ -35,8 +34,8 @@ connection_find(struct ctx *ctx, const struct config *cfg, const char *key, bool
 }
 
 bool
-connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
-    struct connection *connection)
+connection_find_or_skip_corrupt(struct ctx *ctx, const struct config *cfg, const char *key,
+    bool *found, struct connection *connection)
 {
 	if (connection_find(ctx, cfg, key, found, connection))
 		return true;
@@ -49,7 +48,7 @@ connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key
 }
 
 bool
-connection_pointed(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key)
+user_lookup(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key)
 {
 	if (store_get(ctx, &cfg->store, pointer, key))
 		return true;
@@ -72,19 +71,18 @@ connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *
 }
 
 bool
-connection_of(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
-    struct connection *connection)
+connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
+    bool *found, struct connection *connection)
 {
 	const char *pointer;
 	const char *key;
 
 	*found = false;
-	if (!connection_pointer(ctx, cfg, app_user, &pointer)
-	    || !connection_pointed(ctx, cfg, pointer, &key))
+	if (!user_key(ctx, cfg, app_user, &pointer) || !user_lookup(ctx, cfg, pointer, &key))
 		return false;
 	if (key == NULL)
 		return true;
-	if (!connection_find_sound(ctx, cfg, key, found, connection))
+	if (!connection_find_or_skip_corrupt(ctx, cfg, key, found, connection))
 		return false;
 	if (*found && !is_shared(cfg))
 		*found =
@@ -100,7 +98,7 @@ connection_usable(const struct connection *connection)
 }
 
 bool
-connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id,
+connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg)
 {
 	struct corrupt_records corrupt = { 0 };
@@ -109,10 +107,10 @@ connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id
 	const char *key;
 	int64_t user;
 	bool found;
-	bool going = account_users(ctx, &cfg->store, account_id, &users);
+	bool going = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	while (going && account_next(&users, &user)) {
+	while (going && account_index_next(&users, &user)) {
 		going = record_key(ctx, account_id, user, &key);
 		if (going && connection_find(ctx, cfg, key, &found, &connection))
 			going = !found || visit(ctx, arg, &connection);
@@ -146,11 +144,11 @@ connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t acco
 	const char *users;
 	const char *key;
 	int64_t user;
-	bool going = account_users(ctx, &cfg->store, account_id, &users);
+	bool going = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
 	*known = false;
-	while (going && !*known && account_next(&users, &user)) {
+	while (going && !*known && account_index_next(&users, &user)) {
 		going = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, known);
 		arena_rewind(ctx, mark);
 	}

@@ -46,7 +46,7 @@ struct authorization {
  * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
  * nobody could use it any more: then it is nobody's, so that it connects nobody before it is
  * adopted.  authorization may be NULL.  The tokens are sealed with the first key of the ring as it
- * is then (keyring_again).
+ * is then (keyring_reload).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
@@ -93,27 +93,25 @@ bool connection_adopt(struct ctx *ctx, const struct config *cfg, const struct ke
 
 /* The key of the record that says which connection is the app user's; in a shared set-up
  * everybody's. */
-bool connection_pointer(
-    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
+bool user_key(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
 
 /* Where such a pointer leads; NULL: nowhere, or it is corrupt. */
-bool connection_pointed(
-    struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
+bool user_lookup(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
 
 /* The app user's connection; in a shared set-up everybody's.  One that is corrupt is none: a new
  * authorization takes its place. */
-bool connection_of(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
-    struct connection *connection);
+bool connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
+    bool *found, struct connection *connection);
 
 /* Works, or can be made to work by a refresh. */
 bool connection_usable(const struct connection *connection);
 
 /* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so
  * is one that has become somebody else's. */
-bool connection_erase_of(struct ctx *ctx, const struct config *cfg, const char *app_user);
+bool connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user);
 
 /* Erases that connection if it is the app user's, under the lock of their pointer
- * (connection_of). */
+ * (connection_find_by_user). */
 bool connection_erase_owned(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user);
 
@@ -144,7 +142,7 @@ typedef bool connection_visit(struct ctx *ctx, void *arg, const struct connectio
 bool connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg);
 
 /* The same for the connections of one account. */
-bool connection_each_of(struct ctx *ctx, const struct config *cfg, int64_t account_id,
+bool connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg);
 
 /* One connection by the name of its record; *found is false when there is none.
@@ -153,8 +151,8 @@ bool connection_find(struct ctx *ctx, const struct config *cfg, const char *key,
     struct connection *connection);
 
 /* The same for whoever will put another in its place: a corrupt one is none. */
-bool connection_find_sound(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
-    struct connection *connection);
+bool connection_find_or_skip_corrupt(struct ctx *ctx, const struct config *cfg, const char *key,
+    bool *found, struct connection *connection);
 
 /* Writes one whole, under the lock of its account (see account_index.h). */
 bool connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,

@@ -15,7 +15,7 @@ tell(
     struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
 	log_note(ctx, "erased", key);
-	notice_add(ctx, cfg, "disconnected", connection, NULL);
+	connection_event_append(ctx, cfg, "disconnected", connection, NULL);
 }
 
 bool
@@ -27,7 +27,7 @@ connection_erase_record(
 	bool found;
 
 	if (!record_key(ctx, account_id, amocrm_user_id, &key)
-	    || !connection_find_sound(ctx, cfg, key, &found, &connection)
+	    || !connection_find_or_skip_corrupt(ctx, cfg, key, &found, &connection)
 	    || !store_erase(ctx, &cfg->store, key))
 		return false;
 	if (found)
@@ -78,14 +78,14 @@ find(struct ctx *ctx, const struct config *cfg, const char *key, struct erasure 
 static bool
 erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char *pointer)
 {
-	struct account_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
+	struct account_index_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
 	struct store_op changes[3];
 	size_t count = 0;
 
 	changes[count++] = store_op_put(it->key, NULL, 0);
 	if (pointer != NULL)
 		changes[count++] = connection_forgetting(pointer, it->key);
-	if (!account_change(ctx, it->account_id, &users, &changes[count++])
+	if (!account_index_op(ctx, it->account_id, &users, &changes[count++])
 	    || !store_commit(ctx, &cfg->store, changes, count))
 		return false;
 	if (it->found)
@@ -104,7 +104,7 @@ pointer_to(
 
 	*pointer = NULL;
 	return (app_user == NULL && cfg->app.connections != CONNECTIONS_SHARED)
-	    || connection_pointer(ctx, cfg, app_user, pointer);
+	    || user_key(ctx, cfg, app_user, pointer);
 }
 
 bool
@@ -118,7 +118,7 @@ connection_erase(
 	bool done;
 
 	if (!record_key(ctx, account_id, amocrm_user_id, &key)
-	    || !account_lock(ctx, &cfg->store, account_id, &lock))
+	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
 	done = find(ctx, cfg, key, &it) && pointer_to(ctx, cfg, &it, &pointer)
 	    && erase(ctx, cfg, &it, pointer);
@@ -145,8 +145,8 @@ connection_erase_owned(
 
 	if (!record_key_read(key, &it.account_id, &it.amocrm_user_id))
 		return true;
-	if (!connection_pointer(ctx, cfg, app_user, &pointer)
-	    || !account_lock(ctx, &cfg->store, it.account_id, &lock))
+	if (!user_key(ctx, cfg, app_user, &pointer)
+	    || !account_index_lock(ctx, &cfg->store, it.account_id, &lock))
 		return false;
 	done = find(ctx, cfg, key, &it)
 	    && (!is_theirs(cfg, &it, app_user) || erase(ctx, cfg, &it, pointer));
@@ -155,14 +155,14 @@ connection_erase_owned(
 }
 
 bool
-connection_erase_of(struct ctx *ctx, const struct config *cfg, const char *app_user)
+connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user)
 {
 	const char *pointer;
 	const char *key;
 	struct lock lock;
 	bool done;
 
-	if (!connection_pointer(ctx, cfg, app_user, &pointer)
+	if (!user_key(ctx, cfg, app_user, &pointer)
 	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
 		return false;
 	done = store_get(ctx, &cfg->store, pointer, &key)

@@ -53,7 +53,7 @@ append(struct ctx *ctx, const struct config *cfg, const char *action,
 }
 
 void
-notice_add(struct ctx *ctx, const struct config *cfg, const char *action,
+connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
 	bool faulty = ctx->kind != FAULT_NONE;

@@ -12,7 +12,7 @@
 
 /* Adds the event.  One that cannot be added is noted in the log and fails nothing: what it tells of
  * has happened.  A fault the work holds already is not changed; reason NULL: none. */
-void notice_add(struct ctx *ctx, const struct config *cfg, const char *action,
+void connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason);
 
 #endif

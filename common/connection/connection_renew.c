@@ -22,7 +22,7 @@ renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	now.host = before->host;
 	now.refreshed_at = time(NULL);
 	now.expires_at = tokens->expires_at;
-	ring = keyring_again(ctx, cfg->store.keys, ring);
+	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	return connection_put(ctx, cfg, ring, key, &now, tokens);
 }
 
@@ -33,7 +33,7 @@ connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyri
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(ctx, &cfg->store, connection->account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, connection->account_id, &lock))
 		return false;
 	done = renewed_locked(ctx, cfg, ring, key, connection, tokens);
 	lock_release(&lock);
@@ -73,13 +73,13 @@ revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, con
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(ctx, &cfg->store, account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
 	done = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
 	lock_release(&lock);
 	if (done && revocation.done) {
 		log_note(ctx, "revoked", key);
-		notice_add(ctx, cfg, "revoked", &revocation.connection, reason);
+		connection_event_append(ctx, cfg, "revoked", &revocation.connection, reason);
 	}
 	return done;
 }
@@ -99,10 +99,10 @@ connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t acc
 	const char *list;
 	const char *key;
 	int64_t user;
-	bool going = account_users(ctx, &cfg->store, account_id, &list);
+	bool going = account_index_users(ctx, &cfg->store, account_id, &list);
 	size_t mark = arena_mark(ctx);
 
-	while (going && account_next(&list, &user)) {
+	while (going && account_index_next(&list, &user)) {
 		going = record_key(ctx, account_id, user, &key)
 		    && (revoke_record(
 			    ctx, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")

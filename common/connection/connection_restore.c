@@ -35,7 +35,7 @@ connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyrin
 	*done = false;
 	if (!connection_find(ctx, cfg, key, &sound, &connection) || !sound)
 		return ctx->kind == FAULT_NONE;
-	if (!account_lock(ctx, &cfg->store, connection.account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
 	sound = reseal_locked(ctx, cfg, ring, key, done);
 	lock_release(&lock);
@@ -49,7 +49,7 @@ is_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t
 	const char *key;
 	const char *value;
 
-	if (!account_lists(ctx, &cfg->store, account_id, amocrm_user_id, listed))
+	if (!account_index_contains(ctx, &cfg->store, account_id, amocrm_user_id, listed))
 		return false;
 	if (*listed)
 		return true;
@@ -72,7 +72,7 @@ connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
 		return false;
 	if (*listed)
 		return true;
-	if (!account_lock(ctx, &cfg->store, account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
 	done = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
 	lock_release(&lock);
@@ -87,10 +87,10 @@ connection_enlist(
 	bool listed;
 	bool done;
 
-	if (!account_lock(ctx, &cfg->store, account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
 	done = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
-	    && (listed || account_add(ctx, &cfg->store, account_id, amocrm_user_id));
+	    && (listed || account_index_add(ctx, &cfg->store, account_id, amocrm_user_id));
 	lock_release(&lock);
 	return done;
 }
@@ -102,10 +102,11 @@ restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	struct connection now;
 	bool found;
 
-	if (!connection_find_sound(ctx, cfg, key, &found, &now))
+	if (!connection_find_or_skip_corrupt(ctx, cfg, key, &found, &now))
 		return false;
 	*done = !found || now.refreshed_at < connection->refreshed_at;
-	return account_add(ctx, &cfg->store, connection->account_id, connection->amocrm_user_id)
+	return account_index_add(
+		   ctx, &cfg->store, connection->account_id, connection->amocrm_user_id)
 	    && (!*done || connection_put(ctx, cfg, ring, key, connection, tokens));
 }
 
@@ -126,7 +127,7 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 		return fault(ctx, FAULT_STORAGE, "the record is that of %s", own_key);
 	if (tokens == NULL && !record_tokens(ctx, ring, &connection, &opened))
 		return false;
-	if (!account_lock(ctx, &cfg->store, connection.account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
 	sound = restore_locked(
 	    ctx, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, done);

@@ -37,19 +37,19 @@ struct storing {
 static bool
 erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it, const char *list)
 {
-	struct account_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
+	struct account_index_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_op change;
 	int64_t user;
 	bool any = false;
 
-	while (account_next(&list, &user))
+	while (account_index_next(&list, &user))
 		if (user != it->amocrm_user_id) {
 			any = true;
 			if (!connection_erase_record(ctx, cfg, it->account_id, user))
 				return false;
 		}
 	return !any
-	    || (account_change(ctx, it->account_id, &cut, &change)
+	    || (account_index_op(ctx, it->account_id, &cut, &change)
 		&& store_commit(ctx, &cfg->store, &change, 1));
 }
 
@@ -58,18 +58,18 @@ erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it
 static bool
 store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
 {
-	struct account_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
+	struct account_index_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
 	struct store_op changes[STORE_OPS_MAX];
 	size_t count = 0;
 
-	if (!account_change(ctx, it->account_id, &users, &changes[count++]))
+	if (!account_index_op(ctx, it->account_id, &users, &changes[count++]))
 		return false;
 	if (it->stale != NULL)
 		changes[count++] = connection_forgetting(it->stale, it->key);
 	if (it->record != NULL)
 		changes[count++] = store_op_put(it->key, it->record, 0);
 	if (it->pointer != NULL) {
-		if (!connection_pointed(ctx, cfg, it->pointer, &it->former))
+		if (!user_lookup(ctx, cfg, it->pointer, &it->former))
 			return false;
 		changes[count++] = store_op_put(it->pointer, it->key, 0);
 	}
@@ -90,7 +90,7 @@ decide_owner(
 	else if (it->owner != NULL || (old != NULL && connection_usable(old)))
 		it->connection->app_user = old == NULL ? NULL : old->app_user;
 	else if (is_shared(cfg))
-		return connection_pointer(ctx, cfg, NULL, &it->stale);
+		return user_key(ctx, cfg, NULL, &it->stale);
 	return true;
 }
 
@@ -100,8 +100,8 @@ save_locked(
 {
 	struct connection old;
 
-	ring = keyring_again(ctx, cfg->store.keys, ring);
-	return connection_find_sound(ctx, cfg, it->key, &it->found, &old)
+	ring = keyring_reload(ctx, cfg->store.keys, ring);
+	return connection_find_or_skip_corrupt(ctx, cfg, it->key, &it->found, &old)
 	    && decide_owner(ctx, cfg, it->found ? &old : NULL, it)
 	    && record_write(ctx, ring, it->connection, it->tokens, &it->record)
 	    && store_owned(ctx, cfg, it);
@@ -122,7 +122,7 @@ adopt_locked(
 	struct connection connection;
 	struct tokens tokens;
 
-	if (!connection_find_sound(ctx, cfg, it->key, &it->found, &connection))
+	if (!connection_find_or_skip_corrupt(ctx, cfg, it->key, &it->found, &connection))
 		return false;
 	if (it->found && is_of_another(&connection, it->authorization))
 		it->found = false;
@@ -145,7 +145,7 @@ store_in_account(
 	struct lock lock;
 	bool done;
 
-	if (!account_lock(ctx, &cfg->store, it->account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, it->account_id, &lock))
 		return false;
 	done = (it->connection != NULL ? save_locked : adopt_locked)(ctx, cfg, ring, it);
 	lock_release(&lock);
@@ -170,7 +170,7 @@ store_for_owner(
 
 	if (it->owner == NULL || (it->owner->app_user == NULL && !is_shared(cfg)))
 		return store_in_account(ctx, cfg, ring, it);
-	if (!connection_pointer(ctx, cfg, it->owner->app_user, &it->pointer)
+	if (!user_key(ctx, cfg, it->owner->app_user, &it->pointer)
 	    || !store_lock(ctx, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
 		return false;
 	done = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
@@ -208,7 +208,7 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		return false;
 	log_note(ctx, "stored", it.key);
 	log_note(ctx, "host", connection.host);
-	notice_add(ctx, cfg, "connected", &connection, NULL);
+	connection_event_append(ctx, cfg, "connected", &connection, NULL);
 	return true;
 }
 

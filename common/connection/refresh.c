@@ -102,7 +102,7 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 	if (ctx->kind == FAULT_REFUSED)
 		connection_refused(ctx, cfg, key, connection);
 	else
-		notice_add(ctx, cfg, "refresh_failed", connection, ctx->reason);
+		connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);
 	return false;
 }
 
@@ -113,7 +113,7 @@ renew_once(struct ctx *ctx, const struct config *cfg, const struct keyring *ring
 {
 	struct connection connection;
 
-	ring = keyring_again(ctx, cfg->store.keys, ring);
+	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	return read_pair(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
 		|| renew(ctx, cfg, ring, key, &connection, tokens));

@@ -84,7 +84,7 @@ keyring_read(struct ctx *ctx, const char *path, const struct keyring **out)
 }
 
 const struct keyring *
-keyring_again(struct ctx *ctx, const char *path, const struct keyring *before)
+keyring_reload(struct ctx *ctx, const char *path, const struct keyring *before)
 {
 	const void *ring;
 

@@ -31,7 +31,7 @@ bool keyring_read(struct ctx *ctx, const char *path, const struct keyring **ring
 /* The ring to seal with after a wait: as the file stands now, for its first key may be another one,
  * and `amocrmctl rekey` be done already.  The ring that was read before when the file cannot be
  * read. */
-const struct keyring *keyring_again(
+const struct keyring *keyring_reload(
     struct ctx *ctx, const char *path, const struct keyring *before);
 
 /* NULL: the ring has no key of that id; kid need not be NUL-terminated. */

@@ -68,7 +68,8 @@ sign(struct ctx *ctx, const struct key *key, const char *header, const char *cla
 }
 
 bool
-state_make(struct ctx *ctx, const struct keyring *ring, const char *app_user, const char **state)
+oauth_state_make(
+    struct ctx *ctx, const struct keyring *ring, const char *app_user, const char **state)
 {
 	const struct key *key = &ring->keys[0];
 	const char *header;
@@ -77,8 +78,8 @@ state_make(struct ctx *ctx, const struct keyring *ring, const char *app_user, co
 	if (!write_header(ctx, key, &header) || !write_claims(ctx, app_user, &claims)
 	    || !sign(ctx, key, header, claims, state))
 		return false;
-	return strlen(*state) <= STATE_TOKEN_MAX
-	    || fault(ctx, FAULT_SERVER, "a signed state would be over %d bytes", STATE_TOKEN_MAX);
+	return strlen(*state) <= OAUTH_STATE_MAX
+	    || fault(ctx, FAULT_SERVER, "a signed state would be over %d bytes", OAUTH_STATE_MAX);
 }
 
 static bool
@@ -102,7 +103,7 @@ open_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 	struct jws jws;
 	struct json_object *claims;
 
-	if (!jws_read(ctx, state, STATE_TOKEN_MAX, &jws_hs256, &jws) || jws.type == NULL
+	if (!jws_read(ctx, state, OAUTH_STATE_MAX, &jws_hs256, &jws) || jws.type == NULL
 	    || strcmp(jws.type, STATE_TYPE) != 0 || jws.kid == NULL
 	    || (key = keyring_find(ring, jws.kid, strlen(jws.kid))) == NULL)
 		return NULL;
@@ -114,7 +115,7 @@ open_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 }
 
 bool
-state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
+oauth_state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
     const char **app_user)
 {
 	enum fault_kind before = ctx->kind; /* an error page is made in a work that holds one */

@@ -14,16 +14,16 @@
 #define STATE_AUDIENCE  "amo-crm:state"
 #define STATE_TYPE      "amo-crm-state+jwt"
 #define STATE_LIFE_S    1800 /* long enough to log in and consent */
-#define STATE_TOKEN_MAX 2048 /* bytes; it stands in a URL, and comes back in one */
+#define OAUTH_STATE_MAX 2048 /* bytes; it stands in a URL, and comes back in one */
 
 /* app_user is as jwt_verify gave it.  Starts no EVP.
- * Fault: FAULT_SERVER when the state would be over STATE_TOKEN_MAX, or there is no randomness. */
-bool state_make(
+ * Fault: FAULT_SERVER when the state would be over OAUTH_STATE_MAX, or there is no randomness. */
+bool oauth_state_make(
     struct ctx *ctx, const struct keyring *ring, const char *app_user, const char **state);
 
 /* *ours is false for NULL, for what we did not make, and for what is changed or expired; *app_user
  * is set only when it is true.  Fault: FAULT_SERVER when the arena is full. */
-bool state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
+bool oauth_state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
     const char **app_user);
 
 #endif

@@ -43,8 +43,8 @@ redirect(struct ctx *ctx, const char *link, struct response *res)
 }
 
 bool
-handover(struct ctx *ctx, const struct config *cfg, const struct request *req, enum page_kind kind,
-    const char *link, struct response *res)
+app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *req,
+    enum page_kind kind, const char *link, struct response *res)
 {
 	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
 		return answer_page(ctx, cfg, req, kind, link, res);

@@ -12,7 +12,7 @@
 /* Answers with the page, or with 302, that leads to link, a deep link; kind is what the page tells.
  * While the configuration cannot be read it is the page, with status 500.  Of a redirect whose link
  * is NULL, not known yet, Location is left out.  Fault: FAULT_SERVER. */
-bool handover(struct ctx *ctx, const struct config *cfg, const struct request *req,
+bool app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res);
 
 #endif

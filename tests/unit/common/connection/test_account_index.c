@@ -27,7 +27,7 @@ steps_through_a_list(void **state)
 		int64_t user;
 		int count = 0;
 
-		while (account_next(&list, &user)) {
+		while (account_index_next(&list, &user)) {
 			DEMAND(table[i].label, count < table[i].count);
 			same_number(table[i].label, user, table[i].users[count++]);
 		}
@@ -38,9 +38,9 @@ steps_through_a_list(void **state)
 static bool
 leave_only(struct setup *s, int64_t user, const char **before)
 {
-	struct account_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
+	struct account_index_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_op change;
-	bool done = account_change(&s->ctx, 31920194, &edit, &change)
+	bool done = account_index_op(&s->ctx, 31920194, &edit, &change)
 	    && store_commit(&s->ctx, &s->cfg.store, &change, 1);
 
 	*before = edit.before;
@@ -77,18 +77,18 @@ keeps_the_list(void **state)
 		const char *expected_before = list;
 		const char *before = NULL;
 		bool done = table[i].how == ADD
-		    ? account_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
+		    ? account_index_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : table[i].how == REMOVE
-		    ? account_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
+		    ? account_index_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : leave_only(&s, table[i].user, &before);
 
 		same_fault(table[i].label, &s.ctx, done, FAULT_NONE);
 		if (table[i].how == LEAVE_ONLY)
 			same_text(table[i].label, before, expected_before);
-		assert_true(account_users(&s.ctx, &s.cfg.store, 31920194, &list));
+		assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920194, &list));
 		same_text(table[i].label, list, table[i].after);
 	}
-	assert_true(account_users(&s.ctx, &s.cfg.store, 31920195, &list));
+	assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920195, &list));
 	same_text("another account's list", list, NULL);
 	setup_close(&s);
 }
@@ -101,9 +101,9 @@ locks_one_account(void **state)
 	struct lock other;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(account_lock(&s.ctx, &s.cfg.store, 1, &lock));
-	assert_true(account_lock(&s.ctx, &s.cfg.store, 2, &other));
-	assert_true(account_add(&s.ctx, &s.cfg.store, 1, 1)); /* under the lock */
+	assert_true(account_index_lock(&s.ctx, &s.cfg.store, 1, &lock));
+	assert_true(account_index_lock(&s.ctx, &s.cfg.store, 2, &other));
+	assert_true(account_index_add(&s.ctx, &s.cfg.store, 1, 1)); /* under the lock */
 	lock_release(&other);
 	lock_release(&lock);
 	setup_close(&s);

@@ -84,7 +84,7 @@ has_connection(struct setup *s, const char *app_user)
 	struct connection connection;
 	bool found;
 
-	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+	if (!connection_find_by_user(&s->ctx, &s->cfg, app_user, &found, &connection))
 		fail_msg("%s", s->ctx.reason);
 	return found;
 }

@@ -37,7 +37,7 @@ token_of(struct setup *s, const char *app_user)
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+	if (!connection_find_by_user(&s->ctx, &s->cfg, app_user, &found, &connection))
 		fail_msg("%s: %s", app_user, s->ctx.reason);
 	if (!found)
 		return NULL;
@@ -184,7 +184,7 @@ is_erased(void **state)
 	save(&s, 1, 7, &first_pair, &one);
 	save(&s, 1, 8, &second_pair, &two);
 	for (int i = 0; i < 2; i++) {
-		assert_true(connection_erase_of(&s.ctx, &s.cfg, "u1"));
+		assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "u1"));
 		same_text("the one's", token_of(&s, "u1"), NULL);
 		same_text("the other's", token_of(&s, "u2"), "refresh-2");
 		DEMAND("the account has the other's", known(&s, 1));
@@ -201,7 +201,7 @@ is_erased(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	save(&s, 2, 1, &first_pair, &browser);
-	assert_true(connection_erase_of(&s.ctx, &s.cfg, "u9"));
+	assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "u9"));
 	same_text("shared: erased for all", token_of(&s, "u1"), NULL);
 	setup_close(&s);
 }
@@ -481,7 +481,7 @@ save_in_arena(struct ctx *ctx, void *arg)
 	bool found;
 
 	if (!connection_save(ctx, &s->cfg, s->ring, &identity, &first_pair, &user, NULL)
-	    || !connection_of(ctx, &s->cfg, "u1", &found, &connection)
+	    || !connection_find_by_user(ctx, &s->cfg, "u1", &found, &connection)
 	    || !record_tokens(ctx, s->ring, &connection, &tokens))
 		return false;
 	assert_true(found);

@@ -59,7 +59,7 @@ tells_what_has_happened(void **state)
 		struct dedup seen;
 		char name[64];
 
-		notice_add(&s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
+		connection_event_append(&s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
 		same_number(table[i].label, s.ctx.kind, FAULT_NONE);
 		same_text(table[i].label, s.ctx.notes, "");
 		see_all(&s, &seen);
@@ -86,17 +86,17 @@ fails_nothing(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	s.cfg.store.path = "/nonexistent/store";
-	notice_add(&s.ctx, &s.cfg, "connected", &usual, NULL);
+	connection_event_append(&s.ctx, &s.cfg, "connected", &usual, NULL);
 	same_number("the fault is forgotten", s.ctx.kind, FAULT_NONE);
 	has_text("the log", s.ctx.notes, "notice_lost=");
 
 	assert_false(fault(&s.ctx, FAULT_REFUSED, "the first"));
-	notice_add(&s.ctx, &s.cfg, "revoked", &usual, NULL);
+	connection_event_append(&s.ctx, &s.cfg, "revoked", &usual, NULL);
 	same_number("a fault that was there stays", s.ctx.kind, FAULT_REFUSED);
 	same_text("with its reason", s.ctx.reason, "the first");
 
 	s.cfg.store.path = *state;
-	notice_add(&s.ctx, &s.cfg, "revoked", &usual, NULL);
+	connection_event_append(&s.ctx, &s.cfg, "revoked", &usual, NULL);
 	same_number("and an event is added beside it", s.ctx.kind, FAULT_REFUSED);
 	ctx_clear_fault(&s.ctx);
 	see_all(&s, &seen);

@@ -74,7 +74,7 @@ adopt(struct ctx *ctx, const struct actor *actor)
 static bool
 end(struct ctx *ctx, const struct actor *actor)
 {
-	return connection_erase_of(ctx, &actor->s->cfg, actor->app_user);
+	return connection_erase_by_user(ctx, &actor->s->cfg, actor->app_user);
 }
 
 static void
@@ -93,7 +93,7 @@ is_connected(struct setup *s, const char *app_user)
 	struct connection connection;
 	bool found;
 
-	if (!connection_of(&s->ctx, &s->cfg, app_user, &found, &connection))
+	if (!connection_find_by_user(&s->ctx, &s->cfg, app_user, &found, &connection))
 		fail_msg("%s", s->ctx.reason);
 	return found;
 }
@@ -168,7 +168,7 @@ overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end
 	pid_t pids[2];
 	struct lock lock;
 
-	assert_true(account_lock(&s->ctx, &s->cfg.store, 1, &lock));
+	assert_true(account_index_lock(&s->ctx, &s->cfg.store, 1, &lock));
 	pids[0] = child_start(run, late);
 	wait_for_sleeps(pids[0], SLEEPS);
 	pids[1] = child_start(run, quick);

@@ -22,7 +22,7 @@ made(struct ctx *ctx, const struct keyring *by, const char *app_user)
 {
 	const char *state = NULL;
 
-	if (!state_make(ctx, by, app_user, &state))
+	if (!oauth_state_make(ctx, by, app_user, &state))
 		fail_msg("no state for \"%s\": %s", app_user, ctx->reason);
 	return state;
 }
@@ -34,7 +34,7 @@ judge(const char *label, struct ctx *ctx, const struct keyring *by, const char *
 {
 	const char *got = NULL;
 	bool ours;
-	bool done = state_read(ctx, by, state, &ours, &got);
+	bool done = oauth_state_read(ctx, by, state, &ours, &got);
 
 	same_fault(label, ctx, done, FAULT_NONE);
 	DEMAND(label, ours == (user != NULL));
@@ -68,7 +68,7 @@ reads_what_it_made(void **state)
 		DEMAND(table[i].label, strlen(table[i].user) <= JWT_USER_MAX);
 		open_ctx(&ctx);
 		token = made(&ctx, &ring, table[i].user);
-		DEMAND(table[i].label, strlen(token) < STATE_TOKEN_MAX);
+		DEMAND(table[i].label, strlen(token) < OAUTH_STATE_MAX);
 		DEMAND(table[i].label,
 		    token[strspn(token,
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -84,7 +84,7 @@ static void
 makes_states_up_to_a_length(void **state)
 {
 	struct keyring long_kid = { .keys = { { .secret = { 1 } } }, .count = 1 };
-	char user[STATE_TOKEN_MAX];
+	char user[OAUTH_STATE_MAX];
 	size_t longest = 0;
 	struct ctx ctx;
 
@@ -96,10 +96,10 @@ makes_states_up_to_a_length(void **state)
 
 		memset(user, '\x01', len);
 		user[len] = '\0';
-		if (!state_make(&ctx, &long_kid, user, &token))
+		if (!oauth_state_make(&ctx, &long_kid, user, &token))
 			continue;
 		longest = len;
-		DEMAND("within the limit", strlen(token) <= STATE_TOKEN_MAX);
+		DEMAND("within the limit", strlen(token) <= OAUTH_STATE_MAX);
 		judge("within the limit", &ctx, &long_kid, token, user);
 	}
 	same_number("one byte over the limit", ctx.kind, FAULT_SERVER);
@@ -124,7 +124,7 @@ says_what_it_should(void **state)
 	token = made(&ctx, &ring, "u1");
 	DEMAND("two states differ", strcmp(token, made(&ctx, &ring, "u1")) != 0);
 	key_derive(&ring.keys[0], PURPOSE, derived);
-	assert_true(jws_read(&ctx, token, STATE_TOKEN_MAX, &jws_hs256, &jws));
+	assert_true(jws_read(&ctx, token, OAUTH_STATE_MAX, &jws_hs256, &jws));
 	same_text("typ", jws.type, "amo-crm-state+jwt");
 	same_text("kid", jws.kid, "k1");
 	claims = jws_claims(
@@ -306,8 +306,8 @@ refuses_what_is_foreign(void **state)
 	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(table); i++)
 		judge(table[i].label, &ctx, &ring, table[i].state, NULL);
-	assert_true(ctx_alloc(&ctx, 3 * STATE_TOKEN_MAX, &long_one));
-	memset(long_one, 'A', 3 * STATE_TOKEN_MAX - 1);
+	assert_true(ctx_alloc(&ctx, 3 * OAUTH_STATE_MAX, &long_one));
+	memset(long_one, 'A', 3 * OAUTH_STATE_MAX - 1);
 	judge("too long", &ctx, &ring, long_one, NULL);
 	ctx_close(&ctx);
 }
@@ -396,9 +396,9 @@ reads_behind_a_fault(void **state)
 	open_ctx(&ctx);
 	token = made(&ctx, &ring, "u1");
 	ctx_fault(&ctx, FAULT_REFUSED, "refused");
-	DEMAND("ours", state_read(&ctx, &ring, token, &ours, &user) && ours);
+	DEMAND("ours", oauth_state_read(&ctx, &ring, token, &ours, &user) && ours);
 	same_text("ours", user, "u1");
-	DEMAND("foreign", state_read(&ctx, &ring, "a.b.c", &ours, &user) && !ours);
+	DEMAND("foreign", oauth_state_read(&ctx, &ring, "a.b.c", &ours, &user) && !ours);
 	ctx_close(&ctx);
 }
 
@@ -408,7 +408,7 @@ make_in(struct ctx *ctx, void *arg)
 	const char *token;
 
 	(void)arg;
-	return state_make(ctx, &ring, "u1", &token);
+	return oauth_state_make(ctx, &ring, "u1", &token);
 }
 
 static bool
@@ -417,7 +417,7 @@ read_in(struct ctx *ctx, void *token)
 	const char *user;
 	bool ours;
 
-	if (!state_read(ctx, &ring, token, &ours, &user))
+	if (!oauth_state_read(ctx, &ring, token, &ours, &user))
 		return false;
 	DEMAND("in a small arena", ours);
 	same_text("in a small arena", user, "u1");

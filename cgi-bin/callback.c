@@ -50,7 +50,7 @@ unless_empty(const char *value)
 
 /* False: the query is malformed; what is sound by itself is there even then. */
 static bool
-read_answer(struct ctx *ctx, const struct request *req, struct authorization_response *answer)
+read_params(struct ctx *ctx, const struct request *req, struct authorization_response *params)
 {
 	enum {
 		CODE,
@@ -73,75 +73,75 @@ read_answer(struct ctx *ctx, const struct request *req, struct authorization_res
 		[FROM_WIDGET] = { .name = "from_widget", .max = FLAG_MAX },
 		[FROM_EXCHANGE] = { .name = "from_exchange", .max = FLAG_MAX },
 	};
-	bool sound = form_read(ctx, req->query, field, FIELDS);
+	bool ok = form_read(ctx, req->query, field, FIELDS);
 
-	answer->code = unless_empty(field[CODE].value);
-	answer->state = unless_empty(field[STATE].value);
-	answer->referer = field[REFERER].value; /* an empty one is a host that is not allowed */
-	answer->client_id = unless_empty(field[CLIENT_ID].value);
-	answer->error = unless_empty(field[ERROR].value);
-	answer->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
+	params->code = unless_empty(field[CODE].value);
+	params->state = unless_empty(field[STATE].value);
+	params->referer = field[REFERER].value; /* an empty one is a host that is not allowed */
+	params->client_id = unless_empty(field[CLIENT_ID].value);
+	params->error = unless_empty(field[ERROR].value);
+	params->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
 				 || unless_empty(field[FROM_EXCHANGE].value) != NULL)
 	    && !field[STATE].seen;
-	return sound;
+	return ok;
 }
 
 static bool
-check_client(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer)
+check_client(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params)
 {
-	if (answer->client_id != NULL && strcmp(answer->client_id, cfg->amocrm.client_id) != 0)
+	if (params->client_id != NULL && strcmp(params->client_id, cfg->amocrm.client_id) != 0)
 		return fault(ctx, FAULT_REQUEST, "client_id is not ours");
 	return true;
 }
 
 static bool
-check_code(struct ctx *ctx, const struct authorization_response *answer)
+check_code(struct ctx *ctx, const struct authorization_response *params)
 {
-	return answer->code != NULL
+	return params->code != NULL
 	    || fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
 }
 
 /* Whether the state is one that status made, and for which app user. */
 static bool
 read_own_state(struct ctx *ctx, const struct config *cfg,
-    const struct authorization_response *answer, bool *ours, const char **app_user)
+    const struct authorization_response *params, bool *ours, const char **app_user)
 {
 	const struct keyring *ring;
 
 	*ours = false;
-	return answer->state == NULL || strchr(answer->state, '.') == NULL
+	return params->state == NULL || strchr(params->state, '.') == NULL
 	    || (keyring_read(ctx, cfg->store.keys, &ring)
-		&& oauth_state_read(ctx, ring, answer->state, ours, app_user));
+		&& oauth_state_read(ctx, ring, params->state, ours, app_user));
 }
 
 /* A code that comes with a state of ours is reserved for the app user it names.  Where states are
  * signed no other is let in, or somebody could be lured into consenting on another's behalf. */
 static bool
-check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer,
+check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params,
     struct grant *grant)
 {
 	bool is_signed = cfg->app.state == STATE_SIGNED;
 	bool ours;
 
-	if (!read_own_state(ctx, cfg, answer, &ours, &grant->reserved_for))
+	if (!read_own_state(ctx, cfg, params, &ours, &grant->reserved_for))
 		return false;
-	if (is_signed && !ours && !answer->installing)
+	if (is_signed && !ours && !params->installing)
 		return fault(
 		    ctx, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
-	grant->for_nobody = is_signed && answer->installing;
+	grant->for_nobody = is_signed && params->installing;
 	return true;
 }
 
-/* The state an error may be told with. */
+/* The state an error may be error with. */
 static const char *
-error_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *answer)
+error_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params)
 {
 	const char *app_user;
 	bool ours;
 
 	if (cfg->app.state != STATE_SIGNED)
-		return answer->state;
-	return read_own_state(ctx, cfg, answer, &ours, &app_user) && ours ? answer->state : NULL;
+		return params->state;
+	return read_own_state(ctx, cfg, params, &ours, &app_user) && ours ? params->state : NULL;
 }
 
 /* The error amoCRM sent, or auth_failed for one that is no error code. */
@@ -152,36 +152,36 @@ error_code(const char *error)
 	size_t len = strspn(error, alphabet);
 
 	return len >= 1 && len <= 64 && error[len] == '\0' ? error
-							   : fault_answer(FAULT_REFUSED)->code;
+							   : fault_response(FAULT_REFUSED)->code;
 }
 
 static bool
 pass_on_error(struct ctx *ctx, const struct config *cfg, const struct request *req,
-    const struct authorization_response *answer, struct response *res)
+    const struct authorization_response *params, struct response *res)
 {
-	const char *code = error_code(answer->error);
+	const char *code = error_code(params->error);
 	bool cancelled = strcmp(code, "access_denied") == 0;
 	const char *link;
 
 	log_note(ctx, "amocrm_error", code);
 	return deeplink_error(ctx, cfg->app.deep_link, code,
 		   cancelled ? "The user did not allow access."
-			     : fault_answer(FAULT_REFUSED)->message,
-		   error_state(ctx, cfg, answer), &link)
+			     : fault_response(FAULT_REFUSED)->message,
+		   error_state(ctx, cfg, params), &link)
 	    && app_redirect(ctx, cfg, req, cancelled ? PAGE_CANCELLED : PAGE_FAILED, link, res);
 }
 
 static bool
 connected(struct ctx *ctx, const struct config *cfg, const struct request *req,
-    const struct authorization_response *answer, struct response *res)
+    const struct authorization_response *params, struct response *res)
 {
 	const char *link;
 
-	if (answer->installing) {
+	if (params->installing) {
 		respond(res, 200, "text/plain; charset=utf-8", "connected\n");
 		return true;
 	}
-	return deeplink_success(ctx, cfg->app.deep_link, answer->code, answer->state, &link)
+	return deeplink_success(ctx, cfg->app.deep_link, params->code, params->state, &link)
 	    && app_redirect(ctx, cfg, req, PAGE_CONNECTED, link, res);
 }
 
@@ -200,38 +200,38 @@ exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant)
  * but not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
 static bool
 head(struct ctx *ctx, const struct config *cfg, const struct request *req,
-    const struct authorization_response *answer, struct response *res)
+    const struct authorization_response *params, struct response *res)
 {
 	bool known;
 
-	if (!authorize_known(ctx, cfg, answer->code, &known))
+	if (!authorize_known(ctx, cfg, params->code, &known))
 		return false;
-	if (known || answer->installing || cfg->app.redirect != REDIRECT_302)
-		return connected(ctx, cfg, req, answer, res);
+	if (known || params->installing || cfg->app.redirect != REDIRECT_302)
+		return connected(ctx, cfg, req, params, res);
 	return app_redirect(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
 }
 
 static bool
 callback(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	struct authorization_response answer;
+	struct authorization_response params;
 	struct grant grant = { 0 };
 	int64_t began_ms = clock_ms();
 
-	if (!read_answer(ctx, req, &answer))
+	if (!read_params(ctx, req, &params))
 		return false;
-	if (answer.error != NULL)
-		return pass_on_error(ctx, cfg, req, &answer, res);
-	if (!check_code(ctx, &answer) || !check_client(ctx, cfg, &answer)
-	    || !authorize_host(ctx, &cfg->amocrm, answer.referer, &grant.host)
-	    || !check_state(ctx, cfg, &answer, &grant))
+	if (params.error != NULL)
+		return pass_on_error(ctx, cfg, req, &params, res);
+	if (!check_code(ctx, &params) || !check_client(ctx, cfg, &params)
+	    || !authorize_host(ctx, &cfg->amocrm, params.referer, &grant.host)
+	    || !check_state(ctx, cfg, &params, &grant))
 		return false;
-	grant.code = answer.code;
+	grant.code = params.code;
 	if (req->method == METHOD_HEAD)
-		return head(ctx, cfg, req, &answer, res);
-	if (answer.installing)
-		grant.until_ms = began_ms + INSTALL_LIMIT_MS;
-	return exchange(ctx, cfg, &grant) && connected(ctx, cfg, req, &answer, res);
+		return head(ctx, cfg, req, &params, res);
+	if (params.installing)
+		grant.deadline_ms = began_ms + INSTALL_LIMIT_MS;
+	return exchange(ctx, cfg, &grant) && connected(ctx, cfg, req, &params, res);
 }
 
 static enum page_kind
@@ -249,23 +249,23 @@ page_of(enum fault_kind kind)
 	}
 }
 
-/* A fault is told to the app, with the state it belongs to. */
+/* An error reaches the app with the state it belongs to. */
 static bool
-tell(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
+on_error(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
     struct response *res)
 {
-	const struct fault_answer *told = fault_answer(kind);
-	struct authorization_response answer;
+	const struct fault_response *error = fault_response(kind);
+	struct authorization_response params;
 	const char *link;
 	const char *text;
 
-	(void)read_answer(ctx, req, &answer);
-	if (answer.installing && ctx_printf(ctx, &text, "%s: %s\n", told->code, told->message)) {
+	(void)read_params(ctx, req, &params);
+	if (params.installing && ctx_printf(ctx, &text, "%s: %s\n", error->code, error->message)) {
 		respond(res, 200, "text/plain; charset=utf-8", text);
 		return true;
 	}
-	return deeplink_error(ctx, cfg->app.deep_link, told->code, told->message,
-		   error_state(ctx, cfg, &answer), &link)
+	return deeplink_error(ctx, cfg->app.deep_link, error->code, error->message,
+		   error_state(ctx, cfg, &params), &link)
 	    && app_redirect(ctx, cfg, req, page_of(kind), link, res);
 }
 
@@ -273,7 +273,7 @@ int
 main(void)
 {
 	static const struct program program = { "callback", METHOD_GET | METHOD_HEAD, callback,
-		tell };
+		on_error };
 
 	return serve(&program);
 }

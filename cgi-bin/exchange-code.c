@@ -38,21 +38,21 @@ static bool
 read_members(struct ctx *ctx, const char *body, size_t len, struct form_field field[FIELDS])
 {
 	struct json_object *doc = json_read_strict(body, len);
-	bool sound = json_object_is_type(doc, json_type_object);
+	bool ok = json_object_is_type(doc, json_type_object);
 
-	for (size_t i = 0; sound && i < FIELDS; i++) {
+	for (size_t i = 0; ok && i < FIELDS; i++) {
 		const char *value = json_string(doc, field[i].name);
 		struct json_object *member;
 
 		if (value == NULL)
-			sound = !json_object_object_get_ex(doc, field[i].name, &member)
+			ok = !json_object_object_get_ex(doc, field[i].name, &member)
 			    || member == NULL;
 		else
-			sound = strlen(value) <= field[i].max
+			ok = strlen(value) <= field[i].max
 			    && ctx_strndup(ctx, value, strlen(value), &field[i].value);
 	}
 	json_object_put(doc);
-	return sound
+	return ok
 	    || fault(ctx, FAULT_REQUEST, "the body is not a JSON object with code, state, referer");
 }
 

@@ -78,16 +78,16 @@ ctl_accounts(struct ctl *ctl)
 {
 	bool json = ctl->argc == 2 && strcmp(ctl->argv[1], "--json") == 0;
 	size_t count = 0;
-	bool done;
+	bool ok;
 
 	if (ctl->argc > 1 && !json)
 		return ctl_usage(ctl, "takes --json or nothing");
 	if (json)
 		putchar('[');
-	done = connection_each(ctl->ctx, &ctl->cfg, json ? print_json : print_row, &count);
+	ok = connection_each(ctl->ctx, &ctl->cfg, json ? print_json : print_row, &count);
 	if (json)
 		puts(count == 0 ? "]" : "\n]");
-	else if (done && count == 0)
+	else if (ok && count == 0)
 		fprintf(stderr, "No account is connected yet.\n");
-	return done ? CTL_DONE : ctl_fault(ctl);
+	return ok ? CTL_DONE : ctl_fault(ctl);
 }

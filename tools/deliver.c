@@ -246,29 +246,29 @@ static bool
 go_round(struct delivery *d)
 {
 	size_t mark = arena_mark(d->ctl->ctx);
-	bool sound = deliver(d) && prune_delivered(d);
+	bool ok = deliver(d) && prune_delivered(d);
 
 	arena_rewind(d->ctl->ctx, mark);
-	return sound;
+	return ok;
 }
 
 static bool
 run(struct delivery *d, bool follow)
 {
-	bool sound =
+	bool ok =
 	    cursor_read(d->ctl->ctx, &d->ctl->cfg.store, &d->cursor) && remember(d) && go_round(d);
 
-	while (sound && follow) {
+	while (ok && follow) {
 		clock_sleep(FOLLOW_MS);
-		sound = go_round(d);
+		ok = go_round(d);
 	}
-	return sound;
+	return ok;
 }
 
 /* A 410 while following is no fault: what supervises it must not start it again,
  * and so the receiver is left alone. */
 static enum ctl_exit
-report(struct delivery *d, bool follow, bool sound)
+report(struct delivery *d, bool follow, bool ok)
 {
 	if (d->torn > 0)
 		fprintf(stderr, "amocrmctl deliver: passed %lld torn lines\n", (long long)d->torn);
@@ -277,7 +277,7 @@ report(struct delivery *d, bool follow, bool sound)
 		    "amocrmctl deliver: the receiver answered 410: it wants no more events\n");
 		return follow ? CTL_DONE : CTL_FAILED;
 	}
-	if (!sound)
+	if (!ok)
 		return ctl_fault(d->ctl);
 	printf("delivered %zu, given up %zu, accounts held up %zu\n", d->taken, d->dead,
 	    d->cursor.count);

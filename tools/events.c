@@ -137,11 +137,11 @@ print_events(
 	struct journal journal = journal_of(&ctl->cfg.store);
 
 	do {
-		bool done = journal_each(
+		bool ok = journal_each(
 		    ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
 
 		tell_skipped(printing);
-		if (!done)
+		if (!ok)
 			return ctl->ctx->kind == FAULT_NONE ? CTL_FAILED : ctl_fault(ctl);
 	} while (follow && wait_for_more());
 	return CTL_DONE;

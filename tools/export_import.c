@@ -93,7 +93,7 @@ ctl_export(struct ctl *ctl)
 
 struct pointing {
 	const char *key;
-	bool done;
+	bool imported;
 };
 
 static bool
@@ -102,8 +102,8 @@ point(struct ctx *ctx, void *arg, const char *old, const char **value)
 	struct pointing *pointing = arg;
 
 	(void)ctx;
-	pointing->done = old == NULL;
-	if (pointing->done)
+	pointing->imported = old == NULL;
+	if (pointing->imported)
 		*value = pointing->key;
 	return true;
 }
@@ -111,22 +111,22 @@ point(struct ctx *ctx, void *arg, const char *old, const char **value)
 /* Whose a connection is, unless that is known already; a corrupt pointer says nothing. */
 static bool
 import_pointer(
-    struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *done)
+    struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *imported)
 {
 	struct pointing pointing = { value, false };
-	bool sound = store_update(ctx, &cfg->store, key, 0, point, &pointing);
+	bool ok = store_update(ctx, &cfg->store, key, 0, point, &pointing);
 
-	if (!sound && ctx->kind == FAULT_CORRUPT) {
+	if (!ok && ctx->kind == FAULT_CORRUPT) {
 		ctx_clear_fault(ctx);
-		pointing.done = sound = store_put(ctx, &cfg->store, key, value, 0);
+		pointing.imported = ok = store_put(ctx, &cfg->store, key, value, 0);
 	}
-	*done = sound && pointing.done;
-	return sound;
+	*imported = ok && pointing.imported;
+	return ok;
 }
 
 static bool
 import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct json_object *doc, bool *done)
+    const struct json_object *doc, bool *imported)
 {
 	const char *key = json_string(doc, "key");
 	const char *value = json_string(doc, "value");
@@ -136,7 +136,7 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct tokens tokens;
 
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
-		return import_pointer(ctx, cfg, key, value, done);
+		return import_pointer(ctx, cfg, key, value, imported);
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
 		return fault(ctx, FAULT_REQUEST, "it is not one that export wrote");
 	if (!record_read(ctx, value, &connection)
@@ -144,7 +144,8 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 		return false;
 	if (!host_allowed(cfg->amocrm.account_domains, connection.host, lowered))
 		return fault(ctx, FAULT_REQUEST, "its host is none that account_domains allows");
-	return connection_restore(ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, done);
+	return connection_restore(
+	    ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, imported);
 }
 
 /* Every line that is sound is taken, also behind one that is not. */
@@ -155,19 +156,19 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t 
 	char *line = NULL;
 	size_t size = 0;
 	size_t number = 0;
-	bool sound = true;
+	bool ok = true;
 
 	while (getline(&line, &size, stdin) > 0) {
 		struct json_object *doc = json_read_strict(line, strcspn(line, "\n"));
 		size_t mark = arena_mark(ctx);
-		bool done = false;
+		bool imported = false;
 
 		number++;
-		if (!import_line(ctx, &ctl->cfg, ring, doc, &done)) {
+		if (!import_line(ctx, &ctl->cfg, ring, doc, &imported)) {
 			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, ctx->reason);
 			ctx_clear_fault(ctx);
-			sound = false;
-		} else if (done)
+			ok = false;
+		} else if (imported)
 			++*taken;
 		else
 			++*kept;
@@ -176,7 +177,7 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t 
 		explicit_bzero(line, size);
 	}
 	free(line);
-	return sound;
+	return ok;
 }
 
 enum ctl_exit
@@ -185,13 +186,13 @@ ctl_import(struct ctl *ctl)
 	const struct keyring *ring;
 	size_t taken = 0;
 	size_t kept = 0;
-	bool sound;
+	bool ok;
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "takes no arguments; the lines come from standard input");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
-	sound = import_lines(ctl, ring, &taken, &kept);
+	ok = import_lines(ctl, ring, &taken, &kept);
 	printf("imported %zu, left alone %zu: here already, and as new\n", taken, kept);
-	return sound ? CTL_DONE : CTL_FAILED;
+	return ok ? CTL_DONE : CTL_FAILED;
 }

@@ -83,7 +83,7 @@ delivery_check(struct ctx *ctx, const struct config *cfg)
 
 static bool
 make_call(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event,
-    struct http_call *call)
+    struct https_request *call)
 {
 	time_t now = time(NULL);
 	const char *signature;
@@ -107,10 +107,10 @@ make_call(struct ctx *ctx, const struct config *cfg, const struct delivery_event
 enum delivery_outcome
 delivery_send(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event)
 {
-	struct http_call call;
-	struct http_answer answer;
+	struct https_request call;
+	struct https_reply answer;
 
-	if (!make_call(ctx, cfg, event, &call) || !http_send(ctx, &cfg->amocrm, &call, &answer))
+	if (!make_call(ctx, cfg, event, &call) || !https_send(ctx, &cfg->amocrm, &call, &answer))
 		return DELIVERY_FAILED;
 	if (answer.status >= 200 && answer.status <= 299)
 		return DELIVERY_ACCEPTED;

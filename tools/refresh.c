@@ -62,20 +62,20 @@ refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t
 	struct ctx *ctx = ctl->ctx;
 	size_t mark = arena_mark(ctx);
 	struct tokens tokens;
-	bool done = refresh_tokens(
+	bool ok = refresh_tokens(
 	    ctx, &ctl->cfg, keyring_reload(ctx, ctl->cfg.store.keys, ring), key, until, &tokens);
 
-	if (!done)
+	if (!ok)
 		fprintf(stderr, "amocrmctl refresh: %s: %s\n", key, ctx->reason);
 	arena_rewind(ctx, mark);
-	return done;
+	return ok;
 }
 
 /* What amoCRM asked for with its 429, within reason; then the work is ready for the next. */
 static long
-wait_after(struct ctx *ctx, bool done)
+wait_after(struct ctx *ctx, bool ok)
 {
-	long wait_s = done ? 0 : ctx->retry_after_s;
+	long wait_s = ok ? 0 : ctx->retry_after_s;
 
 	ctx_clear_fault(ctx);
 	return wait_s <= 0 ? PACE_MS : (wait_s > PAUSE_MAX_S ? PAUSE_MAX_S : wait_s) * 1000;
@@ -104,9 +104,9 @@ first_key(const struct due *due)
 }
 
 static enum ctl_exit
-report(const struct due *due, size_t done, size_t failed)
+report(const struct due *due, size_t ok, size_t failed)
 {
-	size_t left = due->count - done - failed;
+	size_t left = due->count - ok - failed;
 
 	if (left > 0) {
 		fprintf(stderr,
@@ -114,9 +114,9 @@ report(const struct due *due, size_t done, size_t failed)
 		    "server's\n"
 		    "address, and asking on would prolong that; %zu are left to the next run\n",
 		    left);
-		printf("refreshed %zu, failed %zu, left %zu\n", done, failed, left);
+		printf("refreshed %zu, failed %zu, left %zu\n", ok, failed, left);
 	} else
-		printf("refreshed %zu, failed %zu\n", done, failed);
+		printf("refreshed %zu, failed %zu\n", ok, failed);
 	return failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
@@ -129,12 +129,12 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 	int blocked = 0;          /* in a row */
 
 	for (size_t i = 0; i < due->count && blocked < BLOCKED_MAX; i++) {
-		bool done = refresh_one(ctl, ring, key, due->until);
+		bool ok = refresh_one(ctl, ring, key, due->until);
 		long wait_ms;
 
 		blocked = ctl->ctx->kind == FAULT_BLOCKED ? blocked + 1 : 0;
-		wait_ms = wait_after(ctl->ctx, done);
-		counts[done]++;
+		wait_ms = wait_after(ctl->ctx, ok);
+		counts[ok]++;
 		if (watched)
 			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
 		if (i + 1 < due->count && blocked < BLOCKED_MAX)

@@ -40,14 +40,14 @@ rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct rekey *rekey = arg;
 	const char *key;
-	bool done;
+	bool ok;
 
 	if (!record_key(ctx, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	rekey->seen++;
 	if (mend_list(ctx, rekey->cfg, connection)
-	    && connection_reseal(ctx, rekey->cfg, rekey->ring, key, &done)) {
-		rekey->sealed += done;
+	    && connection_reseal(ctx, rekey->cfg, rekey->ring, key, &ok)) {
+		rekey->sealed += ok;
 		return true;
 	}
 	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT)

@@ -32,7 +32,7 @@ static const struct hint {
 
 /* The hints above are the token endpoint's; elsewhere a 401 is about the access token alone. */
 static const struct hint *
-hint_of(const struct http_answer *answer, const char *path, const char *said)
+hint_of(const struct https_reply *reply, const char *path, const char *said)
 {
 	static const struct hint token = { "", FAULT_CLIENT,
 		"the access token is not taken; if that goes on, connect again" };
@@ -41,22 +41,22 @@ hint_of(const struct http_answer *answer, const char *path, const char *said)
 	const struct hint *hint = hints;
 
 	if (strncmp(path, "/oauth2/", strlen("/oauth2/")) != 0)
-		return answer->status == 401 ? &token : &request;
+		return reply->status == 401 ? &token : &request;
 	while (strstr(said, hint->part) == NULL)
 		hint++;
 	return hint;
 }
 
 static void
-refusal(struct ctx *ctx, const struct amocrm_call *call, const struct http_answer *answer,
+refusal(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     const struct json_object *doc)
 {
 	const char *said = json_string(doc, "hint");
 	const char *title = json_string(doc, "title");
-	const struct hint *hint = hint_of(answer, call->path, said == NULL ? "" : said);
+	const struct hint *hint = hint_of(reply, call->path, said == NULL ? "" : said);
 
 	ctx_fault(ctx, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
-	    answer->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
+	    reply->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
 	    said == NULL ? "" : said, hint->advice);
 }
 
@@ -69,33 +69,33 @@ kind_of(long status)
 }
 
 static void
-not_now(struct ctx *ctx, const char *host, const struct http_answer *answer)
+not_now(struct ctx *ctx, const char *host, const struct https_reply *reply)
 {
-	long status = answer->status;
+	long status = reply->status;
 
 	ctx_fault(ctx, kind_of(status), "%s answered %ld %s%s", host, status,
-	    answer->is_json ? "in JSON" : "and no JSON",
+	    reply->is_json ? "in JSON" : "and no JSON",
 	    status == 403       ? "; the account or this server's address is blocked"
 		: status == 429 ? "; too many requests"
 				: "");
-	ctx->retry_after_s = answer->retry_after_s;
+	ctx->retry_after_s = reply->retry_after_s;
 }
 
 /* *doc is NULL for an answer without content. */
 static bool
-read_answer(struct ctx *ctx, const struct amocrm_call *call, const struct http_answer *answer,
+read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     struct json_object **doc)
 {
-	bool good = answer->status == 200 || answer->status == 201;
+	bool good = reply->status == 200 || reply->status == 201;
 
-	*doc = json_read(answer->body, strlen(answer->body));
-	if (answer->status == 204 || (good && json_object_is_type(*doc, json_type_object)))
+	*doc = json_read(reply->body, strlen(reply->body));
+	if (reply->status == 204 || (good && json_object_is_type(*doc, json_type_object)))
 		return true;
-	if ((answer->status == 400 || answer->status == 401)
+	if ((reply->status == 400 || reply->status == 401)
 	    && json_object_is_type(*doc, json_type_object))
-		refusal(ctx, call, answer, *doc);
+		refusal(ctx, call, reply, *doc);
 	else
-		not_now(ctx, call->host, answer);
+		not_now(ctx, call->host, reply);
 	json_object_put(*doc);
 	*doc = NULL;
 	return false;
@@ -105,12 +105,12 @@ bool
 amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc)
 {
-	struct http_call http = { .method = call->method,
+	struct https_request http = { .method = call->method,
 		.host = call->host,
 		.headers = { "Accept: application/json" },
 		.body = call->body,
 		.deadline_ms = call->deadline_ms };
-	struct http_answer answer;
+	struct https_reply reply;
 	size_t count = 1;
 
 	if (call->body != NULL)
@@ -119,7 +119,7 @@ amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocr
 		http.headers[count] = call->header;
 	*doc = NULL;
 	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
-	    && http_send(ctx, cfg, &http, &answer) && read_answer(ctx, call, &answer, doc);
+	    && https_send(ctx, cfg, &http, &reply) && read_reply(ctx, call, &reply, doc);
 }
 
 int64_t

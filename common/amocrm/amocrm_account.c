@@ -73,17 +73,17 @@ amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const ch
 {
 	const char *authorization;
 	struct json_object *doc;
-	bool done;
+	bool ok;
 
 	if (!ctx_printf(ctx, &authorization, "Authorization: Bearer %s", tokens->access_token))
 		return false;
-	done = amocrm_call(ctx, cfg,
-		   &(struct amocrm_call){
-		       "GET", host, "/api/v4/account", authorization, NULL, deadline_ms },
-		   &doc)
+	ok = amocrm_call(ctx, cfg,
+		 &(struct amocrm_call){
+		     "GET", host, "/api/v4/account", authorization, NULL, deadline_ms },
+		 &doc)
 	    && take_account(ctx, cfg, host, doc, identity);
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 /* A host named in an answer or a token, once the allow list has passed it. */
@@ -105,16 +105,16 @@ amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const stru
 	const char *api_host;
 	const char *header;
 	bool known = copy_host(ctx, cfg, json_string(doc, "api_domain"), &api_host);
-	bool done;
+	bool ok;
 
 	json_object_put(doc);
 	if (!known || !ctx_printf(ctx, &header, "X-Refresh-Token: %s", tokens->refresh_token))
 		return false;
-	done = amocrm_call(ctx, cfg,
-		   &(struct amocrm_call){ "GET", api_host, "/oauth2/account/current/subdomain",
-		       header, NULL, deadline_ms },
-		   &doc)
+	ok = amocrm_call(ctx, cfg,
+		 &(struct amocrm_call){ "GET", api_host, "/oauth2/account/current/subdomain",
+		     header, NULL, deadline_ms },
+		 &doc)
 	    && copy_host(ctx, cfg, json_string(doc, "domain"), host);
 	json_object_put(doc);
-	return done;
+	return ok;
 }

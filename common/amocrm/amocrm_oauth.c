@@ -60,10 +60,10 @@ ask_for_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *hos
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
 		deadline_ms };
 	struct json_object *doc;
-	bool done = amocrm_call(ctx, cfg, &call, &doc) && take_tokens(ctx, doc, tokens);
+	bool ok = amocrm_call(ctx, cfg, &call, &doc) && take_tokens(ctx, doc, tokens);
 
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 bool

@@ -47,11 +47,11 @@ amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *h
 {
 	struct json_object *doc = NULL;
 	const char *body;
-	bool done = write_destination(ctx, destination, events, &body)
+	bool ok = write_destination(ctx, destination, events, &body)
 	    && call_webhooks(ctx, cfg, host, "POST", access_token, body, deadline_ms, &doc);
 
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 bool
@@ -60,11 +60,11 @@ amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char 
 {
 	struct json_object *doc = NULL;
 	const char *body;
-	bool done = write_destination(ctx, destination, NULL, &body)
+	bool ok = write_destination(ctx, destination, NULL, &body)
 	    && call_webhooks(ctx, cfg, host, "DELETE", access_token, body, deadline_ms, &doc);
 
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 /* {"_embedded":{"webhooks":[{"destination":…,"disabled":…},…]}} */

@@ -63,13 +63,13 @@ bool
 file_sync_directory(struct ctx *ctx, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool done = fd >= 0 && fsync(fd) == 0;
+	bool ok = fd >= 0 && fsync(fd) == 0;
 
-	if (!done)
+	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: cannot be synced: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return done;
+	return ok;
 }
 
 bool

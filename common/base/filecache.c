@@ -78,7 +78,7 @@ filecache_get(struct ctx *ctx, enum filecache_id what, const char *path, filecac
 	struct stat seen = { 0 };
 	bool same;
 	bool mtime_is_safe;
-	bool done = true;
+	bool ok = true;
 
 	if (entry == NULL)
 		return parse(ctx, path, parsed);
@@ -86,12 +86,12 @@ filecache_get(struct ctx *ctx, enum filecache_id what, const char *path, filecac
 	if (!same || !entry->checked) {
 		mtime_is_safe = stat(path, &seen) == 0 && mtime_is_old_enough(&seen);
 		if (!same || !entry->mtime_is_safe || !same_file(&seen, &entry->seen)) {
-			done = read_anew(ctx, entry, path, parse);
+			ok = read_anew(ctx, entry, path, parse);
 			entry->seen = seen;
 			entry->mtime_is_safe = mtime_is_safe;
 		}
 		entry->checked = true;
 	}
 	*parsed = entry->parsed;
-	return done;
+	return ok;
 }

@@ -230,7 +230,7 @@ static bool
 parse(struct ctx *ctx, const char *path, const void **parsed)
 {
 	struct reader reader = { .ctx = ctx };
-	bool done;
+	bool ok;
 
 	if (!ctx_alloc(ctx, sizeof *reader.cfg, &reader.cfg))
 		return false;
@@ -238,21 +238,21 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 	reader.cfg->file = path;
 	if (!take_defaults(&reader) || !file_open_secret(ctx, path, &reader.file))
 		return false;
-	done = take_file(&reader) && check_whole(&reader);
+	ok = take_file(&reader) && check_whole(&reader);
 	fclose(reader.file);
-	reader.cfg->complete = done;
-	return done;
+	reader.cfg->complete = ok;
+	return ok;
 }
 
 bool
 config_read(struct ctx *ctx, const char *path, struct config *cfg)
 {
 	const void *parsed = NULL;
-	bool done = filecache_get(ctx, FILECACHE_CONFIG, path, parse, &parsed);
+	bool ok = filecache_get(ctx, FILECACHE_CONFIG, path, parse, &parsed);
 
 	if (parsed != NULL)
 		memcpy(cfg, parsed, sizeof *cfg);
 	else
 		memset(cfg, 0, sizeof *cfg);
-	return done;
+	return ok;
 }

@@ -37,15 +37,15 @@ static bool
 read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {
 	struct json_object *doc = json_read(value, strlen(value));
-	bool done = copy_member(ctx, doc, "connection", &code->connection)
+	bool ok = copy_member(ctx, doc, "connection", &code->connection)
 	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
 	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
 
 	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
 	json_object_put(doc);
-	if (done && code->connection == NULL)
+	if (ok && code->connection == NULL)
 		return fault(ctx, FAULT_STORAGE, "a code's record is damaged");
-	return done;
+	return ok;
 }
 
 bool

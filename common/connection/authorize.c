@@ -172,11 +172,11 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 
 /* So many milliseconds from now, or less where nobody listens as long. */
 static int64_t
-patience_ms(const struct grant *grant, int64_t limit_ms)
+remaining_ms(const struct grant *grant, int64_t limit_ms)
 {
-	int64_t left_ms = grant->until_ms - clock_ms();
+	int64_t left_ms = grant->deadline_ms - clock_ms();
 
-	if (grant->until_ms == 0 || left_ms >= limit_ms)
+	if (grant->deadline_ms == 0 || left_ms >= limit_ms)
 		return limit_ms;
 	return left_ms > 0 ? left_ms : 0;
 }
@@ -195,7 +195,7 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
 		return false;
 	return known
 	    ? claim(ctx, cfg, grant, ring, record, &code)
-	    : exchange(ctx, cfg, grant, ring, record, clock_ms() + patience_ms(grant, limit_ms));
+	    : exchange(ctx, cfg, grant, ring, record, clock_ms() + remaining_ms(grant, limit_ms));
 }
 
 bool
@@ -217,16 +217,16 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 	const char *record;
 	struct lock lock;
 	sigset_t before;
-	bool done;
+	bool ok;
 
 	if (!auth_code_key(ctx, "code", grant->code, &record)
 	    || !store_lock(
-		ctx, &cfg->store, record, patience_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
+		ctx, &cfg->store, record, remaining_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
 		return false;
 	log_note_secret(ctx, "code", grant->code);
 	signals_block(&before);
-	done = authorize_locked(ctx, cfg, grant, record, limit_ms);
+	ok = authorize_locked(ctx, cfg, grant, record, limit_ms);
 	signals_restore(&before);
 	lock_release(&lock);
-	return done;
+	return ok;
 }

@@ -19,9 +19,8 @@ struct grant {
 	const char *host;         /* that shall exchange it; allowed already */
 	const char *reserved_for; /* the app user of the signed state it came with, or NULL */
 	const char *claimant;     /* the app user who presents it now; NULL: a browser, or amoCRM */
-	bool for_nobody; /* an install call where states are signed: it cannot be claimed */
-	int64_t
-	    until_ms; /* who came with it waits no longer (of clock_ms); 0: as long as it takes */
+	bool for_nobody;     /* an install call where states are signed: it cannot be claimed */
+	int64_t deadline_ms; /* by clock_ms: nobody waits for the answer longer; 0: no deadline */
 };
 
 /* Which host may be asked: referer, when account_domains allows it and it is the pinned account if
@@ -38,7 +37,7 @@ bool authorize_known(struct ctx *ctx, const struct config *cfg, const char *code
  * theirs.  Without one, in a shared set-up, it becomes everybody's, unless it is reserved: then it
  * waits for its claimant.  While it runs TERM, HUP, PIPE and XFSZ wait: a server that stops, or a
  * phone that hangs up, must not cost the tokens.  limit_ms bounds what amoCRM takes, and the
- * grant's until_ms what waiting for others and amoCRM take together.
+ * grant's deadline_ms what waiting for others and amoCRM take together.
  * Fault: as amocrm_exchange; FAULT_CLAIMED when the code is reserved for, or claimed by, somebody
  * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is
  * asked. */

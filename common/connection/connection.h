@@ -64,10 +64,10 @@ bool connection_renewed(struct ctx *ctx, const struct config *cfg, const struct 
 bool connection_refused(struct ctx *ctx, const struct config *cfg, const char *key,
     const struct connection *connection);
 
-/* Seals the connection's tokens with the ring's first key; *done is false when they were
+/* Seals the connection's tokens with the ring's first key; *resealed is false when they were
  * already. */
 bool connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, bool *done);
+    const char *key, bool *resealed);
 
 /* Whether a connection is on its account's list, as every one has to be: one that is not, amoCRM's
  * hook would not revoke.  One that is not stored is none that is missing there. */
@@ -79,10 +79,10 @@ bool connection_enlist(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Brings a record back from elsewhere, unless there is one whose tokens are as new.  tokens NULL:
- * the value holds them, sealed by a key of the ring.  *done tells whether it was stored.
+ * the value holds them, sealed by a key of the ring.  *stored tells whether it was stored.
  * Fault: FAULT_STORAGE when it is no record of that key, or does not open. */
 bool connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const char *value, const struct tokens *tokens, bool *done);
+    const char *key, const char *value, const struct tokens *tokens, bool *stored);
 
 /* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place
  * of the account's others.  *found is false when there is no such connection any more, or it is of

@@ -115,15 +115,15 @@ connection_erase(
 	const char *pointer;
 	const char *key;
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!record_key(ctx, account_id, amocrm_user_id, &key)
 	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = find(ctx, cfg, key, &it) && pointer_to(ctx, cfg, &it, &pointer)
+	ok = find(ctx, cfg, key, &it) && pointer_to(ctx, cfg, &it, &pointer)
 	    && erase(ctx, cfg, &it, pointer);
 	lock_release(&lock);
-	return done;
+	return ok;
 }
 
 static bool
@@ -141,17 +141,17 @@ connection_erase_owned(
 	struct erasure it = { 0 };
 	const char *pointer;
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!record_key_read(key, &it.account_id, &it.amocrm_user_id))
 		return true;
 	if (!user_key(ctx, cfg, app_user, &pointer)
 	    || !account_index_lock(ctx, &cfg->store, it.account_id, &lock))
 		return false;
-	done = find(ctx, cfg, key, &it)
+	ok = find(ctx, cfg, key, &it)
 	    && (!is_theirs(cfg, &it, app_user) || erase(ctx, cfg, &it, pointer));
 	lock_release(&lock);
-	return done;
+	return ok;
 }
 
 bool
@@ -160,13 +160,13 @@ connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *
 	const char *pointer;
 	const char *key;
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!user_key(ctx, cfg, app_user, &pointer)
 	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
 		return false;
-	done = store_get(ctx, &cfg->store, pointer, &key)
+	ok = store_get(ctx, &cfg->store, pointer, &key)
 	    && (key == NULL || connection_erase_owned(ctx, cfg, key, app_user));
 	lock_release(&lock);
-	return done;
+	return ok;
 }

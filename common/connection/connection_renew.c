@@ -31,13 +31,13 @@ connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyri
     const char *key, const struct connection *connection, const struct tokens *tokens)
 {
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!account_index_lock(ctx, &cfg->store, connection->account_id, &lock))
 		return false;
-	done = renewed_locked(ctx, cfg, ring, key, connection, tokens);
+	ok = renewed_locked(ctx, cfg, ring, key, connection, tokens);
 	lock_release(&lock);
-	return done;
+	return ok;
 }
 
 /* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it
@@ -45,7 +45,7 @@ connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyri
 struct revocation {
 	const char *sealed;
 	struct connection connection;
-	bool done;
+	bool ok;
 };
 
 static bool
@@ -61,7 +61,7 @@ revoke(struct ctx *ctx, void *arg, const char *old, const char **value)
 	    || (revocation->sealed != NULL
 		&& strcmp(revocation->sealed, revocation->connection.sealed) != 0))
 		return true;
-	revocation->done = true;
+	revocation->ok = true;
 	return record_with_state(ctx, old, CONNECTION_REVOKED, value);
 }
 
@@ -71,17 +71,17 @@ revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, con
 {
 	struct revocation revocation = { .sealed = sealed };
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
+	ok = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
 	lock_release(&lock);
-	if (done && revocation.done) {
+	if (ok && revocation.ok) {
 		log_note(ctx, "revoked", key);
 		connection_event_append(ctx, cfg, "revoked", &revocation.connection, reason);
 	}
-	return done;
+	return ok;
 }
 
 bool

@@ -7,7 +7,7 @@
 
 static bool
 reseal_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, bool *done)
+    const char *key, bool *resealed)
 {
 	const char *kid = ring->keys[0].kid;
 	struct connection connection;
@@ -16,30 +16,30 @@ reseal_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *r
 
 	if (!connection_find(ctx, cfg, key, &found, &connection))
 		return false;
-	*done = found
+	*resealed = found
 	    && (strncmp(connection.sealed, kid, strlen(kid)) != 0
 		|| connection.sealed[strlen(kid)] != '.');
-	return !*done
+	return !*resealed
 	    || (record_tokens(ctx, ring, &connection, &tokens)
 		&& connection_put(ctx, cfg, ring, key, &connection, &tokens));
 }
 
 bool
 connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, bool *done)
+    const char *key, bool *resealed)
 {
 	struct connection connection;
 	struct lock lock;
-	bool sound;
+	bool ok;
 
-	*done = false;
-	if (!connection_find(ctx, cfg, key, &sound, &connection) || !sound)
+	*resealed = false;
+	if (!connection_find(ctx, cfg, key, &ok, &connection) || !ok)
 		return ctx->kind == FAULT_NONE;
 	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
-	sound = reseal_locked(ctx, cfg, ring, key, done);
+	ok = reseal_locked(ctx, cfg, ring, key, resealed);
 	lock_release(&lock);
-	return sound;
+	return ok;
 }
 
 static bool
@@ -66,7 +66,7 @@ connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
 	struct lock lock;
-	bool done;
+	bool stored;
 
 	if (!is_listed(ctx, cfg, account_id, amocrm_user_id, listed))
 		return false;
@@ -74,9 +74,9 @@ connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
 		return true;
 	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
+	stored = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
 	lock_release(&lock);
-	return done;
+	return stored;
 }
 
 bool
@@ -85,40 +85,40 @@ connection_enlist(
 {
 	struct lock lock;
 	bool listed;
-	bool done;
+	bool stored;
 
 	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	done = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
+	stored = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
 	    && (listed || account_index_add(ctx, &cfg->store, account_id, amocrm_user_id));
 	lock_release(&lock);
-	return done;
+	return stored;
 }
 
 static bool
 restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct connection *connection, const struct tokens *tokens, bool *done)
+    const char *key, const struct connection *connection, const struct tokens *tokens, bool *stored)
 {
 	struct connection now;
 	bool found;
 
 	if (!connection_find_or_skip_corrupt(ctx, cfg, key, &found, &now))
 		return false;
-	*done = !found || now.refreshed_at < connection->refreshed_at;
+	*stored = !found || now.refreshed_at < connection->refreshed_at;
 	return account_index_add(
 		   ctx, &cfg->store, connection->account_id, connection->amocrm_user_id)
-	    && (!*done || connection_put(ctx, cfg, ring, key, connection, tokens));
+	    && (!*stored || connection_put(ctx, cfg, ring, key, connection, tokens));
 }
 
 bool
 connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const char *value, const struct tokens *tokens, bool *done)
+    const char *key, const char *value, const struct tokens *tokens, bool *stored)
 {
 	struct connection connection;
 	struct tokens opened;
 	const char *own_key;
 	struct lock lock;
-	bool sound;
+	bool ok;
 
 	if (!record_read(ctx, value, &connection)
 	    || !record_key(ctx, connection.account_id, connection.amocrm_user_id, &own_key))
@@ -129,8 +129,8 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 		return false;
 	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
-	sound = restore_locked(
-	    ctx, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, done);
+	ok = restore_locked(
+	    ctx, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, stored);
 	lock_release(&lock);
-	return sound;
+	return ok;
 }

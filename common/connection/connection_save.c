@@ -143,13 +143,13 @@ store_in_account(
     struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!account_index_lock(ctx, &cfg->store, it->account_id, &lock))
 		return false;
-	done = (it->connection != NULL ? save_locked : adopt_locked)(ctx, cfg, ring, it);
+	ok = (it->connection != NULL ? save_locked : adopt_locked)(ctx, cfg, ring, it);
 	lock_release(&lock);
-	return done;
+	return ok;
 }
 
 /* The connection the owner had before, unless it is the same. */
@@ -166,16 +166,16 @@ store_for_owner(
     struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (it->owner == NULL || (it->owner->app_user == NULL && !is_shared(cfg)))
 		return store_in_account(ctx, cfg, ring, it);
 	if (!user_key(ctx, cfg, it->owner->app_user, &it->pointer)
 	    || !store_lock(ctx, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
 		return false;
-	done = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
+	ok = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
 	lock_release(&lock);
-	return done;
+	return ok;
 }
 
 bool
@@ -218,9 +218,9 @@ connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring
     bool *found)
 {
 	struct storing it = { .key = key, .owner = owner, .authorization = authorization };
-	bool done = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
+	bool ok = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
 	    || store_for_owner(ctx, cfg, ring, &it);
 
 	*found = it.found;
-	return done;
+	return ok;
 }

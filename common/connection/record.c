@@ -81,12 +81,12 @@ bool
 tokens_read(struct ctx *ctx, const char *text, struct tokens *tokens)
 {
 	struct json_object *doc = json_read(text, strlen(text));
-	bool done = copy_string(ctx, doc, "access_token", &tokens->access_token)
+	bool ok = copy_string(ctx, doc, "access_token", &tokens->access_token)
 	    && copy_string(ctx, doc, "refresh_token", &tokens->refresh_token)
 	    && take_time(ctx, doc, "expires_at", &tokens->expires_at);
 
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 static bool
@@ -180,7 +180,7 @@ record_read(struct ctx *ctx, const char *value, struct connection *connection)
 	const char *clear;
 	size_t clear_len;
 	struct json_object *doc;
-	bool done;
+	bool ok;
 
 	if (!read_state(ctx, value, &connection->state, &clear))
 		return false;
@@ -191,9 +191,9 @@ record_read(struct ctx *ctx, const char *value, struct connection *connection)
 	if (!ctx_strndup(ctx, clear, clear_len, &connection->clear))
 		return false;
 	doc = json_read(clear, clear_len);
-	done = take_clear(ctx, doc, connection);
+	ok = take_clear(ctx, doc, connection);
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 bool

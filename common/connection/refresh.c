@@ -133,7 +133,7 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	const char *name;
 	struct lock lock;
 	sigset_t before;
-	bool done;
+	bool ok;
 
 	if (!read_pair(ctx, cfg, ring, key, &connection, tokens))
 		return false;
@@ -143,8 +143,8 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	    || !store_lock(ctx, &cfg->store, name, refresh_longest_ms(cfg), &lock))
 		return false;
 	signals_block(&before);
-	done = renew_once(ctx, cfg, ring, key, usable_until, tokens);
+	ok = renew_once(ctx, cfg, ring, key, usable_until, tokens);
 	signals_restore(&before);
 	lock_release(&lock);
-	return done;
+	return ok;
 }

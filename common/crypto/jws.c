@@ -125,12 +125,12 @@ static bool
 read_header(struct ctx *ctx, struct jws *jws, size_t len)
 {
 	struct json_object *header = decode_object(ctx, jws->signed_part, len);
-	bool sound = header != NULL
+	bool ok = header != NULL
 	    ? check_header(ctx, jws, header)
 	    : refuse(jws, "the header is not base64url of one JSON object with unique names");
 
 	json_object_put(header);
-	return sound;
+	return ok;
 }
 
 bool

@@ -33,7 +33,7 @@ verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 	base64url_encode(&sb, jws->signature, jws->signature_len);
 	strbuf_addstr(&sb, "\"}\n");
 	if (!strbuf_finish(&sb, &line)
-	    || (doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
+	    || (doc = helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
 		return false;
 	if (!json_integer(doc, "valid", &valid))
 		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto did not say whether a token is valid");

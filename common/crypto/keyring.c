@@ -39,23 +39,23 @@ take_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
-	bool sound = true;
+	bool ok = true;
 
-	for (int number = 1; sound && (len = getline(&line, &size, file)) > 0; number++) {
+	for (int number = 1; ok && (len = getline(&line, &size, file)) > 0; number++) {
 		if (strlen(line) != (size_t)len)
-			sound = fault(ctx, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
+			ok = fault(ctx, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
 		line[strcspn(line, "\r\n")] = '\0';
-		if (sound && line[0] != '\0' && line[0] != '#')
-			sound = take_line(ctx, ring, line, path, number);
+		if (ok && line[0] != '\0' && line[0] != '#')
+			ok = take_line(ctx, ring, line, path, number);
 		explicit_bzero(line, size);
 	}
 	free(line);
-	if (sound && ferror(file))
+	if (ok && ferror(file))
 		return fault(ctx, FAULT_CONFIG, "%s: cannot be read", path);
-	if (sound && ring->count == 0)
+	if (ok && ring->count == 0)
 		return fault(
 		    ctx, FAULT_CONFIG, "%s: holds no key; make one with: amocrmctl keygen", path);
-	return sound;
+	return ok;
 }
 
 static bool
@@ -63,24 +63,24 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 {
 	struct keyring *ring;
 	FILE *file;
-	bool sound;
+	bool ok;
 
 	if (!ctx_alloc(ctx, sizeof *ring, &ring) || !file_open_secret(ctx, path, &file))
 		return false;
-	sound = take_lines(ctx, ring, file, path);
+	ok = take_lines(ctx, ring, file, path);
 	fclose(file);
 	*parsed = ring;
-	return sound;
+	return ok;
 }
 
 bool
 keyring_read(struct ctx *ctx, const char *path, const struct keyring **out)
 {
 	const void *parsed = NULL;
-	bool done = filecache_get(ctx, FILECACHE_KEYRING, path, parse, &parsed);
+	bool ok = filecache_get(ctx, FILECACHE_KEYRING, path, parse, &parsed);
 
 	*out = parsed;
-	return done;
+	return ok;
 }
 
 const struct keyring *

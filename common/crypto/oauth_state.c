@@ -120,12 +120,12 @@ oauth_state_read(struct ctx *ctx, const struct keyring *ring, const char *state,
 {
 	enum fault_kind before = ctx->kind; /* an error page is made in a work that holds one */
 	struct json_object *claims = state == NULL ? NULL : open_state(ctx, ring, state);
-	bool done;
+	bool ok;
 
 	*ours = false;
 	if (claims == NULL)
 		return ctx->kind == before;
-	done = take_user(ctx, claims, ours, app_user);
+	ok = take_user(ctx, claims, ours, app_user);
 	json_object_put(claims);
-	return done;
+	return ok;
 }

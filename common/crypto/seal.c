@@ -27,7 +27,7 @@ add_base64url(struct strbuf *sb, const char *s)
 
 static bool
 ask(struct ctx *ctx, const char *what, const struct key *key, const char *context, const char *text,
-    const char **answer)
+    const char **reply)
 {
 	char hex[2 * KEY_SIZE + 1];
 	struct json_object *doc = NULL;
@@ -35,7 +35,7 @@ ask(struct ctx *ctx, const char *what, const struct key *key, const char *contex
 	const uint8_t *bytes = NULL;
 	size_t len;
 	struct strbuf sb;
-	bool done;
+	bool ok;
 
 	hex_encode(key->secret, sizeof key->secret, hex);
 	strbuf_init(ctx, &sb);
@@ -47,16 +47,16 @@ ask(struct ctx *ctx, const char *what, const struct key *key, const char *contex
 	strbuf_addstr(&sb, "}\n");
 	explicit_bzero(hex, sizeof hex);
 	if (strbuf_finish(&sb, &line))
-		doc = helper_ask(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+		doc = helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
 	if (doc == NULL)
 		return false;
 	text = json_string(doc, "text");
-	done = text != NULL && base64url_decode(ctx, text, strlen(text), &bytes, &len);
-	*answer = (const char *)bytes;
-	if (!done)
+	ok = text != NULL && base64url_decode(ctx, text, strlen(text), &bytes, &len);
+	*reply = (const char *)bytes;
+	if (!ok)
 		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto sent no text");
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 bool

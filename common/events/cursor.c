@@ -87,14 +87,14 @@ static bool
 take_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 {
 	struct json_object *list;
-	bool sound = json_object_is_type(doc, json_type_object)
+	bool ok = json_object_is_type(doc, json_type_object)
 	    && take_position(doc, &cursor->position)
 	    && json_object_object_get_ex(doc, "held_up", &list)
 	    && json_object_is_type(list, json_type_array);
 
-	for (size_t i = 0; sound && i < json_object_array_length(list); i++)
-		sound = take_blocked(ctx, json_object_array_get_idx(list, i), cursor);
-	return sound || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
+	for (size_t i = 0; ok && i < json_object_array_length(list); i++)
+		ok = take_blocked(ctx, json_object_array_get_idx(list, i), cursor);
+	return ok || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
 }
 
 bool
@@ -106,7 +106,7 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 	size_t size = 0;
 	FILE *file;
 	ssize_t len;
-	bool done;
+	bool ok;
 
 	memset(cursor, 0, sizeof *cursor);
 	if (!file_path(ctx, store, "", &path))
@@ -117,11 +117,11 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	len = getdelim(&text, &size, '\0', file);
 	doc = len > 0 ? json_read(text, (size_t)len) : NULL;
-	done = take_document(ctx, doc, cursor);
+	ok = take_document(ctx, doc, cursor);
 	json_object_put(doc);
 	free(text);
 	fclose(file);
-	return done;
+	return ok;
 }
 
 static bool
@@ -151,13 +151,13 @@ write_file(const char *path, const char *text)
 {
 	size_t len = strlen(text);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool done;
+	bool ok;
 
 	if (fd < 0)
 		return false;
 	errno = ENOSPC; /* what a short write means; a failed one says so itself */
-	done = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-	return close(fd) == 0 && done;
+	ok = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+	return close(fd) == 0 && ok;
 }
 
 bool

@@ -181,19 +181,19 @@ journal_append(struct ctx *ctx, const struct journal *journal, const char *event
 	size_t len = strlen(event);
 	struct segment segment;
 	struct lock lock;
-	bool done;
+	bool ok;
 
 	if (!check_event(ctx, event, len) || !make_directory(ctx, journal)
 	    || !lock_journal(ctx, journal, &lock))
 		return false;
-	done = append_locked(ctx, journal, &lock, event, len, &segment);
+	ok = append_locked(ctx, journal, &lock, event, len, &segment);
 	lock_release(&lock);
-	if (!done)
+	if (!ok)
 		return false;
 	/* after the turn, so that writers who wait for the disk wait together */
-	done = fdatasync(segment.fd) == 0 || segment_fault(ctx, segment.path);
+	ok = fdatasync(segment.fd) == 0 || segment_fault(ctx, segment.path);
 	close(segment.fd);
-	if (done && segment.size == 0 && journal->keep_s > 0)
+	if (ok && segment.size == 0 && journal->keep_s > 0)
 		prune_old(ctx, journal);
-	return done;
+	return ok;
 }

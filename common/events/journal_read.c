@@ -120,15 +120,15 @@ static bool
 read_segment(struct reader *reader, const char *path, bool complete)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool done;
+	bool ok;
 
 	if (fd < 0)
 		return errno == ENOENT || segment_fault(reader->ctx, path);
-	done = read_lines(reader, fd, path);
+	ok = read_lines(reader, fd, path);
 	close(fd);
-	if (done && complete && reader->len > 0)
+	if (ok && complete && reader->len > 0)
 		++*reader->torn;
-	return done;
+	return ok;
 }
 
 /* Moves a position whose segment is gone to the next one there is;

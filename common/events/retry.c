@@ -36,7 +36,7 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 	const char *path;
 	const char *whole;
 	int fd;
-	bool done;
+	bool ok;
 
 	if (!ctx_printf(ctx, &path, "%s/events/dead.ndjson", store->path)
 	    || !ctx_printf(ctx, &whole, "%s\n", line))
@@ -45,9 +45,9 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	errno = ENOSPC; /* what a short write means */
-	done = write(fd, whole, strlen(whole)) == (ssize_t)strlen(whole) && fdatasync(fd) == 0;
-	if (!done)
+	ok = write(fd, whole, strlen(whole)) == (ssize_t)strlen(whole) && fdatasync(fd) == 0;
+	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	close(fd);
-	return done;
+	return ok;
 }

@@ -68,7 +68,7 @@ segment_find(
 {
 	const char *path;
 	DIR *directory;
-	bool done;
+	bool ok;
 
 	*first = *newest = 0;
 	if (!ctx_printf(ctx, &path, "%s/events", journal->path))
@@ -76,9 +76,9 @@ segment_find(
 	directory = opendir(path);
 	if (directory == NULL)
 		return errno == ENOENT ? none_yet(ctx, journal) : segment_fault(ctx, path);
-	done = look_through(ctx, directory, path, from, first, newest);
+	ok = look_through(ctx, directory, path, from, first, newest);
 	closedir(directory);
-	return done;
+	return ok;
 }
 
 static bool

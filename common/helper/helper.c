@@ -18,9 +18,8 @@
 #define LIBEXEC_PATH "/usr/local/lib/amo-crm/libexec"
 #endif
 
-#define CHUNK_SIZE 16384 /* bytes; most answers are shorter */
-#define ANSWER_MAX                                                                                 \
-	(512 * 1024) /* bytes; 64 KiB of an answer's body, each escaped as six at worst */
+#define CHUNK_SIZE 16384        /* bytes; most answers are shorter */
+#define REPLY_MAX  (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape of six */
 
 static const char *const names[HELPERS] = {
 	[HELPER_HTTPS] = "amo-crm-https",
@@ -159,7 +158,7 @@ send_line(int fd, const char *line)
 }
 
 static bool
-send_question(struct ctx *ctx, enum helper which, const char *line)
+send_request(struct ctx *ctx, enum helper which, const char *line)
 {
 	struct helper_process *helper = &ctx->helpers[which];
 
@@ -175,7 +174,7 @@ send_question(struct ctx *ctx, enum helper which, const char *line)
 
 /* The one line of the answer. */
 static bool
-read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **line)
+read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **line)
 {
 	char buffer[CHUNK_SIZE];
 	struct strbuf sb;
@@ -184,13 +183,13 @@ read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **lin
 	strbuf_init(ctx, &sb);
 	while (n == 0 || buffer[n - 1] != '\n') {
 		struct pollfd ready = { .fd = ctx->helpers[which].fd, .events = POLLIN };
-		int64_t left_ms = until_ms - clock_ms();
+		int64_t left_ms = deadline_ms - clock_ms();
 
 		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
 		n = read(ready.fd, buffer, sizeof buffer);
-		if (n <= 0 || sb.len + (size_t)n > ANSWER_MAX)
+		if (n <= 0 || sb.len + (size_t)n > REPLY_MAX)
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
 		strbuf_add(&sb, buffer, (size_t)n);
@@ -201,38 +200,37 @@ read_line(struct ctx *ctx, enum helper which, int64_t until_ms, const char **lin
 
 /* The fault the helper met is ours. */
 static bool
-check_answer(struct ctx *ctx, enum helper which, const struct json_object *answer)
+check_reply(struct ctx *ctx, enum helper which, const struct json_object *reply)
 {
-	const char *reason = json_string(answer, "reason");
+	const char *reason = json_string(reply, "reason");
 	int64_t kind;
 
-	if (answer == NULL)
+	if (reply == NULL)
 		return fault(
 		    ctx, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
-	if (reason != NULL && json_integer(answer, "fault", &kind) && kind > 0
-	    && kind < FAULT_KINDS)
+	if (reason != NULL && json_integer(reply, "fault", &kind) && kind > 0 && kind < FAULT_KINDS)
 		return fault(ctx, (enum fault_kind)kind, "%s", reason);
 	return true;
 }
 
 struct json_object *
-helper_ask(struct ctx *ctx, enum helper which, const char *line, int64_t until_ms)
+helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t deadline_ms)
 {
-	struct json_object *answer;
-	const char *answer_line;
+	struct json_object *reply;
+	const char *reply_line;
 	size_t mark;
 
-	if (!send_question(ctx, which, line))
+	if (!send_request(ctx, which, line))
 		return NULL;
 	mark = arena_mark(ctx);
-	if (!read_line(ctx, which, until_ms, &answer_line)) {
+	if (!read_line(ctx, which, deadline_ms, &reply_line)) {
 		stop(&ctx->helpers[which]); /* its answer would be taken for the next one's */
 		return NULL;
 	}
-	answer = json_read(answer_line, strlen(answer_line));
+	reply = json_read(reply_line, strlen(reply_line));
 	arena_rewind(ctx, mark);
-	if (check_answer(ctx, which, answer))
-		return answer;
-	json_object_put(answer);
+	if (check_reply(ctx, which, reply))
+		return reply;
+	json_object_put(reply);
 	return NULL;
 }

@@ -16,16 +16,16 @@
 
 struct json_object;
 
-/* Has one load while other things are done before it is asked.  What fails then, helper_ask
+/* Has one load while other things are done before it is asked.  What fails then, helper_request
  * tells. */
 void helper_start(struct ctx *ctx, enum helper which);
 
-/* Asks, and waits for the answer until until_ms (of clock_ms).  line ends with a newline.  The
+/* Asks, and waits for the answer until deadline_ms (of clock_ms).  line ends with a newline.  The
  * answer is to be given back with json_object_put; NULL with a fault: one that the helper met,
  * FAULT_CONFIG when it is not where it was installed, FAULT_REPLY_LOST when it did not answer in
  * time, FAULT_SERVER. */
-struct json_object *helper_ask(
-    struct ctx *ctx, enum helper which, const char *line, int64_t until_ms);
+struct json_object *helper_request(
+    struct ctx *ctx, enum helper which, const char *line, int64_t deadline_ms);
 
 /* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
 void helper_reap(struct ctx *ctx);
@@ -36,8 +36,8 @@ void helper_reap(struct ctx *ctx);
  * Answers each line of standard input through answer, which returns the answer's members after '{',
  * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
  * and its answer nothing stays in memory, unless answer keeps it in its argument. */
-typedef bool helper_answer(
-    struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *answer);
-int helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *arg);
+typedef bool helper_handler(
+    struct ctx *ctx, void *arg, const struct json_object *request, struct strbuf *reply);
+int helper_serve(const char *name, size_t arena_size, helper_handler *reply, void *arg);
 
 #endif

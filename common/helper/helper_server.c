@@ -67,12 +67,12 @@ forget_line(struct lines *in)
  * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an
  * alarm too. */
 static void
-end_after(const struct json_object *question)
+end_after(const struct json_object *request)
 {
 	int64_t deadline_ms;
 	int64_t left_s;
 
-	if (!json_integer(question, "deadline_ms", &deadline_ms))
+	if (!json_integer(request, "deadline_ms", &deadline_ms))
 		return;
 	left_s = (deadline_ms - clock_ms()) / 1000 + 1 + LATE_S;
 	alarm(left_s > LATE_S ? (unsigned)left_s : LATE_S);
@@ -80,21 +80,21 @@ end_after(const struct json_object *question)
 
 /* False: nobody listens any more. */
 static bool
-answer_line(struct ctx *ctx, const char *line, helper_answer *answer, void *arg)
+reply_line(struct ctx *ctx, const char *line, helper_handler *reply, void *arg)
 {
-	struct json_object *question = json_read(line, strcspn(line, "\n"));
+	struct json_object *request = json_read(line, strcspn(line, "\n"));
 	struct strbuf sb;
 	const char *text;
-	bool done;
+	bool ok;
 
-	end_after(question);
+	end_after(request);
 	strbuf_init(ctx, &sb);
 	strbuf_addch(&sb, '{');
-	done = question != NULL ? answer(ctx, arg, question, &sb)
-				: fault(ctx, FAULT_SERVER, "a question that is no JSON");
+	ok = request != NULL ? reply(ctx, arg, request, &sb)
+			     : fault(ctx, FAULT_SERVER, "a question that is no JSON");
 	alarm(0);
-	json_object_put(question);
-	if (!done) {
+	json_object_put(request);
+	if (!ok) {
 		strbuf_init(ctx, &sb);
 		strbuf_addf(&sb, "{\"fault\":%d,\"reason\":", ctx->kind);
 		json_add_string(&sb, ctx->reason);
@@ -104,7 +104,7 @@ answer_line(struct ctx *ctx, const char *line, helper_answer *answer, void *arg)
 }
 
 int
-helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *arg)
+helper_serve(const char *name, size_t arena_size, helper_handler *reply, void *arg)
 {
 	struct lines in = { 0 };
 	struct ctx ctx;
@@ -118,7 +118,7 @@ helper_serve(const char *name, size_t arena_size, helper_answer *answer, void *a
 	}
 	if (!ctx_open(&ctx, arena_size))
 		return EXIT_FAILURE;
-	while (next_line(&in) && answer_line(&ctx, in.line, answer, arg)) {
+	while (next_line(&in) && reply_line(&ctx, in.line, reply, arg)) {
 		forget_line(&in);
 		ctx_wipe(&ctx);
 	}

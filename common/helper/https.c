@@ -14,7 +14,7 @@
 #define LATE_MS 1000 /* what amo-crm-https may take beyond the deadline, to load and to answer */
 
 static bool
-write_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
+write_request(struct ctx *ctx, const struct amocrm_config *cfg, const struct https_request *call,
     const char **line)
 {
 	struct strbuf sb;
@@ -28,7 +28,7 @@ write_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_c
 	json_add_member(&sb, "url", call->url);
 	json_add_member(&sb, "host", call->host);
 	strbuf_addstr(&sb, ",\"headers\":[");
-	for (size_t i = 0; i < HTTP_HEADERS_MAX && call->headers[i] != NULL; i++) {
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX && call->headers[i] != NULL; i++) {
 		strbuf_addstr(&sb, i > 0 ? "," : "");
 		json_add_string(&sb, call->headers[i]);
 	}
@@ -42,7 +42,7 @@ write_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_c
 }
 
 static bool
-take_answer(struct ctx *ctx, const struct json_object *doc, struct http_answer *answer)
+take_reply(struct ctx *ctx, const struct json_object *doc, struct https_reply *reply)
 {
 	const char *body = json_string(doc, "body");
 	int64_t status;
@@ -54,24 +54,24 @@ take_answer(struct ctx *ctx, const struct json_object *doc, struct http_answer *
 	    || !json_integer(doc, "retry_after_s", &retry_after_s))
 		return fault(
 		    ctx, FAULT_SERVER, "amo-crm-https sent a line that is none of its own");
-	answer->status = (long)status;
-	answer->is_json = is_json != 0;
-	answer->retry_after_s = (long)retry_after_s;
-	return ctx_strndup(ctx, body, strlen(body), &answer->body);
+	reply->status = (long)status;
+	reply->is_json = is_json != 0;
+	reply->retry_after_s = (long)retry_after_s;
+	return ctx_strndup(ctx, body, strlen(body), &reply->body);
 }
 
 bool
-http_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct http_call *call,
-    struct http_answer *answer)
+https_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct https_request *call,
+    struct https_reply *reply)
 {
 	struct json_object *doc;
 	const char *line;
-	bool done;
+	bool ok;
 
-	if (!write_call(ctx, cfg, call, &line))
+	if (!write_request(ctx, cfg, call, &line))
 		return false;
-	doc = helper_ask(ctx, HELPER_HTTPS, line, call->deadline_ms + LATE_MS);
-	done = doc != NULL && take_answer(ctx, doc, answer);
+	doc = helper_request(ctx, HELPER_HTTPS, line, call->deadline_ms + LATE_MS);
+	ok = doc != NULL && take_reply(ctx, doc, reply);
 	json_object_put(doc);
-	return done;
+	return ok;
 }

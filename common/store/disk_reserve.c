@@ -54,7 +54,7 @@ static bool
 keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 {
 	const char *path;
-	bool done;
+	bool ok;
 	int fd;
 
 	if (!name_file(ctx, directory, number, &path))
@@ -62,9 +62,9 @@ keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	done = fill(ctx, path, fd, size);
+	ok = fill(ctx, path, fd, size);
 	close(fd);
-	return done;
+	return ok;
 }
 
 /* The first file last: its time speaks for all. */

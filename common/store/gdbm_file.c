@@ -64,11 +64,11 @@ open_file(struct ctx *ctx, struct gdbm_file *db, int flags)
 }
 
 static bool
-close_file(struct ctx *ctx, const struct gdbm_file *db, bool done)
+close_file(struct ctx *ctx, const struct gdbm_file *db, bool ok)
 {
-	if (gdbm_close(db->file) != 0 && done) /* which syncs what was written */
+	if (gdbm_close(db->file) != 0 && ok) /* which syncs what was written */
 		return gdbm_file_fault(ctx, db, "cannot be closed");
-	return done;
+	return ok;
 }
 
 /* Opening is part of what may be rescued, and so is closing after a rescue. */
@@ -76,7 +76,7 @@ static bool
 use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, void *arg)
 {
 	struct rescue here = { .outer = innermost };
-	bool done = false;
+	bool ok = false;
 
 	innermost = &here;
 	if (setjmp(here.place) != 0) {
@@ -87,9 +87,9 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 			gdbm_close(file);
 		ctx_fault(ctx, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
 	} else if (open_file(ctx, db, flags))
-		done = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
+		ok = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
 	innermost = here.outer;
-	return done;
+	return ok;
 }
 
 /* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a

@@ -13,17 +13,17 @@ fetch(struct ctx *ctx, const struct gdbm_file *db, datum key, const char **value
 {
 	datum found = gdbm_fetch(db->file, key);
 	const struct encoded_value encoded = { found.dptr, (size_t)found.dsize };
-	bool done;
+	bool ok;
 
 	*value = NULL;
 	if (found.dptr == NULL)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
 		    || gdbm_file_fault(ctx, db, "cannot be read");
-	done = value_decode(ctx, key.dptr, (size_t)key.dsize, &encoded, value)
+	ok = value_decode(ctx, key.dptr, (size_t)key.dsize, &encoded, value)
 	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is damaged; restore it from a backup", db->path,
 		key.dsize, key.dptr);
 	gdbm_file_free(found);
-	return done;
+	return ok;
 }
 
 struct get {
@@ -43,10 +43,10 @@ bool
 shard_get(struct ctx *ctx, const char *path, const char *key, const char **value)
 {
 	struct get arg = { key, NULL };
-	bool done = gdbm_file_read(ctx, path, get, &arg);
+	bool ok = gdbm_file_read(ctx, path, get, &arg);
 
-	*value = done ? arg.value : NULL;
-	return done;
+	*value = ok ? arg.value : NULL;
+	return ok;
 }
 
 struct each {

@@ -75,19 +75,19 @@ copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 {
 	int from;
 	int to;
-	bool done;
+	bool ok;
 
 	if (!open_original(ctx, path, &from))
 		return false;
 	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	done = to >= 0 && (from < 0 || copy_bytes(from, to));
-	if (!done)
+	ok = to >= 0 && (from < 0 || copy_bytes(from, to));
+	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
 	if (from >= 0)
 		close(from);
 	if (to >= 0 && close(to) != 0)
-		done = fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
-	return done;
+		ok = fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
+	return ok;
 }
 
 /* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
@@ -95,16 +95,16 @@ static bool
 wipe(struct ctx *ctx, const struct gdbm_file *db, datum key)
 {
 	datum old = gdbm_fetch(db->file, key);
-	bool done;
+	bool ok;
 
 	if (old.dptr == NULL)
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
 		    || gdbm_file_fault(ctx, db, "cannot be read");
 	explicit_bzero(old.dptr, (size_t)old.dsize);
-	done = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
+	ok = gdbm_store(db->file, key, old, GDBM_REPLACE) == 0
 	    || gdbm_file_fault(ctx, db, "cannot be written");
 	free(old.dptr);
-	return done;
+	return ok;
 }
 
 /* Sweeps out records that share the key's prefix and whose time is over. */
@@ -115,7 +115,7 @@ sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 	time_t now = time(NULL);
 	datum over[SWEEP_MAX];
 	int count = 0;
-	bool done = true;
+	bool ok = true;
 
 	for (datum key = gdbm_firstkey(db->file); key.dptr != NULL;) {
 		datum next = gdbm_nextkey(db->file, key);
@@ -133,12 +133,12 @@ sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 	while (count > 0) {
 		datum key = over[--count];
 
-		done = done && wipe(ctx, db, key)
+		ok = ok && wipe(ctx, db, key)
 		    && (gdbm_delete(db->file, key) == 0
 			|| gdbm_file_fault(ctx, db, "cannot be swept"));
 		free(key.dptr);
 	}
-	return done;
+	return ok;
 }
 
 static bool
@@ -179,11 +179,11 @@ static bool
 apply_ops(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	const struct ops *ops = arg;
-	bool done = true;
+	bool ok = true;
 
-	for (size_t i = 0; done && i < ops->count; i++)
-		done = apply_op(ctx, db, &ops->op[i]);
-	return done;
+	for (size_t i = 0; ok && i < ops->count; i++)
+		ok = apply_op(ctx, db, &ops->op[i]);
+	return ok;
 }
 
 bool

@@ -263,13 +263,13 @@ store_commit(
 	struct lock locks[STORE_OPS_MAX];
 	struct plan plan;
 	size_t held;
-	bool done;
+	bool ok;
 
 	if (!make_plan(ctx, store, ops, count, &plan) || !take_locks(ctx, &plan, locks, &held))
 		return false;
-	done = change_locked(ctx, &plan, ops);
+	ok = change_locked(ctx, &plan, ops);
 	release(locks, held);
-	return done;
+	return ok;
 }
 
 bool

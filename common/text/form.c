@@ -74,14 +74,14 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fiel
 bool
 form_read(struct ctx *ctx, const char *text, struct form_field *fields, size_t count)
 {
-	bool sound = true;
+	bool ok = true;
 
 	while (*text != '\0') {
 		size_t len = strcspn(text, "&");
 
-		sound = read_pair(ctx, text, len, fields, count) && sound;
+		ok = read_pair(ctx, text, len, fields, count) && ok;
 		text += len;
 		text += *text == '&';
 	}
-	return sound;
+	return ok;
 }

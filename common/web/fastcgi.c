@@ -125,7 +125,7 @@ leave_body(FCGX_Request *request)
 }
 
 /* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of
- * ours has more there than helper_ask: 16 KB. */
+ * ours has more there than helper_request: 16 KB. */
 static void
 wipe_stack(void)
 {
@@ -135,12 +135,12 @@ wipe_stack(void)
 }
 
 static void
-answer_one(struct ctx *ctx, FCGX_Request *request, fastcgi_answer *answer, const void *arg)
+handle_one(struct ctx *ctx, FCGX_Request *request, fastcgi_handler *handle, const void *arg)
 {
 	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
 		put_log };
 
-	answer(ctx, &gw, arg);
+	handle(ctx, &gw, arg);
 	leave_body(request);
 	FCGX_Finish_r(request);
 	wipe_stack();
@@ -149,7 +149,7 @@ answer_one(struct ctx *ctx, FCGX_Request *request, fastcgi_answer *answer, const
 }
 
 static int
-answer_all(struct ctx *ctx, struct listener *l, fastcgi_answer *answer, const void *arg)
+handle_all(struct ctx *ctx, struct listener *l, fastcgi_handler *handle, const void *arg)
 {
 	FCGX_Request request;
 	int answered = 0;
@@ -163,7 +163,7 @@ answer_all(struct ctx *ctx, struct listener *l, fastcgi_answer *answer, const vo
 		if (!listener_wait(l, ctx, &connection))
 			break;
 		if (take_request(&request, connection)) {
-			answer_one(ctx, &request, answer, arg);
+			handle_one(ctx, &request, handle, arg);
 			answered++;
 		}
 	}
@@ -179,7 +179,7 @@ fastcgi_asked(void)
 }
 
 int
-fastcgi_serve(struct ctx *ctx, fastcgi_answer *answer, const void *arg)
+fastcgi_serve(struct ctx *ctx, fastcgi_handler *handle, const void *arg)
 {
 	struct listener listener;
 	struct filecache filecache;
@@ -190,7 +190,7 @@ fastcgi_serve(struct ctx *ctx, fastcgi_answer *answer, const void *arg)
 		return EXIT_FAILURE;
 	(void)filecache_open(ctx, &filecache); /* or it reads its files each time */
 	ctx_wipe(ctx);
-	status = answer_all(ctx, &listener, answer, arg);
+	status = handle_all(ctx, &listener, handle, arg);
 	filecache_close(ctx);
 	listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)

@@ -148,8 +148,8 @@ listener_wait(struct listener *l, struct ctx *ctx, int *connection)
 			{ .fd = l->signals, .events = POLLIN },
 			{ .fd = *connection < 0 ? l->socket : *connection, .events = POLLIN },
 		};
-		int patience_ms = is_new ? LISTENER_SILENT_MS : l->ending ? 0 : -1;
-		int found = poll(ready, 2, patience_ms);
+		int timeout_ms = is_new ? LISTENER_SILENT_MS : l->ending ? 0 : -1;
+		int found = poll(ready, 2, timeout_ms);
 
 		if (found < 0 && errno != EINTR)
 			return false;

@@ -8,7 +8,7 @@
 
 #define RETRY_AFTER_S "60" /* with 503: a full disk or a busy amoCRM is not over in a second */
 
-static const struct fault_answer fault_answers[FAULT_KINDS] = {
+static const struct fault_response fault_answers[FAULT_KINDS] = {
 	[FAULT_NONE] = { 500, "server_error", "The server made a mistake." },
 	[FAULT_REQUEST] = { 400, "invalid_request", "The request is malformed." },
 	[FAULT_MISSING_CODE] = { 400, "missing_code", "The authorization code is missing." },
@@ -32,8 +32,8 @@ static const struct fault_answer fault_answers[FAULT_KINDS] = {
 	[FAULT_SERVER] = { 500, "server_error", "The server made a mistake." },
 };
 
-const struct fault_answer *
-fault_answer(enum fault_kind kind)
+const struct fault_response *
+fault_response(enum fault_kind kind)
 {
 	return &fault_answers[kind];
 }
@@ -113,20 +113,20 @@ respond_success(struct ctx *ctx, const char *message, const char *data, struct r
 void
 respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 {
-	const struct fault_answer *answer = fault_answer(kind);
+	const struct fault_response *error = fault_response(kind);
 	struct strbuf sb;
 	const char *body;
 
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, "{\"success\":false,\"error\":");
-	json_add_string(&sb, answer->code);
+	json_add_string(&sb, error->code);
 	strbuf_addstr(&sb, ",\"message\":");
-	json_add_string(&sb, answer->message);
+	json_add_string(&sb, error->message);
 	strbuf_addstr(&sb, "}\n");
-	respond(res, answer->status, "application/json", strbuf_finish(&sb, &body) ? body : "");
-	if (answer->status == 401)
+	respond(res, error->status, "application/json", strbuf_finish(&sb, &body) ? body : "");
+	if (error->status == 401)
 		response_header(ctx, res, "WWW-Authenticate", "Bearer");
-	if (answer->status == 503)
+	if (error->status == 503)
 		response_header(ctx, res, "Retry-After", RETRY_AFTER_S);
 }
 

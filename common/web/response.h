@@ -22,12 +22,12 @@ struct response {
 };
 
 /* What is told of each kind of fault: the one place where a fault becomes an answer. */
-struct fault_answer {
+struct fault_response {
 	int status;
 	const char *code;    /* contract: the "error" of JSON answers and deep links */
 	const char *message; /* a fixed English sentence */
 };
-const struct fault_answer *fault_answer(enum fault_kind kind);
+const struct fault_response *fault_response(enum fault_kind kind);
 
 /* name and value must live as long as the response.
  * Fault: FAULT_SERVER for a value with a control character, which could end the header. */

@@ -14,14 +14,14 @@
 #include <unistd.h>
 
 static void
-tell_fault(struct ctx *ctx, const struct program *program, const struct config *cfg,
+respond_error(struct ctx *ctx, const struct program *program, const struct config *cfg,
     const struct request *req, struct response *res)
 {
 	enum fault_kind kind = ctx->kind;
 	const char *allow;
 
-	if (kind != FAULT_METHOD && program->tell != NULL
-	    && program->tell(ctx, cfg, req, kind, res))
+	if (kind != FAULT_METHOD && program->on_error != NULL
+	    && program->on_error(ctx, cfg, req, kind, res))
 		return;
 	memset(res, 0, sizeof *res);
 	respond_fault(ctx, kind, res);
@@ -36,18 +36,18 @@ handle(struct ctx *ctx, const struct program *program, const struct gateway *gw)
 	struct request req;
 	struct response res = { 0 };
 	char line[LOG_LINE_MAX];
-	bool set_up = config_read(ctx, config_path(), &cfg);
-	bool understood = request_read(ctx, gw, program->methods, &req);
-	bool heard;
+	bool config_ok = config_read(ctx, config_path(), &cfg);
+	bool request_ok = request_read(ctx, gw, program->methods, &req);
+	bool sent;
 
-	if (!set_up || !understood || !program->answer(ctx, &cfg, &req, &res))
-		tell_fault(ctx, program, &cfg, &req, &res);
+	if (!config_ok || !request_ok || !program->handle(ctx, &cfg, &req, &res))
+		respond_error(ctx, program, &cfg, &req, &res);
 	res.body_left_out = req.method == METHOD_HEAD;
-	heard = response_send(ctx, gw, &res);
-	log_line(ctx, program->name, fault_answer(ctx->kind)->code, line);
+	sent = response_send(ctx, gw, &res);
+	log_line(ctx, program->name, fault_response(ctx->kind)->code, line);
 	if (line[0] != '\0')
 		gw->log(gw, line);
-	return heard;
+	return sent;
 }
 
 static const char *
@@ -110,14 +110,14 @@ static int
 serve_cgi(struct ctx *ctx, const struct program *program)
 {
 	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
-	bool heard = handle(ctx, program, &gw);
+	bool sent = handle(ctx, program, &gw);
 
 	leave_body();
-	return heard ? EXIT_SUCCESS : EXIT_FAILURE;
+	return sent ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void
-handle_in_turn(struct ctx *ctx, const struct gateway *gw, const void *program)
+handle_next(struct ctx *ctx, const struct gateway *gw, const void *program)
 {
 	(void)handle(ctx, program, gw);
 }
@@ -136,8 +136,8 @@ serve(const struct program *program)
 		response_send(&ctx, &gw, &res);
 		return EXIT_FAILURE;
 	}
-	status = fastcgi_asked() ? fastcgi_serve(&ctx, handle_in_turn, program)
-				 : serve_cgi(&ctx, program);
+	status =
+	    fastcgi_asked() ? fastcgi_serve(&ctx, handle_next, program) : serve_cgi(&ctx, program);
 	ctx_close(&ctx);
 	return status;
 }

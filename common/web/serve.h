@@ -17,12 +17,12 @@ struct program {
 	unsigned methods; /* ORed enum method */
 
 	/* The protocol.  False: ctx holds a fault. */
-	bool (*answer)(struct ctx *ctx, const struct config *cfg, const struct request *req,
+	bool (*handle)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    struct response *res);
 
 	/* How a fault is told, also one of the configuration or the request; NULL: as JSON.  False:
 	 * that failed too, then it is told as JSON. */
-	bool (*tell)(struct ctx *ctx, const struct config *cfg, const struct request *req,
+	bool (*on_error)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    enum fault_kind kind, struct response *res);
 };
 

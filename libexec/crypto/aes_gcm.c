@@ -37,13 +37,13 @@ encrypt(const struct key *key, const uint8_t *nonce, const char *context, const 
 {
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	int n;
-	bool done = cipher != NULL
+	bool ok = cipher != NULL
 	    && run_cipher(cipher, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
 	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1
 	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
 
 	EVP_CIPHER_CTX_free(cipher);
-	return done;
+	return ok;
 }
 
 static bool
@@ -53,18 +53,18 @@ decrypt(const struct key *key, const uint8_t *nonce, const char *context, const 
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	uint8_t tag[TAG_SIZE];
 	int n;
-	bool done;
+	bool ok;
 
 	memcpy(tag, in + len, sizeof tag);
-	done = cipher != NULL && run_cipher(cipher, OPENING, key, nonce, context, in, len, out)
+	ok = cipher != NULL && run_cipher(cipher, OPENING, key, nonce, context, in, len, out)
 	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
 	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1;
 	EVP_CIPHER_CTX_free(cipher);
-	return done;
+	return ok;
 }
 
 void
-cipher_prepare(void)
+aes_gcm_prepare(void)
 {
 	uint8_t byte;
 
@@ -73,7 +73,7 @@ cipher_prepare(void)
 }
 
 bool
-cipher_seal(struct ctx *ctx, const struct key *key, const char *context, const char *secret,
+aes_gcm_seal(struct ctx *ctx, const struct key *key, const char *context, const char *secret,
     const char **sealed)
 {
 	size_t len = strlen(secret);
@@ -91,7 +91,7 @@ cipher_seal(struct ctx *ctx, const struct key *key, const char *context, const c
 }
 
 bool
-cipher_open(struct ctx *ctx, const struct key *key, const char *context, const char *sealed,
+aes_gcm_open(struct ctx *ctx, const struct key *key, const char *context, const char *sealed,
     const char **secret)
 {
 	const uint8_t *bytes;

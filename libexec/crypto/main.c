@@ -28,9 +28,9 @@ typedef bool cipher(struct ctx *ctx, const struct key *key, const char *context,
 
 /* A member that holds bytes. */
 static bool
-read_bytes(struct ctx *ctx, const struct json_object *question, const char *name, const char **out)
+read_bytes(struct ctx *ctx, const struct json_object *request, const char *name, const char **out)
 {
-	const char *base64url = json_string(question, name);
+	const char *base64url = json_string(request, name);
 	const uint8_t *bytes;
 	size_t len;
 
@@ -41,10 +41,10 @@ read_bytes(struct ctx *ctx, const struct json_object *question, const char *name
 }
 
 static bool
-read_key(struct ctx *ctx, const struct json_object *question, struct key *key)
+read_key(struct ctx *ctx, const struct json_object *request, struct key *key)
 {
-	const char *kid = json_string(question, "kid");
-	const char *hex = json_string(question, "key");
+	const char *kid = json_string(request, "kid");
+	const char *hex = json_string(request, "key");
 
 	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL
 	    || !hex_decode(hex, key->secret, KEY_SIZE))
@@ -54,17 +54,17 @@ read_key(struct ctx *ctx, const struct json_object *question, struct key *key)
 }
 
 static bool
-answer_cipher(struct ctx *ctx, const struct json_object *question, cipher *run, struct strbuf *sb)
+answer_cipher(struct ctx *ctx, const struct json_object *request, cipher *run, struct strbuf *sb)
 {
 	struct key key;
 	const char *context;
 	const char *text;
 	const char *result;
-	bool done = read_key(ctx, question, &key) && read_bytes(ctx, question, "context", &context)
-	    && read_bytes(ctx, question, "text", &text) && run(ctx, &key, context, text, &result);
+	bool ok = read_key(ctx, request, &key) && read_bytes(ctx, request, "context", &context)
+	    && read_bytes(ctx, request, "text", &text) && run(ctx, &key, context, text, &result);
 
 	explicit_bzero(&key, sizeof key);
-	if (!done)
+	if (!ok)
 		return false;
 	strbuf_addstr(sb, "\"text\":\"");
 	base64url_encode(sb, result, strlen(result));
@@ -85,12 +85,12 @@ algorithm_named(const char *name)
 }
 
 static bool
-answer_verify(struct ctx *ctx, const struct json_object *question, struct strbuf *sb)
+answer_verify(struct ctx *ctx, const struct json_object *request, struct strbuf *sb)
 {
-	const char *signature = json_string(question, "signature");
-	struct jws jws = { .algorithm = algorithm_named(json_string(question, "algorithm")),
-		.signed_part = json_string(question, "signed") };
-	struct jws_key key = { .public_key = json_string(question, "public_key") };
+	const char *signature = json_string(request, "signature");
+	struct jws jws = { .algorithm = algorithm_named(json_string(request, "algorithm")),
+		.signed_part = json_string(request, "signed") };
+	struct jws_key key = { .public_key = json_string(request, "public_key") };
 	bool valid;
 
 	if (jws.algorithm == NULL || jws.signed_part == NULL || key.public_key == NULL
@@ -105,17 +105,17 @@ answer_verify(struct ctx *ctx, const struct json_object *question, struct strbuf
 }
 
 static bool
-answer(struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *sb)
+reply(struct ctx *ctx, void *arg, const struct json_object *request, struct strbuf *sb)
 {
-	const char *what = json_string(question, "do");
+	const char *what = json_string(request, "do");
 
 	(void)arg;
 	if (what != NULL && strcmp(what, "seal") == 0)
-		return answer_cipher(ctx, question, cipher_seal, sb);
+		return answer_cipher(ctx, request, aes_gcm_seal, sb);
 	if (what != NULL && strcmp(what, "open") == 0)
-		return answer_cipher(ctx, question, cipher_open, sb);
+		return answer_cipher(ctx, request, aes_gcm_open, sb);
 	if (what != NULL && strcmp(what, "verify") == 0)
-		return answer_verify(ctx, question, sb);
+		return answer_verify(ctx, request, sb);
 	return not_understood(ctx);
 }
 
@@ -123,10 +123,10 @@ answer(struct ctx *ctx, void *arg, const struct json_object *question, struct st
 static void
 prepare(void)
 {
-	struct pollfd question = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd request = { .fd = STDIN_FILENO, .events = POLLIN };
 
-	if (poll(&question, 1, 0) == 0)
-		cipher_prepare();
+	if (poll(&request, 1, 0) == 0)
+		aes_gcm_prepare();
 }
 
 int
@@ -136,5 +136,5 @@ main(void)
 	 * and costs milliseconds. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	prepare();
-	return helper_serve("amo-crm-crypto", ARENA_SIZE, answer, NULL);
+	return helper_serve("amo-crm-crypto", ARENA_SIZE, reply, NULL);
 }

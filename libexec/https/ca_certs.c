@@ -19,7 +19,7 @@ place_of(const char *ca_file, bool by_folder)
 }
 
 bool
-authorities_set(CURL *curl, const char *ca_file, bool by_folder)
+ca_certs_set(CURL *curl, const char *ca_file, bool by_folder)
 {
 	const struct place place = place_of(ca_file, by_folder);
 
@@ -36,7 +36,7 @@ same_file(const struct stat *a, const struct stat *b)
 }
 
 bool
-authorities_changed(const char *ca_file, struct stat *before)
+ca_certs_changed(const char *ca_file, struct stat *before)
 {
 	const struct place place = place_of(ca_file, true);
 	const char *path = place.file != NULL ? place.file : place.folder;

@@ -13,9 +13,9 @@
 
 /* by_folder: the system's from its folder, where libcurl knows of one.  False: libcurl refuses
  * it. */
-bool authorities_set(CURL *curl, const char *ca_file, bool by_folder);
+bool ca_certs_set(CURL *curl, const char *ca_file, bool by_folder);
 
 /* Whether they are others than when it was asked last; before is what was seen then. */
-bool authorities_changed(const char *ca_file, struct stat *before);
+bool ca_certs_changed(const char *ca_file, struct stat *before);
 
 #endif

@@ -29,7 +29,7 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
 
 	if (transfer->dropped)
 		return len;
-	if (len > HTTP_ANSWER_MAX - transfer->body.len) {
+	if (len > HTTPS_REPLY_MAX - transfer->body.len) {
 		transfer->too_long = true;
 		return 0;
 	}
@@ -53,15 +53,15 @@ static bool
 make_headers(struct ctx *ctx, const struct call *call, struct curl_slist **headers)
 {
 	size_t count = call->headers == NULL ? 0 : json_object_array_length(call->headers);
-	bool done = append(headers, "Expect:");
+	bool ok = append(headers, "Expect:");
 
 	for (size_t i = 0; i < count; i++) {
 		const char *header =
 		    json_object_get_string(json_object_array_get_idx(call->headers, i));
 
-		done = done && header != NULL && append(headers, header);
+		ok = ok && header != NULL && append(headers, header);
 	}
-	return done || fault(ctx, FAULT_SERVER, "no memory for the headers");
+	return ok || fault(ctx, FAULT_SERVER, "no memory for the headers");
 }
 
 static bool
@@ -103,7 +103,7 @@ open_public_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addres
 {
 	(void)arg;
 	(void)purpose;
-	if (!address_is_public(&address->addr))
+	if (!is_public_address(&address->addr))
 		return CURL_SOCKET_BAD;
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
@@ -129,10 +129,10 @@ set_rules(CURL *curl, const struct call *call)
 	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
 	    && (call->answer_dropped
-		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_ANSWER_MAX) == CURLE_OK)
-	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_TIMEOUT_S)
+		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTPS_REPLY_MAX) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTPS_CONNECT_TIMEOUT_S)
 	    == CURLE_OK
-	    && authorities_set(curl, call->ca_file, true);
+	    && ca_certs_set(curl, call->ca_file, true);
 }
 
 static bool
@@ -165,7 +165,7 @@ perform(CURL *curl, const struct call *call)
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
 		if (attempt > 0
 		    && (curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK
-			|| !authorities_set(curl, call->ca_file, false)))
+			|| !ca_certs_set(curl, call->ca_file, false)))
 			return result;
 		result = curl_easy_perform(curl);
 		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
@@ -187,68 +187,67 @@ kind_of(CURL *curl, CURLcode result)
 }
 
 static bool
-take_answer(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *call,
-    struct transfer *transfer, struct http_answer *answer)
+take_reply(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *call,
+    struct transfer *transfer, struct https_reply *reply)
 {
 	const char *type = NULL;
 	curl_off_t retry_after_s = 0;
 
 	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
 		return fault(ctx, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
-		    HTTP_ANSWER_MAX);
+		    HTTPS_REPLY_MAX);
 	if (result == CURLE_SSL_CACERT_BADFILE)
 		return fault(ctx, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
 		    curl_easy_strerror(result));
 	if (result != CURLE_OK)
 		return fault(
 		    ctx, kind_of(curl, result), "%s: %s", call->host, curl_easy_strerror(result));
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
 	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
 	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
-	answer->retry_after_s = (long)retry_after_s;
-	answer->is_json = type != NULL && strstr(type, "json") != NULL;
-	return strbuf_finish(&transfer->body, &answer->body);
+	reply->retry_after_s = (long)retry_after_s;
+	reply->is_json = type != NULL && strstr(type, "json") != NULL;
+	return strbuf_finish(&transfer->body, &reply->body);
 }
 
 static bool
-send_with(struct ctx *ctx, CURL *curl, const struct call *call, struct http_answer *answer)
+send_with(struct ctx *ctx, CURL *curl, const struct call *call, struct https_reply *reply)
 {
 	struct transfer transfer = { .dropped = call->answer_dropped != 0 };
 	struct curl_slist *headers = NULL;
 	struct curl_slist *connect_to = NULL;
-	bool done = false;
+	bool ok = false;
 
 	if (!url_names_host(call->url, call->host))
 		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
 	else if (make_headers(ctx, call, &headers)
 	    && make_connect_to(ctx, call->connect_to, &connect_to)) {
 		strbuf_init(ctx, &transfer.body);
-		done =
-		    (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
-		    ? take_answer(ctx, curl, perform(curl, call), call, &transfer, answer)
+		ok = (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
+		    ? take_reply(ctx, curl, perform(curl, call), call, &transfer, reply)
 		    : fault(ctx, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
 	}
 	curl_easy_reset(curl); /* of one call's settings none is left for the next */
 	curl_slist_free_all(headers);
 	curl_slist_free_all(connect_to);
-	return done;
+	return ok;
 }
 
 /* A session that is resumed was checked with the certificates of then. */
 static void
-forget_what_is_old(struct client *client, const struct call *call)
+forget_what_is_old(struct curl_client *client, const struct call *call)
 {
-	bool changed = authorities_changed(call->ca_file, &client->authorities);
+	bool changed = ca_certs_changed(call->ca_file, &client->authorities);
 
 	if (client->used && (changed || clock_ms() - client->since_ms >= KEPT_MS)) {
-		client_close(client);
-		client_open(client);
+		curl_client_close(client);
+		curl_client_open(client);
 	}
 	client->used = true;
 }
 
 void
-client_open(struct client *client)
+curl_client_open(struct curl_client *client)
 {
 	client->since_ms = clock_ms();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
@@ -256,17 +255,17 @@ client_open(struct client *client)
 }
 
 void
-client_close(struct client *client)
+curl_client_close(struct curl_client *client)
 {
 	curl_easy_cleanup(client->curl);
 	client->curl = NULL;
 }
 
 bool
-client_send(
-    struct ctx *ctx, struct client *client, const struct call *call, struct http_answer *answer)
+curl_client_send(
+    struct ctx *ctx, struct curl_client *client, const struct call *call, struct https_reply *reply)
 {
 	forget_what_is_old(client, call);
-	return client->curl != NULL ? send_with(ctx, client->curl, call, answer)
+	return client->curl != NULL ? send_with(ctx, client->curl, call, reply)
 				    : fault(ctx, FAULT_SERVER, "libcurl cannot be started");
 }

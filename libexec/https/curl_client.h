@@ -33,21 +33,21 @@ struct call {
 	int64_t answer_dropped;
 };
 
-struct client {
+struct curl_client {
 	CURL *curl;
 	bool used;
 	int64_t since_ms;        /* by clock_ms */
 	struct stat authorities; /* the file or folder of certificates, as it was then */
 };
 
-/* Loads what can be loaded before there is a call; what fails then, client_send tells. */
-void client_open(struct client *client);
+/* Loads what can be loaded before there is a call; what fails then, curl_client_send tells. */
+void curl_client_open(struct curl_client *client);
 
 /* Sends the call, a second time when no byte of it was sent at the first.  Faults: see
- * http_send. */
-bool client_send(
-    struct ctx *ctx, struct client *client, const struct call *call, struct http_answer *answer);
+ * https_send. */
+bool curl_client_send(struct ctx *ctx, struct curl_client *client, const struct call *call,
+    struct https_reply *reply);
 
-void client_close(struct client *client);
+void curl_client_close(struct curl_client *client);
 
 #endif

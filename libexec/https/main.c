@@ -15,7 +15,7 @@
 #define ARENA_SIZE (4u << 20) /* bytes */
 
 static bool
-read_call(const struct json_object *doc, struct call *call)
+read_request(const struct json_object *doc, struct call *call)
 {
 	call->url = json_string(doc, "url");
 	call->host = json_string(doc, "host");
@@ -35,31 +35,31 @@ read_call(const struct json_object *doc, struct call *call)
 }
 
 static bool
-answer_call(struct ctx *ctx, void *client, const struct json_object *question, struct strbuf *sb)
+answer_call(struct ctx *ctx, void *client, const struct json_object *request, struct strbuf *sb)
 {
-	struct http_answer answer = { 0 };
+	struct https_reply reply = { 0 };
 	struct call call;
 
-	if (!read_call(question, &call))
+	if (!read_request(request, &call))
 		return fault(
 		    ctx, FAULT_SERVER, "amo-crm-https was sent a line it does not understand");
-	if (!client_send(ctx, client, &call, &answer))
+	if (!curl_client_send(ctx, client, &call, &reply))
 		return false;
 	strbuf_addf(sb,
-	    "\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":", answer.status,
-	    answer.is_json, answer.retry_after_s);
-	json_add_string(sb, answer.body);
+	    "\"status\":%ld,\"is_json\":%d,\"retry_after_s\":%ld,\"body\":", reply.status,
+	    reply.is_json, reply.retry_after_s);
+	json_add_string(sb, reply.body);
 	return true;
 }
 
 int
 main(void)
 {
-	struct client client = { 0 };
+	struct curl_client client = { 0 };
 	int status;
 
-	client_open(&client);
+	curl_client_open(&client);
 	status = helper_serve("amo-crm-https", ARENA_SIZE, answer_call, &client);
-	client_close(&client);
+	curl_client_close(&client);
 	return status;
 }

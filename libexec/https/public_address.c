@@ -46,7 +46,7 @@ ipv6_is_public(const struct in6_addr *address)
 }
 
 bool
-address_is_public(const struct sockaddr *address)
+is_public_address(const struct sockaddr *address)
 {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;

@@ -7,6 +7,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-bool address_is_public(const struct sockaddr *address);
+bool is_public_address(const struct sockaddr *address);
 
 #endif

@@ -100,22 +100,22 @@ fill(struct ctx *ctx, const struct store_config *store, char **argv)
 	GDBM_FILE shards[STORE_SHARDS];
 	const char *value;
 	long count = strtol(argv[3], NULL, 10);
-	bool done = store_get(ctx, &model, argv[5], &value)
+	bool ok = store_get(ctx, &model, argv[5], &value)
 	    && (value != NULL || fault(ctx, FAULT_STORAGE, "%s: no such record", argv[5]))
 	    && open_shards(ctx, store, shards);
 
-	if (!done)
+	if (!ok)
 		return fail(ctx);
-	for (long i = 0; done && i < count; i++) {
+	for (long i = 0; ok && i < count; i++) {
 		size_t mark = arena_mark(ctx);
 
-		done = insert_connection(ctx, shards, i, value);
+		ok = insert_connection(ctx, shards, i, value);
 		arena_rewind(ctx, mark);
 	}
 	for (int i = 0; i < STORE_SHARDS; i++)
 		gdbm_close(shards[i]);
 	sync(); /* or the disk is still busy with it when the first change is measured */
-	return done ? EXIT_SUCCESS : fail(ctx);
+	return ok ? EXIT_SUCCESS : fail(ctx);
 }
 
 /* A different one each time, and the same ones in every run. */
@@ -146,19 +146,19 @@ one(struct ctx *ctx, const struct store_config *store, bool changing, const char
 {
 	const char *value;
 	double began = now_us();
-	bool done = store_get(ctx, store, key, &value);
+	bool ok = store_get(ctx, store, key, &value);
 
 	*us = now_us() - began;
-	if (done && value == NULL)
+	if (ok && value == NULL)
 		return fault(ctx, FAULT_STORAGE, "%s: no such record", key);
-	if (!done || !changing)
-		return done;
+	if (!ok || !changing)
+		return ok;
 	if (!make_another(ctx, value, &value))
 		return false;
 	began = now_us();
-	done = store_put(ctx, store, key, value, 0);
+	ok = store_put(ctx, store, key, value, 0);
 	*us = now_us() - began;
-	return done;
+	return ok;
 }
 
 static int
@@ -188,17 +188,17 @@ write_events(const struct journal *journal, const char *event, long events, int 
 {
 	struct ctx ctx;
 	char byte;
-	bool done = ctx_open(&ctx, ARENA_SIZE);
+	bool ok = ctx_open(&ctx, ARENA_SIZE);
 
 	if (read(gate, &byte, 1) != 0)
 		return EXIT_FAILURE;
-	for (long i = 0; done && i < events; i++) {
-		done = journal_append(&ctx, journal, event);
-		if (!done)
+	for (long i = 0; ok && i < events; i++) {
+		ok = journal_append(&ctx, journal, event);
+		if (!ok)
 			fail(&ctx);
 		ctx_wipe(&ctx);
 	}
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int
@@ -210,7 +210,7 @@ append(const struct store_config *store, char **argv)
 	static char event[EVENT_SIZE + 1];
 	int gate[2];
 	int status;
-	bool done = true;
+	bool ok = true;
 	double began;
 
 	memset(event, 'x', EVENT_SIZE);
@@ -225,9 +225,9 @@ append(const struct store_config *store, char **argv)
 	began = now_us();
 	close(gate[1]);
 	while (wait(&status) > 0)
-		done = done && status == 0;
+		ok = ok && status == 0;
 	printf("%.6f %ld\n", (now_us() - began) / 1e6, writers * events * (EVENT_SIZE + 1));
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int

@@ -15,19 +15,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct config cfg;
 	struct ctx ctx;
 	char path[64];
-	bool done;
+	bool ok;
 
 	MUST(fd >= 0 && fchmod(fd, 0600) == 0);
 	MUST(write(fd, data, size) == (ssize_t)size);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	MUST(ctx_open(&ctx, 4 << 20));
-	done = config_read(&ctx, path, &cfg);
-	MUST(done == cfg.complete);
-	MUST(ctx.kind == (done ? FAULT_NONE : FAULT_CONFIG));
-	MUST(strlen(ctx.reason) < sizeof ctx.reason && (ctx.reason[0] != '\0') == !done);
+	ok = config_read(&ctx, path, &cfg);
+	MUST(ok == cfg.complete);
+	MUST(ctx.kind == (ok ? FAULT_NONE : FAULT_CONFIG));
+	MUST(strlen(ctx.reason) < sizeof ctx.reason && (ctx.reason[0] != '\0') == !ok);
 	MUST(cfg.app.deep_link != NULL);
-	MUST(!done || (cfg.amocrm.client_secret[0] != '\0' && cfg.store.keys[0] != '\0'));
-	MUST(!done || (cfg.amocrm.timeout >= 1 && cfg.webhook.max_body >= 1024));
+	MUST(!ok || (cfg.amocrm.client_secret[0] != '\0' && cfg.store.keys[0] != '\0'));
+	MUST(!ok || (cfg.amocrm.timeout >= 1 && cfg.webhook.max_body >= 1024));
 	ctx_close(&ctx);
 	close(fd);
 	return 0;

@@ -13,16 +13,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	char *text = fuzz_text(data, size);
 	struct ctx ctx;
-	bool done;
+	bool ok;
 
 	MUST(ctx_open(&ctx, 1 << 20));
-	done = form_read(&ctx, text, field, 3);
-	MUST(done == (ctx.kind == FAULT_NONE));
-	MUST(done || ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
+	ok = form_read(&ctx, text, field, 3);
+	MUST(ok == (ctx.kind == FAULT_NONE));
+	MUST(ok || ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
 	for (size_t i = 0; i < 3; i++) {
 		MUST(field[i].value == NULL || field[i].seen);
 		MUST(field[i].value == NULL || strlen(field[i].value) <= field[i].max);
-		MUST(!done || !field[i].seen || field[i].value != NULL);
+		MUST(!ok || !field[i].seen || field[i].value != NULL);
 	}
 	ctx_close(&ctx);
 	free(text);

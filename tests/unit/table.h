@@ -61,14 +61,13 @@ same_bytes(const char *label, const void *got, const void *expected, size_t len)
 
 /* done is what a step answered.  It must be true without a fault, or false with that one. */
 static inline void
-same_fault(const char *label, const struct ctx *ctx, bool done, enum fault_kind expected)
+same_fault(const char *label, const struct ctx *ctx, bool ok, enum fault_kind expected)
 {
 	if (ctx->kind != expected)
 		fail_msg(
 		    "%s: fault %d, not %d; reason \"%s\"", label, ctx->kind, expected, ctx->reason);
-	if (done != (expected == FAULT_NONE))
-		fail_msg(
-		    "%s: answered %s with fault %d", label, done ? "true" : "false", ctx->kind);
+	if (ok != (expected == FAULT_NONE))
+		fail_msg("%s: answered %s with fault %d", label, ok ? "true" : "false", ctx->kind);
 }
 
 static inline void
@@ -105,18 +104,18 @@ typedef bool arena_step(struct ctx *ctx, void *arg);
 static inline void
 try_small_arenas(const char *label, arena_step *step, void *arg)
 {
-	bool done = false;
+	bool ok = false;
 
-	for (size_t size = 1; !done; size += 1 + size / 64) {
+	for (size_t size = 1; !ok; size += 1 + size / 64) {
 		struct ctx ctx;
 
 		if (size > ARENA_SIZE)
 			fail_msg("%s: does not succeed in any arena", label);
 		assert_true(ctx_open(&ctx, size));
-		done = step(&ctx, arg);
-		if (ctx.kind != (done ? FAULT_NONE : FAULT_SERVER))
+		ok = step(&ctx, arg);
+		if (ctx.kind != (ok ? FAULT_NONE : FAULT_SERVER))
 			fail_msg("%s: %s with fault %d in an arena of %zu bytes: %s", label,
-			    done ? "true" : "false", ctx.kind, size, ctx.reason);
+			    ok ? "true" : "false", ctx.kind, size, ctx.reason);
 		if (!nothing_behind(&ctx))
 			fail_msg("%s: writes behind an arena of %zu bytes", label, size);
 		ctx_close(&ctx);

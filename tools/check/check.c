@@ -13,7 +13,7 @@ check_values(struct check *c)
 	check_redirect_uri(c);
 	check_client(c);
 	check_platform(c);
-	c->keys_sound = c->findings.wrong == wrong;
+	c->keys_ok = c->findings.wrong == wrong;
 	check_jwt(c);
 	check_webhook(c);
 	check_deliver(c);
@@ -46,7 +46,7 @@ check_stored(struct check *c)
 static void
 check_online(struct check *c)
 {
-	if (!c->keys_sound || !c->calls_usable) {
+	if (!c->keys_ok || !c->calls_usable) {
 		fprintf(stderr, "amocrmctl check: nobody is asked until that is right\n");
 		return;
 	}

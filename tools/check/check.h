@@ -20,7 +20,7 @@ struct check {
 	bool is_trial; /* all on one machine, against a stand-in: plain http is meant */
 	uid_t owner;   /* whom the store belongs to: the web server's user */
 	const struct keyring *ring; /* NULL: cannot be used */
-	bool keys_sound;            /* nothing is wrong with what amoCRM knows us by */
+	bool keys_ok;               /* nothing is wrong with what amoCRM knows us by */
 	bool calls_usable;          /* nothing is wrong with what a call needs */
 	bool crypto_usable;         /* amo-crm-crypto works */
 	bool store_usable;          /* can be looked into, and is all the owner's */
@@ -69,7 +69,7 @@ void check_public(struct check *c);
 void check_accounts(struct check *c);
 
 /* False, with a finding: web servers hand out to anybody what lies there. */
-bool place_sound(struct check *c, const char *part, const char *path);
+bool place_ok(struct check *c, const char *part, const char *path);
 
 /* Left over from amo-crm.conf.example. */
 bool is_placeholder(const char *value);

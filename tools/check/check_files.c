@@ -36,7 +36,7 @@ group_expected(const struct check *c, gid_t gid)
 }
 
 static bool
-owner_sound(struct check *c, const char *part, const char *path, const struct stat *st)
+owner_ok(struct check *c, const char *part, const char *path, const struct stat *st)
 {
 	const char *owner = user_name(c->ctl->ctx, st->st_uid);
 
@@ -57,7 +57,7 @@ owner_sound(struct check *c, const char *part, const char *path, const struct st
 
 /* Whoever may write the folder can put another file in this one's place. */
 static bool
-folder_sound(struct check *c, const char *part, const char *path)
+folder_ok(struct check *c, const char *part, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *folder = ".";
@@ -74,7 +74,7 @@ folder_sound(struct check *c, const char *part, const char *path)
 }
 
 bool
-place_sound(struct check *c, const char *part, const char *path)
+place_ok(struct check *c, const char *part, const char *path)
 {
 	static const char *const served[] = { "/public_html/", "/htdocs/", "/var/www/" };
 
@@ -89,12 +89,12 @@ place_sound(struct check *c, const char *part, const char *path)
 
 /* A file of secrets that could be opened; its mode was checked then. */
 static bool
-file_sound(struct check *c, const char *part, const char *path)
+file_ok(struct check *c, const char *part, const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && owner_sound(c, part, path, &st)
-	    && folder_sound(c, part, path) && place_sound(c, part, path);
+	return stat(path, &st) == 0 && owner_ok(c, part, path, &st) && folder_ok(c, part, path)
+	    && place_ok(c, part, path);
 }
 
 /* What to do when a file of secrets cannot be opened or understood. */
@@ -126,7 +126,7 @@ check_configuration(struct check *c)
 	}
 	c->is_trial = strncmp(ctl->cfg.amocrm.authorize_url, "http://", 7) == 0;
 	c->owner = stat(ctl->cfg.store.path, &st) == 0 ? st.st_uid : geteuid();
-	if (file_sound(c, "configuration", ctl->config_path))
+	if (file_ok(c, "configuration", ctl->config_path))
 		found_ok(&c->findings, "configuration", "%s", ctl->config_path);
 	return true;
 }
@@ -165,7 +165,7 @@ check_keyring(struct check *c)
 			    c->ring->keys[i].kid);
 			return;
 		}
-	if (file_sound(c, "keys", path))
+	if (file_ok(c, "keys", path))
 		found_ok(
 		    f, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
 }

@@ -106,7 +106,7 @@ is_connect_to(const char *s, size_t len)
 }
 
 static bool
-connect_to_sound(const char *words)
+connect_to_ok(const char *words)
 {
 	for (; *words != '\0'; words += strspn(words, " ")) {
 		size_t len = strcspn(words, " ");
@@ -120,7 +120,7 @@ connect_to_sound(const char *words)
 
 /* [scheme://][user:password@]host[:port] */
 static bool
-proxy_sound(const char *proxy)
+proxy_ok(const char *proxy)
 {
 	static const char *const schemes[] = { "http", "https", "socks4", "socks4a", "socks5",
 		"socks5h" };
@@ -149,21 +149,21 @@ check_network(struct check *c)
 {
 	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
 	struct findings *f = &c->findings;
-	bool sound = true;
+	bool ok = true;
 
-	if (cfg->connect_to != NULL && !connect_to_sound(cfg->connect_to)) {
-		sound = false;
+	if (cfg->connect_to != NULL && !connect_to_ok(cfg->connect_to)) {
+		ok = false;
 		found_wrong(f, "network",
 		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
 		    "connect_to cannot be understood: %s", cfg->connect_to);
 	}
-	if (cfg->proxy != NULL && !proxy_sound(cfg->proxy)) {
-		sound = false;
+	if (cfg->proxy != NULL && !proxy_ok(cfg->proxy)) {
+		ok = false;
 		found_wrong(f, "network",
 		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",
 		    "proxy cannot be understood"); /* it may hold a password */
 	}
-	if (sound)
+	if (ok)
 		found_ok(f, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
 		    cfg->connect_to == NULL ? "" : ", hosts reached elsewhere by connect_to");
 }
@@ -177,13 +177,13 @@ static const char install_again[] = "make install, or upload, again; amo-crm-htt
 static bool
 https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
 {
-	const struct http_call call = { .method = "GET",
+	const struct https_request call = { .method = "GET",
 		.url = "https://one.invalid/",
 		.host = "another.invalid",
 		.deadline_ms = clock_ms() + START_MS };
-	struct http_answer answer;
+	struct https_reply answer;
 
-	if (!http_send(ctx, cfg, &call, &answer) && ctx->kind == FAULT_REQUEST) {
+	if (!https_send(ctx, cfg, &call, &answer) && ctx->kind == FAULT_REQUEST) {
 		ctx_clear_fault(ctx);
 		return true;
 	}

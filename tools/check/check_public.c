@@ -38,43 +38,43 @@ read_site(struct check *c, struct site *site)
 /* A page that is too large to be ours comes without its text. */
 static bool
 ask(const struct site *site, const char *host, const char *url, const char *header,
-    struct http_answer *answer)
+    struct https_reply *answer)
 {
 	struct ctx *ctx = site->c->ctl->ctx;
-	struct http_call call = { .method = "GET",
+	struct https_request call = { .method = "GET",
 		.url = url,
 		.host = host,
 		.headers = { header },
 		.deadline_ms = clock_ms() + ANSWER_MS,
 		.plain_allowed = site->c->is_trial };
 
-	if (http_send(ctx, &site->way, &call, answer))
+	if (https_send(ctx, &site->way, &call, answer))
 		return true;
 	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, "the answer is over") == NULL)
 		return false;
 	ctx_clear_fault(ctx);
 	call.answer_dropped = true;
 	call.deadline_ms = clock_ms() + ANSWER_MS;
-	return http_send(ctx, &site->way, &call, answer);
+	return https_send(ctx, &site->way, &call, answer);
 }
 
 /* The "error" of an answer that one of our programs has made; NULL: it is no such answer. */
 static bool
-read_error(struct ctx *ctx, const struct http_answer *answer, const char **error)
+read_error(struct ctx *ctx, const struct https_reply *answer, const char **error)
 {
 	struct json_object *doc = json_read(answer->body, strlen(answer->body));
 	const char *code = json_string(doc, "error");
-	bool done = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
+	bool ok = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
 
 	if (code == NULL)
 		*error = NULL;
 	json_object_put(doc);
-	return done;
+	return ok;
 }
 
 /* What it looks like when the web server answers in a program's place. */
 static const char *
-advice(const struct http_answer *answer, const char *error)
+advice(const struct https_reply *answer, const char *error)
 {
 	if (error != NULL)
 		return answer->status == 500
@@ -102,7 +102,7 @@ advice(const struct http_answer *answer, const char *error)
 
 static void
 tell_answer(struct findings *f, const char *part, const char *url, const char *wanted,
-    const struct http_answer *answer, const char *error)
+    const struct https_reply *answer, const char *error)
 {
 	found_wrong(f, part, advice(answer, error), "%s: should answer %s, and answers %ld%s%s",
 	    url, wanted, answer->status, error == NULL ? "" : " ", error == NULL ? "" : error);
@@ -128,7 +128,7 @@ tell_unreachable(struct check *c)
 
 /* Our page, or the redirect in place of it. */
 static bool
-is_callback_answer(const struct config *cfg, const struct http_answer *answer)
+is_callback_answer(const struct config *cfg, const struct https_reply *answer)
 {
 	if (cfg->app.redirect == REDIRECT_302)
 		return answer->status == 302 && strcmp(answer->body, "Opening the app.\n") == 0;
@@ -140,7 +140,7 @@ static bool
 check_callback(struct site *site)
 {
 	struct check *c = site->c;
-	struct http_answer answer;
+	struct https_reply answer;
 	const char *url = c->ctl->cfg.amocrm.redirect_uri;
 	const char *error = NULL;
 
@@ -179,7 +179,7 @@ check_question(struct site *site, const struct question *question)
 {
 	struct findings *f = &site->c->findings;
 	struct ctx *ctx = site->c->ctl->ctx;
-	struct http_answer answer;
+	struct https_reply answer;
 	const char *error = NULL;
 	const char *wanted;
 	const char *url;
@@ -221,7 +221,7 @@ check_authorization(struct site *site)
 	struct check *c = site->c;
 	struct ctx *ctx = c->ctl->ctx;
 	bool by_secret = c->ctl->cfg.jwt.secret != NULL;
-	struct http_answer answer;
+	struct https_reply answer;
 	const char *error = NULL;
 	const char *header;
 	const char *token;
@@ -246,7 +246,7 @@ static void
 check_wrong_address(struct site *site, const char *host, const char *url, const char *to_do)
 {
 	struct ctx *ctx = site->c->ctl->ctx;
-	struct http_answer answer;
+	struct https_reply answer;
 	const char *error = NULL;
 
 	if (ask(site, host, url, NULL, &answer) && read_error(ctx, &answer, &error) && error != NULL

@@ -39,7 +39,7 @@ static const char same_as_app[] =
 
 /* True: the secret is the app's, as far as anybody can tell. */
 static bool
-jwt_secret_sound(struct check *c)
+jwt_secret_ok(struct check *c)
 {
 	static const size_t min[] = { [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64 };
 	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
@@ -64,7 +64,7 @@ jwt_secret_sound(struct check *c)
 
 /* True: nobody but root and the web server can put another key in its place. */
 static bool
-jwt_key_sound(struct check *c)
+jwt_key_ok(struct check *c)
 {
 	const char *path = c->ctl->cfg.jwt.public_key;
 	struct stat st;
@@ -86,7 +86,7 @@ check_jwt(struct check *c)
 	const char *token;
 	const char *user;
 
-	if (by_secret ? !jwt_secret_sound(c) : !c->crypto_usable || !jwt_key_sound(c))
+	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable || !jwt_key_ok(c))
 		return;
 	/* a public key that is good finds no fault but the signature */
 	if (probe_token(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret

@@ -136,6 +136,6 @@ check_folder(struct check *c)
 		    left_over.count);
 	c->store_usable = foreign.count == 0;
 	if (foreign.count + open_to_others.count + left_over.count == 0
-	    && place_sound(c, "store", c->ctl->cfg.store.path))
+	    && place_ok(c, "store", c->ctl->cfg.store.path))
 		found_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
 }

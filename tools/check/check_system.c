@@ -118,7 +118,7 @@ stale_byte(const struct check *c, int fd)
 /* True: nobody has a lock of that file for too long;
  * such a file is made when it is first needed. */
 static bool
-locks_sound(struct check *c, const char *name)
+locks_ok(struct check *c, const char *name)
 {
 	static const char to_do[] = "lsof tells which program has it: it hangs and is to be killed";
 	const char *path;
@@ -146,8 +146,8 @@ locks_sound(struct check *c, const char *name)
 void
 check_locks(struct check *c)
 {
-	bool store = locks_sound(c, "locks");
-	bool journal = locks_sound(c, "events/lock");
+	bool store = locks_ok(c, "locks");
+	bool journal = locks_ok(c, "events/lock");
 
 	if (store && journal)
 		found_ok(&c->findings, "locks", "none is held for long");

@@ -42,7 +42,7 @@ reads_the_claims(void **state)
 		struct identity identity = { 0, 0, NULL };
 		struct ctx ctx;
 		struct strbuf sb;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		strbuf_init(&ctx, &sb);
@@ -50,10 +50,10 @@ reads_the_claims(void **state)
 		base64url_encode(&sb, table[i].claims, strlen(table[i].claims));
 		strbuf_addstr(&sb, ".c2lnbmF0dXJl");
 		assert_true(strbuf_finish(&sb, &tokens.access_token));
-		done = amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity);
-		DEMAND(table[i].label, done == (table[i].account_id != 0));
+		ok = amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity);
+		DEMAND(table[i].label, ok == (table[i].account_id != 0));
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
-		if (done) {
+		if (ok) {
 			same_number(table[i].label, identity.account_id, table[i].account_id);
 			same_number(table[i].label, identity.user_id, table[i].user_id);
 			same_text(table[i].label, identity.host, "a.amocrm.ru");

@@ -94,7 +94,7 @@ revokes_or_changes_nothing(void **state)
 		int64_t account_id;
 		struct setup s;
 		const char *key;
-		bool done;
+		bool ok;
 		bool found;
 
 		setup_open(&s, *state, CONNECTIONS_SHARED);
@@ -105,14 +105,14 @@ revokes_or_changes_nothing(void **state)
 			sign(rows[i].secret, rows[i].signs, hex);
 		assert_true(
 		    ctx_printf(&s.ctx, &query, "%s%s%s", rows[i].before, hex, rows[i].behind));
-		done = disconnect_hook_verify(&s.ctx, &s.cfg.amocrm, query, &account_id)
+		ok = disconnect_hook_verify(&s.ctx, &s.cfg.amocrm, query, &account_id)
 		    && connection_revoke_account(&s.ctx, &s.cfg, account_id);
-		same_fault(rows[i].label, &s.ctx, done, rows[i].expected);
+		same_fault(rows[i].label, &s.ctx, ok, rows[i].expected);
 		ctx_clear_fault(&s.ctx);
 		assert_true(connection_find(&s.ctx, &s.cfg, key, &found, &connection) && found);
 		same_number(
-		    rows[i].label, connection.state, done ? CONNECTION_REVOKED : CONNECTION_ACTIVE);
-		if (done)
+		    rows[i].label, connection.state, ok ? CONNECTION_REVOKED : CONNECTION_ACTIVE);
+		if (ok)
 			same_number(rows[i].label, account_id, identity.account_id);
 		setup_close(&s);
 	}

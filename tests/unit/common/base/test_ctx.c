@@ -23,10 +23,10 @@ opens_only_what_there_is(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
-		bool done = ctx_open(&ctx, table[i].size);
+		bool ok = ctx_open(&ctx, table[i].size);
 
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		if (done)
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		if (ok)
 			ctx_close(&ctx);
 	}
 }
@@ -80,12 +80,11 @@ hands_out_the_last_byte_and_no_more(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		void *at;
-		bool done;
+		bool ok;
 
 		assert_true(ctx_open(&ctx, table[i].arena));
-		done =
-		    ctx_alloc(&ctx, table[i].first, &at) && ctx_alloc(&ctx, table[i].second, &at);
-		same_fault(table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
+		ok = ctx_alloc(&ctx, table[i].first, &at) && ctx_alloc(&ctx, table[i].second, &at);
+		same_fault(table[i].label, &ctx, ok, table[i].fits ? FAULT_NONE : FAULT_SERVER);
 		ctx_close(&ctx);
 	}
 }

@@ -37,10 +37,10 @@ reads_hex(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		uint8_t bytes[8];
-		bool done = hex_decode(table[i].text, bytes, table[i].len);
+		bool ok = hex_decode(table[i].text, bytes, table[i].len);
 
-		DEMAND(table[i].label, done == (table[i].bytes != NULL));
-		if (done)
+		DEMAND(table[i].label, ok == (table[i].bytes != NULL));
+		if (ok)
 			same_bytes(table[i].label, bytes, table[i].bytes, table[i].len);
 	}
 }
@@ -122,11 +122,11 @@ reads_base64url(void **state)
 		struct ctx ctx;
 		const uint8_t *bytes;
 		size_t len;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = base64url_decode(&ctx, text, strlen(text), &bytes, &len);
-		same_fault(base64url_table[i].label, &ctx, done, FAULT_NONE);
+		ok = base64url_decode(&ctx, text, strlen(text), &bytes, &len);
+		same_fault(base64url_table[i].label, &ctx, ok, FAULT_NONE);
 		same_number(
 		    base64url_table[i].label, (long long)len, (long long)base64url_table[i].len);
 		same_bytes(base64url_table[i].label, bytes, base64url_table[i].bytes, len);
@@ -200,15 +200,15 @@ writes_and_reads_padded_base64(void **state)
 		const char *out;
 		const uint8_t *bytes;
 		size_t len;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		strbuf_init(&ctx, &sb);
 		base64_encode(&sb, table[i].bytes, table[i].len);
 		assert_true(strbuf_finish(&sb, &out));
 		same_text(table[i].label, out, table[i].text);
-		done = base64_decode(&ctx, table[i].text, strlen(table[i].text), &bytes, &len);
-		same_fault(table[i].label, &ctx, done, FAULT_NONE);
+		ok = base64_decode(&ctx, table[i].text, strlen(table[i].text), &bytes, &len);
+		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		same_number(table[i].label, (long long)len, (long long)table[i].len);
 		same_bytes(table[i].label, bytes, table[i].bytes, len);
 		ctx_close(&ctx);
@@ -353,10 +353,10 @@ reads_a_decimal_id(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		int64_t number = -1;
-		bool done = decimal_read(table[i].text, &number);
+		bool ok = decimal_read(table[i].text, &number);
 
-		DEMAND(table[i].label, done == (table[i].number != 0));
-		same_number(table[i].label, number, done ? table[i].number : -1);
+		DEMAND(table[i].label, ok == (table[i].number != 0));
+		same_number(table[i].label, number, ok ? table[i].number : -1);
 	}
 }
 

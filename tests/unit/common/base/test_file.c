@@ -31,14 +31,14 @@ looks_at_the_mode(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		FILE *file;
-		bool done;
+		bool ok;
 		char text[8];
 
 		file_write(path, "secret", 6, table[i].mode);
 		open_ctx(&ctx);
-		done = file_open_secret(&ctx, path, &file);
-		same_fault(table[i].label, &ctx, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
-		if (done) {
+		ok = file_open_secret(&ctx, path, &file);
+		same_fault(table[i].label, &ctx, ok, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
+		if (ok) {
 			DEMAND(table[i].label, fgets(text, sizeof text, file) != NULL);
 			same_text(table[i].label, text, "secret");
 			DEMAND("a program started by ours does not inherit it",
@@ -91,13 +91,13 @@ opens_only_files(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		FILE *file;
-		bool done;
+		bool ok;
 
 		path_in(*state, table[i].name, path);
 		open_ctx(&ctx);
-		done = file_open_secret(&ctx, path, &file);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		if (done)
+		ok = file_open_secret(&ctx, path, &file);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		if (ok)
 			fclose(file);
 		ctx_close(&ctx);
 	}

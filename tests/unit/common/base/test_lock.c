@@ -26,14 +26,14 @@ is_had_by_one(void **state)
 		struct ctx ctx;
 		struct lock first;
 		struct lock second;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		assert_true(lock_take(&ctx, path, table[i].first, 0, &first));
-		done = lock_take(&ctx, path, table[i].second, 0, &second);
+		ok = lock_take(&ctx, path, table[i].second, 0, &second);
 		same_fault(
-		    table[i].label, &ctx, done, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
-		if (done)
+		    table[i].label, &ctx, ok, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
+		if (ok)
 			lock_release(&second);
 		lock_release(&first);
 		ctx_wipe(&ctx);
@@ -217,12 +217,12 @@ says_what_cannot_be_locked(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		struct lock lock;
-		bool done;
+		bool ok;
 
 		path_in(*state, table[i].name, path);
 		open_ctx(&ctx);
-		done = lock_take(&ctx, path, 1, 5000, &lock);
-		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		ok = lock_take(&ctx, path, 1, 5000, &lock);
+		same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 		has_text(table[i].label, ctx.reason, path);
 		ctx_close(&ctx);
 	}

@@ -76,7 +76,7 @@ needs_a_byte_for_the_end(void **state)
 			struct ctx ctx;
 			struct strbuf sb;
 			const char *out;
-			bool done;
+			bool ok;
 
 			assert_true(ctx_open(&ctx, 8));
 			strbuf_init(&ctx, &sb);
@@ -84,10 +84,10 @@ needs_a_byte_for_the_end(void **state)
 				strbuf_addf(&sb, "%s", table[i].text);
 			else
 				strbuf_addstr(&sb, table[i].text);
-			done = strbuf_finish(&sb, &out);
+			ok = strbuf_finish(&sb, &out);
 			same_fault(
-			    table[i].label, &ctx, done, table[i].fits ? FAULT_NONE : FAULT_SERVER);
-			if (done)
+			    table[i].label, &ctx, ok, table[i].fits ? FAULT_NONE : FAULT_SERVER);
+			if (ok)
 				same_text(table[i].label, out, table[i].text);
 			DEMAND(table[i].label, nothing_behind(&ctx));
 			ctx_close(&ctx);

@@ -349,13 +349,13 @@ reads_or_refuses_each_value(void **state)
 		struct file_text text;
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		compose(&text, row->base == NULL ? with_secret : row->base, &row->pair);
-		done = read_text(&ctx, *state, &text, &cfg);
-		same_fault(row->label, &ctx, done, row->answer == GOOD ? FAULT_NONE : FAULT_CONFIG);
+		ok = read_text(&ctx, *state, &text, &cfg);
+		same_fault(row->label, &ctx, ok, row->answer == GOOD ? FAULT_NONE : FAULT_CONFIG);
 		DEMAND(row->label, cfg.complete == (row->answer == GOOD));
-		if (done)
+		if (ok)
 			is_read(row, key, &cfg);
 		else {
 			snprintf(place, sizeof place, "/amo-crm.conf:%d: [%s] %s must be ",
@@ -415,13 +415,13 @@ demands_the_required_keys(void **state)
 		struct file_text text;
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		compose(&text, with_secret, &without);
-		done = read_text(&ctx, *state, &text, &cfg);
+		ok = read_text(&ctx, *state, &text, &cfg);
 		if (key->required) {
 			required++;
-			same_fault(key->name, &ctx, done, FAULT_CONFIG);
+			same_fault(key->name, &ctx, ok, FAULT_CONFIG);
 			DEMAND(key->name, !cfg.complete);
 			snprintf(expected, sizeof expected, "/amo-crm.conf: [%s] %s is missing",
 			    key->section, key->name);
@@ -474,14 +474,14 @@ looks_at_the_whole(void **state)
 		struct file_text text;
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		compose(&text, table[i].base, &table[i].pair);
 		if (table[i].more.name != NULL)
 			add_pair(&text, &table[i].more);
-		done = read_text(&ctx, *state, &text, &cfg);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		DEMAND(table[i].label, cfg.complete == done);
+		ok = read_text(&ctx, *state, &text, &cfg);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		DEMAND(table[i].label, cfg.complete == ok);
 		has_text(table[i].label, ctx.reason, table[i].part);
 		has_no_text("a secret in the reason", ctx.reason, "hunter2");
 		ctx_close(&ctx);
@@ -584,16 +584,16 @@ reads_the_lines(void **state)
 		struct file_text text;
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		compose(&text, with_secret, &no_pair);
 		snprintf(place, sizeof place, "%s/amo-crm.conf:%d: ", (const char *)*state,
 		    text.lines + table[i].line);
 		add_bytes(&text, table[i].text, table[i].len);
-		done = read_text(&ctx, *state, &text, &cfg);
+		ok = read_text(&ctx, *state, &text, &cfg);
 		same_fault(
-		    table[i].label, &ctx, done, table[i].line == 0 ? FAULT_NONE : FAULT_CONFIG);
-		if (!done)
+		    table[i].label, &ctx, ok, table[i].line == 0 ? FAULT_NONE : FAULT_CONFIG);
+		if (!ok)
 			has_text(table[i].label, ctx.reason, place);
 		ctx_close(&ctx);
 	}
@@ -624,12 +624,12 @@ tells_no_secret(void **state)
 		struct file_text text;
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		compose(&text, with_secret, &no_secret);
 		add(&text, table[i].text);
-		done = read_text(&ctx, *state, &text, &cfg);
-		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
+		ok = read_text(&ctx, *state, &text, &cfg);
+		same_fault(table[i].label, &ctx, ok, FAULT_CONFIG);
 		has_no_text(table[i].label, ctx.reason, "hunter2");
 		ctx_close(&ctx);
 	}
@@ -656,12 +656,12 @@ refuses_a_file_others_can_read(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		struct config cfg;
-		bool done;
+		bool ok;
 
 		file_write(path, text.bytes, text.len, table[i].mode);
 		open_ctx(&ctx);
-		done = config_read(&ctx, path, &cfg);
-		same_fault(table[i].label, &ctx, done, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
+		ok = config_read(&ctx, path, &cfg);
+		same_fault(table[i].label, &ctx, ok, table[i].safe ? FAULT_NONE : FAULT_CONFIG);
 		ctx_close(&ctx);
 	}
 }
@@ -721,12 +721,12 @@ static bool
 read_in_arena(struct ctx *ctx, void *arg)
 {
 	struct config cfg;
-	bool done = config_read(ctx, arg, &cfg);
+	bool ok = config_read(ctx, arg, &cfg);
 
-	assert_int_equal(cfg.complete, done);
-	if (done)
+	assert_int_equal(cfg.complete, ok);
+	if (ok)
 		assert_string_equal(cfg.amocrm.client_secret, "hunter2");
-	return done;
+	return ok;
 }
 
 static void

@@ -203,7 +203,7 @@ read_as(const struct example *example, bool comments, const char *left_out, stru
 	void *folder = NULL;
 	char path[PATH_SIZE];
 	FILE *file;
-	bool done;
+	bool ok;
 
 	assert_int_equal(folder_make(&folder), 0);
 	path_in(folder, "amo-crm.conf", path);
@@ -218,9 +218,9 @@ read_as(const struct example *example, bool comments, const char *left_out, stru
 			fputs("\n", file);
 	}
 	assert_int_equal(fclose(file), 0);
-	done = config_read(ctx, path, cfg);
+	ok = config_read(ctx, path, cfg);
 	assert_int_equal(folder_remove(&folder), 0);
-	if (!done)
+	if (!ok)
 		fail_msg("refused: %s", ctx->reason);
 }
 

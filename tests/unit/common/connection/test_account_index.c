@@ -40,11 +40,11 @@ leave_only(struct setup *s, int64_t user, const char **before)
 {
 	struct account_index_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
 	struct store_op change;
-	bool done = account_index_op(&s->ctx, 31920194, &edit, &change)
+	bool ok = account_index_op(&s->ctx, 31920194, &edit, &change)
 	    && store_commit(&s->ctx, &s->cfg.store, &change, 1);
 
 	*before = edit.before;
-	return done;
+	return ok;
 }
 
 static void
@@ -76,13 +76,13 @@ keeps_the_list(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *expected_before = list;
 		const char *before = NULL;
-		bool done = table[i].how == ADD
+		bool ok = table[i].how == ADD
 		    ? account_index_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : table[i].how == REMOVE
 		    ? account_index_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : leave_only(&s, table[i].user, &before);
 
-		same_fault(table[i].label, &s.ctx, done, FAULT_NONE);
+		same_fault(table[i].label, &s.ctx, ok, FAULT_NONE);
 		if (table[i].how == LEAVE_ONLY)
 			same_text(table[i].label, before, expected_before);
 		assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920194, &list));

@@ -42,12 +42,12 @@ finds_the_host(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *host;
-		bool done;
+		bool ok;
 
 		s.cfg.amocrm.account = table[i].account;
-		done = authorize_host(&s.ctx, &s.cfg.amocrm, table[i].referer, &host);
-		same_fault(table[i].label, &s.ctx, done, table[i].expected);
-		if (done)
+		ok = authorize_host(&s.ctx, &s.cfg.amocrm, table[i].referer, &host);
+		same_fault(table[i].label, &s.ctx, ok, table[i].expected);
+		if (ok)
 			same_text(table[i].label, host, table[i].host);
 		ctx_clear_fault(&s.ctx);
 	}
@@ -92,9 +92,9 @@ has_connection(struct setup *s, const char *app_user)
 static void
 present(const char *label, struct setup *s, const struct grant *grant, enum fault_kind expected)
 {
-	bool done = authorize(&s->ctx, &s->cfg, grant, 1000);
+	bool ok = authorize(&s->ctx, &s->cfg, grant, 1000);
 
-	same_fault(label, &s->ctx, done, expected);
+	same_fault(label, &s->ctx, ok, expected);
 	has_no_text("the code in the log", s->ctx.notes, CODE);
 	has_no_text("the code in the log", s->ctx.reason, CODE);
 	ctx_clear_fault(&s->ctx);

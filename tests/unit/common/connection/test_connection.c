@@ -434,26 +434,26 @@ is_sealed_with_the_first_key(void **state)
 	struct setup s;
 	struct connection connection;
 	const char *key;
-	bool done;
+	bool ok;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	key = save(&s, 1, 7, &first_pair, &one);
-	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
-	DEMAND("it was sealed with it", !done);
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
+	DEMAND("it was sealed with it", !ok);
 
 	file_write_text(s.keys,
 	    "k11 ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100\n"
 	    "k1 " SETUP_KEY "\n");
 	assert_true(keyring_read(&s.ctx, s.keys, &s.ring));
-	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
-	DEMAND("sealed again", done);
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
+	DEMAND("sealed again", ok);
 	assert_true(is_there(&s, key, &connection));
 	DEMAND("with the new one", strncmp(connection.sealed, "k11.", 4) == 0);
 	same_text("it opens", token_of(&s, "u1"), "refresh-1");
-	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &done));
-	DEMAND("once", !done);
-	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, "connection:9:9", &done));
-	DEMAND("none of that name", !done);
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
+	DEMAND("once", !ok);
+	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, "connection:9:9", &ok));
+	DEMAND("none of that name", !ok);
 	setup_close(&s);
 }
 

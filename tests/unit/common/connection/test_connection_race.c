@@ -35,17 +35,17 @@ run(void *arg)
 	const struct actor *actor = arg;
 	struct ctx ctx;
 	char byte;
-	bool done;
+	bool ok;
 
 	if (actor->start[1] > 0
 	    && (close(actor->start[1]) != 0 || read(actor->start[0], &byte, 1) != 0))
 		return false;
 	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
-	done = actor->act(&ctx, actor);
+	ok = actor->act(&ctx, actor);
 	if (ctx.kind != FAULT_NONE)
 		fprintf(stderr, "%s\n", ctx.reason);
-	return done;
+	return ok;
 }
 
 static bool

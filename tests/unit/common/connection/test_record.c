@@ -349,7 +349,7 @@ reads_its_key(void **state)
 {
 	static const struct {
 		const char *label, *key;
-		bool sound;
+		bool ok;
 		int64_t account_id, amocrm_user_id;
 	} table[] = {
 		{ "a connection", "connection:31920194:7", true, 31920194, 7 },
@@ -368,10 +368,10 @@ reads_its_key(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		int64_t account_id = 0;
 		int64_t user_id = 0;
-		bool sound = record_key_read(table[i].key, &account_id, &user_id);
+		bool ok = record_key_read(table[i].key, &account_id, &user_id);
 
-		DEMAND(table[i].label, sound == table[i].sound);
-		if (sound) {
+		DEMAND(table[i].label, ok == table[i].ok);
+		if (ok) {
 			same_number(table[i].label, account_id, table[i].account_id);
 			same_number(table[i].label, user_id, table[i].amocrm_user_id);
 		}

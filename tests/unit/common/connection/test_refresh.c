@@ -84,13 +84,13 @@ begin(struct setup *s, const char *folder, int connections, long left_s)
 	};
 	struct tokens tokens = old_pair;
 	const char *value;
-	bool done;
+	bool ok;
 
 	setup_open(s, folder, connections);
 	play = (struct play){ .s = s };
 	tokens.expires_at = connection.expires_at;
 	if (!record_write(&s->ctx, s->ring, &connection, &tokens, &value)
-	    || !connection_restore(&s->ctx, &s->cfg, s->ring, KEY, value, NULL, &done) || !done)
+	    || !connection_restore(&s->ctx, &s->cfg, s->ring, KEY, value, NULL, &ok) || !ok)
 		fail_msg("no connection: %s", s->ctx.reason);
 }
 
@@ -291,11 +291,11 @@ is_authorized_anew(struct setup *s)
 static void
 is_sealed_anew(struct setup *s)
 {
-	bool done;
+	bool ok;
 
 	file_write_text(s->keys, "k2 " SETUP_KEY "\nk1 " SETUP_KEY "\n");
 	assert_true(keyring_read(&s->ctx, s->keys, &s->ring));
-	assert_true(connection_reseal(&s->ctx, &s->cfg, s->ring, KEY, &done) && done);
+	assert_true(connection_reseal(&s->ctx, &s->cfg, s->ring, KEY, &ok) && ok);
 	file_write_text(s->keys, "k2 " SETUP_KEY "\n");
 	assert_true(keyring_read(&s->ctx, s->keys, &s->ring));
 }

@@ -32,9 +32,9 @@ judge(const char *label, struct ctx *ctx, const struct jwt_config *cfg, const ch
     const char *why, const char *user)
 {
 	const char *got = NULL;
-	bool done = jwt_verify(ctx, cfg, token, &got);
+	bool ok = jwt_verify(ctx, cfg, token, &got);
 
-	same_fault(label, ctx, done, why == NULL ? FAULT_NONE : FAULT_TOKEN);
+	same_fault(label, ctx, ok, why == NULL ? FAULT_NONE : FAULT_TOKEN);
 	if (why == NULL) {
 		same_text(label, got, user);
 		return;

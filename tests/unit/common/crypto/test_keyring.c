@@ -40,12 +40,12 @@ reads_keys(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const struct keyring *ring;
-		bool done;
+		bool ok;
 
 		file_write_text(path, table[i].text);
 		open_ctx(&ctx);
-		done = keyring_read(&ctx, path, &ring);
-		same_fault(table[i].label, &ctx, done, FAULT_NONE);
+		ok = keyring_read(&ctx, path, &ring);
+		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		same_number(table[i].label, (long long)ring->count, (long long)table[i].count);
 		same_text(table[i].label, ring->keys[0].kid, table[i].first);
 		same_text(table[i].label, ring->keys[ring->count - 1].kid, table[i].last);
@@ -119,12 +119,12 @@ refuses_with_file_and_line(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const struct keyring *ring;
-		bool done;
+		bool ok;
 
 		file_write(path, table[i].text, table[i].len, 0600);
 		open_ctx(&ctx);
-		done = keyring_read(&ctx, path, &ring);
-		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
+		ok = keyring_read(&ctx, path, &ring);
+		same_fault(table[i].label, &ctx, ok, FAULT_CONFIG);
 		snprintf(place, sizeof place, "%s%s", path, table[i].place);
 		has_text(table[i].label, ctx.reason, place);
 		has_no_text(table[i].label, ctx.reason, "2233");
@@ -142,7 +142,7 @@ counts_keys_to_its_limit(void **state)
 		struct ctx ctx;
 		const struct keyring *ring;
 		FILE *file = fopen(path, "w");
-		bool done;
+		bool ok;
 
 		assert_non_null(file);
 		for (int i = 0; i < count; i++)
@@ -151,10 +151,10 @@ counts_keys_to_its_limit(void **state)
 		assert_int_equal(chmod(path, 0600), 0);
 
 		open_ctx(&ctx);
-		done = keyring_read(&ctx, path, &ring);
-		same_fault("keys at the limit, and over it", &ctx, done,
+		ok = keyring_read(&ctx, path, &ring);
+		same_fault("keys at the limit, and over it", &ctx, ok,
 		    count <= KEYRING_MAX ? FAULT_NONE : FAULT_CONFIG);
-		if (done)
+		if (ok)
 			assert_int_equal(ring->count, KEYRING_MAX);
 		else
 			has_text("one key too many", ctx.reason, ":17: ");

@@ -34,9 +34,9 @@ judge(const char *label, struct ctx *ctx, const struct keyring *by, const char *
 {
 	const char *got = NULL;
 	bool ours;
-	bool done = oauth_state_read(ctx, by, state, &ours, &got);
+	bool ok = oauth_state_read(ctx, by, state, &ours, &got);
 
-	same_fault(label, ctx, done, FAULT_NONE);
+	same_fault(label, ctx, ok, FAULT_NONE);
 	DEMAND(label, ours == (user != NULL));
 	same_text(label, got, user);
 }

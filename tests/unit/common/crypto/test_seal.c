@@ -46,15 +46,15 @@ opens_what_was_sealed(void **state)
 		struct ctx ctx;
 		const char *sealed;
 		const char *secret;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = seal(&ctx, &ring, table[i].context, table[i].secret, &sealed);
-		same_fault(table[i].label, &ctx, done, FAULT_NONE);
+		ok = seal(&ctx, &ring, table[i].context, table[i].secret, &sealed);
+		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		DEMAND("the key's id stands before it", strncmp(sealed, "k1.", 3) == 0);
 		DEMAND("it is one line", strpbrk(sealed, "\r\n ") == NULL);
-		done = unseal(&ctx, &ring, table[i].context, sealed, &secret);
-		same_fault(table[i].label, &ctx, done, FAULT_NONE);
+		ok = unseal(&ctx, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		same_text(table[i].label, secret, table[i].secret);
 		ctx_close(&ctx);
 	}
@@ -204,11 +204,11 @@ refuses_another_context(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *secret;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = unseal(&ctx, &ring, table[i].context, sealed, &secret);
-		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		ok = unseal(&ctx, &ring, table[i].context, sealed, &secret);
+		same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 		has_no_text(table[i].label, ctx.reason, "def50200");
 		ctx_close(&ctx);
 	}
@@ -260,13 +260,13 @@ seals_with_the_first_opens_with_all(void **state)
 		struct ctx ctx;
 		const char *sealed;
 		const char *secret;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		assert_true(seal(&ctx, &sealing, CONTEXT, SECRET, &sealed));
-		done = unseal(&ctx, &opening, CONTEXT, sealed, &secret);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		if (done)
+		ok = unseal(&ctx, &opening, CONTEXT, sealed, &secret);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		if (ok)
 			same_text(table[i].label, secret, SECRET);
 		ctx_close(&ctx);
 	}
@@ -324,11 +324,11 @@ refuses_what_is_not_sealed(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *secret;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = unseal(&ctx, &ring, CONTEXT, table[i].sealed, &secret);
-		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		ok = unseal(&ctx, &ring, CONTEXT, table[i].sealed, &secret);
+		same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 		ctx_close(&ctx);
 	}
 }

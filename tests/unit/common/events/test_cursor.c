@@ -147,12 +147,12 @@ refuses_what_it_did_not_write(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct cursor cursor;
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		file_write_text(path, table[i].text);
-		done = cursor_read(&ctx, &store, &cursor);
-		same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+		ok = cursor_read(&ctx, &store, &cursor);
+		same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 		has_text(table[i].label, ctx.reason, "events/cursor");
 		cursor_close(&cursor);
 		ctx_close(&ctx);

@@ -631,14 +631,14 @@ read_step(struct ctx *ctx, void *arg)
 	struct journal_position position = { 0 };
 	struct dedup seen;
 	int64_t torn = 0;
-	bool done;
+	bool ok;
 
 	see_nothing(&seen);
-	done = journal_each(ctx, arg, &position, see, &seen, &torn);
-	if (done)
+	ok = journal_each(ctx, arg, &position, see, &seen, &torn);
+	if (ok)
 		same_number("read in the smallest arena", seen.count, 1);
 	ctx_close(&seen.ctx);
-	return done;
+	return ok;
 }
 
 static bool

@@ -98,11 +98,11 @@ refuses_what_is_no_secret(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *signature;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = webhook_sign(&ctx, table[i].secrets, ID, AT, BODY, &signature);
-		same_fault(table[i].label, &ctx, done, FAULT_CONFIG);
+		ok = webhook_sign(&ctx, table[i].secrets, ID, AT, BODY, &signature);
+		same_fault(table[i].label, &ctx, ok, FAULT_CONFIG);
 		has_no_text(table[i].label, ctx.reason, "MfKQ");
 		ctx_close(&ctx);
 	}

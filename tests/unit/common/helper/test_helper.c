@@ -43,7 +43,7 @@ ask_and_tell(int times)
 		return EXIT_FAILURE;
 	for (int i = 0; i < times; i++) {
 		struct json_object *doc =
-		    helper_ask(&ctx, HELPER_CRYPTO, QUESTION, clock_ms() + PATIENCE_MS);
+		    helper_request(&ctx, HELPER_CRYPTO, QUESTION, clock_ms() + PATIENCE_MS);
 
 		printf("%s;", said(&ctx, doc));
 		json_object_put(doc);

@@ -122,12 +122,12 @@ makes_an_intent(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *intent;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = deeplink_intent(&ctx, table[i].link, "com.foryou.realestate", &intent);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		if (done)
+		ok = deeplink_intent(&ctx, table[i].link, "com.foryou.realestate", &intent);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		if (ok)
 			same_text(table[i].label, intent, table[i].intent);
 		ctx_close(&ctx);
 	}

@@ -83,7 +83,7 @@ uses_files(void **state)
 }
 
 struct nested {
-	const char *sound, *corrupt;
+	const char *ok, *corrupt;
 	int count;
 };
 
@@ -121,34 +121,34 @@ descriptors(void)
 static void
 survives_damage(void **state)
 {
-	char sound[PATH_SIZE];
+	char ok[PATH_SIZE];
 	char corrupt[PATH_SIZE];
-	struct nested nested = { sound, corrupt, 0 };
+	struct nested nested = { ok, corrupt, 0 };
 	struct ctx ctx;
 	int before;
 
-	path_in(*state, "sound.gdbm", sound);
+	path_in(*state, "sound.gdbm", ok);
 	path_in(*state, "damaged.gdbm", corrupt);
 	open_ctx(&ctx);
-	assert_true(gdbm_file_write(&ctx, sound, put_records, NULL));
+	assert_true(gdbm_file_write(&ctx, ok, put_records, NULL));
 	before = descriptors();
 	for (int i = 0; i < 20; i++) {
 		int count = 0;
 
-		cut(sound, corrupt);
+		cut(ok, corrupt);
 		assert_false(gdbm_file_read(&ctx, corrupt, count_records, &count));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		has_text("the reason", ctx.reason, corrupt);
 		ctx_wipe(&ctx);
-		cut(sound, corrupt);
+		cut(ok, corrupt);
 		assert_false(gdbm_file_write(&ctx, corrupt, put_records, NULL));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		ctx_wipe(&ctx);
 	}
 	same_number("open files", descriptors(), before);
 
-	cut(sound, corrupt);
-	if (!gdbm_file_read(&ctx, sound, use_another, &nested))
+	cut(ok, corrupt);
+	if (!gdbm_file_read(&ctx, ok, use_another, &nested))
 		fail_msg("%s", ctx.reason);
 	same_number("records of the sound file", nested.count, RECORDS);
 	same_number("open files", descriptors(), before);

@@ -228,7 +228,7 @@ visits_records(void **state)
 	static const struct {
 		const char *label, *prefix;
 		int stop_after, visits;
-		bool done;
+		bool ok;
 	} table[] = {
 		{ "all of a kind", "a:", 0, 20, true },
 		{ "one alone", "b:1", 0, 1, true },
@@ -251,11 +251,11 @@ visits_records(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct visits visits = { .stop_after = table[i].stop_after };
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = shard_each(&ctx, path, table[i].prefix, note_visit, &visits);
-		DEMAND(table[i].label, done == table[i].done);
+		ok = shard_each(&ctx, path, table[i].prefix, note_visit, &visits);
+		DEMAND(table[i].label, ok == table[i].ok);
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		same_number(table[i].label, visits.count, table[i].visits);
 		same_number("bytes of the arena in use", (long long)arena_mark(&ctx), 0);
@@ -334,14 +334,14 @@ says_when_it_cannot_write(void **state)
 			struct ctx ctx;
 			uint8_t *now;
 			size_t now_len;
-			bool done;
+			bool ok;
 
 			open_ctx(&ctx);
 			setrlimit(RLIMIT_FSIZE, &less);
-			done = shard_set(&ctx, path, table[i].key,
+			ok = shard_set(&ctx, path, table[i].key,
 			    table[i].value == NULL ? long_value : table[i].value, 0);
 			setrlimit(RLIMIT_FSIZE, &before);
-			same_fault(table[i].label, &ctx, done, FAULT_STORAGE);
+			same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 			ctx_close(&ctx);
 			now = file_read(path, &now_len);
 			same_number(table[i].label, (long long)now_len, (long long)len);

@@ -155,12 +155,12 @@ visits(const struct attempt *attempt)
 {
 	struct ctx ctx;
 	int count = 0;
-	bool done;
+	bool ok;
 
 	if (!ctx_open(&ctx, ARENA_SIZE))
 		return false;
-	done = shard_each(&ctx, attempt->path, "connection:", visit, &count);
-	if (done ? count > RECORDS : ctx.kind != FAULT_STORAGE)
+	ok = shard_each(&ctx, attempt->path, "connection:", visit, &count);
+	if (ok ? count > RECORDS : ctx.kind != FAULT_STORAGE)
 		return complain(attempt->report, "visited something else than record", count);
 	ctx_close(&ctx);
 	return true;

@@ -104,25 +104,25 @@ limits_names_and_values(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *got;
-		bool done;
+		bool ok;
 
 		memset(key, 'k', table[i].key);
 		key[table[i].key] = '\0';
 		memset(value, 'v', table[i].value);
 		value[table[i].value] = '\0';
 		open_ctx(&ctx);
-		done = store_put(&ctx, &store, key, value, 0);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
+		ok = store_put(&ctx, &store, key, value, 0);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		ctx_wipe(&ctx);
-		done = store_get(&ctx, &store, key, &got);
+		ok = store_get(&ctx, &store, key, &got);
 		if (table[i].key > STORE_KEY_MAX)
-			same_fault(table[i].label, &ctx, done, FAULT_REQUEST);
+			same_fault(table[i].label, &ctx, ok, FAULT_REQUEST);
 		else
 			same_text(
 			    table[i].label, got, table[i].expected == FAULT_NONE ? value : NULL);
 		ctx_wipe(&ctx);
-		done = store_erase(&ctx, &store, key);
-		same_fault(table[i].label, &ctx, done,
+		ok = store_erase(&ctx, &store, key);
+		same_fault(table[i].label, &ctx, ok,
 		    table[i].key > STORE_KEY_MAX ? FAULT_REQUEST : FAULT_NONE);
 		ctx_close(&ctx);
 	}
@@ -175,11 +175,11 @@ edits_a_record(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct edit arg = table[i].edit;
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = store_update(&ctx, &store, "account:1", 0, edit, &arg);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
+		ok = store_update(&ctx, &store, "account:1", 0, edit, &arg);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		same_number(table[i].label, arg.calls, 1);
 		has_value(table[i].label, &store, "account:1", table[i].after);
 		ctx_close(&ctx);
@@ -312,7 +312,7 @@ says_when_the_disk_is_full(void **state)
 	struct rlimit before;
 	struct ctx ctx;
 	bool ready;
-	bool done;
+	bool ok;
 
 	put(&store, "a:1", "as it was", 0);
 	signal(SIGXFSZ, SIG_IGN);
@@ -326,10 +326,10 @@ says_when_the_disk_is_full(void **state)
 		ready = store_ready(&ctx, &store);
 		refused = !ready && ctx.kind == FAULT_STORAGE;
 		ctx_wipe(&ctx);
-		done = store_put(&ctx, &store, "a:1", "changed", 0);
+		ok = store_put(&ctx, &store, "a:1", "changed", 0);
 		setrlimit(RLIMIT_FSIZE, &before);
 		DEMAND("the store says that it is not ready", refused);
-		same_fault("put", &ctx, done, FAULT_STORAGE);
+		same_fault("put", &ctx, ok, FAULT_STORAGE);
 		ctx_close(&ctx);
 		has_value("the record", &store, "a:1", "as it was");
 	}

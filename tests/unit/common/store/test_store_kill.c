@@ -18,7 +18,7 @@
  * them. */
 struct ledger {
 	volatile long begun[WRITERS][RECORDS];
-	volatile long done[WRITERS][RECORDS];
+	volatile long ok[WRITERS][RECORDS];
 	volatile long failed;
 };
 
@@ -74,7 +74,7 @@ write_on(void *arg)
 			writer->ledger->failed++;
 			return false;
 		}
-		writer->ledger->done[writer->number][record] = value;
+		writer->ledger->ok[writer->number][record] = value;
 		ctx_wipe(&ctx);
 	}
 }
@@ -83,7 +83,7 @@ static void
 check_record(const struct store_config *store, struct ledger *ledger, int writer, int record)
 {
 	long begun = ledger->begun[writer][record];
-	long done = ledger->done[writer][record];
+	long ok = ledger->ok[writer][record];
 	char key[32];
 	const char *text;
 	struct ctx ctx;
@@ -94,11 +94,11 @@ check_record(const struct store_config *store, struct ledger *ledger, int writer
 	if (!store_get(&ctx, store, key, &text))
 		fail_msg("%s: %s", key, ctx.reason);
 	value = text == NULL ? 0 : strtol(text, NULL, 10);
-	if (value < done || value > begun)
-		fail_msg("%s is %ld; %ld was acknowledged, %ld begun", key, value, done, begun);
+	if (value < ok || value > begun)
+		fail_msg("%s is %ld; %ld was acknowledged, %ld begun", key, value, ok, begun);
 	/* what was begun last has happened or has not; from now on the one or the other holds */
 	ledger->begun[writer][record] = value;
-	ledger->done[writer][record] = value;
+	ledger->ok[writer][record] = value;
 	ctx_close(&ctx);
 }
 
@@ -147,7 +147,7 @@ loses_nothing_when_writers_are_killed(void **state)
 
 	for (int i = 0; i < WRITERS; i++)
 		for (int j = 0; j < RECORDS; j++)
-			sum += ledger->done[i][j];
+			sum += ledger->ok[i][j];
 	assert_true(sum > ROUNDS / 10); /* they were not all killed before their first */
 	open_ctx(&ctx);
 	assert_true(store_each(&ctx, &store, "connection:", count_visit, &count));

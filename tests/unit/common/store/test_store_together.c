@@ -284,11 +284,11 @@ static bool
 write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 
 	if (fd >= 0)
 		close(fd);
-	return done;
+	return ok;
 }
 
 /* Whose user owns files there too; without a mapping none could be made. */
@@ -502,7 +502,7 @@ waits_in_no_circle(void **state)
 /* What a writer has begun and what it was told is done, in memory that outlives it. */
 struct ledger {
 	volatile long begun;
-	volatile long done;
+	volatile long ok;
 	volatile long failed;
 };
 
@@ -533,7 +533,7 @@ write_on(void *arg)
 			writer->ledger->failed++;
 			return false;
 		}
-		writer->ledger->done = value;
+		writer->ledger->ok = value;
 		ctx_wipe(&ctx);
 	}
 }
@@ -562,9 +562,9 @@ check_records(const struct store_config *store, const char keys[RECORDS][32], st
 	for (int i = 0; i < RECORDS; i++) {
 		long value = number_of(store, keys[i]);
 
-		if (value < ledger->done || value > ledger->begun)
+		if (value < ledger->ok || value > ledger->begun)
 			fail_msg("%s is %ld; %ld was acknowledged, %ld begun", keys[i], value,
-			    ledger->done, ledger->begun);
+			    ledger->ok, ledger->begun);
 		if (value > before)
 			fail_msg("%s is %ld, behind one that is %ld", keys[i], value, before);
 		before = value;
@@ -596,7 +596,7 @@ keeps_their_order_when_killed(void **state)
 		assert_int_equal(ledger->failed, 0);
 		check_records(&store, (const char(*)[32])keys, ledger);
 	}
-	assert_true(ledger->done > ROUNDS / 10); /* they were not all killed before their first */
+	assert_true(ledger->ok > ROUNDS / 10); /* they were not all killed before their first */
 	assert_in_range(copies_left(*state), 0, RECORDS);
 	munmap(ledger, sizeof *ledger);
 }

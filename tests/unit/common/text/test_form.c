@@ -82,12 +82,12 @@ reads_a_form(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct form_field field[FIELDS];
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
 		fields_of(field);
-		done = form_read(&ctx, table[i].text, field, FIELDS);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
+		ok = form_read(&ctx, table[i].text, field, FIELDS);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		same_text(table[i].label, field[CODE].value, table[i].code);
 		same_text(table[i].label, field[STATE].value, table[i].state);
 		ctx_close(&ctx);
@@ -115,13 +115,13 @@ decodes_one_value(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *out = NULL;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = form_decode(&ctx, table[i].s, table[i].len, &out);
-		DEMAND(table[i].label, done == (table[i].expected != NULL));
+		ok = form_decode(&ctx, table[i].s, table[i].len, &out);
+		DEMAND(table[i].label, ok == (table[i].expected != NULL));
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
-		same_text(table[i].label, done ? out : NULL, table[i].expected);
+		same_text(table[i].label, ok ? out : NULL, table[i].expected);
 		ctx_close(&ctx);
 	}
 }

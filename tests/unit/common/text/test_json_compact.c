@@ -117,12 +117,12 @@ takes_one_object_and_nothing_else(void **state)
 		enum fault_kind kind = table[i].expected == NULL ? FAULT_REQUEST : FAULT_NONE;
 		const char *line = NULL;
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = json_compact(&ctx, table[i].text, table[i].len, &line);
-		same_fault(table[i].label, &ctx, done, kind);
-		if (done)
+		ok = json_compact(&ctx, table[i].text, table[i].len, &line);
+		same_fault(table[i].label, &ctx, ok, kind);
+		if (ok)
 			same_text(table[i].label, line, table[i].expected);
 		ctx_close(&ctx);
 	}

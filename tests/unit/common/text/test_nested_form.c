@@ -99,11 +99,11 @@ nests_as_php_does(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *line = NULL;
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = nested_form_to_json(&ctx, table[i].form, strlen(table[i].form), &line);
-		same_fault(table[i].label, &ctx, done, FAULT_NONE);
+		ok = nested_form_to_json(&ctx, table[i].form, strlen(table[i].form), &line);
+		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		same_text(table[i].label, line, table[i].expected);
 		ctx_close(&ctx);
 	}

@@ -44,11 +44,11 @@ knows_its_methods(void **state)
 		struct gateway gw = memory_gateway(&server);
 		struct request req;
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = request_read(&ctx, &gw, table[i].methods, &req);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
+		ok = request_read(&ctx, &gw, table[i].methods, &req);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		same_number(table[i].label, req.method, table[i].method);
 		ctx_close(&ctx);
 	}
@@ -153,17 +153,17 @@ limits_query_and_headers(void **state)
 			struct gateway gw = memory_gateway(&server);
 			struct request req;
 			struct ctx ctx;
-			bool done;
+			bool ok;
 
 			assert_non_null(value);
 			memset(value, 'x', len);
 			value[len] = '\0';
 			open_ctx(&ctx);
-			done = request_read(&ctx, &gw, METHOD_GET, &req);
-			same_fault(table[i].name, &ctx, done,
+			ok = request_read(&ctx, &gw, METHOD_GET, &req);
+			same_fault(table[i].name, &ctx, ok,
 			    len == table[i].max ? FAULT_NONE : FAULT_REQUEST);
-			DEMAND("a query that was refused is empty",
-			    done || strcmp(req.query, "") == 0);
+			DEMAND(
+			    "a query that was refused is empty", ok || strcmp(req.query, "") == 0);
 			has_no_text(table[i].name, ctx.reason, "xxx");
 			ctx_close(&ctx);
 			free(value);
@@ -300,12 +300,12 @@ reads_a_body(void **state)
 			struct ctx ctx;
 			const char *body;
 			size_t len;
-			bool done;
+			bool ok;
 
 			open_ctx(&ctx);
-			done = request_body(&ctx, &req, MAX, &body, &len);
-			same_fault(table[i].label, &ctx, done, table[i].expected);
-			if (done) {
+			ok = request_body(&ctx, &req, MAX, &body, &len);
+			same_fault(table[i].label, &ctx, ok, table[i].expected);
+			if (ok) {
 				same_text(table[i].label, body, table[i].body);
 				same_number(table[i].label, (long long)len,
 				    (long long)strlen(table[i].body));
@@ -354,11 +354,11 @@ says_when_a_body_breaks_off(void **state)
 		struct ctx ctx;
 		const char *body;
 		size_t len;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = request_body(&ctx, &req, MAX, &body, &len);
-		same_fault(table[i].label, &ctx, done, FAULT_REQUEST);
+		ok = request_body(&ctx, &req, MAX, &body, &len);
+		same_fault(table[i].label, &ctx, ok, FAULT_REQUEST);
 		ctx_close(&ctx);
 	}
 }

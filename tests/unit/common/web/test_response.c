@@ -154,7 +154,7 @@ has_a_phrase_for_every_status(void **state)
 		open_ctx(&ctx);
 		respond_fault(&ctx, kind, &res);
 		assert_true(response_send(&ctx, &gw, &res));
-		has_no_text(fault_answer(kind)->code, server.written, "Unknown");
+		has_no_text(fault_response(kind)->code, server.written, "Unknown");
 		ctx_close(&ctx);
 	}
 }
@@ -182,12 +182,12 @@ refuses_control_characters_in_headers(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct response res = { 0 };
 		struct ctx ctx;
-		bool done;
+		bool ok;
 
 		open_ctx(&ctx);
-		done = response_header(&ctx, &res, "Location", table[i].value);
-		same_fault(table[i].label, &ctx, done, table[i].expected);
-		same_number(table[i].label, (long long)res.header_count, done ? 1 : 0);
+		ok = response_header(&ctx, &res, "Location", table[i].value);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		same_number(table[i].label, (long long)res.header_count, ok ? 1 : 0);
 		ctx_close(&ctx);
 	}
 }

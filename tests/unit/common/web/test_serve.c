@@ -41,7 +41,8 @@ tell_kind(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	const char *text;
 
 	(void)req;
-	if (!ctx_printf(ctx, &text, "told %s, %s\n", fault_answer(kind)->code, cfg->app.deep_link))
+	if (!ctx_printf(
+		ctx, &text, "told %s, %s\n", fault_response(kind)->code, cfg->app.deep_link))
 		return false;
 	respond(res, 200, "text/plain", text);
 	return true;

@@ -169,7 +169,7 @@ become_owner(struct ctl *ctl)
 		ctx_clear_fault(ctl->ctx);
 		return true;
 	}
-	if (owner_become(st.st_uid, st.st_gid))
+	if (run_as(st.st_uid, st.st_gid))
 		return true;
 	perror("amocrmctl: cannot work as the owner of the store");
 	return false;

@@ -67,7 +67,7 @@ bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connec
 bool ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id);
 
 /* Reads TIME: RFC 3339, or how long ago: 90s, 15m, 2h, 3d.  False: it is neither. */
-bool ctl_when(const char *text, struct timespec *at);
+bool ctl_time_arg(const char *text, struct timespec *at);
 
 /* "active", "revoked", or "expired" when the refresh token's time is over. */
 const char *ctl_state(const struct connection *connection);

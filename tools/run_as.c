@@ -23,7 +23,7 @@ add(struct groups *groups, gid_t id)
 }
 
 bool
-owner_find(uid_t user, char name[OWNER_NAME_SIZE], gid_t *group)
+run_as_find(uid_t user, char name[RUN_AS_NAME_SIZE], gid_t *group)
 {
 	FILE *file = fopen("/etc/passwd", "re");
 	struct passwd *entry = NULL;
@@ -33,7 +33,7 @@ owner_find(uid_t user, char name[OWNER_NAME_SIZE], gid_t *group)
 	while ((entry = fgetpwent(file)) != NULL && entry->pw_uid != user)
 		;
 	if (entry != NULL) {
-		snprintf(name, OWNER_NAME_SIZE, "%s", entry->pw_name);
+		snprintf(name, RUN_AS_NAME_SIZE, "%s", entry->pw_name);
 		*group = entry->pw_gid;
 	}
 	fclose(file);
@@ -56,13 +56,13 @@ add_memberships(struct groups *groups, const char *name)
 }
 
 bool
-owner_become(uid_t user, gid_t group)
+run_as(uid_t user, gid_t group)
 {
 	struct groups groups = { .ids = { group }, .count = 1 };
 	gid_t own = group;
-	char name[OWNER_NAME_SIZE];
+	char name[RUN_AS_NAME_SIZE];
 
-	if (owner_find(user, name, &own)) {
+	if (run_as_find(user, name, &own)) {
 		add(&groups, own);
 		add_memberships(&groups, name);
 	}

@@ -105,7 +105,7 @@ read_duration(const char *s, struct timespec *at)
 }
 
 bool
-ctl_when(const char *text, struct timespec *at)
+ctl_time_arg(const char *text, struct timespec *at)
 {
 	return read_date_time(text, at) || read_duration(text, at);
 }

@@ -149,7 +149,7 @@ handle_one(struct ctx *ctx, FCGX_Request *request, fastcgi_handler *handle, cons
 }
 
 static int
-handle_all(struct ctx *ctx, struct listener *l, fastcgi_handler *handle, const void *arg)
+handle_all(struct ctx *ctx, struct fcgi_listener *l, fastcgi_handler *handle, const void *arg)
 {
 	FCGX_Request request;
 	int answered = 0;
@@ -160,7 +160,7 @@ handle_all(struct ctx *ctx, struct listener *l, fastcgi_handler *handle, const v
 	while (answered < FASTCGI_REQUESTS_MAX && !l->ending) {
 		int connection = request.ipcFd;
 
-		if (!listener_wait(l, ctx, &connection))
+		if (!fcgi_listener_wait(l, ctx, &connection))
 			break;
 		if (take_request(&request, connection)) {
 			handle_one(ctx, &request, handle, arg);
@@ -181,18 +181,18 @@ fastcgi_asked(void)
 int
 fastcgi_serve(struct ctx *ctx, fastcgi_handler *handle, const void *arg)
 {
-	struct listener listener;
+	struct fcgi_listener listener;
 	struct filecache filecache;
 	int status;
 
 	start_with_tunables();
-	if (!listener_open(ctx, &listener, STDIN_FILENO))
+	if (!fcgi_listener_open(ctx, &listener, STDIN_FILENO))
 		return EXIT_FAILURE;
 	(void)filecache_open(ctx, &filecache); /* or it reads its files each time */
 	ctx_wipe(ctx);
 	status = handle_all(ctx, &listener, handle, arg);
 	filecache_close(ctx);
-	listener_close(&listener);
+	fcgi_listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)
 		start_again();
 	return status;

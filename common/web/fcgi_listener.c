@@ -26,7 +26,7 @@ is_ignored(int signal)
 
 /* What was ignored when we were started stays so: nohup. */
 static bool
-hold_signals(struct listener *l)
+hold_signals(struct fcgi_listener *l)
 {
 	static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 	const struct sigaction usual = { .sa_handler = SIG_DFL };
@@ -52,21 +52,21 @@ never_wait_in_accept(int socket)
 }
 
 bool
-listener_open(struct ctx *ctx, struct listener *l, int socket)
+fcgi_listener_open(struct ctx *ctx, struct fcgi_listener *l, int socket)
 {
-	*l = (struct listener){ .socket = socket, .signals = -1 };
+	*l = (struct fcgi_listener){ .socket = socket, .signals = -1 };
 	if (hold_signals(l) && never_wait_in_accept(socket)) {
 		helper_reap(
 		    ctx); /* those of before, whose end may have been told before we listened */
 		return true;
 	}
 	ctx_fault(ctx, FAULT_SERVER, "cannot listen: %s", strerror(errno));
-	listener_close(l);
+	fcgi_listener_close(l);
 	return false;
 }
 
 void
-listener_close(struct listener *l)
+fcgi_listener_close(struct fcgi_listener *l)
 {
 	if (l->signals >= 0)
 		close(l->signals);
@@ -109,7 +109,7 @@ set_up(int connection, const struct sockaddr_storage *peer)
 
 /* -1: nobody is there any more.  False: nobody will be. */
 static bool
-take_connection(const struct listener *l, int *connection)
+take_connection(const struct fcgi_listener *l, int *connection)
 {
 	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof peer;
@@ -127,7 +127,7 @@ take_connection(const struct listener *l, int *connection)
 }
 
 static void
-take_signals(struct listener *l, struct ctx *ctx)
+take_signals(struct fcgi_listener *l, struct ctx *ctx)
 {
 	struct signalfd_siginfo told;
 
@@ -139,7 +139,7 @@ take_signals(struct listener *l, struct ctx *ctx)
 }
 
 bool
-listener_wait(struct listener *l, struct ctx *ctx, int *connection)
+fcgi_listener_wait(struct fcgi_listener *l, struct ctx *ctx, int *connection)
 {
 	bool is_new = false;
 
@@ -148,7 +148,7 @@ listener_wait(struct listener *l, struct ctx *ctx, int *connection)
 			{ .fd = l->signals, .events = POLLIN },
 			{ .fd = *connection < 0 ? l->socket : *connection, .events = POLLIN },
 		};
-		int timeout_ms = is_new ? LISTENER_SILENT_MS : l->ending ? 0 : -1;
+		int timeout_ms = is_new ? FCGI_LISTENER_SILENT_MS : l->ending ? 0 : -1;
 		int found = poll(ready, 2, timeout_ms);
 
 		if (found < 0 && errno != EINTR)

@@ -3,11 +3,11 @@
  *   web server -- connects, sends -->  a listening socket, shared by all processes of one program
  *   manager    -- TERM and its like ->  a signalfd
  *
- * From listener_open on TERM, INT, HUP and USR1 (FastCGI's word for "finish, then end") are held
- * back and only looked for here, between two requests: one that is under way is answered first, and
- * no signal is missed, since both are waited for in one poll.  What is held back is held back in
- * the helpers as well, so that a TERM for the whole group does not take them from a request under
- * way; they end with the process.
+ * From fcgi_listener_open on TERM, INT, HUP and USR1 (FastCGI's word for "finish, then end") are
+ * held back and only looked for here, between two requests: one that is under way is answered
+ * first, and no signal is missed, since both are waited for in one poll.  What is held back is held
+ * back in the helpers as well, so that a TERM for the whole group does not take them from a request
+ * under way; they end with the process.
  */
 #ifndef FCGI_LISTENER_H
 #define FCGI_LISTENER_H
@@ -20,21 +20,21 @@
 
 /* Whoever connects has a request to send, and sends it at once; a connection that was just made and
  * says nothing for so long is given up, also when the process is to end meanwhile. */
-#define LISTENER_SILENT_MS 2000
+#define FCGI_LISTENER_SILENT_MS 2000
 
-struct listener {
+struct fcgi_listener {
 	int socket;
 	int signals;
 	bool ending; /* a signal came */
 };
 
 /* False with a fault: socket cannot be waited at. */
-bool listener_open(struct ctx *ctx, struct listener *l, int socket);
-void listener_close(struct listener *l);
+bool fcgi_listener_open(struct ctx *ctx, struct fcgi_listener *l, int socket);
+void fcgi_listener_close(struct fcgi_listener *l);
 
 /* Waits until something was sent on *connection, or its other end was closed; where *connection is
  * -1, on the next one that is made, which *connection then is.  Helpers that end meanwhile are let
  * go of.  False: the process is to end; *connection, if there is one, is idle. */
-bool listener_wait(struct listener *l, struct ctx *ctx, int *connection);
+bool fcgi_listener_wait(struct fcgi_listener *l, struct ctx *ctx, int *connection);
 
 #endif

@@ -8,12 +8,12 @@
 static void
 check_values(struct check *c)
 {
-	int wrong = c->findings.wrong;
+	int wrong = c->report.wrong;
 
 	check_redirect_uri(c);
 	check_client(c);
 	check_platform(c);
-	c->keys_ok = c->findings.wrong == wrong;
+	c->keys_ok = c->report.wrong == wrong;
 	check_jwt(c);
 	check_webhook(c);
 	check_deliver(c);
@@ -22,12 +22,12 @@ check_values(struct check *c)
 static void
 check_means(struct check *c)
 {
-	int wrong = c->findings.wrong;
+	int wrong = c->report.wrong;
 
 	check_ca(c);
 	check_network(c);
 	check_https(c);
-	c->calls_usable = c->findings.wrong == wrong;
+	c->calls_usable = c->report.wrong == wrong;
 	check_crypto(c);
 }
 
@@ -57,16 +57,16 @@ check_online(struct check *c)
 static void
 summarize(const struct check *c)
 {
-	if (c->findings.wrong + c->findings.doubtful > 0)
-		fprintf(stderr, "amocrmctl check: wrong %d, doubtful %d\n", c->findings.wrong,
-		    c->findings.doubtful);
+	if (c->report.wrong + c->report.doubtful > 0)
+		fprintf(stderr, "amocrmctl check: wrong %d, doubtful %d\n", c->report.wrong,
+		    c->report.doubtful);
 }
 
 enum ctl_exit
 ctl_check(struct ctl *ctl)
 {
 	bool online = ctl->argc == 2 && strcmp(ctl->argv[1], "--online") == 0;
-	struct check c = { .ctl = ctl, .findings = { .ctx = ctl->ctx } };
+	struct check c = { .ctl = ctl, .report = { .ctx = ctl->ctx } };
 
 	if (ctl->argc > 1 && !online)
 		return ctl_usage(ctl, "takes --online or nothing");
@@ -80,5 +80,5 @@ ctl_check(struct ctl *ctl)
 			check_online(&c);
 	}
 	summarize(&c);
-	return c.findings.wrong == 0 ? CTL_DONE : CTL_FAILED;
+	return c.report.wrong == 0 ? CTL_DONE : CTL_FAILED;
 }

@@ -16,7 +16,7 @@
 
 struct check {
 	struct ctl *ctl;
-	struct findings findings;
+	struct report report;
 	bool is_trial; /* all on one machine, against a stand-in: plain http is meant */
 	uid_t owner;   /* whom the store belongs to: the web server's user */
 	const struct keyring *ring; /* NULL: cannot be used */
@@ -76,7 +76,7 @@ bool is_placeholder(const char *value);
 
 /* A bearer token for nobody.  By a secret it is signed and good for a minute;
  * for a public key only its signature is wrong. */
-bool probe_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
+bool make_test_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
 
 /* The name of a user for a person to read, lives in the room;
  * by the number where there is no name. */

@@ -82,11 +82,11 @@ check_token_endpoint(struct check *c, const char *host)
 		amocrm_deadline(&ctl->cfg.amocrm), &tokens)
 	    || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
-		found_ok(&c->findings, "amocrm",
+		report_ok(&c->report, "amocrm",
 		    "%s: takes client_id, client_secret and redirect_uri", host);
 		return true;
 	}
-	found_fault(&c->findings,
+	report_fault(&c->report,
 	    ctl->ctx->kind == FAULT_CLIENT ? key_at_fault(ctl->ctx->reason) : "amocrm",
 	    advice(ctl->ctx->kind));
 	return false;
@@ -94,23 +94,23 @@ check_token_endpoint(struct check *c, const char *host)
 
 static void
 tell_subscription(
-    struct findings *f, const struct connection *connection, enum subscription subscription)
+    struct report *f, const struct connection *connection, enum subscription subscription)
 {
 	long long id = (long long)connection->account_id;
 
 	switch (subscription) {
 	case SUBSCRIPTION_ACTIVE:
-		found_ok(f, "subscription", "%s sends its webhooks", connection->host);
+		report_ok(f, "subscription", "%s sends its webhooks", connection->host);
 		break;
 	case SUBSCRIPTION_DISABLED:
-		found_wrong(f, "subscription",
+		report_wrong(f, "subscription",
 		    "see in the web server's error log what was wrong, then amocrmctl subscribe "
 		    "its id",
 		    "%s (%lld) has switched our webhook off, after too many bad answers",
 		    connection->host, id);
 		break;
 	default:
-		found_doubt(f, "subscription",
+		report_warning(f, "subscription",
 		    "amocrmctl subscribe its id, unless no events are wanted",
 		    "%s (%lld) sends no webhooks to our address and key", connection->host, id);
 	}
@@ -131,9 +131,9 @@ check_subscription(struct check *c, int64_t account_id)
 	    && ctl_tokens(ctl, &connection, &tokens)
 	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
-		tell_subscription(&c->findings, &connection, subscription);
+		tell_subscription(&c->report, &connection, subscription);
 	else
-		found_fault(&c->findings, "subscription",
+		report_fault(&c->report, "subscription",
 		    "only an administrator of the account may look at webhooks: see who has "
 		    "connected it, or try again later");
 }
@@ -165,13 +165,13 @@ check_accounts(struct check *c)
 	if (c->store_usable && !connection_each(ctl->ctx, &ctl->cfg, add_account, &accounts))
 		ctx_clear_fault(ctl->ctx); /* check_records has told */
 	if (!find_host(ctl, &accounts, &host))
-		found_fault(&c->findings, "amocrm", "ask again");
+		report_fault(&c->report, "amocrm", "ask again");
 	else if (host == NULL)
-		found_ok(&c->findings, "amocrm", "not asked: no account is set or connected yet");
+		report_ok(&c->report, "amocrm", "not asked: no account is set or connected yet");
 	else if (check_token_endpoint(c, host) && c->ring != NULL && c->crypto_usable)
 		for (size_t i = 0; i < accounts.count; i++)
 			check_subscription(c, accounts.ids[i]);
 	if (accounts.left_out > 0)
-		found_ok(&c->findings, "subscription", "not all accounts were asked, only %d",
+		report_ok(&c->report, "subscription", "not all accounts were asked, only %d",
 		    ACCOUNTS_MAX);
 }

@@ -13,11 +13,11 @@
 const char *
 user_name(struct ctx *ctx, uid_t uid)
 {
-	char name[OWNER_NAME_SIZE];
+	char name[RUN_AS_NAME_SIZE];
 	const char *text;
 	gid_t group;
 
-	if (owner_find(uid, name, &group))
+	if (run_as_find(uid, name, &group))
 		return ctx_strndup(ctx, name, strlen(name), &text) ? text : "";
 	return ctx_printf(ctx, &text, "user %lu", (unsigned long)uid) ? text : "";
 }
@@ -27,12 +27,12 @@ static bool
 group_expected(const struct check *c, gid_t gid)
 {
 	struct stat store;
-	char name[OWNER_NAME_SIZE];
+	char name[RUN_AS_NAME_SIZE];
 	gid_t group;
 
 	return gid == 0 || gid == getegid() || c->owner == 0
 	    || (stat(c->ctl->cfg.store.path, &store) == 0 && gid == store.st_gid)
-	    || (owner_find(c->owner, name, &group) && gid == group);
+	    || (run_as_find(c->owner, name, &group) && gid == group);
 }
 
 static bool
@@ -41,13 +41,13 @@ owner_ok(struct check *c, const char *part, const char *path, const struct stat 
 	const char *owner = user_name(c->ctl->ctx, st->st_uid);
 
 	if (st->st_uid != 0 && st->st_uid != c->owner && st->st_uid != geteuid()) {
-		found_doubt(&c->findings, part,
+		report_warning(&c->report, part,
 		    "chown it to root, with the web server's group and mode 0640",
 		    "%s: belongs to %s, who can read and change it", path, owner);
 		return false;
 	}
 	if ((st->st_mode & 040) != 0 && !group_expected(c, st->st_gid)) {
-		found_doubt(&c->findings, part, "chgrp it to the web server's group",
+		report_warning(&c->report, part, "chgrp it to the web server's group",
 		    "%s: group %lu can read it, and is not the web server's", path,
 		    (unsigned long)st->st_gid);
 		return false;
@@ -68,7 +68,7 @@ folder_ok(struct check *c, const char *part, const char *path)
 		return false;
 	if (stat(folder, &st) != 0 || (st.st_mode & S_IWOTH) == 0 || (st.st_mode & S_ISVTX) != 0)
 		return true;
-	found_wrong(&c->findings, part, "chmod o-w that folder",
+	report_wrong(&c->report, part, "chmod o-w that folder",
 	    "%s: anybody may write its folder, and so put another file in its place", path);
 	return false;
 }
@@ -80,7 +80,7 @@ place_ok(struct check *c, const char *part, const char *path)
 
 	for (size_t i = 0; i < sizeof served / sizeof *served; i++)
 		if (strstr(path, served[i]) != NULL) {
-			found_doubt(&c->findings, part, "move it out of there",
+			report_warning(&c->report, part, "move it out of there",
 			    "%s: below %s, where web servers serve files from", path, served[i]);
 			return false;
 		}
@@ -117,7 +117,7 @@ check_configuration(struct check *c)
 	struct stat st;
 
 	if (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)) {
-		found_fault(&c->findings, "configuration",
+		report_fault(&c->report, "configuration",
 		    advice(ctl->ctx,
 			"copy amo-crm.conf.example there and fill it in, or name another by -c or "
 			"AMO_CRM_CONFIG",
@@ -127,7 +127,7 @@ check_configuration(struct check *c)
 	c->is_trial = strncmp(ctl->cfg.amocrm.authorize_url, "http://", 7) == 0;
 	c->owner = stat(ctl->cfg.store.path, &st) == 0 ? st.st_uid : geteuid();
 	if (file_ok(c, "configuration", ctl->config_path))
-		found_ok(&c->findings, "configuration", "%s", ctl->config_path);
+		report_ok(&c->report, "configuration", "%s", ctl->config_path);
 	return true;
 }
 
@@ -144,12 +144,12 @@ key_is_weak(const struct key *key)
 void
 check_keyring(struct check *c)
 {
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const char *path = c->ctl->cfg.store.keys;
 
 	if (!keyring_read(c->ctl->ctx, path, &c->ring)) {
 		c->ring = NULL;
-		found_fault(f, "keys",
+		report_fault(f, "keys",
 		    advice(c->ctl->ctx,
 			"restore it from its backup, without it nothing stored can be opened; only "
 			"for a new store make one: amocrmctl keygen",
@@ -158,7 +158,7 @@ check_keyring(struct check *c)
 	}
 	for (size_t i = 0; i < c->ring->count; i++)
 		if (key_is_weak(&c->ring->keys[i])) {
-			found_wrong(f, "keys",
+			report_wrong(f, "keys",
 			    "put a line of amocrmctl keygen on top, run amocrmctl rekey, then take "
 			    "this key out",
 			    "%s: key %s is one byte repeated, which anybody can guess", path,
@@ -166,6 +166,6 @@ check_keyring(struct check *c)
 			return;
 		}
 	if (file_ok(c, "keys", path))
-		found_ok(
+		report_ok(
 		    f, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
 }

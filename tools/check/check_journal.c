@@ -80,7 +80,7 @@ count_dead(struct ctx *ctx, const struct store_config *store)
 }
 
 static void
-tell_held_up(struct findings *f, const struct cursor *cursor)
+tell_held_up(struct report *f, const struct cursor *cursor)
 {
 	const struct blocked_account *first = &cursor->blocked[0];
 	char next_at[RFC3339_SIZE];
@@ -88,7 +88,7 @@ tell_held_up(struct findings *f, const struct cursor *cursor)
 	if (cursor->count == 0)
 		return;
 	rfc3339_print(first->next_at, next_at);
-	found_doubt(f, "delivery",
+	report_warning(f, "delivery",
 	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
 	    "account %lld is held up, its next event is posted again at %s, attempts in vain: %d; "
 	    "such accounts: %zu",
@@ -96,30 +96,30 @@ tell_held_up(struct findings *f, const struct cursor *cursor)
 }
 
 static void
-tell_delivery(struct findings *f, const struct count *n, long dead)
+tell_delivery(struct report *f, const struct count *n, long dead)
 {
 	char since[RFC3339_SIZE];
 	bool late = n->waiting > 0 && n->waiting_since + WAIT_MAX_S < time(NULL);
 
 	rfc3339_print(n->waiting_since, since);
 	if (late)
-		found_wrong(f, "delivery",
+		report_wrong(f, "delivery",
 		    "start amocrmctl deliver --follow as a service, or --once every minute by cron",
 		    "%zu events wait, the first since %s: nobody posts them on", n->waiting, since);
 	tell_held_up(f, &n->cursor);
 	if (dead > 0)
-		found_doubt(f, "delivery",
+		report_warning(f, "delivery",
 		    "once the receiver works: amocrmctl replay, then remove events/dead.ndjson",
 		    "%ld events were given up, after three days of trying", dead);
 	if (!late && n->cursor.count == 0 && dead == 0)
-		found_ok(f, "delivery", "%zu events wait", n->waiting);
+		report_ok(f, "delivery", "%zu events wait", n->waiting);
 }
 
 void
 check_journal(struct check *c)
 {
 	struct count n = { .c = c, .delivering = c->ctl->cfg.deliver.url != NULL };
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	struct ctx *ctx = c->ctl->ctx;
 	long dead;
 
@@ -127,16 +127,16 @@ check_journal(struct check *c)
 		return;
 	dead = count_dead(ctx, &c->ctl->cfg.store);
 	if (dead < 0 || !count_events(&n))
-		found_fault(f, "events", "restore that file, or move it away");
+		report_fault(f, "events", "restore that file, or move it away");
 	else {
 		if (n.torn > 0)
-			found_doubt(f, "events",
+			report_warning(f, "events",
 			    "nothing can be mended, and no other event is touched; see what killed "
 			    "the programs",
 			    "%lld events were cut short by a kill or a full disk",
 			    (long long)n.torn);
 		else
-			found_ok(f, "events", "%zu of the last week, all whole", n.events);
+			report_ok(f, "events", "%zu of the last week, all whole", n.events);
 		if (n.delivering)
 			tell_delivery(f, &n, dead);
 	}

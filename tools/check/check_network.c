@@ -62,14 +62,14 @@ check_ca(struct check *c)
 	int count = path == NULL ? -1 : count_certificates(path);
 
 	if (path == NULL)
-		found_wrong(&c->findings, "certificates", to_do,
+		report_wrong(&c->report, "certificates", to_do,
 		    "this system has no list of certificate authorities: nothing can be trusted");
 	else if (count < 0)
-		found_wrong(&c->findings, "certificates", to_do, "%s: %s", path, strerror(errno));
+		report_wrong(&c->report, "certificates", to_do, "%s: %s", path, strerror(errno));
 	else if (count == 0)
-		found_wrong(&c->findings, "certificates", to_do, "%s: holds none", path);
+		report_wrong(&c->report, "certificates", to_do, "%s: holds none", path);
 	else
-		found_ok(&c->findings, "certificates", "%s: %d", path, count);
+		report_ok(&c->report, "certificates", "%s: %d", path, count);
 }
 
 static bool
@@ -148,23 +148,23 @@ void
 check_network(struct check *c)
 {
 	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	bool ok = true;
 
 	if (cfg->connect_to != NULL && !connect_to_ok(cfg->connect_to)) {
 		ok = false;
-		found_wrong(f, "network",
+		report_wrong(f, "network",
 		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
 		    "connect_to cannot be understood: %s", cfg->connect_to);
 	}
 	if (cfg->proxy != NULL && !proxy_ok(cfg->proxy)) {
 		ok = false;
-		found_wrong(f, "network",
+		report_wrong(f, "network",
 		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",
 		    "proxy cannot be understood"); /* it may hold a password */
 	}
 	if (ok)
-		found_ok(f, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
+		report_ok(f, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
 		    cfg->connect_to == NULL ? "" : ", hosts reached elsewhere by connect_to");
 }
 
@@ -207,9 +207,9 @@ void
 check_https(struct check *c)
 {
 	if (https_starts(c->ctl->ctx, &c->ctl->cfg.amocrm))
-		found_ok(&c->findings, "amo-crm-https", "which calls amoCRM: starts");
+		report_ok(&c->report, "amo-crm-https", "which calls amoCRM: starts");
 	else
-		found_fault(&c->findings, "amo-crm-https", install_again);
+		report_fault(&c->report, "amo-crm-https", install_again);
 }
 
 void
@@ -217,7 +217,7 @@ check_crypto(struct check *c)
 {
 	c->crypto_usable = crypto_starts(c->ctl->ctx);
 	if (c->crypto_usable)
-		found_ok(&c->findings, "amo-crm-crypto", "which seals tokens: starts");
+		report_ok(&c->report, "amo-crm-crypto", "which seals tokens: starts");
 	else
-		found_fault(&c->findings, "amo-crm-crypto", install_again);
+		report_fault(&c->report, "amo-crm-crypto", install_again);
 }

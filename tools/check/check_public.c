@@ -101,10 +101,10 @@ advice(const struct https_reply *answer, const char *error)
 }
 
 static void
-tell_answer(struct findings *f, const char *part, const char *url, const char *wanted,
+tell_answer(struct report *f, const char *part, const char *url, const char *wanted,
     const struct https_reply *answer, const char *error)
 {
-	found_wrong(f, part, advice(answer, error), "%s: should answer %s, and answers %ld%s%s",
+	report_wrong(f, part, advice(answer, error), "%s: should answer %s, and answers %ld%s%s",
 	    url, wanted, answer->status, error == NULL ? "" : " ", error == NULL ? "" : error);
 }
 
@@ -123,7 +123,7 @@ tell_unreachable(struct check *c)
 	else if (strstr(ctx->reason, "SSL") != NULL || strstr(ctx->reason, "certificate") != NULL)
 		to_do = "TLS fails: give the web server a certificate for this name from a public "
 			"authority, with its whole chain (certbot does)";
-	found_fault(&c->findings, "address", to_do);
+	report_fault(&c->report, "address", to_do);
 }
 
 /* Our page, or the redirect in place of it. */
@@ -148,16 +148,16 @@ check_callback(struct site *site)
 		tell_unreachable(c);
 		return false;
 	}
-	found_ok(&c->findings, "address", "%s", site->origin);
+	report_ok(&c->report, "address", "%s", site->origin);
 	if (is_callback_answer(&c->ctl->cfg, &answer)) {
-		found_ok(&c->findings, "callback", "%s", url);
+		report_ok(&c->report, "callback", "%s", url);
 		return true;
 	}
 	if (strstr(answer.body, "error=server_error") != NULL)
 		error = "server_error";
 	else if (!read_error(c->ctl->ctx, &answer, &error))
 		return false;
-	tell_answer(&c->findings, "callback", url, "with our page", &answer, error);
+	tell_answer(&c->report, "callback", url, "with our page", &answer, error);
 	return true;
 }
 
@@ -177,7 +177,7 @@ static const struct question {
 static bool
 check_question(struct site *site, const struct question *question)
 {
-	struct findings *f = &site->c->findings;
+	struct report *f = &site->c->report;
 	struct ctx *ctx = site->c->ctl->ctx;
 	struct https_reply answer;
 	const char *error = NULL;
@@ -187,13 +187,13 @@ check_question(struct site *site, const struct question *question)
 	if (!ctx_printf(ctx, &url, "%s/api/amo-crm/%s", site->origin, question->part)
 	    || !ctx_printf(ctx, &wanted, "%ld %s", question->status, question->error)
 	    || !ask(site, site->host, url, NULL, &answer) || !read_error(ctx, &answer, &error)) {
-		found_fault(
+		report_fault(
 		    f, question->part, "it answered for another address just now: ask again");
 		return false;
 	}
 	if (answer.status == question->status && error != NULL
 	    && strcmp(error, question->error) == 0) {
-		found_ok(f, question->part, "%s", url);
+		report_ok(f, question->part, "%s", url);
 		return true;
 	}
 	tell_answer(f, question->part, url, wanted, &answer, error);
@@ -227,16 +227,16 @@ check_authorization(struct site *site)
 	const char *token;
 	const char *url;
 
-	if (!probe_token(ctx, &c->ctl->cfg.jwt, &token)
+	if (!make_test_token(ctx, &c->ctl->cfg.jwt, &token)
 	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
 	    || !ctx_printf(ctx, &url, "%s/api/amo-crm/status", site->origin)
 	    || !ask(site, site->host, url, header, &answer) || !read_error(ctx, &answer, &error))
-		found_fault(&c->findings, "authorization", "ask again");
+		report_fault(&c->report, "authorization", "ask again");
 	else if (by_secret ? answer.status == 200 && answer.is_json
 			   : error != NULL && strcmp(error, "invalid_token") == 0)
-		found_ok(&c->findings, "authorization", "the app's token reaches the program");
+		report_ok(&c->report, "authorization", "the app's token reaches the program");
 	else
-		found_wrong(&c->findings, "authorization", authorization_advice(error),
+		report_wrong(&c->report, "authorization", authorization_advice(error),
 		    "%s: the app's token is answered with %ld %s", url, answer.status,
 		    error == NULL ? "" : error);
 }
@@ -251,10 +251,10 @@ check_wrong_address(struct site *site, const char *host, const char *url, const 
 
 	if (ask(site, host, url, NULL, &answer) && read_error(ctx, &answer, &error) && error != NULL
 	    && strcmp(error, "missing_token") == 0)
-		found_doubt(&site->c->findings, "wrong-address", to_do,
+		report_warning(&site->c->report, "wrong-address", to_do,
 		    "%s: answers as if it were right", url);
 	else
-		found_ok(&site->c->findings, "wrong-address", "%s: is not ours", url);
+		report_ok(&site->c->report, "wrong-address", "%s: is not ours", url);
 	ctx_clear_fault(ctx);
 }
 

@@ -116,47 +116,47 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 static void
-tell_records(struct findings *f, const struct tally *t)
+tell_records(struct report *f, const struct tally *t)
 {
 	if (t->closed.count > 0)
-		found_wrong(f, "records",
+		report_wrong(f, "records",
 		    "put the missing key back into the key ring; a record that is damaged: restore "
 		    "it, or connect again",
 		    "%s; %zu of %zu do not open", t->closed.first, t->closed.count, t->count);
 	if (t->old.count > 0)
-		found_doubt(f, "records", "amocrmctl rekey seals them with the first key",
+		report_warning(f, "records", "amocrmctl rekey seals them with the first key",
 		    "%s: sealed by an older key; such records: %zu of %zu", t->old.first,
 		    t->old.count, t->count);
 	if (t->lost.count > 0)
-		found_wrong(f, "records", "amocrmctl rekey puts it there",
+		report_wrong(f, "records", "amocrmctl rekey puts it there",
 		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
 		    "records: %zu of %zu",
 		    t->lost.first, t->lost.count, t->count);
 	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
-		found_ok(f, "records", "%zu, which the key ring opens", t->count);
+		report_ok(f, "records", "%zu, which the key ring opens", t->count);
 }
 
 static void
-tell_connections(struct findings *f, const struct tally *t)
+tell_connections(struct report *f, const struct tally *t)
 {
 	if (t->revoked.count > 0)
-		found_doubt(f, "connections",
+		report_warning(f, "connections",
 		    "connect again in the app; or amocrmctl disconnect erases it",
 		    "%s: disconnected in amoCRM; such connections: %zu", t->revoked.first,
 		    t->revoked.count);
 	if (t->expired.count > 0)
-		found_doubt(f, "connections",
+		report_warning(f, "connections",
 		    "connect again in the app; an hourly amocrmctl refresh --due 21600 prevents "
 		    "it",
 		    "%s: not renewed for three months, so amoCRM has forgotten it; such "
 		    "connections: %zu",
 		    t->expired.first, t->expired.count);
 	if (t->soon.count > 0)
-		found_doubt(f, "connections",
+		report_warning(f, "connections",
 		    "amocrmctl refresh, now; an hourly amocrmctl refresh --due 21600 prevents it",
 		    "%s: ends within a week; such connections: %zu", t->soon.first, t->soon.count);
 	if (t->revoked.count + t->expired.count + t->soon.count == 0)
-		found_ok(f, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
+		report_ok(f, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 
 void
@@ -168,17 +168,17 @@ check_records(struct check *c)
 	if (!c->store_usable)
 		return;
 	if (c->disk_usable && !probe(ctx, &c->ctl->cfg.store)) {
-		found_fault(&c->findings, "store",
+		report_fault(&c->report, "store",
 		    "the web server's user must be able to change it: chmod 0700, chown");
 		c->store_usable = false;
 		return;
 	}
 	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
-		found_fault(&c->findings, "records",
+		report_fault(&c->report, "records",
 		    "restore that file from a backup; or move it away, and who was in it connects "
 		    "again");
 		return;
 	}
-	tell_records(&c->findings, &t);
-	tell_connections(&c->findings, &t);
+	tell_records(&c->report, &t);
+	tell_connections(&c->report, &t);
 }

@@ -55,27 +55,27 @@ redirect_uri_advice(const struct check *c, const char *uri)
 void
 check_redirect_uri(struct check *c)
 {
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
 	const char *to_do = redirect_uri_advice(c, uri);
 	const char *host = strstr(uri, "://") + 3;
 	const char *dot = memchr(host, '.', strcspn(host, "/"));
 
 	if (to_do != NULL)
-		found_wrong(f, "redirect_uri", to_do, "%s", uri);
+		report_wrong(f, "redirect_uri", to_do, "%s", uri);
 	else if (c->is_trial)
-		found_doubt(f, "redirect_uri",
+		report_warning(f, "redirect_uri",
 		    "set redirect_uri and authorize_url to the real ones before others use it",
 		    "%s: for trying things out on this machine", uri);
 	else if (strncmp(host, "www.", 4) == 0 || dot == NULL
 	    || memchr(dot + 1, '.', strcspn(dot + 1, "/")) == NULL)
-		found_doubt(f, "redirect_uri",
+		report_warning(f, "redirect_uri",
 		    "see that it leads to this server, and not to the one with the web site; "
 		    "check --online asks",
 		    "%s: a site's main address, often another server than that of its programs",
 		    uri);
 	else
-		found_ok(f, "redirect_uri", "%s", uri);
+		report_ok(f, "redirect_uri", "%s", uri);
 }
 
 /* 8-4-4-4-12 digits, as amoCRM writes it; its disconnect hook sends it in lower case. */
@@ -95,27 +95,27 @@ void
 check_client(struct check *c)
 {
 	static const char keys_tab[] = "copy it from the \"Keys\" tab of the integration in amoCRM";
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const char *id = c->ctl->cfg.amocrm.client_id;
 	const char *secret = c->ctl->cfg.amocrm.client_secret;
 
 	if (is_placeholder(id))
-		found_wrong(
+		report_wrong(
 		    f, "client_id", keys_tab, "%s: the example's, not your integration's", id);
 	else if (!is_uuid(id))
-		found_wrong(f, "client_id", keys_tab,
+		report_wrong(f, "client_id", keys_tab,
 		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
 	else
-		found_ok(f, "client_id", "%s", id);
+		report_ok(f, "client_id", "%s", id);
 	if (is_placeholder(secret))
-		found_wrong(f, "client_secret", keys_tab, "the example's, not your integration's");
+		report_wrong(f, "client_secret", keys_tab, "the example's, not your integration's");
 	else if (strcmp(secret, id) == 0)
-		found_wrong(f, "client_secret", keys_tab, "the same as client_id");
+		report_wrong(f, "client_secret", keys_tab, "the same as client_id");
 	else if (strchr(secret, ' ') != NULL || strlen(secret) < 32)
-		found_wrong(f, "client_secret", keys_tab,
+		report_wrong(f, "client_secret", keys_tab,
 		    "%zu characters; amoCRM's have 64, without blanks", strlen(secret));
 	else
-		found_ok(f, "client_secret", "%zu characters", strlen(secret));
+		report_ok(f, "client_secret", "%zu characters", strlen(secret));
 }
 
 /* Whether a host is below a domain, or is it. */
@@ -192,32 +192,32 @@ check_platform(struct check *c)
 	static const char one_of[] =
 	    "https://www.amocrm.ru/oauth for amoCRM, https://www.kommo.com/oauth for Kommo: an "
 	    "integration belongs to one of them";
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
 	const char *platform = platform_of(cfg->authorize_url);
 	const char *stray;
 
 	if (!find_stray(c->ctl->ctx, cfg->account_domains, &stray))
-		found_fault(f, "account_domains", "ask again");
+		report_fault(f, "account_domains", "ask again");
 	else if (stray != NULL)
-		found_wrong(f, "account_domains",
+		report_wrong(f, "account_domains",
 		    "take it out: client_secret would be sent to any host below it",
 		    "%s: not a domain of amoCRM or Kommo", stray);
 	if (c->is_trial)
-		found_doubt(
+		report_warning(
 		    f, "authorize_url", one_of, "%s: for trying things out", cfg->authorize_url);
 	else if (platform == NULL)
-		found_wrong(f, "authorize_url", one_of, "%s: not a consent page of theirs",
+		report_wrong(f, "authorize_url", one_of, "%s: not a consent page of theirs",
 		    cfg->authorize_url);
 	else if (cfg->account != NULL
 	    && !platforms_agree(platform, cfg->account, strlen(cfg->account)))
-		found_wrong(f, "authorize_url", one_of,
+		report_wrong(f, "authorize_url", one_of,
 		    "%s: does not know account %s, which is of the other platform",
 		    cfg->authorize_url, cfg->account);
 	else if (!platform_listed(platform, cfg->account_domains))
-		found_wrong(f, "authorize_url", one_of,
+		report_wrong(f, "authorize_url", one_of,
 		    "%s: its accounts are not below any of account_domains", cfg->authorize_url);
 	else
-		found_ok(f, "authorize_url", "%s, account %s", cfg->authorize_url,
+		report_ok(f, "authorize_url", "%s, account %s", cfg->authorize_url,
 		    cfg->account == NULL ? "any" : cfg->account);
 }

@@ -43,18 +43,18 @@ jwt_secret_ok(struct check *c)
 {
 	static const size_t min[] = { [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64 };
 	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 
 	if (is_placeholder(cfg->secret))
-		found_wrong(f, "jwt", same_as_app, "[jwt] secret is the example's");
+		report_wrong(f, "jwt", same_as_app, "[jwt] secret is the example's");
 	else if (is_guessable(cfg->secret))
-		found_wrong(f, "jwt", same_as_app,
+		report_wrong(f, "jwt", same_as_app,
 		    "[jwt] secret can be guessed: under %d different characters", DISTINCT_MIN);
 	else if (strcmp(cfg->secret, c->ctl->cfg.amocrm.client_secret) == 0)
-		found_doubt(f, "jwt", same_as_app,
+		report_warning(f, "jwt", same_as_app,
 		    "[jwt] secret is client_secret: whoever leaks the one has leaked the other");
 	else if (strlen(cfg->secret) < min[cfg->algorithm])
-		found_doubt(f, "jwt", same_as_app,
+		report_warning(f, "jwt", same_as_app,
 		    "[jwt] secret has %zu bytes; RFC 7518 wants %zu for this algorithm",
 		    strlen(cfg->secret), min[cfg->algorithm]);
 	else
@@ -71,7 +71,7 @@ jwt_key_ok(struct check *c)
 
 	if (stat(path, &st) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return true;
-	found_wrong(&c->findings, "jwt", "chmod 0644",
+	report_wrong(&c->report, "jwt", "chmod 0644",
 	    "%s: mode %04o lets others put a key of their own there", path,
 	    (unsigned)st.st_mode & 07777);
 	return false;
@@ -89,18 +89,18 @@ check_jwt(struct check *c)
 	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable || !jwt_key_ok(c))
 		return;
 	/* a public key that is good finds no fault but the signature */
-	if (probe_token(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
+	if (make_test_token(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
 	    && ctx->kind == FAULT_TOKEN)
 		ctx_clear_fault(ctx);
 	if (ctx->kind != FAULT_NONE)
-		found_fault(&c->findings, "jwt",
+		report_fault(&c->report, "jwt",
 		    by_secret ? "correct [jwt]; amo-crm.conf.example explains its keys"
 			      : "[jwt] public_key must name the app's public key as PEM: openssl "
 				"pkey -in <its key> -pubout; and algorithm be the key's");
 	else if (by_secret)
-		found_ok(&c->findings, "jwt", "a token signed by [jwt] secret is accepted");
+		report_ok(&c->report, "jwt", "a token signed by [jwt] secret is accepted");
 	else
-		found_ok(&c->findings, "jwt", "%s: of the configured algorithm", cfg->public_key);
+		report_ok(&c->report, "jwt", "%s: of the configured algorithm", cfg->public_key);
 }
 
 void
@@ -109,18 +109,18 @@ check_webhook(struct check *c)
 	static const char new_one[] =
 	    "set one (openssl rand -hex 16), then amocrmctl subscribe for each account";
 	const char *secret = c->ctl->cfg.webhook.secret;
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 
 	if (secret == NULL)
-		found_doubt(f, "webhook_key", new_one,
+		report_warning(f, "webhook_key", new_one,
 		    "[webhook] secret is not set: whoever knows the address can send events");
 	else if (is_placeholder(secret))
-		found_wrong(f, "webhook_key", new_one, "[webhook] secret is the example's");
+		report_wrong(f, "webhook_key", new_one, "[webhook] secret is the example's");
 	else if (is_guessable(secret))
-		found_wrong(f, "webhook_key", new_one,
+		report_wrong(f, "webhook_key", new_one,
 		    "[webhook] secret can be guessed: under %d different characters", DISTINCT_MIN);
 	else
-		found_ok(f, "webhook_key", "[webhook] secret is set");
+		report_ok(f, "webhook_key", "[webhook] secret is set");
 }
 
 /* Whether events would come back to us as events. */
@@ -138,21 +138,21 @@ void
 check_deliver(struct check *c)
 {
 	const struct config *cfg = &c->ctl->cfg;
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
-		found_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
+		report_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
 	else if (!delivery_check(c->ctl->ctx, cfg))
-		found_fault(f, "deliver",
+		report_fault(f, "deliver",
 		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
 		    "rand -base64 32)");
 	else if (is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
-		found_wrong(f, "deliver", "set your receiver's own",
+		report_wrong(f, "deliver", "set your receiver's own",
 		    "[deliver] url or secret is the example's");
 	else if (leads_home(cfg))
-		found_wrong(f, "deliver", "set your receiver's address",
+		report_wrong(f, "deliver", "set your receiver's address",
 		    "[deliver] url is our own webhook's: events would go round for ever");
 	else
-		found_ok(f, "deliver", "%s", cfg->deliver.url);
+		report_ok(f, "deliver", "%s", cfg->deliver.url);
 }

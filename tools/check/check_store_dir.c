@@ -15,29 +15,29 @@
 static bool
 store_is_there(struct check *c)
 {
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const char *path = c->ctl->cfg.store.path;
 	struct stat st;
 
 	if (stat(path, &st) != 0) {
-		found_wrong(f, "store",
+		report_wrong(f, "store",
 		    "install -d -m 700 -o <web server's user> -g <its group>; every folder above "
 		    "must let that user pass",
 		    "%s: %s", path, strerror(errno));
 		return false;
 	}
 	if (!S_ISDIR(st.st_mode))
-		found_wrong(f, "store", "move the file away, or set another [store] path",
+		report_wrong(f, "store", "move the file away, or set another [store] path",
 		    "%s: is not a directory", path);
 	else if ((st.st_mode & 0777) != 0700)
-		found_wrong(f, "store", "chmod 0700",
+		report_wrong(f, "store", "chmod 0700",
 		    "%s: mode %04o; it is to be open to its owner, and to nobody else", path,
 		    (unsigned)st.st_mode & 07777);
 	else if (st.st_uid == 0)
-		found_wrong(f, "store", "chown -R <web server's user>: that folder",
+		report_wrong(f, "store", "chown -R <web server's user>: that folder",
 		    "%s: belongs to root, and web servers do not run programs as root", path);
 	else if (st.st_uid != geteuid())
-		found_wrong(f, "store", "run check as root or as that user, or chown -R the store",
+		report_wrong(f, "store", "run check as root or as that user, or chown -R the store",
 		    "%s: belongs to %s, not to whoever runs this", path,
 		    user_name(c->ctl->ctx, st.st_uid));
 	else
@@ -109,7 +109,7 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 void
 check_folder(struct check *c)
 {
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	const char *owner = user_name(c->ctl->ctx, c->owner);
 	struct some foreign = { 0 };
 	struct some open_to_others = { 0 };
@@ -118,24 +118,24 @@ check_folder(struct check *c)
 	if (!store_is_there(c))
 		return;
 	if (!walk(c, &foreign, &open_to_others, &left_over)) {
-		found_wrong(
+		report_wrong(
 		    f, "store", "see that file", "%s: %s", c->ctl->cfg.store.path, strerror(errno));
 		return;
 	}
 	if (foreign.count > 0)
-		found_wrong(f, "store", "chown -R the store to that user",
+		report_wrong(f, "store", "chown -R the store to that user",
 		    "%s: not %s's, whose programs cannot use it; such files: %zu", foreign.first,
 		    owner, foreign.count);
 	if (open_to_others.count > 0)
-		found_wrong(f, "store", "chmod -R go= the store",
+		report_wrong(f, "store", "chmod -R go= the store",
 		    "%s: its mode lets others at it; such files: %zu", open_to_others.first,
 		    open_to_others.count);
 	if (left_over.count > 0)
-		found_doubt(f, "store", "harmless; remove what is left over",
+		report_warning(f, "store", "harmless; remove what is left over",
 		    "%s: left by a program that was killed; such files: %zu", left_over.first,
 		    left_over.count);
 	c->store_usable = foreign.count == 0;
 	if (foreign.count + open_to_others.count + left_over.count == 0
 	    && place_ok(c, "store", c->ctl->cfg.store.path))
-		found_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
+		report_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
 }

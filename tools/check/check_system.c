@@ -28,30 +28,30 @@ check_disk(struct check *c)
 	    "make room on that disk, or move [store] path to a larger one: nothing new can be "
 	    "stored when it is full";
 	const char *path = c->ctl->cfg.store.path;
-	struct findings *f = &c->findings;
+	struct report *f = &c->report;
 	struct statvfs fs;
 	unsigned long long room;
 	bool has_inodes;
 
 	if (statvfs(path, &fs) != 0) {
-		found_wrong(f, "disk", "see that path", "%s: %s", path, strerror(errno));
+		report_wrong(f, "disk", "see that path", "%s: %s", path, strerror(errno));
 		return;
 	}
 	room = (unsigned long long)fs.f_bavail * fs.f_frsize;
 	has_inodes = fs.f_files > 0; /* some filesystems have no fixed number */
 	c->disk_usable = room >= ROOM_MIN && (!has_inodes || fs.f_favail >= INODES_MIN);
 	if (room < ROOM_MIN)
-		found_wrong(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
+		report_wrong(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
 	else if (!c->disk_usable)
-		found_wrong(f, "disk", to_do, "%s: %llu inodes are left: as good as full", path,
+		report_wrong(f, "disk", to_do, "%s: %llu inodes are left: as good as full", path,
 		    (unsigned long long)fs.f_favail);
 	else if (room < ROOM_LOW)
-		found_doubt(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
+		report_warning(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
 	else if (has_inodes && fs.f_favail < INODES_LOW)
-		found_doubt(f, "disk", to_do, "%s: %llu inodes are left", path,
+		report_warning(f, "disk", to_do, "%s: %llu inodes are left", path,
 		    (unsigned long long)fs.f_favail);
 	else
-		found_ok(f, "disk", "%llu MiB are left", room / MIB);
+		report_ok(f, "disk", "%llu MiB are left", room / MIB);
 }
 
 void
@@ -66,14 +66,14 @@ check_clock(struct check *c)
 	rfc3339_print(now, now_text);
 	rfc3339_print(c->newest, newest_text);
 	if (now < RELEASED)
-		found_wrong(
-		    &c->findings, "clock", to_do, "%s: before this program was made", now_text);
+		report_wrong(
+		    &c->report, "clock", to_do, "%s: before this program was made", now_text);
 	else if (c->newest > now + CLOCK_SPARE_S)
-		found_wrong(&c->findings, "clock", to_do,
+		report_wrong(&c->report, "clock", to_do,
 		    "%s, but the store holds something of %s: one of them is wrong", now_text,
 		    newest_text);
 	else
-		found_ok(&c->findings, "clock", "%s", now_text);
+		report_ok(&c->report, "clock", "%s", now_text);
 }
 
 /* A byte at or behind that offset which somebody has locked; -1: there is none. */
@@ -133,11 +133,11 @@ locks_ok(struct check *c, const char *name)
 	byte = stale_byte(c, fd);
 	close(fd);
 	if (byte >= STORE_SHARDS)
-		found_doubt(&c->findings, "locks", to_do,
+		report_warning(&c->report, "locks", to_do,
 		    "%s: locked for over %lld s, longer than a refresh takes", path,
 		    (long long)longest_ms(c, byte) / 1000);
 	else if (byte >= 0)
-		found_wrong(&c->findings, "locks", to_do,
+		report_wrong(&c->report, "locks", to_do,
 		    "%s: locked for over %lld s, though a change takes milliseconds", path,
 		    (long long)longest_ms(c, byte) / 1000);
 	return byte < 0;
@@ -150,5 +150,5 @@ check_locks(struct check *c)
 	bool journal = locks_ok(c, "events/lock");
 
 	if (store && journal)
-		found_ok(&c->findings, "locks", "none is held for long");
+		report_ok(&c->report, "locks", "none is held for long");
 }

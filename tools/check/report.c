@@ -52,7 +52,7 @@ put_found(const char *level, const char *part, const char *to_do, const char *fo
 }
 
 void
-found_ok(struct findings *f, const char *part, const char *format, ...)
+report_ok(struct report *f, const char *part, const char *format, ...)
 {
 	va_list args;
 
@@ -63,7 +63,7 @@ found_ok(struct findings *f, const char *part, const char *format, ...)
 }
 
 void
-found_doubt(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+report_warning(struct report *f, const char *part, const char *to_do, const char *format, ...)
 {
 	va_list args;
 
@@ -74,7 +74,7 @@ found_doubt(struct findings *f, const char *part, const char *to_do, const char 
 }
 
 void
-found_wrong(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+report_wrong(struct report *f, const char *part, const char *to_do, const char *format, ...)
 {
 	va_list args;
 
@@ -85,8 +85,8 @@ found_wrong(struct findings *f, const char *part, const char *to_do, const char 
 }
 
 void
-found_fault(struct findings *f, const char *part, const char *to_do)
+report_fault(struct report *f, const char *part, const char *to_do)
 {
-	found_wrong(f, part, to_do, "%s", f->ctx->reason);
+	report_wrong(f, part, to_do, "%s", f->ctx->reason);
 	ctx_clear_fault(f->ctx);
 }

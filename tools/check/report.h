@@ -12,25 +12,25 @@
 
 #include "base/ctx.h"
 
-struct findings {
+struct report {
 	struct ctx *ctx;
 	int wrong;
 	int doubtful;
 };
 
 /* As it should be. */
-void found_ok(struct findings *f, const char *part, const char *format, ...)
+void report_ok(struct report *f, const char *part, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* It works, and may not be what was meant; or it will not work for long. */
-void found_doubt(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+void report_warning(struct report *f, const char *part, const char *to_do, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* It does not work. */
-void found_wrong(struct findings *f, const char *part, const char *to_do, const char *format, ...)
+void report_wrong(struct report *f, const char *part, const char *to_do, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* The same for the fault a step left in f->ctx, which is then ready for the next step. */
-void found_fault(struct findings *f, const char *part, const char *to_do);
+void report_fault(struct report *f, const char *part, const char *to_do);
 
 #endif

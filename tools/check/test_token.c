@@ -67,7 +67,7 @@ sign(const struct jwt_config *cfg, const char *text, uint8_t signature[RSA_SIZE]
 }
 
 bool
-probe_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
+make_test_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
 {
 	uint8_t signature[RSA_SIZE];
 	size_t len;

@@ -1,7 +1,7 @@
 /* accounts.c - `amocrmctl accounts`. */
 #include "ctl.h"
 
-#include "base/clock.h"
+#include "base/rfc3339.h"
 #include "base/strbuf.h"
 #include "connection/connection.h"
 #include "text/json.h"
@@ -19,9 +19,9 @@ print_json(struct ctx *ctx, void *arg, const struct connection *connection)
 	struct strbuf sb;
 	const char *object;
 
-	rfc3339_print(connection->expires_at, expires_at);
-	rfc3339_print(connection->connected_at, connected_at);
-	rfc3339_print(connection->refreshed_at, refreshed_at);
+	rfc3339_write(connection->expires_at, expires_at);
+	rfc3339_write(connection->connected_at, connected_at);
+	rfc3339_write(connection->refreshed_at, refreshed_at);
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb, "%s\n{\"account_id\":%lld,\"domain\":", *count == 0 ? "" : ",",
 	    (long long)connection->account_id);
@@ -58,7 +58,7 @@ print_row(struct ctx *ctx, void *arg, const struct connection *connection)
 	size_t *count = arg;
 
 	(void)ctx;
-	rfc3339_print(connection->expires_at, expires_at);
+	rfc3339_write(connection->expires_at, expires_at);
 	if (*count == 0)
 		printf("account/user          host                         state    token until    "
 		       "      app user\n");

@@ -1,6 +1,8 @@
 /* events.c - `amocrmctl events`: what the journal holds, as JSON lines. */
 #include "ctl.h"
 
+#include "base/rfc3339.h"
+
 #include "events/event.h"
 #include "events/journal.h"
 #include "text/json_slice.h"
@@ -76,7 +78,7 @@ print_changes(struct json_slice head, struct json_slice payload)
 }
 
 struct printing {
-	char since[EVENT_TIME_SIZE]; /* all zero: from the first event on */
+	char since[RFC3339_MS_SIZE]; /* all zero: from the first event on */
 	bool items;
 	int64_t skipped; /* parts of events, and what is none */
 };
@@ -93,13 +95,13 @@ print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_
 	(void)ctx;
 	(void)next;
 	if (!json_slice_get(line, "received_at", &received_at)
-	    || received_at.len != strlen("\"\"") + EVENT_TIME_SIZE - 1
+	    || received_at.len != strlen("\"\"") + RFC3339_MS_SIZE - 1
 	    || !json_slice_get(line, "account_id", &account_id)
 	    || !json_slice_get(line, "payload", &payload)) {
 		printing->skipped++;
 		return true;
 	}
-	if (memcmp(received_at.at + 1, printing->since, EVENT_TIME_SIZE - 1) < 0)
+	if (memcmp(received_at.at + 1, printing->since, RFC3339_MS_SIZE - 1) < 0)
 		return true;
 	line.len = (size_t)(account_id.at + account_id.len - line.at);
 	if (printing->items)
@@ -169,7 +171,7 @@ ctl_events(struct ctl *ctl)
 		else if (option != 's')
 			return ctl_usage(ctl, "takes --since TIME, --follow and --items");
 		else if (ctl_time_arg(optarg, &since))
-			event_print_time(&since, printing.since);
+			rfc3339_write_ms(&since, printing.since);
 		else
 			return ctl_usage(
 			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");

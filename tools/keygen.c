@@ -1,8 +1,8 @@
 /* keygen.c - `amocrmctl keygen`. */
 #include "ctl.h"
 
-#include "base/clock.h"
 #include "base/encode.h"
+#include "base/rfc3339.h"
 #include "crypto/keyring.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ ctl_keygen(struct ctl *ctl)
 		perror("amocrmctl keygen");
 		return CTL_FAILED;
 	}
-	rfc3339_print(time(NULL), kid);
+	rfc3339_write(time(NULL), kid);
 	kid[strlen("2026-11-22")] = '\0';
 	hex_encode(secret, sizeof secret, hex);
 	printf("k%s-%02x%02x %s\n", kid, unique[0], unique[1], hex);

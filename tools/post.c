@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/rfc3339.h"
 #include "base/strbuf.h"
-#include "ctl.h"
 #include "events/webhook_signature.h"
 #include "helper/https.h"
 #include "text/json_slice.h"
@@ -31,7 +31,7 @@ event_read(struct ctx *ctx, const char *line, struct delivery_event *event)
 
 	if (!json_slice_get(whole, "id", &id) || !json_slice_get(whole, "account_id", &account)
 	    || !json_slice_get(whole, "received_at", &received_at)
-	    || !copy_part(ctx, received_at, &text) || !ctl_time_arg(text, &at)
+	    || !copy_part(ctx, received_at, &text) || !rfc3339_parse(text, &at)
 	    || !copy_part(ctx, account, &text) || !copy_part(ctx, id, &event->id))
 		return false;
 	if (!decimal_read(text, &event->account_id))

@@ -1,8 +1,8 @@
 /* event.c - see event.h. */
 #include "events/event.h"
 
-#include "base/clock.h"
 #include "base/encode.h"
+#include "base/rfc3339.h"
 #include "base/sha2.h"
 #include "base/strbuf.h"
 #include "text/json.h"
@@ -12,16 +12,6 @@
 #include <string.h>
 
 #define ID_SIZE sizeof "9223372036854775807"
-
-void
-event_print_time(const struct timespec *at, char out[EVENT_TIME_SIZE])
-{
-	char seconds[RFC3339_SIZE];
-
-	rfc3339_print(at->tv_sec, seconds);
-	snprintf(out, EVENT_TIME_SIZE, "%.*s.%03uZ", (int)strlen("2026-11-22T04:19:00"), seconds,
-	    (unsigned)(at->tv_nsec / 1000000 % 1000));
-}
 
 /* What a string says, or a number; escapes are not looked into. */
 static struct json_slice
@@ -134,11 +124,11 @@ bool
 event_write(struct ctx *ctx, const struct event *event, const char **line)
 {
 	char id[SHA256_HEX_SIZE];
-	char received_at[EVENT_TIME_SIZE];
+	char received_at[RFC3339_MS_SIZE];
 	struct strbuf sb;
 
 	sha256_hex(event->body, event->body_len, id);
-	event_print_time(&event->received_at, received_at);
+	rfc3339_write_ms(&event->received_at, received_at);
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
 	add_account(&sb, event);

@@ -31,8 +31,4 @@ int64_t event_account(const struct event *event);
  * own: "leads.status"; the first EVENT_NAMES_MAX, each once. */
 bool event_write(struct ctx *ctx, const struct event *event, const char **line);
 
-/* "2026-11-22T04:19:00.123Z", which sorts as time does. */
-#define EVENT_TIME_SIZE sizeof "2026-11-22T04:19:00.123Z"
-void event_print_time(const struct timespec *at, char out[EVENT_TIME_SIZE]);
-
 #endif

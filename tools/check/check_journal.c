@@ -1,7 +1,7 @@
 /* check_journal.c - the events: whether they are whole, and whether they get on. */
 #include "check/check.h"
 
-#include "base/clock.h"
+#include "base/rfc3339.h"
 #include "events/cursor.h"
 #include "events/journal.h"
 #include "post.h"
@@ -87,7 +87,7 @@ tell_held_up(struct report *f, const struct cursor *cursor)
 
 	if (cursor->count == 0)
 		return;
-	rfc3339_print(first->next_at, next_at);
+	rfc3339_write(first->next_at, next_at);
 	report_warning(f, "delivery",
 	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
 	    "account %lld is held up, its next event is posted again at %s, attempts in vain: %d; "
@@ -101,7 +101,7 @@ tell_delivery(struct report *f, const struct count *n, long dead)
 	char since[RFC3339_SIZE];
 	bool late = n->waiting > 0 && n->waiting_since + WAIT_MAX_S < time(NULL);
 
-	rfc3339_print(n->waiting_since, since);
+	rfc3339_write(n->waiting_since, since);
 	if (late)
 		report_wrong(f, "delivery",
 		    "start amocrmctl deliver --follow as a service, or --once every minute by cron",

@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "connection/refresh.h"
 #include "store/store.h"
 #include "store/store_paths.h"
@@ -63,8 +64,8 @@ check_clock(struct check *c)
 	char newest_text[RFC3339_SIZE];
 	time_t now = time(NULL);
 
-	rfc3339_print(now, now_text);
-	rfc3339_print(c->newest, newest_text);
+	rfc3339_write(now, now_text);
+	rfc3339_write(c->newest, newest_text);
 	if (now < RELEASED)
 		report_wrong(
 		    &c->report, "clock", to_do, "%s: before this program was made", now_text);

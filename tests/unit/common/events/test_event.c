@@ -220,31 +220,6 @@ lists_no_more_names_than_its_limit(void **state)
 	}
 }
 
-static void
-prints_milliseconds_that_sort_as_time_does(void **state)
-{
-	static const struct {
-		const char *label;
-		struct timespec at;
-		const char *expected;
-	} table[] = {
-		{ "the epoch", { 0, 0 }, "1970-01-01T00:00:00.000Z" },
-		{ "cut, not rounded", { NOW, 999999999 }, "2026-11-22T04:19:00.999Z" },
-		{ "a single millisecond", { NOW, 1000000 }, "2026-11-22T04:19:00.001Z" },
-		{ "just under it", { NOW, 999999 }, "2026-11-22T04:19:00.000Z" },
-		{ "the last second there is", { 253402300799, 0 }, "9999-12-31T23:59:59.000Z" },
-		{ "past the year 9999", { 253402300800, 0 }, "0000-00-00T00:00:00.000Z" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ROWS(table); i++) {
-		char got[EVENT_TIME_SIZE];
-
-		event_print_time(&table[i].at, got);
-		same_text(table[i].label, got, table[i].expected);
-	}
-}
-
 static bool
 write_step(struct ctx *ctx, void *arg)
 {
@@ -279,7 +254,6 @@ main(void)
 		cmocka_unit_test(knows_the_account),
 		cmocka_unit_test(writes_any_request_id_as_json),
 		cmocka_unit_test(lists_no_more_names_than_its_limit),
-		cmocka_unit_test(prints_milliseconds_that_sort_as_time_does),
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 

@@ -126,25 +126,44 @@ read_zone(const char *s, time_t *offset)
 	return true;
 }
 
+/* The inverse of date_of. */
+static int64_t
+days_of(const struct date *date)
+{
+	int64_t years = date->month > 2 ? date->year : date->year - 1;
+	int64_t month = date->month > 2 ? date->month - 3 : date->month + 9; /* March is 0 */
+
+	return 365 * years + years / 4 - years / 100 + years / 400 + (153 * month + 2) / 5
+	    + date->day - 1;
+}
+
+static bool
+date_exists(const struct date *date)
+{
+	struct date same = date_of(days_of(date));
+
+	return date->month >= 1 && date->month <= 12 && same.month == date->month
+	    && same.day == date->day;
+}
+
+/* Not by timegm: the C library would bring its time zones into every program that reads a date. */
 bool
 rfc3339_parse(const char *s, struct timespec *at)
 {
-	struct tm tm = { 0 };
-	int month, day, hour, minute, second;
+	struct date date;
+	int hour, minute, second;
 	time_t offset;
 
-	if (!read_digits(&s, 4, "-", &tm.tm_year) || !read_digits(&s, 2, "-", &month)
-	    || !read_digits(&s, 2, "", &day) || (*s != 'T' && *s != 't' && *s != ' '))
+	if (!read_digits(&s, 4, "-", &date.year) || !read_digits(&s, 2, "-", &date.month)
+	    || !read_digits(&s, 2, "", &date.day) || (*s != 'T' && *s != 't' && *s != ' '))
 		return false;
 	s++;
 	if (!read_digits(&s, 2, ":", &hour) || !read_digits(&s, 2, ":", &minute)
 	    || !read_digits(&s, 2, "", &second) || !read_fraction(&s, &at->tv_nsec)
-	    || !read_zone(s, &offset))
+	    || !read_zone(s, &offset) || hour > 23 || minute > 59 || second > 60
+	    || !date_exists(&date))
 		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon = month - 1;
-	tm.tm_mday = day;
-	at->tv_sec = timegm(&tm) + hour * 3600 + minute * 60 + second - offset;
-	/* timegm turns 30 February into 2 March, so a day that does not exist changes the month */
-	return tm.tm_mon == month - 1 && hour <= 23 && minute <= 59 && second <= 60;
+	at->tv_sec =
+	    MARCH_1_0000 + days_of(&date) * DAY_S + hour * 3600 + minute * 60 + second - offset;
+	return true;
 }

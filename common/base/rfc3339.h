@@ -14,8 +14,8 @@ void rfc3339_write(time_t at, char out[RFC3339_SIZE]);
 #define RFC3339_MS_SIZE sizeof "2026-11-22T04:19:00.123Z"
 void rfc3339_write_ms(const struct timespec *at, char out[RFC3339_MS_SIZE]);
 
-/* Any date-time of RFC 3339: "Z" or an offset, with or without a fraction, of which nanoseconds are
- * read.  False: s is not one. */
+/* Any date-time from March of the year 0 on: "Z" or an offset, and a fraction, read to nanoseconds.
+ * False: s is not one. */
 bool rfc3339_parse(const char *s, struct timespec *at);
 
 #endif

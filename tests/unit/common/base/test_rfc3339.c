@@ -47,6 +47,7 @@ knows_every_day_of_the_calendar(void **state)
 	for (time_t at = -62162035200; at < 26192246400; at += 86399) {
 		char out[RFC3339_SIZE];
 		char expected[64];
+		struct timespec read;
 		struct tm utc;
 
 		rfc3339_write(at, out);
@@ -56,6 +57,8 @@ knows_every_day_of_the_calendar(void **state)
 		    utc.tm_sec);
 		if (strcmp(out, expected) != 0)
 			same_text("a day", out, expected);
+		if (!rfc3339_parse(out, &read) || read.tv_sec != at)
+			fail_msg("%s is read as %lld", out, (long long)read.tv_sec);
 	}
 }
 
@@ -102,6 +105,15 @@ reads_rfc_3339(void **state)
 		{ "west of it", "2026-11-22T00:49:00-03:30", true, { 1795321140, 0 } },
 		{ "a leap second", "2016-12-31T23:59:60Z", true, { 1483228800, 0 } },
 		{ "a leap day", "2024-02-29T00:00:00Z", true, { 1709164800, 0 } },
+		{ "before 1970", "1969-12-31T23:59:59Z", true, { -1, 0 } },
+		{ "a century without a leap day", "1900-02-29T00:00:00Z", false, { 0 } },
+		{ "a century with one", "2000-02-29T00:00:00Z", true, { 951782400, 0 } },
+		{ "the last second of the year 9999", "9999-12-31T23:59:59Z", true,
+		    { 253402300799, 0 } },
+		{ "before March of the year 0", "0000-02-29T00:00:00Z", false, { 0 } },
+		{ "March of the year 0", "0000-03-01T00:00:00Z", true, { -62162035200, 0 } },
+		{ "31 April", "2026-04-31T00:00:00Z", false, { 0 } },
+		{ "day 0", "2026-04-00T00:00:00Z", false, { 0 } },
 		{ "a leap day that does not exist", "2023-02-29T00:00:00Z", false, { 0 } },
 		{ "month 13", "2026-13-01T00:00:00Z", false, { 0 } },
 		{ "month 0", "2026-00-01T00:00:00Z", false, { 0 } },

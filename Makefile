@@ -1,7 +1,7 @@
 # amo-crm: read from top to bottom.
 #
 #   make            the programs, in build/
-#   make run        tries them in a browser, with a stand-in amoCRM
+#   make run        tries them in a browser, with a mock amoCRM server
 #   make check      every test
 #   make bench      how much it costs, side by side with others
 #   make dist       a tarball for shared hosting

@@ -345,6 +345,45 @@ def test_readme_tells_of_every_folder_of_common():
         == [(folder, public.split()) for folder, (_, public) in reversed(style.FOLDERS.items())]
 
 
+def places_to_touch(title):
+    """The files that README's list under that heading names."""
+    section = (ROOT / "README.md").read_text().partition(f"\n### {title}\n")[2]
+    items = re.findall(r"^- (.*?):", re.split(r"\n#{2,3} ", section)[0], re.M)
+    return {file for item in items for file in re.findall(r"`([^`]+)`", item)}
+
+
+def files_that_name(names):
+    """Of the tracked files, but for tests and measurements, those in which all the names occur."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("this is no git checkout")
+    words = [re.compile(rf"(?<![\w-]){name}(?![\w-])") for name in names]
+    return {file for file in tracked.stdout.split()
+            if not file.startswith(("tests/", "docs/performance"))
+            and all(word.search((ROOT / file).read_text(errors="replace")) for word in words)}
+
+
+def test_readme_lists_what_a_new_endpoint_touches():
+    endpoints = [source.stem for source in (ROOT / "cgi-bin").glob("*.c")]
+    assert len(endpoints) >= 5
+    assert places_to_touch("How to add an endpoint") == files_that_name(endpoints)
+
+
+def test_readme_lists_what_a_new_command_touches():
+    table = (ROOT / "tools/amocrmctl.c").read_text()
+    commands = re.findall(r'^\t\{ "([a-z]+)", ', table, re.M)
+    functions = re.findall(r"\b(ctl_\w+) \},$", table, re.M)
+    assert len(commands) == len(functions) >= 15
+    assert places_to_touch("How to add a command") == (
+        {"tools/ctl.h"} | files_that_name(commands) - {"README.md"})
+    assert "tools/ctl.h" in files_that_name(functions)
+
+
+def test_readme_lists_what_a_new_configuration_key_touches():
+    keys = {key for _, key in config_keys()}
+    assert places_to_touch("How to add a configuration key") == files_that_name(keys)
+
+
 def test_the_units_are_well_formed(tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")

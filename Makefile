@@ -32,7 +32,7 @@ BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev 
                  libgdbm-dev libfcgi-dev libinih-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace \
-                 libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
+                 mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
                  chromium-driver
 
 deps-build:

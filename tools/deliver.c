@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "events/cursor.h"
 #include "events/dedup.h"
+#include "events/event.h"
 #include "events/journal.h"
 #include "events/retry.h"
 #include "post.h"
@@ -41,7 +42,7 @@ save(struct delivery *d)
 
 /* Says why, and when it is tried again; the work is then ready to go on. */
 static time_t
-next_attempt(struct delivery *d, const struct delivery_event *event, int attempts)
+next_attempt(struct delivery *d, const struct stored_event *event, int attempts)
 {
 	struct ctx *ctx = d->ctl->ctx;
 	long wait_s = retry_wait_s(attempts, ctx->retry_after_s);
@@ -53,7 +54,7 @@ next_attempt(struct delivery *d, const struct delivery_event *event, int attempt
 }
 
 static bool
-give_up(struct delivery *d, const struct delivery_event *event)
+give_up(struct delivery *d, const struct stored_event *event)
 {
 	struct ctx *ctx = d->ctl->ctx;
 	bool buried;
@@ -67,7 +68,7 @@ give_up(struct delivery *d, const struct delivery_event *event)
 
 /* The event at d->before was not taken: its account waits, or the event is given up. */
 static bool
-put_off(struct delivery *d, const struct delivery_event *event, bool *passed)
+put_off(struct delivery *d, const struct stored_event *event, bool *passed)
 {
 	int attempts = d->blocked == NULL ? 1 : d->blocked->attempts + 1;
 	struct blocked_account blocked = { event->account_id, d->before, attempts, 0 };
@@ -84,7 +85,7 @@ put_off(struct delivery *d, const struct delivery_event *event, bool *passed)
 
 /* *passed: nothing more is to be done for the event now. */
 static bool
-attempt(struct delivery *d, const struct delivery_event *event, bool *passed)
+attempt(struct delivery *d, const struct stored_event *event, bool *passed)
 {
 	struct ctx *ctx = d->ctl->ctx;
 
@@ -108,7 +109,7 @@ static bool
 pass_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct delivery_event event;
+	struct stored_event event;
 	bool passed;
 
 	d->before = d->cursor.position;
@@ -127,7 +128,7 @@ static bool
 catch_up_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct delivery_event event;
+	struct stored_event event;
 	bool passed = true;
 
 	d->before = d->blocked->position;
@@ -204,7 +205,7 @@ static bool
 remember_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct delivery *d = arg;
-	struct delivery_event event;
+	struct stored_event event;
 
 	if (cursor_before(&d->cursor.position, next))
 		return false;

@@ -2,44 +2,11 @@
 #include "post.h"
 
 #include "base/clock.h"
-#include "base/encode.h"
-#include "base/rfc3339.h"
 #include "base/strbuf.h"
 #include "events/webhook_signature.h"
 #include "helper/https.h"
-#include "text/json_slice.h"
 
 #include <string.h>
-
-static bool
-copy_part(struct ctx *ctx, struct json_slice part, const char **out)
-{
-	size_t quote = part.len >= 2 && *part.at == '"';
-
-	return ctx_strndup(ctx, part.at + quote, part.len - 2 * quote, out);
-}
-
-bool
-event_read(struct ctx *ctx, const char *line, struct delivery_event *event)
-{
-	struct json_slice whole = json_slice_of(line);
-	struct json_slice id;
-	struct json_slice account;
-	struct json_slice received_at;
-	const char *text;
-	struct timespec at;
-
-	if (!json_slice_get(whole, "id", &id) || !json_slice_get(whole, "account_id", &account)
-	    || !json_slice_get(whole, "received_at", &received_at)
-	    || !copy_part(ctx, received_at, &text) || !rfc3339_parse(text, &at)
-	    || !copy_part(ctx, account, &text) || !copy_part(ctx, id, &event->id))
-		return false;
-	if (!decimal_read(text, &event->account_id))
-		event->account_id = 0;
-	event->received_at = at.tv_sec;
-	event->line = line;
-	return true;
-}
 
 /* The host of a URL, as libcurl names it; what is odd about the URL,
  * libcurl will not agree with. */
@@ -82,7 +49,7 @@ delivery_check(struct ctx *ctx, const struct config *cfg)
 }
 
 static bool
-make_call(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event,
+make_call(struct ctx *ctx, const struct config *cfg, const struct stored_event *event,
     struct https_request *call)
 {
 	time_t now = time(NULL);
@@ -105,7 +72,7 @@ make_call(struct ctx *ctx, const struct config *cfg, const struct delivery_event
 }
 
 enum delivery_outcome
-delivery_send(struct ctx *ctx, const struct config *cfg, const struct delivery_event *event)
+delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_event *event)
 {
 	struct https_request call;
 	struct https_reply answer;

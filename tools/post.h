@@ -5,22 +5,9 @@
 
 #include "base/ctx.h"
 #include "config/config.h"
-
-#include <stdint.h>
-#include <time.h>
+#include "events/event.h"
 
 #define DELIVERY_TIMEOUT_MS 20000 /* the specification advises 15 to 30 seconds */
-
-/* What is read of an event's line. */
-struct delivery_event {
-	const char *id;
-	int64_t account_id; /* 0: none */
-	time_t received_at;
-	const char *line;
-};
-
-/* False: the line is not an event; it is passed. */
-bool event_read(struct ctx *ctx, const char *line, struct delivery_event *event);
 
 enum delivery_outcome {
 	DELIVERY_ACCEPTED, /* 2xx */
@@ -29,7 +16,7 @@ enum delivery_outcome {
 };
 
 enum delivery_outcome delivery_send(
-    struct ctx *ctx, const struct config *cfg, const struct delivery_event *event);
+    struct ctx *ctx, const struct config *cfg, const struct stored_event *event);
 
 /* Whether the configuration says where to post, and how to sign.  Fault: FAULT_CONFIG. */
 bool delivery_check(struct ctx *ctx, const struct config *cfg);

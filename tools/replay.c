@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "events/dedup.h"
+#include "events/event.h"
 #include "events/journal.h"
 #include "post.h"
 
@@ -22,7 +23,7 @@ struct replay {
 };
 
 static bool
-is_meant(const struct replay *replay, const struct delivery_event *event)
+is_meant(const struct replay *replay, const struct stored_event *event)
 {
 	return event->received_at >= replay->since && event->received_at <= replay->until
 	    && (replay->id == NULL || strcmp(event->id, replay->id) == 0);
@@ -33,7 +34,7 @@ replay_event(struct ctx *ctx, void *arg, const char *line, const struct journal_
 {
 	struct replay *replay = arg;
 	enum delivery_outcome outcome;
-	struct delivery_event event;
+	struct stored_event event;
 
 	if (!event_read(ctx, line, &event) || !is_meant(replay, &event)
 	    || dedup_seen(&replay->dedup, event.id, event.received_at, next)) {

@@ -13,13 +13,26 @@
 
 #define ID_SIZE sizeof "9223372036854775807"
 
-/* What a string says, or a number; escapes are not looked into. */
+/* The characters between the quotes of a string, still escaped; any other value as it stands. */
 static struct json_slice
-without_quotes(struct json_slice value)
+unquote(struct json_slice value)
 {
 	if (value.len >= 2 && *value.at == '"')
 		return (struct json_slice){ value.at + 1, value.len - 2 };
 	return value;
+}
+
+/* 0: the value is not an id. */
+static int64_t
+parse_id(struct json_slice value)
+{
+	char digits[ID_SIZE] = "";
+	int64_t id;
+
+	value = unquote(value);
+	if (value.len < sizeof digits)
+		memcpy(digits, value.at, value.len);
+	return decimal_read(digits, &id) ? id : 0;
 }
 
 static bool
@@ -35,15 +48,8 @@ int64_t
 event_account(const struct event *event)
 {
 	struct json_slice value;
-	char digits[ID_SIZE] = "";
-	int64_t id;
 
-	if (!account_member(event, "id", &value))
-		return 0;
-	value = without_quotes(value);
-	if (value.len < sizeof digits)
-		memcpy(digits, value.at, value.len);
-	return decimal_read(digits, &id) ? id : 0;
+	return account_member(event, "id", &value) ? parse_id(value) : 0;
 }
 
 static void
@@ -140,4 +146,32 @@ event_write(struct ctx *ctx, const struct event *event, const char **line)
 	strbuf_addstr(&sb, event->payload);
 	strbuf_addch(&sb, '}');
 	return strbuf_finish(&sb, line);
+}
+
+static bool
+copy_value(struct ctx *ctx, struct json_slice value, const char **out)
+{
+	value = unquote(value);
+	return ctx_strndup(ctx, value.at, value.len, out);
+}
+
+bool
+event_read(struct ctx *ctx, const char *line, struct stored_event *event)
+{
+	struct json_slice object = json_slice_of(line);
+	struct json_slice id;
+	struct json_slice account_id;
+	struct json_slice received_at;
+	const char *text;
+	struct timespec at;
+
+	if (!json_slice_get(object, "id", &id) || !json_slice_get(object, "account_id", &account_id)
+	    || !json_slice_get(object, "received_at", &received_at)
+	    || !copy_value(ctx, received_at, &text) || !rfc3339_parse(text, &at)
+	    || !copy_value(ctx, id, &event->id))
+		return false;
+	event->account_id = parse_id(account_id);
+	event->received_at = at.tv_sec;
+	event->line = line;
+	return true;
 }

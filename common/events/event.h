@@ -31,4 +31,16 @@ int64_t event_account(const struct event *event);
  * own: "leads.status"; the first EVENT_NAMES_MAX, each once. */
 bool event_write(struct ctx *ctx, const struct event *event, const char **line);
 
+/* What delivery needs to know of a line of the journal. */
+struct stored_event {
+	const char *id;
+	int64_t account_id; /* 0: none */
+	time_t received_at;
+	const char *line; /* the caller's, not a copy */
+};
+
+/* Reads a line back.  The line must be complete JSON (json_compact_complete).
+ * False: it is not an event; with FAULT_SERVER if the arena is full. */
+bool event_read(struct ctx *ctx, const char *line, struct stored_event *event);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/rfc3339.h"
 #include "events/cursor.h"
+#include "events/event.h"
 #include "events/journal.h"
 #include "post.h"
 
@@ -27,7 +28,7 @@ static bool
 count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct count *n = arg;
-	struct delivery_event event;
+	struct stored_event event;
 
 	n->events++;
 	if (!event_read(ctx, line, &event))

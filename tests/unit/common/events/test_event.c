@@ -245,6 +245,136 @@ says_when_the_arena_is_full(void **state)
 	try_small_arenas("an event", write_step, NULL);
 }
 
+#define READ_ID "\"id\":\"" ID "\""
+#define READ_AT "\"received_at\":\"2026-11-22T04:19:00.123Z\""
+
+static void
+reads_a_stored_event(void **state)
+{
+	static const struct {
+		const char *label, *line, *id;
+		int64_t account_id;
+		time_t received_at;
+	} table[] = {
+		{ "an event", "{" READ_ID "," READ_AT ",\"account_id\":31920194}", ID, 31920194,
+		    NOW },
+		{ "members in another order",
+		    "{\"account_id\":5,\"a\":[{}]," READ_AT "," READ_ID "}", ID, 5, NOW },
+		{ "no account", "{" READ_ID "," READ_AT ",\"account_id\":null}", ID, 0, NOW },
+		{ "account 0", "{" READ_ID "," READ_AT ",\"account_id\":0}", ID, 0, NOW },
+		{ "an account that is a string", "{" READ_ID "," READ_AT ",\"account_id\":\"7\"}",
+		    ID, 7, NOW },
+		{ "the largest account",
+		    "{" READ_ID "," READ_AT ",\"account_id\":9223372036854775807}", ID, INT64_MAX,
+		    NOW },
+		{ "an account that is too large",
+		    "{" READ_ID "," READ_AT ",\"account_id\":9223372036854775808}", ID, 0, NOW },
+		{ "an account that is an object", "{" READ_ID "," READ_AT ",\"account_id\":{}}", ID,
+		    0, NOW },
+		{ "an offset from UTC",
+		    "{" READ_ID ",\"received_at\":\"2026-11-22T05:19:00+01:00\",\"account_id\":5}",
+		    ID, 5, NOW },
+		{ "an id of any length", "{\"id\":\"\"," READ_AT ",\"account_id\":5}", "", 5, NOW },
+		{ "escapes in the id stay", "{\"id\":\"\\u0061\"," READ_AT ",\"account_id\":5}",
+		    "\\u0061", 5, NOW },
+		{ "an id that is a number", "{\"id\":1," READ_AT ",\"account_id\":5}", "1", 5,
+		    NOW },
+		{ "of two members the last",
+		    "{\"id\":\"a\",\"account_id\":4," READ_ID "," READ_AT ",\"account_id\":5}", ID,
+		    5, NOW },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct stored_event event;
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		DEMAND(table[i].label, json_compact_complete(table[i].line, strlen(table[i].line)));
+		same_fault(
+		    table[i].label, &ctx, event_read(&ctx, table[i].line, &event), FAULT_NONE);
+		same_text(table[i].label, event.id, table[i].id);
+		same_number(table[i].label, event.account_id, table[i].account_id);
+		same_number(table[i].label, event.received_at, table[i].received_at);
+		DEMAND(table[i].label, event.line == table[i].line);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+reads_no_event_from_other_lines(void **state)
+{
+	static const struct {
+		const char *label, *line;
+	} table[] = {
+		{ "an empty object", "{}" },
+		{ "no id", "{" READ_AT ",\"account_id\":5}" },
+		{ "no account_id", "{" READ_ID "," READ_AT "}" },
+		{ "no received_at", "{" READ_ID ",\"account_id\":5}" },
+		{ "all of it one level down",
+		    "{\"a\":{" READ_ID "," READ_AT ",\"account_id\":5}}" },
+		{ "a date without a time",
+		    "{" READ_ID ",\"received_at\":\"2026-11-22\",\"account_id\":5}" },
+		{ "a time without an offset",
+		    "{" READ_ID ",\"received_at\":\"2026-11-22T04:19:00\",\"account_id\":5}" },
+		{ "a date that does not exist",
+		    "{" READ_ID ",\"received_at\":\"2026-02-30T04:19:00Z\",\"account_id\":5}" },
+		{ "seconds since the epoch",
+		    "{" READ_ID ",\"received_at\":1795321140,\"account_id\":5}" },
+		{ "a date that is null", "{" READ_ID ",\"received_at\":null,\"account_id\":5}" },
+		{ "an empty date", "{" READ_ID ",\"received_at\":\"\",\"account_id\":5}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct stored_event event;
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		DEMAND(table[i].label, json_compact_complete(table[i].line, strlen(table[i].line)));
+		DEMAND(table[i].label, !event_read(&ctx, table[i].line, &event));
+		same_number(table[i].label, ctx.kind, FAULT_NONE);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+reads_what_was_written(void **state)
+{
+	struct stored_event event;
+	const char *line;
+	struct ctx ctx;
+
+	(void)state;
+	open_ctx(&ctx);
+	line = write_event(&ctx, "{\"account\":{\"id\":\"31920194\"}}", "r");
+	same_fault("the line", &ctx, event_read(&ctx, line, &event), FAULT_NONE);
+	same_text("the id", event.id, ID);
+	same_number("the account", event.account_id, 31920194);
+	same_number("the time, in seconds", event.received_at, NOW);
+	ctx_close(&ctx);
+}
+
+static bool
+read_step(struct ctx *ctx, void *arg)
+{
+	struct stored_event event;
+
+	if (!event_read(ctx, arg, &event))
+		return false;
+	same_text("in the smallest arena", event.id, ID);
+	return true;
+}
+
+static void
+says_when_the_arena_is_full_to_read(void **state)
+{
+	char line[] = "{" READ_ID "," READ_AT ",\"account_id\":5}";
+
+	(void)state;
+	try_small_arenas("a stored event", read_step, line);
+}
+
 int
 main(void)
 {
@@ -255,6 +385,10 @@ main(void)
 		cmocka_unit_test(writes_any_request_id_as_json),
 		cmocka_unit_test(lists_no_more_names_than_its_limit),
 		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reads_a_stored_event),
+		cmocka_unit_test(reads_no_event_from_other_lines),
+		cmocka_unit_test(reads_what_was_written),
+		cmocka_unit_test(says_when_the_arena_is_full_to_read),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

@@ -9,10 +9,10 @@
 #include "base/lock.h"
 #include "events/cursor.h"
 #include "events/dedup.h"
+#include "events/delivery.h"
 #include "events/event.h"
 #include "events/journal.h"
 #include "events/retry.h"
-#include "post.h"
 
 #include <getopt.h>
 #include <stdio.h>

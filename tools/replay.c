@@ -2,9 +2,9 @@
 #include "ctl.h"
 
 #include "events/dedup.h"
+#include "events/delivery.h"
 #include "events/event.h"
 #include "events/journal.h"
-#include "post.h"
 
 #include <getopt.h>
 #include <stdio.h>

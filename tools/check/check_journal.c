@@ -5,7 +5,6 @@
 #include "events/cursor.h"
 #include "events/event.h"
 #include "events/journal.h"
-#include "post.h"
 
 #include <errno.h>
 #include <stdio.h>

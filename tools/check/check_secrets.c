@@ -3,7 +3,7 @@
 #include "check/check.h"
 
 #include "crypto/jwt.h"
-#include "post.h"
+#include "events/delivery.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
-/* post.c - see post.h. */
-#include "post.h"
+/* delivery.c - see delivery.h. */
+#include "events/delivery.h"
 
 #include "base/clock.h"
 #include "base/strbuf.h"
@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* The host of a URL, as libcurl names it; what is odd about the URL,
- * libcurl will not agree with. */
+/* The host of a URL, in lower case as libcurl writes it.  This is no complete parser: https_send
+ * calls nobody if libcurl finds another host in the URL. */
 static bool
 host_of(struct ctx *ctx, const char *url, const char **host)
 {
@@ -49,39 +49,40 @@ delivery_check(struct ctx *ctx, const struct config *cfg)
 }
 
 static bool
-make_call(struct ctx *ctx, const struct config *cfg, const struct stored_event *event,
-    struct https_request *call)
+make_request(struct ctx *ctx, const struct config *cfg, const struct stored_event *event,
+    struct https_request *request)
 {
 	time_t now = time(NULL);
 	const char *signature;
 
-	memset(call, 0, sizeof *call);
-	call->method = "POST";
-	call->url = cfg->deliver.url;
-	call->headers[0] = "Content-Type: application/json";
-	call->body = event->line;
-	call->deadline_ms = clock_ms() + DELIVERY_TIMEOUT_MS;
-	call->plain_allowed = cfg->deliver.allow_private;
-	call->public_only = !cfg->deliver.allow_private;
-	call->answer_dropped = true;
-	return host_of(ctx, cfg->deliver.url, &call->host)
+	memset(request, 0, sizeof *request);
+	request->method = "POST";
+	request->url = cfg->deliver.url;
+	request->headers[0] = "Content-Type: application/json";
+	request->body = event->line;
+	request->deadline_ms = clock_ms() + DELIVERY_TIMEOUT_MS;
+	request->plain_allowed = cfg->deliver.allow_private;
+	request->public_only = !cfg->deliver.allow_private;
+	request->answer_dropped = true;
+	return host_of(ctx, cfg->deliver.url, &request->host)
 	    && webhook_sign(ctx, cfg->deliver.secret, event->id, now, event->line, &signature)
-	    && ctx_printf(ctx, &call->headers[1], "webhook-id: %s", event->id)
-	    && ctx_printf(ctx, &call->headers[2], "webhook-timestamp: %lld", (long long)now)
-	    && ctx_printf(ctx, &call->headers[3], "webhook-signature: %s", signature);
+	    && ctx_printf(ctx, &request->headers[1], "webhook-id: %s", event->id)
+	    && ctx_printf(ctx, &request->headers[2], "webhook-timestamp: %lld", (long long)now)
+	    && ctx_printf(ctx, &request->headers[3], "webhook-signature: %s", signature);
 }
 
 enum delivery_outcome
 delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_event *event)
 {
-	struct https_request call;
-	struct https_reply answer;
+	struct https_request request;
+	struct https_reply reply;
 
-	if (!make_call(ctx, cfg, event, &call) || !https_send(ctx, &cfg->amocrm, &call, &answer))
+	if (!make_request(ctx, cfg, event, &request)
+	    || !https_send(ctx, &cfg->amocrm, &request, &reply))
 		return DELIVERY_FAILED;
-	if (answer.status >= 200 && answer.status <= 299)
+	if (reply.status >= 200 && reply.status <= 299)
 		return DELIVERY_ACCEPTED;
-	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver answered %ld", answer.status);
-	ctx->retry_after_s = answer.retry_after_s;
-	return answer.status == 410 ? DELIVERY_GONE : DELIVERY_FAILED;
+	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver answered %ld", reply.status);
+	ctx->retry_after_s = reply.retry_after_s;
+	return reply.status == 410 ? DELIVERY_GONE : DELIVERY_FAILED;
 }

@@ -162,6 +162,32 @@ append_locked(struct ctx *ctx, const struct journal *journal, const struct lock 
 	return false;
 }
 
+/* Needs no lock: nobody appends to a segment that is not the newest, and a reader that has an older
+ * one open reads on.  Removes the oldest first, so an interruption leaves no gap. */
+bool
+journal_prune(struct ctx *ctx, const struct journal *journal, const struct journal_position *before,
+    time_t since, int64_t *pruned)
+{
+	int64_t number;
+	int64_t newest;
+	const char *path;
+	struct stat st;
+
+	for (;;) {
+		if (!segment_find(ctx, journal, 0, &number, &newest))
+			return false;
+		if (number >= before->segment || number == newest)
+			return true;
+		if (!segment_path(ctx, journal, number, &path))
+			return false;
+		if (stat(path, &st) == 0 && st.st_mtime >= since)
+			return true;
+		if (unlink(path) != 0 && errno != ENOENT)
+			return segment_fault(ctx, path);
+		++*pruned;
+	}
+}
+
 /* Once for each segment; what fails now is done with the next. */
 static void
 prune_old(struct ctx *ctx, const struct journal *journal)

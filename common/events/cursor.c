@@ -24,6 +24,17 @@ cursor_before(const struct journal_position *a, const struct journal_position *b
 	return a->segment != b->segment ? a->segment < b->segment : a->offset < b->offset;
 }
 
+struct journal_position
+cursor_oldest(const struct cursor *cursor)
+{
+	struct journal_position oldest = cursor->position;
+
+	for (size_t i = 0; i < cursor->count; i++)
+		if (cursor_before(&cursor->blocked[i].position, &oldest))
+			oldest = cursor->blocked[i].position;
+	return oldest;
+}
+
 struct blocked_account *
 cursor_find_blocked(struct cursor *cursor, int64_t account_id)
 {

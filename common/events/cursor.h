@@ -49,4 +49,7 @@ void cursor_unblock(struct cursor *cursor, struct blocked_account *blocked);
 /* Whether a stands before b. */
 bool cursor_before(const struct journal_position *a, const struct journal_position *b);
 
+/* The position that all accounts have passed. */
+struct journal_position cursor_oldest(const struct cursor *cursor);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "events/cursor.h"
+#include "events/event.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -79,6 +80,38 @@ dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
 	entry->received_at = received_at;
 	entry->position = *position;
 	return false;
+}
+
+struct load {
+	struct dedup *dedup;
+	const struct journal_position *end;
+};
+
+static bool
+load_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	struct load *load = arg;
+	struct stored_event event;
+
+	if (cursor_before(load->end, next))
+		return false;
+	if (event_read(ctx, line, &event))
+		dedup_seen(load->dedup, event.id, event.received_at, next);
+	return true;
+}
+
+bool
+dedup_load(struct ctx *ctx, struct dedup *dedup, const struct journal *journal, time_t since,
+    const struct journal_position *end)
+{
+	struct load load = { dedup, end };
+	struct journal_position position;
+	int64_t torn = 0; /* they were counted when they were passed */
+
+	if (!journal_seek(ctx, journal, since, &position))
+		return false;
+	(void)journal_each(ctx, journal, &position, load_event, &load, &torn);
+	return ctx->kind == FAULT_NONE;
 }
 
 void

@@ -24,6 +24,11 @@ struct dedup {
 bool dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
     const struct journal_position *position);
 
+/* Adds the events that were received since that time or later and lie before end.
+ * Fault: FAULT_STORAGE. */
+bool dedup_load(struct ctx *ctx, struct dedup *dedup, const struct journal *journal, time_t since,
+    const struct journal_position *end);
+
 void dedup_close(struct dedup *dedup);
 
 #endif

@@ -63,16 +63,16 @@ def deliver(site, *options, status=0):
     return done
 
 
-def counts(delivered, given_up=0, held_up=0):
-    return f"delivered {delivered}, given up {given_up}, accounts held up {held_up}\n"
+def counts(delivered, given_up=0, blocked=0):
+    return f"delivered {delivered}, given up {given_up}, accounts blocked {blocked}\n"
 
 
 def cursor_file(site):
     return site.store / "events" / "cursor"
 
 
-def held_up(site):
-    """The accounts that are, by their ids."""
+def blocked(site):
+    """The accounts whose events wait for a retry, by their ids."""
     return {one["account_id"]: one for one in json.loads(cursor_file(site).read_text())["held_up"]}
 
 

@@ -585,7 +585,7 @@ def test_events_that_have_all_been_posted_on(delivering):
     assert good(delivering) == PARTS | {"delivery"}
 
 
-def test_an_account_that_is_held_up(delivering):
+def test_a_blocked_account(delivering):
     write_cursor(delivering, held_up=[
         {"account_id": ACCOUNT, "segment": 1, "offset": 0, "attempts": 4,
          "next_at": int(time.time()) + 600}])

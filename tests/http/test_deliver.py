@@ -16,8 +16,8 @@ import app
 import journal
 import webhooks
 from connections import ID, SOON, connect
-from deliveries import (RETRY_AFTER, actions, configure, counts, cursor_file, dead, deliver, event,
-                        held_up, line, numbers, put, receiver, site, travel)  # noqa: F401
+from deliveries import (RETRY_AFTER, actions, blocked, configure, counts, cursor_file, dead, deliver,
+                        event, line, numbers, put, receiver, site, travel)  # noqa: F401
 from sandbox import pki, process
 from sandbox.receiver import Receiver, new_secret, signature
 from sandbox.site import ROOT
@@ -375,7 +375,7 @@ def test_plain_http_is_refused(site, amocrm, receiver, url):
     assert "allow_private" in deliver(site, status=1).stderr
 
     assert receiver.connections() == []
-    assert not cursor_file(site).exists(), "the event is held up, though nobody was asked"
+    assert not cursor_file(site).exists(), "the account is blocked, though nobody was asked"
 
 
 @pytest.mark.parametrize("url", ["https://user:word@127.0.0.1:{port}/events", "https://",
@@ -397,7 +397,7 @@ def test_a_redirect_is_a_failure_and_not_followed(site, receiver, status):
     assert str(status) in deliver(site, status=1).stderr
 
     assert len(receiver.connections()) == 1
-    assert list(held_up(site)) == [5]
+    assert list(blocked(site)) == [5]
 
 
 # What is taken, and what becomes of what is not.
@@ -422,9 +422,9 @@ def test_what_does_not(site, receiver, kind, told):
 
     done = deliver(site, status=1)
 
-    assert done.stdout == counts(0, held_up=1)
+    assert done.stdout == counts(0, blocked=1)
     assert told in done.stderr and event(1)["id"][:8] in done.stderr
-    assert deliver(site, status=1).stdout == counts(0, held_up=1), "its time has not come"
+    assert deliver(site, status=1).stdout == counts(0, blocked=1), "its time has not come"
     assert len(receiver.deliveries()) == 1
     travel(site)
     assert deliver(site).stdout == counts(1)
@@ -434,7 +434,7 @@ def test_nobody_listens(site, amocrm, receiver):
     put(site, event(1))
     with process.dead_port() as port:
         configure(site, amocrm, receiver, deliver_url=f"http://127.0.0.1:{port}/events")
-        assert deliver(site, status=1).stdout == counts(0, held_up=1)
+        assert deliver(site, status=1).stdout == counts(0, blocked=1)
     configure(site, amocrm, receiver)
     travel(site)
 
@@ -477,11 +477,11 @@ def test_410_ends_following(site, receiver):
 
 # Order.
 
-def test_one_account_that_is_held_up_does_not_hold_up_others(site, receiver):
+def test_a_blocked_account_does_not_block_others(site, receiver):
     put(site, *(event(n, account=5 + n % 3) for n in range(12)))
     receiver.misbehave("status", None, account=6)
 
-    assert deliver(site, status=1).stdout == counts(8, held_up=1)
+    assert deliver(site, status=1).stdout == counts(8, blocked=1)
 
     assert numbers(receiver.taken()) == [0, 2, 3, 5, 6, 8, 9, 11]
     assert [one.account for one in receiver.deliveries()].count(6) == 1, "one behind it was tried"
@@ -492,10 +492,10 @@ def test_one_account_that_is_held_up_does_not_hold_up_others(site, receiver):
     assert numbers(one for one in receiver.taken() if one.account == 6) == [1, 4, 7, 10, 12]
 
 
-def test_all_accounts_held_up(site, receiver):
+def test_all_accounts_blocked(site, receiver):
     put(site, *(event(n, account=n % 20) for n in range(60)))
     receiver.misbehave("status", None)
-    assert deliver(site, status=1).stdout == counts(0, held_up=20)
+    assert deliver(site, status=1).stdout == counts(0, blocked=20)
     receiver.behave()
     travel(site)
 
@@ -513,13 +513,13 @@ def in_order(deliveries):
     return True
 
 
-def test_behind_the_one_that_held_up_others_may_fail(site, receiver):
+def test_behind_a_retried_event_others_may_fail(site, receiver):
     """Each has its attempts for itself."""
     put(site, *(event(n) for n in range(4)))
     receiver.misbehave("status", None, every=2)
     for _ in range(3):
-        assert deliver(site, status=1).stdout == counts(1, held_up=1)
-        assert held_up(site)[5]["attempts"] == 1
+        assert deliver(site, status=1).stdout == counts(1, blocked=1)
+        assert blocked(site)[5]["attempts"] == 1
         travel(site)
     assert deliver(site).stdout == counts(1)
     assert numbers(receiver.taken()) == [0, 1, 2, 3]
@@ -536,7 +536,7 @@ def test_the_schedule(site, receiver, attempts):
         travel(site, attempts=attempts)
         deliver(site, status=1)
 
-    told = held_up(site)[5]
+    told = blocked(site)[5]
 
     assert told["attempts"] == max(attempts + 1, 1)
     wait = told["next_at"] - time.time()
@@ -551,7 +551,7 @@ def test_the_schedule_is_not_the_same_to_the_second(site, receiver):
     travel(site, attempts=5)
     deliver(site, status=1)
 
-    assert len({one["next_at"] for one in held_up(site).values()}) > 10
+    assert len({one["next_at"] for one in blocked(site).values()}) > 10
 
 
 RETRY_AFTERS = {
@@ -567,7 +567,7 @@ def test_retry_after(site, receiver, given, wait):
 
     deliver(site, status=1)
 
-    assert abs(held_up(site)[5]["next_at"] - time.time() - wait) < 2
+    assert abs(blocked(site)[5]["next_at"] - time.time() - wait) < 2
 
 
 def test_retry_after_a_date(site, receiver):
@@ -577,12 +577,12 @@ def test_retry_after_a_date(site, receiver):
 
     deliver(site, status=1)
 
-    assert abs(held_up(site)[5]["next_at"] - time.time() - 600) < 3
+    assert abs(blocked(site)[5]["next_at"] - time.time() - 600) < 3
 
 
 @pytest.mark.parametrize("ahead, taken", [(0.99 * DAY, 0), (400 * DAY, 1)],
                          ids=["as the schedule may say", "written when the clock was fast"])
-def test_a_clock_that_was_set_back_holds_nobody_up(site, receiver, ahead, taken):
+def test_a_clock_that_was_set_back_blocks_nobody(site, receiver, ahead, taken):
     put(site, event(1))
     receiver.misbehave("status")
     deliver(site, status=1)
@@ -590,7 +590,7 @@ def test_a_clock_that_was_set_back_holds_nobody_up(site, receiver, ahead, taken)
 
     told = deliver(site, status=0 if taken else 1).stdout
 
-    assert told == counts(taken, held_up=1 - taken)
+    assert told == counts(taken, blocked=1 - taken)
 
 
 def test_what_is_never_taken_is_put_aside(site, receiver):
@@ -601,11 +601,11 @@ def test_what_is_never_taken_is_put_aside(site, receiver):
 
     done = deliver(site, status=1)
 
-    assert done.stdout == counts(0, given_up=1, held_up=1)
+    assert done.stdout == counts(0, given_up=1, blocked=1)
     assert "given up" in done.stderr
     assert dead(site) == [event(1)] or dead(site)[0]["id"] == event(1)["id"]
     assert (site.store / "events" / "dead.ndjson").stat().st_mode & 0o777 == 0o600
-    assert held_up(site)[5]["attempts"] == 1, "the next one begins anew"
+    assert blocked(site)[5]["attempts"] == 1, "the next one begins anew"
     receiver.behave()
     travel(site)
     assert deliver(site).stdout == counts(1)
@@ -660,7 +660,7 @@ def test_a_day_later_it_is_another_event(site, receiver, later, sent, restart):
     assert len(receiver.deliveries()) == sent
 
 
-def test_a_repetition_of_what_is_held_up(site, receiver):
+def test_a_repetition_of_a_blocked_event(site, receiver):
     put(site, event(1), event(1))
     receiver.misbehave("status")
     deliver(site, status=1)
@@ -839,6 +839,6 @@ def test_no_secret_is_told(site, receiver):
 
     done = deliver(site, status=1)
 
-    for text in (done.stdout, done.stderr, json.dumps(held_up(site))):
+    for text in (done.stdout, done.stderr, json.dumps(blocked(site))):
         assert receiver.secret not in text
         assert receiver.secret.removeprefix("whsec_") not in text

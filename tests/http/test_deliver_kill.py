@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 
 import webhooks
-from deliveries import (RETRY_AFTER, dead, deliver, event, held_up, numbers, put, receiver,
+from deliveries import (RETRY_AFTER, blocked, dead, deliver, event, numbers, put, receiver,
                         site, travel)  # noqa: F401
 from sandbox import process
 
@@ -75,7 +75,7 @@ def test_every_event_arrives_in_order(site, receiver):
     receiver.clear()
     travel(site)    # a repetition may have been refused
     deliver(site)
-    assert len(receiver.deliveries()) <= 1 and held_up(site) == {}
+    assert len(receiver.deliveries()) <= 1 and blocked(site) == {}
 
 
 def test_what_is_put_aside_is_never_nowhere(site, receiver):

@@ -565,7 +565,7 @@ def test_what_is_delivered_is_taken(behind_apache, amocrm, start_receiver):
 
     done = site.ctl("deliver", "--once")
 
-    assert done.stdout == "delivered 2, given up 0, accounts held up 0\n"
+    assert done.stdout == "delivered 2, given up 0, accounts blocked 0\n"
     stored = [json.loads(line) for line in site.ctl("events").stdout.splitlines()]
     assert receiver.taken == stored
     assert [event["events"] for event in stored] == [["connection.connected"], ["leads.status"]]

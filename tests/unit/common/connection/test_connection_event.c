@@ -10,7 +10,7 @@ static const struct connection usual = { .account_id = 31920194,
 	.host = "reforyou.amocrm.ru",
 	.app_user = "u\"1" };
 
-struct dedup {
+struct seen {
 	int count;
 	char last[1024];
 };
@@ -18,7 +18,7 @@ struct dedup {
 static bool
 see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *behind)
 {
-	struct dedup *seen = arg;
+	struct seen *seen = arg;
 
 	(void)ctx;
 	(void)behind;
@@ -28,7 +28,7 @@ see(struct ctx *ctx, void *arg, const char *event, const struct journal_position
 }
 
 static void
-see_all(struct setup *s, struct dedup *seen)
+see_all(struct setup *s, struct seen *seen)
 {
 	struct journal journal = journal_of(&s->cfg.store);
 	struct journal_position position = { 0, 0 };
@@ -56,7 +56,7 @@ tells_what_has_happened(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct json_object *doc;
-		struct dedup seen;
+		struct seen seen;
 		char name[64];
 
 		connection_event_append(&s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
@@ -82,7 +82,7 @@ static void
 fails_nothing(void **state)
 {
 	struct setup s;
-	struct dedup seen;
+	struct seen seen;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	s.cfg.store.path = "/nonexistent/store";

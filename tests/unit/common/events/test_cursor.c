@@ -29,7 +29,7 @@ is_before_all_events_without_a_file(void **state)
 	open_ctx(&ctx);
 	same_fault("no folder", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
 	same_place("no folder", &cursor.position, 0, 0);
-	same_number("held up", (long long)cursor.count, 0);
+	same_number("blocked", (long long)cursor.count, 0);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
 }
@@ -57,7 +57,7 @@ keeps_what_was_written(void **state)
 		cursor_close(&cursor);
 		same_fault("read", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
 		same_place("everybody's", &cursor.position, 4, 67108864);
-		same_number("held up", (long long)cursor.count, ROWS(blocked));
+		same_number("blocked", (long long)cursor.count, ROWS(blocked));
 		for (size_t i = 0; i < ROWS(blocked); i++) {
 			struct blocked_account *one =
 			    cursor_find_blocked(&cursor, blocked[i].account_id);
@@ -203,6 +203,29 @@ knows_what_stands_before(void **state)
 			fail_msg("%s", table[i].label);
 }
 
+static void
+finds_the_oldest_position(void **state)
+{
+	static const struct blocked_account blocked[] = {
+		{ 5, { 3, 20 }, 1, 0 },
+		{ 6, { 2, 10 }, 1, 0 },
+		{ 7, { 2, 30 }, 1, 0 },
+	};
+	struct cursor cursor = { .position = { 4, 0 } };
+	struct journal_position oldest = cursor_oldest(&cursor);
+	struct ctx ctx;
+
+	(void)state;
+	open_ctx(&ctx);
+	same_place("no account is blocked", &oldest, 4, 0);
+	for (size_t i = 0; i < ROWS(blocked); i++)
+		assert_true(cursor_block(&ctx, &cursor, &blocked[i]));
+	oldest = cursor_oldest(&cursor);
+	same_place("of the blocked accounts", &oldest, 2, 10);
+	cursor_close(&cursor);
+	ctx_close(&ctx);
+}
+
 int
 main(void)
 {
@@ -213,6 +236,7 @@ main(void)
 		IN_FOLDER(refuses_what_it_did_not_write),
 		IN_FOLDER(leaves_what_is_on_disk_when_it_cannot_write),
 		cmocka_unit_test(knows_what_stands_before),
+		cmocka_unit_test(finds_the_oldest_position),
 	};
 
 	return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);

@@ -1,10 +1,8 @@
 /* test_dedup.c - which events are repetitions. */
-#include "../../table.h"
+#include "event_lines.h"
 
-/* The commands' files are no library. */
+/* With what is private to it: the size of its table. */
 #include "events/dedup.c"
-
-#include <stdio.h>
 
 #define T0     1795320000
 #define ID_A   "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
@@ -114,6 +112,63 @@ forgets_what_is_over(void **state)
 }
 
 static void
+loads_what_was_delivered(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t end; /* events before it */
+		bool seen[3];
+	} table[] = {
+		{ "all", 3, { true, true, true } },
+		{ "all but the last", 2, { true, true, false } },
+		{ "none", 0, { false, false, false } },
+	};
+	struct journal journal = { .path = *state };
+	char line[LINE_SIZE];
+	int64_t len;
+
+	event_line(0, 5, T0, line);
+	len = (int64_t)strlen(line) + 1;
+	for (int n = 0; n < 3; n++)
+		append_event(*state, n, 5, T0);
+	append_line(*state, "{\"not\":\"an event\"}");
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct journal_position end = { 1, table[i].end * len };
+		struct dedup dedup = { 0 };
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		same_fault(
+		    table[i].label, &ctx, dedup_load(&ctx, &dedup, &journal, 0, &end), FAULT_NONE);
+		for (int n = 0; n < 3; n++) {
+			char id[65];
+
+			snprintf(id, sizeof id, "%032x%032x", (unsigned)n, (unsigned)n);
+			DEMAND(table[i].label,
+			    seen_at(&dedup, id, T0 + 60, 9 * len) == table[i].seen[n]);
+		}
+		dedup_close(&dedup);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+says_when_the_journal_cannot_be_read(void **state)
+{
+	const struct journal_position end = { 1, 0 };
+	char path[PATH_SIZE];
+	struct journal journal = { .path = path };
+	struct dedup dedup = { 0 };
+	struct ctx ctx;
+
+	path_in(*state, "missing", path);
+	open_ctx(&ctx);
+	same_fault("no store", &ctx, dedup_load(&ctx, &dedup, &journal, 0, &end), FAULT_STORAGE);
+	dedup_close(&dedup);
+	ctx_close(&ctx);
+}
+
+static void
 can_be_closed_at_any_time(void **state)
 {
 	struct dedup dedup = { 0 };
@@ -133,6 +188,8 @@ main(void)
 		cmocka_unit_test(tells_repetitions),
 		cmocka_unit_test(remembers_many),
 		cmocka_unit_test(forgets_what_is_over),
+		IN_FOLDER(loads_what_was_delivered),
+		IN_FOLDER(says_when_the_journal_cannot_be_read),
 		cmocka_unit_test(can_be_closed_at_any_time),
 	};
 

@@ -8,7 +8,7 @@
 #define SEGMENT_MAX 100 /* bytes, where a test wants several segments */
 
 /* What a reader has seen: the events, one behind the other, and where it was. */
-struct dedup {
+struct seen {
 	struct strbuf text;
 	struct ctx ctx;
 	int count;
@@ -17,7 +17,7 @@ struct dedup {
 };
 
 static void
-see_nothing(struct dedup *seen)
+see_nothing(struct seen *seen)
 {
 	memset(seen, 0, sizeof *seen);
 	open_ctx(&seen->ctx);
@@ -27,7 +27,7 @@ see_nothing(struct dedup *seen)
 static bool
 see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
 {
-	struct dedup *seen = arg;
+	struct seen *seen = arg;
 
 	(void)ctx;
 	if (seen->count + 1 == seen->stop_at)
@@ -41,7 +41,7 @@ see(struct ctx *ctx, void *arg, const char *event, const struct journal_position
 }
 
 static const char *
-all_seen(struct dedup *seen)
+all_seen(struct seen *seen)
 {
 	const char *s;
 
@@ -55,7 +55,7 @@ reads(const char *label, const struct journal *journal, struct journal_position 
     const char *expected, int64_t expected_torn)
 {
 	int64_t torn = 0;
-	struct dedup seen;
+	struct seen seen;
 	struct ctx ctx;
 
 	open_ctx(&ctx);
@@ -345,7 +345,7 @@ goes_on_from_any_position(void **state)
 	struct journal journal = { *state, 24, 0 };
 	struct journal_position start = { 0 };
 	int64_t torn = 0;
-	struct dedup seen;
+	struct seen seen;
 	struct ctx ctx;
 
 	for (int i = 0; i < 8; i++)
@@ -359,7 +359,7 @@ goes_on_from_any_position(void **state)
 	for (int i = 0; i < 8; i++) {
 		struct journal_position kept = seen.next[i];
 		int64_t torn_behind = 0;
-		struct dedup rest;
+		struct seen rest;
 
 		see_nothing(&rest);
 		assert_true(journal_each(&ctx, &journal, &kept, see, &rest, &torn_behind));
@@ -376,7 +376,7 @@ stops_before_the_event_of_a_false_visit(void **state)
 	struct journal journal = { *state, 16, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct dedup seen;
+	struct seen seen;
 	struct ctx ctx;
 
 	for (int i = 0; i < 5; i++)
@@ -522,7 +522,7 @@ reads_lines_of_any_length(void **state)
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct dedup seen;
+	struct seen seen;
 	struct ctx ctx;
 	size_t len = 0;
 
@@ -555,7 +555,7 @@ skips_a_line_over_its_limit_in_a_small_arena(void **state)
 	struct journal journal = { *state, (int64_t)1 << 40, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct dedup seen;
+	struct seen seen;
 	struct ctx ctx;
 
 	append(&journal, "{\"n\":0}");
@@ -578,7 +578,7 @@ takes_an_event_of_its_limit_and_no_more(void **state)
 	char *event = malloc(JOURNAL_EVENT_MAX + 2);
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct dedup seen = { .stop_at = 1 };
+	struct seen seen = { .stop_at = 1 };
 	struct ctx ctx;
 
 	assert_non_null(event);
@@ -629,7 +629,7 @@ static bool
 read_step(struct ctx *ctx, void *arg)
 {
 	struct journal_position position = { 0 };
-	struct dedup seen;
+	struct seen seen;
 	int64_t torn = 0;
 	bool ok;
 

@@ -1,0 +1,253 @@
+/* delivery_queue.c - see delivery_queue.h.
+ *
+ * One position, the cursor's, passes through all events; those of a blocked account are left out.
+ * A blocked account has a position of its own further back, which follows when its retry is due.
+ * Once it has reached the cursor's position the account is no longer blocked.
+ */
+#include "events/delivery_queue.h"
+
+#include "events/cursor.h"
+#include "events/dedup.h"
+#include "events/delivery.h"
+#include "events/journal.h"
+#include "events/retry.h"
+
+/* An event may have waited for a day; what it repeats is up to a day older. */
+#define LOOK_BACK_S (2 * DEDUP_WINDOW_S)
+
+struct delivery_queue {
+	const struct config *cfg;
+	delivery_on_failure *on_failure;
+	void *arg;
+	struct journal journal;
+	struct cursor cursor;
+	struct dedup dedup;
+	struct delivery_totals totals;
+};
+
+static bool
+save_cursor(struct ctx *ctx, const struct delivery_queue *queue)
+{
+	return cursor_write(ctx, &queue->cfg->store, &queue->cursor);
+}
+
+/* Takes the fault: ctx is ready for the next event. */
+static void
+report_failure(struct ctx *ctx, const struct delivery_queue *queue,
+    const struct stored_event *event, int attempt, long retry_s)
+{
+	const struct delivery_failure failure = { event, attempt, ctx->reason, retry_s };
+
+	queue->on_failure(queue->arg, &failure);
+	ctx_clear_fault(ctx);
+}
+
+static bool
+give_up(
+    struct ctx *ctx, struct delivery_queue *queue, const struct stored_event *event, int attempt)
+{
+	report_failure(ctx, queue, event, attempt, 0);
+	if (!dead_letter_append(ctx, &queue->cfg->store, event->line))
+		return false;
+	queue->totals.dead++;
+	return true;
+}
+
+static bool
+schedule_retry(struct ctx *ctx, struct delivery_queue *queue, const struct stored_event *event,
+    struct blocked_account *account, int attempt)
+{
+	long wait_s = retry_wait_s(attempt, ctx->retry_after_s);
+	struct blocked_account blocked = {
+		.account_id = event->account_id,
+		.position = account == NULL ? queue->cursor.position : account->position,
+		.attempts = attempt,
+		.next_at = time(NULL) + wait_s,
+	};
+
+	report_failure(ctx, queue, event, attempt, wait_s);
+	if (account == NULL)
+		return cursor_block(ctx, &queue->cursor, &blocked);
+	*account = blocked;
+	return true;
+}
+
+/* Delivers the event at the position of the account, or at the cursor's if the account is not
+ * blocked (NULL).  *done: the event needs no further attempt. */
+static bool
+attempt_delivery(struct ctx *ctx, struct delivery_queue *queue, const struct stored_event *event,
+    struct blocked_account *account, bool *done)
+{
+	int attempt = account == NULL ? 1 : account->attempts + 1;
+
+	*done = true;
+	switch (delivery_send(ctx, queue->cfg, event)) {
+	case DELIVERY_ACCEPTED:
+		queue->totals.delivered++;
+		return true;
+	case DELIVERY_GONE:
+		queue->totals.gone = true;
+		return false;
+	default:
+		if (ctx->kind == FAULT_CONFIG || ctx->kind == FAULT_SERVER)
+			return false;
+		if (attempt > RETRIES)
+			return give_up(ctx, queue, event, attempt);
+		*done = false;
+		return schedule_retry(ctx, queue, event, account, attempt);
+	}
+}
+
+/* The event behind the cursor's position. */
+static bool
+deliver_next(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	struct delivery_queue *queue = arg;
+	struct stored_event event;
+	bool done;
+
+	if (event_read(ctx, line, &event)
+	    && !dedup_seen(&queue->dedup, event.id, event.received_at, next)
+	    && cursor_find_blocked(&queue->cursor, event.account_id) == NULL
+	    && !attempt_delivery(ctx, queue, &event, NULL, &done))
+		return false;
+	ctx_clear_fault(ctx); /* of a line that is not an event */
+	queue->cursor.position = *next;
+	return save_cursor(ctx, queue);
+}
+
+static bool
+deliver_new(struct ctx *ctx, struct delivery_queue *queue)
+{
+	struct journal_position position = queue->cursor.position;
+
+	return journal_each(
+	    ctx, &queue->journal, &position, deliver_next, queue, &queue->totals.torn);
+}
+
+struct retry {
+	struct delivery_queue *queue;
+	struct blocked_account *account;
+	bool failed; /* the account stays blocked */
+};
+
+/* The event behind the position of the blocked account. */
+static bool
+retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	struct retry *retry = arg;
+	struct delivery_queue *queue = retry->queue;
+	struct blocked_account *account = retry->account;
+	struct stored_event event;
+	bool done;
+
+	if (cursor_before(&queue->cursor.position, next))
+		return false;
+	if (!event_read(ctx, line, &event) || event.account_id != account->account_id
+	    || dedup_seen(&queue->dedup, event.id, event.received_at, next)) {
+		ctx_clear_fault(ctx);
+		account->position = *next; /* saved with the next attempt */
+		return true;
+	}
+	if (!attempt_delivery(ctx, queue, &event, account, &done))
+		return false;
+	if (!done) {
+		retry->failed = true;
+		(void)save_cursor(ctx, queue); /* ctx holds its fault */
+		return false;
+	}
+	account->attempts = 0;
+	account->position = *next;
+	return save_cursor(ctx, queue);
+}
+
+/* True: the account is no longer blocked, and its entry is gone. */
+static bool
+retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account)
+{
+	struct retry retry = { .queue = queue, .account = account };
+	struct journal_position position = account->position;
+
+	(void)journal_each(
+	    ctx, &queue->journal, &position, retry_next, &retry, &queue->totals.torn);
+	if (ctx->kind != FAULT_NONE || retry.failed)
+		return false;
+	cursor_unblock(&queue->cursor, account);
+	return save_cursor(ctx, queue);
+}
+
+/* A time further away than the longest wait was written before the clock was set back. */
+static bool
+is_due(const struct blocked_account *account)
+{
+	time_t now = time(NULL);
+
+	return account->next_at <= now || account->next_at > now + RETRY_WAIT_MAX_S;
+}
+
+static bool
+retry_due_accounts(struct ctx *ctx, struct delivery_queue *queue)
+{
+	for (size_t i = 0; i < queue->cursor.count && ctx->kind == FAULT_NONE;) {
+		struct blocked_account *account = &queue->cursor.blocked[i];
+
+		if (!is_due(account) || !retry_account(ctx, queue, account))
+			i++;
+	}
+	return ctx->kind == FAULT_NONE;
+}
+
+/* Removes what all accounts have passed. */
+static bool
+prune_delivered(struct ctx *ctx, const struct delivery_queue *queue)
+{
+	time_t since = time(NULL) - queue->cfg->webhook.keep_days * (time_t)86400;
+	struct journal_position oldest = cursor_oldest(&queue->cursor);
+	int64_t pruned = 0;
+
+	return journal_prune(ctx, &queue->journal, &oldest, since, &pruned);
+}
+
+bool
+delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals)
+{
+	size_t mark = arena_mark(ctx);
+	bool ok = retry_due_accounts(ctx, queue) && deliver_new(ctx, queue)
+	    && prune_delivered(ctx, queue);
+
+	arena_rewind(ctx, mark);
+	queue->totals.blocked = queue->cursor.count;
+	*totals = queue->totals;
+	return ok;
+}
+
+/* New events may repeat those that were delivered by an earlier process. */
+static bool
+load_window(struct ctx *ctx, struct delivery_queue *queue)
+{
+	return dedup_load(
+	    ctx, &queue->dedup, &queue->journal, time(NULL) - LOOK_BACK_S, &queue->cursor.position);
+}
+
+bool
+delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
+    void *arg, struct delivery_queue **queue)
+{
+	if (!ctx_alloc(ctx, sizeof **queue, queue))
+		return false;
+	(*queue)->cfg = cfg;
+	(*queue)->on_failure = on_failure;
+	(*queue)->arg = arg;
+	(*queue)->journal = journal_of(&cfg->store);
+	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor) && load_window(ctx, *queue))
+		return true;
+	delivery_queue_close(*queue);
+	return false;
+}
+
+void
+delivery_queue_close(struct delivery_queue *queue)
+{
+	cursor_close(&queue->cursor);
+	dedup_close(&queue->dedup);
+}

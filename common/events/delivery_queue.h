@@ -1,0 +1,60 @@
+/* delivery_queue.h - the events of the journal are delivered to [deliver] url: each at least once,
+ * and those of one account in order.
+ *
+ * A delivery that fails blocks its account: the event is retried with backoff (retry.h), and later
+ * events of that account wait for it (head-of-line blocking per account).  Other accounts go on.
+ * After the last retry the event becomes a dead letter and the account's next event is delivered.
+ * An event with the id of one received in the 24 hours before it is a repetition by amoCRM and is
+ * skipped (deduplication window, dedup.h).
+ *
+ * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
+ * the save delivers one event twice; no event is lost.
+ */
+#ifndef DELIVERY_QUEUE_H
+#define DELIVERY_QUEUE_H
+
+#include "base/ctx.h"
+#include "config/config.h"
+#include "events/event.h"
+
+#include <stdint.h>
+#include <time.h>
+
+/* An attempt that failed. */
+struct delivery_failure {
+	const struct stored_event *event;
+	int attempt;        /* from 1 */
+	const char *reason; /* never holds a secret */
+	long retry_s;       /* until the next attempt; 0: none, the event becomes a dead letter */
+};
+
+typedef void delivery_on_failure(void *arg, const struct delivery_failure *failure);
+
+/* Since delivery_queue_open. */
+struct delivery_totals {
+	size_t delivered;
+	size_t dead;    /* events that became dead letters */
+	size_t blocked; /* accounts that are blocked now */
+	int64_t torn;   /* torn lines that were skipped */
+	bool gone;      /* the receiver answered 410: it wants no more events */
+};
+
+struct delivery_queue;
+
+/* Reads the saved position, and the events before it that later ones may repeat.  cfg must have
+ * passed delivery_check; cfg, on_failure and arg must outlive the queue, which lives in the arena.
+ * Only one queue may deliver a store's events at a time: the caller holds a lock.
+ * Fault: FAULT_STORAGE, FAULT_SERVER; the queue must not be closed then. */
+bool delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
+    void *arg, struct delivery_queue **queue);
+void delivery_queue_close(struct delivery_queue *queue);
+
+/* One round: retries the blocked accounts whose time has come, delivers all new events, and removes
+ * delivered events older than [webhook] keep_days.  Does not wait for retries or new events, and
+ * releases the arena that it used.  *totals is written in any case.
+ * Fault: those of our own side (FAULT_STORAGE, FAULT_CONFIG, FAULT_SERVER), and FAULT_UNAVAILABLE
+ * with totals->gone.  The event at which it stopped is not counted as attempted. */
+bool delivery_queue_run(
+    struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals);
+
+#endif

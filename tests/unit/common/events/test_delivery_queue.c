@@ -1,0 +1,635 @@
+/* test_delivery_queue.c - the order of deliveries, retries, dead letters, repetitions, and what is
+ * removed.  delivery_send is the test's own receiver: no network is used. */
+#include "event_lines.h"
+
+#include "events/cursor.h"
+#include "events/delivery.h"
+#include "events/delivery_queue.h"
+#include "events/retry.h"
+
+#include <utime.h>
+
+#define DAY_S 86400
+#define LIST  128
+
+#define ACCOUNT(id) (1u << (id))
+
+static struct {
+	unsigned failing; /* accounts below 32, a bit for each */
+	enum delivery_outcome outcome;
+	enum fault_kind fault;
+	long retry_after_s;
+	char attempted[LIST]; /* numbers of events, separated by blanks */
+	char accepted[LIST];
+} receiver;
+
+static void
+receiver_behaves(void)
+{
+	memset(&receiver, 0, sizeof receiver);
+}
+
+static void
+receiver_fails(unsigned failing, enum delivery_outcome outcome, enum fault_kind fault)
+{
+	receiver_behaves();
+	receiver.failing = failing;
+	receiver.outcome = outcome;
+	receiver.fault = fault;
+}
+
+static void
+add_number(char list[LIST], int number)
+{
+	size_t len = strlen(list);
+
+	assert_true(snprintf(list + len, LIST - len, "%s%d", len == 0 ? "" : " ", number)
+	    < (int)(LIST - len));
+}
+
+enum delivery_outcome
+delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_event *event)
+{
+	assert_non_null(cfg->deliver.url);
+	add_number(receiver.attempted, event_number(event));
+	if ((receiver.failing & ACCOUNT(event->account_id)) == 0) {
+		add_number(receiver.accepted, event_number(event));
+		return DELIVERY_ACCEPTED;
+	}
+	ctx_fault(ctx, receiver.fault, "the receiver answered 503");
+	ctx->retry_after_s = receiver.retry_after_s;
+	return receiver.outcome;
+}
+
+/* The last failure that was reported, and how many there were. */
+struct reported {
+	int count;
+	int number;
+	int attempt;
+	long retry_s;
+	char reason[64];
+};
+
+static void
+note_failure(void *arg, const struct delivery_failure *failure)
+{
+	struct reported *reported = arg;
+
+	reported->count++;
+	reported->number = event_number(failure->event);
+	reported->attempt = failure->attempt;
+	reported->retry_s = failure->retry_s;
+	snprintf(reported->reason, sizeof reported->reason, "%s", failure->reason);
+}
+
+static struct config
+config_of(const char *store)
+{
+	struct config cfg = { .file = "amo-crm.conf" };
+
+	cfg.store.path = store;
+	cfg.deliver.url = "https://backend.example/events";
+	cfg.webhook.keep_days = 90;
+	return cfg;
+}
+
+/* A process that delivers once. */
+struct run {
+	enum fault_kind kind;
+	char reason[CTX_REASON_MAX];
+	struct delivery_totals totals;
+	struct reported reported;
+};
+
+static struct run
+run_once(const char *store)
+{
+	struct config cfg = config_of(store);
+	struct run run = { .kind = FAULT_NONE };
+	struct delivery_queue *queue;
+	struct ctx ctx;
+	bool ok;
+
+	receiver.attempted[0] = receiver.accepted[0] = '\0';
+	open_ctx(&ctx);
+	ok = delivery_queue_open(&ctx, &cfg, note_failure, &run.reported, &queue);
+	if (ok) {
+		ok = delivery_queue_run(&ctx, queue, &run.totals);
+		delivery_queue_close(queue);
+	}
+	DEMAND("false with a fault, true without", ok == (ctx.kind == FAULT_NONE));
+	run.kind = ctx.kind;
+	snprintf(run.reason, sizeof run.reason, "%s", ctx.reason);
+	ctx_close(&ctx);
+	return run;
+}
+
+static void
+same_totals(const char *label, const struct run *run, size_t delivered, size_t dead, size_t blocked)
+{
+	same_number(label, run->kind, FAULT_NONE);
+	same_number(label, (long long)run->totals.delivered, (long long)delivered);
+	same_number(label, (long long)run->totals.dead, (long long)dead);
+	same_number(label, (long long)run->totals.blocked, (long long)blocked);
+}
+
+static size_t
+saved_blocked(const char *store)
+{
+	struct store_config cfg = { .path = store };
+	struct cursor cursor;
+	struct ctx ctx;
+	size_t count;
+
+	open_ctx(&ctx);
+	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	count = cursor.count;
+	cursor_close(&cursor);
+	ctx_close(&ctx);
+	return count;
+}
+
+static struct blocked_account
+saved_account(const char *store, int64_t account_id)
+{
+	struct store_config cfg = { .path = store };
+	struct blocked_account *found;
+	struct blocked_account copy;
+	struct cursor cursor;
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	found = cursor_find_blocked(&cursor, account_id);
+	assert_non_null(found);
+	copy = *found;
+	cursor_close(&cursor);
+	ctx_close(&ctx);
+	return copy;
+}
+
+/* Changes the saved time of all retries, and unless it is -1 the number of attempts. */
+static void
+set_retries(const char *store, time_t next_at, int attempts)
+{
+	struct store_config cfg = { .path = store };
+	struct cursor cursor;
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	for (size_t i = 0; i < cursor.count; i++) {
+		cursor.blocked[i].next_at = next_at;
+		if (attempts >= 0)
+			cursor.blocked[i].attempts = attempts;
+	}
+	assert_true(cursor_write(&ctx, &cfg, &cursor));
+	cursor_close(&cursor);
+	ctx_close(&ctx);
+}
+
+static void
+delivers_each_event_once_and_in_order(void **state)
+{
+	time_t now = time(NULL);
+	struct run run;
+
+	receiver_behaves();
+	run = run_once(*state);
+	same_totals("no event", &run, 0, 0, 0);
+	for (int n = 1; n <= 3; n++)
+		append_event(*state, n, 5 + n % 2, now);
+	run = run_once(*state);
+	same_totals("three events", &run, 3, 0, 0);
+	same_text("three events", receiver.accepted, "1 2 3");
+	run = run_once(*state);
+	same_totals("again", &run, 0, 0, 0);
+	append_event(*state, 4, 0, now);
+	run = run_once(*state);
+	same_text("one more, of no account", receiver.accepted, "4");
+}
+
+static void
+blocks_the_account_of_a_failed_event(void **state)
+{
+	time_t now = time(NULL);
+	struct run run;
+
+	for (int n = 1; n <= 9; n++)
+		append_event(*state, n, n % 3, now);
+	receiver_fails(ACCOUNT(1), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run = run_once(*state);
+	same_totals("account 1 fails", &run, 6, 0, 1);
+	same_text("one attempt of the blocked account", receiver.attempted, "1 2 3 5 6 8 9");
+	same_number("failures", run.reported.count, 1);
+
+	run = run_once(*state);
+	same_totals("before the retry is due", &run, 0, 0, 1);
+	same_text("before the retry is due", receiver.attempted, "");
+
+	append_event(*state, 10, 1, now);
+	append_event(*state, 11, 2, now);
+	set_retries(*state, 0, -1);
+	receiver_behaves();
+	run = run_once(*state);
+	same_totals("the receiver works again", &run, 5, 0, 0);
+	same_text("the blocked account comes first, in order", receiver.accepted, "1 4 7 10 11");
+	same_number("that is saved", (long long)saved_blocked(*state), 0);
+}
+
+static void
+blocks_accounts_independently(void **state)
+{
+	time_t now = time(NULL);
+	struct run run;
+
+	for (int n = 1; n <= 8; n++)
+		append_event(*state, n, n % 4, now);
+	receiver_fails(ACCOUNT(0) | ACCOUNT(1) | ACCOUNT(2), DELIVERY_FAILED, FAULT_REPLY_LOST);
+	run = run_once(*state);
+	same_totals("three accounts fail", &run, 2, 0, 3);
+	same_text("one attempt of each", receiver.attempted, "1 2 3 4 7");
+
+	set_retries(*state, 0, -1);
+	receiver_fails(ACCOUNT(1), DELIVERY_FAILED, FAULT_REPLY_LOST);
+	run = run_once(*state);
+	same_totals("one account still fails", &run, 4, 0, 1);
+	same_number("its second attempt", saved_account(*state, 1).attempts, 2);
+
+	set_retries(*state, 0, -1);
+	receiver_behaves();
+	run = run_once(*state);
+	same_totals("none fails", &run, 2, 0, 0);
+	same_text("none fails", receiver.accepted, "1 5");
+	same_number("that is saved, though no new event came", (long long)saved_blocked(*state), 0);
+}
+
+static void
+counts_attempts_for_each_event(void **state)
+{
+	struct blocked_account account;
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	for (int attempt = 1; attempt <= 3; attempt++) {
+		run = run_once(*state);
+		same_number("reported", run.reported.attempt, attempt);
+		same_text("the reason", run.reported.reason, "the receiver answered 503");
+		account = saved_account(*state, 5);
+		same_number("saved", account.attempts, attempt);
+		DEMAND("the retry is scheduled",
+		    account.next_at >= time(NULL) + run.reported.retry_s - 2
+			&& account.next_at <= time(NULL) + run.reported.retry_s);
+		set_retries(*state, 0, -1);
+	}
+}
+
+static void
+obeys_retry_after(void **state)
+{
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	receiver.retry_after_s = 1234;
+	run = run_once(*state);
+	same_number("reported", run.reported.retry_s, 1234);
+}
+
+static void
+gives_up_after_the_last_retry(void **state)
+{
+	char path[PATH_SIZE];
+	char lines[LINE_SIZE];
+	struct run run;
+	uint8_t *bytes;
+	size_t len;
+
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	event_line(1, 5, time(NULL), lines);
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	set_retries(*state, 0, RETRIES - 1);
+	run = run_once(*state);
+	same_totals("the last but one attempt", &run, 0, 0, 1);
+	DEMAND("is retried", run.reported.retry_s > 0);
+	set_retries(*state, 0, -1);
+
+	run = run_once(*state);
+	same_totals("the last attempt", &run, 0, 1, 1);
+	same_text("the next event has its turn", receiver.attempted, "1 2");
+	same_number("and its own attempts", saved_account(*state, 5).attempts, 1);
+	events_path(*state, "dead.ndjson", path);
+	bytes = file_read(path, &len);
+	same_number("a dead letter", (long long)len, (long long)strlen(lines) + 1);
+	same_bytes("its id", bytes, lines, 70);
+	free(bytes);
+
+	set_retries(*state, 0, -1);
+	receiver_behaves();
+	run = run_once(*state);
+	same_text("a dead letter is not delivered", receiver.accepted, "2");
+	same_totals("a dead letter is counted once", &run, 1, 0, 0);
+}
+
+static void
+reports_an_event_that_is_given_up(void **state)
+{
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	set_retries(*state, 0, RETRIES);
+	run = run_once(*state);
+	same_number("the event", run.reported.number, 1);
+	same_number("the attempt", run.reported.attempt, RETRIES + 1);
+	same_number("no retry", run.reported.retry_s, 0);
+	same_text("the reason", run.reported.reason, "the receiver answered 503");
+}
+
+static void
+stops_without_blocking(void **state)
+{
+	static const struct {
+		const char *label;
+		enum delivery_outcome outcome;
+		enum fault_kind fault;
+		bool gone;
+	} table[] = {
+		{ "410", DELIVERY_GONE, FAULT_UNAVAILABLE, true },
+		{ "our configuration is wrong", DELIVERY_FAILED, FAULT_CONFIG, false },
+		{ "we have no memory", DELIVERY_FAILED, FAULT_SERVER, false },
+	};
+
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 6, time(NULL));
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct run run;
+
+		receiver_fails(ACCOUNT(5), table[i].outcome, table[i].fault);
+		run = run_once(*state);
+		same_number(table[i].label, run.kind, table[i].fault);
+		same_number(table[i].label, run.totals.gone, table[i].gone);
+		same_number(table[i].label, (long long)run.totals.blocked, 0);
+		same_number(table[i].label, run.reported.count, 0);
+		same_text(table[i].label, receiver.attempted, "1");
+	}
+	receiver_behaves();
+	run_once(*state);
+	same_text("nothing was lost", receiver.accepted, "1 2");
+}
+
+/* Also while a blocked account is retried; that attempt is not counted. */
+static void
+stops_in_a_retry(void **state)
+{
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	append_event(*state, 2, 6, time(NULL));
+	set_retries(*state, 0, 4);
+	receiver_fails(ACCOUNT(5), DELIVERY_GONE, FAULT_UNAVAILABLE);
+	run = run_once(*state);
+	DEMAND("410", run.totals.gone);
+	same_text("nobody else is tried", receiver.attempted, "1");
+	same_number("attempts", saved_account(*state, 5).attempts, 4);
+}
+
+static void
+skips_repetitions(void **state)
+{
+	static const struct {
+		const char *label;
+		long later_s;
+		bool restart;
+		const char *accepted;
+	} table[] = {
+		{ "at once", 0, false, "1 2" },
+		{ "at once, in another process", 0, true, "2" },
+		{ "within a day", DAY_S - 60, false, "1 2" },
+		{ "within a day, in another process", DAY_S - 60, true, "2" },
+		{ "after a day", DAY_S + 60, false, "1 1 2" },
+		{ "after a day, in another process", DAY_S + 60, true, "1 2" },
+	};
+
+	receiver_behaves();
+	for (size_t i = 0; i < ROWS(table); i++) {
+		time_t began = time(NULL) - 2 * DAY_S + 3600;
+		char path[PATH_SIZE];
+
+		append_event(*state, 1, 5, began);
+		if (table[i].restart)
+			run_once(*state);
+		append_event(*state, 1, 5, began + table[i].later_s);
+		append_event(*state, 2, 5, began + table[i].later_s);
+		run_once(*state);
+		same_text(table[i].label, receiver.accepted, table[i].accepted);
+		path_in(*state, "events", path);
+		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
+}
+
+/* The first of the two is behind the account's position and still undelivered. */
+static void
+delivers_a_blocked_event_that_was_repeated(void **state)
+{
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 1, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	set_retries(*state, 0, -1);
+	receiver_behaves();
+	run_once(*state);
+	same_text("once", receiver.accepted, "1 2");
+}
+
+static void
+skips_what_is_not_an_event(void **state)
+{
+	char path[PATH_SIZE];
+	struct run run;
+	int fd;
+
+	append_event(*state, 1, 5, time(NULL));
+	append_line(*state, "{\"not\":\"an event\"}");
+	append_line(*state, "{\"id\":");
+	append_event(*state, 2, 5, time(NULL));
+	events_path(*state, "0000000001.ndjson", path);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "{\"id\"", 5), 5); /* the end of this line may still come */
+	close(fd);
+	receiver_behaves();
+	run = run_once(*state);
+	same_text("the events", receiver.accepted, "1 2");
+	same_number("torn lines", run.totals.torn, 1);
+}
+
+static void
+retries_when_the_clock_was_set_back(void **state)
+{
+	static const struct {
+		const char *label;
+		long ahead_s;
+		const char *attempted;
+	} table[] = {
+		{ "as far ahead as the schedule allows", RETRY_WAIT_MAX_S - 60, "" },
+		{ "further ahead than any wait", RETRY_WAIT_MAX_S + 60, "1" },
+	};
+
+	append_event(*state, 1, 5, time(NULL));
+	for (size_t i = 0; i < ROWS(table); i++) {
+		receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+		run_once(*state);
+		set_retries(*state, time(NULL) + table[i].ahead_s, -1);
+		run_once(*state);
+		same_text(table[i].label, receiver.attempted, table[i].attempted);
+	}
+}
+
+/* A segment of one event, last written that many days ago. */
+static void
+write_segment(const char *store, int number, int64_t account_id, int days)
+{
+	time_t at = time(NULL) - days * (time_t)DAY_S;
+	struct utimbuf times = { at, at };
+	char line[LINE_SIZE + 1];
+	char path[PATH_SIZE];
+	char name[32];
+
+	event_line(number, account_id, at, line);
+	strncat(line, "\n", 1);
+	snprintf(name, sizeof name, "%010d.ndjson", number);
+	events_path(store, name, path);
+	file_write_text(path, line);
+	assert_int_equal(utime(path, &times), 0);
+}
+
+static bool
+segment_exists(const char *store, int number)
+{
+	char path[PATH_SIZE];
+	char name[32];
+
+	snprintf(name, sizeof name, "%010d.ndjson", number);
+	events_path(store, name, path);
+	return access(path, F_OK) == 0;
+}
+
+static void
+removes_what_is_delivered_and_old(void **state)
+{
+	struct run run;
+
+	write_segment(*state, 1, 5, 93);
+	write_segment(*state, 2, 5, 92);
+	write_segment(*state, 3, 6, 91);
+	write_segment(*state, 4, 5, 89);
+	write_segment(*state, 5, 5, 91);
+	receiver_fails(ACCOUNT(6), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run = run_once(*state);
+	same_totals("account 6 fails", &run, 4, 0, 1);
+	DEMAND("the first segment is gone", !segment_exists(*state, 1));
+	DEMAND("the blocked account's is kept", segment_exists(*state, 3));
+
+	set_retries(*state, 0, -1);
+	receiver_behaves();
+	run_once(*state);
+	same_text("the blocked event", receiver.accepted, "3");
+	DEMAND("then it is gone too", !segment_exists(*state, 3));
+	DEMAND("a newer one is kept", segment_exists(*state, 4));
+	DEMAND("and the newest", segment_exists(*state, 5));
+}
+
+static void
+refuses_a_corrupt_cursor(void **state)
+{
+	char path[PATH_SIZE];
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	events_path(*state, "cursor", path);
+	file_write_text(path, "{");
+	receiver_behaves();
+	run = run_once(*state);
+	same_number("a corrupt cursor", run.kind, FAULT_STORAGE);
+	has_text("a corrupt cursor", run.reason, "events/cursor");
+	same_text("nothing is delivered", receiver.attempted, "");
+}
+
+static void
+stops_when_the_position_cannot_be_saved(void **state)
+{
+	char path[PATH_SIZE];
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	events_path(*state, "cursor.new", path); /* a directory cannot be written */
+	assert_int_equal(mkdir(path, 0700), 0);
+	receiver_behaves();
+	run = run_once(*state);
+	same_number("not saved", run.kind, FAULT_STORAGE);
+	same_text("it stops", receiver.attempted, "1");
+	assert_int_equal(rmdir(path), 0);
+	run_once(*state);
+	same_text("at least once", receiver.accepted, "1 2");
+}
+
+/* --follow runs for months. */
+static void
+needs_no_more_memory_with_each_round(void **state)
+{
+	struct config cfg = config_of(*state);
+	struct reported reported = { .count = 0 };
+	struct delivery_totals totals;
+	struct delivery_queue *queue;
+	struct ctx ctx;
+	size_t used;
+
+	receiver_behaves();
+	open_ctx(&ctx);
+	assert_true(delivery_queue_open(&ctx, &cfg, note_failure, &reported, &queue));
+	used = ctx.used;
+	for (int n = 1; n <= 20; n++) {
+		append_event(*state, n, n % 3, time(NULL));
+		assert_true(delivery_queue_run(&ctx, queue, &totals));
+		same_number("the arena", (long long)ctx.used, (long long)used);
+		same_number("the totals", (long long)totals.delivered, n);
+	}
+	delivery_queue_close(queue);
+	ctx_close(&ctx);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(delivers_each_event_once_and_in_order),
+		IN_FOLDER(blocks_the_account_of_a_failed_event),
+		IN_FOLDER(blocks_accounts_independently),
+		IN_FOLDER(counts_attempts_for_each_event),
+		IN_FOLDER(obeys_retry_after),
+		IN_FOLDER(gives_up_after_the_last_retry),
+		IN_FOLDER(reports_an_event_that_is_given_up),
+		IN_FOLDER(stops_without_blocking),
+		IN_FOLDER(stops_in_a_retry),
+		IN_FOLDER(skips_repetitions),
+		IN_FOLDER(delivers_a_blocked_event_that_was_repeated),
+		IN_FOLDER(skips_what_is_not_an_event),
+		IN_FOLDER(retries_when_the_clock_was_set_back),
+		IN_FOLDER(removes_what_is_delivered_and_old),
+		IN_FOLDER(refuses_a_corrupt_cursor),
+		IN_FOLDER(stops_when_the_position_cannot_be_saved),
+		IN_FOLDER(needs_no_more_memory_with_each_round),
+	};
+
+	return cmocka_run_group_tests_name("delivery queue", tests, NULL, NULL);
+}

@@ -97,6 +97,7 @@ load_event(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 		return false;
 	if (event_read(ctx, line, &event))
 		dedup_seen(load->dedup, event.id, event.received_at, next);
+	ctx_clear_fault(ctx);
 	return true;
 }
 

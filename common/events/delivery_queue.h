@@ -57,4 +57,24 @@ void delivery_queue_close(struct delivery_queue *queue);
 bool delivery_queue_run(
     struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals);
 
+/* The state of the queue, for monitoring. */
+struct delivery_status {
+	size_t events; /* in the journal from the time asked for on, and all that wait */
+	int64_t torn;  /* torn lines among them */
+	time_t newest; /* when the newest event was received; 0: there is none */
+
+	size_t waiting;       /* events after the saved position; 0 if [deliver] url is not set */
+	time_t waiting_since; /* when the first of them was received */
+
+	size_t dead;    /* dead letters */
+	size_t blocked; /* accounts; one of them is described: */
+	int64_t account_id;
+	int attempts; /* that failed */
+	time_t next_at;
+};
+
+/* Needs no lock.  Fault: FAULT_STORAGE; *status holds what was found before it. */
+bool delivery_queue_status(
+    struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
+
 #endif

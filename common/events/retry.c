@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -30,6 +31,12 @@ retry_wait_s(int attempt, long asked_s)
 	return with_jitter(after_s[attempt - 1]);
 }
 
+static bool
+dead_letter_path(struct ctx *ctx, const struct store_config *store, const char **path)
+{
+	return ctx_printf(ctx, path, "%s/events/dead.ndjson", store->path);
+}
+
 bool
 dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line)
 {
@@ -38,8 +45,7 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 	int fd;
 	bool ok;
 
-	if (!ctx_printf(ctx, &path, "%s/events/dead.ndjson", store->path)
-	    || !ctx_printf(ctx, &whole, "%s\n", line))
+	if (!dead_letter_path(ctx, store, &path) || !ctx_printf(ctx, &whole, "%s\n", line))
 		return false;
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -50,4 +56,24 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	close(fd);
 	return ok;
+}
+
+bool
+dead_letter_count(struct ctx *ctx, const struct store_config *store, size_t *count)
+{
+	const char *path;
+	FILE *file;
+	int c;
+
+	*count = 0;
+	if (!dead_letter_path(ctx, store, &path))
+		return false;
+	file = fopen(path, "re");
+	if (file == NULL)
+		return errno == ENOENT
+		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	while ((c = getc(file)) != EOF)
+		*count += c == '\n';
+	fclose(file);
+	return true;
 }

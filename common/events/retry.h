@@ -19,4 +19,7 @@ long retry_wait_s(int attempt, long asked_s);
  * Fault: FAULT_STORAGE. */
 bool dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line);
 
+/* How many events are dead letters.  Fault: FAULT_STORAGE. */
+bool dead_letter_count(struct ctx *ctx, const struct store_config *store, size_t *count);
+
 #endif

@@ -1,144 +1,82 @@
-/* check_journal.c - the events: whether they are whole, and whether they get on. */
+/* check_journal.c - the events: whether they are whole, and whether they are delivered. */
 #include "check/check.h"
 
 #include "base/rfc3339.h"
-#include "events/cursor.h"
-#include "events/event.h"
-#include "events/journal.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "events/delivery_queue.h"
 
 #define LOOK_BACK_S (7 * 86400)
-#define WAIT_MAX_S  3600 /* what is older was looked at by no `amocrmctl deliver` */
+#define WAIT_MAX_S  3600 /* an event that waits for longer was seen by no `amocrmctl deliver` */
 
-struct count {
-	struct check *c;
-	bool delivering;
-	struct cursor cursor;
-	size_t events;
-	int64_t torn;
-	size_t waiting;
-	time_t waiting_since;
-};
-
-static bool
-count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+static void
+report_torn(struct report *f, const struct delivery_status *status)
 {
-	struct count *n = arg;
-	struct stored_event event;
-
-	n->events++;
-	if (!event_read(ctx, line, &event))
-		return true;
-	if (event.received_at > n->c->newest)
-		n->c->newest = event.received_at;
-	if (n->delivering && cursor_before(&n->cursor.position, next) && n->waiting++ == 0)
-		n->waiting_since = event.received_at;
-	return true;
-}
-
-static bool
-count_events(struct count *n)
-{
-	struct ctx *ctx = n->c->ctl->ctx;
-	const struct store_config *store = &n->c->ctl->cfg.store;
-	struct journal journal = journal_of(store);
-	struct journal_position position;
-
-	if (!cursor_read(ctx, store, &n->cursor)
-	    || !journal_seek(ctx, &journal, time(NULL) - LOOK_BACK_S, &position))
-		return false;
-	if (n->delivering && cursor_before(&n->cursor.position, &position))
-		position = n->cursor.position;
-	return journal_each(ctx, &journal, &position, count_event, n, &n->torn);
-}
-
-/* Events that were given up; -1 with a fault. */
-static long
-count_dead(struct ctx *ctx, const struct store_config *store)
-{
-	const char *path;
-	FILE *file;
-	long count = 0;
-	int c;
-
-	if (!ctx_printf(ctx, &path, "%s/events/dead.ndjson", store->path))
-		return -1;
-	file = fopen(path, "re");
-	if (file == NULL && errno == ENOENT)
-		return 0;
-	if (file == NULL) {
-		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-		return -1;
-	}
-	while ((c = getc(file)) != EOF)
-		count += c == '\n';
-	fclose(file);
-	return count;
+	if (status->torn > 0)
+		report_warning(f, "events",
+		    "nothing can be mended, and no other event is touched; see what killed "
+		    "the programs",
+		    "%lld events were cut short by a kill or a full disk", (long long)status->torn);
+	else
+		report_ok(f, "events", "%zu of the last week, all whole", status->events);
 }
 
 static void
-tell_held_up(struct report *f, const struct cursor *cursor)
-{
-	const struct blocked_account *first = &cursor->blocked[0];
-	char next_at[RFC3339_SIZE];
-
-	if (cursor->count == 0)
-		return;
-	rfc3339_write(first->next_at, next_at);
-	report_warning(f, "delivery",
-	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
-	    "account %lld is held up, its next event is posted again at %s, attempts in vain: %d; "
-	    "such accounts: %zu",
-	    (long long)first->account_id, next_at, first->attempts, cursor->count);
-}
-
-static void
-tell_delivery(struct report *f, const struct count *n, long dead)
+report_waiting(struct report *f, const struct delivery_status *status)
 {
 	char since[RFC3339_SIZE];
-	bool late = n->waiting > 0 && n->waiting_since + WAIT_MAX_S < time(NULL);
 
-	rfc3339_write(n->waiting_since, since);
+	rfc3339_write(status->waiting_since, since);
+	report_wrong(f, "delivery",
+	    "start amocrmctl deliver --follow as a service, or --once every minute by cron",
+	    "%zu events wait, the first since %s: nobody posts them on", status->waiting, since);
+}
+
+static void
+report_blocked(struct report *f, const struct delivery_status *status)
+{
+	char next_at[RFC3339_SIZE];
+
+	rfc3339_write(status->next_at, next_at);
+	report_warning(f, "delivery",
+	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
+	    "account %lld is blocked, its next event is posted again at %s, attempts in vain: %d; "
+	    "such accounts: %zu",
+	    (long long)status->account_id, next_at, status->attempts, status->blocked);
+}
+
+static void
+report_delivery(struct report *f, const struct delivery_status *status)
+{
+	bool late = status->waiting > 0 && status->waiting_since + WAIT_MAX_S < time(NULL);
+
 	if (late)
-		report_wrong(f, "delivery",
-		    "start amocrmctl deliver --follow as a service, or --once every minute by cron",
-		    "%zu events wait, the first since %s: nobody posts them on", n->waiting, since);
-	tell_held_up(f, &n->cursor);
-	if (dead > 0)
+		report_waiting(f, status);
+	if (status->blocked > 0)
+		report_blocked(f, status);
+	if (status->dead > 0)
 		report_warning(f, "delivery",
 		    "once the receiver works: amocrmctl replay, then remove events/dead.ndjson",
-		    "%ld events were given up, after three days of trying", dead);
-	if (!late && n->cursor.count == 0 && dead == 0)
-		report_ok(f, "delivery", "%zu events wait", n->waiting);
+		    "%zu events were given up, after three days of trying", status->dead);
+	if (!late && status->blocked == 0 && status->dead == 0)
+		report_ok(f, "delivery", "%zu events wait", status->waiting);
 }
 
 void
 check_journal(struct check *c)
 {
-	struct count n = { .c = c, .delivering = c->ctl->cfg.deliver.url != NULL };
-	struct report *f = &c->report;
-	struct ctx *ctx = c->ctl->ctx;
-	long dead;
+	const struct config *cfg = &c->ctl->cfg;
+	struct delivery_status status;
+	bool ok;
 
 	if (!c->store_usable)
 		return;
-	dead = count_dead(ctx, &c->ctl->cfg.store);
-	if (dead < 0 || !count_events(&n))
-		report_fault(f, "events", "restore that file, or move it away");
-	else {
-		if (n.torn > 0)
-			report_warning(f, "events",
-			    "nothing can be mended, and no other event is touched; see what killed "
-			    "the programs",
-			    "%lld events were cut short by a kill or a full disk",
-			    (long long)n.torn);
-		else
-			report_ok(f, "events", "%zu of the last week, all whole", n.events);
-		if (n.delivering)
-			tell_delivery(f, &n, dead);
+	ok = delivery_queue_status(c->ctl->ctx, cfg, time(NULL) - LOOK_BACK_S, &status);
+	if (status.newest > c->newest)
+		c->newest = status.newest;
+	if (!ok) {
+		report_fault(&c->report, "events", "restore that file, or move it away");
+		return;
 	}
-	cursor_close(&n.cursor);
+	report_torn(&c->report, &status);
+	if (cfg->deliver.url != NULL)
+		report_delivery(&c->report, &status);
 }

@@ -77,4 +77,12 @@ struct delivery_status {
 bool delivery_queue_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
 
+/* Visits the events that were received from since to until, both included, in the journal's order
+ * and without repetitions among them: to be delivered again.  The queue's position plays no part.
+ * A visit that is false ends it and makes this false.
+ * Fault: FAULT_STORAGE. */
+typedef bool delivery_visit(struct ctx *ctx, void *arg, const struct stored_event *event);
+bool delivery_queue_replay(struct ctx *ctx, const struct store_config *store, time_t since,
+    time_t until, delivery_visit *visit, void *arg);
+
 #endif

@@ -47,13 +47,13 @@ cursor_find_blocked(struct cursor *cursor, int64_t account_id)
 bool
 cursor_block(struct ctx *ctx, struct cursor *cursor, const struct blocked_account *blocked)
 {
-	struct blocked_account *longer =
+	struct blocked_account *grown =
 	    reallocarray(cursor->blocked, cursor->count + 1, sizeof *cursor->blocked);
 
-	if (longer == NULL)
+	if (grown == NULL)
 		return fault(ctx, FAULT_SERVER, "no memory for the blocked accounts");
-	longer[cursor->count++] = *blocked;
-	cursor->blocked = longer;
+	grown[cursor->count++] = *blocked;
+	cursor->blocked = grown;
 	return true;
 }
 
@@ -71,7 +71,7 @@ cursor_close(struct cursor *cursor)
 }
 
 static bool
-take_position(const struct json_object *doc, struct journal_position *position)
+parse_position(const struct json_object *doc, struct journal_position *position)
 {
 	return json_integer(doc, "segment", &position->segment)
 	    && json_integer(doc, "offset", &position->offset) && position->segment >= 0
@@ -79,14 +79,14 @@ take_position(const struct json_object *doc, struct journal_position *position)
 }
 
 static bool
-take_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *cursor)
+parse_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *cursor)
 {
 	struct blocked_account blocked;
 	int64_t attempts;
 	int64_t next_at;
 
 	if (!json_integer(doc, "account_id", &blocked.account_id)
-	    || !take_position(doc, &blocked.position) || !json_integer(doc, "attempts", &attempts)
+	    || !parse_position(doc, &blocked.position) || !json_integer(doc, "attempts", &attempts)
 	    || attempts < 0 || attempts >= INT_MAX || !json_integer(doc, "next_at", &next_at))
 		return false;
 	blocked.attempts = (int)attempts;
@@ -95,16 +95,16 @@ take_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *curs
 }
 
 static bool
-take_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
+parse_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 {
 	struct json_object *list;
 	bool ok = json_object_is_type(doc, json_type_object)
-	    && take_position(doc, &cursor->position)
+	    && parse_position(doc, &cursor->position)
 	    && json_object_object_get_ex(doc, "held_up", &list)
 	    && json_object_is_type(list, json_type_array);
 
 	for (size_t i = 0; ok && i < json_object_array_length(list); i++)
-		ok = take_blocked(ctx, json_object_array_get_idx(list, i), cursor);
+		ok = parse_blocked(ctx, json_object_array_get_idx(list, i), cursor);
 	return ok || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
 }
 
@@ -128,7 +128,7 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	len = getdelim(&text, &size, '\0', file);
 	doc = len > 0 ? json_read(text, (size_t)len) : NULL;
-	ok = take_document(ctx, doc, cursor);
+	ok = parse_document(ctx, doc, cursor);
 	json_object_put(doc);
 	free(text);
 	fclose(file);
@@ -136,7 +136,7 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 }
 
 static bool
-print(struct ctx *ctx, const struct cursor *cursor, const char **text)
+format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
 {
 	struct strbuf sb;
 
@@ -166,7 +166,7 @@ write_file(const char *path, const char *text)
 
 	if (fd < 0)
 		return false;
-	errno = ENOSPC; /* what a short write means; a failed one says so itself */
+	errno = ENOSPC; /* for a short write, which sets no errno */
 	ok = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 	return close(fd) == 0 && ok;
 }
@@ -179,7 +179,7 @@ cursor_write(struct ctx *ctx, const struct store_config *store, const struct cur
 	const char *text;
 
 	if (!file_path(ctx, store, "", &path) || !file_path(ctx, store, ".new", &new_path)
-	    || !print(ctx, cursor, &text))
+	    || !format_cursor(ctx, cursor, &text))
 		return false;
 	return (write_file(new_path, text) && rename(new_path, path) == 0)
 	    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));

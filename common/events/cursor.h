@@ -1,10 +1,10 @@
-/* cursor.h - how far the events have been delivered.
+/* cursor.h - up to which position the events of the journal have been delivered.
  *
- * Events of one account are delivered in order, and one that its receiver does not take holds up
- * those behind it, of its account alone.  So there is one place that all have passed but the
- * accounts that are held up, each of which has a place of its own before that.
+ * One position is common to all accounts.  An account whose event could not be delivered is
+ * blocked: it has an earlier position of its own, that of the failed event, and its later events
+ * wait there.
  *
- * Kept as JSON in <store path>/events/cursor, replaced as a whole.
+ * Stored as JSON in <store path>/events/cursor, which is replaced atomically.
  */
 #ifndef CURSOR_H
 #define CURSOR_H
@@ -16,40 +16,41 @@
 #include <time.h>
 
 struct blocked_account {
-	int64_t account_id; /* 0: events that name no account */
+	int64_t account_id; /* 0: events without an account */
 	struct journal_position position;
-	int attempts; /* made in vain for the event at that place */
+	int attempts; /* that failed, for the event at the position */
 	time_t next_at;
 };
 
 struct cursor {
 	struct journal_position position;
-	struct blocked_account *blocked; /* by malloc, see cursor_close */
+	struct blocked_account *blocked; /* allocated by malloc */
 	size_t count;
 };
 
-/* Without a file it is before all events.  To be given back with cursor_close, also after a fault.
- * Fault: FAULT_STORAGE. */
+/* Without a file the position is before all events.  cursor_close frees the list, and must be
+ * called after a fault too. Fault: FAULT_STORAGE: the file cannot be read, or is corrupt;
+ * FAULT_SERVER: no memory. */
 bool cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 void cursor_close(struct cursor *cursor);
 
-/* On disk when it returns.  Fault: FAULT_STORAGE; what is on disk is as it was. */
+/* Synced to disk when it returns.  Fault: FAULT_STORAGE; the file is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
 
-/* The account's own place, or NULL when it is not held up. */
+/* NULL: the account is not blocked. */
 struct blocked_account *cursor_find_blocked(struct cursor *cursor, int64_t account_id);
 
-/* Holds an account up at a place.  All entries may move then: earlier pointers to them are stale.
- * Fault: FAULT_SERVER when there is no memory. */
+/* Adds an entry.  The list may move: earlier pointers into it are invalid.
+ * Fault: FAULT_SERVER: no memory. */
 bool cursor_block(struct ctx *ctx, struct cursor *cursor, const struct blocked_account *blocked);
 
-/* The account is held up no longer.  The last entry moves into the place of this one. */
+/* Removes an entry.  The last entry moves into its place. */
 void cursor_unblock(struct cursor *cursor, struct blocked_account *blocked);
 
-/* Whether a stands before b. */
+/* True: a is before b. */
 bool cursor_before(const struct journal_position *a, const struct journal_position *b);
 
-/* The position that all accounts have passed. */
+/* The earliest of all positions: everything before it is delivered or dead. */
 struct journal_position cursor_oldest(const struct cursor *cursor);
 
 #endif

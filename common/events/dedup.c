@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_FIRST 1024
-#define ID_BYTES   16 /* of the SHA-256 */
+#define INITIAL_SIZE 1024
+#define ID_BYTES     16 /* of the SHA-256 */
 
 struct dedup_entry {
 	uint8_t id[ID_BYTES];
@@ -18,9 +18,9 @@ struct dedup_entry {
 	struct journal_position position;
 };
 
-/* The event's entry, or the empty one where it belongs. */
+/* The event's entry, or the empty entry that it would take (linear probing). */
 static struct dedup_entry *
-entry_of(const struct dedup *dedup, const uint8_t id[ID_BYTES])
+find_slot(const struct dedup *dedup, const uint8_t id[ID_BYTES])
 {
 	size_t at;
 
@@ -33,28 +33,29 @@ entry_of(const struct dedup *dedup, const uint8_t id[ID_BYTES])
 	}
 }
 
+/* True: an event with this id, received at that time, is a repetition. */
 static bool
-is_kept(const struct dedup_entry *entry, time_t now)
+in_window(const struct dedup_entry *entry, time_t received_at)
 {
-	return entry->received_at != 0 && entry->received_at + DEDUP_WINDOW_S > now;
+	return entry->received_at != 0 && entry->received_at + DEDUP_WINDOW_S > received_at;
 }
 
-/* A table with room for as many again, without what is over. */
+/* Moves the entries that are still in the window into a table that is at most a quarter full. */
 static bool
 grow(struct dedup *dedup, time_t now)
 {
-	struct dedup larger = { .size = SIZE_FIRST };
+	struct dedup larger = { .size = INITIAL_SIZE };
 
 	for (size_t i = 0; i < dedup->size; i++)
-		larger.count += is_kept(&dedup->table[i], now);
+		larger.count += in_window(&dedup->table[i], now);
 	while (larger.size < larger.count * 4)
 		larger.size *= 2;
 	larger.table = calloc(larger.size, sizeof *larger.table);
 	if (larger.table == NULL)
 		return false;
 	for (size_t i = 0; i < dedup->size; i++)
-		if (is_kept(&dedup->table[i], now))
-			*entry_of(&larger, dedup->table[i].id) = dedup->table[i];
+		if (in_window(&dedup->table[i], now))
+			*find_slot(&larger, dedup->table[i].id) = dedup->table[i];
 	free(dedup->table);
 	*dedup = larger;
 	return true;
@@ -72,8 +73,8 @@ dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
 			return false;
 	if ((dedup->count + 1) * 2 > dedup->size && !grow(dedup, received_at))
 		return false;
-	entry = entry_of(dedup, bytes);
-	if (entry->received_at != 0 && entry->received_at + DEDUP_WINDOW_S > received_at)
+	entry = find_slot(dedup, bytes);
+	if (in_window(entry, received_at))
 		return cursor_before(&entry->position, position);
 	dedup->count += entry->received_at == 0;
 	memcpy(entry->id, bytes, ID_BYTES);
@@ -107,7 +108,7 @@ dedup_load(struct ctx *ctx, struct dedup *dedup, const struct journal *journal, 
 {
 	struct load load = { dedup, end };
 	struct journal_position position;
-	int64_t torn = 0; /* they were counted when they were passed */
+	int64_t torn = 0; /* not reported: those lines were skipped before */
 
 	if (!journal_seek(ctx, journal, since, &position))
 		return false;

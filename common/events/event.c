@@ -69,7 +69,7 @@ add_account(struct strbuf *sb, const struct event *event)
 		strbuf_addstr(sb, "null");
 }
 
-struct names {
+struct event_names {
 	struct {
 		struct json_slice entity;
 		struct json_slice action;
@@ -78,29 +78,30 @@ struct names {
 };
 
 static bool
-same(struct json_slice a, struct json_slice b)
+slices_equal(struct json_slice a, struct json_slice b)
 {
 	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
 static bool
-listed(const struct names *names, struct json_slice entity, struct json_slice action)
+contains(const struct event_names *names, struct json_slice entity, struct json_slice action)
 {
 	for (size_t i = 0; i < names->count; i++)
-		if (same(names->name[i].entity, entity) && same(names->name[i].action, action))
+		if (slices_equal(names->name[i].entity, entity)
+		    && slices_equal(names->name[i].action, action))
 			return true;
 	return false;
 }
 
 static void
-add_actions(
-    struct strbuf *sb, struct names *names, struct json_slice entity, struct json_slice actions)
+add_actions(struct strbuf *sb, struct event_names *names, struct json_slice entity,
+    struct json_slice actions)
 {
 	struct json_slice action;
 	struct json_slice items;
 
 	while (names->count < EVENT_NAMES_MAX && json_slice_next(&actions, &action, &items)) {
-		if (listed(names, entity, action))
+		if (contains(names, entity, action))
 			continue;
 		strbuf_addstr(sb, names->count == 0 ? "\"" : ",\"");
 		strbuf_add(sb, entity.at, entity.len);
@@ -116,7 +117,7 @@ add_actions(
 static void
 add_names(struct strbuf *sb, const struct event *event)
 {
-	struct names names = { .count = 0 };
+	struct event_names names = { .count = 0 };
 	struct json_slice rest = json_slice_of(event->payload);
 	struct json_slice entity;
 	struct json_slice actions;

@@ -1,10 +1,10 @@
-/* event.h - what becomes of a webhook: one line of JSON.
+/* event.h - a webhook as it is stored: one line of JSON.
  *
- *   {"id":"<SHA-256 of the body as it came, hex>","received_at":"2026-11-22T04:19:00.123Z",
+ *   {"id":"<SHA-256 of the request's body, hex>","received_at":"2026-11-22T04:19:00.123Z",
  *    "account_id":31920194,"subdomain":"reforyou","events":["leads.status"],
  *    "request_id":"<amoCRM's>","payload":{…}}
  *
- * amoCRM repeats what was not answered in time, so the same id may come more than once.
+ * amoCRM sends a webhook again if it gets no reply in time, so an id may occur more than once.
  */
 #ifndef EVENT_H
 #define EVENT_H
@@ -14,21 +14,22 @@
 #include <stdint.h>
 #include <time.h>
 
-#define EVENT_NAMES_MAX 100 /* listed of one webhook; amoCRM knows some 50 */
+#define EVENT_NAMES_MAX 100 /* in "events" of one line; amoCRM knows about 50 */
 
 struct event {
 	struct timespec received_at;
-	const char *body; /* as it came */
+	const char *body; /* of the request, unchanged */
 	size_t body_len;
-	const char *payload;    /* what it says, as json_compact.h has it */
+	const char *payload;    /* the content of the body as one line of JSON (json_compact.h) */
 	const char *request_id; /* NULL: none was sent */
 };
 
-/* The id in the payload's account member, a number or its spelling; 0: none. */
+/* The id in the payload's "account" member, which may be a number or a string; 0: none. */
 int64_t event_account(const struct event *event);
 
-/* The line.  Its "events" are the payload's members but for account, each with the members of its
- * own: "leads.status"; the first EVENT_NAMES_MAX, each once. */
+/* Writes the line.  Its "events" are "<entity>.<action>", each name once, for every action of every
+ * member of the payload except "account"; those after EVENT_NAMES_MAX are left out.
+ * Fault: FAULT_SERVER if the arena is full. */
 bool event_write(struct ctx *ctx, const struct event *event, const char **line);
 
 /* What delivery needs to know of a line of the journal. */

@@ -1,9 +1,9 @@
-/* journal.c - appending to the journal; reading it is in journal_read.c.
+/* journal.c - appending to the journal, and removing old segments; journal_read.c reads.
  *
- * Whose turn it is to append says <path>/events/lock.  It is lock.h's lock rather than flock's: a
- * writer that is stopped while it has it must not stop all others for ever.
- * It is a file of its own, so that it also covers the choice of the segment,
- * and holds the number of the newest, see segment.h.
+ * Writers take a lock on <path>/events/lock, a file of its own because the lock also covers the
+ * choice of the segment.  The lock has a timeout (lock.h): a writer that is stopped while it holds
+ * it must not block all others forever.  The file caches the number of the newest segment
+ * (segment.h).
  */
 #include "events/journal.h"
 
@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define WAIT_MS 5000 /* a turn takes well under a millisecond; amoCRM waits 2 s, and repeats */
+#define LOCK_WAIT_MS 5000 /* it is held for less than 1 ms; amoCRM waits 2 s, then sends again */
 
 struct journal
 journal_of(const struct store_config *store)
@@ -53,10 +53,10 @@ lock_journal(struct ctx *ctx, const struct journal *journal, struct lock *lock)
 	const char *path;
 
 	return ctx_printf(ctx, &path, "%s/events/lock", journal->path)
-	    && lock_take(ctx, path, 0, WAIT_MS, lock);
+	    && lock_take(ctx, path, 0, LOCK_WAIT_MS, lock);
 }
 
-/* The newest segment, open. */
+/* An open segment. */
 struct segment {
 	const char *path;
 	int fd;
@@ -82,7 +82,7 @@ open_segment(
 	return true;
 }
 
-/* The newest segment, or a new one when len bytes more would be too many for it. */
+/* The newest segment, or a new one if len more bytes would exceed the limit. */
 static bool
 open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, size_t len,
     struct segment *segment)
@@ -98,10 +98,10 @@ open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *l
 	return open_segment(ctx, journal, newest + 1, segment);
 }
 
-/* An empty segment may not be in its directory on disk yet, nor that in the store:
- * whoever made them may have been killed. */
+/* Makes an empty segment durable: its entry in the directory, and the directory's in the store.
+ * Not only its creator does this, which may have been killed. */
 static bool
-settle(struct ctx *ctx, const struct journal *journal, const struct segment *segment)
+sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct segment *segment)
 {
 	const char *directory;
 
@@ -112,7 +112,7 @@ settle(struct ctx *ctx, const struct journal *journal, const struct segment *seg
 	    && file_sync_directory(ctx, directory) && file_sync_directory(ctx, journal->path);
 }
 
-/* *torn: a writer was killed in the middle of the last line. */
+/* *torn: the last line has no newline, because its writer was killed. */
 static bool
 check_end(struct ctx *ctx, const struct segment *segment, bool *torn)
 {
@@ -124,8 +124,8 @@ check_end(struct ctx *ctx, const struct segment *segment, bool *torn)
 	return true;
 }
 
-/* In one write, which is undone when it is cut short.  Should that fail too,
- * what is left of it is a torn line. */
+/* Appends by one write; a torn line before it is ended by a newline.  A short write is undone by
+ * truncation; if that fails, a torn line is left. */
 static bool
 write_line(struct ctx *ctx, const struct segment *segment, const char *event, size_t len, bool torn)
 {
@@ -140,7 +140,7 @@ write_line(struct ctx *ctx, const struct segment *segment, const char *event, si
 	if (written == (ssize_t)(torn + len + 1))
 		return true;
 	if (written >= 0)
-		errno = ENOSPC; /* what a short write means; a failed one says so itself */
+		errno = ENOSPC; /* for a short write, which sets no errno */
 	segment_fault(ctx, segment->path);
 	if (written > 0 && ftruncate(segment->fd, segment->size) != 0)
 		log_note(ctx, "not_undone", strerror(errno));
@@ -155,15 +155,15 @@ append_locked(struct ctx *ctx, const struct journal *journal, const struct lock 
 
 	if (!open_newest(ctx, journal, lock, len + 1, segment))
 		return false;
-	if (settle(ctx, journal, segment) && check_end(ctx, segment, &torn)
+	if (sync_new_segment(ctx, journal, segment) && check_end(ctx, segment, &torn)
 	    && write_line(ctx, segment, event, len, torn))
 		return true;
 	close(segment->fd);
 	return false;
 }
 
-/* Needs no lock: nobody appends to a segment that is not the newest, and a reader that has an older
- * one open reads on.  Removes the oldest first, so an interruption leaves no gap. */
+/* Needs no lock: only the newest segment is appended to, and a reader keeps an unlinked one open.
+ * Removes the oldest first, so a crash leaves no gap. */
 bool
 journal_prune(struct ctx *ctx, const struct journal *journal, const struct journal_position *before,
     time_t since, int64_t *pruned)
@@ -188,7 +188,7 @@ journal_prune(struct ctx *ctx, const struct journal *journal, const struct journ
 	}
 }
 
-/* Once for each segment; what fails now is done with the next. */
+/* Called once per segment.  A fault is only logged: the next segment's writer tries again. */
 static void
 prune_old(struct ctx *ctx, const struct journal *journal)
 {
@@ -216,7 +216,7 @@ journal_append(struct ctx *ctx, const struct journal *journal, const char *event
 	lock_release(&lock);
 	if (!ok)
 		return false;
-	/* after the turn, so that writers who wait for the disk wait together */
+	/* without the lock, so that the file system can sync several writers' lines at once */
 	ok = fdatasync(segment.fd) == 0 || segment_fault(ctx, segment.path);
 	close(segment.fd);
 	if (ok && segment.size == 0 && journal->keep_s > 0)

@@ -1,4 +1,4 @@
-/* journal_read.c - reading what journal.c has written. */
+/* journal_read.c - reading the journal that journal.c writes. */
 #include "events/journal.h"
 
 #include "base/strbuf.h"
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK_SIZE    65536 /* bytes read at once */
-#define MTIME_SPARE_S 1     /* a file's time is that of a coarser clock */
+#define CHUNK_SIZE     65536 /* bytes per read */
+#define MTIME_MARGIN_S 1     /* the file system's clock is coarser than ours */
 
 bool
 journal_seek(
@@ -27,21 +27,21 @@ journal_seek(
 		if (!segment_find(ctx, journal, number + 1, &number, &newest)
 		    || !segment_path(ctx, journal, number, &path))
 			return false;
-	while (number < newest && stat(path, &st) == 0 && st.st_mtime + MTIME_SPARE_S < since);
+	while (number < newest && stat(path, &st) == 0 && st.st_mtime + MTIME_MARGIN_S < since);
 	*position = (struct journal_position){ .segment = number };
 	return true;
 }
 
 struct reader {
 	struct ctx *ctx;
-	struct journal_position *position; /* the beginning of line */
+	struct journal_position *position; /* of the line that is being read */
 	journal_visit *visit;
 	void *arg;
 	int64_t *torn;
 
 	size_t mark;        /* of the arena, before the line */
-	struct strbuf line; /* as much of it as was read */
-	int64_t len;        /* the same in bytes, even where it is too long to be kept */
+	struct strbuf line; /* what was read of it; not what exceeds JOURNAL_EVENT_MAX */
+	int64_t len;        /* bytes that were read of it */
 };
 
 static void
@@ -60,19 +60,19 @@ add_to_line(struct reader *reader, const char *bytes, size_t len)
 		strbuf_add(&reader->line, bytes, len);
 }
 
-/* The line is complete, and the newline behind it is passed. */
+/* At the newline: visits the event and begins the next line. */
 static bool
 end_line(struct reader *reader)
 {
 	struct journal_position next = *reader->position;
-	const char *event;
+	const char *line;
 
 	next.offset += reader->len + 1;
-	if (!strbuf_finish(&reader->line, &event))
+	if (!strbuf_finish(&reader->line, &line))
 		return false;
-	if (reader->len > JOURNAL_EVENT_MAX || !json_compact_complete(event, (size_t)reader->len))
+	if (reader->len > JOURNAL_EVENT_MAX || !json_compact_complete(line, (size_t)reader->len))
 		++*reader->torn;
-	else if (!reader->visit(reader->ctx, reader->arg, event, &next))
+	else if (!reader->visit(reader->ctx, reader->arg, line, &next))
 		return false;
 	*reader->position = next;
 	begin_line(reader);
@@ -80,7 +80,7 @@ end_line(struct reader *reader)
 }
 
 static bool
-take_chunk(struct reader *reader, const char *chunk, size_t len)
+split_chunk(struct reader *reader, const char *chunk, size_t len)
 {
 	while (len > 0) {
 		const char *newline = memchr(chunk, '\n', len);
@@ -97,7 +97,7 @@ take_chunk(struct reader *reader, const char *chunk, size_t len)
 	return true;
 }
 
-/* From the position to the end of an open segment. */
+/* Reads from the position to the end of an open segment. */
 static bool
 read_lines(struct reader *reader, int fd, const char *path)
 {
@@ -108,14 +108,15 @@ read_lines(struct reader *reader, int fd, const char *path)
 	reader->mark = arena_mark(reader->ctx);
 	begin_line(reader);
 	while ((n = pread(fd, chunk, sizeof chunk, offset)) > 0) {
-		if (!take_chunk(reader, chunk, (size_t)n))
+		if (!split_chunk(reader, chunk, (size_t)n))
 			return false;
 		offset += n;
 	}
 	return n == 0 || segment_fault(reader->ctx, path);
 }
 
-/* A segment that is not the newest any more is complete: what is left at its end is torn. */
+/* complete: not the newest segment, so a line without a newline at its end is torn; in the newest
+ * it may still be completed. */
 static bool
 read_segment(struct reader *reader, const char *path, bool complete)
 {
@@ -131,11 +132,11 @@ read_segment(struct reader *reader, const char *path, bool complete)
 	return ok;
 }
 
-/* Moves a position whose segment is gone to the next one there is;
- * and one of a journal that is gone, when a new one was begun, to before all segments. */
+/* Moves a position whose segment was removed to the next one that exists; and a position beyond the
+ * newest segment, which is left from a journal that was removed, to before all segments. */
 static bool
-settle_position(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
-    int64_t *newest)
+skip_missing_segments(struct ctx *ctx, const struct journal *journal,
+    struct journal_position *position, int64_t *newest)
 {
 	int64_t first;
 
@@ -146,16 +147,16 @@ settle_position(struct ctx *ctx, const struct journal *journal, struct journal_p
 	return true;
 }
 
-/* Reads on in the segment the position is in.  Whether it is the newest is asked first: what is
- * added after that may be in a newer one. */
+/* Reads the rest of the position's segment.  Finds out first whether it is the newest, because a
+ * writer may begin a newer one meanwhile. */
 static bool
-read_on(struct reader *reader, const struct journal *journal, bool *newest_read)
+read_rest(struct reader *reader, const struct journal *journal, bool *newest_read)
 {
 	struct ctx *ctx = reader->ctx;
 	int64_t newest;
 	const char *path;
 
-	if (!settle_position(ctx, journal, reader->position, &newest)
+	if (!skip_missing_segments(ctx, journal, reader->position, &newest)
 	    || !segment_path(ctx, journal, reader->position->segment, &path))
 		return false;
 	*newest_read = reader->position->segment == newest;
@@ -180,7 +181,7 @@ journal_each(struct ctx *ctx, const struct journal *journal, struct journal_posi
 	bool all = false;
 
 	while (!all) {
-		if (!read_on(&reader, journal, &all))
+		if (!read_rest(&reader, journal, &all))
 			return false;
 		arena_rewind(ctx, mark);
 	}

@@ -8,11 +8,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define ASKED_MAX_S 86400
+#define RETRY_AFTER_MAX_S 86400
 
-static const long after_s[RETRIES] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
+static const long schedule_s[RETRIES] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
 
-/* Within a tenth either way, so that receivers that failed together are not asked together. */
+/* Up to a tenth more or less, so that accounts that failed together are not retried together. */
 static long
 with_jitter(long seconds)
 {
@@ -24,11 +24,11 @@ with_jitter(long seconds)
 }
 
 long
-retry_wait_s(int attempt, long asked_s)
+retry_wait_s(int attempt, long retry_after_s)
 {
-	if (asked_s > 0)
-		return asked_s < ASKED_MAX_S ? asked_s : ASKED_MAX_S;
-	return with_jitter(after_s[attempt - 1]);
+	if (retry_after_s > 0)
+		return retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
+	return with_jitter(schedule_s[attempt - 1]);
 }
 
 static bool
@@ -41,17 +41,17 @@ bool
 dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line)
 {
 	const char *path;
-	const char *whole;
+	const char *text;
 	int fd;
 	bool ok;
 
-	if (!dead_letter_path(ctx, store, &path) || !ctx_printf(ctx, &whole, "%s\n", line))
+	if (!dead_letter_path(ctx, store, &path) || !ctx_printf(ctx, &text, "%s\n", line))
 		return false;
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	errno = ENOSPC; /* what a short write means */
-	ok = write(fd, whole, strlen(whole)) == (ssize_t)strlen(whole) && fdatasync(fd) == 0;
+	errno = ENOSPC; /* for a short write, which sets no errno */
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fdatasync(fd) == 0;
 	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	close(fd);

@@ -1,6 +1,7 @@
-/* retry.h - what becomes of an event that its receiver did not take.
+/* retry.h - when a delivery that failed is retried, and the dead letters: events that no retry
+ * delivered, as lines of <store path>/events/dead.ndjson.
  *
- * The schedule is that of the Standard Webhooks specification, "Retry schedule".
+ * The backoff is that of the Standard Webhooks specification, "Retry schedule".
  */
 #ifndef RETRY_H
 #define RETRY_H
@@ -8,18 +9,18 @@
 #include "base/ctx.h"
 #include "config/config.h"
 
-#define RETRIES          9                 /* attempts behind the first one */
-#define RETRY_WAIT_MAX_S (86400 * 11 / 10) /* the longest of the schedule, and its jitter */
+#define RETRIES          9                 /* attempts after the first */
+#define RETRY_WAIT_MAX_S (86400 * 11 / 10) /* the longest wait of the schedule, with its jitter */
 
-/* How long to wait behind that attempt, the first being 1, and at most RETRIES.
- * asked_s is what the receiver's Retry-After asked for, obeyed for up to a day; 0: nothing. */
-long retry_wait_s(int attempt, long asked_s);
+/* Seconds to wait after a failed attempt, 1 being the first and RETRIES the last that is retried.
+ * retry_after_s is the receiver's Retry-After, obeyed for up to a day; 0: none, so the wait is that
+ * of the schedule, with jitter. */
+long retry_wait_s(int attempt, long retry_after_s);
 
-/* Keeps the line of an event that is given up, for `replay --id` and for a person to look at.
- * Fault: FAULT_STORAGE. */
+/* Synced to disk when it returns.  Fault: FAULT_STORAGE. */
 bool dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line);
 
-/* How many events are dead letters.  Fault: FAULT_STORAGE. */
+/* How many there are.  Fault: FAULT_STORAGE. */
 bool dead_letter_count(struct ctx *ctx, const struct store_config *store, size_t *count);
 
 #endif

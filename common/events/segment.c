@@ -26,19 +26,18 @@ segment_path(struct ctx *ctx, const struct journal *journal, int64_t number, con
 	    ctx, path, "%s/events/%0*lld.ndjson", journal->path, DIGITS, (long long)number);
 }
 
-/* 0: the file is none of ours. */
+/* 0: the file is not a segment. */
 static int64_t
-number_of(const char *name)
+parse_name(const char *name)
 {
 	if (strspn(name, "0123456789") != DIGITS || strcmp(name + DIGITS, ".ndjson") != 0)
 		return 0;
 	return strtoll(name, NULL, 10);
 }
 
-/* Without a directory there are no events yet; but a store that is not there must not look like one
- * without events. */
+/* Without its directory a journal is empty; but a missing store must not look like an empty one. */
 static bool
-none_yet(struct ctx *ctx, const struct journal *journal)
+check_store(struct ctx *ctx, const struct journal *journal)
 {
 	if (access(journal->path, R_OK | X_OK) != 0)
 		return segment_fault(ctx, journal->path);
@@ -46,13 +45,13 @@ none_yet(struct ctx *ctx, const struct journal *journal)
 }
 
 static bool
-look_through(struct ctx *ctx, DIR *directory, const char *path, int64_t from, int64_t *first,
+scan(struct ctx *ctx, DIR *directory, const char *path, int64_t from, int64_t *first,
     int64_t *newest)
 {
 	const struct dirent *entry;
 
 	while (errno = 0, (entry = readdir(directory)) != NULL) {
-		int64_t number = number_of(entry->d_name);
+		int64_t number = parse_name(entry->d_name);
 
 		if (number > *newest)
 			*newest = number;
@@ -75,33 +74,34 @@ segment_find(
 		return false;
 	directory = opendir(path);
 	if (directory == NULL)
-		return errno == ENOENT ? none_yet(ctx, journal) : segment_fault(ctx, path);
-	ok = look_through(ctx, directory, path, from, first, newest);
+		return errno == ENOENT ? check_store(ctx, journal) : segment_fault(ctx, path);
+	ok = scan(ctx, directory, path, from, first, newest);
 	closedir(directory);
 	return ok;
 }
 
 static bool
-is_there(struct ctx *ctx, const struct journal *journal, int64_t number)
+exists(struct ctx *ctx, const struct journal *journal, int64_t number)
 {
 	const char *path;
 
 	return segment_path(ctx, journal, number, &path) && access(path, F_OK) == 0;
 }
 
+/* Numbers are consecutive, so a segment without a successor is the newest. */
 static bool
 read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest)
 {
 	return pread(lock->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
-	    && *newest < NUMBER_MAX && is_there(ctx, journal, *newest)
-	    && !is_there(ctx, journal, *newest + 1);
+	    && *newest < NUMBER_MAX && exists(ctx, journal, *newest)
+	    && !exists(ctx, journal, *newest + 1);
 }
 
 static void
-leave_hint(struct ctx *ctx, const struct lock *lock, int64_t newest)
+write_hint(struct ctx *ctx, const struct lock *lock, int64_t newest)
 {
 	if (pwrite(lock->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
-		log_note(ctx, "no_hint", strerror(errno)); /* so the next one looks for itself */
+		log_note(ctx, "no_hint", strerror(errno)); /* the next writer scans again */
 }
 
 bool
@@ -115,6 +115,6 @@ segment_newest(
 	if (!segment_find(ctx, journal, 0, &first, newest))
 		return false;
 	if (*newest > 0)
-		leave_hint(ctx, lock, *newest);
+		write_hint(ctx, lock, *newest);
 	return true;
 }

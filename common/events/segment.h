@@ -1,8 +1,8 @@
-/* segment.h - the files a journal is made of.
+/* segment.h - the files of a journal.
  *
  *   <path>/events/<10 digits>.ndjson   numbered from 1; only the newest is appended to
  *
- * Numbers may be missing at the beginning, where events were forgotten.
+ * Numbers are consecutive; the first are missing where old events were removed.
  */
 #ifndef SEGMENT_H
 #define SEGMENT_H
@@ -12,21 +12,19 @@
 #include "events/journal.h"
 
 /* The first segment whose number is at least from, and the newest of all; 0: there is none.
- * Fault: FAULT_STORAGE, also when there is no store at all. */
+ * Reads the directory.  Fault: FAULT_STORAGE, also if the store does not exist. */
 bool segment_find(
     struct ctx *ctx, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
 
-/* The newest, for who has the turn to append; 0: there is none.
- * Its number is left in the turn's file.  Numbers follow each other,
- * so with none behind it it is the newest still, and the directory need not be read.
- * Fault: as above. */
+/* The newest segment; 0: there is none.  For the holder of the journal's lock: the number is cached
+ * in the lock file, so that writers need not read the directory.  Fault: as segment_find. */
 bool segment_newest(
     struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest);
 
 bool segment_path(
     struct ctx *ctx, const struct journal *journal, int64_t number, const char **path);
 
-/* Keeps the first fault, with the file's name and errno's reason.  Is false. */
+/* FAULT_STORAGE with the path and the reason in errno.  Is false, as fault() is. */
 bool segment_fault(struct ctx *ctx, const char *path);
 
 #endif

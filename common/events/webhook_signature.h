@@ -1,4 +1,4 @@
-/* webhook_signature.h - signatures of the webhooks we send on
+/* webhook_signature.h - the signature of a delivery, as Standard Webhooks has it
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
  */
 #ifndef WEBHOOK_SIGNATURE_H
@@ -8,12 +8,12 @@
 
 #include <time.h>
 
-#define WHSEC_MIN 24 /* bytes of a secret, as the specification has it */
+#define WHSEC_MIN 24 /* bytes of a secret; the limits are the specification's */
 #define WHSEC_MAX 64
 
-/* The value of webhook-signature: "v1,<base64>" for each secret of the list "whsec_<base64>
- * whsec_<base64>", separated by spaces.
- * Fault: FAULT_CONFIG when a secret is not one. */
+/* The value of the header webhook-signature: "v1,<base64>" for each secret.  secrets is a list of
+ * "whsec_<base64>", separated by spaces; so is the value.
+ * Fault: FAULT_CONFIG if a secret is malformed; its text is not quoted. */
 bool webhook_sign(struct ctx *ctx, const char *secrets, const char *id, time_t at, const char *body,
     const char **signature);
 

@@ -107,7 +107,7 @@ forgets_what_is_over(void **state)
 		id_of(n, id);
 		assert_false(seen_at(&dedup, id, T0 + n * (DEDUP_WINDOW_S / 1000), n));
 	}
-	DEMAND("a thousand a day need a small table", dedup.size <= 16 * SIZE_FIRST);
+	DEMAND("a thousand a day need a small table", dedup.size <= 16 * INITIAL_SIZE);
 	dedup_close(&dedup);
 }
 

@@ -1,9 +1,7 @@
-/* events.c - `amocrmctl events`: what the journal holds, as JSON lines. */
+/* events.c - `amocrmctl events`: prints the journal as JSON lines. */
 #include "ctl.h"
 
 #include "base/rfc3339.h"
-
-#include "events/event.h"
 #include "events/journal.h"
 #include "text/json_slice.h"
 
@@ -13,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLLOW_MS 200 /* between two looks at the journal */
+#define FOLLOW_MS 200 /* between two reads of the journal */
 
 static void
-print(struct json_slice part)
+print_slice(struct json_slice part)
 {
 	fwrite(part.at, 1, part.len, stdout);
 }
 
-/* An array, or what is written like one but has gaps: an object whose names are all numbers. */
+/* An array, or an object whose names are all numbers: an array with gaps. */
 static bool
 is_list(struct json_slice value)
 {
@@ -39,7 +37,7 @@ is_list(struct json_slice value)
 	return true;
 }
 
-/* One line for each item, however many lists it stands in: task[update][0][0][id] is in two. */
+/* One line for each item, however deep lists are nested: task[update][0][0][id] is in two. */
 static void
 print_items(struct json_slice head, struct json_slice entity, struct json_slice action,
     struct json_slice value)
@@ -52,17 +50,17 @@ print_items(struct json_slice head, struct json_slice entity, struct json_slice 
 			print_items(head, entity, action, element);
 		return;
 	}
-	print(head);
+	print_slice(head);
 	fputs(",\"entity\":\"", stdout);
-	print(entity);
+	print_slice(entity);
 	fputs("\",\"action\":\"", stdout);
-	print(action);
+	print_slice(action);
 	fputs("\",\"item\":", stdout);
-	print(value);
+	print_slice(value);
 	fputs("}\n", stdout);
 }
 
-/* head is what stands before each of them: the event's first members. */
+/* head: the first members of the event, which begin each line. */
 static void
 print_changes(struct json_slice head, struct json_slice payload)
 {
@@ -80,50 +78,50 @@ print_changes(struct json_slice head, struct json_slice payload)
 struct printing {
 	char since[RFC3339_MS_SIZE]; /* all zero: from the first event on */
 	bool items;
-	int64_t skipped; /* parts of events, and what is none */
+	int64_t skipped; /* torn lines, and lines that are not events */
 };
 
 static bool
-print_event(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
+print_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
 {
 	struct printing *printing = arg;
-	struct json_slice line = json_slice_of(event);
+	struct json_slice event = json_slice_of(line);
+	struct json_slice head = event;
 	struct json_slice received_at;
 	struct json_slice account_id;
 	struct json_slice payload;
 
 	(void)ctx;
 	(void)next;
-	if (!json_slice_get(line, "received_at", &received_at)
+	if (!json_slice_get(event, "received_at", &received_at)
 	    || received_at.len != strlen("\"\"") + RFC3339_MS_SIZE - 1
-	    || !json_slice_get(line, "account_id", &account_id)
-	    || !json_slice_get(line, "payload", &payload)) {
+	    || !json_slice_get(event, "account_id", &account_id)
+	    || !json_slice_get(event, "payload", &payload)) {
 		printing->skipped++;
 		return true;
 	}
 	if (memcmp(received_at.at + 1, printing->since, RFC3339_MS_SIZE - 1) < 0)
 		return true;
-	line.len = (size_t)(account_id.at + account_id.len - line.at);
+	head.len = (size_t)(account_id.at + account_id.len - head.at);
 	if (printing->items)
-		print_changes(line, payload);
+		print_changes(head, payload);
 	else
-		puts(event);
+		puts(line);
 	return !ferror(stdout);
 }
 
 static void
-tell_skipped(struct printing *printing)
+report_skipped(struct printing *printing)
 {
 	if (printing->skipped > 0)
 		fprintf(stderr,
 		    "amocrmctl events: lines skipped: %lld (a webhook was ended while it wrote, "
-		    "and "
-		    "amoCRM was not told that the event is stored)\n",
+		    "and amoCRM was not told that the event is stored)\n",
 		    (long long)printing->skipped);
 	printing->skipped = 0;
 }
 
-/* Waits a while.  False: whoever read our output has gone, or there is no more room for it. */
+/* Waits for FOLLOW_MS.  False: the reader of our output has closed it, or the output failed. */
 static bool
 wait_for_more(void)
 {
@@ -142,7 +140,7 @@ print_events(
 		bool ok = journal_each(
 		    ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
 
-		tell_skipped(printing);
+		report_skipped(printing);
 		if (!ok)
 			return ctl->ctx->kind == FAULT_NONE ? CTL_FAILED : ctl_fault(ctl);
 	} while (follow && wait_for_more());
@@ -161,7 +159,7 @@ ctl_events(struct ctl *ctl)
 	bool follow = false;
 	int option;
 
-	optind = 0; /* anew: main has read its own options */
+	optind = 0; /* getopt starts over: main has parsed its own options */
 	opterr = 0;
 	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1)
 		if (option == 'f')

@@ -456,7 +456,7 @@ seeks_a_position_before_a_time(void **state)
 }
 
 static void
-forgets_what_is_old_and_passed(void **state)
+prunes_old_segments_before_the_position(void **state)
 {
 	static const struct {
 		const char *label;
@@ -500,7 +500,7 @@ forgets_what_is_old_and_passed(void **state)
 }
 
 static void
-forgets_nothing_where_nothing_is(void **state)
+prunes_nothing_from_an_empty_journal(void **state)
 {
 	struct journal journal = { *state, 8, 0 };
 	struct journal_position before = { 9, 0 };
@@ -677,8 +677,8 @@ main(void)
 		IN_FOLDER(stops_before_the_event_of_a_false_visit),
 		IN_FOLDER(goes_on_where_events_were_forgotten),
 		IN_FOLDER(seeks_a_position_before_a_time),
-		IN_FOLDER(forgets_what_is_old_and_passed),
-		IN_FOLDER(forgets_nothing_where_nothing_is),
+		IN_FOLDER(prunes_old_segments_before_the_position),
+		IN_FOLDER(prunes_nothing_from_an_empty_journal),
 		IN_FOLDER(reads_lines_of_any_length),
 		IN_FOLDER(skips_a_line_over_its_limit_in_a_small_arena),
 		IN_FOLDER(takes_an_event_of_its_limit_and_no_more),

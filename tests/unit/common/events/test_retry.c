@@ -1,0 +1,123 @@
+/* test_retry.c - how long a retry waits, and the file of dead letters. */
+#include "event_lines.h"
+
+#include "events/retry.h"
+
+#include <limits.h>
+
+#define ROUNDS 1000 /* of random jitter */
+
+static void
+follows_the_schedule(void **state)
+{
+	static const long schedule_s[RETRIES] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000,
+		86400 };
+
+	(void)state;
+	for (int attempt = 1; attempt <= RETRIES; attempt++) {
+		long wait_s = schedule_s[attempt - 1];
+
+		for (int i = 0; i < ROUNDS; i++) {
+			long got = retry_wait_s(attempt, 0);
+
+			if (got < wait_s - wait_s / 10 || got > wait_s + wait_s / 10 + 1
+			    || got > RETRY_WAIT_MAX_S)
+				fail_msg("attempt %d: %ld s", attempt, got);
+		}
+	}
+}
+
+static void
+spreads_retries(void **state)
+{
+	long min = retry_wait_s(RETRIES, 0);
+	long max = min;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		long got = retry_wait_s(RETRIES, 0);
+
+		min = got < min ? got : min;
+		max = got > max ? got : max;
+	}
+	DEMAND("over most of the jitter", max - min > 86400 / 10);
+}
+
+static void
+obeys_retry_after_for_up_to_a_day(void **state)
+{
+	static const struct {
+		const char *label;
+		long retry_after_s, expected;
+	} table[] = {
+		{ "a second", 1, 1 },
+		{ "an hour", 3600, 3600 },
+		{ "a second less than a day", 86399, 86399 },
+		{ "a day", 86400, 86400 },
+		{ "a second more", 86401, 86400 },
+		{ "the longest", LONG_MAX, 86400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		same_number(
+		    table[i].label, retry_wait_s(1, table[i].retry_after_s), table[i].expected);
+}
+
+static void
+keeps_dead_letters(void **state)
+{
+	struct store_config store = { .path = *state };
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	struct stat st;
+	uint8_t *bytes;
+	size_t count;
+	size_t len;
+
+	open_ctx(&ctx);
+	assert_true(dead_letter_count(&ctx, &store, &count));
+	same_number("without a file", (long long)count, 0);
+	events_path(*state, "dead.ndjson", path);
+	assert_true(dead_letter_append(&ctx, &store, "{\"n\":1}"));
+	assert_true(dead_letter_append(&ctx, &store, "{\"n\":2}"));
+	assert_true(dead_letter_count(&ctx, &store, &count));
+	same_number("two", (long long)count, 2);
+	bytes = file_read(path, &len);
+	same_number("lines", (long long)len, 16);
+	same_bytes("lines", bytes, "{\"n\":1}\n{\"n\":2}\n", len);
+	free(bytes);
+	assert_int_equal(stat(path, &st), 0);
+	same_number("nobody else reads it", st.st_mode & 0777, 0600);
+	ctx_close(&ctx);
+}
+
+static void
+says_when_they_cannot_be_kept(void **state)
+{
+	struct store_config store = { .path = *state };
+	char path[PATH_SIZE];
+	struct ctx ctx;
+
+	events_path(*state, "dead.ndjson", path);
+	assert_int_equal(mkdir(path, 0700), 0); /* a directory cannot be written */
+	open_ctx(&ctx);
+	same_fault(
+	    "a directory", &ctx, dead_letter_append(&ctx, &store, "{\"n\":1}"), FAULT_STORAGE);
+	has_text("its path", ctx.reason, "dead.ndjson");
+	ctx_close(&ctx);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(follows_the_schedule),
+		cmocka_unit_test(spreads_retries),
+		cmocka_unit_test(obeys_retry_after_for_up_to_a_day),
+		IN_FOLDER(keeps_dead_letters),
+		IN_FOLDER(says_when_they_cannot_be_kept),
+	};
+
+	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
+}

@@ -1,7 +1,7 @@
 /* disk_reserve.c - see disk_reserve.h. */
 #include "store/disk_reserve.h"
 
-#include "store/store.h"
+#include "store/store_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,13 +10,10 @@
 #include "base/ctx.h"
 #include "base/lock.h"
 #include "config/config.h"
+#include "store/store_limits.h"
 
 #include <stdint.h>
 #include <time.h>
-
-#define STORE_KEY_MAX   200   /* bytes; an app user's name can be long */
-#define STORE_VALUE_MAX 65536 /* bytes; two tokens of 8 KB, sealed, are 22 KB */
-#define STORE_WAIT_MS   5000 /* for another writer of the same shard; a change takes milliseconds */
 
 /* Asks, before something that cannot be repeated, whether its changes could be written now, and
  * keeps room for them even if the disk fills up meanwhile: for four records, of whatever keys (see
@@ -56,7 +53,6 @@ struct store_op {
 	store_edit *edit;
 	void *arg;
 };
-#define STORE_OPS_MAX 8 /* an authorization makes four */
 bool store_commit(
     struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count);
 

@@ -2,7 +2,7 @@
 #include "store/store_paths.h"
 
 #include "base/sha2.h"
-#include "store/store.h"
+#include "store/store_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>

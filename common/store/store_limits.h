@@ -1,0 +1,11 @@
+/* store_limits.h - what a store accepts, and how long it waits.
+ */
+#ifndef STORE_LIMITS_H
+#define STORE_LIMITS_H
+
+#define STORE_KEY_MAX   200   /* bytes; an app user's name can be long */
+#define STORE_VALUE_MAX 65536 /* bytes; two tokens of 8 KB, sealed, are 22 KB */
+#define STORE_OPS_MAX   8     /* operations of one commit; an authorization makes four */
+#define STORE_WAIT_MS   5000  /* for another writer of the shard; a change takes milliseconds */
+
+#endif

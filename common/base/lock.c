@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #define PAUSE_FIRST_MS 1
-#define PAUSE_LAST_MS  50 /* what a waiter may lose after the lock is free */
+#define PAUSE_LAST_MS  50 /* the longest that a free lock is left unused by a waiter */
+#define WATCH_PAUSE_MS 20
 
-/* Polls: F_OFD_SETLKW has no time limit, and a signal of ours would be the whole program's. */
+/* Polls, because F_OFD_SETLKW has no timeout, and an alarm would interrupt the whole program. */
 static bool
 wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t wait_ms)
 {
@@ -51,7 +52,8 @@ lock_take(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, st
 	return true;
 }
 
-/* Unlocked and not only closed: a helper that is being started has the file open until it runs. */
+/* Unlocks before closing: a helper that is being started shares the open file description until
+ * its exec closes it. */
 void
 lock_release(struct lock *lock)
 {
@@ -60,4 +62,50 @@ lock_release(struct lock *lock)
 	(void)fcntl(lock->fd, F_OFD_SETLK, &all);
 	close(lock->fd);
 	lock->fd = -1;
+}
+
+/* The offset of the first locked byte in the range; -1: none is locked. */
+static int64_t
+first_locked(int fd, int64_t offset, int64_t len)
+{
+	struct flock range = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset, .l_len = len
+	};
+
+	return fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK ? range.l_start : -1;
+}
+
+/* As first_locked, for a byte that stays locked. */
+static int64_t
+first_stale(int fd, int64_t offset, int64_t len, int64_t limit_ms)
+{
+	int64_t since = clock_ms();
+	int64_t deadline = since + 2 * limit_ms;
+	int64_t locked = first_locked(fd, offset, len);
+
+	while (locked >= 0 && clock_ms() - since < limit_ms && clock_ms() < deadline) {
+		clock_sleep(WATCH_PAUSE_MS);
+		if (first_locked(fd, locked, 1) < 0) {
+			locked = first_locked(fd, offset, len);
+			since = clock_ms();
+		}
+	}
+	return locked >= 0 && clock_ms() - since >= limit_ms ? locked : -1;
+}
+
+bool
+lock_find_stale(struct ctx *ctx, const char *path, int64_t offset, int64_t len, int64_t limit_ms,
+    struct stale_lock *stale)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*stale = (struct stale_lock){ .path = NULL };
+	if (fd < 0)
+		return errno == ENOENT
+		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	offset = first_stale(fd, offset, len, limit_ms);
+	close(fd);
+	if (offset >= 0)
+		*stale = (struct stale_lock){ .path = path, .offset = offset, .held_ms = limit_ms };
+	return true;
 }

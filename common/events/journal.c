@@ -48,12 +48,26 @@ make_directory(struct ctx *ctx, const struct journal *journal)
 }
 
 static bool
+lock_path(struct ctx *ctx, const struct journal *journal, const char **path)
+{
+	return ctx_printf(ctx, path, "%s/events/lock", journal->path);
+}
+
+static bool
 lock_journal(struct ctx *ctx, const struct journal *journal, struct lock *lock)
 {
 	const char *path;
 
-	return ctx_printf(ctx, &path, "%s/events/lock", journal->path)
-	    && lock_take(ctx, path, 0, LOCK_WAIT_MS, lock);
+	return lock_path(ctx, journal, &path) && lock_take(ctx, path, 0, LOCK_WAIT_MS, lock);
+}
+
+bool
+journal_find_stale_lock(struct ctx *ctx, const struct journal *journal, struct stale_lock *stale)
+{
+	const char *path;
+
+	return lock_path(ctx, journal, &path)
+	    && lock_find_stale(ctx, path, 0, 1, LOCK_WAIT_MS, stale);
 }
 
 /* An open segment. */

@@ -9,6 +9,7 @@
 #define JOURNAL_H
 
 #include "base/ctx.h"
+#include "base/lock.h"
 #include "config/config.h"
 
 #include <stdint.h>
@@ -31,6 +32,11 @@ struct journal journal_of(const struct store_config *store);
  * held the lock for seconds; FAULT_TOO_LARGE: over JOURNAL_EVENT_MAX; FAULT_SERVER: not one line.
  * If only the sync failed, the event may be in the journal even so. */
 bool journal_append(struct ctx *ctx, const struct journal *journal, const char *event);
+
+/* Looks for a writer that hangs while it holds the journal's lock, so that others give up.
+ * *stale as lock_find_stale.  Fault: FAULT_STORAGE. */
+bool journal_find_stale_lock(
+    struct ctx *ctx, const struct journal *journal, struct stale_lock *stale);
 
 /* A position between two events; all zero: before the first.  It may be stored, and stays valid
  * when events before it are removed. */

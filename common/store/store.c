@@ -50,12 +50,33 @@ store_lock(struct ctx *ctx, const struct store_config *store, const char *name, 
     struct lock *lock)
 {
 	uint8_t digest[SHA256_SIZE];
+	const char *path;
 	int64_t offset = 0;
 
 	sha256(name, strlen(name), digest);
 	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
 		offset = offset << 8 | digest[i];
-	return store_paths_lock(ctx, store, STORE_SHARDS + offset, wait_ms, lock);
+	return store_paths_locks(ctx, store, &path)
+	    && lock_take(ctx, path, STORE_SHARDS + offset, wait_ms, lock);
+}
+
+bool
+store_find_stale_lock(
+    struct ctx *ctx, const struct store_config *store, int64_t limit_ms, struct stale_lock *stale)
+{
+	const char *path;
+
+	return store_paths_locks(ctx, store, &path)
+	    && lock_find_stale(ctx, path, STORE_SHARDS, 0, limit_ms, stale);
+}
+
+bool
+store_find_stale_writer(struct ctx *ctx, const struct store_config *store, struct stale_lock *stale)
+{
+	const char *path;
+
+	return store_paths_locks(ctx, store, &path)
+	    && lock_find_stale(ctx, path, 0, STORE_SHARDS, STORE_WAIT_MS, stale);
 }
 
 bool

@@ -72,4 +72,14 @@ bool store_each(struct ctx *ctx, const struct store_config *store, const char *p
 bool store_lock(struct ctx *ctx, const struct store_config *store, const char *name,
     int64_t wait_ms, struct lock *lock);
 
+/* Looks for a holder of store_lock that hangs: one that keeps its lock for longer than limit_ms,
+ * which is what the longest use of such a lock may take.  *stale as lock_find_stale.
+ * Fault: FAULT_STORAGE. */
+bool store_find_stale_lock(
+    struct ctx *ctx, const struct store_config *store, int64_t limit_ms, struct stale_lock *stale);
+
+/* Looks for a writer of a shard that hangs, so that others give up after STORE_WAIT_MS. */
+bool store_find_stale_writer(
+    struct ctx *ctx, const struct store_config *store, struct stale_lock *stale);
+
 #endif

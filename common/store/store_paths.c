@@ -79,11 +79,7 @@ store_paths_make_directory(struct ctx *ctx, const struct store_config *store, co
 }
 
 bool
-store_paths_lock(struct ctx *ctx, const struct store_config *store, int64_t offset, int64_t wait_ms,
-    struct lock *lock)
+store_paths_locks(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	const char *path;
-
-	return ctx_printf(ctx, &path, "%s/locks", store->path)
-	    && lock_take(ctx, path, offset, wait_ms, lock);
+	return ctx_printf(ctx, path, "%s/locks", store->path);
 }

@@ -9,7 +9,6 @@
 #define STORE_PATHS_H
 
 #include "base/ctx.h"
-#include "base/lock.h"
 #include "config/config.h"
 
 #include <stdint.h>
@@ -31,8 +30,8 @@ bool store_paths_largest(struct ctx *ctx, const struct store_config *store, int6
 bool store_paths_make_directory(
     struct ctx *ctx, const struct store_config *store, const char **path);
 
-/* Offsets below STORE_SHARDS are the shards' writers.  Fault: as lock_take. */
-bool store_paths_lock(struct ctx *ctx, const struct store_config *store, int64_t offset,
-    int64_t wait_ms, struct lock *lock);
+/* The file of the locks.  Offsets below STORE_SHARDS belong to the writers of the shards, all above
+ * to names. */
+bool store_paths_locks(struct ctx *ctx, const struct store_config *store, const char **path);
 
 #endif

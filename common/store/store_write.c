@@ -101,9 +101,13 @@ release(struct lock *locks, size_t held)
 static bool
 take_locks(struct ctx *ctx, const struct plan *plan, struct lock *locks, size_t *held)
 {
+	const char *path;
+
 	*held = 0;
+	if (!store_paths_locks(ctx, plan->store, &path))
+		return false;
 	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
-		if (!store_paths_lock(ctx, plan->store, shard, STORE_WAIT_MS, &locks[*held])) {
+		if (!lock_take(ctx, path, shard, STORE_WAIT_MS, &locks[*held])) {
 			release(locks, *held);
 			return false;
 		}

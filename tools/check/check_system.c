@@ -1,17 +1,14 @@
 /* check_system.c - what the machine gives: room, time, and locks that are let go again. */
 #include "check/check.h"
 
-#include "base/clock.h"
 #include "base/rfc3339.h"
 #include "connection/refresh.h"
+#include "events/journal.h"
 #include "store/store.h"
-#include "store/store_paths.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #define MIB           (1 << 20)
 #define ROOM_MIN      (16 * MIB)  /* bytes; a few changes at once, and some thousand events */
@@ -20,7 +17,6 @@
 #define INODES_LOW    1024        /* a new store makes 512 shards */
 #define RELEASED      1767225600  /* 2026-01-01: no clock that is right shows less */
 #define CLOCK_SPARE_S 120         /* what clocks of machines that share a store may differ */
-#define LOCK_PAUSE_MS 20
 
 void
 check_disk(struct check *c)
@@ -77,79 +73,60 @@ check_clock(struct check *c)
 		report_ok(&c->report, "clock", "%s", now_text);
 }
 
-/* A byte at or behind that offset which somebody has locked; -1: there is none. */
-static int64_t
-locked_byte(int fd, int64_t from, int64_t len)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = len
-	};
+static const char kill_holder[] = "lsof tells which program has it: it hangs and is to be killed";
 
-	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_start : -1;
-}
-
-/* A writer's lock is held for milliseconds, and waited for by others for this long; a name's while
- * amoCRM is asked, by a refresh for longest. */
-static int64_t
-longest_ms(const struct check *c, int64_t byte)
-{
-	return byte < STORE_SHARDS ? STORE_WAIT_MS : refresh_longest_ms(&c->ctl->cfg);
-}
-
-/* A byte of the file that is locked for longer than it may be; -1: there is none.  Only where
- * something is locked does this take any time. */
-static int64_t
-stale_byte(const struct check *c, int fd)
-{
-	const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
-	int64_t since = clock_ms();
-	int64_t until = since + refresh_longest_ms(&c->ctl->cfg);
-	int64_t byte = locked_byte(fd, 0, 0);
-
-	while (byte >= 0 && clock_ms() - since < longest_ms(c, byte) && clock_ms() < until) {
-		nanosleep(&pause, NULL);
-		if (locked_byte(fd, byte, 1) < 0) {
-			byte = locked_byte(fd, 0, 0);
-			since = clock_ms();
-		}
-	}
-	return byte >= 0 && clock_ms() - since >= longest_ms(c, byte) ? byte : -1;
-}
-
-/* True: nobody has a lock of that file for too long;
- * such a file is made when it is first needed. */
+/* A writer holds its lock for milliseconds, whether of a shard or of the journal. */
 static bool
-locks_ok(struct check *c, const char *name)
+writer_ok(struct check *c, const struct stale_lock *stale)
 {
-	static const char to_do[] = "lsof tells which program has it: it hangs and is to be killed";
-	const char *path;
-	int64_t byte;
-	int fd;
+	if (stale->path != NULL)
+		report_wrong(&c->report, "locks", kill_holder,
+		    "%s: locked for over %lld s, though a change takes milliseconds", stale->path,
+		    (long long)stale->held_ms / 1000);
+	return stale->path == NULL;
+}
 
-	if (!ctx_printf(c->ctl->ctx, &path, "%s/%s", c->ctl->cfg.store.path, name))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT;
-	byte = stale_byte(c, fd);
-	close(fd);
-	if (byte >= STORE_SHARDS)
-		report_warning(&c->report, "locks", to_do,
-		    "%s: locked for over %lld s, longer than a refresh takes", path,
-		    (long long)longest_ms(c, byte) / 1000);
-	else if (byte >= 0)
-		report_wrong(&c->report, "locks", to_do,
-		    "%s: locked for over %lld s, though a change takes milliseconds", path,
-		    (long long)longest_ms(c, byte) / 1000);
-	return byte < 0;
+/* The lock of a name is held while amoCRM is asked, by a refresh for longest. */
+static bool
+name_ok(struct check *c, const struct stale_lock *stale)
+{
+	if (stale->path != NULL)
+		report_warning(&c->report, "locks", kill_holder,
+		    "%s: locked for over %lld s, longer than a refresh takes", stale->path,
+		    (long long)stale->held_ms / 1000);
+	return stale->path == NULL;
+}
+
+/* False: with a finding, or a fault. */
+static bool
+store_locks_ok(struct check *c)
+{
+	const struct config *cfg = &c->ctl->cfg;
+	struct ctx *ctx = c->ctl->ctx;
+	struct stale_lock stale;
+
+	return store_find_stale_writer(ctx, &cfg->store, &stale) && writer_ok(c, &stale)
+	    && store_find_stale_lock(ctx, &cfg->store, refresh_longest_ms(cfg), &stale)
+	    && name_ok(c, &stale);
+}
+
+static bool
+journal_lock_ok(struct check *c)
+{
+	struct journal journal = journal_of(&c->ctl->cfg.store);
+	struct stale_lock stale;
+
+	return journal_find_stale_lock(c->ctl->ctx, &journal, &stale) && writer_ok(c, &stale);
 }
 
 void
 check_locks(struct check *c)
 {
-	bool store = locks_ok(c, "locks");
-	bool journal = locks_ok(c, "events/lock");
+	bool store = store_locks_ok(c);
+	bool journal = journal_lock_ok(c);
 
-	if (store && journal)
+	if (c->ctl->ctx->kind != FAULT_NONE)
+		report_fault(&c->report, "locks", "see that path");
+	else if (store && journal)
 		report_ok(&c->report, "locks", "none is held for long");
 }

@@ -228,6 +228,138 @@ says_what_cannot_be_locked(void **state)
 	}
 }
 
+/* A limit of 0 asks what is locked now. */
+static void
+finds_a_lock_in_a_range(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t locked, offset, len;
+		bool found;
+	} table[] = {
+		{ "the byte itself", 17, 17, 1, true },
+		{ "at the start of the range", 17, 17, 9, true },
+		{ "at its end", 17, 9, 9, true },
+		{ "just before it", 17, 18, 9, false },
+		{ "just behind it", 17, 8, 9, false },
+		{ "in the whole file", 17, 0, 0, true },
+		{ "from there on", INT64_C(72057594037928191), 512, 0, true },
+		{ "before there", 511, 512, 0, false },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "locks", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct stale_lock stale;
+		struct ctx ctx;
+		struct lock held;
+
+		open_ctx(&ctx);
+		assert_true(lock_take(&ctx, path, table[i].locked, 0, &held));
+		DEMAND(table[i].label,
+		    lock_find_stale(&ctx, path, table[i].offset, table[i].len, 0, &stale));
+		DEMAND(table[i].label, (stale.path != NULL) == table[i].found);
+		if (table[i].found) {
+			same_text(table[i].label, stale.path, path);
+			same_number(table[i].label, stale.offset, table[i].locked);
+		}
+		lock_release(&held);
+		DEMAND("it is free again", lock_find_stale(&ctx, path, 0, 0, 0, &stale));
+		DEMAND("it is free again", stale.path == NULL);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+finds_no_lock_where_there_is_no_file(void **state)
+{
+	struct stale_lock stale;
+	struct ctx ctx;
+	char path[PATH_SIZE];
+	struct stat st;
+
+	open_ctx(&ctx);
+	path_in(*state, "locks", path);
+	assert_true(lock_find_stale(&ctx, path, 0, 0, 60000, &stale));
+	assert_null(stale.path);
+	assert_int_not_equal(stat(path, &st), 0);
+
+	file_write_text(path, "");
+	path_in(*state, "locks/locks", path);
+	assert_false(lock_find_stale(&ctx, path, 0, 0, 60000, &stale));
+	assert_int_equal(ctx.kind, FAULT_STORAGE);
+	has_text("which file", ctx.reason, path);
+	ctx_close(&ctx);
+}
+
+static void
+calls_a_lock_stale_at_its_limit(void **state)
+{
+	static const int64_t limits_ms[] = { 1, 60, 300 };
+	struct stale_lock stale;
+	struct ctx ctx;
+	struct lock held;
+	char path[PATH_SIZE];
+
+	path_in(*state, "locks", path);
+	open_ctx(&ctx);
+	assert_true(lock_take(&ctx, path, 1, 0, &held));
+	for (size_t i = 0; i < ROWS(limits_ms); i++) {
+		int64_t start = clock_ms();
+
+		assert_true(lock_find_stale(&ctx, path, 0, 0, limits_ms[i], &stale));
+		assert_non_null(stale.path);
+		assert_int_equal(stale.held_ms, limits_ms[i]);
+		assert_in_range(clock_ms() - start, limits_ms[i], limits_ms[i] + 5000);
+	}
+	lock_release(&held);
+	ctx_close(&ctx);
+}
+
+/* Locks one byte after the other, each before it releases the last, until it is killed. */
+static bool
+hand_on(void *arg)
+{
+	const struct pair *pair = arg;
+	struct lock lock[2];
+	struct ctx ctx;
+
+	if (!ctx_open(&ctx, 65536) || !lock_take(&ctx, pair->path, 0, 0, &lock[0])
+	    || !tell(pair->to_parent))
+		return false;
+	for (int64_t i = 1; lock_take(&ctx, pair->path, i, 0, &lock[i % 2]); i++) {
+		lock_release(&lock[(i - 1) % 2]);
+		clock_sleep(5);
+	}
+	return false;
+}
+
+static void
+calls_no_lock_stale_that_is_released(void **state)
+{
+	enum { LIMIT_MS = 1000 };
+	struct stale_lock stale;
+	struct pair pair;
+	struct ctx ctx;
+	char path[PATH_SIZE];
+	int64_t start;
+	pid_t pid;
+
+	path_in(*state, "locks", path);
+	open_pair(&pair, path);
+	pid = child_start(hand_on, &pair);
+	assert_true(hear(pair.to_parent));
+	open_ctx(&ctx);
+	start = clock_ms();
+	assert_true(lock_find_stale(&ctx, path, 0, 0, LIMIT_MS, &stale));
+	assert_null(stale.path);
+	assert_in_range(clock_ms() - start, LIMIT_MS, 2 * LIMIT_MS + 5000);
+	kill(pid, SIGKILL);
+	child_status(pid);
+	close_pair(&pair);
+	ctx_close(&ctx);
+}
+
 int
 main(void)
 {
@@ -238,6 +370,10 @@ main(void)
 		IN_FOLDER(gets_its_turn),
 		IN_FOLDER(ends_with_its_process),
 		IN_FOLDER(says_what_cannot_be_locked),
+		IN_FOLDER(finds_a_lock_in_a_range),
+		IN_FOLDER(finds_no_lock_where_there_is_no_file),
+		IN_FOLDER(calls_a_lock_stale_at_its_limit),
+		IN_FOLDER(calls_no_lock_stale_that_is_released),
 	};
 
 	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);

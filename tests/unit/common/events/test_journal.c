@@ -317,6 +317,30 @@ looks_for_the_newest_where_the_hint_is_wrong(void **state)
 }
 
 static void
+finds_a_writer_that_hangs(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct stale_lock stale;
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	struct lock held;
+
+	path_in(*state, "events/lock", path);
+	open_ctx(&ctx);
+	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
+	assert_null(stale.path);
+	append(&journal, "{\"n\":0}");
+	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
+	assert_null(stale.path);
+	assert_true(lock_take(&ctx, path, 0, 0, &held));
+	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
+	assert_non_null(stale.path);
+	same_text("its file", stale.path, path);
+	lock_release(&held);
+	ctx_close(&ctx);
+}
+
+static void
 ignores_what_is_no_segment(void **state)
 {
 	static const char *const names[] = { "cursor", "1.ndjson", "0000000009.ndjson.bak",
@@ -672,6 +696,7 @@ main(void)
 		IN_FOLDER(does_not_wait_in_an_older_segment),
 		IN_FOLDER(uses_an_empty_segment),
 		IN_FOLDER(looks_for_the_newest_where_the_hint_is_wrong),
+		IN_FOLDER(finds_a_writer_that_hangs),
 		IN_FOLDER(ignores_what_is_no_segment),
 		IN_FOLDER(goes_on_from_any_position),
 		IN_FOLDER(stops_before_the_event_of_a_false_visit),

@@ -445,6 +445,29 @@ locks_names_apart(void **state)
 	ctx_close(&ctx);
 }
 
+static void
+finds_the_stale_lock_of_a_name(void **state)
+{
+	struct store_config store = store_in(*state);
+	struct stale_lock stale;
+	struct ctx ctx;
+	struct lock held;
+
+	open_ctx(&ctx);
+	assert_true(store_find_stale_lock(&ctx, &store, 60000, &stale));
+	assert_null(stale.path);
+	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &held));
+	assert_true(store_find_stale_writer(&ctx, &store, &stale));
+	assert_null(stale.path);
+	assert_true(store_find_stale_lock(&ctx, &store, 30, &stale));
+	assert_non_null(stale.path);
+	same_number("held for", stale.held_ms, 30);
+	lock_release(&held);
+	assert_true(store_find_stale_lock(&ctx, &store, 60000, &stale));
+	assert_null(stale.path);
+	ctx_close(&ctx);
+}
+
 static bool
 hold_in_an_edit(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
@@ -477,6 +500,7 @@ static void
 waits_for_another_writer_but_not_for_ever(void **state)
 {
 	struct holder holder = { .store = store_in(*state) };
+	struct stale_lock stale;
 	struct ctx ctx;
 	int64_t start;
 	int64_t took;
@@ -499,6 +523,13 @@ waits_for_another_writer_but_not_for_ever(void **state)
 	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 	assert_in_range(took, STORE_WAIT_MS, STORE_WAIT_MS + 5000);
 	has_value("nothing changed", &holder.store, "a:1", "as it was");
+
+	ctx_wipe(&ctx);
+	assert_true(store_find_stale_writer(&ctx, &holder.store, &stale));
+	assert_non_null(stale.path);
+	same_number("held for", stale.held_ms, STORE_WAIT_MS);
+	assert_true(store_find_stale_lock(&ctx, &holder.store, 0, &stale));
+	assert_null(stale.path);
 
 	assert_int_equal(write(holder.ends[3], "x", 1), 1);
 	child_says_true("the holder", child_status(pid));
@@ -549,6 +580,7 @@ main(void)
 		IN_FOLDER(leaves_nothing_but_its_files),
 		IN_FOLDER(loses_no_change_of_writers_that_come_together),
 		IN_FOLDER(locks_names_apart),
+		IN_FOLDER(finds_the_stale_lock_of_a_name),
 		IN_FOLDER(waits_for_another_writer_but_not_for_ever),
 		IN_FOLDER(says_when_the_arena_is_full),
 	};

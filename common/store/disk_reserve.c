@@ -99,15 +99,19 @@ disk_reserve_ready(struct ctx *ctx, const char *directory)
 	return first.st_size > 0 && first.st_mtime != 0;
 }
 
-void
-disk_reserve_check_size(struct ctx *ctx, const char *directory, int64_t size)
+bool
+disk_reserve_check_size(struct ctx *ctx, const char *directory, const char *shard)
 {
-	struct stat st;
+	struct stat size;
+	struct stat reserved;
 	const char *path;
 
-	if (name_file(ctx, directory, 0, &path) && stat(path, &st) == 0
-	    && st.st_size < size_for(size))
+	if (!name_file(ctx, directory, 0, &path))
+		return false;
+	if (stat(shard, &size) == 0 && stat(path, &reserved) == 0
+	    && reserved.st_size < size_for(size.st_size))
 		utimensat(AT_FDCWD, path, never, 0);
+	return true;
 }
 
 void

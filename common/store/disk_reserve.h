@@ -21,8 +21,9 @@ bool disk_reserve_ready(struct ctx *ctx, const char *directory);
  * Fault: FAULT_STORAGE: no space, no permission. */
 bool disk_reserve_fill(struct ctx *ctx, const char *directory, int64_t largest);
 
-/* A shard is going to have that many bytes. */
-void disk_reserve_check_size(struct ctx *ctx, const char *directory, int64_t size);
+/* Has the reserve made anew the next time if it is too small for this file, which will become a
+ * shard.  False: the arena is full. */
+bool disk_reserve_check_size(struct ctx *ctx, const char *directory, const char *shard);
 
 /* Gives it up, for whoever finds no other.  Who keeps it next makes it anew. */
 void disk_reserve_release(struct ctx *ctx, const char *directory);

@@ -1,14 +1,15 @@
-/* store_write.c - changing records of the store, one or several together; see store.h.
+/* store_write.c - atomic changes of one record or several; see store.h.
  *
- *   the writers' locks of all shards concerned, in ascending order: so nobody waits in a circle
- *   what each record becomes
- *   a copy of each shard with its changes, on disk, and another where its changes must not all come
- *   at once; they are named after the first change's shard, whose lock keeps others from that name,
- *   so that a killed writer's copies are in the next one's way
- *   the copies take the shards' places, and then the directory is brought to disk
+ * store_commit is a two-phase commit over copy-on-write files:
  *
- * Up to the last step all that was done can be taken back, and what fails fails there: the disk has
- * room for the copies, and their names are in the directory already.
+ *   lock      the shards concerned, in ascending order, so that writers cannot deadlock
+ *   resolve   read each record and have its operation choose the new value
+ *   prepare   copy each shard, apply the changes to the copy and fsync it
+ *   commit    rename the copies over the shards, in the order of the operations, and fsync the
+ *             directory
+ *
+ * Everything up to prepare is rolled back by removing the copies.  The commit needs no more space
+ * on the disk: the copies are written, and the directory has their names.
  */
 #include "store/store.h"
 
@@ -18,104 +19,85 @@
 #include "store/store_paths.h"
 
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Changes as they will be written. */
+/* An operation whose new value is known and differs from the old one. */
+struct change {
+	int shard;
+	struct shard_op op;
+};
+
+/* One rename of the commit.  It atomically brings all changes of consecutive operations on one
+ * shard.  Operations on the shards A, B, A take three steps, the last with all changes of A: with
+ * two, a crash between them could leave the third operation applied and the second not. */
+struct step {
+	const char *path; /* of the shard */
+	const char *copy; /* of it, with the changes */
+};
+
 struct plan {
 	const struct store_config *store;
 	const char *directory;
-	struct step {
-		int shard;
-		bool needed;      /* the record becomes another */
-		const char *copy; /* of its shard, whose place it takes then; NULL: none */
-		struct shard_op op;
-	} step[STORE_OPS_MAX];
-	size_t count;
+	int shards[STORE_OPS_MAX]; /* of the operations */
+	size_t op_count;
+	struct lock locks[STORE_OPS_MAX];
+	size_t lock_count;
+	struct change changes[STORE_OPS_MAX]; /* in the order of the operations */
+	size_t change_count;
+	struct step steps[STORE_OPS_MAX];
+	size_t step_count;
 };
-
-/* The lowest shard above that one; -1: there is none. */
-static int
-next_shard(const struct plan *plan, int after)
-{
-	int next = -1;
-
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->step[i].shard > after && (next < 0 || plan->step[i].shard < next))
-			next = plan->step[i].shard;
-	return next;
-}
-
-/* The last of the needed changes that can take their places with that one: up to there no other
- * shard is changed. */
-static size_t
-last_with(const struct plan *plan, size_t first)
-{
-	size_t last = first;
-
-	for (size_t i = first + 1; i < plan->count; i++) {
-		if (!plan->step[i].needed)
-			continue;
-		if (plan->step[i].shard != plan->step[first].shard)
-			break;
-		last = i;
-	}
-	return last;
-}
-
-/* The changes that the shard of a step needs up to there. */
-static size_t
-ops_up_to(const struct plan *plan, size_t last, struct shard_op of_shard[STORE_OPS_MAX])
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i <= last; i++)
-		if (plan->step[i].shard == plan->step[last].shard && plan->step[i].needed)
-			of_shard[count++] = plan->step[i].op;
-	return count;
-}
 
 static bool
 make_plan(struct ctx *ctx, const struct store_config *store, const struct store_op *ops,
     size_t count, struct plan *plan)
 {
-	*plan = (struct plan){ .store = store, .count = count };
+	*plan = (struct plan){ .store = store, .op_count = count };
 	if (count > STORE_OPS_MAX)
 		return fault(ctx, FAULT_SERVER, "%zu changes together are too many", count);
-	for (size_t i = 0; i < count; i++) {
-		plan->step[i].op.key = ops[i].key;
-		plan->step[i].op.expires = ops[i].expires;
-		if (!store_paths_shard(ctx, ops[i].key, &plan->step[i].shard))
+	for (size_t i = 0; i < count; i++)
+		if (!store_paths_shard(ctx, ops[i].key, &plan->shards[i]))
 			return false;
-	}
 	return store_paths_make_directory(ctx, store, &plan->directory);
 }
 
-static void
-release(struct lock *locks, size_t held)
+/* The lowest shard above the given one; -1: there is none. */
+static int
+next_shard(const struct plan *plan, int after)
 {
-	while (held > 0)
-		lock_release(&locks[--held]);
+	int next = -1;
+
+	for (size_t i = 0; i < plan->op_count; i++)
+		if (plan->shards[i] > after && (next < 0 || plan->shards[i] < next))
+			next = plan->shards[i];
+	return next;
 }
 
 static bool
-take_locks(struct ctx *ctx, const struct plan *plan, struct lock *locks, size_t *held)
+lock_shards(struct ctx *ctx, struct plan *plan)
 {
 	const char *path;
 
-	*held = 0;
 	if (!store_paths_locks(ctx, plan->store, &path))
 		return false;
 	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
-		if (!lock_take(ctx, path, shard, STORE_WAIT_MS, &locks[*held])) {
-			release(locks, *held);
+		struct lock *lock = &plan->locks[plan->lock_count];
+
+		if (!lock_take(ctx, path, shard, STORE_WAIT_MS, lock))
 			return false;
-		}
-		++*held;
+		plan->lock_count++;
 	}
 	return true;
 }
 
+static void
+unlock_shards(struct plan *plan)
+{
+	while (plan->lock_count > 0)
+		lock_release(&plan->locks[--plan->lock_count]);
+}
+
+/* The edit of store_op_put. */
 static bool
 replace(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
@@ -125,7 +107,7 @@ replace(struct ctx *ctx, void *arg, const char *old, const char **value)
 	return true;
 }
 
-/* What the record is; what was corrupt may be replaced, but not edited. */
+/* A corrupt record can be replaced, but not edited. */
 static bool
 read_old(
     struct ctx *ctx, const char *path, const struct store_op *op, const char **old, bool *corrupt)
@@ -141,18 +123,24 @@ read_old(
 	return true;
 }
 
-/* What one record becomes.  A value that is the same again needs no writing, unless it is to live
- * longer. */
+/* Writing an equal value is only worth it if that extends the record's life. */
 static bool
-decide(
-    struct ctx *ctx, const struct store_config *store, const struct store_op *op, struct step *step)
+differs(const char *old, const char *value, time_t expires)
 {
-	const char *old;
+	if (value == old)
+		return false;
+	return value == NULL || old == NULL || expires != 0 || strcmp(value, old) != 0;
+}
+
+static bool
+resolve_op(struct ctx *ctx, struct plan *plan, const struct store_op *op, int shard)
+{
 	const char *path;
+	const char *old;
 	const char *value;
 	bool corrupt;
 
-	if (!store_paths_file(ctx, store, step->shard, &path)
+	if (!store_paths_file(ctx, plan->store, shard, &path)
 	    || !read_old(ctx, path, op, &old, &corrupt))
 		return false;
 	value = old;
@@ -160,65 +148,82 @@ decide(
 		return false;
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
-	step->op.value = value;
-	step->needed = corrupt || value != old;
-	if (step->needed && old != NULL && value != NULL && op->expires == 0)
-		step->needed = strcmp(value, old) != 0;
+	if (corrupt || differs(old, value, op->expires))
+		plan->changes[plan->change_count++] =
+		    (struct change){ shard, { op->key, value, op->expires } };
 	return true;
 }
 
-static void
-abandon(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->step[i].copy != NULL)
-			unlink(plan->step[i].copy);
-}
-
-/* The room that is kept for copies is to be for one as large. */
-static void
-compare_with_room(struct ctx *ctx, const struct plan *plan, const char *copy)
-{
-	struct stat st;
-
-	if (stat(copy, &st) == 0)
-		disk_reserve_check_size(ctx, plan->directory, st.st_size);
-}
-
 static bool
-prepare_step(struct ctx *ctx, struct plan *plan, size_t last, size_t number)
+resolve(struct ctx *ctx, struct plan *plan, const struct store_op *ops)
 {
-	struct shard_op of_shard[STORE_OPS_MAX];
-	struct step *step = &plan->step[last];
-	size_t count = ops_up_to(plan, last, of_shard);
-	const char *path;
-
-	return store_paths_file(ctx, plan->store, step->shard, &path)
-	    && ctx_printf(ctx, &step->copy, "%s/%03x.%zu.new", plan->directory,
-		(unsigned)plan->step[0].shard, number)
-	    && shard_prepare(ctx, path, step->copy, of_shard, count);
+	for (size_t i = 0; i < plan->op_count; i++)
+		if (!resolve_op(ctx, plan, &ops[i], plan->shards[i]))
+			return false;
+	return true;
 }
 
-/* All copies, or none. */
+/* One behind the last of the consecutive changes that share the shard of the first. */
+static size_t
+end_of_run(const struct plan *plan, size_t first)
+{
+	size_t end = first + 1;
+
+	while (end < plan->change_count && plan->changes[end].shard == plan->changes[first].shard)
+		end++;
+	return end;
+}
+
+/* The changes before end that concern the given shard. */
+static size_t
+ops_of_shard(const struct plan *plan, int shard, size_t end, struct shard_op ops[STORE_OPS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < end; i++)
+		if (plan->changes[i].shard == shard)
+			ops[count++] = plan->changes[i].op;
+	return count;
+}
+
+/* The copy is named after a shard whose lock is held, so no other writer uses that name, and the
+ * next writer overwrites what a killed one left. */
+static bool
+prepare_step(struct ctx *ctx, struct plan *plan, size_t end)
+{
+	struct step *step = &plan->steps[plan->step_count];
+	int shard = plan->changes[end - 1].shard;
+	struct shard_op ops[STORE_OPS_MAX];
+	size_t count = ops_of_shard(plan, shard, end, ops);
+
+	if (!store_paths_file(ctx, plan->store, shard, &step->path)
+	    || !ctx_printf(ctx, &step->copy, "%s/%03x.%zu.new", plan->directory,
+		(unsigned)plan->shards[0], plan->step_count)
+	    || !shard_prepare(ctx, step->path, step->copy, ops, count))
+		return false;
+	plan->step_count++;
+	return disk_reserve_check_size(ctx, plan->directory, step->copy);
+}
+
 static bool
 prepare(struct ctx *ctx, struct plan *plan)
 {
-	size_t copies = 0;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		if (!plan->step[i].needed)
-			continue;
-		i = last_with(plan, i);
-		if (!prepare_step(ctx, plan, i, copies++)) {
-			abandon(plan);
+	for (size_t end = 0; end < plan->change_count;) {
+		end = end_of_run(plan, end);
+		if (!prepare_step(ctx, plan, end))
 			return false;
-		}
-		compare_with_room(ctx, plan, plan->step[i].copy);
 	}
 	return true;
 }
 
-/* On a full disk with the room that was kept for this. */
+static void
+roll_back(struct plan *plan)
+{
+	while (plan->step_count > 0)
+		unlink(plan->steps[--plan->step_count].copy);
+}
+
+/* On a full disk tries again with the space that was reserved for this. */
 static bool
 prepare_with_reserve(struct ctx *ctx, struct plan *plan)
 {
@@ -226,53 +231,34 @@ prepare_with_reserve(struct ctx *ctx, struct plan *plan)
 
 	if (prepare(ctx, plan))
 		return true;
+	roll_back(plan);
 	if (!faulty)
 		ctx_clear_fault(ctx);
 	disk_reserve_release(ctx, plan->directory);
 	return prepare(ctx, plan);
 }
 
-/* In the order of the changes: no record is new while one that was to precede it is old. */
 static bool
 commit(struct ctx *ctx, const struct plan *plan)
 {
-	bool any = false;
-	const char *path;
-
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->step[i].copy != NULL) {
-			any = true;
-			if (!store_paths_file(ctx, plan->store, plan->step[i].shard, &path)
-			    || !shard_commit(ctx, path, plan->step[i].copy)) {
-				abandon(plan);
-				return false;
-			}
-		}
-	return !any || file_sync_directory(ctx, plan->directory);
-}
-
-static bool
-change_locked(struct ctx *ctx, struct plan *plan, const struct store_op *ops)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (!decide(ctx, plan->store, &ops[i], &plan->step[i]))
+	for (size_t i = 0; i < plan->step_count; i++)
+		if (!shard_commit(ctx, plan->steps[i].path, plan->steps[i].copy))
 			return false;
-	return prepare_with_reserve(ctx, plan) && commit(ctx, plan);
+	return plan->step_count == 0 || file_sync_directory(ctx, plan->directory);
 }
 
 bool
 store_commit(
     struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
 {
-	struct lock locks[STORE_OPS_MAX];
 	struct plan plan;
-	size_t held;
 	bool ok;
 
-	if (!make_plan(ctx, store, ops, count, &plan) || !take_locks(ctx, &plan, locks, &held))
-		return false;
-	ok = change_locked(ctx, &plan, ops);
-	release(locks, held);
+	ok = make_plan(ctx, store, ops, count, &plan) && lock_shards(ctx, &plan)
+	    && resolve(ctx, &plan, ops) && prepare_with_reserve(ctx, &plan) && commit(ctx, &plan);
+	if (!ok)
+		roll_back(&plan);
+	unlock_shards(&plan);
 	return ok;
 }
 

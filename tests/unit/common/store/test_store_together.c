@@ -417,6 +417,51 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 	has_value("its neighbour", &store, "b:2", "another");
 }
 
+/* How many of the shards 3, 4 and LAST_SHARD are locked. */
+static bool
+count_locks(struct ctx *ctx, void *arg, const char *old, const char **value)
+{
+	static const int shards[] = { 3, 4, LAST_SHARD };
+	const struct store_config *store = arg;
+	struct stale_lock locked;
+	const char *path;
+	int count = 0;
+
+	(void)old;
+	if (!ctx_printf(ctx, &path, "%s/locks", store->path))
+		return false;
+	for (size_t i = 0; i < ROWS(shards); i++) {
+		if (!lock_find_stale(ctx, path, shards[i], 1, 0, &locked))
+			return false;
+		count += locked.path != NULL;
+	}
+	return ctx_printf(ctx, value, "%d", count);
+}
+
+static void
+locks_all_shards_that_it_may_change(void **state)
+{
+	struct store_config store = store_in(*state);
+	char high[32];
+	char low[32];
+	struct ctx ctx;
+
+	key_in(LAST_SHARD, high);
+	key_in(3, low);
+	{
+		const struct store_op changes[] = {
+			{ high, 0, leave_alone, NULL },
+			{ low, 0, count_locks, &store },
+		};
+
+		open_ctx(&ctx);
+		same_fault(
+		    "both", &ctx, store_commit(&ctx, &store, changes, ROWS(changes)), FAULT_NONE);
+		ctx_close(&ctx);
+	}
+	has_value("locks held", &store, low, "2");
+}
+
 struct holder {
 	const struct store_config *store;
 	const char *low;
@@ -630,6 +675,7 @@ main(void)
 		IN_FOLDER(changes_nothing_when_one_fails),
 		IN_FOLDER(reserves_space_for_what_comes),
 		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
+		IN_FOLDER(locks_all_shards_that_it_may_change),
 		IN_FOLDER(waits_in_no_circle),
 		IN_FOLDER(keeps_their_order_when_killed),
 		IN_FOLDER(says_when_the_arena_is_full),

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #define FILES 4
-#define STEP  131072 /* bytes by which each grows, or every new record would cost some */
+#define STEP  131072 /* bytes by which each grows, so that few new records make it grow */
 
-/* What a change may add to a shard: GDBM puts the new value behind the old one's place, and may
- * need another bucket, or a longer directory of them. */
+/* How much a change may add to a shard: GDBM appends the new value, and may need another bucket and
+ * a longer directory of buckets. */
 #define GROWTH (STORE_VALUE_MAX + 32768) /* bytes */
 
 static const struct timespec never[2] = { { 0 }, { 0 } };
@@ -36,8 +36,8 @@ is_filled(const struct stat *st, int64_t size)
 	return st->st_size >= size && st->st_blocks * 512 >= size;
 }
 
-/* Making it costs a hundred times what it costs to find it there.  One that cannot be made was not
- * asked for, whatever its size and times are now. */
+/* Finding the space allocated is a hundred times cheaper than allocating it.  If that fails, the
+ * file is marked as outgrown, whatever size it has reached. */
 static bool
 fill(struct ctx *ctx, const char *path, int fd, int64_t size)
 {
@@ -67,7 +67,7 @@ keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 	return ok;
 }
 
-/* The first file last: its time speaks for all. */
+/* Fills the first file last, because its mtime marks the whole reserve. */
 bool
 disk_reserve_fill(struct ctx *ctx, const char *directory, int64_t largest)
 {

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where to go on when GDBM gives up; one inside another when a visitor opens a second file. */
+/* Where to continue after a fatal error of GDBM; nested when a visitor opens a second file. */
 struct rescue {
 	jmp_buf place;
 	struct rescue *outer;
 };
 
-/* GDBM tells its fatal-error function nothing of whose file it is. */
+/* GDBM does not tell its fatal-error function which file has failed. */
 static struct rescue *innermost;
 
 static void
@@ -53,7 +53,7 @@ gdbm_file_free(datum d)
 	}
 }
 
-/* *db is NULL when there is no such file. */
+/* db->file is NULL if there is no such file. */
 static bool
 open_file(struct ctx *ctx, struct gdbm_file *db, int flags)
 {
@@ -66,12 +66,13 @@ open_file(struct ctx *ctx, struct gdbm_file *db, int flags)
 static bool
 close_file(struct ctx *ctx, const struct gdbm_file *db, bool ok)
 {
-	if (gdbm_close(db->file) != 0 && ok) /* which syncs what was written */
+	if (gdbm_close(db->file) != 0 && ok) /* which fsyncs a file opened for writing */
 		return gdbm_file_fault(ctx, db, "cannot be closed");
 	return ok;
 }
 
-/* Opening is part of what may be rescued, and so is closing after a rescue. */
+/* GDBM may fail fatally while it opens the file, while the file is used, and again when the file is
+ * closed after that. */
 static bool
 use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, void *arg)
 {
@@ -82,7 +83,7 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 	if (setjmp(here.place) != 0) {
 		GDBM_FILE file = db->file;
 
-		db->file = NULL; /* closing it may end the same way */
+		db->file = NULL; /* closing it may fail fatally, too */
 		if (file != NULL)
 			gdbm_close(file);
 		ctx_fault(ctx, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
@@ -92,8 +93,8 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 	return ok;
 }
 
-/* Without mmap: writing a mapped file on a full disk is a SIGBUS instead of an error, and reading a
- * record or two costs half as much as mapping the file. */
+/* Without mmap: writing to a mapped file on a full disk raises SIGBUS instead of an error, and
+ * reading a record or two costs half as much as mapping the file. */
 bool
 gdbm_file_read(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg)
 {

@@ -1,7 +1,7 @@
-/* gdbm_file.h - a GDBM file in use, by a library that ends the process when the file is corrupt.
+/* gdbm_file.h - access to a GDBM file that survives a corrupt one.
  *
- * GDBM calls exit after it has told its fatal-error function; here that function does not return to
- * it, and the damage becomes a fault like any other.
+ * On a fatal error, such as a corrupt file, GDBM calls the program's fatal-error function and then
+ * exit.  Here that function does not return, and the error becomes a fault like any other.
  */
 #ifndef GDBM_FILE_H
 #define GDBM_FILE_H
@@ -17,23 +17,23 @@ struct gdbm_file {
 
 typedef bool gdbm_file_use(struct ctx *ctx, const struct gdbm_file *db, void *arg);
 
-/* Opens the file for reading, uses it and closes it; without such a file true,
- * and not used.  Nothing is locked: a file that is read is one that nobody writes to.
+/* Opens the file for reading, calls use and closes the file.  Without such a file this is true and
+ * use is not called.  Takes no lock: committed files are never written to.
  * Fault: FAULT_STORAGE. */
 bool gdbm_file_read(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg);
 
-/* Opens it for writing, or makes it, uses it, brings it to disk and closes it.
+/* Opens or creates the file for writing, calls use, fsyncs the file and closes it.
  * Fault: FAULT_STORAGE. */
 bool gdbm_file_write(struct ctx *ctx, const char *path, gdbm_file_use *use, void *arg);
 
-/* False, with what GDBM's last error says. */
+/* Sets FAULT_STORAGE with the text of GDBM's last error; false. */
 bool gdbm_file_fault(struct ctx *ctx, const struct gdbm_file *db, const char *doing);
 
-/* A text as a key, and whether a key begins with one. */
+/* A key from a string, and whether a key begins with a string. */
 datum gdbm_file_key(const char *key);
 bool gdbm_file_key_begins(datum key, const char *prefix, size_t prefix_len);
 
-/* Wipes and frees what gdbm_fetch gave. */
+/* Wipes and frees a datum returned by gdbm_fetch. */
 void gdbm_file_free(datum d);
 
 #endif

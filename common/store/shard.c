@@ -1,4 +1,4 @@
-/* shard.c - reading a shard; see shard.h.  It is changed in shard_write.c. */
+/* shard.c - reading a shard; shard_write.c changes it.  See shard.h. */
 #include "store/shard.h"
 
 #include "store/gdbm_file.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The value of a record in an open file; NULL when there is none, or its time is over. */
+/* Reads a record of an open file; *value is NULL if there is none, or it has expired. */
 static bool
 fetch(struct ctx *ctx, const struct gdbm_file *db, datum key, const char **value)
 {
@@ -55,7 +55,7 @@ struct each {
 	void *arg;
 };
 
-/* Visits one record, unless its time is over. */
+/* Visits one record, unless it has expired. */
 static bool
 visit_value(struct ctx *ctx, const struct gdbm_file *db, datum key, const struct each *each)
 {

@@ -1,7 +1,8 @@
-/* shard.h - one GDBM file that is never written to once it is committed.
+/* shard.h - one GDBM file of records, changed by copy-on-write.
  *
- * GDBM itself loses a file whose writer is killed.  So changes are made in a copy, which is synced
- * and renamed over the file; readers open the file as it stands, without any lock.
+ * GDBM corrupts a file whose writer is killed.  So a shard is never written to in place: changes
+ * are made in a copy, which is fsynced and then atomically renamed over the shard.  Readers open
+ * the file that is there, without a lock.
  */
 #ifndef SHARD_H
 #define SHARD_H
@@ -10,32 +11,31 @@
 
 #include <time.h>
 
-/* The value of key as a NUL-terminated text, or NULL: no file, no record, or its time is over.
- * Fault: FAULT_STORAGE; FAULT_CORRUPT: the file can be read, and the record is not what was
- * written. */
+/* Reads a record.  *value is NUL-terminated; NULL: no file, no record, or the record has expired.
+ * Fault: FAULT_STORAGE; FAULT_CORRUPT: the file can be read, but the record's checksum is wrong. */
 bool shard_get(struct ctx *ctx, const char *path, const char *key, const char **value);
 
 struct shard_op {
 	const char *key;
-	const char *value; /* NULL: it is not there any more */
+	const char *value; /* NULL: erases the record */
 	time_t expires;    /* 0: never */
 };
 
-/* Makes a copy of the file with those changes, and brings it to disk.
- * Only one process at a time may do so, up to the commit.  With a change that expires,
- * records over their time that share its key's prefix up to ':' are swept out.
- * Fault: FAULT_STORAGE; nothing is left of the copy. */
+/* Copies the file, applies the operations to the copy and fsyncs it.  The caller holds the lock of
+ * the shard's writer until the commit.  An operation with an expiry also sweeps out expired records
+ * that share its key's prefix up to ':'.
+ * Fault: FAULT_STORAGE; the copy is removed. */
 bool shard_prepare(struct ctx *ctx, const char *path, const char *copy_path,
     const struct shard_op *op, size_t count);
 
-/* Puts the copy in the file's place; it stays there once the directory is synced.
- * Fault: FAULT_STORAGE; the file is as it was. */
+/* Atomically renames the copy over the file.  The caller fsyncs the directory to make that durable.
+ * Fault: FAULT_STORAGE; the file is unchanged. */
 bool shard_commit(struct ctx *ctx, const char *path, const char *copy_path);
 
 typedef bool shard_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 
-/* Visits the records whose keys begin with prefix, until visit is false; the arena is rewound after
- * each visit.  value is NULL for one that is corrupt. */
+/* Visits the records whose keys begin with prefix, until a visit returns false; the arena is
+ * rewound after each visit.  value is NULL for a corrupt record. */
 bool shard_each(
     struct ctx *ctx, const char *path, const char *prefix, shard_visit *visit, void *arg);
 

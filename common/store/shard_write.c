@@ -1,4 +1,4 @@
-/* shard_write.c - a shard's copy, with changes; see shard.h. */
+/* shard_write.c - the copy-on-write of a shard; see shard.h. */
 #include "store/gdbm_file.h"
 #include "store/shard.h"
 #include "store/value.h"
@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define COPY_MAX  (1 << 30) /* bytes; what is left of a larger shard is read and written */
-#define SWEEP_MAX 32        /* records swept out by one change: more than one change ever adds */
+#define COPY_MAX  (1 << 30) /* bytes; the rest of a larger shard is copied by read and write */
+#define SWEEP_MAX 32        /* records swept out by one operation, which adds one at most */
 
 static bool
 copy_bytes(int from, int to)
@@ -23,7 +23,7 @@ copy_bytes(int from, int to)
 	if (n < 0 && errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
 		return false;
 	while ((n = read(from, buffer, sizeof buffer)) > 0) {
-		errno = ENOSPC; /* what a short write means; a failed one says so itself */
+		errno = ENOSPC; /* the cause of a short write; a failed write sets errno itself */
 		if (write(to, buffer, (size_t)n) != n)
 			return false;
 	}
@@ -39,8 +39,8 @@ use_nothing(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 	return true;
 }
 
-/* A shard without records, in memory: GDBM waits for the disk when it makes a file.
- * *fd is -1 where there are no such files; GDBM then makes this one in its place. */
+/* Creates an empty shard in memory, to be copied: GDBM fsyncs a file that it creates on disk.
+ * *fd is -1 where memfd_create does not work; GDBM then creates the copy itself. */
 static bool
 empty_shard(struct ctx *ctx, int *fd)
 {
@@ -54,7 +54,7 @@ empty_shard(struct ctx *ctx, int *fd)
 	return access(path, W_OK) != 0 || gdbm_file_write(ctx, path, use_nothing, NULL);
 }
 
-/* What is to be copied; *from is -1 when it is nothing. */
+/* Opens the source file; *from is -1 if there is none. */
 static bool
 open_original(struct ctx *ctx, const char *path, int *from)
 {
@@ -69,7 +69,6 @@ open_original(struct ctx *ctx, const char *path, int *from)
 	return false;
 }
 
-/* The copy that changes are made in. */
 static bool
 copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 {
@@ -90,7 +89,8 @@ copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 	return ok;
 }
 
-/* GDBM leaves what it frees as it was, so a value that goes is overwritten where it stands. */
+/* Overwrites a value in place before it is replaced or erased: GDBM does not wipe the space that it
+ * frees. */
 static bool
 wipe(struct ctx *ctx, const struct gdbm_file *db, datum key)
 {
@@ -107,7 +107,7 @@ wipe(struct ctx *ctx, const struct gdbm_file *db, datum key)
 	return ok;
 }
 
-/* Sweeps out records that share the key's prefix and whose time is over. */
+/* Erases expired records that share the key's prefix. */
 static bool
 sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 {

@@ -1,5 +1,4 @@
-/* store.c - reading the store, and holding on to names of it; changes are made in
- * store_write.c. */
+/* store.c - reading the store and locking names in it; store_write.c changes it. */
 #include "store/store.h"
 
 #include "base/sha2.h"
@@ -11,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A store that is not there must not look like one that is empty. */
+/* A store whose directory is missing must not look like an empty one. */
 static bool
 check_there(struct ctx *ctx, const struct store_config *store)
 {
@@ -32,7 +31,7 @@ store_get(struct ctx *ctx, const struct store_config *store, const char *key, co
 	    && shard_get(ctx, path, key, value) && (*value != NULL || check_there(ctx, store));
 }
 
-/* Which shards will be changed is known when amoCRM has answered. */
+/* Reserves for the largest shard: which shards will change is known only from amoCRM's reply. */
 bool
 store_ready(struct ctx *ctx, const struct store_config *store)
 {

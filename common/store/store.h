@@ -1,8 +1,8 @@
-/* store.h - named records that survive anything short of the disk.
+/* store.h - records by key, changed atomically and durably.
  *
- * A change that was answered true is on disk; one that was cut short at any moment, by kill -9 or a
- * power failure, has not happened.  Readers never wait for writers.  The store is the directory
- * [store] path, of mode 0700 and the web server user's own.
+ * A change that returned true is on disk; a change that kill -9 or a power failure has cut short
+ * did not happen.  Readers never wait for writers.  The store is the directory [store] path, of
+ * mode 0700, which belongs to the web server's user.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -15,38 +15,39 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Asks, before something that cannot be repeated, whether its changes could be written now, and
- * keeps room for them even if the disk fills up meanwhile: for four records, of whatever keys (see
+/* Called before a request that cannot be repeated: checks that its result could be written now, and
+ * reserves disk space for four records of any keys, in case the disk fills up meanwhile (see
  * disk_reserve.h).
  * Fault: FAULT_STORAGE. */
 bool store_ready(struct ctx *ctx, const struct store_config *store);
 
-/* The value as a NUL-terminated text, or NULL: there is none, or its time is over.
+/* Reads a record.  *value is NUL-terminated; NULL: there is no such record, or it has expired.
  * Fault: FAULT_STORAGE; FAULT_CORRUPT when this record alone cannot be read. */
 bool store_get(
     struct ctx *ctx, const struct store_config *store, const char *key, const char **value);
 
-/* Sets a record, also in place of a corrupt one; expires is when it is over, 0 for never.  Records
- * whose names share what stands before the ':' either all expire or none does.
+/* Sets a record, also in place of a corrupt one.  expires: when the record expires; 0: never.  Of
+ * keys with the same prefix before ':', either all records expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
- * Either way nothing changed. */
+ * Either way nothing has changed. */
 bool store_put(struct ctx *ctx, const struct store_config *store, const char *key,
     const char *value, time_t expires);
 
-/* Erases a record, also a corrupt one; one that is not there is erased already. */
+/* Erases a record, also a corrupt one.  True as well if there is no such record. */
 bool store_erase(struct ctx *ctx, const struct store_config *store, const char *key);
 
-/* Changes a record while nobody else does: edit is given its value or NULL and sets the new one, or
- * NULL to erase it, or the same pointer to leave it alone.  Never change the store from inside. */
+/* Reads and changes a record under its shard's lock.  edit is given the value, or NULL, and sets
+ * *value to the new one, or to NULL to erase the record; it leaves *value alone to change nothing.
+ * It must not change the store itself, which would wait for the lock that is held. */
 typedef bool store_edit(struct ctx *ctx, void *arg, const char *old, const char **value);
 bool store_update(struct ctx *ctx, const struct store_config *store, const char *key,
     time_t expires, store_edit *edit, void *arg);
 
-/* Changes several records, no two of one name, while nobody else does, for fewer commits to disk
- * than one after the other.  All are on disk when it is true.  Whoever is killed leaves each record
- * either old or new, and none new that stands behind an old one here; after a power failure, in any
- * order.
- * Fault: as store_put.  Nothing changed, unless the directory itself failed. */
+/* Applies several operations on different keys, with the locks of all their shards and with fewer
+ * waits for the disk than one call for each.  When this is true, all are on disk.  Atomic per
+ * record.  After a crash a prefix of the operations, in order, has been applied; after a power
+ * failure any subset of them.
+ * Fault: as store_put.  Nothing has changed, unless the fault came from the directory. */
 struct store_op {
 	const char *key;
 	time_t expires; /* 0: never */
@@ -56,19 +57,20 @@ struct store_op {
 bool store_commit(
     struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count);
 
-/* What store_put does, as one of several; value NULL: what store_erase does. */
+/* The operation of store_put; with value NULL that of store_erase. */
 struct store_op store_op_put(const char *key, const char *value, time_t expires);
 
-/* Visits every record whose key begins with prefix, in no order, until visit is false, which
- * ends it and makes this false too.  The arena is rewound after each visit: what must stay, the
- * visitor keeps elsewhere.  value is NULL for a record that is corrupt. */
+/* Visits every record whose key begins with prefix, in no particular order, until a visit returns
+ * false, which makes this false too.  The arena is rewound after each visit, so a visitor keeps
+ * nothing in it.  value is NULL for a corrupt record. */
 typedef bool store_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 bool store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visit, void *arg);
 
-/* A lock that may be held across a call to amoCRM, for one name at a time.  It ends with
- * lock_release or with the process.
- * Fault: FAULT_UNAVAILABLE when somebody else holds it for longer than wait_ms; FAULT_STORAGE. */
+/* Acquires the lock of a name, which may be held across a call to amoCRM: it is independent of the
+ * locks of the shards.  It ends with lock_release or with the process.
+ * Fault: FAULT_UNAVAILABLE when another holder keeps the lock for longer than wait_ms;
+ * FAULT_STORAGE. */
 bool store_lock(struct ctx *ctx, const struct store_config *store, const char *name,
     int64_t wait_ms, struct lock *lock);
 

@@ -1,4 +1,4 @@
-/* store_limits.h - what a store accepts, and how long it waits.
+/* store_limits.h - the limits of the store.
  */
 #ifndef STORE_LIMITS_H
 #define STORE_LIMITS_H

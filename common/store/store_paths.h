@@ -1,9 +1,10 @@
-/* store_paths.h - where the parts of a store lie.
+/* store_paths.h - the files of a store.
  *
- *   <path>/connections/000.gdbm … 1ff.gdbm  the records
- *   <path>/locks                            bytes 0 to 511: a shard's writer; behind them: names
+ *   <path>/connections/000.gdbm … 1ff.gdbm  the shards
+ *   <path>/connections/000.0.new …          copies of shards, until they are renamed
+ *   <path>/locks                            bytes 0 to 511: the shards' writers; above: names
  *
- * The records are in 512 shards, chosen by a hash of the key, so that one change copies little.
+ * A hash of its key puts each record into one of 512 shards, so that a change copies little.
  */
 #ifndef STORE_PATHS_H
 #define STORE_PATHS_H
@@ -15,23 +16,23 @@
 
 #define STORE_SHARDS 512
 
-/* The shard of a record.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
+/* The number of a key's shard.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
 bool store_paths_shard(struct ctx *ctx, const char *key, int *shard);
 
-/* The file of a shard, and the directory that all of them are in. */
+/* The file of a shard, and the directory of all shards. */
 bool store_paths_file(
     struct ctx *ctx, const struct store_config *store, int shard, const char **path);
 bool store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path);
 
-/* Bytes that the largest shard has; 0: there is none.  Fault: FAULT_STORAGE. */
+/* The size of the largest shard in bytes; 0: there is none.  Fault: FAULT_STORAGE. */
 bool store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest);
 
-/* The directory, made when it is not there.  Fault: FAULT_STORAGE. */
+/* Creates the directory unless it exists.  Fault: FAULT_STORAGE. */
 bool store_paths_make_directory(
     struct ctx *ctx, const struct store_config *store, const char **path);
 
-/* The file of the locks.  Offsets below STORE_SHARDS belong to the writers of the shards, all above
- * to names. */
+/* The file of the locks, see lock.h.  The bytes below STORE_SHARDS are the locks of the shards'
+ * writers, those above are the locks of names. */
 bool store_paths_locks(struct ctx *ctx, const struct store_config *store, const char **path);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define CHECK_SIZE  8 /* bytes; against damage, not against people, whom seal.h keeps out */
+#define CHECK_SIZE  8 /* bytes; detects corruption; seal.h protects against forgery */
 #define EXPIRY_SIZE 8
 
 static void
@@ -41,7 +41,7 @@ value_encode(struct ctx *ctx, const char *key, size_t key_len, const char *value
 	uint8_t *bytes;
 	uint8_t *checked;
 
-	/* The check takes the place of the end of the key, or of what is kept free before it. */
+	/* The checksum overwrites the end of the key, or the free bytes before a short key. */
 	if (!ctx_alloc(ctx, CHECK_SIZE + len, &bytes))
 		return false;
 	checked = bytes + CHECK_SIZE;

@@ -1,4 +1,4 @@
-/* ctx.c - the arena is one anonymous mapping, handed out from its start to its end. */
+/* ctx.c - the arena is one anonymous mapping, allocated from its start to its end. */
 #include "base/ctx.h"
 
 #include <malloc.h>
@@ -9,17 +9,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WIPED_WITH 0xa5 /* any byte but 0, which would switch it off */
+#define WIPED_WITH 0xa5 /* any byte but 0, which disables M_PERTURB */
 
-/* What libraries allocate holds our secrets too, and they free it as it is: GDBM would write it
- * into a file with the next block it leaves in part unused.
+/* Has malloc overwrite freed memory: libraries do not wipe the secrets in theirs, and GDBM would
+ * write them to a file with the next block that it leaves partly unused.
  *
- * glibc wipes nothing that it puts into its cache for each thread, blocks of up to 1 KB, and only
- * the environment a program starts with can switch that cache off.  So a process that serves one
- * request after the other is started with CTX_TUNABLES; one that ends with its request need not
- * be. */
+ * glibc does not overwrite blocks in its per-thread cache (up to 1 KB), which only the initial
+ * environment can disable.  So a resident process is started with CTX_TUNABLES; a process that ends
+ * with its request need not be. */
 static void
-wipe_what_is_freed(void)
+wipe_freed_memory(void)
 {
 	mallopt(M_PERTURB, WIPED_WITH);
 }
@@ -28,7 +27,7 @@ bool
 ctx_open(struct ctx *ctx, size_t size)
 {
 	memset(ctx, 0, sizeof *ctx);
-	wipe_what_is_freed();
+	wipe_freed_memory();
 	ctx->arena = mmap(
 	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ctx->arena == MAP_FAILED)

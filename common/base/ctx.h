@@ -1,9 +1,9 @@
-/* ctx.h - what one request is done in: an arena for its memory, and the first fault it met.
+/* ctx.h - the context of a request: an arena for its memory, and its first fault.
  *
- * Everything that can fail returns bool and takes the work first.  False means the work holds a
- * fault; the first one stays, later ones are ignored, so a chain joined by && can be answered once,
- * at its end.  Whatever a function hands out lives in the arena until ctx_wipe or ctx_close;
- * nothing is freed singly, and wiping leaves no secret behind.
+ * Every function that can fail returns bool and takes the context first.  False means that the
+ * context holds a fault.  The first fault is kept and later ones are ignored, so a chain joined by
+ * && is answered once, at its end.  What functions return lives in the arena until ctx_wipe or
+ * ctx_close; nothing is freed individually, and wiping leaves no secret behind.
  */
 #ifndef CTX_H
 #define CTX_H
@@ -15,8 +15,8 @@ enum fault_kind {
 	FAULT_NONE,
 	FAULT_REQUEST,       /* the request is malformed */
 	FAULT_MISSING_CODE,  /* no authorization code was sent */
-	FAULT_METHOD,        /* the method is not one the URL answers to */
-	FAULT_MEDIA,         /* the body is of a type the URL does not read */
+	FAULT_METHOD,        /* the URL does not support the method */
+	FAULT_MEDIA,         /* the URL does not support the body's media type */
 	FAULT_TOO_LARGE,     /* the body is over its limit */
 	FAULT_TOKEN_MISSING, /* no bearer token was sent */
 	FAULT_TOKEN,         /* the bearer token does not verify */
@@ -24,22 +24,22 @@ enum fault_kind {
 	FAULT_FORBIDDEN,     /* not for this caller */
 	FAULT_CLAIMED,       /* the code belongs to another app user */
 	FAULT_REFUSED,       /* amoCRM refused the code or token */
-	FAULT_CLIENT,        /* amoCRM refused us: the set-up, or the account, is wrong */
-	FAULT_UNAVAILABLE,   /* amoCRM cannot be asked now */
-	FAULT_BLOCKED,       /* it answers that the account, or our address, is blocked */
-	FAULT_MOVED,         /* the account is at this host no longer, it seems */
-	FAULT_REPLY_LOST,    /* amoCRM was asked, and no whole answer came */
-	FAULT_STORAGE,       /* our store or journal failed */
-	FAULT_CORRUPT,       /* a record is not what was written; others may be read */
-	FAULT_CONFIG,        /* our configuration is wrong */
-	FAULT_SERVER, /* anything else that is ours: the arena is full, a library's failure */
+	FAULT_CLIENT,        /* amoCRM refused the client: the set-up or the account is wrong */
+	FAULT_UNAVAILABLE,   /* amoCRM, or a lock, is not available now */
+	FAULT_BLOCKED,       /* amoCRM replies that the account, or our address, is blocked */
+	FAULT_MOVED,         /* the account seems to have moved to another host */
+	FAULT_REPLY_LOST,    /* a request was sent to amoCRM, and no complete reply came */
+	FAULT_STORAGE,       /* the store or the journal failed */
+	FAULT_CORRUPT,       /* a record is corrupt; others can still be read */
+	FAULT_CONFIG,        /* the configuration is wrong */
+	FAULT_SERVER,        /* any other internal error: the arena is full, a library failed */
 	FAULT_KINDS
 };
 
 #define CTX_REASON_MAX 240 /* a log line's worth */
 #define CTX_NOTES_MAX  480 /* a handful of key=value pairs */
 
-/* The programs that are asked for what this one leaves out, see helper.h. */
+/* The helper programs, see helper.h. */
 enum helper { HELPER_HTTPS, HELPER_CRYPTO, HELPERS };
 
 struct helper_process {
@@ -55,47 +55,48 @@ struct ctx {
 	size_t size; /* bytes */
 	size_t used;
 	enum fault_kind kind;
-	char reason[CTX_REASON_MAX]; /* for the log; may quote the outside, never holds a secret */
+	char reason[CTX_REASON_MAX]; /* for the log; may quote input, never holds a secret */
 	char notes[CTX_NOTES_MAX];   /* see log_note */
-	struct helper_process helpers[HELPERS]; /* kept from one request to the next */
-	long retry_after_s;          /* what amoCRM asked for with the fault; 0: nothing */
-	struct filecache *filecache; /* see filecache.h; NULL: nothing is, as in CGI */
+	struct helper_process helpers[HELPERS]; /* kept across requests */
+	long retry_after_s;                     /* amoCRM's Retry-After, with the fault; 0: none */
+	struct filecache *filecache;            /* NULL: none, as in CGI */
 };
 
-/* For the environment of a process that stays: see ctx.c. */
+/* For the environment of a resident process, see ctx.c. */
 #define CTX_TUNABLE  "glibc.malloc.tcache_count=0"
 #define CTX_TUNABLES "GLIBC_TUNABLES=" CTX_TUNABLE
 
-/* Reserves an arena of size bytes.  Pages are taken from the system only as they are used.
- * False: there is no such memory; the work must not be used. */
+/* Opens a context with an arena of size bytes, whose pages use memory only once they are written.
+ * False: out of memory; the context must not be used. */
 bool ctx_open(struct ctx *ctx, size_t size);
 
-/* Overwrites all that was handed out and forgets the fault: ready for the next request. */
+/* Wipes the arena, the fault and the notes, for the next request. */
 void ctx_wipe(struct ctx *ctx);
 
-/* Wipes, gives the arena back, and lets go of the helpers, which then end. */
+/* Wipes, unmaps the arena, and closes the connections to the helpers, which then end. */
 void ctx_close(struct ctx *ctx);
 
-/* Keeps the first fault.  Called through the macro fault, which is false. */
+/* Records a fault, unless there is one already.  Called through the macro fault, whose value is
+ * false. */
 void ctx_fault(struct ctx *ctx, enum fault_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define fault(ctx, ...) (ctx_fault((ctx), __VA_ARGS__), false)
 
-/* For a loop whose rounds need memory of their own: what was handed out since the mark is
- * overwritten and given back. */
+/* Frees and wipes everything allocated since the mark, for loops whose rounds need memory. */
 size_t arena_mark(const struct ctx *ctx);
 void arena_rewind(struct ctx *ctx, size_t mark);
 
-/* Forgets the fault: a step that has another way goes on with it. */
+/* Clears the fault, for a step that has an alternative. */
 void ctx_clear_fault(struct ctx *ctx);
 
-/* size zero bytes, aligned for any type.  Fault: FAULT_SERVER when the arena is full. */
+/* Allocates size zero bytes, aligned for any type; out is the address of a pointer.
+ * Fault: FAULT_SERVER when the arena is full. */
 bool ctx_alloc(struct ctx *ctx, size_t size, void *out);
 
-/* A NUL-terminated copy of len bytes at s. */
+/* Copies len bytes at s and appends a NUL. */
 bool ctx_strndup(struct ctx *ctx, const char *s, size_t len, const char **out);
 
-/* As printf. */
+/* Formats as printf does. */
 bool ctx_printf(struct ctx *ctx, const char **out, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

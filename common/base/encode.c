@@ -68,7 +68,7 @@ encode(struct strbuf *sb, const char *digits, const void *bytes, size_t len)
 		strbuf_addch(sb, digits[bits << (6 - have) & 63]);
 }
 
-/* Without padding. */
+/* Decodes text without padding. */
 static bool
 decode(struct ctx *ctx, const char *digits, const char *s, size_t len, const uint8_t **bytes,
     size_t *bytes_len)

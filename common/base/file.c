@@ -26,7 +26,7 @@ mode_is_safe(struct ctx *ctx, int fd, const char *path)
 	return true;
 }
 
-/* The stream's buffer is part of the arena, and wiped with it. */
+/* Puts the stream's buffer into the arena, which is wiped. */
 static bool
 buffer_in_arena(struct ctx *ctx, FILE *file)
 {

@@ -55,10 +55,11 @@ mtime_is_old_enough(const struct stat *seen)
 	    && now.tv_sec - seen->st_ctim.tv_sec > FILECACHE_SAFE_AGE_S;
 }
 
-/* Parsed anew, into an arena that holds nothing else.  The file was looked at before it is opened:
- * one that is changed in between is newer than what was seen, and differs from it the next time. */
+/* Parses the file into the entry's own arena.  The caller calls stat before the file is opened
+ * here, so a change in between is detected by the next request. */
 static bool
-read_anew(struct ctx *ctx, struct filecache_entry *entry, const char *path, filecache_parse *parse)
+parse_again(
+    struct ctx *ctx, struct filecache_entry *entry, const char *path, filecache_parse *parse)
 {
 	struct ctx *own = &entry->ctx;
 
@@ -86,7 +87,7 @@ filecache_get(struct ctx *ctx, enum filecache_id what, const char *path, filecac
 	if (!same || !entry->checked) {
 		mtime_is_safe = stat(path, &seen) == 0 && mtime_is_old_enough(&seen);
 		if (!same || !entry->mtime_is_safe || !same_file(&seen, &entry->seen)) {
-			ok = read_anew(ctx, entry, path, parse);
+			ok = parse_again(ctx, entry, path, parse);
 			entry->seen = seen;
 			entry->mtime_is_safe = mtime_is_safe;
 		}

@@ -1,14 +1,13 @@
-/* filecache.h - what a process that stays has made of its files, until they change.
+/* filecache.h - parsed files, cached by a resident process until they change.
  *
- * A FastCGI process need not read its configuration and its key ring for every request.  Asked what
- * stands in such a file, it looks once in each request whether the file is still the one it has
- * read: the same device, inode, size, and times of the last change of content (mtime) and of
- * anything else (ctime), which a rename, a chmod and an edit that sets the mtime back do not leave
- * alone.
+ * A FastCGI process need not read its configuration and its key ring for every request.  Once per
+ * request it checks that each is still the file that was parsed: the same device, inode, size,
+ * mtime and ctime.  The ctime changes on a rename, on a chmod, and on an edit that sets the mtime
+ * back.
  *
- * A clock ticks slower than files change.  A file that was changed less than FILECACHE_SAFE_AGE_S
- * before it was looked at may change once more without its times telling, so it is read again the
- * next time.
+ * The timestamps of a filesystem are coarse: a file that was changed less than FILECACHE_SAFE_AGE_S
+ * ago can change again without new timestamps.  What was parsed from such a file is parsed again in
+ * the next request.
  */
 #ifndef FILECACHE_H
 #define FILECACHE_H
@@ -17,21 +16,21 @@
 
 #include <sys/stat.h>
 
-/* Ticks are 10 ms at most on local disks, 2 s on FAT, which knows no inodes to begin with. */
+/* Timestamps have a granularity of 10 ms at most on local disks, and of 2 s on FAT. */
 #define FILECACHE_SAFE_AGE_S 2
 
-/* Address space, not memory; a configuration of some thousand lines. */
+/* Address space, not memory; enough for a configuration of some thousand lines. */
 #define FILECACHE_ARENA_SIZE (1u << 20) /* bytes */
 
 enum filecache_id { FILECACHE_CONFIG, FILECACHE_KEYRING, FILECACHE_IDS };
 
 struct filecache_entry {
-	struct ctx ctx; /* of its own: a request's is wiped when the request ends */
+	struct ctx ctx; /* for what was parsed: a request's arena is wiped at its end */
 	const char *path;
 	struct stat seen;
-	bool ok;            /* parsed is what stood in the file seen */
-	bool mtime_is_safe; /* and a change of it will show */
-	bool checked;       /* it was looked at in this request */
+	bool ok;            /* parsed is the content of the file seen */
+	bool mtime_is_safe; /* any later change shows in the timestamps */
+	bool checked;       /* in this request */
 	const void *parsed;
 };
 
@@ -39,20 +38,19 @@ struct filecache {
 	struct filecache_entry entries[FILECACHE_IDS];
 };
 
-/* From now on ctx keeps what it reads, here; until filecache_close.  False: there is no memory for
- * that. */
+/* Gives ctx this cache, until filecache_close.  Fault: FAULT_SERVER when there is no memory. */
 bool filecache_open(struct ctx *ctx, struct filecache *cache);
 void filecache_close(struct ctx *ctx);
 
-/* A new request: what is kept has to be looked at again. */
+/* Begins a request: every file has to be checked again. */
 void filecache_revalidate(struct ctx *ctx);
 
-/* Reads a file into ctx, or tells its fault. */
+/* Parses a file into the arena of ctx, or leaves a fault in it. */
 typedef bool filecache_parse(struct ctx *ctx, const char *path, const void **parsed);
 
-/* What parse makes of the file now: parsed anew only if it has changed, or if ctx keeps nothing.
- * Within one request it is the same, and lives until the request ends.  Fault: as parse; *parsed is
- * then what parse has left there. */
+/* Gives the parsed file, which is parsed again only if it has changed, or if ctx has no cache.  The
+ * result stays the same within a request and is valid until the request ends.
+ * Fault: as parse; *parsed is then what parse has left there. */
 bool filecache_get(struct ctx *ctx, enum filecache_id what, const char *path,
     filecache_parse *parse, const void **parsed);
 

@@ -1,10 +1,9 @@
-/* glibc_origin.c - what a static program need not ask before its main.
+/* glibc_origin.c - spares a static program a system call before main.
  *
- * The C library has it look up its own path in /proc,
- * in case it should load a library that is found beside it ($ORIGIN, see ld.so(8)).
- * Ours load none, and for the kernel it is a twentieth of starting them:
- * the process gets a folder in /proc, which is taken away again.  This says that the path is not
- * known.  Weak: where the library has it otherwise, its own stands.
+ * glibc reads the link /proc/self/exe, in case the program loads a library from its own directory
+ * ($ORIGIN, see ld.so(8)).  Our programs load none, and the kernel spends a twentieth of their
+ * start on it, because it has to set up the process's directory in /proc.  This override says that
+ * the path is unknown.  It is weak, so a C library with another definition keeps its own.
  */
 const char *_dl_get_origin(void);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Appends what of s is fit for a log: at most LOG_VALUE_MAX characters, every byte outside
- * printable ASCII, and what could end a quoted value, as '?'. */
+/* Writes at most LOG_VALUE_MAX characters of s.  Bytes outside printable ASCII, quotes and
+ * backslashes become '?'. */
 static size_t
 put_printable(char *to, size_t size, const char *s)
 {

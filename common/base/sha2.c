@@ -1,5 +1,5 @@
 /* sha2.c - see sha2.h. */
-#define OPENSSL_API_COMPAT 0x10100000L /* the SHA256_* functions; EVP would start the providers */
+#define OPENSSL_API_COMPAT 0x10100000L /* the SHA256_* functions; EVP would load the providers */
 #include "base/sha2.h"
 
 #include "base/encode.h"
@@ -27,7 +27,7 @@ sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE])
 	hex_encode(digest, sizeof digest, out);
 }
 
-/* The digest of two parts, one behind the other. */
+/* The digest of the concatenation of a and b. */
 typedef void digest_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out);
 
 static void
@@ -42,7 +42,7 @@ sha256_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *
 	explicit_bzero(&sha, sizeof sha);
 }
 
-/* SHA-384 is SHA-512 begun otherwise and cut off. */
+/* SHA-384 is SHA-512 with other initial values, truncated. */
 static void
 sha512_like_parts(int (*init)(SHA512_CTX *), const void *a, size_t a_len, const void *b,
     size_t b_len, uint8_t *out)

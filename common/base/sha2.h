@@ -1,8 +1,7 @@
-/* sha2.h - SHA-2 and HMAC, and comparing secrets.
+/* sha2.h - SHA-2, HMAC, and the comparison of secrets.
  *
- * Built on libcrypto's SHA256_* and SHA512_* functions alone:
- * a program that needs no more than these does not start OpenSSL's providers,
- * which costs more than everything else it does.
+ * Built on libcrypto's SHA256_* and SHA512_* functions only.  Unlike EVP they do not load OpenSSL's
+ * providers, which would cost more than everything else in a short-lived program.
  */
 #ifndef SHA2_H
 #define SHA2_H
@@ -32,7 +31,7 @@ void hmac_sha384(
 void hmac_sha512(
     const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA512_SIZE]);
 
-/* In a time that tells nothing of where they differ.  Two absent values are never equal. */
+/* Compares in constant time for strings of the same length.  NULL equals nothing, not even NULL. */
 bool timingsafe_equal(const char *a, const char *b);
 
 #endif

@@ -25,9 +25,9 @@ signals_block(sigset_t *before)
 	sigprocmask(SIG_BLOCK, &held, before);
 }
 
-/* A write that failed has said so itself. */
+/* Discards pending PIPE and XFSZ: the failed write has returned an error already. */
 static void
-forget_failed_writes(void)
+discard_write_signals(void)
 {
 	const struct timespec at_once = { 0, 0 };
 	sigset_t writing;
@@ -42,6 +42,6 @@ forget_failed_writes(void)
 void
 signals_restore(const sigset_t *before)
 {
-	forget_failed_writes();
+	discard_write_signals();
 	sigprocmask(SIG_SETMASK, before, NULL);
 }

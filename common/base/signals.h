@@ -1,17 +1,17 @@
-/* signals.h - steps that must not be cut short.
+/* signals.h - blocking signals around a critical section.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
 #include <signal.h>
 
-/* Holds TERM, HUP, INT, QUIT, PIPE and XFSZ back until signals_restore,
- * when one of the first four that came is obeyed.  Writing to a closed pipe, or past a file size
- * limit, is an error meanwhile, and no more than that. */
+/* Blocks TERM, HUP, INT, QUIT, PIPE and XFSZ until signals_restore, which delivers the first four
+ * if they are pending and discards the last two.  Writing to a closed pipe or past the file size
+ * limit fails with an error meanwhile. */
 void signals_block(sigset_t *before);
 void signals_restore(const sigset_t *before);
 
-/* Which those are. */
+/* The set of these signals. */
 void signals_fill(sigset_t *held);
 
 #endif

@@ -22,7 +22,8 @@ strbuf_full(struct strbuf *sb)
 	return NULL;
 }
 
-/* Space for len more bytes after the text, which moves when something else was put behind it. */
+/* Makes space for len more bytes and returns it.  The string moves to the end of the arena if
+ * something else was allocated behind it. */
 static char *
 strbuf_extend(struct strbuf *sb, size_t len)
 {
@@ -79,7 +80,7 @@ strbuf_addf(struct strbuf *sb, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(end, (size_t)len + 1, format, args);
 	va_end(args);
-	sb->len--; /* the NUL is not part of the text */
+	sb->len--; /* without vsnprintf's NUL */
 	sb->ctx->used--;
 }
 

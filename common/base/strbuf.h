@@ -5,9 +5,9 @@
 
 #include "base/ctx.h"
 
-/* Adding never fails by itself: when the arena is full the work holds the fault and strbuf_finish
- * returns false.  Other allocations may come between two additions; the string then moves.
- * strbuf_finish adds the NUL, which len then counts too. */
+/* Appending returns nothing: when the arena is full, ctx holds the fault and strbuf_finish returns
+ * false.  Other allocations from the arena are allowed in between; the string then moves.
+ * strbuf_finish appends the NUL, which len then includes. */
 struct strbuf {
 	struct ctx *ctx;
 	char *start;

@@ -7,8 +7,8 @@ struct range {
 	unsigned char min, max;
 };
 
-/* Table 3-7, row by row.  The second byte's narrowed ranges are what keeps out overlong forms,
- * surrogates and all above U+10FFFF; any later byte is 80..BF. */
+/* Table 3-7, row by row.  The ranges of the second byte exclude overlong forms, surrogates and
+ * everything above U+10FFFF; later bytes are 80..BF. */
 static const struct {
 	struct range first, second;
 	size_t len;

@@ -1,11 +1,15 @@
-/* form_tree.c - the tree is Arne Andersson's ("Balanced search trees made simple", 1993). */
+/* form_tree.c - an AA tree (Arne Andersson, "Balanced search trees made simple", 1993).
+ *
+ * Each member has a rank.  A left child has a lower rank than its parent, a right child at most the
+ * same, a right grandchild a lower one; so the height is at most 2 log2(n + 1).
+ */
 #include "text/form_tree.h"
 
 #include "base/encode.h"
 
 #include <string.h>
 
-/* Shorter names first, then by their bytes: indexes come in the order of numbers. */
+/* Compares lengths first and then bytes, which sorts indexes as numbers. */
 static int
 name_order(const char *name, size_t len, const struct form_member *member)
 {
@@ -25,7 +29,7 @@ find(const struct form_tree *level, const char *name, size_t len)
 	return m;
 }
 
-/* No left child has its parent's rank. */
+/* Rotates right if the left child has its parent's rank. */
 static struct form_member *
 skew(struct form_member *top)
 {
@@ -38,7 +42,7 @@ skew(struct form_member *top)
 	return left;
 }
 
-/* No right grandchild has its grandparent's rank. */
+/* Rotates left if the right grandchild has its grandparent's rank. */
 static struct form_member *
 split(struct form_member *top)
 {
@@ -64,7 +68,7 @@ insert(struct form_member *top, struct form_member *added)
 	return split(skew(top));
 }
 
-/* PHP's: the plain decimal spelling of a number. */
+/* An index of PHP: a decimal number without sign or leading zeros. */
 static bool
 is_index(const char *name, int64_t *index)
 {

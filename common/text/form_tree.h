@@ -1,8 +1,13 @@
 /* form_tree.h - the members of one level of brackets (nested_form.h), by name and in order.
  *
- * They stand in a list, in the order of their first appearance, and in a balanced tree, so that
- * finding one of n takes some log n comparisons whoever chose the names.  A hash table would need a
- * secret to promise that.
+ * They are in a list, in the order of their first appearance, and in a balanced tree, so that a
+ * look-up among n members takes O(log n) comparisons even with names chosen by an attacker.  A hash
+ * table would need a secret seed for that.
+ *
+ * The tree is our own because tsearch(3) allocates its nodes outside the arena, where each fault
+ * would have to free them, and takes 25 % more instructions for an event of 83 pairs (410 000
+ * instead of 328 000) and 19 to 37 % more for 20 000 pairs.  The RB_ macros of libbsd cost about
+ * what ours costs, and another package to build with.
  */
 #ifndef FORM_TREE_H
 #define FORM_TREE_H
@@ -13,37 +18,35 @@
 
 struct form_member;
 
-/* All zero: without members. */
+/* All zero: no members. */
 struct form_tree {
-	struct form_member
-	    *root; /* of the tree; its order is that of numbers where names are indexes */
-	struct form_member *first;
+	struct form_member *root;  /* of the tree, which sorts indexes as numbers */
+	struct form_member *first; /* of the list */
 	struct form_member *last;
-	int64_t next_index; /* one above the highest index that is a name here */
+	int64_t next_index; /* the highest index, plus one */
 	uint32_t count;
-	uint32_t indexes; /* so many of the names are indexes: decimal numbers, plainly spelt */
+	uint32_t indexes; /* how many of the names are indexes: canonical decimal numbers */
 };
 
 struct form_member {
 	const char *name;
 	uint32_t name_len;
 	uint32_t rank;
-	const char *value;      /* NULL: a level */
-	struct form_tree level; /* without members when there is a value */
+	const char *value;      /* NULL: the member is a level */
+	struct form_tree level; /* no members if there is a value */
 	struct form_member *next;
 	struct form_member *left;
 	struct form_member *right;
 };
 
-/* The member of that name, which is there afterwards. */
+/* Finds the member of that name, or adds one without a value. */
 bool form_tree_get_or_add(struct ctx *ctx, struct form_tree *level, const char *name, size_t len,
     struct form_member **member);
 
-/* A new member, named by the index above all that the level has had.
- * Fault: FAULT_REQUEST when there is no such number. */
+/* Adds a member whose name is the next index.  Fault: FAULT_REQUEST when there is no next index. */
 bool form_tree_append(struct ctx *ctx, struct form_tree *level, struct form_member **member);
 
-/* The names are exactly 0 to n-1. */
+/* Whether the names are exactly 0 to n-1. */
 bool form_tree_is_array(const struct form_tree *level);
 
 #endif

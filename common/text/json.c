@@ -1,4 +1,8 @@
-/* json.c - see json.h. */
+/* json.c - see json.h.
+ *
+ * json-c is made strict here, because the alternative, jansson, is strict but more expensive: it
+ * takes 3.6 times the instructions to parse a token reply, and opens /dev/urandom in each process.
+ */
 #include "text/json.h"
 
 #include "base/utf8.h"
@@ -15,13 +19,13 @@ json_read(const char *text, size_t len)
 	struct json_object *doc = NULL;
 
 	if (len == 0 || len > INT_MAX
-	    || memchr(text, '\0', len) != NULL /* json-c would stop there and call it the end */
+	    || memchr(text, '\0', len) != NULL /* json-c would take it for the end */
 	    || (tokener = json_tokener_new_ex(JSON_DEPTH_MAX)) == NULL)
 		return NULL;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	doc = json_tokener_parse_ex(tokener, text, (int)len);
 	if (json_tokener_get_error(tokener)
-	    == json_tokener_continue) /* a bare number needs an end */
+	    == json_tokener_continue) /* a number at the top level ends only at another byte */
 		doc = json_tokener_parse_ex(tokener, "", 1);
 	if (json_tokener_get_error(tokener) != json_tokener_success) {
 		json_object_put(doc);
@@ -37,8 +41,7 @@ begins_with(const char *text, size_t len, const char *start)
 	return len >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
 }
 
-/* A character that cannot stand outside the strings of JSON, but that json-c lets pass there; for
- * strchr a NUL is one of those listed. */
+/* Whether json-c accepts an invalid character here, outside a string.  strchr finds a NUL, too. */
 static bool
 lax_outside(const char *text, size_t len)
 {
@@ -47,15 +50,15 @@ lax_outside(const char *text, size_t len)
 	return strchr("'NI", *text) != NULL || (*text == '.' && !digit_follows);
 }
 
-/* The same inside a string. */
+/* The same inside a string, of which json-c also accepts an escaped NUL. */
 static bool
 lax_inside(const char *text, size_t len)
 {
 	return (unsigned char)*text < ' ' || begins_with(text, len, "\\u0000");
 }
 
-/* How many members a text writes: as many as it has colons outside strings.  False: it holds what
- * only json-c reads, or is not UTF-8, of which json-c lets overlong forms and surrogates pass. */
+/* Counts the members in the text, which are the colons outside strings.  False: the text uses an
+ * extension of json-c, or is not UTF-8, of which json-c accepts overlong forms and surrogates. */
 static bool
 count_written(const char *text, size_t len, size_t *members)
 {
@@ -90,9 +93,8 @@ count_kept(struct json_object *value, int flags, struct json_object *parent, con
 	return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-/* json-c gives no hook for a name that comes again, but then it keeps fewer members than the text
- * writes.  Both are counted in one pass, and json-c's own unescaping decides which names
- * are equal. */
+/* json-c does not report a duplicate name, but the document then has fewer members than the text.
+ * Counting both takes linear time, and names are compared as json-c has unescaped them. */
 struct json_object *
 json_read_strict(const char *text, size_t len)
 {
@@ -130,13 +132,13 @@ json_integer(const struct json_object *doc, const char *name, int64_t *out)
 	    || !json_object_object_get_ex(doc, name, &member)
 	    || !json_object_is_type(member, json_type_int)
 	    || json_object_get_uint64(member) > INT64_MAX
-	    || json_object_get_int64(member) == INT64_MIN) /* json-c's for anything less, too */
+	    || json_object_get_int64(member) == INT64_MIN) /* json-c clamps lower numbers to it */
 		return false;
 	*out = json_object_get_int64(member);
 	return true;
 }
 
-/* Bytes of the next character, if it stands in a JSON string as it is; else 0. */
+/* The length of the next character if it needs no escape in a JSON string, else 0. */
 static size_t
 plain_character_len(const char *s, size_t left)
 {
@@ -156,7 +158,7 @@ plain_len(const char *s, size_t left)
 	return len;
 }
 
-/* The one byte at s, which does not. */
+/* Appends the byte at s, which needs one. */
 static void
 add_escaped(struct strbuf *sb, const char *s)
 {

@@ -32,7 +32,7 @@ form_decode(struct ctx *ctx, const char *s, size_t len, const char **out)
 	return true;
 }
 
-/* The field that name is, or belongs to with its brackets. */
+/* Finds the field of that name, of which brackets are no part. */
 static struct form_field *
 field_named(const char *name, struct form_field *fields, size_t count)
 {

@@ -26,7 +26,7 @@ entity(char c, bool quoted)
 	}
 }
 
-/* C0 but for tab and newline, DEL, and C1, which is C2 80 to C2 9F. */
+/* C0 except tab and newline, DEL, and C1, which is encoded as C2 80 to C2 9F. */
 static bool
 is_control(const char *s, size_t len)
 {

@@ -1,4 +1,5 @@
-/* html.h - text into HTML.  Each escaper is named after the place its text lands in.
+/* html.h - escaping text for HTML, and a template.  Each escaper is named after the context of its
+ * text.
  */
 #ifndef HTML_H
 #define HTML_H
@@ -6,20 +7,20 @@
 #include "base/ctx.h"
 #include "base/strbuf.h"
 
-/* Character data between tags: & < > are escaped, bytes that are not UTF-8 and control characters
- * become U+FFFD. */
+/* Appends character data between tags: escapes & < >, and replaces bytes that are not UTF-8 and
+ * control characters by U+FFFD. */
 void html_text(struct strbuf *sb, const char *s);
 
-/* An attribute's value between double quotes: & < > " ' are escaped, the rest as html_text. */
+/* Appends a double-quoted attribute's value: escapes & < > " ' and replaces as html_text does. */
 void html_attr(struct strbuf *sb, const char *s);
 
-/* A template, cut at its slots by the build (htdocs/embed).  A slot's place stands in the template,
- * so it cannot be filled unescaped. */
+/* A template, which the build splits at its slots (htdocs/embed).  The template says in which
+ * context each slot is, so no value can be inserted unescaped. */
 enum html_place {
-	HTML_LITERAL, /* text is the template's own */
+	HTML_LITERAL, /* text is part of the template */
 	HTML_TEXT,    /* text names a slot between tags */
 	HTML_ATTR,    /* text names a slot inside a quoted attribute */
-	HTML_IF,      /* up to HTML_FI only when the slot named has a value that is not empty */
+	HTML_IF,      /* omits what follows up to HTML_FI if the slot named is empty */
 	HTML_FI,
 	HTML_END
 };
@@ -31,10 +32,10 @@ struct html_part {
 
 struct html_slot {
 	const char *name;
-	const char *value; /* NULL: nothing */
+	const char *value; /* NULL: empty */
 };
 
-/* The template filled in; slots ends with a NULL name.
+/* Renders a template; slots ends with a NULL name.
  * Fault: FAULT_SERVER when the template names a slot that is not given, or the arena is full. */
 bool html_render(struct ctx *ctx, const struct html_part *parts, const struct html_slot *slots,
     const char **page);

@@ -1,4 +1,4 @@
-/* json.h - JSON text (RFC 8259) in, by json-c, and out.
+/* json.h - parsing JSON text (RFC 8259) by json-c, and writing it.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -9,30 +9,32 @@
 #include <json-c/json_object.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 32 /* levels; what we read is never deeper than 5 */
+#define JSON_DEPTH_MAX 32 /* levels; real input has at most 5 */
 
-/* The document that is exactly the len bytes at text, to be given back with json_object_put.
- * NULL: it is not one JSON text, is deeper than JSON_DEPTH_MAX, or there is no memory. */
+/* Parses the len bytes at text, all of which must be one JSON text.  The caller releases the
+ * document with json_object_put.
+ * NULL: not a JSON text, deeper than JSON_DEPTH_MAX, or out of memory. */
 struct json_object *json_read(const char *text, size_t len);
 
-/* The same for a text that must mean the same to whoever reads it, as a signed one.  NULL also when
- * an object holds a name twice, however it is escaped (json-c keeps the last; RFC 7515 and RFC 7519
- * want names unique); when a string holds a NUL (json-c cuts names there);
- * and for what json-c reads beyond RFC 8259: 'a', NaN, Infinity, "1.", control characters in
- * strings, UTF-8 that is overlong or of surrogates. */
+/* Parses a text, such as a signed one, that every parser must understand in the same way.  NULL
+ * also when an object has a name twice, however it is escaped (json-c keeps the last; RFC 7515 and
+ * RFC 7519 require unique names); when a string contains a NUL (json-c truncates names there); and
+ * for the extensions of json-c to RFC 8259: 'a', NaN, Infinity, "1.", control characters in
+ * strings, overlong UTF-8 and surrogates. */
 struct json_object *json_read_strict(const char *text, size_t len);
 
-/* A string member without NUL, owned by the document.  NULL: absent, not a string, or doc is not an
- * object. */
+/* Gives a string member, which belongs to the document.  NULL: absent, not a string, with a NUL, or
+ * doc is not an object. */
 const char *json_string(const struct json_object *doc, const char *name);
 
-/* An integer member within int64_t.  False: absent or anything else. */
+/* Gives an integer member within int64_t.  False: absent or anything else. */
 bool json_integer(const struct json_object *doc, const char *name, int64_t *out);
 
-/* Appends s as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD.  NULL: null. */
+/* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.  NULL appends
+ * null. */
 void json_add_string(struct strbuf *sb, const char *s);
 
-/* Appends a string member, with the ',' before it where it is not the object's first. */
+/* Appends a string member, after a ',' unless it is the first of the object. */
 void json_add_member(struct strbuf *sb, const char *name, const char *value);
 
 #endif

@@ -10,7 +10,7 @@
 struct scan {
 	const char *at;
 	const char *end;
-	struct strbuf *out; /* NULL: white space is refused */
+	struct strbuf *out; /* NULL: only validates, and refuses whitespace */
 };
 
 static bool
@@ -34,7 +34,7 @@ skip_space(struct scan *s)
 		s->at++;
 }
 
-/* Passes one of the characters that make the structure. */
+/* Accepts one structural character, after whitespace. */
 static bool
 take(struct scan *s, char c)
 {
@@ -57,7 +57,7 @@ escape_len(const char *s, size_t left)
 	return s[1] == 'u' && left >= 6 && hex_byte(s + 2, &byte) && hex_byte(s + 4, &byte) ? 6 : 0;
 }
 
-/* Bytes of the next character of a string; 0: it may not stand there (RFC 8259 section 7). */
+/* The length of the next character of a string; 0: it is invalid there (RFC 8259 section 7). */
 static size_t
 character_len(const char *s, size_t left)
 {
@@ -68,8 +68,8 @@ character_len(const char *s, size_t left)
 	return c < 0x80 ? c >= ' ' : utf8_next(s, left);
 }
 
-/* The character that an escape of len bytes stands for,
- * where it could stand there itself and is ASCII; 0: it is neither, or a quote or backslash. */
+/* The printable ASCII character that an escape of len bytes stands for; 0: the escape is kept, as
+ * those of a quote and a backslash are. */
 static char
 unescaped(const char *escape, size_t len)
 {
@@ -83,7 +83,7 @@ unescaped(const char *escape, size_t len)
 	return byte == '"' || byte == '\\' ? 0 : (char)byte;
 }
 
-/* A string goes into the line by runs, which end where an escape is not kept. */
+/* Copies a string in runs, which end at each escape that is decoded. */
 static bool
 scan_string(struct scan *s)
 {
@@ -168,7 +168,7 @@ scan_name(struct scan *s)
 	return scan_string(s) && take(s, ':');
 }
 
-/* What follows an opening bracket. */
+/* Scans the rest of an object or array, after its opening bracket. */
 static bool
 scan_container(struct scan *s, char close, int depth)
 {
@@ -196,7 +196,7 @@ scan_value(struct scan *s, int depth)
 	    || scan_number(s);
 }
 
-/* An object and, behind white space, the end. */
+/* Scans an object, whitespace and the end of the text. */
 static bool
 scan_object(struct scan *s, int depth)
 {

@@ -9,7 +9,7 @@ json_slice_of(const char *line)
 	return (struct json_slice){ line, strlen(line) };
 }
 
-/* Takes the first len bytes off a text. */
+/* Removes the first len bytes of a slice and returns them. */
 static struct json_slice
 cut(struct json_slice *rest, size_t len)
 {
@@ -20,7 +20,7 @@ cut(struct json_slice *rest, size_t len)
 	return first;
 }
 
-/* The line ends with a NUL, where any search of strcspn does. */
+/* strcspn cannot run past the line, which ends with a NUL. */
 static size_t
 string_len(const char *s, size_t left)
 {

@@ -1,6 +1,6 @@
-/* json_slice.h - a JSON line (json_compact.h) taken apart where it stands.
+/* json_slice.h - walks a line of JSON (json_compact.h) without copying it.
  *
- * What is given must be whole: json_compact made it, or json_compact_complete has looked.
+ * The line must be valid: a result of json_compact, or checked by json_compact_complete.
  */
 #ifndef JSON_SLICE_H
 #define JSON_SLICE_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A value is as it stands in the line, a string with its quotes; a name is without its quotes, and
+/* A part of the line.  A value that is a string includes its quotes; a name does not.  Both are
  * still escaped. */
 struct json_slice {
 	const char *at;
@@ -18,11 +18,11 @@ struct json_slice {
 /* The whole line. */
 struct json_slice json_slice_of(const char *line);
 
-/* Takes the next member of an object, or element of an array, whose name is empty.
- * rest is at first the object or array itself.  False: there is no more, or it is neither. */
+/* Takes the next member of an object, or the next element of an array, whose name is empty.  rest
+ * begins as the object or array itself.  False: there are no more, or rest is neither. */
 bool json_slice_next(struct json_slice *rest, struct json_slice *name, struct json_slice *value);
 
-/* The member of that name; of several the last, as most readers of JSON have it. */
+/* Gives the member of that name; of duplicates the last, as most parsers of JSON do. */
 bool json_slice_get(struct json_slice object, const char *name, struct json_slice *value);
 
 bool json_slice_equal(struct json_slice part, const char *s);

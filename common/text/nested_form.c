@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* The length of a key's first name: up to its brackets, or all of it where they do not match. */
+/* The length of a key's first name: up to its brackets, or the whole key if they are unbalanced. */
 static size_t
 first_name_len(const char *key)
 {
@@ -25,7 +25,7 @@ first_name_len(const char *key)
 	return *rest == '\0' ? len : strlen(key);
 }
 
-/* Follows the brackets to the member they name. */
+/* Finds or adds the member that the brackets name. */
 static bool
 descend(struct ctx *ctx, struct form_member **member, const char *brackets)
 {

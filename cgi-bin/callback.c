@@ -73,7 +73,7 @@ read_params(struct ctx *ctx, const struct request *req, struct authorization_res
 		[FROM_WIDGET] = { .name = "from_widget", .max = FLAG_MAX },
 		[FROM_EXCHANGE] = { .name = "from_exchange", .max = FLAG_MAX },
 	};
-	bool ok = form_read(ctx, req->query, field, FIELDS);
+	bool ok = form_parse(ctx, req->query, field, FIELDS);
 
 	params->code = unless_empty(field[CODE].value);
 	params->state = unless_empty(field[STATE].value);

@@ -37,7 +37,7 @@ enum { CODE, STATE, REFERER, FIELDS };
 static bool
 read_members(struct ctx *ctx, const char *body, size_t len, struct form_field field[FIELDS])
 {
-	struct json_object *doc = json_read_strict(body, len);
+	struct json_object *doc = json_parse_strict(body, len);
 	bool ok = json_object_is_type(doc, json_type_object);
 
 	for (size_t i = 0; ok && i < FIELDS; i++) {
@@ -71,7 +71,7 @@ read_fields(struct ctx *ctx, const struct request *req, struct form_field field[
 		return true;
 	if (media == MEDIA_JSON)
 		return read_members(ctx, body, len, field);
-	return strlen(body) == len ? form_read(ctx, body, field, FIELDS)
+	return strlen(body) == len ? form_parse(ctx, body, field, FIELDS)
 				   : fault(ctx, FAULT_REQUEST, "a NUL in the body");
 }
 

@@ -27,7 +27,7 @@ check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct reques
 
 	if (cfg->secret == NULL)
 		return true;
-	if (!form_read(ctx, req->query, &key, 1))
+	if (!form_parse(ctx, req->query, &key, 1))
 		return false;
 	return timingsafe_equal(key.value, cfg->secret)
 	    || fault(ctx, FAULT_FORBIDDEN, "the key is not [webhook] secret");

@@ -159,7 +159,7 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t 
 	bool ok = true;
 
 	while (getline(&line, &size, stdin) > 0) {
-		struct json_object *doc = json_read_strict(line, strcspn(line, "\n"));
+		struct json_object *doc = json_parse_strict(line, strcspn(line, "\n"));
 		size_t mark = arena_mark(ctx);
 		bool imported = false;
 

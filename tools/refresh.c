@@ -188,7 +188,7 @@ ctl_refresh(struct ctl *ctl)
 	    || (ctl->argc == 2 && !ctl_selector(ctl->argv[1])))
 		return ctl_usage(ctl, "takes one account, or --due SECONDS, or nothing for all");
 	if (ctl->argc == 3
-	    && ((!decimal_read(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)
+	    && ((!decimal_parse(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)
 		|| seconds > DUE_MAX_S))
 		return ctl_usage(ctl, "SECONDS must be a number, a year at most");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))

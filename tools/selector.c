@@ -78,9 +78,9 @@ read_selector(struct ctx *ctx, const char *selector, struct selection *s)
 
 	if (!ctx_strndup(ctx, selector, account_len, &account))
 		return false;
-	if (!decimal_read(account, &s->account_id))
+	if (!decimal_parse(account, &s->account_id))
 		s->host = account;
-	if (selector[account_len] == '/' && !decimal_read(selector + account_len + 1, &s->user_id))
+	if (selector[account_len] == '/' && !decimal_parse(selector + account_len + 1, &s->user_id))
 		return fault(ctx, FAULT_REQUEST, "USER must be an amoCRM user's id");
 	return true;
 }
@@ -122,7 +122,7 @@ ctl_selector(const char *text)
 	int64_t user;
 
 	return account_len > 0 && text[0] != '-'
-	    && (text[account_len] == '\0' || decimal_read(text + account_len + 1, &user));
+	    && (text[account_len] == '\0' || decimal_parse(text + account_len + 1, &user));
 }
 
 bool

@@ -88,7 +88,7 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
 {
 	bool good = reply->status == 200 || reply->status == 201;
 
-	*doc = json_read(reply->body, strlen(reply->body));
+	*doc = json_parse(reply->body, strlen(reply->body));
 	if (reply->status == 204 || (good && json_object_is_type(*doc, json_type_object)))
 		return true;
 	if ((reply->status == 400 || reply->status == 401)

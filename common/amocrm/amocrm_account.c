@@ -14,7 +14,7 @@ positive(const struct json_object *doc, const char *name, int64_t *out)
 	const char *digits = json_string(doc, name);
 
 	if (digits != NULL)
-		return decimal_read(digits, out);
+		return decimal_parse(digits, out);
 	return json_integer(doc, name, out) && *out > 0;
 }
 
@@ -31,7 +31,7 @@ claims_of(struct ctx *ctx, const char *jwt)
 	payload++;
 	if (!base64url_decode(ctx, payload, strcspn(payload, "."), &json, &len))
 		return NULL;
-	return json_read((const char *)json, len);
+	return json_parse((const char *)json, len);
 }
 
 bool

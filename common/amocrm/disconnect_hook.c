@@ -25,7 +25,7 @@ read_hook(struct ctx *ctx, const char *query, struct hook *hook)
 		[SIGNATURE] = { .name = "signature", .max = VALUE_MAX },
 	};
 
-	if (!form_read(ctx, query, field, FIELDS))
+	if (!form_parse(ctx, query, field, FIELDS))
 		return false;
 	hook->client_uuid = field[CLIENT_UUID].value;
 	hook->account = field[ACCOUNT_ID].value;
@@ -48,7 +48,7 @@ verify(
 		    ctx, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
 	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
 		return fault(ctx, FAULT_SIGNATURE, "client_uuid is not ours");
-	if (!decimal_read(hook->account, account_id))
+	if (!decimal_parse(hook->account, account_id))
 		return fault(ctx, FAULT_SIGNATURE, "account_id is not a plain decimal number");
 	if (!ctx_printf(ctx, &message, "%s|%s", hook->client_uuid, hook->account))
 		return false;

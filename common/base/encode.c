@@ -130,7 +130,7 @@ base64_decode(struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes,
 }
 
 bool
-decimal_read(const char *s, int64_t *out)
+decimal_parse(const char *s, int64_t *out)
 {
 	int64_t value = 0;
 

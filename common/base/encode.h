@@ -33,6 +33,6 @@ bool base64_decode(
     struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes, size_t *bytes_len);
 
 /* Reads a number from 1 to INT64_MAX, without sign or leading zero, which must be all of s. */
-bool decimal_read(const char *s, int64_t *out);
+bool decimal_parse(const char *s, int64_t *out);
 
 #endif

@@ -36,7 +36,7 @@ copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, co
 static bool
 read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {
-	struct json_object *doc = json_read(value, strlen(value));
+	struct json_object *doc = json_parse(value, strlen(value));
 	bool ok = copy_member(ctx, doc, "connection", &code->connection)
 	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
 	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);

@@ -80,7 +80,7 @@ take_time(struct ctx *ctx, const struct json_object *doc, const char *name, time
 bool
 tokens_read(struct ctx *ctx, const char *text, struct tokens *tokens)
 {
-	struct json_object *doc = json_read(text, strlen(text));
+	struct json_object *doc = json_parse(text, strlen(text));
 	bool ok = copy_string(ctx, doc, "access_token", &tokens->access_token)
 	    && copy_string(ctx, doc, "refresh_token", &tokens->refresh_token)
 	    && take_time(ctx, doc, "expires_at", &tokens->expires_at);
@@ -190,7 +190,7 @@ record_read(struct ctx *ctx, const char *value, struct connection *connection)
 	connection->sealed = clear + clear_len + 1;
 	if (!ctx_strndup(ctx, clear, clear_len, &connection->clear))
 		return false;
-	doc = json_read(clear, clear_len);
+	doc = json_parse(clear, clear_len);
 	ok = take_clear(ctx, doc, connection);
 	json_object_put(doc);
 	return ok;

@@ -70,7 +70,7 @@ decode_object(struct ctx *ctx, const char *base64url, size_t len)
 
 	if (!base64url_decode(ctx, base64url, len, &text, &text_len))
 		return NULL;
-	doc = json_read_strict((const char *)text, text_len);
+	doc = json_parse_strict((const char *)text, text_len);
 	if (json_object_is_type(doc, json_type_object))
 		return doc;
 	json_object_put(doc);

@@ -127,7 +127,7 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	len = getdelim(&text, &size, '\0', file);
-	doc = len > 0 ? json_read(text, (size_t)len) : NULL;
+	doc = len > 0 ? json_parse(text, (size_t)len) : NULL;
 	ok = parse_document(ctx, doc, cursor);
 	json_object_put(doc);
 	free(text);

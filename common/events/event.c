@@ -32,7 +32,7 @@ parse_id(struct json_slice value)
 	value = unquote(value);
 	if (value.len < sizeof digits)
 		memcpy(digits, value.at, value.len);
-	return decimal_read(digits, &id) ? id : 0;
+	return decimal_parse(digits, &id) ? id : 0;
 }
 
 static bool

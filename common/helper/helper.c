@@ -227,7 +227,7 @@ helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t dea
 		stop(&ctx->helpers[which]); /* its answer would be taken for the next one's */
 		return NULL;
 	}
-	reply = json_read(reply_line, strlen(reply_line));
+	reply = json_parse(reply_line, strlen(reply_line));
 	arena_rewind(ctx, mark);
 	if (check_reply(ctx, which, reply))
 		return reply;

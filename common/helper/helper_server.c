@@ -82,7 +82,7 @@ end_after(const struct json_object *request)
 static bool
 reply_line(struct ctx *ctx, const char *line, helper_handler *reply, void *arg)
 {
-	struct json_object *request = json_read(line, strcspn(line, "\n"));
+	struct json_object *request = json_parse(line, strcspn(line, "\n"));
 	struct strbuf sb;
 	const char *text;
 	bool ok;

@@ -72,7 +72,7 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fiel
 }
 
 bool
-form_read(struct ctx *ctx, const char *text, struct form_field *fields, size_t count)
+form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t count)
 {
 	bool ok = true;
 

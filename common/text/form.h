@@ -21,7 +21,7 @@ struct form_field {
  * Fault: FAULT_REQUEST for a bad escape anywhere, a NUL, a repeated name, a value over its limit.
  * Valid fields are set even then, so that the caller can report the error to the state that was
  * given. */
-bool form_read(struct ctx *ctx, const char *text, struct form_field *fields, size_t count);
+bool form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t count);
 
 /* Decodes one name or value: '+' is a space, %XX a byte.
  * False without a fault: a bad escape or a NUL.  Fault: FAULT_SERVER when the arena is full. */

@@ -73,7 +73,7 @@ static bool
 is_index(const char *name, int64_t *index)
 {
 	*index = 0;
-	return strcmp(name, "0") == 0 || decimal_read(name, index);
+	return strcmp(name, "0") == 0 || decimal_parse(name, index);
 }
 
 static void

@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct json_object *
-json_read(const char *text, size_t len)
+json_parse(const char *text, size_t len)
 {
 	struct json_tokener *tokener;
 	struct json_object *doc = NULL;
@@ -96,13 +96,13 @@ count_kept(struct json_object *value, int flags, struct json_object *parent, con
 /* json-c does not report a duplicate name, but the document then has fewer members than the text.
  * Counting both takes linear time, and names are compared as json-c has unescaped them. */
 struct json_object *
-json_read_strict(const char *text, size_t len)
+json_parse_strict(const char *text, size_t len)
 {
 	struct json_object *doc;
 	size_t written;
 	size_t kept = 0;
 
-	if (!count_written(text, len, &written) || (doc = json_read(text, len)) == NULL)
+	if (!count_written(text, len, &written) || (doc = json_parse(text, len)) == NULL)
 		return NULL;
 	if (json_c_visit(doc, 0, count_kept, &kept) == 0 && kept == written)
 		return doc;

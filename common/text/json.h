@@ -14,14 +14,14 @@
 /* Parses the len bytes at text, all of which must be one JSON text.  The caller releases the
  * document with json_object_put.
  * NULL: not a JSON text, deeper than JSON_DEPTH_MAX, or out of memory. */
-struct json_object *json_read(const char *text, size_t len);
+struct json_object *json_parse(const char *text, size_t len);
 
 /* Parses a text, such as a signed one, that every parser must understand in the same way.  NULL
  * also when an object has a name twice, however it is escaped (json-c keeps the last; RFC 7515 and
  * RFC 7519 require unique names); when a string contains a NUL (json-c truncates names there); and
  * for the extensions of json-c to RFC 8259: 'a', NaN, Infinity, "1.", control characters in
  * strings, overlong UTF-8 and surrogates. */
-struct json_object *json_read_strict(const char *text, size_t len);
+struct json_object *json_parse_strict(const char *text, size_t len);
 
 /* Gives a string member, which belongs to the document.  NULL: absent, not a string, with a NUL, or
  * doc is not an object. */

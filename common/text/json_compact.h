@@ -11,7 +11,7 @@
 #include "base/ctx.h"
 #include "text/json.h"
 
-/* Levels of objects and arrays in a text from outside.  json_read can still parse a line that has
+/* Levels of objects and arrays in a text from outside.  json_parse can still parse a line that has
  * such a text as a member. */
 #define JSON_COMPACT_DEPTH_MAX (JSON_DEPTH_MAX - 2)
 

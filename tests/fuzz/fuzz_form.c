@@ -16,7 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool ok;
 
 	MUST(ctx_open(&ctx, 1 << 20));
-	ok = form_read(&ctx, text, field, 3);
+	ok = form_parse(&ctx, text, field, 3);
 	MUST(ok == (ctx.kind == FAULT_NONE));
 	MUST(ok || ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);
 	for (size_t i = 0; i < 3; i++) {

@@ -34,7 +34,7 @@ write_and_read(struct ctx *ctx, const char *s)
 	json_add_string(&sb, s);
 	strbuf_addstr(&sb, "}");
 	MUST(strbuf_finish(&sb, &written));
-	doc = json_read_strict(written, strlen(written));
+	doc = json_parse_strict(written, strlen(written));
 	MUST(json_string(doc, "s") != NULL);
 	MUST(!is_utf8(s) || strcmp(json_string(doc, "s"), s) == 0);
 	json_object_put(doc);
@@ -54,8 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(bytes, data, size);
 	MUST(ctx_open(&ctx, 16 << 20));
-	doc = json_read((const char *)bytes, size);
-	strict = json_read_strict((const char *)bytes, size);
+	doc = json_parse((const char *)bytes, size);
+	strict = json_parse_strict((const char *)bytes, size);
 	MUST(doc == NULL || memchr(bytes, '\0', size) == NULL);
 	MUST(strict == NULL || doc != NULL);
 	if (json_string(doc, "a") != NULL)

@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	MUST(ctx_open(&ctx, 16 << 20));
-	doc = json_read_strict(text, size);
+	doc = json_parse_strict(text, size);
 	if (json_compact(&ctx, text, size, &line)) {
 		size_t len = strlen(line);
 
@@ -51,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(!json_compact_complete(line, cut));
 		MUST(json_compact(&ctx, line, len, &again) && strcmp(line, again) == 0);
 		json_object_put(doc);
-		doc = json_read(line, len);
+		doc = json_parse(line, len);
 		MUST(json_object_is_type(doc, json_type_object));
 	} else {
 		MUST(ctx.kind == FAULT_REQUEST || ctx.kind == FAULT_SERVER);

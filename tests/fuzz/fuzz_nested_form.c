@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (nested_form_to_json(&ctx, form, size, &line)) {
 		MUST(ctx.kind == FAULT_NONE);
 		MUST(json_compact_complete(line, strlen(line)));
-		doc = json_read(line, strlen(line));
+		doc = json_parse(line, strlen(line));
 		MUST(json_object_is_type(doc, json_type_object));
 		json_object_put(doc);
 	} else

@@ -62,7 +62,7 @@ ask(const struct site *site, const char *host, const char *url, const char *head
 static bool
 read_error(struct ctx *ctx, const struct https_reply *answer, const char **error)
 {
-	struct json_object *doc = json_read(answer->body, strlen(answer->body));
+	struct json_object *doc = json_parse(answer->body, strlen(answer->body));
 	const char *code = json_string(doc, "error");
 	bool ok = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
 

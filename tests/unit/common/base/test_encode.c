@@ -353,7 +353,7 @@ reads_a_decimal_id(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		int64_t number = -1;
-		bool ok = decimal_read(table[i].text, &number);
+		bool ok = decimal_parse(table[i].text, &number);
 
 		DEMAND(table[i].label, ok == (table[i].number != 0));
 		same_number(table[i].label, number, ok ? table[i].number : -1);

@@ -64,7 +64,7 @@ tells_what_has_happened(void **state)
 		same_text(table[i].label, s.ctx.notes, "");
 		see_all(&s, &seen);
 		same_number(table[i].label, seen.count, (long long)i + 1);
-		doc = json_read(seen.last, strlen(seen.last));
+		doc = json_parse(seen.last, strlen(seen.last));
 		same_text(table[i].label, json_string(doc, "subdomain"), "reforyou");
 		json_object_put(doc);
 		snprintf(name, sizeof name, "\"events\":[\"connection.%s\"]", table[i].action);

@@ -145,7 +145,7 @@ signs_and_posts_the_line(void **state)
 	same_text("the body", network.request.body, "{\"n\":1}");
 	same_text("its type", header("Content-Type"), "application/json");
 	same_text("the id", header("webhook-id"), "a1b2");
-	assert_true(decimal_read(header("webhook-timestamp"), &timestamp));
+	assert_true(decimal_parse(header("webhook-timestamp"), &timestamp));
 	DEMAND("the time is now", timestamp >= began && timestamp <= time(NULL));
 	assert_true(webhook_sign(
 	    &ctx, cfg.deliver.secret, "a1b2", (time_t)timestamp, "{\"n\":1}", &signature));

@@ -86,7 +86,7 @@ reads_a_form(void **state)
 
 		open_ctx(&ctx);
 		fields_of(field);
-		ok = form_read(&ctx, table[i].text, field, FIELDS);
+		ok = form_parse(&ctx, table[i].text, field, FIELDS);
 		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		same_text(table[i].label, field[CODE].value, table[i].code);
 		same_text(table[i].label, field[STATE].value, table[i].state);
@@ -133,7 +133,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 
 	(void)arg;
 	fields_of(field);
-	if (!form_read(ctx, "state=a+longer%20text&code=%31", field, FIELDS))
+	if (!form_parse(ctx, "state=a+longer%20text&code=%31", field, FIELDS))
 		return false;
 	same_text("the value before", field[STATE].value, "a longer text");
 	same_text("the value behind", field[CODE].value, "1");

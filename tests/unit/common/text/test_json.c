@@ -68,7 +68,7 @@ reads_exactly_one_text(void **state)
 
 		assert_non_null(text);
 		memcpy(text, table[i].text, table[i].len);
-		doc = json_read(text, table[i].len);
+		doc = json_parse(text, table[i].len);
 		DEMAND(table[i].label, (doc != NULL) == table[i].good);
 		json_object_put(doc);
 		free(text);
@@ -86,7 +86,7 @@ reads_to_its_depth(void **state)
 
 		memset(text, '[', depth);
 		memset(text + depth, ']', depth);
-		doc = json_read(text, 2 * depth);
+		doc = json_parse(text, 2 * depth);
 		if ((doc != NULL) != (depth <= JSON_DEPTH_MAX))
 			fail_msg("%zu levels are %s", depth, doc == NULL ? "refused" : "read");
 		json_object_put(doc);
@@ -118,7 +118,7 @@ takes_strings(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct json_object *doc = json_read(table[i].text, strlen(table[i].text));
+		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 
 		DEMAND(table[i].label, (doc != NULL) == (table[i].text[0] != '\0'));
 		same_text(table[i].label, json_string(doc, "a"), table[i].expected);
@@ -156,7 +156,7 @@ takes_integers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct json_object *doc = json_read(table[i].text, strlen(table[i].text));
+		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 		int64_t number = 7;
 		bool taken = json_integer(doc, "a", &number);
 
@@ -205,7 +205,7 @@ writes_strings(void **state)
 		assert_true(strbuf_finish(&sb, &out));
 		same_text(table[i].label, out, table[i].expected);
 		if (table[i].s != NULL) {
-			doc = json_read(out, strlen(out));
+			doc = json_parse(out, strlen(out));
 			DEMAND(table[i].label, json_object_is_type(doc, json_type_string));
 			json_object_put(doc);
 		}

@@ -164,7 +164,7 @@ keeps_its_limit_of_depth(void **state)
 
 		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX + 1, *bracket);
 		assert_true(json_compact_complete(within, strlen(within)));
-		doc = json_read(within, strlen(within));
+		doc = json_parse(within, strlen(within));
 		DEMAND("a line that holds the deepest can be read", doc != NULL);
 		json_object_put(doc);
 		same_fault("a level too deep", &ctx,

@@ -1,4 +1,4 @@
-/* test_json_strict.c - texts that json_read reads, and that could mean two things. */
+/* test_json_strict.c - texts that json_parse reads, and that could mean two things. */
 #include "../../table.h"
 
 #include "text/json.h"
@@ -95,7 +95,7 @@ reads_what_means_one_thing(void **state)
 
 		assert_non_null(text);
 		memcpy(text, table[i].text, table[i].len);
-		doc = json_read_strict(text, table[i].len);
+		doc = json_parse_strict(text, table[i].len);
 		DEMAND(table[i].label, (doc != NULL) == table[i].good);
 		json_object_put(doc);
 		free(text);
@@ -119,7 +119,7 @@ counts_many_members(void **state)
 			len += (size_t)snprintf(
 			    text + len, MEMBER_SIZE, "%c\"m%d\":1", i == 0 ? '{' : ',', i);
 		len += (size_t)snprintf(text + len, MEMBER_SIZE, ",\"m%d\":1}", twice ? 0 : -1);
-		doc = json_read_strict(text, len);
+		doc = json_parse_strict(text, len);
 		DEMAND(
 		    twice ? "the last is the first again" : "all differ", (doc == NULL) == twice);
 		json_object_put(doc);

@@ -349,7 +349,7 @@ writes_json_whatever_comes(void **state)
 			strncat(form, pieces[(seed >> 16) % ROWS(pieces)], 8);
 		}
 		if (nested_form_to_json(&ctx, form, strlen(form), &line)) {
-			doc = json_read(line, strlen(line));
+			doc = json_parse(line, strlen(line));
 			if (doc == NULL || !json_compact_complete(line, strlen(line)))
 				fail_msg("%s becomes %s", form, line);
 			json_object_put(doc);

@@ -50,7 +50,7 @@ tells_each_fault(void **state)
 		respond_fault(&ctx, table[i].kind, &res);
 		same_number(table[i].label, res.status, table[i].status);
 		same_text(table[i].label, res.content_type, "application/json");
-		doc = json_read(res.body, res.body_len);
+		doc = json_parse(res.body, res.body_len);
 		same_text(table[i].label, json_string(doc, "error"), table[i].code);
 		DEMAND(table[i].label, json_string(doc, "message") != NULL);
 		DEMAND(table[i].label,
@@ -229,7 +229,7 @@ answers_even_without_arena(void **state)
 			fail_msg("an arena of %zu bytes: %s", size, server.written);
 		body = strstr(server.written, "\r\n\r\n");
 		assert_non_null(body);
-		doc = json_read(body, strlen(body));
+		doc = json_parse(body, strlen(body));
 		if (json_string(doc, "error") == NULL)
 			fail_msg("an arena of %zu bytes: %s", size, server.written);
 		json_object_put(doc);

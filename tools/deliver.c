@@ -77,7 +77,7 @@ lock_delivery(struct ctl *ctl, struct lock *lock)
 
 	if (!ctx_printf(ctl->ctx, &path, "%s/deliver.lock", ctl->cfg.store.path))
 		return false;
-	if (lock_take(ctl->ctx, path, 0, 0, lock))
+	if (lock_acquire(ctl->ctx, path, 0, 0, lock))
 		return true;
 	if (ctl->ctx->kind == FAULT_UNAVAILABLE) {
 		ctx_clear_fault(ctl->ctx);

@@ -36,7 +36,7 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 }
 
 bool
-lock_take(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
+lock_acquire(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 

@@ -18,7 +18,7 @@ struct lock {
 /* Takes the lock at that offset of the file, which is created if there is none.
  * Fault: FAULT_UNAVAILABLE when another holder keeps the lock for longer than wait_ms;
  * FAULT_STORAGE. */
-bool lock_take(
+bool lock_acquire(
     struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock);
 
 void lock_release(struct lock *lock);

@@ -5,24 +5,24 @@
 #include <time.h>
 
 void
-signals_fill(sigset_t *held)
+signals_blocked_set(sigset_t *set)
 {
-	sigemptyset(held);
-	sigaddset(held, SIGTERM);
-	sigaddset(held, SIGHUP);
-	sigaddset(held, SIGINT);
-	sigaddset(held, SIGQUIT);
-	sigaddset(held, SIGPIPE);
-	sigaddset(held, SIGXFSZ);
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGPIPE);
+	sigaddset(set, SIGXFSZ);
 }
 
 void
 signals_block(sigset_t *before)
 {
-	sigset_t held;
+	sigset_t set;
 
-	signals_fill(&held);
-	sigprocmask(SIG_BLOCK, &held, before);
+	signals_blocked_set(&set);
+	sigprocmask(SIG_BLOCK, &set, before);
 }
 
 /* Discards pending PIPE and XFSZ: the failed write has returned an error already. */

@@ -12,6 +12,6 @@ void signals_block(sigset_t *before);
 void signals_restore(const sigset_t *before);
 
 /* The set of these signals. */
-void signals_fill(sigset_t *held);
+void signals_blocked_set(sigset_t *set);
 
 #endif

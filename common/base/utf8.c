@@ -35,7 +35,7 @@ within(struct range range, char c)
 }
 
 size_t
-utf8_next(const char *s, size_t len)
+utf8_sequence_len(const char *s, size_t len)
 {
 	if (len == 0)
 		return 0;

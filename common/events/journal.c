@@ -58,7 +58,7 @@ lock_journal(struct ctx *ctx, const struct journal *journal, struct lock *lock)
 {
 	const char *path;
 
-	return lock_path(ctx, journal, &path) && lock_take(ctx, path, 0, LOCK_WAIT_MS, lock);
+	return lock_path(ctx, journal, &path) && lock_acquire(ctx, path, 0, LOCK_WAIT_MS, lock);
 }
 
 bool

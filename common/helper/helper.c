@@ -65,7 +65,7 @@ hold_signals(posix_spawnattr_t *attributes)
 	sigset_t held;
 	sigset_t own;
 
-	signals_fill(&held);
+	signals_blocked_set(&held);
 	sigemptyset(&own);
 	sigaddset(&own, SIGALRM);
 	posix_spawnattr_setsigmask(attributes, &held);

@@ -30,7 +30,7 @@ struct json_object *helper_request(
 /* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
 void helper_reap(struct ctx *ctx);
 
-/* The other side.  It is started with the signals of signals_fill blocked: it ends when it is
+/* The other side.  It is started with signals_blocked_set blocked: it ends when it is
  * asked no more, and never answers for long beyond the deadline_ms of a question that has one.
  *
  * Answers each line of standard input through answer, which returns the answer's members after '{',

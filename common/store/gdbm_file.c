@@ -39,13 +39,13 @@ gdbm_file_key(const char *key)
 }
 
 bool
-gdbm_file_key_begins(datum key, const char *prefix, size_t prefix_len)
+gdbm_file_key_has_prefix(datum key, const char *prefix, size_t prefix_len)
 {
 	return (size_t)key.dsize >= prefix_len && memcmp(key.dptr, prefix, prefix_len) == 0;
 }
 
 void
-gdbm_file_free(datum d)
+gdbm_file_free_datum(datum d)
 {
 	if (d.dptr != NULL) {
 		explicit_bzero(d.dptr, (size_t)d.dsize);

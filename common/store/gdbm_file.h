@@ -31,9 +31,9 @@ bool gdbm_file_fault(struct ctx *ctx, const struct gdbm_file *db, const char *do
 
 /* A key from a string, and whether a key begins with a string. */
 datum gdbm_file_key(const char *key);
-bool gdbm_file_key_begins(datum key, const char *prefix, size_t prefix_len);
+bool gdbm_file_key_has_prefix(datum key, const char *prefix, size_t prefix_len);
 
 /* Wipes and frees a datum returned by gdbm_fetch. */
-void gdbm_file_free(datum d);
+void gdbm_file_free_datum(datum d);
 
 #endif

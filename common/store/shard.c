@@ -22,7 +22,7 @@ fetch(struct ctx *ctx, const struct gdbm_file *db, datum key, const char **value
 	ok = value_decode(ctx, key.dptr, (size_t)key.dsize, &encoded, value)
 	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is damaged; restore it from a backup", db->path,
 		key.dsize, key.dptr);
-	gdbm_file_free(found);
+	gdbm_file_free_datum(found);
 	return ok;
 }
 
@@ -94,7 +94,7 @@ visit_records(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 	while (go_on && key.dptr != NULL) {
 		datum next;
 
-		if (gdbm_file_key_begins(key, each->prefix, strlen(each->prefix)))
+		if (gdbm_file_key_has_prefix(key, each->prefix, strlen(each->prefix)))
 			go_on = visit_record(ctx, db, key, each);
 		next = gdbm_nextkey(db->file, key);
 		free(key.dptr);

@@ -56,7 +56,7 @@ empty_shard(struct ctx *ctx, int *fd)
 
 /* Opens the source file; *from is -1 if there is none. */
 static bool
-open_original(struct ctx *ctx, const char *path, int *from)
+open_source(struct ctx *ctx, const char *path, int *from)
 {
 	*from = open(path, O_RDONLY | O_CLOEXEC);
 	if (*from >= 0)
@@ -76,7 +76,7 @@ copy_file(struct ctx *ctx, const char *path, const char *copy_path)
 	int to;
 	bool ok;
 
-	if (!open_original(ctx, path, &from))
+	if (!open_source(ctx, path, &from))
 		return false;
 	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ok = to >= 0 && (from < 0 || copy_bytes(from, to));
@@ -109,11 +109,11 @@ wipe(struct ctx *ctx, const struct gdbm_file *db, datum key)
 
 /* Erases expired records that share the key's prefix. */
 static bool
-sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
+sweep(struct ctx *ctx, const struct gdbm_file *db, const char *changed_key)
 {
-	size_t prefix_len = strcspn(like, ":") + 1;
+	size_t prefix_len = strcspn(changed_key, ":") + 1;
 	time_t now = time(NULL);
-	datum over[SWEEP_MAX];
+	datum expired[SWEEP_MAX];
 	int count = 0;
 	bool ok = true;
 
@@ -121,17 +121,17 @@ sweep(struct ctx *ctx, const struct gdbm_file *db, const char *like)
 		datum next = gdbm_nextkey(db->file, key);
 		datum found = { 0 };
 
-		if (count < SWEEP_MAX && gdbm_file_key_begins(key, like, prefix_len))
+		if (count < SWEEP_MAX && gdbm_file_key_has_prefix(key, changed_key, prefix_len))
 			found = gdbm_fetch(db->file, key);
 		if (value_expired(&(struct encoded_value){ found.dptr, (size_t)found.dsize }, now))
-			over[count++] = key;
+			expired[count++] = key;
 		else
 			free(key.dptr);
-		gdbm_file_free(found);
+		gdbm_file_free_datum(found);
 		key = next;
 	}
 	while (count > 0) {
-		datum key = over[--count];
+		datum key = expired[--count];
 
 		ok = ok && wipe(ctx, db, key)
 		    && (gdbm_delete(db->file, key) == 0
@@ -156,7 +156,7 @@ put(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
 }
 
 static bool
-take_out(struct ctx *ctx, const struct gdbm_file *db, const char *key)
+erase(struct ctx *ctx, const struct gdbm_file *db, const char *key)
 {
 	return gdbm_delete(db->file, gdbm_file_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
 	    || gdbm_file_fault(ctx, db, "cannot be erased from");
@@ -166,7 +166,7 @@ static bool
 apply_op(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
 {
 	return wipe(ctx, db, gdbm_file_key(op->key))
-	    && (op->value == NULL ? take_out(ctx, db, op->key) : put(ctx, db, op))
+	    && (op->value == NULL ? erase(ctx, db, op->key) : put(ctx, db, op))
 	    && (op->expires == 0 || sweep(ctx, db, op->key));
 }
 

@@ -12,7 +12,7 @@
 
 /* A store whose directory is missing must not look like an empty one. */
 static bool
-check_there(struct ctx *ctx, const struct store_config *store)
+check_directory(struct ctx *ctx, const struct store_config *store)
 {
 	if (access(store->path, R_OK | X_OK) != 0)
 		return fault(ctx, FAULT_STORAGE,
@@ -28,7 +28,7 @@ store_get(struct ctx *ctx, const struct store_config *store, const char *key, co
 	int shard;
 
 	return store_paths_shard(ctx, key, &shard) && store_paths_file(ctx, store, shard, &path)
-	    && shard_get(ctx, path, key, value) && (*value != NULL || check_there(ctx, store));
+	    && shard_get(ctx, path, key, value) && (*value != NULL || check_directory(ctx, store));
 }
 
 /* Reserves for the largest shard: which shards will change is known only from amoCRM's reply. */
@@ -56,7 +56,7 @@ store_lock(struct ctx *ctx, const struct store_config *store, const char *name, 
 	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
 		offset = offset << 8 | digest[i];
 	return store_paths_locks(ctx, store, &path)
-	    && lock_take(ctx, path, STORE_SHARDS + offset, wait_ms, lock);
+	    && lock_acquire(ctx, path, STORE_SHARDS + offset, wait_ms, lock);
 }
 
 bool
@@ -84,7 +84,7 @@ store_each(struct ctx *ctx, const struct store_config *store, const char *prefix
 {
 	const char *path;
 
-	if (!check_there(ctx, store))
+	if (!check_directory(ctx, store))
 		return false;
 	for (int shard = 0; shard < STORE_SHARDS; shard++)
 		if (!store_paths_file(ctx, store, shard, &path)

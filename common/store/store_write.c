@@ -83,7 +83,7 @@ lock_shards(struct ctx *ctx, struct plan *plan)
 	for (int shard = next_shard(plan, -1); shard >= 0; shard = next_shard(plan, shard)) {
 		struct lock *lock = &plan->locks[plan->lock_count];
 
-		if (!lock_take(ctx, path, shard, STORE_WAIT_MS, lock))
+		if (!lock_acquire(ctx, path, shard, STORE_WAIT_MS, lock))
 			return false;
 		plan->lock_count++;
 	}

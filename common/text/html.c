@@ -43,7 +43,7 @@ escape(struct strbuf *sb, const char *s, bool quoted)
 	const char *end = s + strlen(s), *plain = s;
 
 	while (s < end) {
-		size_t len = utf8_next(s, (size_t)(end - s));
+		size_t len = utf8_sequence_len(s, (size_t)(end - s));
 		const char *instead =
 		    len == 0 || is_control(s, len) ? REPLACEMENT : entity(*s, quoted);
 

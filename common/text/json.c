@@ -67,7 +67,7 @@ count_written(const char *text, size_t len, size_t *members)
 
 	*members = 0;
 	for (size_t i = 0; i < len; i += step) {
-		if ((step = utf8_next(text + i, len - i)) == 0)
+		if ((step = utf8_sequence_len(text + i, len - i)) == 0)
 			return false;
 		if (in_string ? lax_inside(text + i, len - i) : lax_outside(text + i, len - i))
 			return false;
@@ -144,7 +144,8 @@ plain_character_len(const char *s, size_t left)
 {
 	unsigned char c = (unsigned char)*s;
 
-	return c < 0x80 ? c >= ' ' && c != '"' && c != '\\' && c != 0x7f : utf8_next(s, left);
+	return c < 0x80 ? c >= ' ' && c != '"' && c != '\\' && c != 0x7f
+			: utf8_sequence_len(s, left);
 }
 
 static size_t

@@ -65,7 +65,7 @@ character_len(const char *s, size_t left)
 
 	if (c == '\\')
 		return escape_len(s, left);
-	return c < 0x80 ? c >= ' ' : utf8_next(s, left);
+	return c < 0x80 ? c >= ' ' : utf8_sequence_len(s, left);
 }
 
 /* The printable ASCII character that an escape of len bytes stands for; 0: the escape is kept, as

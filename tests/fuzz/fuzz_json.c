@@ -11,7 +11,7 @@ is_utf8(const char *s)
 	size_t left = strlen(s);
 
 	while (left > 0) {
-		size_t len = utf8_next(s, left);
+		size_t len = utf8_sequence_len(s, left);
 
 		if (len == 0)
 			return false;

@@ -29,15 +29,15 @@ is_had_by_one(void **state)
 		bool ok;
 
 		open_ctx(&ctx);
-		assert_true(lock_take(&ctx, path, table[i].first, 0, &first));
-		ok = lock_take(&ctx, path, table[i].second, 0, &second);
+		assert_true(lock_acquire(&ctx, path, table[i].first, 0, &first));
+		ok = lock_acquire(&ctx, path, table[i].second, 0, &second);
 		same_fault(
 		    table[i].label, &ctx, ok, table[i].both ? FAULT_NONE : FAULT_UNAVAILABLE);
 		if (ok)
 			lock_release(&second);
 		lock_release(&first);
 		ctx_wipe(&ctx);
-		DEMAND("it is free again", lock_take(&ctx, path, table[i].first, 0, &first));
+		DEMAND("it is free again", lock_acquire(&ctx, path, table[i].first, 0, &first));
 		lock_release(&first);
 		ctx_close(&ctx);
 	}
@@ -53,7 +53,7 @@ is_a_file_of_its_own(void **state)
 
 	path_in(*state, "locks", path);
 	open_ctx(&ctx);
-	assert_true(lock_take(&ctx, path, 7, 0, &lock));
+	assert_true(lock_acquire(&ctx, path, 7, 0, &lock));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, 0);
@@ -72,14 +72,14 @@ waits_no_longer_than_it_may(void **state)
 
 	path_in(*state, "locks", path);
 	open_ctx(&ctx);
-	assert_true(lock_take(&ctx, path, 1, 0, &held));
+	assert_true(lock_acquire(&ctx, path, 1, 0, &held));
 	for (size_t i = 0; i < ROWS(waits_ms); i++) {
 		int64_t start = clock_ms();
 		struct lock lock;
 		int64_t took;
 
 		ctx_wipe(&ctx);
-		assert_false(lock_take(&ctx, path, 1, waits_ms[i], &lock));
+		assert_false(lock_acquire(&ctx, path, 1, waits_ms[i], &lock));
 		assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 		took = clock_ms() - start;
 		/* above: what a busy machine may take */
@@ -135,11 +135,11 @@ wait_for_turn(void *arg)
 	struct lock lock;
 
 	if (!ctx_open(&ctx, 4096) || !hear(pair->to_child)
-	    || lock_take(&ctx, pair->path, 1, 0, &lock) || ctx.kind != FAULT_UNAVAILABLE
+	    || lock_acquire(&ctx, pair->path, 1, 0, &lock) || ctx.kind != FAULT_UNAVAILABLE
 	    || !tell(pair->to_parent))
 		return false;
 	ctx_wipe(&ctx);
-	return lock_take(&ctx, pair->path, 1, 10000, &lock);
+	return lock_acquire(&ctx, pair->path, 1, 10000, &lock);
 }
 
 static void
@@ -156,7 +156,7 @@ gets_its_turn(void **state)
 	/* before the lock is taken, so that the child does not have its descriptor too */
 	pid = child_start(wait_for_turn, &pair);
 	open_ctx(&ctx);
-	assert_true(lock_take(&ctx, path, 1, 0, &lock));
+	assert_true(lock_acquire(&ctx, path, 1, 0, &lock));
 	assert_true(tell(pair.to_child));
 	assert_true(hear(pair.to_parent));
 	lock_release(&lock);
@@ -172,7 +172,7 @@ take_and_stop(void *arg)
 	struct ctx ctx;
 	struct lock lock;
 
-	if (!ctx_open(&ctx, 4096) || !lock_take(&ctx, pair->path, 1, 0, &lock)
+	if (!ctx_open(&ctx, 4096) || !lock_acquire(&ctx, pair->path, 1, 0, &lock)
 	    || !tell(pair->to_parent))
 		return false;
 	pause();
@@ -193,11 +193,11 @@ ends_with_its_process(void **state)
 	pid = child_start(take_and_stop, &pair);
 	assert_true(hear(pair.to_parent));
 	open_ctx(&ctx);
-	assert_false(lock_take(&ctx, path, 1, 0, &lock));
+	assert_false(lock_acquire(&ctx, path, 1, 0, &lock));
 	kill(pid, SIGKILL);
 	child_status(pid);
 	ctx_wipe(&ctx);
-	assert_true(lock_take(&ctx, path, 1, 0, &lock));
+	assert_true(lock_acquire(&ctx, path, 1, 0, &lock));
 	lock_release(&lock);
 	close_pair(&pair);
 	ctx_close(&ctx);
@@ -221,7 +221,7 @@ says_what_cannot_be_locked(void **state)
 
 		path_in(*state, table[i].name, path);
 		open_ctx(&ctx);
-		ok = lock_take(&ctx, path, 1, 5000, &lock);
+		ok = lock_acquire(&ctx, path, 1, 5000, &lock);
 		same_fault(table[i].label, &ctx, ok, FAULT_STORAGE);
 		has_text(table[i].label, ctx.reason, path);
 		ctx_close(&ctx);
@@ -255,7 +255,7 @@ finds_a_lock_in_a_range(void **state)
 		struct lock held;
 
 		open_ctx(&ctx);
-		assert_true(lock_take(&ctx, path, table[i].locked, 0, &held));
+		assert_true(lock_acquire(&ctx, path, table[i].locked, 0, &held));
 		DEMAND(table[i].label,
 		    lock_find_stale(&ctx, path, table[i].offset, table[i].len, 0, &stale));
 		DEMAND(table[i].label, (stale.path != NULL) == table[i].found);
@@ -303,7 +303,7 @@ calls_a_lock_stale_at_its_limit(void **state)
 
 	path_in(*state, "locks", path);
 	open_ctx(&ctx);
-	assert_true(lock_take(&ctx, path, 1, 0, &held));
+	assert_true(lock_acquire(&ctx, path, 1, 0, &held));
 	for (size_t i = 0; i < ROWS(limits_ms); i++) {
 		int64_t start = clock_ms();
 
@@ -324,10 +324,10 @@ hand_on(void *arg)
 	struct lock lock[2];
 	struct ctx ctx;
 
-	if (!ctx_open(&ctx, 65536) || !lock_take(&ctx, pair->path, 0, 0, &lock[0])
+	if (!ctx_open(&ctx, 65536) || !lock_acquire(&ctx, pair->path, 0, 0, &lock[0])
 	    || !tell(pair->to_parent))
 		return false;
-	for (int64_t i = 1; lock_take(&ctx, pair->path, i, 0, &lock[i % 2]); i++) {
+	for (int64_t i = 1; lock_acquire(&ctx, pair->path, i, 0, &lock[i % 2]); i++) {
 		lock_release(&lock[(i - 1) % 2]);
 		clock_sleep(5);
 	}

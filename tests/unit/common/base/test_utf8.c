@@ -1,4 +1,5 @@
-/* test_utf8.c - utf8_next against the table it is made from, and against every code point. */
+/* test_utf8.c - utf8_sequence_len against the table it is made from, and against every code
+ * point. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ knows_the_edges_of_each_row(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		size_t got = utf8_next(table[i].bytes, table[i].len);
+		size_t got = utf8_sequence_len(table[i].bytes, table[i].len);
 
 		if (got != table[i].expected)
 			fail_msg("%s: %zu, not %zu", table[i].label, got, table[i].expected);
@@ -77,10 +78,10 @@ takes_every_code_point_but_surrogates(void **state)
 		size_t len = encode(point, bytes);
 		size_t expected = point >= 0xD800 && point <= 0xDFFF ? 0 : len;
 
-		if (utf8_next(bytes, len) != expected)
+		if (utf8_sequence_len(bytes, len) != expected)
 			fail_msg("U+%04X", (unsigned)point);
 		for (size_t cut = 1; cut < len; cut++)
-			if (utf8_next(bytes, cut) != 0)
+			if (utf8_sequence_len(bytes, cut) != 0)
 				fail_msg("U+%04X cut to %zu bytes", (unsigned)point, cut);
 	}
 }
@@ -95,7 +96,7 @@ takes_no_other_three_bytes(void **state)
 	for (uint32_t n = 0; n <= 0xFFFFFF; n++) {
 		const char bytes[] = { (char)(n >> 16), (char)(n >> 8), (char)n };
 
-		taken += utf8_next(bytes, 3) == 3;
+		taken += utf8_sequence_len(bytes, 3) == 3;
 	}
 	assert_int_equal(taken, 0x10000 - 0x800 - 0x800);
 }

@@ -332,7 +332,7 @@ finds_a_writer_that_hangs(void **state)
 	append(&journal, "{\"n\":0}");
 	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
 	assert_null(stale.path);
-	assert_true(lock_take(&ctx, path, 0, 0, &held));
+	assert_true(lock_acquire(&ctx, path, 0, 0, &held));
 	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
 	assert_non_null(stale.path);
 	same_text("its file", stale.path, path);

@@ -37,7 +37,7 @@ count_records(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 	while (key.dptr != NULL) {
 		datum next;
 
-		gdbm_file_free(gdbm_fetch(db->file, key));
+		gdbm_file_free_datum(gdbm_fetch(db->file, key));
 		next = gdbm_nextkey(db->file, key);
 		free(key.dptr);
 		key = next;

@@ -6,7 +6,7 @@ from report import Table, number
 from setting import tool
 
 EMPTY = "an empty C program"
-KEEPING = "the same, keeping 2 KB"
+KEEPING = "the same, storing 2 KB"
 
 
 def commands_of(setting):
@@ -40,10 +40,10 @@ def section(setting, results, quick):
     base_cpu = median(run.cpu for run in of_empty)
     base_wall = median(run.wall for run in of_empty)
     table = Table("CGI: one process for each request",
-                  "The median from fork to exit, each run between two of the empty program's. CPU "
-                  "time is user and system together, so waiting for the disk is no part of it, but "
-                  "handing the data to it is. Instructions are those in user space, page faults "
-                  "what the kernel maps in on the way.",
+                  "Medians of the time from fork to exit. Each run alternates with one of the empty "
+                  "program. CPU time is user time plus system time: it includes submitting data to "
+                  "the disk, but not waiting for it. Instructions are counted in user space. Page "
+                  "faults are the pages that the kernel maps during the run.",
                   ["program", "CPU, µs", "× empty", "wall, µs", "× empty", "instructions",
                    "page faults"])
     for name, runs in {EMPTY: of_empty, **of_others}.items():
@@ -55,7 +55,7 @@ def section(setting, results, quick):
         results[f"cgi {name}"] = cpu / base_cpu
         results[f"cgi cpu {name}"] = cpu
     table.add_note(f"{len(of_empty) // len(of_others)} rounds. The empty program is dynamically "
-                   "linked against libc, as any small C program is.")
+                   "linked against libc, as a small C program is by default.")
     if counted[EMPTY] is None:
         table.add_note("No instructions: valgrind is not installed.")
     return table

@@ -21,8 +21,8 @@ from resident import end, started
 from setting import Request, tool
 
 RAM = Path("/dev/shm")
-COMMAND = "curl, the command"
-NEW, KEPT = "libcurl, a handshake each", "libcurl, its session kept"
+COMMAND = "the curl command"
+NEW, KEPT = "libcurl, a handshake per call", "libcurl, session resumed"
 
 
 def url(setting):
@@ -95,10 +95,10 @@ def cgi_section(setting, ram, results, quick):
              **{name: lambda store=store: by_cgi(setting, store)
                 for name, store in stores.items()}}
     samples = measure.in_turn(cases, 5 if quick else 60)
-    table = Table("The exchange: one process for each",
-                  "From fork to exit, with the processes that it starts, in turn. The answer of "
-                  "the stand-in for amoCRM is part of the wall time of all.",
-                  ["what", "wall, ms", "above curl, ms", "CPU, ms", "above curl, ms"])
+    table = Table("The exchange: one process for each request",
+                  "From fork to exit, including child processes. The programs run alternately. All "
+                  "wall times include the reply of the mock amoCRM server.",
+                  ["program", "wall, ms", "above curl, ms", "CPU, ms", "above curl, ms"])
     base = [median(getattr(run, what) for run in samples[COMMAND]) / 1e3
             for what in ("wall", "cpu")]
     for name, runs in samples.items():
@@ -169,11 +169,11 @@ def fastcgi_section(setting, ram, results, quick):
             cases["the same, store in memory"] = stack.enter_context(callback(setting, ram))
         measure.in_turn(cases, 2)   # the helpers are started by the first
         samples = measure.in_turn(cases, 5 if quick else 60)
-    table = Table("The exchange: resident",
-                  "As asked over a socket. libcurl in a process that stays, with a new handshake "
-                  "for each call, or resuming its TLS session as amo-crm-https does; each call has "
-                  "a connection of its own in all of them.",
-                  ["what", "wall, ms", "above curl, ms", "above libcurl, ms", "CPU, ms",
+    table = Table("The exchange: resident processes",
+                  "Requests to running processes, over a socket. libcurl runs in a process of its "
+                  "own, with a new handshake for each call or resuming its TLS session as "
+                  "amo-crm-https does. In all cases each call uses a new connection.",
+                  ["program", "wall, ms", "above curl, ms", "above libcurl, ms", "CPU, ms",
                    "above libcurl, ms"])
     wall, cpu = ({name: median(getattr(run, what) for run in runs) / 1e3
                   for name, runs in samples.items()} for what in ("wall", "cpu"))
@@ -196,5 +196,5 @@ def sections(setting, results, quick):
         tables = [cgi_section(setting, ram, results, quick),
                   fastcgi_section(setting, ram, results, quick)]
         if not ram:
-            tables[0].add_note("No file system in memory to compare with.")
+            tables[0].add_note("There is no in-memory file system to compare with.")
         return tables

@@ -88,15 +88,15 @@ def cgi_panel(results):
             if name.startswith("cgi ") and not name.startswith("cgi cpu ")}
     rows = [(name, value, BASE if "empty" in name or "the same" in name else OURS)
             for name, value in told.items()]
-    return Panel("CGI: CPU time of one request, fork to exit",
-                 "An empty dynamically linked C program is 1.").bars(
+    return Panel("CGI: CPU time of one request, from fork to exit",
+                 "An empty, dynamically linked C program is 1.").bars(
         rows, max(told.values()), lambda value: f"{value:.2f} ×")
 
 
 def resident_panel(results):
     """Requests per CPU second, a group for each route."""
-    panel = Panel("Resident: requests for one second of CPU time",
-                  "Of all processes that serve; lighttpd's is included where it stands before.")
+    panel = Panel("Resident processes: requests per second of CPU time",
+                  "CPU time of all server processes, including lighttpd where it is in front.")
     groups = {}
     for name, value in results.items():
         if name.startswith("resident ") and "an empty" not in name:
@@ -114,8 +114,8 @@ def store_panel(results):
     sizes = [int(name.rsplit(" ", 1)[1]) for name in results if name.startswith("store change ×")]
     curves = [(what, colour, [results[f"store {what} {size}"] / 1e3 for size in sizes])
               for what, colour in (("change", OTHER), ("read", OURS))]
-    return Panel("The store: one change and one read, in milliseconds, by connections",
-                 "A change is on disk when it is done. Both scales are logarithmic.").curves(
+    return Panel("The store: one change and one read, in ms, by number of connections",
+                 "A change is on disk when it returns. Both scales are logarithmic.").curves(
         curves, sizes, lambda value: f"{value:g}")
 
 

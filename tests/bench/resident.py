@@ -134,10 +134,10 @@ def install_packages(folder):
              "--cache", folder / "cache", *PACKAGES], capture_output=True, text=True,
             timeout=NPM_PATIENCE)
     except subprocess.TimeoutExpired as late:
-        raise Skipped("npm did not come to an end; is its registry reached?") from late
+        raise Skipped("npm did not finish; is its registry reachable?") from late
     if done.returncode:
         told = re.search(r"^npm (?:error|ERR!) (.+)$", done.stderr, re.MULTILINE)
-        raise Skipped(f"npm fails ({told[1] if told else 'silently'}); is its registry reached?")
+        raise Skipped(f"npm fails ({told[1] if told else 'silently'}); is its registry reachable?")
 
 
 def version(folder, package):
@@ -271,7 +271,7 @@ def behind_lighttpd(setting, party):
                         for program, text in requests.items()}
         yield Party(f"lighttpd, {party.name}", "http", dict.fromkeys(ROUTES.values(), port),
                     requests, lambda program: [server.pid, *party.pids(program)],
-                    [("lighttpd before it", server.pid)])
+                    [("lighttpd in front of it", server.pid)])
     finally:
         end([server])
 
@@ -321,9 +321,9 @@ def measured(parties, rounds, seconds):
 
 def table_of(name, samples, base, results):
     table = Table(f"Resident: {name}",
-                  f"{AT_ONCE} requests at once; the medians of {len(samples[base])} turns. "
-                  "CPU time is of all processes that serve, not of the one that asks.",
-                  ["served by", "CPU of one request, µs", "requests per CPU second",
+                  f"{AT_ONCE} concurrent requests; medians of {len(samples[base])} rounds. CPU "
+                  "time is that of all server processes, without the client.",
+                  ["served by", "CPU per request, µs", "requests per CPU second",
                    "× Express", "requests/s", "median, ms", "99 %, ms"])
     express_name = next((party for party in samples if party.startswith("Express")), None)
     for party, taken in samples.items():
@@ -339,8 +339,9 @@ def table_of(name, samples, base, results):
 
 
 def memory_table(parties, results):
-    table = Table("Resident: memory", "After the load above. RSS counts pages shared with others "
-                  "whole, PSS by its share.", ["process", "RSS, KiB", "PSS, KiB"])
+    table = Table("Resident: memory", "Measured after the load above. RSS counts shared pages in "
+                  "full, PSS counts the process's share of them.",
+                  ["process", "RSS, KiB", "PSS, KiB"])
     for party in parties:
         for what, pid in party.parts:
             rss, pss = measure.memory(pid)

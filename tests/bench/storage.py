@@ -51,10 +51,10 @@ def store_section(setting, results, quick):
         {size: lambda size=size: microseconds("get", stores[size], str(size), str(reads))
          for size in sizes}, turns)
     table = Table("The store against the number of connections",
-                  f"In one process, a connection taken at random: {turns * changes} changes, each "
-                  f"on disk when it is done, and {turns * reads} reads of stores as the changes "
-                  "left them. A connection is three records.",
-                  ["connections", "change, µs", "× of 100", "90 %", "read, µs", "× of 100", "90 %",
+                  f"One process and random connections: {turns * changes} changes, each of which "
+                  f"is on disk when it returns, then {turns * reads} reads from the same stores. A "
+                  "connection consists of three records.",
+                  ["connections", "change, µs", "vs. 100", "90 %", "read, µs", "vs. 100", "90 %",
                    "store, MB"])
     base = {}
     for size in sizes:
@@ -90,9 +90,9 @@ def journal_section(setting, results, quick):
     samples = measure.in_turn({writers: lambda writers=writers: appended(writers)
                                for writers in WRITERS}, turns)
     table = Table("The journal against the number of writers",
-                  f"{events} events of 2.6 KB in all, each on disk before its writer goes on with "
-                  f"the next. Medians of {turns} turns.",
-                  ["writers", "events/s", "× one writer", "a writer waits, ms"])
+                  f"{events} events of 2.6 KB in total. A writer appends its next event when the "
+                  f"previous one is on disk. Medians of {turns} rounds.",
+                  ["writers", "events/s", "× one writer", "wait per event, ms"])
     for writers in WRITERS:
         rate = median(samples[writers])
         results[f"journal {writers}"] = rate

@@ -42,8 +42,8 @@ def _cgi(results):
         value = results.get(f"cgi {name}")
         yield Aim(f"CGI, {name}: CPU against the empty program", value, most)
         if "stored" in name:
-            yield Aim(f"CGI, {name}: against the empty one that keeps 2 KB too",
-                      _ratio(value, results.get("cgi the same, keeping 2 KB")), most)
+            yield Aim(f"CGI, {name}: CPU against the empty program that stores 2 KB",
+                      _ratio(value, results.get("cgi the same, storing 2 KB")), most)
 
 
 def _resident(results):
@@ -59,9 +59,9 @@ def _resident(results):
 
 
 def _exchange(results):
-    for how, beside, command, most in (("CGI", "bare curl", "", 5),
-                                       ("FastCGI", "bare curl", "resident ", 0.5),
-                                       ("FastCGI", "libcurl that stays", "beside libcurl ", 0.5)):
+    for how, beside, command, most in (("CGI", "the curl command", "", 5),
+                                       ("FastCGI", "the curl command", "resident ", 0.5),
+                                       ("FastCGI", "resident libcurl", "beside libcurl ", 0.5)):
         for where, name in (("", f"callback, {how}"),
                             (", store in memory", "the same, store in memory")):
             yield Aim(f"exchange in {how}{where}: ms above {beside}",
@@ -77,7 +77,7 @@ def _store(results):
 
 
 def section(results):
-    table = Table("Against what was aimed at", "Ratios within this one run.",
+    table = Table("Results against the targets", "All numbers are from this run.",
                   ["what", "target", "measured", "met"])
     for part in (_cgi, _resident, _exchange, _store):
         for aim in part(results):

@@ -15,9 +15,9 @@ from sandbox.site import BUILD, ROOT  # noqa: E402
 RUN = Path(__file__).resolve().parent / "run"
 TITLES = ["CGI: one process for each request", "Resident: callback, no code", "Resident: status",
           "Resident: webhook, 2 KB stored", "Resident: memory",
-          "The exchange: one process for each", "The exchange: resident",
+          "The exchange: one process for each request", "The exchange: resident processes",
           "The store against the number of connections",
-          "The journal against the number of writers", "Against what was aimed at"]
+          "The journal against the number of writers", "Results against the targets"]
 LONGEST = 60    # seconds; it takes some 20
 
 

@@ -1,7 +1,7 @@
-# bash completion for amocrmctl(1); tests/http/test_docs.py holds it against `amocrmctl --help`.
+# Bash completion for amocrmctl(1).  tests/http/test_docs.py compares it with `amocrmctl --help`.
 #
-# For one user: . amocrmctl.bash in ~/.bashrc; for all: as amocrmctl in
-# /usr/share/bash-completion/completions.
+# For one user, add ". amocrmctl.bash" to ~/.bashrc.  For all users, install this file as
+# /usr/share/bash-completion/completions/amocrmctl.
 
 _amocrmctl()
 {

@@ -1,18 +1,18 @@
-// verify-webhook.js - a back end that takes what `amocrmctl deliver` posts, and believes it only
-// with a good signature.
+// verify-webhook.js - a back end that receives the events sent by `amocrmctl deliver`, and accepts
+// them only with a valid signature.
 //
 //     WEBHOOK_SECRET='whsec_...' PORT=3000 node verify-webhook.js
 //
-// WEBHOOK_SECRET is the value of [deliver] secret; two of them, separated by a space, while one is
-// being replaced.  Each good event is written to standard output, one line each.
-// Nothing but Node is needed.
+// WEBHOOK_SECRET is the value of [deliver] secret: one secret, or two separated by a space while
+// one is being replaced.  Each accepted event is written to standard output, one per line.
+// The program needs only Node.
 'use strict';
 
 const crypto = require('node:crypto');
 const http = require('node:http');
 
-const TOLERANCE_S = 300;   // how far the sender's clock may be from ours
-const BODY_MAX = 32 << 20; // bytes; amocrmctl sends no longer event
+const TOLERANCE_S = 300;   // by how much the sender's clock may differ from ours
+const BODY_MAX = 32 << 20; // bytes; amocrmctl sends no larger event
 
 function readSecrets(text) {
 	const secrets = (text || '').split(' ').filter(Boolean);
@@ -22,7 +22,7 @@ function readSecrets(text) {
 	return secrets.map((secret) => Buffer.from(secret.slice('whsec_'.length), 'base64'));
 }
 
-// In a time that tells nothing of where they differ.
+// Compares in constant time.
 function sameText(a, b) {
 	const left = Buffer.from(a);
 	const right = Buffer.from(b);
@@ -30,8 +30,8 @@ function sameText(a, b) {
 	return left.length === right.length && crypto.timingSafeEqual(left, right);
 }
 
-// Why the request is not to be believed; '' when it is.  body is a Buffer of the bytes as they
-// came: parsing and writing JSON again would change them.
+// Returns the reason to refuse the request, or '' if its signature is valid.  body is a Buffer of
+// the bytes as received: parsing and serializing the JSON again would change them.
 function refusal(keys, headers, body, now) {
 	const id = headers['webhook-id'];
 	const timestamp = headers['webhook-timestamp'];
@@ -39,9 +39,9 @@ function refusal(keys, headers, body, now) {
 	let good = false;
 
 	if (!id || !timestamp || !signatures)
-		return 'a webhook- header is missing';
+		return 'a webhook-* header is missing';
 	if (!/^[0-9]{1,12}$/.test(timestamp) || Math.abs(now - Number(timestamp)) > TOLERANCE_S)
-		return 'the timestamp is not of now';
+		return 'the timestamp differs too much from the current time';
 	for (const key of keys) {
 		const mac = crypto.createHmac('sha256', key);
 
@@ -51,16 +51,16 @@ function refusal(keys, headers, body, now) {
 		for (const signature of signatures.split(' '))
 			good = sameText(signature, expected) || good;
 	}
-	return good ? '' : 'no signature is right';
+	return good ? '' : 'no signature matches';
 }
 
-// Work on the event here, or better: store it, and work on it after the answer.  The same event may
-// come again, so remember its id and take it once.
-function take(event) {
+// Process the event here or, better, store it and process it after the reply.  The same event may
+// be sent again, so remember its id and process it once.
+function handle(event) {
 	process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-function answer(response, status, text) {
+function reply(response, status, text) {
 	response.writeHead(status, { 'Content-Type': 'text/plain' });
 	response.end(`${text}\n`);
 }
@@ -71,7 +71,7 @@ function receive(keys, request, response) {
 
 	if (request.method !== 'POST') {
 		response.setHeader('Allow', 'POST');
-		return answer(response, 405, 'POST only');
+		return reply(response, 405, 'POST only');
 	}
 	request.on('data', (part) => {
 		length += part.length;
@@ -82,17 +82,17 @@ function receive(keys, request, response) {
 	});
 	request.on('end', () => {
 		const body = Buffer.concat(parts);
-		const why = refusal(keys, request.headers, body, Date.now() / 1000);
+		const reason = refusal(keys, request.headers, body, Date.now() / 1000);
 
-		if (why !== '')
-			return answer(response, 401, why);
+		if (reason !== '')
+			return reply(response, 401, reason);
 		try {
-			take(JSON.parse(body));
+			handle(JSON.parse(body));
 		} catch (error) {
 			console.error(error);
-			return answer(response, 500, 'not taken'); // it will be sent again
+			return reply(response, 500, 'not accepted'); // it will be sent again
 		}
-		return answer(response, 200, 'taken');
+		return reply(response, 200, 'accepted');
 	});
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A back end that takes what `amocrmctl deliver` posts, and believes it only with a good signature.
+"""A back end that receives the events sent by `amocrmctl deliver`, and accepts them only with a
+valid signature.
 
     WEBHOOK_SECRET='whsec_...' PORT=3000 python3 verify_webhook.py
 
-WEBHOOK_SECRET is the value of [deliver] secret; two of them, separated by a space, while one is
-being replaced.  Each good event is written to standard output, one line each.
-Nothing but Python's standard library is needed.
+WEBHOOK_SECRET is the value of [deliver] secret: one secret, or two separated by a space while one
+is being replaced.  Each accepted event is written to standard output, one per line.
+The program needs only Python's standard library.
 """
 
 import base64
@@ -18,9 +19,9 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-TOLERANCE_S = 300       # how far the sender's clock may be from ours
-BODY_MAX = 32 << 20     # bytes; amocrmctl sends no longer event
-PATIENCE_S = 30         # for a request to arrive
+TOLERANCE_S = 300       # by how much the sender's clock may differ from ours
+BODY_MAX = 32 << 20     # bytes; amocrmctl sends no larger event
+TIMEOUT_S = 30          # for receiving a request
 
 
 def read_secrets(text):
@@ -31,56 +32,56 @@ def read_secrets(text):
 
 
 def refusal(keys, headers, body, now):
-    """Why the request is not to be believed; "" when it is.
+    """Returns the reason to refuse the request, or "" if its signature is valid.
 
-    `body` is the bytes as they came: parsing and writing JSON again would change them.
+    `body` is the bytes as received: parsing and serializing the JSON again would change them.
     """
     event_id = headers.get("webhook-id")
     timestamp = headers.get("webhook-timestamp")
     signatures = headers.get("webhook-signature")
     if not event_id or not timestamp or not signatures:
-        return "a webhook- header is missing"
+        return "a webhook-* header is missing"
     if not re.fullmatch("[0-9]{1,12}", timestamp) or abs(now - int(timestamp)) > TOLERANCE_S:
-        return "the timestamp is not of now"
+        return "the timestamp differs too much from the current time"
     good = False
     signed = f"{event_id}.{timestamp}.".encode() + body
     for key in keys:
         mac = hmac.new(key, signed, hashlib.sha256).digest()
         expected = b"v1," + base64.b64encode(mac)
         for signature in signatures.split(" "):
-            # in a time that tells nothing of where they differ
+            # compares in constant time
             good = hmac.compare_digest(signature.encode(), expected) or good
-    return "" if good else "no signature is right"
+    return "" if good else "no signature matches"
 
 
-def take(event):
-    """Work on the event here, or better: store it, and work on it after the answer.
+def handle(event):
+    """Process the event here or, better, store it and process it after the reply.
 
-    The same event may come again, so remember its id and take it once.
+    The same event may be sent again, so remember its id and process it once.
     """
     print(json.dumps(event, ensure_ascii=False), flush=True)
 
 
 class Receiver(BaseHTTPRequestHandler):
     keys = []
-    timeout = PATIENCE_S
+    timeout = TIMEOUT_S
 
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > BODY_MAX:
-            return self.answer(413 if length.isdecimal() else 411, "the body has no good length")
+            return self.reply(413 if length.isdecimal() else 411, "the body length is invalid")
         body = self.rfile.read(int(length))
-        why = refusal(self.keys, self.headers, body, time.time())
-        if why:
-            return self.answer(401, why)
+        reason = refusal(self.keys, self.headers, body, time.time())
+        if reason:
+            return self.reply(401, reason)
         try:
-            take(json.loads(body))
+            handle(json.loads(body))
         except Exception as error:      # it will be sent again
             self.log_error("%r", error)
-            return self.answer(500, "not taken")
-        return self.answer(200, "taken")
+            return self.reply(500, "not accepted")
+        return self.reply(200, "accepted")
 
-    def answer(self, status, text):
+    def reply(self, status, text):
         body = f"{text}\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")

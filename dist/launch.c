@@ -1,12 +1,13 @@
-/* launch.c - starts the amo-crm-https beside it, with the dynamic loader and libraries beside it.
+/* launch.c - executes the real amo-crm-https with the dynamic loader and the libraries shipped with
+ * it.
  *
- *   libexec/amo-crm-https          this program, static
- *   libexec/https/amo-crm-https    the real one
- *   libexec/https/ld-linux-….so    its loader, and its libraries
+ *   libexec/amo-crm-https          this program, statically linked
+ *   libexec/https/amo-crm-https    the real program
+ *   libexec/https/ld-linux-….so    its dynamic loader, beside its libraries
  *
- * A host's own libc may be older than the one amo-crm-https was built with.  A program names its
- * loader by an absolute path, for which there is no $ORIGIN, and loader and libc must be of one
- * build; so the loader is named here.
+ * The libc of the host may be older than the one that amo-crm-https was built with, and loader and
+ * libc must come from the same build.  An executable names its loader by an absolute path, in which
+ * $ORIGIN is not expanded.  Therefore this program executes the loader explicitly.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@
 
 #define PATH_SIZE 4096
 
-/* By the name this program was started by, which needs no /proc. */
+/* The path of a file in the folder https beside this program.  It is derived from the path by which
+ * the program was executed, so it does not need /proc.  Returns 0 if it does not fit. */
 static int
 beside(char *path, const char *name)
 {

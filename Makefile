@@ -1,10 +1,10 @@
 # amo-crm: read from top to bottom.
 #
-#   make            the programs, in build/
-#   make run        tries them in a browser, with a mock amoCRM server
-#   make check      every test
-#   make bench      how much it costs, side by side with others
-#   make dist       a tarball for shared hosting
+#   make            builds the programs, in build/
+#   make run        runs them for a browser, with a mock amoCRM server
+#   make check      runs all tests
+#   make bench      measures the performance, compared with other implementations
+#   make dist       builds a tarball for shared hosting
 #   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
 
 PREFIX        ?= /usr/local
@@ -18,15 +18,16 @@ BUILD ?= build
 CC    ?= cc
 V     ?= 0
 
-# `run`, `check`, `bench` and `dist` build on all processors, unless -j was said.
+# `run`, `check`, `bench` and `dist` build on all processors, unless -j was given.
 AT_ONCE = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# One short line for each step; V=1 shows the commands.
+# Prints one short line per step; V=1 shows the commands.
 step = $(if $(filter 0,$(V)),@echo "  $(1) $@" &&)
 
 all: programs
 
-# --- what it needs, by Debian's names: installed with apt; elsewhere it is said what to install
+# --- required packages, by their names in Debian: .ci/deps installs them with apt, or prints the names
+#     on a system without apt
 
 BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
                  libgdbm-dev libfcgi-dev libinih-dev
@@ -44,7 +45,7 @@ deps-bench:
 deps-check:
 	@./.ci/deps $(CHECK_PACKAGES)
 
-# --- how it is compiled
+# --- compilation
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wcast-qual -Werror
 HARDEN   = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
@@ -54,9 +55,10 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(HARDEN) $(CFLAGS) -MMD -MP -Ic
              -DLIBEXEC_PATH='"$(LIBEXEC)"'
 ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS)
 
-# --- how it is linked: json-c, gdbm, libcrypto, libfcgi and inih as archives where they exist, since
-#     a program then starts ten times cheaper; LINK=shared for distributions.  Only amo-crm-https,
-#     which calls amoCRM for the others, needs libcurl and is shared throughout.
+# --- linking: json-c, gdbm, libcrypto, libfcgi and inih are linked statically if their archives exist,
+#     because a program then starts at a tenth of the cost; LINK=shared is for distributions.  Only
+#     amo-crm-https, which sends HTTPS requests for the other programs, needs libcurl.  All its
+#     libraries are shared.
 
 archive = $(wildcard $(shell $(CC) -print-file-name=$(1).a))
 ARCHIVES = $(and $(call archive,libjson-c),$(call archive,libgdbm),$(call archive,libcrypto),$(call archive,libfcgi),$(call archive,libinih))
@@ -65,18 +67,19 @@ LINK ?= $(if $(ARCHIVES),static,shared)
 SHARED_LIBS = -pie $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
 CURL_LIBS   = -pie $(shell pkg-config --libs libcurl json-c)
 ifeq ($(LINK),static)
-# glibc warns of what libcrypto and libfcgi could do and our programs do not: plug-ins, name look-ups.
+# Suppresses glibc's warnings about features of libcrypto and libfcgi that our programs do not use:
+# plug-ins, name look-ups.
 QUIET = $(shell echo 'int main(void) { return 0; }' | \
           $(CC) -x c -Wl,--no-warnings -o /dev/null - 2>/dev/null && echo -Wl,--no-warnings)
-# -u takes glibc_origin.c in, for which nothing of ours asks.
+# -u links glibc_origin.c, to which none of our code refers.
 LEAN_LIBS   = -static-pie -Wl,-u,_dl_get_origin $(QUIET) $(shell pkg-config --static --libs json-c libcrypto inih) -lgdbm -lfcgi
 else
 LEAN_LIBS   = $(SHARED_LIBS)
 endif
 
-# --- what is built
+# --- programs
 
-# Everything is made again when it is to be made in another way: other flags, another CONFIG.
+# Everything is rebuilt if the way of building changes: other flags, another CONFIG.
 FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LEAN_LIBS)
 $(BUILD)/flags: export FLAGS_NOW = $(FLAGS)
 $(BUILD)/flags: always
@@ -93,7 +96,7 @@ PROGRAMS = $(CGI) $(HTTPS) $(CRYPTO) $(BUILD)/bin/amocrmctl
 
 programs: $(PROGRAMS)
 
-# Objects are taken from an archive, so that each program links only what it uses.
+# The objects are linked from an archive, so that each program contains only those that it uses.
 $(BUILD)/libcommon.a: $(COMMON)
 	$(call step,AR) rm -f $@ && $(AR) rcs $@ $^
 
@@ -123,7 +126,7 @@ $(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-# --- what tries it
+# --- running and testing
 
 run: deps-run
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs
@@ -137,7 +140,7 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/un
 
 unit: $(UNIT_TESTS)
 
-# The helpers are looked for beside the program that asks.
+# A program looks for the helpers relative to its own path.
 $(BUILD)/tests/unit/common/libexec:
 	@mkdir -p $(@D)
 	ln -sfn ../../../libexec $@
@@ -148,8 +151,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/t
 check-unit: $(UNIT_TESTS)
 	@for t in $(UNIT_TESTS); do $$t || exit 1; done
 
-# Each target runs its corpus and a second of changed inputs under the sanitizers; with clang's
-# -fsanitize=fuzzer the same files are fuzzers.
+# Each target runs its corpus and one second of mutated inputs under the sanitizers.  With clang's
+# -fsanitize=fuzzer the same sources are libFuzzer targets.
 FUZZ        = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMMON = $(patsubst common/%.c,$(BUILD)/fuzz/common/%.o,$(wildcard common/*/*.c)) \
@@ -178,7 +181,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(BUILD)/fuzz/
 check-fuzz: $(FUZZ)
 	@for t in $(FUZZ); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
-# Each file's tests one behind the other, two files or more at once.
+# The tests of a file run sequentially; several files run in parallel.
 check-http: programs
 	/usr/bin/python3 -m pytest -q tests -n auto --maxprocesses=4 --dist loadfile
 
@@ -193,15 +196,16 @@ bench: deps-bench
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs bench-programs
 	tests/bench/run $(if $(QUICK),--quick,--svg docs/performance.svg --document docs/performance.md)
 
-# --- where it goes
+# --- installation
 
-# Examples, pages and units name the places of this installation.
+# Examples, manual pages and units contain the paths of this installation.
 PLACES = -e 's|/etc/amo-crm/amo-crm\.conf|@CONFIG@|g' -e 's|/etc/amo-crm|$(SYSCONFDIR)/amo-crm|g' \
          -e 's|/usr/local/lib/amo-crm/libexec|$(LIBEXEC)|g' -e 's|/usr/local/|$(PREFIX)/|g' \
          -e 's|/var/lib/amo-crm|$(STORE)|g' -e 's|@CONFIG@|$(CONFIG)|g'
 SHARE  = $(PREFIX)/share
 
-# Files, and the folder they go to.  The documents stand as they do here, so that their links lead on.
+# Arguments: files, and their destination folder.  The documents keep their layout, so that the links
+# between them remain valid.
 install_programs = install -d $(DESTDIR)$(2) && install -m 755 $(1) $(DESTDIR)$(2)
 install_texts = install -d $(DESTDIR)$(2) && for file in $(1); do \
 	sed $(PLACES) $$file > $(BUILD)/placed && \
@@ -224,7 +228,7 @@ install: programs
 	install -d -m 750 $(DESTDIR)$(SYSCONFDIR)/amo-crm
 	install -d -m 700 $(DESTDIR)$(STORE)
 
-# Seen from the folder of the programs on such a host, whose home nobody knows here.
+# By default relative to the folder of the programs: the home folder on a shared host is not known here.
 DIST        = $(BUILD)/dist
 DIST_CONFIG = $(if $(filter command environment,$(origin CONFIG)),$(CONFIG),../../../amo-crm/amo-crm.conf)
 DIST_TAR    = $(BUILD)/amo-crm-shared-hosting-$(shell $(CC) -dumpmachine | cut -d- -f1).tar.gz
@@ -240,7 +244,7 @@ $(BUILD)/dist/launch: $(BUILD)/dist/launch.o
 clean:
 	rm -rf $(BUILD)
 
-# What was made on the way is kept, and not made again.
+# Intermediate files are kept, so that they are not built again.
 .SECONDARY:
 
 .PHONY: all always programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \

@@ -9,7 +9,7 @@
 #include "crypto/jwt.h"
 #include "crypto/keyring.h"
 #include "crypto/oauth_state.h"
-#include "redirect/deeplink.h"
+#include "text/form.h"
 #include "web/serve.h"
 
 #include <string.h>
@@ -29,9 +29,9 @@ authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, c
 	strbuf_addstr(&sb, cfg->amocrm.authorize_url);
 	strbuf_addstr(
 	    &sb, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
-	url_add(&sb, cfg->amocrm.client_id);
+	form_add_encoded(&sb, cfg->amocrm.client_id);
 	strbuf_addstr(&sb, "&state=");
-	url_add(&sb, state);
+	form_add_encoded(&sb, state);
 	strbuf_addstr(&sb, "&mode=popup");
 	return strbuf_finish(&sb, url);
 }

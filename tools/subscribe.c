@@ -3,7 +3,7 @@
 
 #include "amocrm/amocrm.h"
 #include "base/strbuf.h"
-#include "redirect/deeplink.h"
+#include "text/form.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ ctl_webhook_url(struct ctl *ctl, const char **url)
 	strbuf_addstr(&sb, "/webhook");
 	if (ctl->cfg.webhook.secret != NULL) {
 		strbuf_addstr(&sb, "?key=");
-		url_add(&sb, ctl->cfg.webhook.secret);
+		form_add_encoded(&sb, ctl->cfg.webhook.secret);
 	}
 	return strbuf_finish(&sb, url);
 }

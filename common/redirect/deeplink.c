@@ -1,21 +1,10 @@
 /* deeplink.c - see deeplink.h. */
 #include "redirect/deeplink.h"
 
+#include "base/strbuf.h"
+#include "text/form.h"
+
 #include <string.h>
-
-void
-url_add(struct strbuf *sb, const char *s)
-{
-	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					 "0123456789-._~";
-
-	for (; *s != '\0'; s++) {
-		if (strchr(unreserved, *s) != NULL)
-			strbuf_addch(sb, *s);
-		else
-			strbuf_addf(sb, "%%%02X", (unsigned char)*s);
-	}
-}
 
 /* base with the first parameter's name behind it. */
 static void
@@ -35,10 +24,10 @@ deeplink_success(
 	struct strbuf sb;
 
 	begin_query(ctx, &sb, base, "code");
-	url_add(&sb, code);
+	form_add_encoded(&sb, code);
 	strbuf_addstr(&sb, "&state=");
 	if (state != NULL)
-		url_add(&sb, state);
+		form_add_encoded(&sb, state);
 	return strbuf_finish(&sb, link);
 }
 
@@ -49,14 +38,14 @@ deeplink_error(struct ctx *ctx, const char *base, const char *error, const char 
 	struct strbuf sb;
 
 	begin_query(ctx, &sb, base, "error");
-	url_add(&sb, error);
+	form_add_encoded(&sb, error);
 	if (description != NULL) {
 		strbuf_addstr(&sb, "&error_description=");
-		url_add(&sb, description);
+		form_add_encoded(&sb, description);
 	}
 	if (state != NULL) {
 		strbuf_addstr(&sb, "&state=");
-		url_add(&sb, state);
+		form_add_encoded(&sb, state);
 	}
 	return strbuf_finish(&sb, link);
 }

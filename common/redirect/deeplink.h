@@ -1,16 +1,12 @@
 /* deeplink.h - the link that hands the browser back to the app.
  *
- * Values are percent-encoded down to RFC 3986 section 2.3 unreserved characters, so that a link is
- * well-formed in a header, in HTML and in an Android intent, whatever the values hold.
+ * Values are percent-encoded (form_add_encoded), so that a link is well-formed in a header, in HTML
+ * and in an Android intent, whatever the values hold.
  */
 #ifndef DEEPLINK_H
 #define DEEPLINK_H
 
 #include "base/ctx.h"
-#include "base/strbuf.h"
-
-/* Appends s percent-encoded, byte by byte. */
-void url_add(struct strbuf *sb, const char *s);
 
 /* <base>?code=<code>&state=<state>; state NULL: "&state=" stays. */
 bool deeplink_success(

@@ -85,3 +85,17 @@ form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t 
 	}
 	return ok;
 }
+
+void
+form_add_encoded(struct strbuf *sb, const char *s)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789-._~";
+
+	for (; *s != '\0'; s++) {
+		if (strchr(unreserved, *s) != NULL)
+			strbuf_addch(sb, *s);
+		else
+			strbuf_addf(sb, "%%%02X", (unsigned char)*s);
+	}
+}

@@ -1,4 +1,5 @@
-/* form.h - parses application/x-www-form-urlencoded text: queries and small bodies.
+/* form.h - parses application/x-www-form-urlencoded text (queries and small bodies), and encodes
+ * values for it.
  *
  * The format is defined by the URL Standard (https://url.spec.whatwg.org/#urlencoded-parsing).  It
  * is parsed strictly: malformed input that the standard repairs is refused here.
@@ -7,6 +8,7 @@
 #define FORM_H
 
 #include "base/ctx.h"
+#include "base/strbuf.h"
 
 /* A field to look for, and its value. */
 struct form_field {
@@ -26,5 +28,9 @@ bool form_parse(struct ctx *ctx, const char *text, struct form_field *fields, si
 /* Decodes one name or value: '+' is a space, %XX a byte.
  * False without a fault: a bad escape or a NUL.  Fault: FAULT_SERVER when the arena is full. */
 bool form_decode(struct ctx *ctx, const char *s, size_t len, const char **out);
+
+/* Appends s percent-encoded, byte by byte: only the unreserved characters of RFC 3986 section 2.3
+ * stay as they are, so a space becomes %20, not '+'. */
+void form_add_encoded(struct strbuf *sb, const char *s);
 
 #endif

@@ -1,43 +1,9 @@
-/* test_deeplink.c - links into the app: every value encoded, every case's parameters. */
+/* test_deeplink.c - links into the app: every case's parameters. */
 #include "../../table.h"
 
-#include "base/strbuf.h"
 #include "redirect/deeplink.h"
 
 #define BASE "foryoure://amo-crm/callback"
-
-static void
-encodes_down_to_unreserved(void **state)
-{
-	static const struct {
-		const char *label, *s, *expected;
-	} table[] = {
-		{ "nothing", "", "" },
-		{ "what RFC 3986 leaves alone", "AZaz09-._~", "AZaz09-._~" },
-		{ "what separates parameters", "a&b=c#d?e", "a%26b%3Dc%23d%3Fe" },
-		{ "a percent sign", "100%", "100%25" },
-		{ "a blank is not a plus", "a b+c", "a%20b%2Bc" },
-		{ "what ends a header", "a\r\nb", "a%0D%0Ab" },
-		{ "what ends an attribute", "\"'<>", "%22%27%3C%3E" },
-		{ "what ends a part of an intent", ";end", "%3Bend" },
-		{ "UTF-8, byte by byte", "\xd0\xaf", "%D0%AF" },
-		{ "the last byte", "\xff\x7f\x01", "%FF%7F%01" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ROWS(table); i++) {
-		struct ctx ctx;
-		struct strbuf sb;
-		const char *out;
-
-		open_ctx(&ctx);
-		strbuf_init(&ctx, &sb);
-		url_add(&sb, table[i].s);
-		assert_true(strbuf_finish(&sb, &out));
-		same_text(table[i].label, out, table[i].expected);
-		ctx_close(&ctx);
-	}
-}
 
 static void
 hands_over_a_code(void **state)
@@ -162,7 +128,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(encodes_down_to_unreserved),
 		cmocka_unit_test(hands_over_a_code),
 		cmocka_unit_test(tells_an_error),
 		cmocka_unit_test(makes_an_intent),

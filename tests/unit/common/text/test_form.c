@@ -1,4 +1,5 @@
-/* test_form.c - queries and small bodies: what is read, and all that is refused. */
+/* test_form.c - queries and small bodies: what is read, all that is refused, how a value is
+ * encoded. */
 #include "../../table.h"
 
 #include "text/form.h"
@@ -126,6 +127,39 @@ decodes_one_value(void **state)
 	}
 }
 
+static void
+encodes_down_to_unreserved(void **state)
+{
+	static const struct {
+		const char *label, *s, *expected;
+	} table[] = {
+		{ "nothing", "", "" },
+		{ "what RFC 3986 leaves alone", "AZaz09-._~", "AZaz09-._~" },
+		{ "what separates parameters", "a&b=c#d?e", "a%26b%3Dc%23d%3Fe" },
+		{ "a percent sign", "100%", "100%25" },
+		{ "a blank is not a plus", "a b+c", "a%20b%2Bc" },
+		{ "what ends a header", "a\r\nb", "a%0D%0Ab" },
+		{ "what ends an attribute", "\"'<>", "%22%27%3C%3E" },
+		{ "what ends a part of an intent", ";end", "%3Bend" },
+		{ "UTF-8, byte by byte", "\xd0\xaf", "%D0%AF" },
+		{ "the last byte", "\xff\x7f\x01", "%FF%7F%01" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ctx ctx;
+		struct strbuf sb;
+		const char *out;
+
+		open_ctx(&ctx);
+		strbuf_init(&ctx, &sb);
+		form_add_encoded(&sb, table[i].s);
+		assert_true(strbuf_finish(&sb, &out));
+		same_text(table[i].label, out, table[i].expected);
+		ctx_close(&ctx);
+	}
+}
+
 static bool
 read_in_arena(struct ctx *ctx, void *arg)
 {
@@ -153,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_form),
 		cmocka_unit_test(decodes_one_value),
+		cmocka_unit_test(encodes_down_to_unreserved),
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 

@@ -4,36 +4,23 @@
  *   app <-- connected, domain, or authorizeUrl ----  status
  */
 #include "connection/status.h"
-#include "base/strbuf.h"
+#include "amocrm/amocrm.h"
 #include "connection/connection.h"
 #include "crypto/jwt.h"
 #include "crypto/keyring.h"
 #include "crypto/oauth_state.h"
-#include "text/form.h"
 #include "web/serve.h"
 
-#include <string.h>
-
-/* Where the browser goes to consent; the state it takes along names the app user. */
+/* The URL where the app user consents, with a state that names them. */
 static bool
 authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **url)
 {
 	const struct keyring *ring;
 	const char *state;
-	struct strbuf sb;
 
-	if (!keyring_read(ctx, cfg->store.keys, &ring)
-	    || !oauth_state_make(ctx, ring, app_user, &state))
-		return false;
-	strbuf_init(ctx, &sb);
-	strbuf_addstr(&sb, cfg->amocrm.authorize_url);
-	strbuf_addstr(
-	    &sb, strchr(cfg->amocrm.authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
-	form_add_encoded(&sb, cfg->amocrm.client_id);
-	strbuf_addstr(&sb, "&state=");
-	form_add_encoded(&sb, state);
-	strbuf_addstr(&sb, "&mode=popup");
-	return strbuf_finish(&sb, url);
+	return keyring_read(ctx, cfg->store.keys, &ring)
+	    && oauth_state_make(ctx, ring, app_user, &state)
+	    && amocrm_authorize_url(ctx, &cfg->amocrm, state, url);
 }
 
 static bool

@@ -45,6 +45,11 @@ struct amocrm_call {
 bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
+/* The URL of amoCRM's consent page: authorize_url of the configuration with our client_id and the
+ * state, which amoCRM hands back to the callback. */
+bool amocrm_authorize_url(
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *state, const char **url);
+
 /* Exchanges an authorization code (RFC 6749 section 4.1.3); the code works once.  host is allowed
  * already.
  * Fault: as amocrm_call; amoCRM is not waited for beyond deadline_ms. */

@@ -1,12 +1,29 @@
-/* amocrm_oauth.c - the token endpoint; see amocrm.h. */
+/* amocrm_oauth.c - the authorize URL and the token endpoint; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
 #include "base/strbuf.h"
+#include "text/form.h"
 #include "text/json.h"
 
 #include <string.h>
 
 #define EXPIRES_IN_MAX (10 * 365 * 86400) /* seconds; a day today */
+
+bool
+amocrm_authorize_url(
+    struct ctx *ctx, const struct amocrm_config *cfg, const char *state, const char **url)
+{
+	struct strbuf sb;
+
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, cfg->authorize_url);
+	strbuf_addstr(&sb, strchr(cfg->authorize_url, '?') == NULL ? "?client_id=" : "&client_id=");
+	form_add_encoded(&sb, cfg->client_id);
+	strbuf_addstr(&sb, "&state=");
+	form_add_encoded(&sb, state);
+	strbuf_addstr(&sb, "&mode=popup");
+	return strbuf_finish(&sb, url);
+}
 
 /* Tokens go into a header, so they are b64token and what else is visible ASCII (RFC 6750 2.1). */
 static bool

@@ -1,9 +1,39 @@
-/* test_amocrm.c - whose tokens these are, by their own claims; the calls are tried over HTTP. */
+/* test_amocrm.c - the authorize URL, and whose tokens these are by their own claims; the calls are
+ * tried over HTTP. */
 #include "../../table.h"
 
 #include "amocrm/amocrm.h"
 #include "base/encode.h"
 #include "base/strbuf.h"
+
+static void
+writes_the_authorize_url(void **state)
+{
+	static const struct {
+		const char *label, *authorize_url, *client_id, *state, *expected;
+	} table[] = {
+		{ "amoCRM's page", "https://www.amocrm.ru/oauth", "01d01160-d7a0", "a.b-c_d",
+		    "https://www.amocrm.ru/"
+		    "oauth?client_id=01d01160-d7a0&state=a.b-c_d&mode=popup" },
+		{ "a page that has a query already", "https://a.example/?x=1", "id", "s",
+		    "https://a.example/?x=1&client_id=id&state=s&mode=popup" },
+		{ "values that need escapes", "https://a.example/", "a&b", "c d=e#f",
+		    "https://a.example/?client_id=a%26b&state=c%20d%3De%23f&mode=popup" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct amocrm_config cfg = { .authorize_url = table[i].authorize_url,
+			.client_id = table[i].client_id };
+		struct ctx ctx;
+		const char *url;
+
+		open_ctx(&ctx);
+		assert_true(amocrm_authorize_url(&ctx, &cfg, table[i].state, &url));
+		same_text(table[i].label, url, table[i].expected);
+		ctx_close(&ctx);
+	}
+}
 
 static void
 reads_the_claims(void **state)
@@ -94,6 +124,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_the_authorize_url),
 		cmocka_unit_test(reads_the_claims),
 		cmocka_unit_test(knows_what_is_no_jwt),
 	};

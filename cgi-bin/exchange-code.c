@@ -9,7 +9,6 @@
  */
 #include "connection/authorize.h"
 #include "connection/connection.h"
-#include "connection/status.h"
 #include "crypto/jwt.h"
 #include "crypto/keyring.h"
 #include "crypto/oauth_state.h"
@@ -141,7 +140,7 @@ tell(struct ctx *ctx, const struct config *cfg, const char *app_user, struct res
 	if (!found || !connection_usable(&connection))
 		return fault(
 		    ctx, FAULT_REFUSED, "the code's connection was revoked; connect again");
-	return status_data(ctx, cfg, &connection, NULL, &data)
+	return connection_status_json(ctx, cfg, &connection, NULL, &data)
 	    && respond_success(ctx, "AMO CRM successfully connected", data, res);
 }
 

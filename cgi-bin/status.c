@@ -3,7 +3,6 @@
  *   app -- GET, Bearer JWT ----------------------->  status
  *   app <-- connected, domain, or authorizeUrl ----  status
  */
-#include "connection/status.h"
 #include "amocrm/amocrm.h"
 #include "connection/connection.h"
 #include "crypto/jwt.h"
@@ -32,7 +31,7 @@ tell(struct ctx *ctx, const struct config *cfg, const char *app_user,
 	const char *data;
 
 	return (usable || authorize_url(ctx, cfg, app_user, &url))
-	    && status_data(ctx, cfg, connection, url, &data)
+	    && connection_status_json(ctx, cfg, connection, url, &data)
 	    && respond_success(ctx, NULL, data, res);
 }
 

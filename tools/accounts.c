@@ -32,7 +32,7 @@ print_json(struct ctx *ctx, void *arg, const struct connection *connection)
 	strbuf_addf(&sb,
 	    ",\"state\":\"%s\",\"expires_at\":\"%s\",\"connected_at\":\"%s\",\"refreshed_at\":\"%"
 	    "s\"}",
-	    ctl_state(connection), expires_at, connected_at, refreshed_at);
+	    connection_state_name(connection), expires_at, connected_at, refreshed_at);
 	if (!strbuf_finish(&sb, &object))
 		return false;
 	fputs(object, stdout);
@@ -66,7 +66,7 @@ print_row(struct ctx *ctx, void *arg, const struct connection *connection)
 	    20 - snprintf(NULL, 0, "%lld", (long long)connection->account_id),
 	    (long long)connection->amocrm_user_id);
 	print_column(connection->host, 28);
-	printf("%-8s %s ", ctl_state(connection), expires_at);
+	printf("%-8s %s ", connection_state_name(connection), expires_at);
 	print_column(connection->app_user == NULL ? "-" : connection->app_user, 0);
 	putchar('\n');
 	++*count;

@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-const char *
-ctl_state(const struct connection *connection)
-{
-	if (connection->state == CONNECTION_REVOKED)
-		return "revoked";
-	return connection_usable(connection) ? "active" : "expired";
-}
-
 struct selection {
 	const char *host; /* NULL: the account is named by its id */
 	int64_t account_id;

@@ -3,8 +3,10 @@
 #include "connection/connection.h"
 
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "connection/account_index.h"
 #include "connection/corrupt.h"
+#include "text/json.h"
 
 #include <string.h>
 
@@ -95,6 +97,37 @@ connection_usable(const struct connection *connection)
 {
 	return connection->state == CONNECTION_ACTIVE
 	    && connection->refreshed_at + REFRESH_TOKEN_LIFE_S > time(NULL);
+}
+
+const char *
+connection_state_name(const struct connection *connection)
+{
+	if (connection->state == CONNECTION_REVOKED)
+		return "revoked";
+	return connection_usable(connection) ? "active" : "expired";
+}
+
+bool
+connection_status_json(struct ctx *ctx, const struct config *cfg,
+    const struct connection *connection, const char *authorize_url, const char **json)
+{
+	struct strbuf sb;
+
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "{\"connected\":%s,\"hasTokens\":%s,\"domain\":",
+	    connection != NULL && connection_usable(connection) ? "true" : "false",
+	    connection != NULL ? "true" : "false");
+	json_add_string(&sb, connection != NULL ? connection->host : cfg->amocrm.account);
+	if (connection != NULL)
+		strbuf_addf(&sb, ",\"accountId\":\"%lld\"", (long long)connection->account_id);
+	else
+		strbuf_addstr(&sb, ",\"accountId\":null");
+	if (authorize_url != NULL) {
+		strbuf_addstr(&sb, ",\"authorizeUrl\":");
+		json_add_string(&sb, authorize_url);
+	}
+	strbuf_addstr(&sb, "}");
+	return strbuf_finish(&sb, json);
 }
 
 bool

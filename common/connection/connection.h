@@ -106,6 +106,15 @@ bool connection_find_by_user(struct ctx *ctx, const struct config *cfg, const ch
 /* Works, or can be made to work by a refresh. */
 bool connection_usable(const struct connection *connection);
 
+/* "active", "revoked", or "expired": its refresh token has outlived REFRESH_TOKEN_LIFE_S. */
+const char *connection_state_name(const struct connection *connection);
+
+/* What status tells the app: {"connected":…,"hasTokens":…,"domain":…,"accountId":…,
+ * "authorizeUrl":…}.  connection NULL: the user has none, and domain is the pinned account or null.
+ * authorize_url NULL: that member is left out. */
+bool connection_status_json(struct ctx *ctx, const struct config *cfg,
+    const struct connection *connection, const char *authorize_url, const char **json);
+
 /* Erases the app user's connection; in a shared set-up everybody's.  None is erased already, and so
  * is one that has become somebody else's. */
 bool connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user);

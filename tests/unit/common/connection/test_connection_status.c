@@ -1,7 +1,7 @@
-/* test_status.c - what the app is told of its user's connection. */
+/* test_connection_status.c - what the app and amocrmctl are told of a connection's state. */
 #include "../../setup.h"
 
-#include "connection/status.h"
+#include "connection/connection.h"
 
 static void
 tells_the_app(void **state)
@@ -42,12 +42,39 @@ tells_the_app(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct setup s;
-		const char *data;
+		const char *json;
 
 		setup_open(&s, *state, table[i].connections);
-		assert_true(status_data(&s.ctx, &s.cfg, table[i].connection, table[i].url, &data));
-		same_text(table[i].label, data, table[i].expected);
+		assert_true(connection_status_json(
+		    &s.ctx, &s.cfg, table[i].connection, table[i].url, &json));
+		same_text(table[i].label, json, table[i].expected);
 		setup_close(&s);
+	}
+}
+
+static void
+names_the_state(void **state)
+{
+	static const struct {
+		const char *label;
+		enum connection_state state;
+		long age_s; /* of the newest pair */
+		const char *expected;
+	} table[] = {
+		{ "new", CONNECTION_ACTIVE, 0, "active" },
+		{ "a minute before its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S - 60,
+		    "active" },
+		{ "at its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S, "expired" },
+		{ "revoked", CONNECTION_REVOKED, 0, "revoked" },
+		{ "revoked, at its end", CONNECTION_REVOKED, REFRESH_TOKEN_LIFE_S, "revoked" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct connection connection = { .state = table[i].state,
+			.refreshed_at = time(NULL) - table[i].age_s };
+
+		same_text(table[i].label, connection_state_name(&connection), table[i].expected);
 	}
 }
 
@@ -56,7 +83,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(tells_the_app),
+		cmocka_unit_test(names_the_state),
 	};
 
-	return cmocka_run_group_tests_name("status", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("connection status", tests, NULL, NULL);
 }

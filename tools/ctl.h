@@ -8,7 +8,7 @@
 
 #include "base/ctx.h"
 #include "config/config.h"
-#include "connection/record.h"
+#include "connection/connection.h"
 
 enum ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 

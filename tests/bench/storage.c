@@ -8,7 +8,7 @@
  * Filling writes the shards themselves: a hundred thousand changes, each with its copy and its
  * fsync, would take minutes.
  */
-#include "connection/record.h"
+#include "connection/connection.h"
 #include "events/journal.h"
 #include "store/store.h"
 #include "store/store_paths.h"

@@ -128,7 +128,7 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 	if (is_signed && !ours && !params->installing)
 		return fault(
 		    ctx, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
-	grant->for_nobody = is_signed && params->installing;
+	grant->unclaimable = is_signed && params->installing;
 	return true;
 }
 

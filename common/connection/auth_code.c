@@ -41,7 +41,8 @@ read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
 	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
 
-	code->for_nobody = strstr(value, "\"for_nobody\":true}") != NULL;
+	if (!json_boolean(doc, "for_nobody", &code->unclaimable))
+		code->unclaimable = false;
 	json_object_put(doc);
 	if (ok && code->connection == NULL)
 		return fault(ctx, FAULT_STORAGE, "a code's record is damaged");
@@ -74,7 +75,7 @@ auth_code_op(
 	json_add_string(&sb, code->reserved_for);
 	strbuf_addstr(&sb, ",\"claimed_by\":");
 	json_add_string(&sb, code->claimed_by);
-	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->for_nobody ? "true" : "false");
+	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->unclaimable ? "true" : "false");
 	if (!strbuf_finish(&sb, &value))
 		return false;
 	*change = store_op_put(key, value, time(NULL) + AUTH_CODE_LIFE_S);

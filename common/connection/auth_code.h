@@ -15,7 +15,7 @@ struct auth_code {
 	const char *connection;   /* the key of its record */
 	const char *reserved_for; /* NULL: whoever claims it first */
 	const char *claimed_by;   /* NULL: nobody yet */
-	bool for_nobody;
+	bool unclaimable;         /* no app user may claim it, see struct grant */
 };
 
 /* "<prefix>:<sha256 of the code>" */

@@ -68,8 +68,8 @@ save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record)
 {
 	const struct owner owner = { grant->claimant };
-	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->for_nobody);
-	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->for_nobody };
+	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->unclaimable);
+	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->unclaimable };
 	struct store_op change;
 	struct authorization authorization = { .along = &change };
 
@@ -149,7 +149,7 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 
 	if (grant->claimant == NULL)
 		return true;
-	if (code->for_nobody || is_other(code->reserved_for, grant->claimant)
+	if (code->unclaimable || is_other(code->reserved_for, grant->claimant)
 	    || is_other(code->claimed_by, grant->claimant))
 		return fault(
 		    ctx, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");

@@ -19,7 +19,7 @@ struct grant {
 	const char *host;         /* that shall exchange it; allowed already */
 	const char *reserved_for; /* the app user of the signed state it came with, or NULL */
 	const char *claimant;     /* the app user who presents it now; NULL: a browser, or amoCRM */
-	bool for_nobody;     /* an install call where states are signed: it cannot be claimed */
+	bool unclaimable;    /* an install call where states are signed: it cannot be claimed */
 	int64_t deadline_ms; /* by clock_ms: nobody waits for the answer longer; 0: no deadline */
 };
 

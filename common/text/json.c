@@ -138,6 +138,19 @@ json_integer(const struct json_object *doc, const char *name, int64_t *out)
 	return true;
 }
 
+bool
+json_boolean(const struct json_object *doc, const char *name, bool *out)
+{
+	struct json_object *member;
+
+	if (!json_object_is_type(doc, json_type_object)
+	    || !json_object_object_get_ex(doc, name, &member)
+	    || !json_object_is_type(member, json_type_boolean))
+		return false;
+	*out = json_object_get_boolean(member);
+	return true;
+}
+
 /* The length of the next character if it needs no escape in a JSON string, else 0. */
 static size_t
 plain_character_len(const char *s, size_t left)

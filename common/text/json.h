@@ -30,6 +30,9 @@ const char *json_string(const struct json_object *doc, const char *name);
 /* Gives an integer member within int64_t.  False: absent or anything else. */
 bool json_integer(const struct json_object *doc, const char *name, int64_t *out);
 
+/* Gives a boolean member.  False: absent or anything else; *out is unchanged then. */
+bool json_boolean(const struct json_object *doc, const char *name, bool *out);
+
 /* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.  NULL appends
  * null. */
 void json_add_string(struct strbuf *sb, const char *s);

@@ -184,7 +184,7 @@ keeps_a_code_for_whom_it_is_reserved(void **state)
 static void
 keeps_a_code_from_everybody(void **state)
 {
-	static const struct grant install = { .code = CODE, .host = HOST, .for_nobody = true };
+	static const struct grant install = { .code = CODE, .host = HOST, .unclaimable = true };
 	static const struct grant one = { .code = CODE, .claimant = "u1" };
 	struct setup s;
 	struct connection connection;

@@ -167,6 +167,43 @@ takes_integers(void **state)
 }
 
 static void
+takes_booleans(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		bool taken, value;
+	} table[] = {
+		{ "true", "{\"a\":true}", true, true },
+		{ "false", "{\"a\":false}", true, false },
+		{ "white space", "{ \"a\" : true }", true, true },
+		{ "an escaped name", "{\"\\u0061\":true}", true, true },
+		{ "not the last member", "{\"a\":true,\"b\":false}", true, true },
+		{ "null", "{\"a\":null}", false, false },
+		{ "a number", "{\"a\":1}", false, false },
+		{ "a string", "{\"a\":\"true\"}", false, false },
+		{ "an object", "{\"a\":{\"a\":true}}", false, false },
+		{ "absent", "{}", false, false },
+		{ "inside a string", "{\"b\":\"\\\"a\\\":true}\"}", false, false },
+		{ "not an object", "[true]", false, false },
+		{ "no document", "", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
+
+		for (int before = 0; before <= 1; before++) {
+			bool value = before;
+
+			DEMAND(table[i].label, json_boolean(doc, "a", &value) == table[i].taken);
+			same_number(
+			    table[i].label, value, table[i].taken ? table[i].value : before);
+		}
+		json_object_put(doc);
+	}
+}
+
+static void
 writes_strings(void **state)
 {
 	static const struct {
@@ -268,6 +305,7 @@ main(void)
 		cmocka_unit_test(reads_to_its_depth),
 		cmocka_unit_test(takes_strings),
 		cmocka_unit_test(takes_integers),
+		cmocka_unit_test(takes_booleans),
 		cmocka_unit_test(writes_strings),
 		cmocka_unit_test(writes_members),
 		cmocka_unit_test(says_when_the_arena_is_full),

@@ -1,0 +1,115 @@
+/* test_auth_code.c - the record of an authorization code: what is written is read again. */
+#include "../../setup.h"
+
+#include "connection/auth_code.h"
+
+#define KEY "code:00"
+
+static struct auth_code
+find(const char *label, struct setup *s)
+{
+	struct auth_code code = { 0 };
+	bool found;
+
+	if (!auth_code_find(&s->ctx, &s->cfg.store, KEY, &found, &code))
+		fail_msg("%s: %s", label, s->ctx.reason);
+	DEMAND(label, found);
+	return code;
+}
+
+static void
+reads_what_it_writes(void **state)
+{
+	static const struct {
+		const char *label;
+		struct auth_code code;
+	} table[] = {
+		{ "neither reserved nor claimed", { "connection:1:2", NULL, NULL, false } },
+		{ "reserved", { "connection:1:2", "u1", NULL, false } },
+		{ "reserved and claimed", { "connection:1:2", "u1", "u1", false } },
+		{ "claimed", { "connection:1:2", NULL, "u\"2", false } },
+		{ "unclaimable", { "connection:1:2", NULL, NULL, true } },
+		{ "a user named as the member is written",
+		    { "connection:1:2", NULL, "\"for_nobody\":true}", false } },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct auth_code *expected = &table[i].code;
+		struct auth_code code;
+		struct store_op op;
+		struct setup s;
+
+		setup_open(&s, *state, CONNECTIONS_PER_USER);
+		assert_true(auth_code_op(&s.ctx, KEY, expected, &op)
+		    && store_commit(&s.ctx, &s.cfg.store, &op, 1));
+		code = find(table[i].label, &s);
+		same_text(table[i].label, code.connection, expected->connection);
+		same_text(table[i].label, code.reserved_for, expected->reserved_for);
+		same_text(table[i].label, code.claimed_by, expected->claimed_by);
+		same_number(table[i].label, code.unclaimable, expected->unclaimable);
+		setup_close(&s);
+	}
+}
+
+static void
+reads_stored_records(void **state)
+{
+	static const struct {
+		const char *label, *value;
+		enum fault_kind expected;
+		bool unclaimable;
+	} table[] = {
+		{ "as it is written",
+		    "{\"connection\":\"c\",\"reserved_for\":null,\"claimed_by\":null,"
+		    "\"for_nobody\":true}",
+		    FAULT_NONE, true },
+		{ "the member is not the last",
+		    "{\"connection\":\"c\", \"for_nobody\": true, \"claimed_by\":null}", FAULT_NONE,
+		    true },
+		{ "without the member", "{\"connection\":\"c\"}", FAULT_NONE, false },
+		{ "of another type", "{\"connection\":\"c\",\"for_nobody\":1}", FAULT_NONE, false },
+		{ "without a connection", "{\"for_nobody\":true}", FAULT_STORAGE, false },
+		{ "no JSON", "connection", FAULT_STORAGE, false },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct auth_code code;
+		struct setup s;
+		bool found;
+		bool ok;
+
+		setup_open(&s, *state, CONNECTIONS_PER_USER);
+		assert_true(
+		    store_put(&s.ctx, &s.cfg.store, KEY, table[i].value, time(NULL) + 1000));
+		ok = auth_code_find(&s.ctx, &s.cfg.store, KEY, &found, &code);
+		same_fault(table[i].label, &s.ctx, ok, table[i].expected);
+		if (ok)
+			same_number(table[i].label, code.unclaimable, table[i].unclaimable);
+		setup_close(&s);
+	}
+}
+
+static void
+finds_no_record_of_a_new_code(void **state)
+{
+	struct auth_code code;
+	struct setup s;
+	bool found = true;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	assert_true(auth_code_find(&s.ctx, &s.cfg.store, KEY, &found, &code));
+	assert_false(found);
+	setup_close(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(reads_what_it_writes),
+		IN_FOLDER(reads_stored_records),
+		IN_FOLDER(finds_no_record_of_a_new_code),
+	};
+
+	return cmocka_run_group_tests_name("authorization code", tests, NULL, NULL);
+}

@@ -3,6 +3,7 @@
 
 #include "amocrm/amocrm.h"
 #include "base/strbuf.h"
+#include "connection/refresh.h"
 #include "text/form.h"
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ ctl_subscribe(struct ctl *ctl)
 	if (ctl->argc > 2)
 		events = (const char *const *)(ctl->argv + 2);
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
-	    || !ctl_tokens(ctl, &connection, &tokens)
+	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, events, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
@@ -65,7 +66,7 @@ ctl_unsubscribe(struct ctl *ctl)
 	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
 	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
-	    || !ctl_tokens(ctl, &connection, &tokens)
+	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);

@@ -148,3 +148,15 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	lock_release(&lock);
 	return ok;
 }
+
+bool
+refresh_usable_tokens(struct ctx *ctx, const struct config *cfg,
+    const struct connection *connection, struct tokens *tokens)
+{
+	const struct keyring *ring;
+	const char *key;
+
+	return keyring_read(ctx, cfg->store.keys, &ring)
+	    && record_key(ctx, connection->account_id, connection->amocrm_user_id, &key)
+	    && refresh_tokens(ctx, cfg, ring, key, time(NULL) + REFRESH_LEFT_MIN_S, tokens);
+}

@@ -25,6 +25,13 @@ bool refresh_due(const struct connection *connection, time_t usable_until);
 bool refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens);
 
+#define REFRESH_LEFT_MIN_S 300 /* what an access token must last for to be used without a refresh */
+
+/* The tokens of a connection that was read, for calls to be made now: the access token lasts for
+ * REFRESH_LEFT_MIN_S at least.  Reads the key ring.  Fault: as refresh_tokens; FAULT_CONFIG. */
+bool refresh_usable_tokens(struct ctx *ctx, const struct config *cfg,
+    const struct connection *connection, struct tokens *tokens);
+
 /* How long its lock of the connection is held at most: amoCRM may be asked several times. */
 int64_t refresh_longest_ms(const struct config *cfg);
 

@@ -4,6 +4,7 @@
 
 #include "amocrm/amocrm.h"
 #include "connection/connection.h"
+#include "connection/refresh.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +129,7 @@ check_subscription(struct check *c, int64_t account_id)
 
 	snprintf(id, sizeof id, "%lld", (long long)account_id);
 	if (ctl_select(ctl, id, &connection) && ctl_webhook_url(ctl, &url)
-	    && ctl_tokens(ctl, &connection, &tokens)
+	    && refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
 		tell_subscription(&c->report, &connection, subscription);

@@ -162,6 +162,39 @@ asks_only_when_little_is_left(void **state)
 	}
 }
 
+static void
+gives_usable_tokens(void **state)
+{
+	static const struct {
+		const char *label;
+		long left_s;
+		int calls;
+	} table[] = {
+		{ "a minute more than the limit", REFRESH_LEFT_MIN_S + 60, 0 },
+		{ "a minute less", REFRESH_LEFT_MIN_S - 60, 1 },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct connection connection = { .account_id = 31920194,
+			.amocrm_user_id = 1 };
+		struct tokens tokens;
+		struct setup s;
+
+		begin(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
+		same_fault(table[i].label, &s.ctx,
+		    refresh_usable_tokens(&s.ctx, &s.cfg, &connection, &tokens), FAULT_NONE);
+		same_number(table[i].label, play.calls, table[i].calls);
+		same_text(table[i].label, tokens.access_token,
+		    table[i].calls > 0 ? "access-new" : "access-old");
+		assert_true(unlink(s.keys) == 0);
+		same_fault("without a key ring", &s.ctx,
+		    refresh_usable_tokens(&s.ctx, &s.cfg, &connection, &tokens), FAULT_CONFIG);
+		ctx_clear_fault(&s.ctx);
+		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
+		setup_close(&s);
+	}
+}
+
 /* Each answer, or two or more, one after the other. */
 static void
 keeps_tokens_by_what_amocrm_says(void **state)
@@ -391,6 +424,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(asks_only_when_little_is_left),
+		IN_FOLDER(gives_usable_tokens),
 		IN_FOLDER(keeps_tokens_by_what_amocrm_says),
 		IN_FOLDER(leaves_alone_what_others_did_meanwhile),
 		IN_FOLDER(asks_nobody_when_it_makes_no_sense),

@@ -1,4 +1,4 @@
-/* accounts.c - `amocrmctl accounts`. */
+/* accounts.c - `amocrmctl accounts` and `amocrmctl disconnect`: lists connections, erases one. */
 #include "ctl.h"
 
 #include "base/rfc3339.h"
@@ -90,4 +90,21 @@ ctl_accounts(struct ctl *ctl)
 	else if (ok && count == 0)
 		fprintf(stderr, "No account is connected yet.\n");
 	return ok ? CTL_DONE : ctl_fault(ctl);
+}
+
+enum ctl_exit
+ctl_disconnect(struct ctl *ctl)
+{
+	int64_t account_id;
+	int64_t user_id;
+
+	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
+		return ctl_usage(ctl, "takes one account");
+	if (!ctl_select_ids(ctl, ctl->argv[1], &account_id, &user_id)
+	    || !connection_erase(ctl->ctx, &ctl->cfg, account_id, user_id))
+		return ctl_fault(ctl);
+	fprintf(stderr,
+	    "Erased %lld/%lld.  amoCRM itself still lists the integration as installed.\n",
+	    (long long)account_id, (long long)user_id);
+	return CTL_DONE;
 }

@@ -80,15 +80,17 @@ read_selector(struct ctx *ctx, const char *selector, struct selection *s)
 static bool
 find_shared(struct ctx *ctx, struct selection *s)
 {
-	const char *pointer;
-	const char *key;
+	struct connection connection;
+	bool found;
 
 	if (s->cfg->app.connections != CONNECTIONS_SHARED)
 		return true;
-	if (!user_key(ctx, s->cfg, NULL, &pointer) || !user_lookup(ctx, s->cfg, pointer, &key))
+	if (!connection_find_by_user(ctx, s->cfg, NULL, &found, &connection))
 		return false;
-	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
-		s->shared_account = 0;
+	if (found) {
+		s->shared_account = connection.account_id;
+		s->shared_user = connection.amocrm_user_id;
+	}
 	return true;
 }
 

@@ -6,7 +6,7 @@
 #include "base/signals.h"
 #include "config/host_allowlist.h"
 #include "connection/auth_code.h"
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 #include "crypto/seal.h"
 #include "helper/helper.h"
 

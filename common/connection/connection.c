@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "connection/account_index.h"
+#include "connection/connection_internal.h"
 #include "connection/corrupt.h"
 #include "text/json.h"
 

@@ -5,8 +5,8 @@
  */
 #include "base/log.h"
 #include "connection/account_index.h"
-#include "connection/connection.h"
 #include "connection/connection_event.h"
+#include "connection/connection_internal.h"
 
 #include <string.h>
 

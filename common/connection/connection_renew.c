@@ -1,8 +1,8 @@
 /* connection_renew.c - renewing and revoking connections; see connection.h. */
 #include "base/log.h"
 #include "connection/account_index.h"
-#include "connection/connection.h"
 #include "connection/connection_event.h"
+#include "connection/connection_internal.h"
 #include "connection/corrupt.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* connection_restore.c - sealing connections anew, and bringing them back, also to where they are
  * found; see connection.h. */
 #include "connection/account_index.h"
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "config/host_allowlist.h"
-#include "connection/connection.h"
 #include "connection/connection_event.h"
+#include "connection/connection_internal.h"
 #include "store/store.h"
 
 #include <string.h>

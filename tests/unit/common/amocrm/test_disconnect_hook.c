@@ -5,7 +5,7 @@
 #include "amocrm/disconnect_hook.h"
 #include "base/encode.h"
 #include "base/sha2.h"
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 
 #define UUID   "01d01160-d7a0-4087-b4af-6a1bb83fcd1d"
 #define VECTOR "66704de1ff8c90176a27178c1a62a0c85646f6f59021f45363d893e83e607d74"

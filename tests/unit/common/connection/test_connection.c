@@ -1,7 +1,7 @@
 /* test_connection.c - who is connected: stored, adopted, renewed, revoked, erased. */
 #include "../../setup.h"
 
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 
 static const struct tokens first_pair = { "access-1", "refresh-1", 4102444800 };
 static const struct tokens second_pair = { "access-2", "refresh-2", 4102444801 };

@@ -4,7 +4,7 @@
 #include "../../setup.h"
 
 #include "connection/account_index.h"
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

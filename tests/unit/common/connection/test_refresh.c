@@ -6,7 +6,7 @@
 #include "../../setup.h"
 
 #include "amocrm/amocrm.h"
-#include "connection/connection.h"
+#include "connection/connection_internal.h"
 #include "connection/refresh.h"
 
 #include <stdlib.h>

@@ -1,0 +1,85 @@
+/* connection_internal.h - what the modules of this folder share about connections.
+ *
+ * Locks are always taken in this order, and at most one of a kind at a time, so writers cannot
+ * deadlock:
+ *
+ *   code:<sha256>, refresh:<record>   one exchange of a code, one refresh of a connection
+ *   app:<app user>                    changes of whose a connection is
+ *   account:<account id>              changes of records of one account
+ *   a shard's                         inside the store
+ *
+ * Hence a connection that replaces another one is stored under the lock of its own account, and
+ * the other one is erased under the lock of its account after the first has been released.
+ */
+#ifndef CONNECTION_INTERNAL_H
+#define CONNECTION_INTERNAL_H
+
+#include "connection/connection.h"
+
+/* Whose a connection becomes: the app user's; without one (NULL) in a shared set-up everybody's,
+ * and otherwise nobody's who is known. */
+struct owner {
+	const char *app_user;
+};
+
+/* What tells an authorization from others of the same amoCRM user. */
+struct authorization {
+	const char *id;               /* NULL: it is not known */
+	const struct store_op *along; /* is made with it, or not at all; NULL: nothing */
+};
+
+/* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
+ * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
+ * nobody could use it any more: then it is nobody's, so that it connects nobody before it is
+ * adopted.  authorization may be NULL.  The tokens are sealed with the first key of the ring as it
+ * is then (keyring_reload).
+ * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
+bool connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
+    const struct authorization *authorization);
+
+/* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place
+ * of the account's others.  *found is false when there is no such connection any more, or it is of
+ * a newer authorization than that: then nothing is changed, and nothing along with it. */
+bool connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct owner *owner, const struct authorization *authorization,
+    bool *found);
+
+/* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
+ * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back,
+ * and the tokens of a newer authorization are left alone.  The tokens are sealed as by
+ * connection_save. */
+bool connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens);
+
+/* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since it
+ * was read. */
+bool connection_refused(struct ctx *ctx, const struct config *cfg, const char *key,
+    const struct connection *connection);
+
+/* The key of the app user's pointer; where connections are shared, of everybody's. */
+bool user_key(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
+
+/* The key that a pointer holds; NULL if there is no pointer, or it is corrupt. */
+bool user_lookup(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
+
+/* As connection_find, before the record is replaced: a corrupt one counts as absent. */
+bool connection_find_or_skip_corrupt(struct ctx *ctx, const struct config *cfg, const char *key,
+    bool *found, struct connection *connection);
+
+/* Writes a whole record.  The caller holds the lock of its account. */
+bool connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct connection *connection, const struct tokens *tokens);
+
+/* Erases the connection if it is the app user's.  The caller holds the lock of their pointer. */
+bool connection_erase_owned(
+    struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user);
+
+/* Erases the record alone.  The caller holds the lock of its account. */
+bool connection_erase_record(
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
+
+/* The operation that erases a pointer if it holds that key. */
+struct store_op connection_forgetting(const char *pointer, const char *key);
+
+#endif

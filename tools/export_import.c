@@ -91,39 +91,6 @@ ctl_export(struct ctl *ctl)
 	return export.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
-struct pointing {
-	const char *key;
-	bool imported;
-};
-
-static bool
-point(struct ctx *ctx, void *arg, const char *old, const char **value)
-{
-	struct pointing *pointing = arg;
-
-	(void)ctx;
-	pointing->imported = old == NULL;
-	if (pointing->imported)
-		*value = pointing->key;
-	return true;
-}
-
-/* Whose a connection is, unless that is known already; a corrupt pointer says nothing. */
-static bool
-import_pointer(
-    struct ctx *ctx, const struct config *cfg, const char *key, const char *value, bool *imported)
-{
-	struct pointing pointing = { value, false };
-	bool ok = store_update(ctx, &cfg->store, key, 0, point, &pointing);
-
-	if (!ok && ctx->kind == FAULT_CORRUPT) {
-		ctx_clear_fault(ctx);
-		pointing.imported = ok = store_put(ctx, &cfg->store, key, value, 0);
-	}
-	*imported = ok && pointing.imported;
-	return ok;
-}
-
 static bool
 import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct json_object *doc, bool *imported)
@@ -136,7 +103,7 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct tokens tokens;
 
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
-		return import_pointer(ctx, cfg, key, value, imported);
+		return connection_restore_user(ctx, cfg, key, value, imported);
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
 		return fault(ctx, FAULT_REQUEST, "it is not one that export wrote");
 	if (!record_read(ctx, value, &connection)

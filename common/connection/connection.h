@@ -93,4 +93,10 @@ bool connection_reseal(struct ctx *ctx, const struct config *cfg, const struct k
 bool connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *value, const struct tokens *tokens, bool *stored);
 
+/* Restores an exported pointer, the record "app:<app user>", which holds key, unless the user has
+ * one already; a corrupt one is replaced.  Waits for a claim of that user that is under way.
+ * *stored tells whether it was written.  Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
+bool connection_restore_user(
+    struct ctx *ctx, const struct config *cfg, const char *pointer, const char *key, bool *stored);
+
 #endif

@@ -134,3 +134,23 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 	lock_release(&lock);
 	return ok;
 }
+
+/* Under the user's lock, or a claim could replace a pointer without the connection that it had led
+ * to being erased. */
+bool
+connection_restore_user(
+    struct ctx *ctx, const struct config *cfg, const char *pointer, const char *key, bool *stored)
+{
+	const char *before;
+	struct lock lock;
+	bool ok;
+
+	*stored = false;
+	if (!store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
+		return false;
+	ok = user_lookup(ctx, cfg, pointer, &before)
+	    && (before != NULL || store_put(ctx, &cfg->store, pointer, key, 0));
+	lock_release(&lock);
+	*stored = ok && before == NULL;
+	return ok;
+}

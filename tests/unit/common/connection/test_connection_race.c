@@ -77,6 +77,19 @@ end(struct ctx *ctx, const struct actor *actor)
 	return connection_erase_by_user(ctx, &actor->s->cfg, actor->app_user);
 }
 
+/* Whether the pointer to the connection was restored. */
+static bool
+restore_pointer(struct ctx *ctx, const struct actor *actor)
+{
+	const char *pointer;
+	const char *key;
+	bool stored;
+
+	return user_key(ctx, &actor->s->cfg, actor->app_user, &pointer)
+	    && record_key(ctx, actor->account_id, actor->amocrm_user_id, &key)
+	    && connection_restore_user(ctx, &actor->s->cfg, pointer, key, &stored) && stored;
+}
+
 static void
 do_now(struct setup *s, bool (*act)(struct ctx *ctx, const struct actor *actor), int64_t account_id,
     int64_t amocrm_user_id, const char *app_user)
@@ -226,6 +239,32 @@ a_disconnect_leaves_a_newer_authorization(void **state)
 	setup_close(&s);
 }
 
+/* The claim holds the user's lock, and waits for the account's; the import must wait for the
+ * claim, or the pointer it restores would be replaced. */
+static void
+an_import_leaves_what_a_claim_has_set(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct actor late = { &s, store, 1, 7, "u1", 0, { 0 } };
+		struct actor quick = { &s, restore_pointer, 2, 8, "u1", 0, { 0 } };
+		int claimed;
+		int imported;
+
+		do_now(&s, store, 2, 8, NULL);
+		overtake(&s, &late, &quick, &claimed, &imported);
+		child_says_true("the claim", claimed);
+		assert_true(WIFEXITED(imported));
+		same_number("the import", WEXITSTATUS(imported), CHILD_FALSE);
+		same_number("connections of the user", count_of(&s, "u1"), 1);
+		DEMAND("connected", is_connected(&s, "u1"));
+		do_now(&s, end, 0, 0, "u1");
+	}
+	setup_close(&s);
+}
+
 static void
 do_at_once(struct actor *actors, size_t count)
 {
@@ -316,6 +355,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(a_disconnect_leaves_what_has_become_anothers),
 		IN_FOLDER(a_disconnect_leaves_a_newer_authorization),
+		IN_FOLDER(an_import_leaves_what_a_claim_has_set),
 		IN_FOLDER(of_two_claims_of_one_user_one_is_theirs),
 		IN_FOLDER(nobody_waits_in_a_circle),
 	};

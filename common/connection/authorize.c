@@ -61,23 +61,31 @@ put_pending(struct ctx *ctx, const struct store_config *store, const struct keyr
 	    && store_put(ctx, store, pending_key, sealed, time(NULL) + AUTH_CODE_LIFE_S);
 }
 
+static struct claim
+claim_of(const struct grant *grant)
+{
+	if (grant->claimant != NULL)
+		return (struct claim){ CLAIM_USER, grant->claimant };
+	if (grant->reserved_for != NULL || grant->unclaimable)
+		return (struct claim){ CLAIM_LATER, NULL };
+	return (struct claim){ CLAIM_ANONYMOUS, NULL };
+}
+
 /* Stores the connection, and with it what has become of the code. */
 static bool
 save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
     const char *record)
 {
-	const struct owner owner = { grant->claimant };
-	bool waits = grant->claimant == NULL && (grant->reserved_for != NULL || grant->unclaimable);
+	const struct claim claim = claim_of(grant);
 	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->unclaimable };
 	struct store_op change;
-	struct authorization authorization = { .along = &change };
+	struct authorization authorization = { .code_op = &change };
 
 	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
 	    && auth_code_id(ctx, record, &authorization.id)
 	    && auth_code_op(ctx, record, &code, &change)
-	    && connection_save(
-		ctx, cfg, ring, identity, tokens, waits ? NULL : &owner, &authorization);
+	    && connection_save(ctx, cfg, ring, identity, tokens, &claim, &authorization);
 }
 
 /* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits
@@ -137,14 +145,14 @@ tell_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claim
 
 /* A code that has become a connection already; a newer one may have taken its place. */
 static bool
-claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, struct auth_code *code)
 {
-	const struct owner owner = { grant->claimant };
+	const struct claim claim = { CLAIM_USER, grant->claimant };
 	bool claimed = code->claimed_by != NULL;
 	struct connection other;
 	struct store_op change;
-	struct authorization authorization = { .along = &change };
+	struct authorization authorization = { .code_op = &change };
 	bool found = false;
 
 	if (grant->claimant == NULL)
@@ -158,8 +166,8 @@ claim(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 	if (!claimed
 	    && (!auth_code_id(ctx, record, &authorization.id)
 		|| !auth_code_op(ctx, record, code, &change)
-		|| !connection_adopt(
-		    ctx, cfg, ring, code->connection, &owner, &authorization, &found)))
+		|| !connection_claim(
+		    ctx, cfg, ring, code->connection, &claim, &authorization, &found)))
 		return false;
 	if (found)
 		return true;
@@ -194,7 +202,7 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
 	    || !auth_code_find(ctx, &cfg->store, record, &known, &code))
 		return false;
 	return known
-	    ? claim(ctx, cfg, grant, ring, record, &code)
+	    ? claim_known(ctx, cfg, grant, ring, record, &code)
 	    : exchange(ctx, cfg, grant, ring, record, clock_ms() + remaining_ms(grant, limit_ms));
 }
 

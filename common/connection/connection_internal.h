@@ -16,33 +16,44 @@
 
 #include "connection/connection.h"
 
-/* Whose a connection becomes: the app user's; without one (NULL) in a shared set-up everybody's,
- * and otherwise nobody's who is known. */
-struct owner {
-	const char *app_user;
+/* Whose the connection of an authorization becomes. */
+enum claim_kind {
+	/* Nobody's yet: it is reserved for an app user, or cannot be claimed. */
+	CLAIM_LATER,
+	/* A browser or amoCRM presents it: everybody's where connections are shared, otherwise
+	 * whose it was, if anybody's. */
+	CLAIM_ANONYMOUS,
+	/* An app user presents it: everybody's where connections are shared, otherwise theirs. */
+	CLAIM_USER,
 };
 
-/* What tells an authorization from others of the same amoCRM user. */
+struct claim {
+	enum claim_kind kind;
+	const char *app_user; /* of CLAIM_USER; otherwise NULL */
+};
+
+/* The authorization a connection is made of. */
 struct authorization {
-	const char *id;               /* NULL: it is not known */
-	const struct store_op *along; /* is made with it, or not at all; NULL: nothing */
+	const char *id; /* tells it from others of the same amoCRM user; NULL: not known */
+	const struct store_op *code_op; /* its code's record, written in the same commit; or NULL */
 };
 
-/* Stores the tokens as the connection of that amoCRM user, active whatever it was before, and makes
- * it the owner's, as connection_adopt does.  owner NULL: that waits.  Whose it was it stays, unless
- * nobody could use it any more: then it is nobody's, so that it connects nobody before it is
- * adopted.  authorization may be NULL.  The tokens are sealed with the first key of the ring as it
- * is then (keyring_reload).
+/* Stores the tokens of an authorization as the connection of that amoCRM user, active whatever its
+ * state was, and claims it as connection_claim does.  With CLAIM_LATER a usable connection keeps
+ * its app user until it is claimed; one that was revoked, expired or missing becomes nobody's, so
+ * that it connects nobody before it is claimed.  The tokens are sealed with the first key of the
+ * ring as the file is after waiting for the locks (keyring_reload).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
+    const struct identity *identity, const struct tokens *tokens, const struct claim *claim,
     const struct authorization *authorization);
 
-/* Makes a stored connection the owner's, in place of the one they had; in a shared set-up in place
- * of the account's others.  *found is false when there is no such connection any more, or it is of
- * a newer authorization than that: then nothing is changed, and nothing along with it. */
-bool connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct owner *owner, const struct authorization *authorization,
+/* Makes a stored connection the claimant's.  It replaces the connection that the app user had;
+ * where connections are shared, all others of its account.  *found is false if the connection is
+ * missing, or belongs to a newer authorization: then nothing is written, also no code_op.
+ * Fault: as connection_save. */
+bool connection_claim(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct claim *claim, const struct authorization *authorization,
     bool *found);
 
 /* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed

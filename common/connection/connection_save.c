@@ -24,11 +24,11 @@ struct storing {
 	const char *key;
 	struct connection *connection; /* with new tokens; NULL: one that is stored, with its own */
 	const struct tokens *tokens;
-	const struct owner *owner; /* NULL: whose it is stays as it is */
-	const char *pointer;       /* the owner's; NULL: they are not known */
-	const char *stale;         /* a pointer that must not lead there; NULL: none */
-	const char *former;        /* where it led before */
-	const char *record;        /* NULL: it stays as it is */
+	const struct claim *claim;
+	const char *pointer; /* the claimant's; NULL: it is not claimed now */
+	const char *stale;   /* a pointer that must not lead there; NULL: none */
+	const char *former;  /* where it led before */
+	const char *record;  /* NULL: it stays as it is */
 	const struct authorization *authorization;
 	bool found; /* there was one of that name */
 };
@@ -73,8 +73,8 @@ store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
 			return false;
 		changes[count++] = store_op_put(it->pointer, it->key, 0);
 	}
-	if (it->authorization != NULL && it->authorization->along != NULL)
-		changes[count++] = *it->authorization->along;
+	if (it->authorization->code_op != NULL)
+		changes[count++] = *it->authorization->code_op;
 	return store_commit(ctx, &cfg->store, changes, count)
 	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(ctx, cfg, it, users.before));
 }
@@ -86,8 +86,8 @@ decide_owner(
     struct ctx *ctx, const struct config *cfg, const struct connection *old, struct storing *it)
 {
 	if (it->pointer != NULL)
-		it->connection->app_user = is_shared(cfg) ? NULL : it->owner->app_user;
-	else if (it->owner != NULL || (old != NULL && connection_usable(old)))
+		it->connection->app_user = is_shared(cfg) ? NULL : it->claim->app_user;
+	else if (it->claim->kind == CLAIM_ANONYMOUS || (old != NULL && connection_usable(old)))
 		it->connection->app_user = old == NULL ? NULL : old->app_user;
 	else if (is_shared(cfg))
 		return user_key(ctx, cfg, NULL, &it->stale);
@@ -110,13 +110,12 @@ save_locked(
 static bool
 is_of_another(const struct connection *connection, const struct authorization *authorization)
 {
-	return authorization != NULL && authorization->id != NULL
-	    && connection->authorization != NULL
+	return authorization->id != NULL && connection->authorization != NULL
 	    && strcmp(connection->authorization, authorization->id) != 0;
 }
 
 static bool
-adopt_locked(
+claim_locked(
     struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
 {
 	struct connection connection;
@@ -131,11 +130,18 @@ adopt_locked(
 	if (it->pointer != NULL && !is_shared(cfg)) {
 		if (!record_tokens(ctx, ring, &connection, &tokens))
 			return false;
-		connection.app_user = it->owner->app_user;
+		connection.app_user = it->claim->app_user;
 		if (!record_write(ctx, ring, &connection, &tokens, &it->record))
 			return false;
 	}
 	return store_owned(ctx, cfg, it);
+}
+
+/* Whether the claim sets a pointer to the connection. */
+static bool
+claims_now(const struct config *cfg, const struct claim *claim)
+{
+	return claim->kind == CLAIM_USER || (claim->kind == CLAIM_ANONYMOUS && is_shared(cfg));
 }
 
 static bool
@@ -147,7 +153,7 @@ store_in_account(
 
 	if (!account_index_lock(ctx, &cfg->store, it->account_id, &lock))
 		return false;
-	ok = (it->connection != NULL ? save_locked : adopt_locked)(ctx, cfg, ring, it);
+	ok = (it->connection != NULL ? save_locked : claim_locked)(ctx, cfg, ring, it);
 	lock_release(&lock);
 	return ok;
 }
@@ -157,7 +163,7 @@ static bool
 erase_former(struct ctx *ctx, const struct config *cfg, const struct storing *it)
 {
 	return is_shared(cfg) || it->former == NULL || strcmp(it->former, it->key) == 0
-	    || connection_erase_owned(ctx, cfg, it->former, it->owner->app_user);
+	    || connection_erase_owned(ctx, cfg, it->former, it->claim->app_user);
 }
 
 /* Of one owner's connections, stored at once, one is the last. */
@@ -168,9 +174,9 @@ store_for_owner(
 	struct lock lock;
 	bool ok;
 
-	if (it->owner == NULL || (it->owner->app_user == NULL && !is_shared(cfg)))
+	if (!claims_now(cfg, it->claim))
 		return store_in_account(ctx, cfg, ring, it);
-	if (!user_key(ctx, cfg, it->owner->app_user, &it->pointer)
+	if (!user_key(ctx, cfg, it->claim->app_user, &it->pointer)
 	    || !store_lock(ctx, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
 		return false;
 	ok = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
@@ -180,7 +186,7 @@ store_for_owner(
 
 bool
 connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct identity *identity, const struct tokens *tokens, const struct owner *owner,
+    const struct identity *identity, const struct tokens *tokens, const struct claim *claim,
     const struct authorization *authorization)
 {
 	time_t now = time(NULL);
@@ -188,7 +194,7 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		.account_id = identity->account_id,
 		.amocrm_user_id = identity->user_id,
 		.host = identity->host,
-		.authorization = authorization == NULL ? NULL : authorization->id,
+		.authorization = authorization->id,
 		.state = CONNECTION_ACTIVE,
 		.connected_at = now,
 		.refreshed_at = now,
@@ -199,7 +205,7 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		.amocrm_user_id = identity->user_id,
 		.connection = &connection,
 		.tokens = tokens,
-		.owner = owner,
+		.claim = claim,
 		.authorization = authorization,
 	};
 
@@ -213,11 +219,11 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 }
 
 bool
-connection_adopt(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct owner *owner, const struct authorization *authorization,
+connection_claim(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, const struct claim *claim, const struct authorization *authorization,
     bool *found)
 {
-	struct storing it = { .key = key, .owner = owner, .authorization = authorization };
+	struct storing it = { .key = key, .claim = claim, .authorization = authorization };
 	bool ok = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
 	    || store_for_owner(ctx, cfg, ring, &it);
 

@@ -86,7 +86,8 @@ revokes_or_changes_nothing(void **state)
 {
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		static const struct tokens tokens = { "access", "refresh", 4102444800 };
-		static const struct owner owner = { NULL };
+		static const struct claim anonymous = { CLAIM_ANONYMOUS, NULL };
+		static const struct authorization unknown = { NULL, NULL };
 		const struct identity identity = { 32720107, 1, "reforyou.amocrm.ru" };
 		char hex[SHA256_HEX_SIZE] = "";
 		const char *query;
@@ -98,8 +99,8 @@ revokes_or_changes_nothing(void **state)
 		bool found;
 
 		setup_open(&s, *state, CONNECTIONS_SHARED);
-		assert_true(
-		    connection_save(&s.ctx, &s.cfg, s.ring, &identity, &tokens, &owner, NULL)
+		assert_true(connection_save(
+				&s.ctx, &s.cfg, s.ring, &identity, &tokens, &anonymous, &unknown)
 		    && record_key(&s.ctx, identity.account_id, identity.user_id, &key));
 		if (rows[i].signs != NULL)
 			sign(rows[i].secret, rows[i].signs, hex);

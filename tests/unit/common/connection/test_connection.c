@@ -1,4 +1,4 @@
-/* test_connection.c - who is connected: stored, adopted, renewed, revoked, erased. */
+/* test_connection.c - who is connected: stored, claimed, renewed, revoked, erased. */
 #include "../../setup.h"
 
 #include "connection/connection_internal.h"
@@ -6,14 +6,17 @@
 static const struct tokens first_pair = { "access-1", "refresh-1", 4102444800 };
 static const struct tokens second_pair = { "access-2", "refresh-2", 4102444801 };
 
+static const struct claim later = { CLAIM_LATER, NULL };
+static const struct authorization unknown = { NULL, NULL };
+
 static const char *
 save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *tokens,
-    const struct owner *owner)
+    const struct claim *claim)
 {
 	const struct identity identity = { account_id, user_id, "reforyou.amocrm.ru" };
 	const char *key = NULL;
 
-	if (!connection_save(&s->ctx, &s->cfg, s->ring, &identity, tokens, owner, NULL)
+	if (!connection_save(&s->ctx, &s->cfg, s->ring, &identity, tokens, claim, &unknown)
 	    || !record_key(&s->ctx, account_id, user_id, &key))
 		fail_msg("not saved: %s", s->ctx.reason);
 	return key;
@@ -78,8 +81,8 @@ known(struct setup *s, int64_t account_id)
 static void
 is_everybodys_where_shared(void **state)
 {
-	static const struct owner browser = { NULL };
-	static const struct owner user = { "u1" };
+	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
+	static const struct claim user = { CLAIM_USER, "u1" };
 	struct setup s;
 	struct connection connection;
 
@@ -107,8 +110,8 @@ is_everybodys_where_shared(void **state)
 static void
 is_ones_own_where_per_user(void **state)
 {
-	static const struct owner one = { "u1" };
-	static const struct owner two = { "u2" };
+	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim two = { CLAIM_USER, "u2" };
 	struct setup s;
 	struct connection connection;
 
@@ -127,7 +130,7 @@ is_ones_own_where_per_user(void **state)
 	same_text("the other keeps theirs", token_of(&s, "u2"), "refresh-2");
 
 	save(&s, 3, 9, &first_pair, &two);
-	same_text("adopted by the other", token_of(&s, "u2"), "refresh-1");
+	same_text("claimed by the other", token_of(&s, "u2"), "refresh-1");
 	same_text("it is the one's no more", token_of(&s, "u1"), NULL);
 	DEMAND("what the other had is gone", !is_there(&s, "connection:2:8", &connection));
 	same_number("connections", how_many(&s), 1);
@@ -135,38 +138,39 @@ is_ones_own_where_per_user(void **state)
 }
 
 static void
-waits_for_its_owner(void **state)
+waits_for_its_claimant(void **state)
 {
-	static const struct owner browser = { NULL };
-	static const struct owner user = { "u1" };
+	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
+	static const struct claim user = { CLAIM_USER, "u1" };
 	struct setup s;
 	const char *key;
 	bool found;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	key = save(&s, 1, 7, &first_pair, NULL);
+	key = save(&s, 1, 7, &first_pair, &later);
 	assert_string_equal(key, "connection:1:7");
 	same_text("stored, and nobody's", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &browser, NULL, &found));
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &browser, &unknown, &found));
 	assert_true(found);
-	same_text("a browser adopts nothing", token_of(&s, "u1"), NULL);
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &user, NULL, &found));
+	same_text("a browser claims nothing", token_of(&s, "u1"), NULL);
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &user, &unknown, &found));
 	assert_true(found);
-	same_text("adopted", token_of(&s, "u1"), "refresh-1");
+	same_text("claimed", token_of(&s, "u1"), "refresh-1");
 	assert_true(
-	    connection_adopt(&s.ctx, &s.cfg, s.ring, "connection:1:8", &user, NULL, &found));
+	    connection_claim(&s.ctx, &s.cfg, s.ring, "connection:1:8", &user, &unknown, &found));
 	assert_false(found);
 	same_text("one that is not there changes nothing", token_of(&s, "u1"), "refresh-1");
 
-	save(&s, 1, 7, &second_pair, NULL);
+	save(&s, 1, 7, &second_pair, &later);
 	same_text("authorized again, it stays whose it was", token_of(&s, "u1"), "refresh-2");
 	setup_close(&s);
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	save(&s, 4, 1, &first_pair, &browser);
-	save(&s, 4, 2, &second_pair, NULL);
+	save(&s, 4, 2, &second_pair, &later);
 	same_text("shared: the other one stays everybody's", token_of(&s, "u1"), "refresh-1");
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, "connection:4:2", &user, NULL, &found)
+	assert_true(
+	    connection_claim(&s.ctx, &s.cfg, s.ring, "connection:4:2", &user, &unknown, &found)
 	    && found);
 	same_text("shared: claimed", token_of(&s, "u2"), "refresh-2");
 	setup_close(&s);
@@ -175,9 +179,9 @@ waits_for_its_owner(void **state)
 static void
 is_erased(void **state)
 {
-	static const struct owner browser = { NULL };
-	static const struct owner one = { "u1" };
-	static const struct owner two = { "u2" };
+	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
+	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim two = { CLAIM_USER, "u2" };
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
@@ -209,10 +213,10 @@ is_erased(void **state)
 static void
 is_revoked_with_its_account(void **state)
 {
-	static const struct owner one = { "u1" };
-	static const struct owner two = { "u2" };
-	static const struct owner three = { "u3" };
-	static const struct owner browser = { NULL };
+	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim two = { CLAIM_USER, "u2" };
+	static const struct claim three = { CLAIM_USER, "u3" };
+	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
 	struct setup s;
 	struct connection connection;
 	const char *key;
@@ -238,12 +242,12 @@ is_revoked_with_its_account(void **state)
 	setup_close(&s);
 }
 
-/* What waits for its owner makes nobody connected whose connection was at its end. */
+/* What waits for its claimant makes nobody connected whose connection was at its end. */
 static void
 is_nobodys_once_it_was_ended(void **state)
 {
-	static const struct owner user = { "u1" };
-	static const struct owner other = { "u2" };
+	static const struct claim user = { CLAIM_USER, "u1" };
+	static const struct claim other = { CLAIM_USER, "u2" };
 
 	for (int mode = CONNECTIONS_SHARED; mode <= CONNECTIONS_PER_USER; mode++)
 		for (int revoked = 0; revoked <= 1; revoked++) {
@@ -255,46 +259,47 @@ is_nobodys_once_it_was_ended(void **state)
 			key = save(&s, 1, 7, &first_pair, &user);
 			assert_true(revoked ? connection_revoke_account(&s.ctx, &s.cfg, 1)
 					    : connection_erase(&s.ctx, &s.cfg, 1, 7));
-			save(&s, 1, 7, &second_pair, NULL);
+			save(&s, 1, 7, &second_pair, &later);
 			same_text("it waits", token_of(&s, "u1"), NULL);
 			DEMAND("the account is known", known(&s, 1));
 			assert_true(
-			    connection_adopt(&s.ctx, &s.cfg, s.ring, key, &other, NULL, &found)
+			    connection_claim(&s.ctx, &s.cfg, s.ring, key, &other, &unknown, &found)
 			    && found);
-			same_text("adopted", token_of(&s, "u2"), "refresh-2");
+			same_text("claimed", token_of(&s, "u2"), "refresh-2");
 			assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 			setup_close(&s);
 		}
 }
 
 static void
-is_adopted_as_its_own_authorization(void **state)
+is_claimed_as_its_own_authorization(void **state)
 {
-	static const struct owner one = { "u1" };
-	static const struct owner two = { "u2" };
+	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim two = { CLAIM_USER, "u2" };
 	static const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	static const char key[] = "connection:1:7";
-	const struct store_op along = store_op_put("code:1", "claimed", 0);
-	const struct authorization older = { "older", &along };
+	const struct store_op code_op = store_op_put("code:1", "claimed", 0);
+	const struct authorization older = { "older", &code_op };
 	const struct authorization newer = { "newer", NULL };
-	const struct authorization unknown = { NULL, NULL };
 	struct setup s;
 	const char *value;
 	bool found;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	assert_true(connection_save(&s.ctx, &s.cfg, s.ring, &identity, &first_pair, NULL, &older));
-	assert_true(connection_save(&s.ctx, &s.cfg, s.ring, &identity, &second_pair, NULL, &newer));
+	assert_true(
+	    connection_save(&s.ctx, &s.cfg, s.ring, &identity, &first_pair, &later, &older));
+	assert_true(
+	    connection_save(&s.ctx, &s.cfg, s.ring, &identity, &second_pair, &later, &newer));
 	assert_true(store_erase(&s.ctx, &s.cfg.store, "code:1"));
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &two, &newer, &found) && found);
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &older, &found));
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &two, &newer, &found) && found);
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &older, &found));
 	DEMAND("the older one's is not there any more", !found);
-	same_text("the newer one's owner keeps it", token_of(&s, "u2"), "refresh-2");
+	same_text("the newer one's user keeps it", token_of(&s, "u2"), "refresh-2");
 	assert_true(store_get(&s.ctx, &s.cfg.store, "code:1", &value));
-	same_text("nothing along with it", value, NULL);
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &newer, &found) && found);
-	same_text("adopting keeps which it is", token_of(&s, "u1"), "refresh-2");
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
+	same_text("its code's record is not written", value, NULL);
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &newer, &found) && found);
+	same_text("a claim keeps which it is", token_of(&s, "u1"), "refresh-2");
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
 	setup_close(&s);
 }
 
@@ -313,7 +318,7 @@ is_revoked_however_many_there_are(void **state)
 	token[LONG] = '\0';
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int user = 1; user <= BROKERS; user++)
-		save(&s, 1, user, &tokens, NULL);
+		save(&s, 1, user, &tokens, &later);
 	assert_true(ctx_open(&small, ARENA));
 	if (!connection_revoke_account(&small, &s.cfg, 1)
 	    || !connection_account_known(&small, &s.cfg, 1, &yes))
@@ -352,8 +357,8 @@ is_usable_as_long_as_its_refresh_token_lives(void **state)
 static void
 is_renewed(void **state)
 {
-	static const struct owner one = { "u1" };
-	static const struct owner two = { "u2" };
+	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim two = { CLAIM_USER, "u2" };
 	struct setup s;
 	struct connection read;
 	struct connection now;
@@ -373,7 +378,7 @@ is_renewed(void **state)
 
 	/* claimed and revoked by others while amoCRM was asked */
 	assert_true(is_there(&s, key, &read));
-	assert_true(connection_adopt(&s.ctx, &s.cfg, s.ring, key, &two, NULL, &found));
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &two, &unknown, &found));
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
 	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
 	assert_true(is_there(&s, key, &now));
@@ -404,7 +409,7 @@ is_renewed(void **state)
 static void
 is_revoked_when_refused(void **state)
 {
-	static const struct owner one = { "u1" };
+	static const struct claim one = { CLAIM_USER, "u1" };
 	struct setup s;
 	struct connection read;
 	struct connection now;
@@ -430,7 +435,7 @@ is_revoked_when_refused(void **state)
 static void
 is_sealed_with_the_first_key(void **state)
 {
-	static const struct owner one = { "u1" };
+	static const struct claim one = { CLAIM_USER, "u1" };
 	struct setup s;
 	struct connection connection;
 	const char *key;
@@ -465,7 +470,7 @@ is_visited(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	same_number("none", how_many(&s), 0);
 	for (int i = 1; i <= 40; i++)
-		save(&s, i, 7, &first_pair, NULL);
+		save(&s, i, 7, &first_pair, &later);
 	same_number("all", how_many(&s), 40);
 	setup_close(&s);
 }
@@ -473,14 +478,14 @@ is_visited(void **state)
 static bool
 save_in_arena(struct ctx *ctx, void *arg)
 {
-	static const struct owner user = { "u1" };
+	static const struct claim user = { CLAIM_USER, "u1" };
 	struct setup *s = arg;
 	const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	struct connection connection;
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_save(ctx, &s->cfg, s->ring, &identity, &first_pair, &user, NULL)
+	if (!connection_save(ctx, &s->cfg, s->ring, &identity, &first_pair, &user, &unknown)
 	    || !connection_find_by_user(ctx, &s->cfg, "u1", &found, &connection)
 	    || !record_tokens(ctx, s->ring, &connection, &tokens))
 		return false;
@@ -505,11 +510,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(is_everybodys_where_shared),
 		IN_FOLDER(is_ones_own_where_per_user),
-		IN_FOLDER(waits_for_its_owner),
+		IN_FOLDER(waits_for_its_claimant),
 		IN_FOLDER(is_erased),
 		IN_FOLDER(is_revoked_with_its_account),
 		IN_FOLDER(is_nobodys_once_it_was_ended),
-		IN_FOLDER(is_adopted_as_its_own_authorization),
+		IN_FOLDER(is_claimed_as_its_own_authorization),
 		IN_FOLDER(is_revoked_however_many_there_are),
 		cmocka_unit_test(is_usable_as_long_as_its_refresh_token_lives),
 		IN_FOLDER(is_renewed),

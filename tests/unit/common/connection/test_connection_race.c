@@ -17,6 +17,7 @@
 #define SLEEPS   7 /* of one who waits for a lock: by then it looks every 50 ms */
 
 static const struct tokens pair = { "access", "refresh", 4102444800 };
+static const struct authorization unknown = { NULL, NULL };
 
 /* One process: what it does, and to what. */
 struct actor {
@@ -53,21 +54,22 @@ store(struct ctx *ctx, const struct actor *actor)
 {
 	const struct identity identity = { actor->account_id, actor->amocrm_user_id,
 		"reforyou.amocrm.ru" };
-	const struct owner owner = { actor->app_user };
+	const struct claim claim = { actor->app_user == NULL ? CLAIM_LATER : CLAIM_USER,
+		actor->app_user };
 
-	return connection_save(ctx, &actor->s->cfg, actor->s->ring, &identity, &pair,
-	    actor->app_user == NULL ? NULL : &owner, NULL);
+	return connection_save(
+	    ctx, &actor->s->cfg, actor->s->ring, &identity, &pair, &claim, &unknown);
 }
 
 static bool
-adopt(struct ctx *ctx, const struct actor *actor)
+claim_stored(struct ctx *ctx, const struct actor *actor)
 {
-	const struct owner owner = { actor->app_user };
+	const struct claim claim = { CLAIM_USER, actor->app_user };
 	const char *key;
 	bool found;
 
 	return record_key(ctx, actor->account_id, actor->amocrm_user_id, &key)
-	    && connection_adopt(ctx, &actor->s->cfg, actor->s->ring, key, &owner, NULL, &found)
+	    && connection_claim(ctx, &actor->s->cfg, actor->s->ring, key, &claim, &unknown, &found)
 	    && found;
 }
 
@@ -199,7 +201,7 @@ a_disconnect_leaves_what_has_become_anothers(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct actor late = { &s, end, 0, 0, "u1", 0, { 0 } };
-		struct actor quick = { &s, adopt, 1, 7, "u2", 0, { 0 } };
+		struct actor quick = { &s, claim_stored, 1, 7, "u2", 0, { 0 } };
 		int ended;
 		int claimed;
 
@@ -291,8 +293,8 @@ of_two_claims_of_one_user_one_is_theirs(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct actor claims[] = {
-			{ &s, adopt, 1, 7, "u1", 0, { 0 } },
-			{ &s, adopt, 2, 8, "u1", 0, { 0 } },
+			{ &s, claim_stored, 1, 7, "u1", 0, { 0 } },
+			{ &s, claim_stored, 2, 8, "u1", 0, { 0 } },
 		};
 
 		do_now(&s, store, 1, 7, NULL);

@@ -28,6 +28,7 @@ typedef void meanwhile(struct setup *s);
 
 static const struct tokens old_pair = { "access-old", "refresh-old", 0 };
 static const struct tokens newest_pair = { "access-newest", "refresh-newest", 4102444800 };
+static const struct authorization unknown = { NULL, NULL };
 
 /* What amoCRM is going to say, and what it was asked. */
 static struct play {
@@ -305,20 +306,21 @@ is_revoked(struct setup *s)
 static void
 is_claimed(struct setup *s)
 {
-	const struct owner owner = { "olena" };
+	const struct claim claim = { CLAIM_USER, "olena" };
 	bool found;
 
 	assert_true(
-	    connection_adopt(&s->ctx, &s->cfg, s->ring, KEY, &owner, NULL, &found) && found);
+	    connection_claim(&s->ctx, &s->cfg, s->ring, KEY, &claim, &unknown, &found) && found);
 }
 
 static void
 is_authorized_anew(struct setup *s)
 {
 	const struct identity identity = { 31920194, 1, HOST };
+	const struct claim later = { CLAIM_LATER, NULL };
 
 	assert_true(
-	    connection_save(&s->ctx, &s->cfg, s->ring, &identity, &newest_pair, NULL, NULL));
+	    connection_save(&s->ctx, &s->cfg, s->ring, &identity, &newest_pair, &later, &unknown));
 }
 
 static void

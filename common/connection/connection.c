@@ -11,16 +11,10 @@
 
 #include <string.h>
 
-static bool
-is_shared(const struct config *cfg)
-{
-	return cfg->app.connections == CONNECTIONS_SHARED;
-}
-
 bool
 user_key(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
 {
-	return ctx_printf(ctx, key, "app:%s", is_shared(cfg) ? "" : app_user);
+	return ctx_printf(ctx, key, "app:%s", connections_shared(cfg) ? "" : app_user);
 }
 
 bool
@@ -63,6 +57,22 @@ user_lookup(struct ctx *ctx, const struct config *cfg, const char *pointer, cons
 	return true;
 }
 
+/* The edit of user_erase_op. */
+static bool
+erase_if_same(struct ctx *ctx, void *arg, const char *old, const char **value)
+{
+	(void)ctx;
+	if (old != NULL && strcmp(old, arg) == 0)
+		*value = NULL;
+	return true;
+}
+
+struct store_op
+user_erase_op(const char *pointer, const char *key)
+{
+	return (struct store_op){ pointer, 0, erase_if_same, (void *)(uintptr_t)key };
+}
+
 bool
 connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens)
@@ -87,7 +97,7 @@ connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *a
 		return true;
 	if (!connection_find_or_skip_corrupt(ctx, cfg, key, found, connection))
 		return false;
-	if (*found && !is_shared(cfg))
+	if (*found && !connections_shared(cfg))
 		*found =
 		    connection->app_user != NULL && strcmp(connection->app_user, app_user) == 0;
 	return true;

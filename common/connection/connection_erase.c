@@ -35,22 +35,6 @@ connection_erase_record(
 	return true;
 }
 
-/* The edit of a record that is to go if it still is the argument. */
-static bool
-forget_if(struct ctx *ctx, void *arg, const char *old, const char **value)
-{
-	(void)ctx;
-	if (old != NULL && strcmp(old, arg) == 0)
-		*value = NULL;
-	return true;
-}
-
-struct store_op
-connection_forgetting(const char *pointer, const char *key)
-{
-	return (struct store_op){ pointer, 0, forget_if, (void *)(uintptr_t)key };
-}
-
 /* What is to be erased, as it was found under the lock of its account. */
 struct erasure {
 	const char *key;
@@ -84,7 +68,7 @@ erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const
 
 	changes[count++] = store_op_put(it->key, NULL, 0);
 	if (pointer != NULL)
-		changes[count++] = connection_forgetting(pointer, it->key);
+		changes[count++] = user_erase_op(pointer, it->key);
 	if (!account_index_op(ctx, it->account_id, &users, &changes[count++])
 	    || !store_commit(ctx, &cfg->store, changes, count))
 		return false;
@@ -103,7 +87,7 @@ pointer_to(
 	const char *app_user = it->found ? it->connection.app_user : NULL;
 
 	*pointer = NULL;
-	return (app_user == NULL && cfg->app.connections != CONNECTIONS_SHARED)
+	return (app_user == NULL && !connections_shared(cfg))
 	    || user_key(ctx, cfg, app_user, pointer);
 }
 
@@ -129,7 +113,7 @@ connection_erase(
 static bool
 is_theirs(const struct config *cfg, const struct erasure *it, const char *app_user)
 {
-	return cfg->app.connections == CONNECTIONS_SHARED || it->corrupt
+	return connections_shared(cfg) || it->corrupt
 	    || (it->found && it->connection.app_user != NULL
 		&& strcmp(it->connection.app_user, app_user) == 0);
 }

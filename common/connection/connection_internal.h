@@ -68,11 +68,20 @@ bool connection_renewed(struct ctx *ctx, const struct config *cfg, const struct 
 bool connection_refused(struct ctx *ctx, const struct config *cfg, const char *key,
     const struct connection *connection);
 
+static inline bool
+connections_shared(const struct config *cfg)
+{
+	return cfg->app.connections == CONNECTIONS_SHARED;
+}
+
 /* The key of the app user's pointer; where connections are shared, of everybody's. */
 bool user_key(struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
 
 /* The key that a pointer holds; NULL if there is no pointer, or it is corrupt. */
 bool user_lookup(struct ctx *ctx, const struct config *cfg, const char *pointer, const char **key);
+
+/* The operation that erases a pointer if it holds that key. */
+struct store_op user_erase_op(const char *pointer, const char *key);
 
 /* As connection_find, before the record is replaced: a corrupt one counts as absent. */
 bool connection_find_or_skip_corrupt(struct ctx *ctx, const struct config *cfg, const char *key,
@@ -89,8 +98,5 @@ bool connection_erase_owned(
 /* Erases the record alone.  The caller holds the lock of its account. */
 bool connection_erase_record(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
-
-/* The operation that erases a pointer if it holds that key. */
-struct store_op connection_forgetting(const char *pointer, const char *key);
 
 #endif

@@ -1,8 +1,10 @@
-/* connection_save.c - storing connections for their owners; see connection.h.
+/* connection_save.c - storing the connection of an authorization, and claiming a stored one; see
+ * connection_internal.h.
  *
- * All that an authorization changes is changed together, and in this order: who is on the account's
- * list, the connection, whose it is, and what the caller gives along.  What it replaces is erased
- * behind that, and only then leaves the list.
+ * Both write all their records in one commit of the store, in this order: the account's index, the
+ * connection, the claimant's pointer, the authorization code's record.  A crash leaves a prefix of
+ * them.  A connection that has been replaced is erased after the commit, and leaves its account's
+ * index last.
  */
 #include "base/log.h"
 #include "connection/account_index.h"
@@ -11,100 +13,116 @@
 
 #include <string.h>
 
-static bool
-is_shared(const struct config *cfg)
-{
-	return cfg->app.connections == CONNECTIONS_SHARED;
-}
-
-/* A connection as it is to be stored, and whose it becomes. */
-struct storing {
+/* What the caller asks for. */
+struct input {
+	const char *key; /* of the connection's record; the two ids are its parts */
 	int64_t account_id;
 	int64_t amocrm_user_id;
-	const char *key;
-	struct connection *connection; /* with new tokens; NULL: one that is stored, with its own */
-	const struct tokens *tokens;
 	const struct claim *claim;
-	const char *pointer; /* the claimant's; NULL: it is not claimed now */
-	const char *stale;   /* a pointer that must not lead there; NULL: none */
-	const char *former;  /* where it led before */
-	const char *record;  /* NULL: it stays as it is */
 	const struct authorization *authorization;
-	bool found; /* there was one of that name */
+	const struct connection *connection; /* of connection_save: all but its app user */
+	const struct tokens *tokens;         /* of connection_save */
 };
 
-/* The newest authorization of a shared set-up is the only one. */
+/* What is decided from the input and the store, under the locks, and then written. */
+struct plan {
+	const char *pointer;       /* the claimant's, set to the key; NULL: nobody claims it now */
+	bool skip;                 /* there is nothing to claim: nothing is written */
+	const char *app_user;      /* of connection_save: the connection's */
+	const char *record;        /* the connection's new value; NULL: it stays as it is */
+	const char *stale_pointer; /* erased, if it holds the key; NULL: none */
+};
+
+typedef bool plan_step(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct input *in, struct plan *plan);
+
+/* Where connections are shared, an account has one: that of its newest authorization. */
 static bool
-erase_others(struct ctx *ctx, const struct config *cfg, const struct storing *it, const char *list)
+erase_others(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *users)
 {
-	struct account_index_edit cut = { it->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
-	struct store_op change;
+	struct account_index_edit edit = { in->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
+	struct store_op op;
 	int64_t user;
 	bool any = false;
 
-	while (account_index_next(&list, &user))
-		if (user != it->amocrm_user_id) {
+	while (account_index_next(&users, &user))
+		if (user != in->amocrm_user_id) {
 			any = true;
-			if (!connection_erase_record(ctx, cfg, it->account_id, user))
+			if (!connection_erase_record(ctx, cfg, in->account_id, user))
 				return false;
 		}
 	return !any
-	    || (account_index_op(ctx, it->account_id, &cut, &change)
-		&& store_commit(ctx, &cfg->store, &change, 1));
+	    || (account_index_op(ctx, in->account_id, &edit, &op)
+		&& store_commit(ctx, &cfg->store, &op, 1));
 }
 
-/* For all where connections are shared; for nobody where they are not and the owner is not
- * known. */
+/* *former is the key that the claimant's pointer held before, or NULL. */
 static bool
-store_owned(struct ctx *ctx, const struct config *cfg, struct storing *it)
+commit(struct ctx *ctx, const struct config *cfg, const struct input *in, const struct plan *plan,
+    const char **former)
 {
-	struct account_index_edit users = { it->amocrm_user_id, ACCOUNT_ADD, NULL };
-	struct store_op changes[STORE_OPS_MAX];
+	struct account_index_edit edit = { in->amocrm_user_id, ACCOUNT_ADD, NULL };
+	struct store_op ops[STORE_OPS_MAX];
 	size_t count = 0;
 
-	if (!account_index_op(ctx, it->account_id, &users, &changes[count++]))
+	if (!account_index_op(ctx, in->account_id, &edit, &ops[count++]))
 		return false;
-	if (it->stale != NULL)
-		changes[count++] = connection_forgetting(it->stale, it->key);
-	if (it->record != NULL)
-		changes[count++] = store_op_put(it->key, it->record, 0);
-	if (it->pointer != NULL) {
-		if (!user_lookup(ctx, cfg, it->pointer, &it->former))
+	if (plan->stale_pointer != NULL)
+		ops[count++] = user_erase_op(plan->stale_pointer, in->key);
+	if (plan->record != NULL)
+		ops[count++] = store_op_put(in->key, plan->record, 0);
+	if (plan->pointer != NULL) {
+		if (!user_lookup(ctx, cfg, plan->pointer, former))
 			return false;
-		changes[count++] = store_op_put(it->pointer, it->key, 0);
+		ops[count++] = store_op_put(plan->pointer, in->key, 0);
 	}
-	if (it->authorization->code_op != NULL)
-		changes[count++] = *it->authorization->code_op;
-	return store_commit(ctx, &cfg->store, changes, count)
-	    && (it->pointer == NULL || !is_shared(cfg) || erase_others(ctx, cfg, it, users.before));
+	if (in->authorization->code_op != NULL)
+		ops[count++] = *in->authorization->code_op;
+	return store_commit(ctx, &cfg->store, ops, count)
+	    && (plan->pointer == NULL || !connections_shared(cfg)
+		|| erase_others(ctx, cfg, in, edit.before));
 }
 
-/* Whose the connection is.  Who had one that was gone, or that amoCRM had ended, is not connected
- * by an authorization that is not theirs yet. */
+/* Decides whose the connection becomes.  stored is the record that is replaced, or NULL.  Until an
+ * authorization is claimed it must not connect users whose connection was revoked, has expired or
+ * is gone. */
 static bool
-decide_owner(
-    struct ctx *ctx, const struct config *cfg, const struct connection *old, struct storing *it)
+plan_app_user(struct ctx *ctx, const struct config *cfg, const struct claim *claim,
+    const struct connection *stored, struct plan *plan)
 {
-	if (it->pointer != NULL)
-		it->connection->app_user = is_shared(cfg) ? NULL : it->claim->app_user;
-	else if (it->claim->kind == CLAIM_ANONYMOUS || (old != NULL && connection_usable(old)))
-		it->connection->app_user = old == NULL ? NULL : old->app_user;
-	else if (is_shared(cfg))
-		return user_key(ctx, cfg, NULL, &it->stale);
+	const char *same = stored == NULL ? NULL : stored->app_user;
+
+	switch (claim->kind) {
+	case CLAIM_USER:
+		plan->app_user = connections_shared(cfg) ? NULL : claim->app_user;
+		return true;
+	case CLAIM_ANONYMOUS:
+		plan->app_user = connections_shared(cfg) ? NULL : same;
+		return true;
+	case CLAIM_LATER:
+		break;
+	}
+	if (stored != NULL && connection_usable(stored))
+		plan->app_user = same;
+	else if (connections_shared(cfg))
+		return user_key(ctx, cfg, NULL, &plan->stale_pointer);
 	return true;
 }
 
 static bool
-save_locked(
-    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
+plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct input *in, struct plan *plan)
 {
-	struct connection old;
+	struct connection connection = *in->connection;
+	struct connection stored;
+	bool found;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	return connection_find_or_skip_corrupt(ctx, cfg, it->key, &it->found, &old)
-	    && decide_owner(ctx, cfg, it->found ? &old : NULL, it)
-	    && record_write(ctx, ring, it->connection, it->tokens, &it->record)
-	    && store_owned(ctx, cfg, it);
+	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored)
+	    || !plan_app_user(ctx, cfg, in->claim, found ? &stored : NULL, plan))
+		return false;
+	connection.app_user = plan->app_user;
+	return record_write(ctx, ring, &connection, in->tokens, &plan->record);
 }
 
 static bool
@@ -114,72 +132,72 @@ is_of_another(const struct connection *connection, const struct authorization *a
 	    && strcmp(connection->authorization, authorization->id) != 0;
 }
 
+/* The record names its app user, unless connections are shared. */
 static bool
-claim_locked(
-    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
+plan_claim(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct input *in, struct plan *plan)
 {
-	struct connection connection;
+	struct connection stored;
 	struct tokens tokens;
+	bool found;
 
-	if (!connection_find_or_skip_corrupt(ctx, cfg, it->key, &it->found, &connection))
+	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored))
 		return false;
-	if (it->found && is_of_another(&connection, it->authorization))
-		it->found = false;
-	if (!it->found)
+	plan->skip = !found || is_of_another(&stored, in->authorization);
+	if (plan->skip || in->claim->kind != CLAIM_USER || connections_shared(cfg))
 		return true;
-	if (it->pointer != NULL && !is_shared(cfg)) {
-		if (!record_tokens(ctx, ring, &connection, &tokens))
-			return false;
-		connection.app_user = it->claim->app_user;
-		if (!record_write(ctx, ring, &connection, &tokens, &it->record))
-			return false;
-	}
-	return store_owned(ctx, cfg, it);
-}
-
-/* Whether the claim sets a pointer to the connection. */
-static bool
-claims_now(const struct config *cfg, const struct claim *claim)
-{
-	return claim->kind == CLAIM_USER || (claim->kind == CLAIM_ANONYMOUS && is_shared(cfg));
+	if (!record_tokens(ctx, ring, &stored, &tokens))
+		return false;
+	stored.app_user = in->claim->app_user;
+	return record_write(ctx, ring, &stored, &tokens, &plan->record);
 }
 
 static bool
-store_in_account(
-    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
+run_in_account(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    plan_step *step, const struct input *in, struct plan *plan, const char **former)
 {
 	struct lock lock;
 	bool ok;
 
-	if (!account_index_lock(ctx, &cfg->store, it->account_id, &lock))
+	if (!account_index_lock(ctx, &cfg->store, in->account_id, &lock))
 		return false;
-	ok = (it->connection != NULL ? save_locked : claim_locked)(ctx, cfg, ring, it);
+	ok = step(ctx, cfg, ring, in, plan) && (plan->skip || commit(ctx, cfg, in, plan, former));
 	lock_release(&lock);
 	return ok;
 }
 
-/* The connection the owner had before, unless it is the same. */
+/* Erases the connection that the app user had before, unless it is the same. */
 static bool
-erase_former(struct ctx *ctx, const struct config *cfg, const struct storing *it)
+erase_former(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *former)
 {
-	return is_shared(cfg) || it->former == NULL || strcmp(it->former, it->key) == 0
-	    || connection_erase_owned(ctx, cfg, it->former, it->claim->app_user);
+	return connections_shared(cfg) || former == NULL || strcmp(former, in->key) == 0
+	    || connection_erase_owned(ctx, cfg, former, in->claim->app_user);
 }
 
-/* Of one owner's connections, stored at once, one is the last. */
 static bool
-store_for_owner(
-    struct ctx *ctx, const struct config *cfg, const struct keyring *ring, struct storing *it)
+claims_now(const struct config *cfg, const struct claim *claim)
 {
+	return claim->kind == CLAIM_USER
+	    || (claim->kind == CLAIM_ANONYMOUS && connections_shared(cfg));
+}
+
+/* The lock of the claimant's pointer serializes the claims of one user: each erases the connection
+ * of the one before. */
+static bool
+run(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, plan_step *step,
+    const struct input *in, struct plan *plan)
+{
+	const char *former = NULL;
 	struct lock lock;
 	bool ok;
 
-	if (!claims_now(cfg, it->claim))
-		return store_in_account(ctx, cfg, ring, it);
-	if (!user_key(ctx, cfg, it->claim->app_user, &it->pointer)
-	    || !store_lock(ctx, &cfg->store, it->pointer, STORE_WAIT_MS, &lock))
+	if (!claims_now(cfg, in->claim))
+		return run_in_account(ctx, cfg, ring, step, in, plan, &former);
+	if (!user_key(ctx, cfg, in->claim->app_user, &plan->pointer)
+	    || !store_lock(ctx, &cfg->store, plan->pointer, STORE_WAIT_MS, &lock))
 		return false;
-	ok = store_in_account(ctx, cfg, ring, it) && erase_former(ctx, cfg, it);
+	ok = run_in_account(ctx, cfg, ring, step, in, plan, &former)
+	    && erase_former(ctx, cfg, in, former);
 	lock_release(&lock);
 	return ok;
 }
@@ -200,19 +218,15 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		.refreshed_at = now,
 		.expires_at = tokens->expires_at,
 	};
-	struct storing it = {
-		.account_id = identity->account_id,
-		.amocrm_user_id = identity->user_id,
-		.connection = &connection,
-		.tokens = tokens,
-		.claim = claim,
-		.authorization = authorization,
-	};
+	struct input in = { NULL, identity->account_id, identity->user_id, claim, authorization,
+		&connection, tokens };
+	struct plan plan = { 0 };
 
-	if (!record_key(ctx, identity->account_id, identity->user_id, &it.key)
-	    || !store_for_owner(ctx, cfg, ring, &it))
+	if (!record_key(ctx, identity->account_id, identity->user_id, &in.key)
+	    || !run(ctx, cfg, ring, plan_save, &in, &plan))
 		return false;
-	log_note(ctx, "stored", it.key);
+	connection.app_user = plan.app_user;
+	log_note(ctx, "stored", in.key);
 	log_note(ctx, "host", connection.host);
 	connection_event_append(ctx, cfg, "connected", &connection, NULL);
 	return true;
@@ -223,10 +237,14 @@ connection_claim(struct ctx *ctx, const struct config *cfg, const struct keyring
     const char *key, const struct claim *claim, const struct authorization *authorization,
     bool *found)
 {
-	struct storing it = { .key = key, .claim = claim, .authorization = authorization };
-	bool ok = !record_key_read(key, &it.account_id, &it.amocrm_user_id)
-	    || store_for_owner(ctx, cfg, ring, &it);
+	struct input in = { .key = key, .claim = claim, .authorization = authorization };
+	struct plan plan = { 0 };
 
-	*found = it.found;
-	return ok;
+	*found = false;
+	if (!record_key_read(key, &in.account_id, &in.amocrm_user_id))
+		return true;
+	if (!run(ctx, cfg, ring, plan_claim, &in, &plan))
+		return false;
+	*found = !plan.skip;
+	return true;
 }

@@ -1,13 +1,16 @@
-/* callback.c - amoCRM sends the browser back here; it goes on into the app.
+/* callback.c - the redirect_uri: amoCRM redirects the browser here, and it goes on to the app.
  *
  *   browser -- GET code, state, referer --------->  callback
  *                                                   callback  -- POST code, secret -->  amoCRM
  *                                                   callback  <-- tokens -------------  amoCRM
- *                                                   (tokens on disk)
+ *                                                   (tokens are on disk)
  *   browser <-- page that opens the deep link ----  callback
  *
- * Installing the integration inside amoCRM makes amoCRM itself call, without a browser or a state;
- * it gets a plain text.
+ *   browser -- GET error, state ----------------->  callback
+ *   browser <-- page that opens the deep link ----  callback
+ *
+ * When the integration is installed inside amoCRM, amoCRM's server calls by itself, without a
+ * browser or a state ("install call"); the reply is plain text.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,23 +25,23 @@
 #include <string.h>
 
 #define CODE_MAX    4096 /* bytes; amoCRM's codes are about 1 KB */
-#define STATE_MAX   2048 /* a signed state is under 300 */
-#define REFERER_MAX 1024 /* longer than any host, so that what is wrong with it is logged */
+#define STATE_MAX   2048 /* a signed state has under 300 */
+#define REFERER_MAX 1024 /* longer than any host, so that a wrong one is logged */
 #define ERROR_MAX   4096
 #define ID_MAX      128
 #define FLAG_MAX    128
 
-/* amoCRM's server waits 3 seconds for the answer to an install call and never repeats it. */
+/* amoCRM's server waits 3 seconds for the reply to an install call, and does not retry. */
 #define INSTALL_LIMIT_MS 2500
 
-/* What the query says (RFC 6749 section 4.1.2, and amoCRM); NULL for what it does not. */
+/* The query (RFC 6749 section 4.1.2, and amoCRM's additions); absent parameters are NULL. */
 struct authorization_response {
 	const char *code;
 	const char *state;
 	const char *referer;
 	const char *client_id;
 	const char *error;
-	bool installing;
+	bool installing; /* an install call */
 };
 
 /* RFC 6749 section 3.1: a parameter without a value is treated as if it were omitted. */
@@ -48,7 +51,7 @@ unless_empty(const char *value)
 	return value == NULL || *value == '\0' ? NULL : value;
 }
 
-/* False: the query is malformed; what is sound by itself is there even then. */
+/* False: the query is malformed; its well-formed parameters are filled in even then. */
 static bool
 read_params(struct ctx *ctx, const struct request *req, struct authorization_response *params)
 {
@@ -77,7 +80,7 @@ read_params(struct ctx *ctx, const struct request *req, struct authorization_res
 
 	params->code = unless_empty(field[CODE].value);
 	params->state = unless_empty(field[STATE].value);
-	params->referer = field[REFERER].value; /* an empty one is a host that is not allowed */
+	params->referer = field[REFERER].value; /* if empty, it is refused as a host */
 	params->client_id = unless_empty(field[CLIENT_ID].value);
 	params->error = unless_empty(field[ERROR].value);
 	params->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
@@ -101,7 +104,7 @@ check_code(struct ctx *ctx, const struct authorization_response *params)
 	    || fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
 }
 
-/* Whether the state is one that status made, and for which app user. */
+/* Whether status made the state, and for which app user. */
 static bool
 read_own_state(struct ctx *ctx, const struct config *cfg,
     const struct authorization_response *params, bool *ours, const char **app_user)
@@ -114,8 +117,9 @@ read_own_state(struct ctx *ctx, const struct config *cfg,
 		&& oauth_state_read(ctx, ring, params->state, ours, app_user));
 }
 
-/* A code that comes with a state of ours is reserved for the app user it names.  Where states are
- * signed no other is let in, or somebody could be lured into consenting on another's behalf. */
+/* A code with a state of ours is reserved for the app user the state names.  Where states are
+ * signed, any other state is refused: a user could be lured into consenting for somebody else
+ * (RFC 6749 section 10.12).  An install call has no state, so nobody can claim its connection. */
 static bool
 check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params,
     struct grant *grant)
@@ -132,7 +136,7 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 	return true;
 }
 
-/* The state an error may be error with. */
+/* The state that an error may be reported with: where states are signed, only one of ours. */
 static const char *
 error_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params)
 {
@@ -144,7 +148,7 @@ error_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 	return read_own_state(ctx, cfg, params, &ours, &app_user) && ours ? params->state : NULL;
 }
 
-/* The error amoCRM sent, or auth_failed for one that is no error code. */
+/* amoCRM's error code, or auth_failed if it does not look like one. */
 static const char *
 error_code(const char *error)
 {
@@ -156,7 +160,7 @@ error_code(const char *error)
 }
 
 static bool
-pass_on_error(struct ctx *ctx, const struct config *cfg, const struct request *req,
+answer_amocrm_error(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *params, struct response *res)
 {
 	const char *code = error_code(params->error);
@@ -172,7 +176,7 @@ pass_on_error(struct ctx *ctx, const struct config *cfg, const struct request *r
 }
 
 static bool
-connected(struct ctx *ctx, const struct config *cfg, const struct request *req,
+answer_success(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *params, struct response *res)
 {
 	const char *link;
@@ -185,7 +189,7 @@ connected(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    && app_redirect(ctx, cfg, req, PAGE_CONNECTED, link, res);
 }
 
-/* A code that was seen already, as when the page is reloaded, needs nothing but its answer. */
+/* A known code, as when the page is reloaded, is not exchanged again: codes are single-use. */
 static bool
 exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant)
 {
@@ -196,10 +200,10 @@ exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant)
 	    && (known || authorize(ctx, cfg, grant, limit_ms));
 }
 
-/* HEAD exchanges nothing.  Of a code that nobody has seen it says what it would if amoCRM takes it,
- * but not where that leads: RFC 9110 section 9.3.2 leaves out what only GET would find. */
+/* HEAD is safe, so it exchanges nothing.  For a new code it answers as if amoCRM accepted the code,
+ * without the Location: RFC 9110 section 9.3.2 lets HEAD leave out what only GET finds out. */
 static bool
-head(struct ctx *ctx, const struct config *cfg, const struct request *req,
+answer_head(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *params, struct response *res)
 {
 	bool known;
@@ -207,31 +211,26 @@ head(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	if (!authorize_known(ctx, cfg, params->code, &known))
 		return false;
 	if (known || params->installing || cfg->app.redirect != REDIRECT_302)
-		return connected(ctx, cfg, req, params, res);
+		return answer_success(ctx, cfg, req, params, res);
 	return app_redirect(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
 }
 
+/* began_ms is when the request came, by clock_ms. */
 static bool
-callback(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
+connect_account(struct ctx *ctx, const struct config *cfg, const struct request *req,
+    const struct authorization_response *params, int64_t began_ms, struct response *res)
 {
-	struct authorization_response params;
-	struct grant grant = { 0 };
-	int64_t began_ms = clock_ms();
+	struct grant grant = { .code = params->code };
 
-	if (!read_params(ctx, req, &params))
+	if (!check_code(ctx, params) || !check_client(ctx, cfg, params)
+	    || !authorize_host(ctx, &cfg->amocrm, params->referer, &grant.host)
+	    || !check_state(ctx, cfg, params, &grant))
 		return false;
-	if (params.error != NULL)
-		return pass_on_error(ctx, cfg, req, &params, res);
-	if (!check_code(ctx, &params) || !check_client(ctx, cfg, &params)
-	    || !authorize_host(ctx, &cfg->amocrm, params.referer, &grant.host)
-	    || !check_state(ctx, cfg, &params, &grant))
-		return false;
-	grant.code = params.code;
 	if (req->method == METHOD_HEAD)
-		return head(ctx, cfg, req, &params, res);
-	if (params.installing)
+		return answer_head(ctx, cfg, req, params, res);
+	if (params->installing)
 		grant.deadline_ms = began_ms + INSTALL_LIMIT_MS;
-	return exchange(ctx, cfg, &grant) && connected(ctx, cfg, req, &params, res);
+	return exchange(ctx, cfg, &grant) && answer_success(ctx, cfg, req, params, res);
 }
 
 static enum page_kind
@@ -249,24 +248,46 @@ page_of(enum fault_kind kind)
 	}
 }
 
-/* An error reaches the app with the state it belongs to. */
+/* A failure reaches the app with the state it belongs to. */
 static bool
-on_error(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
-    struct response *res)
+answer_fault(struct ctx *ctx, const struct config *cfg, const struct request *req,
+    const struct authorization_response *params, enum fault_kind kind, struct response *res)
 {
 	const struct fault_response *error = fault_response(kind);
-	struct authorization_response params;
 	const char *link;
 	const char *text;
 
-	(void)read_params(ctx, req, &params);
-	if (params.installing && ctx_printf(ctx, &text, "%s: %s\n", error->code, error->message)) {
+	if (params->installing && ctx_printf(ctx, &text, "%s: %s\n", error->code, error->message)) {
 		respond(res, 200, "text/plain; charset=utf-8", text);
 		return true;
 	}
 	return deeplink_error(ctx, cfg->app.deep_link, error->code, error->message,
-		   error_state(ctx, cfg, &params), &link)
+		   error_state(ctx, cfg, params), &link)
 	    && app_redirect(ctx, cfg, req, page_of(kind), link, res);
+}
+
+static bool
+callback(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
+{
+	struct authorization_response params;
+	int64_t began_ms = clock_ms();
+
+	return (read_params(ctx, req, &params)
+		   && (params.error != NULL
+			   ? answer_amocrm_error(ctx, cfg, req, &params, res)
+			   : connect_account(ctx, cfg, req, &params, began_ms, res)))
+	    || answer_fault(ctx, cfg, req, &params, ctx->kind, res);
+}
+
+/* The configuration or the request could not be read: callback was not called. */
+static bool
+on_error(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
+    struct response *res)
+{
+	struct authorization_response params;
+
+	(void)read_params(ctx, req, &params);
+	return answer_fault(ctx, cfg, req, &params, kind, res);
 }
 
 int

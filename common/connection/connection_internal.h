@@ -60,12 +60,12 @@ bool connection_claim(struct ctx *ctx, const struct config *cfg, const struct ke
  * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back,
  * and the tokens of a newer authorization are left alone.  The tokens are sealed as by
  * connection_save. */
-bool connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+bool connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
 /* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since it
  * was read. */
-bool connection_refused(struct ctx *ctx, const struct config *cfg, const char *key,
+bool connection_mark_refused(struct ctx *ctx, const struct config *cfg, const char *key,
     const struct connection *connection);
 
 static inline bool

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static bool
-renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+save_renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *before, const struct tokens *tokens)
 {
 	struct connection now;
@@ -27,7 +27,7 @@ renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 }
 
 bool
-connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens)
 {
 	struct lock lock;
@@ -35,7 +35,7 @@ connection_renewed(struct ctx *ctx, const struct config *cfg, const struct keyri
 
 	if (!account_index_lock(ctx, &cfg->store, connection->account_id, &lock))
 		return false;
-	ok = renewed_locked(ctx, cfg, ring, key, connection, tokens);
+	ok = save_renewed_locked(ctx, cfg, ring, key, connection, tokens);
 	lock_release(&lock);
 	return ok;
 }
@@ -85,7 +85,7 @@ revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, con
 }
 
 bool
-connection_refused(
+connection_mark_refused(
     struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
 	return revoke_record(ctx, cfg, connection->account_id, key, connection->sealed,

@@ -97,10 +97,10 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 	if (ask_twice(ctx, cfg, connection->host, tokens, &fresh)
 	    || ask_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
 		*tokens = fresh;
-		return connection_renewed(ctx, cfg, ring, key, connection, &fresh);
+		return connection_save_renewed(ctx, cfg, ring, key, connection, &fresh);
 	}
 	if (ctx->kind == FAULT_REFUSED)
-		connection_refused(ctx, cfg, key, connection);
+		connection_mark_refused(ctx, cfg, key, connection);
 	else
 		connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);
 	return false;

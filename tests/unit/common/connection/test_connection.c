@@ -369,7 +369,7 @@ is_renewed(void **state)
 	key = save(&s, 1, 7, &first_pair, &one);
 	assert_true(is_there(&s, key, &read));
 	read.host = "renamed.amocrm.ru";
-	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
 	same_text("the new pair", token_of(&s, "u1"), "refresh-2");
 	assert_true(is_there(&s, key, &now));
 	same_text("the new host", now.host, "renamed.amocrm.ru");
@@ -380,7 +380,7 @@ is_renewed(void **state)
 	assert_true(is_there(&s, key, &read));
 	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &two, &unknown, &found));
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
-	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
+	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
 	assert_true(is_there(&s, key, &now));
 	same_text("whose it has become", now.app_user, "u2");
 	same_number("what it has become", now.state, CONNECTION_REVOKED);
@@ -389,7 +389,7 @@ is_renewed(void **state)
 	/* erased meanwhile */
 	assert_true(is_there(&s, key, &read));
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
-	assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
 	DEMAND("it is not brought back", !is_there(&s, key, &now));
 
 	/* authorized again, or renewed by somebody else, meanwhile, a second later */
@@ -400,7 +400,8 @@ is_renewed(void **state)
 			read.connected_at--;
 		else
 			read.refreshed_at--;
-		assert_true(connection_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
+		assert_true(
+		    connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
 		same_text("the newer tokens stay", token_of(&s, "u1"), "refresh-2");
 	}
 	setup_close(&s);
@@ -419,15 +420,15 @@ is_revoked_when_refused(void **state)
 	key = save(&s, 1, 7, &first_pair, &one);
 	assert_true(is_there(&s, key, &read));
 	save(&s, 1, 7, &second_pair, &one);
-	assert_true(connection_refused(&s.ctx, &s.cfg, key, &read));
+	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &read));
 	assert_true(is_there(&s, key, &now));
 	same_number("its tokens had changed", now.state, CONNECTION_ACTIVE);
-	assert_true(connection_refused(&s.ctx, &s.cfg, key, &now));
+	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &now));
 	assert_true(is_there(&s, key, &now));
 	same_number("they had not", now.state, CONNECTION_REVOKED);
 	same_text("and are kept", token_of(&s, "u1"), "refresh-2");
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
-	assert_true(connection_refused(&s.ctx, &s.cfg, key, &now));
+	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &now));
 	DEMAND("one that is gone stays so", !is_there(&s, key, &now));
 	setup_close(&s);
 }

@@ -12,64 +12,65 @@ account_key(struct ctx *ctx, int64_t account_id, const char **key)
 	return ctx_printf(ctx, key, "account:%lld", (long long)account_id);
 }
 
-struct gathering {
-	const char *prefix;
+struct rebuilt_index {
+	const char *prefix; /* of the keys */
 	char users[STORE_VALUE_MAX];
 	size_t len;
 };
 
 static bool
-gather(struct ctx *ctx, void *arg, const char *key, const char *value)
+add_user(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
-	struct gathering *found = arg;
-	const char *user = key + strlen(found->prefix);
+	struct rebuilt_index *index = arg;
+	const char *user = key + strlen(index->prefix);
 	size_t len = strlen(user);
 
 	(void)value;
-	if (len + 2 > sizeof found->users - found->len)
+	if (len + 2 > sizeof index->users - index->len)
 		return fault(ctx, FAULT_SERVER, "the account has too many connections");
-	if (found->len > 0)
-		found->users[found->len++] = ' ';
-	memcpy(found->users + found->len, user, len + 1);
-	found->len += len;
+	if (index->len > 0)
+		index->users[index->len++] = ' ';
+	memcpy(index->users + index->len, user, len + 1);
+	index->len += len;
 	return true;
 }
 
-/* Of the records themselves: each names its account and user. */
+/* The keys of the connections name account and user. */
 static bool
-make_anew(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *name)
+rebuild(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *key)
 {
-	struct gathering *found;
+	struct rebuilt_index *index;
 
-	return ctx_alloc(ctx, sizeof *found, &found)
-	    && ctx_printf(ctx, &found->prefix, "connection:%lld:", (long long)account_id)
-	    && store_each(ctx, store, found->prefix, gather, found)
-	    && store_put(ctx, store, name, found->len > 0 ? found->users : NULL, 0);
+	return ctx_alloc(ctx, sizeof *index, &index)
+	    && ctx_printf(ctx, &index->prefix, "connection:%lld:", (long long)account_id)
+	    && store_each(ctx, store, index->prefix, add_user, index)
+	    && store_put(ctx, store, key, index->len > 0 ? index->users : NULL, 0);
 }
 
 static bool
-mend(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *name)
+rebuild_if_corrupt(
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *key)
 {
-	const char *list;
+	const char *users;
 
-	if (store_get(ctx, store, name, &list))
+	if (store_get(ctx, store, key, &users))
 		return true;
 	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
-	return make_anew(ctx, store, account_id, name);
+	return rebuild(ctx, store, account_id, key);
 }
 
 bool
 account_index_lock(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock)
 {
-	const char *name;
+	const char *key;
 
-	if (!account_key(ctx, account_id, &name)
-	    || !store_lock(ctx, store, name, STORE_WAIT_MS, lock))
+	if (!account_key(ctx, account_id, &key)
+	    || !store_lock(ctx, store, key, STORE_WAIT_MS, lock))
 		return false;
-	if (mend(ctx, store, account_id, name))
+	if (rebuild_if_corrupt(ctx, store, account_id, key))
 		return true;
 	lock_release(lock);
 	return false;
@@ -77,44 +78,44 @@ account_index_lock(
 
 bool
 account_index_users(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **list)
+    struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **users)
 {
 	const char *key;
 	struct lock lock;
 
 	if (!account_key(ctx, account_id, &key))
 		return false;
-	if (store_get(ctx, store, key, list))
+	if (store_get(ctx, store, key, users))
 		return true;
 	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
-	if (!account_index_lock(ctx, store, account_id, &lock)) /* which mends it */
+	if (!account_index_lock(ctx, store, account_id, &lock)) /* rebuilds it */
 		return false;
 	lock_release(&lock);
-	return store_get(ctx, store, key, list);
+	return store_get(ctx, store, key, users);
 }
 
 bool
-account_index_next(const char **list, int64_t *amocrm_user_id)
+account_index_next(const char **users, int64_t *amocrm_user_id)
 {
 	char *end;
 
-	if (*list == NULL || **list == '\0')
+	if (*users == NULL || **users == '\0')
 		return false;
-	*amocrm_user_id = strtoll(*list, &end, 10);
-	if (end == *list)
+	*amocrm_user_id = strtoll(*users, &end, 10);
+	if (end == *users)
 		return false;
-	*list = end + (*end == ' ');
+	*users = end + (*end == ' ');
 	return true;
 }
 
 static bool
-is_on(const char *list, int64_t amocrm_user_id)
+contains(const char *users, int64_t amocrm_user_id)
 {
 	int64_t id;
 
-	while (account_index_next(&list, &id))
+	while (account_index_next(&users, &id))
 		if (id == amocrm_user_id)
 			return true;
 	return false;
@@ -124,11 +125,11 @@ bool
 account_index_contains(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
-	const char *list;
+	const char *users;
 
-	if (!account_index_users(ctx, store, account_id, &list))
+	if (!account_index_users(ctx, store, account_id, &users))
 		return false;
-	*listed = is_on(list, amocrm_user_id);
+	*listed = contains(users, amocrm_user_id);
 	return true;
 }
 
@@ -136,15 +137,15 @@ static bool
 edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	struct account_index_edit *edit = arg;
-	const char *list = edit->how == ACCOUNT_LEAVE_ONLY ? NULL : old;
+	const char *users = edit->how == ACCOUNT_KEEP_ONLY ? NULL : old;
 	int64_t id;
 	struct strbuf sb;
 
 	edit->before = old;
-	if (edit->how == ACCOUNT_ADD && is_on(old, edit->amocrm_user_id))
+	if (edit->how == ACCOUNT_ADD && contains(old, edit->amocrm_user_id))
 		return true;
 	strbuf_init(ctx, &sb);
-	while (account_index_next(&list, &id))
+	while (account_index_next(&users, &id))
 		if (id != edit->amocrm_user_id)
 			strbuf_addf(&sb, "%s%lld", sb.len > 0 ? " " : "", (long long)id);
 	if (edit->how != ACCOUNT_REMOVE)
@@ -160,27 +161,26 @@ edit_users(struct ctx *ctx, void *arg, const char *old, const char **value)
 
 bool
 account_index_op(
-    struct ctx *ctx, int64_t account_id, struct account_index_edit *edit, struct store_op *change)
+    struct ctx *ctx, int64_t account_id, struct account_index_edit *edit, struct store_op *op)
 {
-	*change = (struct store_op){ .edit = edit_users, .arg = edit };
-	return account_key(ctx, account_id, &change->key);
+	*op = (struct store_op){ .edit = edit_users, .arg = edit };
+	return account_key(ctx, account_id, &op->key);
 }
 
 static bool
-change_list(struct ctx *ctx, const struct store_config *store, int64_t account_id,
+change_index(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     struct account_index_edit edit)
 {
-	struct store_op change;
+	struct store_op op;
 
-	return account_index_op(ctx, account_id, &edit, &change)
-	    && store_commit(ctx, store, &change, 1);
+	return account_index_op(ctx, account_id, &edit, &op) && store_commit(ctx, store, &op, 1);
 }
 
 bool
 account_index_add(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	return change_list(ctx, store, account_id,
+	return change_index(ctx, store, account_id,
 	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
 }
 
@@ -188,6 +188,6 @@ bool
 account_index_remove(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	return change_list(ctx, store, account_id,
+	return change_index(ctx, store, account_id,
 	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define ID_LEN 16 /* digits of the SHA-256: no two codes of a life have them in common */
+#define ID_LEN 16 /* hex digits of the SHA-256: 64 bits tell authorizations apart */
 
 bool
 auth_code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key)
@@ -62,8 +62,7 @@ auth_code_find(struct ctx *ctx, const struct store_config *store, const char *ke
 }
 
 bool
-auth_code_op(
-    struct ctx *ctx, const char *key, const struct auth_code *code, struct store_op *change)
+auth_code_op(struct ctx *ctx, const char *key, const struct auth_code *code, struct store_op *op)
 {
 	const char *value;
 	struct strbuf sb;
@@ -78,6 +77,6 @@ auth_code_op(
 	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->unclaimable ? "true" : "false");
 	if (!strbuf_finish(&sb, &value))
 		return false;
-	*change = store_op_put(key, value, time(NULL) + AUTH_CODE_LIFE_S);
+	*op = store_op_put(key, value, time(NULL) + AUTH_CODE_LIFE_S);
 	return true;
 }

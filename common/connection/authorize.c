@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define LOCK_SPARE_MS 2000 /* what a waiter allows the holder beyond amoCRM's time, for the store */
+#define LOCK_SPARE_MS 2000 /* a waiter allows the holder this much for the store, beyond limit_ms */
 
 bool
 authorize_host(
@@ -34,7 +34,7 @@ authorize_host(
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
-/* Tokens that amoCRM has given out already for this code, but whose account could not be asked. */
+/* Finds tokens that amoCRM has issued for this code while its account could not be asked. */
 static bool
 find_pending(struct ctx *ctx, const struct store_config *store, const struct keyring *ring,
     const char *pending_key, bool *found, struct tokens *tokens)
@@ -71,7 +71,7 @@ claim_of(const struct grant *grant)
 	return (struct claim){ CLAIM_ANONYMOUS, NULL };
 }
 
-/* Stores the connection, and with it what has become of the code. */
+/* Stores the connection and, in the same commit, the code's record. */
 static bool
 save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
@@ -79,21 +79,18 @@ save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 {
 	const struct claim claim = claim_of(grant);
 	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->unclaimable };
-	struct store_op change;
-	struct authorization authorization = { .code_op = &change };
+	struct store_op op;
+	struct authorization authorization = { .code_op = &op };
 
 	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
-	    && auth_code_id(ctx, record, &authorization.id)
-	    && auth_code_op(ctx, record, &code, &change)
+	    && auth_code_id(ctx, record, &authorization.id) && auth_code_op(ctx, record, &code, &op)
 	    && connection_save(ctx, cfg, ring, identity, tokens, &claim, &authorization);
 }
 
-/* A code that nobody has seen.  Its connection is the claimant's; one that comes by browser waits
- * for its claimant when it is reserved, and is else everybody's where connections are shared.  The
- * code works once, so whatever could fail on our side is tried before it is used, and tokens that
- * cannot be put in their place yet are kept. */
+/* A code is single-use, so what could fail on our side is tried first: the store, the key ring, the
+ * helpers.  Tokens whose account cannot be asked now are kept for the next attempt. */
 static bool
-exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+exchange_new(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, int64_t deadline_ms)
 {
 	const char *pending_key;
@@ -128,9 +125,9 @@ is_other(const char *app_user, const char *claimant)
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
 }
 
-/* Of a code whose connection is not there for its claimant any more. */
+/* The fault of a code whose connection its claimant cannot have any more. */
 static bool
-tell_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claimed)
+connection_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claimed)
 {
 	struct connection newer;
 	bool found;
@@ -143,7 +140,9 @@ tell_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claim
 	return fault(ctx, FAULT_REFUSED, "the code's connection has been erased; connect again");
 }
 
-/* A code that has become a connection already; a newer one may have taken its place. */
+/* A known code claims its connection once, so it does not take back what another user has claimed
+ * since.  The claimant may have a newer connection already, and a newer authorization may have
+ * replaced this one. */
 static bool
 claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const struct keyring *ring, const char *record, struct auth_code *code)
@@ -151,8 +150,8 @@ claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 	const struct claim claim = { CLAIM_USER, grant->claimant };
 	bool claimed = code->claimed_by != NULL;
 	struct connection other;
-	struct store_op change;
-	struct authorization authorization = { .code_op = &change };
+	struct store_op op;
+	struct authorization authorization = { .code_op = &op };
 	bool found = false;
 
 	if (grant->claimant == NULL)
@@ -162,10 +161,9 @@ claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 		return fault(
 		    ctx, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
 	code->claimed_by = grant->claimant;
-	/* claimed once: what has become somebody else's since is not taken back */
 	if (!claimed
 	    && (!auth_code_id(ctx, record, &authorization.id)
-		|| !auth_code_op(ctx, record, code, &change)
+		|| !auth_code_op(ctx, record, code, &op)
 		|| !connection_claim(
 		    ctx, cfg, ring, code->connection, &claim, &authorization, &found)))
 		return false;
@@ -174,11 +172,11 @@ claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 	if (!connection_find_by_user(ctx, cfg, grant->claimant, &found, &other))
 		return false;
 	if (!found)
-		return tell_lost(ctx, cfg, code->connection, claimed);
-	return claimed || store_commit(ctx, &cfg->store, &change, 1);
+		return connection_lost(ctx, cfg, code->connection, claimed);
+	return claimed || store_commit(ctx, &cfg->store, &op, 1);
 }
 
-/* So many milliseconds from now, or less where nobody listens as long. */
+/* limit_ms, or what is left until the grant's deadline. */
 static int64_t
 remaining_ms(const struct grant *grant, int64_t limit_ms)
 {
@@ -189,7 +187,8 @@ remaining_ms(const struct grant *grant, int64_t limit_ms)
 	return left_ms > 0 ? left_ms : 0;
 }
 
-/* Under the code's lock: whoever came first has left the code's record, or failed. */
+/* Under the code's lock: the process that held it before has written the code's record, or has
+ * failed. */
 static bool
 authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
@@ -201,9 +200,9 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
 	    || !auth_code_find(ctx, &cfg->store, record, &known, &code))
 		return false;
-	return known
-	    ? claim_known(ctx, cfg, grant, ring, record, &code)
-	    : exchange(ctx, cfg, grant, ring, record, clock_ms() + remaining_ms(grant, limit_ms));
+	return known ? claim_known(ctx, cfg, grant, ring, record, &code)
+		     : exchange_new(
+			 ctx, cfg, grant, ring, record, clock_ms() + remaining_ms(grant, limit_ms));
 }
 
 bool

@@ -1,9 +1,10 @@
-/* authorize.h - an authorization code becomes a connection, once, and somebody's.
+/* authorize.h - exchanging an authorization code for a connection, exactly once, and claiming that
+ * connection for an app user.
  *
- * The records of the store behind it, for as long as a code lives:
+ * Two records of the store, which expire as the code does, make this idempotent:
  *
- *   code:<sha256 of the code>      what it has become (see auth_code.h)
- *   pending:<sha256 of the code>   tokens whose account is not known yet
+ *   code:<sha256 of the code>      the connection it became (see auth_code.h)
+ *   pending:<sha256 of the code>   the tokens of a code whose account could not be asked yet
  */
 #ifndef AUTHORIZE_H
 #define AUTHORIZE_H
@@ -13,34 +14,38 @@
 
 #include <stdint.h>
 
-/* An authorization code, and who came with it. */
+/* An authorization code, and how it is presented. */
 struct grant {
 	const char *code;
-	const char *host;         /* that shall exchange it; allowed already */
+	const char *host;         /* exchanges it; allowed already.  NULL: the code is known */
 	const char *reserved_for; /* the app user of the signed state it came with, or NULL */
-	const char *claimant;     /* the app user who presents it now; NULL: a browser, or amoCRM */
-	bool unclaimable;    /* an install call where states are signed: it cannot be claimed */
-	int64_t deadline_ms; /* by clock_ms: nobody waits for the answer longer; 0: no deadline */
+	const char *claimant;     /* the app user who presents it; NULL: a browser, or amoCRM */
+	bool unclaimable;    /* no app user may claim it: an install call where states are signed */
+	int64_t deadline_ms; /* for the whole of authorize, by clock_ms; 0: none */
 };
 
-/* Which host may be asked: referer, when account_domains allows it and it is the pinned account if
- * there is one; without referer (NULL) the pinned account.
+/* The host that may be asked: referer, if account_domains allows it and no other account is pinned.
+ * referer NULL: the pinned account.
  * Fault: FAULT_REQUEST. */
 bool authorize_host(
     struct ctx *ctx, const struct amocrm_config *cfg, const char *referer, const char **host);
 
-/* Whether the code has become a connection already. */
+/* Whether the code has been exchanged already. */
 bool authorize_known(struct ctx *ctx, const struct config *cfg, const char *code, bool *known);
 
-/* Makes a connection of the code, or finds that it has become one already; one exchange for a code,
- * however often and from however many processes it comes.  With a claimant the connection becomes
- * theirs.  Without one, in a shared set-up, it becomes everybody's, unless it is reserved: then it
- * waits for its claimant.  While it runs TERM, HUP, PIPE and XFSZ wait: a server that stops, or a
- * phone that hangs up, must not cost the tokens.  limit_ms bounds what amoCRM takes, and the
- * grant's deadline_ms what waiting for others and amoCRM take together.
- * Fault: as amocrm_exchange; FAULT_CLAIMED when the code is reserved for, or claimed by, somebody
- * other than the claimant; FAULT_CONFIG and FAULT_STORAGE, where possible before amoCRM is
- * asked. */
+/* Exchanges the code for a connection, or finds the one it has become: a code is exchanged once,
+ * however often and in however many processes it is presented.
+ *
+ * With a claimant, the connection becomes theirs.  Without one it becomes everybody's where
+ * connections are shared, unless it is reserved or unclaimable; it is nobody's until it is claimed.
+ *
+ * TERM, HUP, PIPE and XFSZ are blocked meanwhile: the tokens must not be lost because the server
+ * stops or the client disconnects.  limit_ms bounds the calls to amoCRM; the grant's deadline_ms
+ * bounds waiting for the code's lock and these calls together.
+ *
+ * Fault: as amocrm_exchange; FAULT_CLAIMED if the code is reserved for, or claimed by, another app
+ * user, or cannot be claimed; FAULT_CONFIG and FAULT_STORAGE, before amoCRM is asked where
+ * possible. */
 bool authorize(
     struct ctx *ctx, const struct config *cfg, const struct grant *grant, int64_t limit_ms);
 

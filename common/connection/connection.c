@@ -1,5 +1,4 @@
-/* connection.c - reading connections, and writing one; see connection.h.  They are stored for their
- * owners in connection_save.c, and changed in connection_renew.c. */
+/* connection.c - finding, listing and describing connections; see connection.h. */
 #include "connection/connection.h"
 
 #include "base/log.h"
@@ -151,18 +150,18 @@ connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t ac
 	const char *key;
 	int64_t user;
 	bool found;
-	bool going = account_index_users(ctx, &cfg->store, account_id, &users);
+	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	while (going && account_index_next(&users, &user)) {
-		going = record_key(ctx, account_id, user, &key);
-		if (going && connection_find(ctx, cfg, key, &found, &connection))
-			going = !found || visit(ctx, arg, &connection);
+	while (ok && account_index_next(&users, &user)) {
+		ok = record_key(ctx, account_id, user, &key);
+		if (ok && connection_find(ctx, cfg, key, &found, &connection))
+			ok = !found || visit(ctx, arg, &connection);
 		else
-			going = going && corrupt_skip(ctx, &corrupt, key);
+			ok = ok && corrupt_skip(ctx, &corrupt, key);
 		arena_rewind(ctx, mark);
 	}
-	return going && corrupt_none(ctx, &corrupt);
+	return ok && corrupt_none(ctx, &corrupt);
 }
 
 static bool
@@ -188,18 +187,18 @@ connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t acco
 	const char *users;
 	const char *key;
 	int64_t user;
-	bool going = account_index_users(ctx, &cfg->store, account_id, &users);
+	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
 	*known = false;
-	while (going && !*known && account_index_next(&users, &user)) {
-		going = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, known);
+	while (ok && !*known && account_index_next(&users, &user)) {
+		ok = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, known);
 		arena_rewind(ctx, mark);
 	}
-	return going;
+	return ok;
 }
 
-struct visit {
+struct visit_all {
 	connection_visit *visit;
 	void *arg;
 	struct corrupt_records corrupt;
@@ -208,22 +207,22 @@ struct visit {
 static bool
 visit_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
-	struct visit *visit = arg;
+	struct visit_all *all = arg;
 	struct connection connection;
 
 	if (value == NULL) {
-		corrupt_note(&visit->corrupt, key);
+		corrupt_note(&all->corrupt, key);
 		return true;
 	}
 	if (!record_read(ctx, value, &connection))
-		return corrupt_skip(ctx, &visit->corrupt, key);
-	return visit->visit(ctx, visit->arg, &connection);
+		return corrupt_skip(ctx, &all->corrupt, key);
+	return all->visit(ctx, all->arg, &connection);
 }
 
 bool
 connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg)
 {
-	struct visit all = { visit, arg, { 0 } };
+	struct visit_all all = { visit, arg, { 0 } };
 
 	return store_each(ctx, &cfg->store, "connection:", visit_record, &all)
 	    && corrupt_none(ctx, &all.corrupt);

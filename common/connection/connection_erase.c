@@ -1,7 +1,7 @@
 /* connection_erase.c - erasing connections; see connection.h.
  *
- * What goes together is erased together: the record, then the pointer that leads to it, and last
- * the place on its account's list.
+ * One commit erases, in this order, the record, the pointer to it and its entry in the account's
+ * index.  A crash leaves a pointer or an entry without a record at most, which count as absent.
  */
 #include "base/log.h"
 #include "connection/account_index.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 static void
-tell(
+report_erased(
     struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
 	log_note(ctx, "erased", key);
@@ -31,60 +31,60 @@ connection_erase_record(
 	    || !store_erase(ctx, &cfg->store, key))
 		return false;
 	if (found)
-		tell(ctx, cfg, key, &connection);
+		report_erased(ctx, cfg, key, &connection);
 	return true;
 }
 
-/* What is to be erased, as it was found under the lock of its account. */
-struct erasure {
+/* The connection to be erased, as it was found under the lock of its account. */
+struct target {
 	const char *key;
 	int64_t account_id;
 	int64_t amocrm_user_id;
 	bool found;
-	bool corrupt; /* found, but nothing is known of it */
+	bool corrupt; /* there is a record, but nothing is known of it */
 	struct connection connection;
 };
 
 static bool
-find(struct ctx *ctx, const struct config *cfg, const char *key, struct erasure *it)
+find(struct ctx *ctx, const struct config *cfg, const char *key, struct target *target)
 {
-	it->key = key;
-	if (connection_find(ctx, cfg, key, &it->found, &it->connection))
+	target->key = key;
+	if (connection_find(ctx, cfg, key, &target->found, &target->connection))
 		return true;
-	it->found = false;
-	it->corrupt = ctx->kind == FAULT_CORRUPT;
-	if (it->corrupt)
+	target->found = false;
+	target->corrupt = ctx->kind == FAULT_CORRUPT;
+	if (target->corrupt)
 		ctx_clear_fault(ctx);
-	return it->corrupt;
+	return target->corrupt;
 }
 
-/* pointer NULL: nobody's is known. */
+/* pointer: the one that may hold the key; NULL: none. */
 static bool
-erase(struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char *pointer)
+erase(struct ctx *ctx, const struct config *cfg, const struct target *target, const char *pointer)
 {
-	struct account_index_edit users = { it->amocrm_user_id, ACCOUNT_REMOVE, NULL };
-	struct store_op changes[3];
+	struct account_index_edit edit = { target->amocrm_user_id, ACCOUNT_REMOVE, NULL };
+	struct store_op ops[3];
 	size_t count = 0;
 
-	changes[count++] = store_op_put(it->key, NULL, 0);
+	ops[count++] = store_op_put(target->key, NULL, 0);
 	if (pointer != NULL)
-		changes[count++] = user_erase_op(pointer, it->key);
-	if (!account_index_op(ctx, it->account_id, &users, &changes[count++])
-	    || !store_commit(ctx, &cfg->store, changes, count))
+		ops[count++] = user_erase_op(pointer, target->key);
+	if (!account_index_op(ctx, target->account_id, &edit, &ops[count++])
+	    || !store_commit(ctx, &cfg->store, ops, count))
 		return false;
-	if (it->found)
-		tell(ctx, cfg, it->key, &it->connection);
-	else if (it->corrupt)
-		log_note(ctx, "erased", it->key);
+	if (target->found)
+		report_erased(ctx, cfg, target->key, &target->connection);
+	else if (target->corrupt)
+		log_note(ctx, "erased", target->key);
 	return true;
 }
 
-/* The pointer that may lead to it; NULL: there is none. */
+/* The pointer that may hold its key, or NULL. */
 static bool
 pointer_to(
-    struct ctx *ctx, const struct config *cfg, const struct erasure *it, const char **pointer)
+    struct ctx *ctx, const struct config *cfg, const struct target *target, const char **pointer)
 {
-	const char *app_user = it->found ? it->connection.app_user : NULL;
+	const char *app_user = target->found ? target->connection.app_user : NULL;
 
 	*pointer = NULL;
 	return (app_user == NULL && !connections_shared(cfg))
@@ -95,7 +95,7 @@ bool
 connection_erase(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
-	struct erasure it = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
+	struct target target = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
 	const char *pointer;
 	const char *key;
 	struct lock lock;
@@ -104,36 +104,37 @@ connection_erase(
 	if (!record_key(ctx, account_id, amocrm_user_id, &key)
 	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	ok = find(ctx, cfg, key, &it) && pointer_to(ctx, cfg, &it, &pointer)
-	    && erase(ctx, cfg, &it, pointer);
+	ok = find(ctx, cfg, key, &target) && pointer_to(ctx, cfg, &target, &pointer)
+	    && erase(ctx, cfg, &target, pointer);
 	lock_release(&lock);
 	return ok;
 }
 
+/* A corrupt record does not tell its app user, so the pointer that led to it decides. */
 static bool
-is_theirs(const struct config *cfg, const struct erasure *it, const char *app_user)
+belongs_to(const struct config *cfg, const struct target *target, const char *app_user)
 {
-	return connections_shared(cfg) || it->corrupt
-	    || (it->found && it->connection.app_user != NULL
-		&& strcmp(it->connection.app_user, app_user) == 0);
+	return connections_shared(cfg) || target->corrupt
+	    || (target->found && target->connection.app_user != NULL
+		&& strcmp(target->connection.app_user, app_user) == 0);
 }
 
 bool
 connection_erase_owned(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user)
 {
-	struct erasure it = { 0 };
+	struct target target = { 0 };
 	const char *pointer;
 	struct lock lock;
 	bool ok;
 
-	if (!record_key_read(key, &it.account_id, &it.amocrm_user_id))
+	if (!record_key_read(key, &target.account_id, &target.amocrm_user_id))
 		return true;
 	if (!user_key(ctx, cfg, app_user, &pointer)
-	    || !account_index_lock(ctx, &cfg->store, it.account_id, &lock))
+	    || !account_index_lock(ctx, &cfg->store, target.account_id, &lock))
 		return false;
-	ok = find(ctx, cfg, key, &it)
-	    && (!is_theirs(cfg, &it, app_user) || erase(ctx, cfg, &it, pointer));
+	ok = find(ctx, cfg, key, &target)
+	    && (!belongs_to(cfg, &target, app_user) || erase(ctx, cfg, &target, pointer));
 	lock_release(&lock);
 	return ok;
 }

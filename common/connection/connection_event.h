@@ -1,6 +1,6 @@
-/* connection_event.h - changes of connections, told to whoever reads the events.
+/* connection_event.h - changes of connections, as events in the journal.
  *
- * An event like amoCRM's own, of the entity "connection" and the action "connected",
+ * The events have the form of amoCRM's webhooks: entity "connection", action "connected",
  * "refresh_failed", "revoked" or "disconnected".
  */
 #ifndef CONNECTION_EVENT_H
@@ -10,8 +10,8 @@
 #include "config/config.h"
 #include "connection/record.h"
 
-/* Adds the event.  One that cannot be added is noted in the log and fails nothing: what it tells of
- * has happened.  A fault the work holds already is not changed; reason NULL: none. */
+/* Appends an event.  A failure to do so is only noted in the log, as the change itself has been
+ * made.  A fault that ctx holds already is kept.  reason NULL: null in the event. */
 void connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason);
 

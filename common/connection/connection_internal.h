@@ -56,15 +56,15 @@ bool connection_claim(struct ctx *ctx, const struct config *cfg, const struct ke
     const char *key, const struct claim *claim, const struct authorization *authorization,
     bool *found);
 
-/* Stores the new pair of a connection, as it was when it was read, and its host.  What else changed
- * meanwhile stays: it may have been claimed or revoked; one that was erased is not brought back,
- * and the tokens of a newer authorization are left alone.  The tokens are sealed as by
+/* Stores a refreshed token pair and the host of a connection, which is given as it was read before
+ * the refresh.  Other changes made in the meantime stay: a claim, a revocation.  Nothing is written
+ * if the connection was erased or its tokens are newer.  The tokens are sealed as by
  * connection_save. */
 bool connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
-/* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since it
- * was read. */
+/* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since the
+ * connection was read. */
 bool connection_mark_refused(struct ctx *ctx, const struct config *cfg, const char *key,
     const struct connection *connection);
 

@@ -1,4 +1,5 @@
-/* connection_renew.c - renewing and revoking connections; see connection.h. */
+/* connection_renew.c - saving refreshed tokens, and revoking connections; see connection.h and
+ * connection_internal.h. */
 #include "base/log.h"
 #include "connection/account_index.h"
 #include "connection/connection_event.h"
@@ -40,12 +41,10 @@ connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct 
 	return ok;
 }
 
-/* A record that is to be revoked: the one whose tokens are these, or, without any, whatever it
- * is. */
 struct revocation {
-	const char *sealed;
-	struct connection connection;
-	bool ok;
+	const char *sealed;           /* only the record with these tokens; NULL: with any */
+	struct connection connection; /* as it was found */
+	bool revoked;                 /* the state has changed */
 };
 
 static bool
@@ -61,7 +60,7 @@ revoke(struct ctx *ctx, void *arg, const char *old, const char **value)
 	    || (revocation->sealed != NULL
 		&& strcmp(revocation->sealed, revocation->connection.sealed) != 0))
 		return true;
-	revocation->ok = true;
+	revocation->revoked = true;
 	return record_with_state(ctx, old, CONNECTION_REVOKED, value);
 }
 
@@ -77,7 +76,7 @@ revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, con
 		return false;
 	ok = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
 	lock_release(&lock);
-	if (ok && revocation.ok) {
+	if (ok && revocation.revoked) {
 		log_note(ctx, "revoked", key);
 		connection_event_append(ctx, cfg, "revoked", &revocation.connection, reason);
 	}
@@ -96,18 +95,18 @@ bool
 connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id)
 {
 	struct corrupt_records corrupt = { 0 };
-	const char *list;
+	const char *users;
 	const char *key;
 	int64_t user;
-	bool going = account_index_users(ctx, &cfg->store, account_id, &list);
+	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	while (going && account_index_next(&list, &user)) {
-		going = record_key(ctx, account_id, user, &key)
+	while (ok && account_index_next(&users, &user)) {
+		ok = record_key(ctx, account_id, user, &key)
 		    && (revoke_record(
 			    ctx, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
 			|| corrupt_skip(ctx, &corrupt, key));
 		arena_rewind(ctx, mark);
 	}
-	return going && corrupt_none(ctx, &corrupt);
+	return ok && corrupt_none(ctx, &corrupt);
 }

@@ -1,5 +1,5 @@
-/* connection_restore.c - sealing connections anew, and bringing them back, also to where they are
- * found; see connection.h. */
+/* connection_restore.c - resealing connections, repairing their account's index, restoring exported
+ * records; see connection.h. */
 #include "connection/account_index.h"
 #include "connection/connection_internal.h"
 
@@ -60,13 +60,14 @@ is_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t
 	return true;
 }
 
-/* One that is being erased, or was a moment ago, may be asked about between the two. */
+/* Usually it is listed, which costs no lock.  A connection that is being erased may seem to be
+ * missing from the index, so that answer is confirmed under the lock. */
 bool
 connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *listed)
 {
 	struct lock lock;
-	bool stored;
+	bool ok;
 
 	if (!is_listed(ctx, cfg, account_id, amocrm_user_id, listed))
 		return false;
@@ -74,9 +75,9 @@ connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
 		return true;
 	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	stored = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
+	ok = is_listed(ctx, cfg, account_id, amocrm_user_id, listed);
 	lock_release(&lock);
-	return stored;
+	return ok;
 }
 
 bool
@@ -85,14 +86,14 @@ connection_enlist(
 {
 	struct lock lock;
 	bool listed;
-	bool stored;
+	bool ok;
 
 	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
-	stored = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
+	ok = is_listed(ctx, cfg, account_id, amocrm_user_id, &listed)
 	    && (listed || account_index_add(ctx, &cfg->store, account_id, amocrm_user_id));
 	lock_release(&lock);
-	return stored;
+	return ok;
 }
 
 static bool
@@ -135,8 +136,8 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 	return ok;
 }
 
-/* Under the user's lock, or a claim could replace a pointer without the connection that it had led
- * to being erased. */
+/* Under the user's lock: a claim that has read the pointer before this writes it would replace it
+ * without erasing the connection it points to. */
 bool
 connection_restore_user(
     struct ctx *ctx, const struct config *cfg, const char *pointer, const char *key, bool *stored)

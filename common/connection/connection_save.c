@@ -40,7 +40,7 @@ typedef bool plan_step(struct ctx *ctx, const struct config *cfg, const struct k
 static bool
 erase_others(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *users)
 {
-	struct account_index_edit edit = { in->amocrm_user_id, ACCOUNT_LEAVE_ONLY, NULL };
+	struct account_index_edit edit = { in->amocrm_user_id, ACCOUNT_KEEP_ONLY, NULL };
 	struct store_op op;
 	int64_t user;
 	bool any = false;

@@ -9,10 +9,10 @@ corrupt_note(struct corrupt_records *corrupt, const char *key)
 {
 	size_t len = strlen(corrupt->keys);
 
-	/* a name that does not fit is cut, or left out: they are counted all the same */
+	/* keys are truncated to the buffer; count counts all of them */
 	snprintf(corrupt->keys + len, sizeof corrupt->keys - len, "%s%s",
 	    corrupt->count++ == 0 ? "" : ", ", key);
-	/* the name itself may be corrupt, and is shown on a terminal */
+	/* the key itself may be corrupt, and is shown on a terminal */
 	for (char *c = corrupt->keys + len; *c != '\0'; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';

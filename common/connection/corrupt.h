@@ -1,26 +1,26 @@
-/* corrupt.h - records that cannot be read, told of together at the end of a round: one of them
- * keeps no other from its turn.
+/* corrupt.h - corrupt records met in an iteration: they are skipped, counted, and reported as one
+ * fault at its end.
  */
 #ifndef CORRUPT_H
 #define CORRUPT_H
 
 #include "base/ctx.h"
 
-#define CORRUPT_KEYS_MAX 160 /* bytes; of the first ones' names */
+#define CORRUPT_KEYS_MAX 160 /* bytes; the first keys, separated by ", " */
 
 struct corrupt_records {
 	size_t count;
 	char keys[CORRUPT_KEYS_MAX];
 };
 
-/* After a step for the record of that name failed: true when the record is corrupt, which is noted
- * and no fault any more; any other fault stays. */
+/* To be called after a step for the record of that key has failed.  True: the record is corrupt,
+ * which is noted, and the fault is cleared.  Any other fault stays. */
 bool corrupt_skip(struct ctx *ctx, struct corrupt_records *corrupt, const char *key);
 
-/* Notes one that was found to be corrupt. */
+/* Notes a corrupt record. */
 void corrupt_note(struct corrupt_records *corrupt, const char *key);
 
-/* True when there was none.  Fault: FAULT_CORRUPT, with their names. */
+/* True if no record was corrupt.  Fault: FAULT_CORRUPT, with their keys. */
 bool corrupt_none(struct ctx *ctx, const struct corrupt_records *corrupt);
 
 #endif

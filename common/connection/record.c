@@ -23,13 +23,13 @@ record_key(struct ctx *ctx, int64_t account_id, int64_t amocrm_user_id, const ch
 static bool
 read_id(const char **at, char end, int64_t *id)
 {
-	char *behind;
+	char *after;
 
 	if (**at < '0' || **at > '9')
 		return false;
-	*id = strtoll(*at, &behind, 10);
-	*at = behind + (*behind != '\0');
-	return *behind == end;
+	*id = strtoll(*at, &after, 10);
+	*at = after + (*after != '\0');
+	return *after == end;
 }
 
 bool
@@ -110,7 +110,7 @@ write_clear(struct ctx *ctx, const struct connection *connection, const char **c
 	return strbuf_finish(&sb, clear);
 }
 
-/* What the sealed tokens belong to. */
+/* What is authenticated with the sealed tokens. */
 static bool
 seal_context(
     struct ctx *ctx, const struct connection *connection, const char *clear, const char **context)
@@ -136,9 +136,9 @@ record_write(struct ctx *ctx, const struct keyring *ring, const struct connectio
 	    && ctx_printf(ctx, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
 }
 
-/* *out is NULL when there is none of that name. */
+/* *out is NULL if there is no such member. */
 static bool
-copy_if_there(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
+copy_optional(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
 	*out = NULL;
 	return json_string(doc, name) == NULL || copy_string(ctx, doc, name, out);
@@ -150,15 +150,15 @@ take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *co
 	if (!json_integer(doc, "account_id", &connection->account_id)
 	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
 		return fault(ctx, FAULT_CORRUPT, "a record is no connection");
-	return copy_if_there(ctx, doc, "app_user", &connection->app_user)
-	    && copy_if_there(ctx, doc, "authorization", &connection->authorization)
+	return copy_optional(ctx, doc, "app_user", &connection->app_user)
+	    && copy_optional(ctx, doc, "authorization", &connection->authorization)
 	    && copy_string(ctx, doc, "host", &connection->host)
 	    && take_time(ctx, doc, "connected_at", &connection->connected_at)
 	    && take_time(ctx, doc, "refreshed_at", &connection->refreshed_at)
 	    && take_time(ctx, doc, "expires_at", &connection->expires_at);
 }
 
-/* The state of a record; *rest is what follows its line. */
+/* *rest is what follows the state's line. */
 static bool
 read_state(struct ctx *ctx, const char *value, enum connection_state *state, const char **rest)
 {

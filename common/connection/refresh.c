@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-#define CALLS_MAX     5    /* the old token twice, the new host, and there twice again */
+#define CALLS_MAX     5    /* two attempts, the new host, and two attempts there */
 #define LOCK_SPARE_MS 2000 /* beyond amoCRM's time, for the store */
-#define CLOCK_SLACK_S 60   /* clocks that are kept right are set back by less */
+#define CLOCK_SLACK_S 60   /* a synchronized clock is set back by less */
 
 bool
 refresh_due(const struct connection *connection, time_t usable_until)
@@ -23,10 +23,10 @@ refresh_due(const struct connection *connection, time_t usable_until)
 	    || connection->refreshed_at > time(NULL) + CLOCK_SLACK_S;
 }
 
-/* The host is looked at again: the allow list may be a shorter one by now, and a record may come
- * from a file that somebody has edited. */
+/* The host is checked again: account_domains may have changed, and an imported record may have been
+ * edited. */
 static bool
-read_pair(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
+read_active(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
     struct connection *connection, struct tokens *tokens)
 {
 	char lowered[HOST_SIZE];
@@ -50,11 +50,11 @@ deadline(const struct config *cfg)
 	return clock_ms() + cfg->amocrm.timeout * INT64_C(1000);
 }
 
-/* amoCRM may have renewed the pair and its answer may be lost; Kommo then still takes the old
- * one. */
+/* Retries once if the reply is lost.  amoCRM may have rotated the tokens then; Kommo still accepts
+ * the old refresh token in that case. */
 static bool
-ask_twice(struct ctx *ctx, const struct config *cfg, const char *host, const struct tokens *old,
-    struct tokens *fresh)
+refresh_with_retry(struct ctx *ctx, const struct config *cfg, const char *host,
+    const struct tokens *old, struct tokens *fresh)
 {
 	if (amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh))
 		return true;
@@ -64,10 +64,10 @@ ask_twice(struct ctx *ctx, const struct config *cfg, const char *host, const str
 	return amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh);
 }
 
-/* An account that was renamed is asked at its new host, if the fault is one that a rename makes and
- * there is such a host; else the fault stays as it was. */
+/* After a fault that a renamed account causes: refreshes at its new host, if it has one.  Otherwise
+ * the fault stays the same. */
 static bool
-ask_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection *connection,
+refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection *connection,
     const struct tokens *old, struct tokens *fresh)
 {
 	struct ctx before = *ctx;
@@ -83,7 +83,7 @@ ask_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection *co
 	}
 	log_note(ctx, "renamed", host);
 	connection->host = host;
-	return ask_twice(ctx, cfg, host, old, fresh);
+	return refresh_with_retry(ctx, cfg, host, old, fresh);
 }
 
 static bool
@@ -94,8 +94,8 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 
 	if (!store_ready(ctx, &cfg->store))
 		return false;
-	if (ask_twice(ctx, cfg, connection->host, tokens, &fresh)
-	    || ask_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
+	if (refresh_with_retry(ctx, cfg, connection->host, tokens, &fresh)
+	    || refresh_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
 		*tokens = fresh;
 		return connection_save_renewed(ctx, cfg, ring, key, connection, &fresh);
 	}
@@ -106,7 +106,7 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 	return false;
 }
 
-/* Under the connection's lock: somebody else may have renewed it meanwhile. */
+/* Under the connection's lock: another process may have refreshed it in the meantime. */
 static bool
 renew_once(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
     time_t usable_until, struct tokens *tokens)
@@ -114,7 +114,7 @@ renew_once(struct ctx *ctx, const struct config *cfg, const struct keyring *ring
 	struct connection connection;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	return read_pair(ctx, cfg, ring, key, &connection, tokens)
+	return read_active(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
 		|| renew(ctx, cfg, ring, key, &connection, tokens));
 }
@@ -135,7 +135,7 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	sigset_t before;
 	bool ok;
 
-	if (!read_pair(ctx, cfg, ring, key, &connection, tokens))
+	if (!read_active(ctx, cfg, ring, key, &connection, tokens))
 		return false;
 	if (!refresh_due(&connection, usable_until))
 		return true;

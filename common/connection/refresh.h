@@ -1,4 +1,4 @@
-/* refresh.h - tokens that stay alive.
+/* refresh.h - refreshing tokens (RFC 6749 section 6).
  */
 #ifndef REFRESH_H
 #define REFRESH_H
@@ -10,29 +10,29 @@
 
 #include <stdint.h>
 
-/* Whether it has to be renewed to be usable until then.  One that was renewed in the future has to,
- * for the clock was fast then, and its expires_at is worth nothing. */
+/* Whether the connection must be refreshed for its access token to be usable until then.  It must
+ * also if it was refreshed in the future: the clock was fast then, so expires_at is wrong. */
 bool refresh_due(const struct connection *connection, time_t usable_until);
 
-/* The tokens of a connection, by its record's key, renewed first when they are due by usable_until.
- * However many ask at once, from however many processes, amoCRM is asked once: a refresh token
- * works once, and the new pair is on disk before anybody gets it, sealed with the first key of the
- * ring as it is then.  While it runs TERM, HUP, INT, QUIT, PIPE and XFSZ wait.  A renamed account's
- * new host is stored with the tokens.
- * Fault: FAULT_REFUSED when there is no such connection, or it needs a new authorization (then it
- * is marked as revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_BLOCKED, FAULT_MOVED,
- * FAULT_REPLY_LOST: the tokens are kept as they are; FAULT_CONFIG, FAULT_STORAGE. */
+/* The tokens of a connection, given by its record's key, refreshed first if they are due by
+ * usable_until.  amoCRM rotates refresh tokens: each is single-use.  So concurrent calls, also of
+ * other processes, refresh once, under a lock, and the new pair is on disk before it is handed out,
+ * sealed with the first key of the ring as the file is then.  TERM, HUP, INT, QUIT, PIPE and XFSZ
+ * are blocked meanwhile.  The new host of a renamed account is stored with the tokens.
+ * Fault: FAULT_REFUSED if there is no such connection, or it needs a new authorization (it is then
+ * revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_BLOCKED, FAULT_MOVED, FAULT_REPLY_LOST: the
+ * stored tokens are unchanged; FAULT_CONFIG, FAULT_STORAGE. */
 bool refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens);
 
-#define REFRESH_LEFT_MIN_S 300 /* what an access token must last for to be used without a refresh */
+#define REFRESH_LEFT_MIN_S 300 /* an access token that expires sooner is refreshed before use */
 
-/* The tokens of a connection that was read, for calls to be made now: the access token lasts for
- * REFRESH_LEFT_MIN_S at least.  Reads the key ring.  Fault: as refresh_tokens; FAULT_CONFIG. */
+/* The tokens of a connection, refreshed first if the access token lasts for less than
+ * REFRESH_LEFT_MIN_S.  Reads the key ring.  Fault: as refresh_tokens. */
 bool refresh_usable_tokens(struct ctx *ctx, const struct config *cfg,
     const struct connection *connection, struct tokens *tokens);
 
-/* How long its lock of the connection is held at most: amoCRM may be asked several times. */
+/* How long a refresh holds the connection's lock at most: amoCRM may be called several times. */
 int64_t refresh_longest_ms(const struct config *cfg);
 
 #endif

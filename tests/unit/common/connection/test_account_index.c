@@ -38,7 +38,7 @@ steps_through_a_list(void **state)
 static bool
 leave_only(struct setup *s, int64_t user, const char **before)
 {
-	struct account_index_edit edit = { user, ACCOUNT_LEAVE_ONLY, NULL };
+	struct account_index_edit edit = { user, ACCOUNT_KEEP_ONLY, NULL };
 	struct store_op change;
 	bool ok = account_index_op(&s->ctx, 31920194, &edit, &change)
 	    && store_commit(&s->ctx, &s->cfg.store, &change, 1);

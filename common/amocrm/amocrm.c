@@ -1,4 +1,4 @@
-/* amocrm.c - one call to an account, and what its answer means; see amocrm.h. */
+/* amocrm.c - one call to an account, and what its reply means; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
 #include "base/clock.h"
@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-/* What a refusal means.  amoCRM's 400 and 401 do not tell cases apart, the hint does;
- * a hint that is not known here says nothing of the token, so the token is kept. */
+/* What a 400 or 401 means is told by its hint.  An unknown hint does not prove the token invalid,
+ * so the token is kept. */
 static const struct hint {
 	const char *part;
 	enum fault_kind kind;
-	const char *advice; /* for whoever reads the log */
+	const char *advice; /* for the log */
 } hints[] = {
 	{ "code has expired", FAULT_REFUSED, "over 20 minutes old; connect again" },
 	{ "code has been revoked", FAULT_REFUSED, "used already; connect again" },
@@ -30,9 +30,9 @@ static const struct hint {
 	{ "", FAULT_CLIENT, "wrong client_secret, or an unpaid account" },
 };
 
-/* The hints above are the token endpoint's; elsewhere a 401 is about the access token alone. */
+/* The hints above are the token endpoint's; elsewhere a 401 concerns the access token alone. */
 static const struct hint *
-hint_of(const struct https_reply *reply, const char *path, const char *said)
+find_hint(const struct https_reply *reply, const char *path, const char *text)
 {
 	static const struct hint token = { "", FAULT_CLIENT,
 		"the access token is not taken; if that goes on, connect again" };
@@ -42,26 +42,26 @@ hint_of(const struct https_reply *reply, const char *path, const char *said)
 
 	if (strncmp(path, "/oauth2/", strlen("/oauth2/")) != 0)
 		return reply->status == 401 ? &token : &request;
-	while (strstr(said, hint->part) == NULL)
+	while (strstr(text, hint->part) == NULL)
 		hint++;
 	return hint;
 }
 
 static void
-refusal(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
+fault_refused(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     const struct json_object *doc)
 {
-	const char *said = json_string(doc, "hint");
+	const char *text = json_string(doc, "hint");
 	const char *title = json_string(doc, "title");
-	const struct hint *hint = hint_of(reply, call->path, said == NULL ? "" : said);
+	const struct hint *hint = find_hint(reply, call->path, text == NULL ? "" : text);
 
 	ctx_fault(ctx, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,
-	    reply->status, title == NULL ? "" : title, said == NULL ? "" : ": ",
-	    said == NULL ? "" : said, hint->advice);
+	    reply->status, title == NULL ? "" : title, text == NULL ? "" : ": ",
+	    text == NULL ? "" : text, hint->advice);
 }
 
 static enum fault_kind
-kind_of(long status)
+fault_kind_of(long status)
 {
 	if (status == 403)
 		return FAULT_BLOCKED;
@@ -69,11 +69,11 @@ kind_of(long status)
 }
 
 static void
-not_now(struct ctx *ctx, const char *host, const struct https_reply *reply)
+fault_temporary(struct ctx *ctx, const char *host, const struct https_reply *reply)
 {
 	long status = reply->status;
 
-	ctx_fault(ctx, kind_of(status), "%s answered %ld %s%s", host, status,
+	ctx_fault(ctx, fault_kind_of(status), "%s answered %ld %s%s", host, status,
 	    reply->is_json ? "in JSON" : "and no JSON",
 	    status == 403       ? "; the account or this server's address is blocked"
 		: status == 429 ? "; too many requests"
@@ -81,21 +81,21 @@ not_now(struct ctx *ctx, const char *host, const struct https_reply *reply)
 	ctx->retry_after_s = reply->retry_after_s;
 }
 
-/* *doc is NULL for an answer without content. */
+/* *doc is NULL for a reply without content. */
 static bool
 read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     struct json_object **doc)
 {
-	bool good = reply->status == 200 || reply->status == 201;
+	bool success = reply->status == 200 || reply->status == 201;
 
 	*doc = json_parse(reply->body, strlen(reply->body));
-	if (reply->status == 204 || (good && json_object_is_type(*doc, json_type_object)))
+	if (reply->status == 204 || (success && json_object_is_type(*doc, json_type_object)))
 		return true;
 	if ((reply->status == 400 || reply->status == 401)
 	    && json_object_is_type(*doc, json_type_object))
-		refusal(ctx, call, reply, *doc);
+		fault_refused(ctx, call, reply, *doc);
 	else
-		not_now(ctx, call->host, reply);
+		fault_temporary(ctx, call->host, reply);
 	json_object_put(*doc);
 	*doc = NULL;
 	return false;

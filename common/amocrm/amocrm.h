@@ -1,5 +1,7 @@
-/* amocrm.h - what is said to amoCRM, and what its answers mean
+/* amocrm.h - calls to amoCRM's API, and what its replies mean
  * (https://www.amocrm.ru/developers/content/oauth/step-by-step).
+ *
+ * Hosts are those that account_domains allows; the caller has checked them.
  */
 #ifndef AMOCRM_H
 #define AMOCRM_H
@@ -12,7 +14,7 @@
 
 struct json_object;
 
-#define AMOCRM_TOKEN_MAX 16384 /* bytes; about 1 KB today, and they grow */
+#define AMOCRM_TOKEN_MAX 16384 /* bytes; tokens have about 1 KB today, and grow */
 
 struct tokens {
 	const char *access_token;
@@ -26,22 +28,22 @@ struct identity {
 	const char *host;
 };
 
-/* One call to an account's host, which is allowed already. */
+/* One call to an account's host. */
 struct amocrm_call {
 	const char *method;
 	const char *host;
 	const char *path;
-	const char *header;  /* one more line, as Authorization; or NULL */
+	const char *header;  /* a further header line, as Authorization; or NULL */
 	const char *body;    /* JSON, or NULL */
 	int64_t deadline_ms; /* by clock_ms */
 };
 
-/* The document of a good answer, to be given back with json_object_put; NULL for one without
- * content.
- * Fault: FAULT_REFUSED for a code or token that amoCRM's 400 or 401 calls bad, FAULT_CLIENT for any
- * other of these; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for what may be over later: no
- * answer in time, 429 (with ctx->retry_after_s), 5xx, an answer that is not JSON; FAULT_BLOCKED for
- * 403.  All but the first leave a token as good as it was. */
+/* *doc is the JSON document of a successful reply, to be released with json_object_put; NULL if it
+ * has no content.
+ * Fault: FAULT_REFUSED for a 400 or 401 that rejects the code or token, FAULT_CLIENT for any other
+ * 400 or 401; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for temporary failures: no reply by
+ * the deadline, 429 (sets ctx->retry_after_s), 5xx, a reply that is not JSON; FAULT_BLOCKED for
+ * 403.  After all but FAULT_REFUSED the code or token may still be valid. */
 bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
@@ -50,35 +52,34 @@ bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct 
 bool amocrm_authorize_url(
     struct ctx *ctx, const struct amocrm_config *cfg, const char *state, const char **url);
 
-/* Exchanges an authorization code (RFC 6749 section 4.1.3); the code works once.  host is allowed
- * already.
- * Fault: as amocrm_call; amoCRM is not waited for beyond deadline_ms. */
+/* Exchanges an authorization code, which is single-use (RFC 6749 section 4.1.3).
+ * Fault: as amocrm_call. */
 bool amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *code, int64_t deadline_ms, struct tokens *tokens);
 
-/* A new token pair for the old one's refresh token (RFC 6749 section 6), which works once.
+/* Exchanges a refresh token, which is single-use, for a new token pair (RFC 6749 section 6).
  * Fault: as amocrm_call. */
 bool amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens);
 
-/* The host an account has now, in case it was renamed: asked at the access token's api_domain.
- * Fault: as amocrm_call; FAULT_MOVED when the token tells no api_domain that is allowed. */
+/* The present host of an account that may have been renamed; asks the access token's api_domain.
+ * Fault: as amocrm_call; FAULT_MOVED if the token or the reply names no host that is allowed. */
 bool amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg,
     const struct tokens *tokens, int64_t deadline_ms, const char **host);
 
-/* Whose tokens these are, by the access token's claims (RFC 7519), which are believed because the
- * token came over TLS from an allowed host.  False without a fault: it is no JWT,
- * or does not tell. */
+/* The account and user of a token pair, from the access token's claims (RFC 7519).  They are
+ * trusted without a signature, as the token came over TLS from an allowed host.  False without a
+ * fault: it is no JWT, or lacks the claims. */
 bool amocrm_identity_claimed(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity);
 
-/* The same by GET /api/v4/account.  Fault: as amocrm_call. */
+/* The same from GET /api/v4/account.  Fault: as amocrm_call. */
 bool amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
 
-/* Where an account's webhooks go
- * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  The same destination again
- * updates its events.  Fault: as amocrm_call. */
+/* Subscribes a destination to an account's webhooks, or unsubscribes it
+ * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  events ends with NULL;
+ * subscribing a destination again replaces its events.  Fault: as amocrm_call. */
 bool amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms);
@@ -87,13 +88,13 @@ bool amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const 
 
 enum subscription { SUBSCRIPTION_NONE, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_DISABLED };
 
-/* What has become of the subscription of that destination; amoCRM disables one whose answers are
- * bad. */
+/* The state of a destination's subscription; amoCRM disables one that replies with errors.
+ * Fault: as amocrm_call. */
 bool amocrm_subscription(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found);
 
-/* When a call that begins now must be over, by clock_ms. */
+/* The deadline of a call that begins now, by clock_ms. */
 int64_t amocrm_deadline(const struct amocrm_config *cfg);
 
 #endif

@@ -1,4 +1,4 @@
-/* amocrm_account.c - whose tokens these are, and where their account is; see amocrm.h. */
+/* amocrm_account.c - the account and user of a token pair, and the account's host; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
 #include "base/encode.h"
@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-/* A number that may be written as a string of digits. */
+/* A positive number, which may be written as a string of digits. */
 static bool
-positive(const struct json_object *doc, const char *name, int64_t *out)
+read_id(const struct json_object *doc, const char *name, int64_t *out)
 {
 	const char *digits = json_string(doc, name);
 
@@ -18,9 +18,9 @@ positive(const struct json_object *doc, const char *name, int64_t *out)
 	return json_integer(doc, name, out) && *out > 0;
 }
 
-/* The claims of a JWT's payload, to be given back with json_object_put; NULL: it is no JWT. */
+/* The claims of a JWT, unverified, to be released with json_object_put; NULL: it is no JWT. */
 static struct json_object *
-claims_of(struct ctx *ctx, const char *jwt)
+read_claims(struct ctx *ctx, const char *jwt)
 {
 	const char *payload = strchr(jwt, '.');
 	const uint8_t *json;
@@ -38,16 +38,16 @@ bool
 amocrm_identity_claimed(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity)
 {
-	struct json_object *claims = claims_of(ctx, tokens->access_token);
-	bool known = positive(claims, "account_id", &identity->account_id)
-	    && positive(claims, "sub", &identity->user_id);
+	struct json_object *claims = read_claims(ctx, tokens->access_token);
+	bool known = read_id(claims, "account_id", &identity->account_id)
+	    && read_id(claims, "sub", &identity->user_id);
 
 	json_object_put(claims);
 	identity->host = host;
 	return known;
 }
 
-/* The account's own host: it may have been renamed since the address we asked was written down. */
+/* The identity's host is the account's present one: the account may have been renamed. */
 static bool
 take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct json_object *doc, struct identity *identity)
@@ -56,8 +56,8 @@ take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
 	char lowered[HOST_SIZE];
 	const char *own_host;
 
-	if (!positive(doc, "id", &identity->account_id)
-	    || !positive(doc, "current_user_id", &identity->user_id) || subdomain == NULL)
+	if (!read_id(doc, "id", &identity->account_id)
+	    || !read_id(doc, "current_user_id", &identity->user_id) || subdomain == NULL)
 		return fault(
 		    ctx, FAULT_UNAVAILABLE, "%s does not tell whose tokens these are", host);
 	if (!ctx_printf(ctx, &own_host, "%s%s", subdomain, strchr(host, '.')))
@@ -86,7 +86,7 @@ amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const ch
 	return ok;
 }
 
-/* A host named in an answer or a token, once the allow list has passed it. */
+/* A host named in a reply or a token is not trusted before the allowlist is checked. */
 static bool
 copy_host(struct ctx *ctx, const struct amocrm_config *cfg, const char *named, const char **host)
 {
@@ -101,7 +101,7 @@ bool
 amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host)
 {
-	struct json_object *doc = claims_of(ctx, tokens->access_token);
+	struct json_object *doc = read_claims(ctx, tokens->access_token);
 	const char *api_host;
 	const char *header;
 	bool known = copy_host(ctx, cfg, json_string(doc, "api_domain"), &api_host);

@@ -25,7 +25,7 @@ amocrm_authorize_url(
 	return strbuf_finish(&sb, url);
 }
 
-/* Tokens go into a header, so they are b64token and what else is visible ASCII (RFC 6750 2.1). */
+/* A token is put into a header (RFC 6750 section 2.1), so it must be visible ASCII. */
 static bool
 copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, const char **token)
 {
@@ -41,7 +41,7 @@ copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, con
 }
 
 static bool
-take_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *tokens)
+read_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *tokens)
 {
 	int64_t expires_in;
 
@@ -54,7 +54,7 @@ take_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *token
 }
 
 static bool
-token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *grant_type,
+write_token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *grant_type,
     const char *grant_name, const char *grant, const char **body)
 {
 	struct strbuf sb;
@@ -71,13 +71,13 @@ token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *gran
 }
 
 static bool
-ask_for_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *host, const char *body,
+request_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *host, const char *body,
     int64_t deadline_ms, struct tokens *tokens)
 {
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
 		deadline_ms };
 	struct json_object *doc;
-	bool ok = amocrm_call(ctx, cfg, &call, &doc) && take_tokens(ctx, doc, tokens);
+	bool ok = amocrm_call(ctx, cfg, &call, &doc) && read_tokens(ctx, doc, tokens);
 
 	json_object_put(doc);
 	return ok;
@@ -89,8 +89,8 @@ amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *ho
 {
 	const char *body;
 
-	return token_request(ctx, cfg, "authorization_code", "code", code, &body)
-	    && ask_for_tokens(ctx, cfg, host, body, deadline_ms, tokens);
+	return write_token_request(ctx, cfg, "authorization_code", "code", code, &body)
+	    && request_tokens(ctx, cfg, host, body, deadline_ms, tokens);
 }
 
 bool
@@ -99,6 +99,6 @@ amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *hos
 {
 	const char *body;
 
-	return token_request(ctx, cfg, "refresh_token", "refresh_token", refresh_token, &body)
-	    && ask_for_tokens(ctx, cfg, host, body, deadline_ms, tokens);
+	return write_token_request(ctx, cfg, "refresh_token", "refresh_token", refresh_token, &body)
+	    && request_tokens(ctx, cfg, host, body, deadline_ms, tokens);
 }

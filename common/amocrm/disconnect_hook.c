@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-#define VALUE_MAX 1024 /* bytes; longer than any of them, so that what is wrong is the signature */
+#define VALUE_MAX 1024 /* bytes; longer than any value, so that a wrong one fails the signature */
 
 struct hook {
 	const char *client_uuid;
-	const char *account;
+	const char *account_id;
 	const char *signature;
 };
 
@@ -28,13 +28,12 @@ read_hook(struct ctx *ctx, const char *query, struct hook *hook)
 	if (!form_parse(ctx, query, field, FIELDS))
 		return false;
 	hook->client_uuid = field[CLIENT_UUID].value;
-	hook->account = field[ACCOUNT_ID].value;
+	hook->account_id = field[ACCOUNT_ID].value;
 	hook->signature = field[SIGNATURE].value;
 	return true;
 }
 
-/* The message is client_uuid|account_id, with the account id as amoCRM writes it:
- * a plain decimal. */
+/* The signed message is "<client_uuid>|<account_id>"; amoCRM writes the account id in decimal. */
 static bool
 verify(
     struct ctx *ctx, const struct amocrm_config *cfg, const struct hook *hook, int64_t *account_id)
@@ -43,14 +42,14 @@ verify(
 	char expected[SHA256_HEX_SIZE];
 	const char *message;
 
-	if (hook->client_uuid == NULL || hook->account == NULL || hook->signature == NULL)
+	if (hook->client_uuid == NULL || hook->account_id == NULL || hook->signature == NULL)
 		return fault(
 		    ctx, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
 	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
 		return fault(ctx, FAULT_SIGNATURE, "client_uuid is not ours");
-	if (!decimal_parse(hook->account, account_id))
+	if (!decimal_parse(hook->account_id, account_id))
 		return fault(ctx, FAULT_SIGNATURE, "account_id is not a plain decimal number");
-	if (!ctx_printf(ctx, &message, "%s|%s", hook->client_uuid, hook->account))
+	if (!ctx_printf(ctx, &message, "%s|%s", hook->client_uuid, hook->account_id))
 		return false;
 	hmac_sha256(cfg->client_secret, strlen(cfg->client_secret), message, strlen(message), mac);
 	hex_encode(mac, sizeof mac, expected);

@@ -1,4 +1,4 @@
-/* disconnect_hook.h - amoCRM's signed call when an account has disconnected the integration
+/* disconnect_hook.h - amoCRM's signed call after an account has disconnected the integration
  * (https://www.amocrm.ru/developers/content/oauth/step-by-step).
  */
 #ifndef DISCONNECT_HOOK_H
@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
-/* Reads the query "client_uuid&account_id&signature", signed with the client secret, and gives the
- * account's id.  The signature never expires and may be replayed, so the account's connections are
- * revoked, not erased.
- * Fault: FAULT_SIGNATURE unless all three are there and right; FAULT_REQUEST: the query is
+/* Verifies the query "client_uuid=…&account_id=…&signature=…", whose signature is an HMAC with the
+ * client secret, and gives the account's id.  The signature does not expire and can be replayed, so
+ * the account's connections are to be revoked, not erased.
+ * Fault: FAULT_SIGNATURE if a parameter is missing or wrong; FAULT_REQUEST if the query is
  * malformed. */
 bool disconnect_hook_verify(
     struct ctx *ctx, const struct amocrm_config *cfg, const char *query, int64_t *account_id);

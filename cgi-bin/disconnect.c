@@ -1,7 +1,7 @@
-/* disconnect.c - the app, or amoCRM, ends a connection.
+/* disconnect.c - the app or amoCRM ends a connection.
  *
- *   app    -- POST or DELETE, Bearer JWT ------------>  disconnect   erases the app user's
- *   amoCRM -- GET client_uuid, account_id, signature ->  disconnect   revokes the account's
+ *   app    -- POST or DELETE, Bearer JWT ------------->  disconnect   erases the app user's
+ *   amoCRM -- GET client_uuid, account_id, signature -->  disconnect   revokes the account's
  */
 #include "amocrm/disconnect_hook.h"
 #include "connection/connection.h"
@@ -9,7 +9,7 @@
 #include "web/serve.h"
 
 static bool
-forget_mine(
+erase_own(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	const char *app_user;
@@ -19,9 +19,9 @@ forget_mine(
 	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }
 
-/* The connections of the account are kept, but not used until it is authorized anew. */
+/* The account's connections are kept, but not used before a new authorization. */
 static bool
-disconnect_account(
+revoke_account(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	int64_t account_id;
@@ -35,8 +35,8 @@ static bool
 disconnect(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	return req->method == METHOD_GET ? disconnect_account(ctx, cfg, req, res)
-					 : forget_mine(ctx, cfg, req, res);
+	return req->method == METHOD_GET ? revoke_account(ctx, cfg, req, res)
+					 : erase_own(ctx, cfg, req, res);
 }
 
 int

@@ -1,11 +1,12 @@
-/* exchange-code.c - the app presents the code its deep link brought, and owns the connection.
+/* exchange-code.c - the app presents the code from its deep link, and its user gets the connection.
  *
  *   app -- POST code, state; Bearer JWT -->  exchange-code
  *                                            exchange-code  -- POST code, secret -->  amoCRM
  *                                            exchange-code  <-- tokens -------------  amoCRM
  *   app <-- connected ---------------------  exchange-code
  *
- * Mostly the callback has exchanged the code a second ago, and this only claims it.
+ * Usually the callback has exchanged the code a second before, and amoCRM is not called: the
+ * connection is only claimed.
  */
 #include "connection/authorize.h"
 #include "connection/connection.h"
@@ -18,23 +19,23 @@
 
 #include <string.h>
 
-#define BODY_MAX    32768 /* bytes; three values, each escaped threefold */
-#define CODE_MAX    4096  /* the callback's limits */
+#define BODY_MAX    32768 /* bytes; three values, each byte percent-encoded */
+#define CODE_MAX    4096  /* as in callback.c */
 #define STATE_MAX   2048
 #define REFERER_MAX 1024
 
-struct claim {
-	const char *app_user;
+struct presented_code {
+	const char *app_user; /* presents it */
 	const char *code;
-	const char *state;
-	const char *referer;
+	const char *state;   /* or NULL */
+	const char *referer; /* or NULL */
 };
 
 enum { CODE, STATE, REFERER, FIELDS };
 
-/* The same fields as members of a JSON object; null is absent. */
+/* The fields as members of a JSON object; null counts as absent. */
 static bool
-read_members(struct ctx *ctx, const char *body, size_t len, struct form_field field[FIELDS])
+read_json(struct ctx *ctx, const char *body, size_t len, struct form_field field[FIELDS])
 {
 	struct json_object *doc = json_parse_strict(body, len);
 	bool ok = json_object_is_type(doc, json_type_object);
@@ -69,13 +70,13 @@ read_fields(struct ctx *ctx, const struct request *req, struct form_field field[
 	if (len == 0)
 		return true;
 	if (media == MEDIA_JSON)
-		return read_members(ctx, body, len, field);
+		return read_json(ctx, body, len, field);
 	return strlen(body) == len ? form_parse(ctx, body, field, FIELDS)
 				   : fault(ctx, FAULT_REQUEST, "a NUL in the body");
 }
 
 static bool
-read_claim(struct ctx *ctx, const struct request *req, struct claim *claim)
+read_code(struct ctx *ctx, const struct request *req, struct presented_code *presented)
 {
 	struct form_field field[FIELDS] = {
 		[CODE] = { .name = "code", .max = CODE_MAX },
@@ -85,27 +86,28 @@ read_claim(struct ctx *ctx, const struct request *req, struct claim *claim)
 
 	if (!read_fields(ctx, req, field))
 		return false;
-	claim->code = field[CODE].value;
-	claim->state = field[STATE].value;
-	claim->referer = field[REFERER].value;
-	return (claim->code != NULL && claim->code[0] != '\0')
+	presented->code = field[CODE].value;
+	presented->state = field[STATE].value;
+	presented->referer = field[REFERER].value;
+	return (presented->code != NULL && presented->code[0] != '\0')
 	    || fault(ctx, FAULT_MISSING_CODE, "the body has no code");
 }
 
-/* A state of ours must be the caller's own; where states are signed, a code that nobody has seen
- * must come with one, or a code slipped to the app would be as good as one it asked for. */
+/* A state of ours must be the caller's own.  Where states are signed, a new code must come with it:
+ * otherwise the app would accept a code that an attacker injects (RFC 6749 section 10.12). */
 static bool
-check_state(struct ctx *ctx, const struct config *cfg, const struct claim *claim, bool known)
+check_state(
+    struct ctx *ctx, const struct config *cfg, const struct presented_code *presented, bool known)
 {
 	const struct keyring *ring;
 	const char *state_user = NULL;
 	bool ours = false;
 
-	if (claim->state != NULL
+	if (presented->state != NULL
 	    && (!keyring_read(ctx, cfg->store.keys, &ring)
-		|| !oauth_state_read(ctx, ring, claim->state, &ours, &state_user)))
+		|| !oauth_state_read(ctx, ring, presented->state, &ours, &state_user)))
 		return false;
-	if (ours && strcmp(state_user, claim->app_user) != 0)
+	if (ours && strcmp(state_user, presented->app_user) != 0)
 		return fault(
 		    ctx, known ? FAULT_CLAIMED : FAULT_REQUEST, "the state is another app user's");
 	if (!ours && !known && cfg->app.state == STATE_SIGNED)
@@ -115,24 +117,26 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct claim *claim
 }
 
 static bool
-claim_code(struct ctx *ctx, const struct config *cfg, const struct claim *claim)
+claim_code(struct ctx *ctx, const struct config *cfg, const struct presented_code *presented)
 {
-	struct grant grant = { .code = claim->code, .claimant = claim->app_user };
+	struct grant grant = { .code = presented->code,
+		.reserved_for = presented->app_user,
+		.claimant = presented->app_user };
 	bool known;
 
-	if (!authorize_known(ctx, cfg, claim->code, &known) || !check_state(ctx, cfg, claim, known))
+	if (!authorize_known(ctx, cfg, presented->code, &known)
+	    || !check_state(ctx, cfg, presented, known))
 		return false;
-	if (!known && !authorize_host(ctx, &cfg->amocrm, claim->referer, &grant.host))
+	if (!known && !authorize_host(ctx, &cfg->amocrm, presented->referer, &grant.host))
 		return false;
-	grant.reserved_for = claim->app_user;
 	return authorize(ctx, cfg, &grant, cfg->amocrm.timeout * INT64_C(1000));
 }
 
 static bool
-tell(struct ctx *ctx, const struct config *cfg, const char *app_user, struct response *res)
+answer(struct ctx *ctx, const struct config *cfg, const char *app_user, struct response *res)
 {
 	struct connection connection;
-	const char *data;
+	const char *json;
 	bool found;
 
 	if (!connection_find_by_user(ctx, cfg, app_user, &found, &connection))
@@ -140,19 +144,19 @@ tell(struct ctx *ctx, const struct config *cfg, const char *app_user, struct res
 	if (!found || !connection_usable(&connection))
 		return fault(
 		    ctx, FAULT_REFUSED, "the code's connection was revoked; connect again");
-	return connection_status_json(ctx, cfg, &connection, NULL, &data)
-	    && respond_success(ctx, "AMO CRM successfully connected", data, res);
+	return connection_status_json(ctx, cfg, &connection, NULL, &json)
+	    && respond_success(ctx, "AMO CRM successfully connected", json, res);
 }
 
 static bool
 exchange_code(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	struct claim claim = { 0 };
+	struct presented_code presented = { 0 };
 
-	return jwt_verify(ctx, &cfg->jwt, req->bearer, &claim.app_user)
-	    && read_claim(ctx, req, &claim) && claim_code(ctx, cfg, &claim)
-	    && tell(ctx, cfg, claim.app_user, res);
+	return jwt_verify(ctx, &cfg->jwt, req->bearer, &presented.app_user)
+	    && read_code(ctx, req, &presented) && claim_code(ctx, cfg, &presented)
+	    && answer(ctx, cfg, presented.app_user, res);
 }
 
 int

@@ -1,7 +1,7 @@
-/* status.c - the app asks whether its user is connected, and how to become so.
+/* status.c - the app asks whether its user is connected and, if not, where to authorize.
  *
- *   app -- GET, Bearer JWT ----------------------->  status
- *   app <-- connected, domain, or authorizeUrl ----  status
+ *   app -- GET, Bearer JWT -------------------->  status
+ *   app <-- connected, domain, authorizeUrl ----  status
  */
 #include "amocrm/amocrm.h"
 #include "connection/connection.h"
@@ -23,16 +23,16 @@ authorize_url(struct ctx *ctx, const struct config *cfg, const char *app_user, c
 }
 
 static bool
-tell(struct ctx *ctx, const struct config *cfg, const char *app_user,
+answer(struct ctx *ctx, const struct config *cfg, const char *app_user,
     const struct connection *connection, struct response *res)
 {
 	bool usable = connection != NULL && connection_usable(connection);
 	const char *url = NULL;
-	const char *data;
+	const char *json;
 
 	return (usable || authorize_url(ctx, cfg, app_user, &url))
-	    && connection_status_json(ctx, cfg, connection, url, &data)
-	    && respond_success(ctx, NULL, data, res);
+	    && connection_status_json(ctx, cfg, connection, url, &json)
+	    && respond_success(ctx, NULL, json, res);
 }
 
 static bool
@@ -44,7 +44,7 @@ status(struct ctx *ctx, const struct config *cfg, const struct request *req, str
 
 	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
 	    && connection_find_by_user(ctx, cfg, app_user, &found, &connection)
-	    && tell(ctx, cfg, app_user, found ? &connection : NULL, res);
+	    && answer(ctx, cfg, app_user, found ? &connection : NULL, res);
 }
 
 int

@@ -1,13 +1,13 @@
-/* webhook.c - amoCRM tells what has changed.
+/* webhook.c - amoCRM reports an event.
  *
- *   amoCRM -- POST form or JSON [?key=secret] -------->  webhook
- *                                                        (the event is on disk)
- *   amoCRM <-- 200 ------------------------------------  webhook
+ *   amoCRM -- POST form or JSON [?key=secret] --------->  webhook
+ *                                                         (the event is on disk)
+ *   amoCRM <-- 200 -------------------------------------  webhook
  *
- *   amoCRM -- GET client_uuid, account_id, signature ->  webhook   as disconnect does
+ *   amoCRM -- GET client_uuid, account_id, signature -->  webhook   revokes its connections
  *
- * Webhooks carry no signature.  What stands for one is the key in the URL, which only the settings
- * page of the account knows, and that the account is one of ours.
+ * Webhooks are not signed.  They are authenticated by the key in the URL, which only the account's
+ * settings show, and by naming an account that is connected.
  */
 #include "amocrm/disconnect_hook.h"
 #include "base/sha2.h"
@@ -54,7 +54,7 @@ read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 	}
 }
 
-/* Of connections we tell ourselves, see connection_event.h. */
+/* Events of the entity "connection" are our own, see connection_event.h: nobody may forge them. */
 static bool
 check_entity(struct ctx *ctx, const struct event *event)
 {
@@ -81,12 +81,12 @@ check_account(struct ctx *ctx, const struct config *cfg, const struct event *eve
 }
 
 static bool
-store(struct ctx *ctx, const struct config *cfg, const struct event *event)
+store_event(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
 	struct journal journal = journal_of(&cfg->store);
 	const char *line;
 
-	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` knows what is delivered */
+	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` prunes what it has delivered */
 		journal.keep_s = cfg->webhook.keep_days * (time_t)86400;
 	return event_write(ctx, event, &line) && journal_append(ctx, &journal, line);
 }
@@ -100,13 +100,13 @@ take_event(
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
 	return check_key(ctx, &cfg->webhook, req) && read_body(ctx, cfg, req, &event)
 	    && read_payload(ctx, req, &event) && check_entity(ctx, &event)
-	    && check_account(ctx, cfg, &event) && store(ctx, cfg, &event)
+	    && check_account(ctx, cfg, &event) && store_event(ctx, cfg, &event)
 	    && respond_success(ctx, NULL, NULL, res);
 }
 
-/* The connections of the account are kept, but not used until it is authorized anew. */
+/* The account's connections are kept, but not used before a new authorization. */
 static bool
-disconnect_account(
+revoke_account(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	int64_t account_id;
@@ -119,7 +119,7 @@ disconnect_account(
 static bool
 webhook(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	return req->method == METHOD_GET ? disconnect_account(ctx, cfg, req, res)
+	return req->method == METHOD_GET ? revoke_account(ctx, cfg, req, res)
 					 : take_event(ctx, cfg, req, res);
 }
 

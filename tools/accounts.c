@@ -40,7 +40,7 @@ print_json(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
-/* What came from outside is shown without anything a terminal would obey. */
+/* Untrusted text is printed without the control characters a terminal would obey. */
 static void
 print_column(const char *s, int width)
 {

@@ -57,13 +57,12 @@ enum ctl_exit ctl_fault(const struct ctl *ctl);
 /* Whether a text can be ACCOUNT[/USER]: ACCOUNT is an account's id or host, USER a number. */
 bool ctl_selector(const char *text);
 
-/* Finds the connection it names.  Without USER that is one that is somebody's, before any that only
- * waits for whoever it is reserved for: everybody's where connections are shared; then an active
- * one before any other, then the newest authorization.  Fault: FAULT_REQUEST when there is none. */
+/* Finds the connection it names.  Without USER a claimed connection is preferred to one that is
+ * only reserved (everybody's, where connections are shared), then an active one, then the newest
+ * authorization.  Fault: FAULT_REQUEST if there is none. */
 bool ctl_select(struct ctl *ctl, const char *selector, struct connection *connection);
 
-/* The two ids of that connection; a corrupt one can be named by them, though nothing is known of
- * it. */
+/* The two ids of that connection; a corrupt one is found if the selector gives both. */
 bool ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id);
 
 /* Reads TIME: RFC 3339, or how long ago: 90s, 15m, 2h, 3d.  False: it is neither. */

@@ -20,7 +20,7 @@
 
 struct export
 {
-	const struct keyring *ring; /* NULL: sealed */
+	const struct keyring *ring; /* opens the tokens; NULL: they stay sealed */
 	size_t failed;
 };
 
@@ -37,7 +37,7 @@ open_tokens(struct ctx *ctx, const struct keyring *ring, const char *value, cons
 	    && tokens_write(ctx, &tokens, tokens_text);
 }
 
-/* One that does not open is named, and keeps no other from being exported. */
+/* A record that does not open is reported, and the export continues. */
 static bool
 export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
@@ -93,7 +93,7 @@ ctl_export(struct ctl *ctl)
 
 static bool
 import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct json_object *doc, bool *imported)
+    const struct json_object *doc, bool *stored)
 {
 	const char *key = json_string(doc, "key");
 	const char *value = json_string(doc, "value");
@@ -103,7 +103,7 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct tokens tokens;
 
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
-		return connection_restore_user(ctx, cfg, key, value, imported);
+		return connection_restore_user(ctx, cfg, key, value, stored);
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
 		return fault(ctx, FAULT_REQUEST, "it is not one that export wrote");
 	if (!record_read(ctx, value, &connection)
@@ -112,12 +112,12 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	if (!host_allowed(cfg->amocrm.account_domains, connection.host, lowered))
 		return fault(ctx, FAULT_REQUEST, "its host is none that account_domains allows");
 	return connection_restore(
-	    ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, imported);
+	    ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, stored);
 }
 
-/* Every line that is sound is taken, also behind one that is not. */
+/* An invalid line is reported, and the import continues. */
 static bool
-import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t *kept)
+import_lines(struct ctl *ctl, const struct keyring *ring, size_t *imported, size_t *kept)
 {
 	struct ctx *ctx = ctl->ctx;
 	char *line = NULL;
@@ -128,15 +128,15 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *taken, size_t 
 	while (getline(&line, &size, stdin) > 0) {
 		struct json_object *doc = json_parse_strict(line, strcspn(line, "\n"));
 		size_t mark = arena_mark(ctx);
-		bool imported = false;
+		bool stored = false;
 
 		number++;
-		if (!import_line(ctx, &ctl->cfg, ring, doc, &imported)) {
+		if (!import_line(ctx, &ctl->cfg, ring, doc, &stored)) {
 			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, ctx->reason);
 			ctx_clear_fault(ctx);
 			ok = false;
-		} else if (imported)
-			++*taken;
+		} else if (stored)
+			++*imported;
 		else
 			++*kept;
 		json_object_put(doc);
@@ -151,7 +151,7 @@ enum ctl_exit
 ctl_import(struct ctl *ctl)
 {
 	const struct keyring *ring;
-	size_t taken = 0;
+	size_t imported = 0;
 	size_t kept = 0;
 	bool ok;
 
@@ -159,7 +159,7 @@ ctl_import(struct ctl *ctl)
 		return ctl_usage(ctl, "takes no arguments; the lines come from standard input");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
-	ok = import_lines(ctl, ring, &taken, &kept);
-	printf("imported %zu, left alone %zu: here already, and as new\n", taken, kept);
+	ok = import_lines(ctl, ring, &imported, &kept);
+	printf("imported %zu, left alone %zu: here already, and as new\n", imported, kept);
 	return ok ? CTL_DONE : CTL_FAILED;
 }

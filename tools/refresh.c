@@ -1,4 +1,4 @@
-/* refresh.c - `amocrmctl refresh`: now, or all that are due, for cron. */
+/* refresh.c - `amocrmctl refresh`: one connection, all, or all that are due (for cron). */
 #include "ctl.h"
 
 #include "base/clock.h"
@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #define PACE_MS     150 /* between two calls: amoCRM allows 7 requests a second */
-#define PAUSE_MAX_S 60  /* what a Retry-After is obeyed for, in the middle of many */
-#define BLOCKED_MAX 3   /* 403 in a row: no longer the account's own trouble */
+#define PAUSE_MAX_S 60  /* a longer Retry-After is cut to this */
+#define BLOCKED_MAX 3   /* 403 in a row: our address is blocked, not one account */
 #define DUE_MAX_S   (366 * 86400)
-#define ALWAYS      (INT64_C(1) << 40) /* no token lasts as long: it is renewed whatever is left */
+#define ALWAYS      (INT64_C(1) << 40) /* a time no access token lasts until: each one is due */
 
-/* The connections to refresh, as the keys of their records, one behind the other. */
+/* The keys of the connections to refresh, each with its NUL, one after the other. */
 struct due {
 	time_t until;
 	char *keys;
@@ -55,7 +55,7 @@ add_due(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
-/* Many may take long enough for the key ring to be another one at the end. */
+/* The key ring is reloaded, as refreshing many connections takes long. */
 static bool
 refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t until)
 {
@@ -71,9 +71,9 @@ refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t
 	return ok;
 }
 
-/* What amoCRM asked for with its 429, within reason; then the work is ready for the next. */
+/* The pause before the next call: the 429's Retry-After, at most PAUSE_MAX_S.  Clears the fault. */
 static long
-wait_after(struct ctx *ctx, bool ok)
+pause_after(struct ctx *ctx, bool ok)
 {
 	long wait_s = ok ? 0 : ctx->retry_after_s;
 
@@ -88,8 +88,7 @@ next_key(const struct due *due, const char *key)
 	return key < due->keys + due->len ? key : due->keys;
 }
 
-/* Another one in each run, so that of accounts that are blocked none keeps the same others
- * waiting. */
+/* A random one, so that blocked accounts do not starve the same connections in each run. */
 static const char *
 first_key(const struct due *due)
 {
@@ -125,7 +124,7 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 {
 	bool watched = isatty(STDERR_FILENO) && due->count > 1;
 	const char *key = first_key(due);
-	size_t counts[2] = { 0 }; /* of those that failed, and those that were refreshed */
+	size_t counts[2] = { 0 }; /* indexed by ok: failed, refreshed */
 	int blocked = 0;          /* in a row */
 
 	for (size_t i = 0; i < due->count && blocked < BLOCKED_MAX; i++) {
@@ -133,7 +132,7 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 		long wait_ms;
 
 		blocked = ctl->ctx->kind == FAULT_BLOCKED ? blocked + 1 : 0;
-		wait_ms = wait_after(ctl->ctx, ok);
+		wait_ms = pause_after(ctl->ctx, ok);
 		counts[ok]++;
 		if (watched)
 			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);

@@ -1,4 +1,4 @@
-/* selector.c - which connection ACCOUNT[/USER] means. */
+/* selector.c - finds the connection that ACCOUNT[/USER] names. */
 #include "ctl.h"
 
 #include "base/encode.h"
@@ -7,23 +7,26 @@
 #include <string.h>
 
 struct selection {
+	const struct config *cfg;
+	/* what the selector names */
 	const char *host; /* NULL: the account is named by its id */
 	int64_t account_id;
 	int64_t user_id; /* 0: any */
+	/* everybody's connection, where connections are shared; 0: none */
+	int64_t shared_account;
+	int64_t shared_user;
+	/* the best connection so far; found_user 0: none */
 	int64_t found_account;
-	int64_t found_user; /* 0: none yet */
-	bool owned;
+	int64_t found_user;
+	bool claimed;
 	bool active;
 	time_t connected_at;
-	const struct config *cfg;
-	int64_t shared_account; /* everybody's connection, where they are shared; 0: none */
-	int64_t shared_user;
 };
 
-/* Whether somebody has claimed it, where that is asked for: what is only reserved may be anybody's
- * who was lured into consenting. */
+/* Where states are signed, a connection that is only reserved may have been consented to by a user
+ * who was lured into that. */
 static bool
-is_owned(const struct connection *connection, const struct selection *s)
+is_claimed(const struct connection *connection, const struct selection *s)
 {
 	if (s->cfg->app.connections == CONNECTIONS_SHARED)
 		return connection->account_id == s->shared_account
@@ -35,10 +38,10 @@ static bool
 is_better(const struct connection *connection, const struct selection *s)
 {
 	bool active = connection->state == CONNECTION_ACTIVE;
-	bool owned = is_owned(connection, s);
+	bool claimed = is_claimed(connection, s);
 
-	if (owned != s->owned)
-		return owned;
+	if (claimed != s->claimed)
+		return claimed;
 	return active != s->active ? active : connection->connected_at > s->connected_at;
 }
 
@@ -53,7 +56,7 @@ consider(struct ctx *ctx, void *arg, const struct connection *connection)
 	if (s->user_id != 0 && connection->amocrm_user_id != s->user_id)
 		return true;
 	if (s->found_user == 0 || is_better(connection, s)) {
-		s->owned = is_owned(connection, s);
+		s->claimed = is_claimed(connection, s);
 		s->active = connection->state == CONNECTION_ACTIVE;
 		s->found_account = connection->account_id;
 		s->found_user = connection->amocrm_user_id;
@@ -94,7 +97,7 @@ find_shared(struct ctx *ctx, struct selection *s)
 	return true;
 }
 
-/* Of those that can be read; a corrupt one that is not asked for stands in nobody's way. */
+/* Ignores corrupt records unless no other connection matches. */
 static bool
 choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 {

@@ -176,7 +176,8 @@ count_of(struct setup *s, const char *app_user)
 	return tally.count;
 }
 
-/* Has the late one decided what to do, and the quick one overtake it, while the account is held. */
+/* While the account's lock is held: starts the late actor, which waits for it, and then the quick
+ * one, which runs as far as it can; returns how both end after the lock is released. */
 static void
 overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end, int *quick_end)
 {
@@ -308,7 +309,7 @@ of_two_claims_of_one_user_one_is_theirs(void **state)
 	setup_close(&s);
 }
 
-/* Whoever waited in a circle would be told that somebody else has the lock. */
+/* In a deadlock, waiting for a lock would time out. */
 static bool
 change_at_random(struct ctx *ctx, const struct actor *actor)
 {
@@ -329,7 +330,7 @@ change_at_random(struct ctx *ctx, const struct actor *actor)
 }
 
 static void
-nobody_waits_in_a_circle(void **state)
+the_lock_order_cannot_deadlock(void **state)
 {
 	struct setup s;
 
@@ -359,7 +360,7 @@ main(void)
 		IN_FOLDER(a_disconnect_leaves_a_newer_authorization),
 		IN_FOLDER(an_import_leaves_what_a_claim_has_set),
 		IN_FOLDER(of_two_claims_of_one_user_one_is_theirs),
-		IN_FOLDER(nobody_waits_in_a_circle),
+		IN_FOLDER(the_lock_order_cannot_deadlock),
 	};
 
 	return cmocka_run_group_tests_name("connection race", tests, NULL, NULL);

@@ -3,31 +3,26 @@
 
 #include "amocrm/amocrm.h"
 #include "base/strbuf.h"
+#include "config/endpoints.h"
 #include "connection/refresh.h"
 #include "text/form.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Our webhook's URL, beside the callback's; with its key it is a secret. */
 bool
 ctl_webhook_url(struct ctl *ctl, const char **url)
 {
-	static const char callback[] = "/callback";
-	const char *uri = ctl->cfg.amocrm.redirect_uri;
-	size_t len = strlen(uri);
 	struct strbuf sb;
 
-	if (len < sizeof callback || strcmp(uri + len - (sizeof callback - 1), callback) != 0)
-		return fault(
-		    ctl->ctx, FAULT_CONFIG, "redirect_uri does not end in /api/amo-crm/callback");
+	if (!endpoint_url(ctl->ctx, ctl->cfg.amocrm.redirect_uri, ENDPOINT_WEBHOOK, url))
+		return false;
+	if (ctl->cfg.webhook.secret == NULL)
+		return true;
 	strbuf_init(ctl->ctx, &sb);
-	strbuf_add(&sb, uri, len - (sizeof callback - 1));
-	strbuf_addstr(&sb, "/webhook");
-	if (ctl->cfg.webhook.secret != NULL) {
-		strbuf_addstr(&sb, "?key=");
-		form_add_encoded(&sb, ctl->cfg.webhook.secret);
-	}
+	strbuf_addstr(&sb, *url);
+	strbuf_addstr(&sb, "?key=");
+	form_add_encoded(&sb, ctl->cfg.webhook.secret);
 	return strbuf_finish(&sb, url);
 }
 

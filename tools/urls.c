@@ -7,10 +7,13 @@
  */
 #include "ctl.h"
 
+#include "config/endpoints.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const char callback_path[] = "/api/amo-crm/callback";
+static const char callback_path[] = ENDPOINTS_PATH "callback";
+static const char webhook_path[] = ENDPOINTS_PATH "webhook";
 
 struct address {
 	bool right;
@@ -19,30 +22,6 @@ struct address {
 	const char *path;
 	const char *say;
 };
-
-/* redirect_uri's scheme and host, and the like of it that are entered by mistake. */
-struct origins {
-	const char *own;
-	const char *plain; /* with http; NULL: redirect_uri has it itself, for trying things out */
-	const char *apex;  /* without the host's first label; NULL: it has no other */
-};
-
-static bool
-make_origins(struct ctx *ctx, const char *uri, const char *path, struct origins *o)
-{
-	const char *host = strstr(uri, "://") + 3;
-	const char *dot = memchr(host, '.', (size_t)(path - host));
-	const char *apex = dot == NULL ? path : dot + 1;
-
-	o->apex = NULL;
-	if (memchr(apex, '.', (size_t)(path - apex)) != NULL
-	    && !ctx_printf(ctx, &o->apex, "https://%.*s", (int)(path - apex), apex))
-		return false;
-	o->plain = NULL;
-	return ctx_strndup(ctx, uri, (size_t)(path - uri), &o->own)
-	    && (strncmp(uri, "https://", 8) != 0
-		|| ctx_printf(ctx, &o->plain, "http://%.*s", (int)(path - host), host));
-}
 
 static void
 print(const struct address *addresses, size_t count)
@@ -62,32 +41,34 @@ print(const struct address *addresses, size_t count)
 	}
 }
 
+/* parent is the base of the same URLs at the host's parent domain, or NULL. */
 static void
-print_all(const struct origins *from, bool has_key)
+print_all(const struct endpoints_site *site, const char *parent, bool has_key)
 {
 	const struct address addresses[] = {
-		{ true, "redirect-uri", from->own, callback_path,
+		{ true, "redirect-uri", site->base, callback_path,
 		    "the field \"Redirect URI\" of the integration, byte for byte" },
-		{ true, "second-field", from->own, "/api/amo-crm/disconnect",
+		{ true, "second-field", site->base, ENDPOINTS_PATH "disconnect",
 		    "its other URL field, which tells us of a disconnection" },
-		{ true, "second-field", from->own, "/api/amo-crm/webhook",
+		{ true, "second-field", site->base, webhook_path,
 		    "or this there: both do the same" },
-		{ true, "webhooks", from->own,
-		    has_key ? "/api/amo-crm/webhook?key=<secret>" : "/api/amo-crm/webhook",
+		{ true, "webhooks", site->base,
+		    has_key ? ENDPOINTS_PATH "webhook?key=<secret>" : webhook_path,
 		    has_key ? "an account's webhooks, with [webhook] secret; amocrmctl subscribe "
 			      "enters it"
 			    : "an account's webhooks; amocrmctl subscribe enters it" },
-		{ false, "redirect-uri", from->own, "/api/v1/integrations/amo-crm/callback",
+		{ false, "redirect-uri", site->base, "/api/v1/integrations/amo-crm/callback",
 		    "nothing listens below /api/v1/integrations/" },
-		{ false, "second-field", from->own, "/api/v1/integrations/amo-crm/webhook",
+		{ false, "second-field", site->base, "/api/v1/integrations/amo-crm/webhook",
 		    "nor there" },
-		{ false, "redirect-uri", from->apex, callback_path,
+		{ false, "redirect-uri", parent, callback_path,
 		    "another host, often another server: that of the web site" },
-		{ false, "second-field", from->apex, "/api/amo-crm/webhook", "nor there" },
-		{ false, "redirect-uri", from->plain, callback_path, "amoCRM takes https only" },
-		{ false, "redirect-uri", from->own, "/api/amo-crm/callback/",
+		{ false, "second-field", parent, webhook_path, "nor there" },
+		{ false, "redirect-uri", site->plain_base, callback_path,
+		    "amoCRM takes https only" },
+		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback/",
 		    "a slash at the end: not byte for byte the same, and no program answers" },
-		{ false, "redirect-uri", from->own, "/api/amo-crm/callback?...",
+		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback?...",
 		    "a query: what stands behind '?' is amoCRM's to add" },
 	};
 
@@ -97,19 +78,15 @@ print_all(const struct origins *from, bool has_key)
 enum ctl_exit
 ctl_urls(struct ctl *ctl)
 {
-	const char *uri = ctl->cfg.amocrm.redirect_uri;
-	const char *path = strstr(uri, callback_path);
-	struct origins o;
+	struct endpoints_site site;
+	const char *parent = NULL;
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "takes no arguments");
-	if (path == NULL || path[strlen(callback_path)] != '\0') {
-		fprintf(stderr, "amocrmctl urls: redirect_uri %s does not end in %s\n", uri,
-		    callback_path);
-		return CTL_FAILED;
-	}
-	if (!make_origins(ctl->ctx, uri, path, &o))
+	if (!endpoints_site(ctl->ctx, ctl->cfg.amocrm.redirect_uri, &site)
+	    || (site.parent != NULL
+		&& !ctx_printf(ctl->ctx, &parent, "https://%s%s", site.parent, site.rest)))
 		return ctl_fault(ctl);
-	print_all(&o, ctl->cfg.webhook.secret != NULL);
+	print_all(&site, parent, ctl->cfg.webhook.secret != NULL);
 	return CTL_DONE;
 }

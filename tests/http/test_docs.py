@@ -352,12 +352,17 @@ def places_to_touch(title):
     return {file for item in items for file in re.findall(r"`([^`]+)`", item)}
 
 
-def files_that_name(names):
-    """Of the tracked files, but for tests and measurements, those in which all the names occur."""
+def files_that_name(names, prefix=None):
+    """Of the tracked files, but for tests and measurements, those in which all the names occur.
+
+    With a prefix, a name may also be a C constant that begins with it.
+    """
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode:
         pytest.skip("this is no git checkout")
-    words = [re.compile(rf"(?<![\w-]){name}(?![\w-])") for name in names]
+    forms = [[name, prefix + name.upper().replace("-", "_")] if prefix else [name]
+             for name in names]
+    words = [re.compile(rf"(?<![\w-])(?:{'|'.join(form)})(?![\w-])") for form in forms]
     return {file for file in tracked.stdout.split()
             if not file.startswith(("tests/", "docs/performance"))
             and all(word.search((ROOT / file).read_text(errors="replace")) for word in words)}
@@ -366,7 +371,7 @@ def files_that_name(names):
 def test_readme_lists_what_a_new_endpoint_touches():
     endpoints = [source.stem for source in (ROOT / "cgi-bin").glob("*.c")]
     assert len(endpoints) >= 5
-    assert places_to_touch("How to add an endpoint") == files_that_name(endpoints)
+    assert places_to_touch("How to add an endpoint") == files_that_name(endpoints, prefix="ENDPOINT_")
 
 
 def test_readme_lists_what_a_new_command_touches():

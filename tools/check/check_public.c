@@ -5,6 +5,7 @@
 #include "check/check.h"
 
 #include "base/clock.h"
+#include "config/endpoints.h"
 #include "helper/https.h"
 #include "text/json.h"
 
@@ -15,24 +16,17 @@
 struct site {
 	struct check *c;
 	struct amocrm_config way; /* how it is reached */
-	const char *origin;       /* https://host[:port], and what stands before /api/amo-crm/ */
-	const char *host;
+	struct endpoints_site url;
 };
 
-/* Splits redirect_uri, whose form was looked at before. */
 static bool
 read_site(struct check *c, struct site *site)
 {
-	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
-	const char *path = strstr(uri, "/api/amo-crm/callback");
-	const char *host = strstr(uri, "://") + 3;
-
 	site->c = c;
 	site->way = c->ctl->cfg.amocrm;
 	if (c->is_trial)
 		site->way.connect_to = NULL; /* it leads all hosts to the stand-in */
-	return path != NULL && ctx_strndup(c->ctl->ctx, uri, (size_t)(path - uri), &site->origin)
-	    && ctx_strndup(c->ctl->ctx, host, strcspn(host, ":/"), &site->host);
+	return endpoints_site(c->ctl->ctx, c->ctl->cfg.amocrm.redirect_uri, &site->url);
 }
 
 /* A page that is too large to be ours comes without its text. */
@@ -144,11 +138,11 @@ check_callback(struct site *site)
 	const char *url = c->ctl->cfg.amocrm.redirect_uri;
 	const char *error = NULL;
 
-	if (!ask(site, site->host, url, NULL, &answer)) {
+	if (!ask(site, site->url.host, url, NULL, &answer)) {
 		tell_unreachable(c);
 		return false;
 	}
-	report_ok(&c->report, "address", "%s", site->origin);
+	report_ok(&c->report, "address", "%s", site->url.base);
 	if (is_callback_answer(&c->ctl->cfg, &answer)) {
 		report_ok(&c->report, "callback", "%s", url);
 		return true;
@@ -162,14 +156,14 @@ check_callback(struct site *site)
 }
 
 static const struct question {
-	const char *part;
+	enum endpoint endpoint;
 	long status;
 	const char *error;
 } questions[] = {
-	{ "exchange-code", 405, "method_not_allowed" },
-	{ "status", 401, "missing_token" },
-	{ "disconnect", 403, "invalid_signature" },
-	{ "webhook", 403, "invalid_signature" },
+	{ ENDPOINT_EXCHANGE_CODE, 405, "method_not_allowed" },
+	{ ENDPOINT_STATUS, 401, "missing_token" },
+	{ ENDPOINT_DISCONNECT, 403, "invalid_signature" },
+	{ ENDPOINT_WEBHOOK, 403, "invalid_signature" },
 };
 #define QUESTIONS (sizeof questions / sizeof *questions)
 
@@ -179,24 +173,25 @@ check_question(struct site *site, const struct question *question)
 {
 	struct report *f = &site->c->report;
 	struct ctx *ctx = site->c->ctl->ctx;
+	const char *part = endpoint_name(question->endpoint);
 	struct https_reply answer;
 	const char *error = NULL;
 	const char *wanted;
 	const char *url;
 
-	if (!ctx_printf(ctx, &url, "%s/api/amo-crm/%s", site->origin, question->part)
+	if (!endpoint_url(ctx, site->way.redirect_uri, question->endpoint, &url)
 	    || !ctx_printf(ctx, &wanted, "%ld %s", question->status, question->error)
-	    || !ask(site, site->host, url, NULL, &answer) || !read_error(ctx, &answer, &error)) {
-		report_fault(
-		    f, question->part, "it answered for another address just now: ask again");
+	    || !ask(site, site->url.host, url, NULL, &answer)
+	    || !read_error(ctx, &answer, &error)) {
+		report_fault(f, part, "it answered for another address just now: ask again");
 		return false;
 	}
 	if (answer.status == question->status && error != NULL
 	    && strcmp(error, question->error) == 0) {
-		report_ok(f, question->part, "%s", url);
+		report_ok(f, part, "%s", url);
 		return true;
 	}
-	tell_answer(f, question->part, url, wanted, &answer, error);
+	tell_answer(f, part, url, wanted, &answer, error);
 	return false;
 }
 
@@ -229,8 +224,9 @@ check_authorization(struct site *site)
 
 	if (!make_test_token(ctx, &c->ctl->cfg.jwt, &token)
 	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
-	    || !ctx_printf(ctx, &url, "%s/api/amo-crm/status", site->origin)
-	    || !ask(site, site->host, url, header, &answer) || !read_error(ctx, &answer, &error))
+	    || !endpoint_url(ctx, site->way.redirect_uri, ENDPOINT_STATUS, &url)
+	    || !ask(site, site->url.host, url, header, &answer)
+	    || !read_error(ctx, &answer, &error))
 		report_fault(&c->report, "authorization", "ask again");
 	else if (by_secret ? answer.status == 200 && answer.is_json
 			   : error != NULL && strcmp(error, "invalid_token") == 0)
@@ -263,19 +259,20 @@ static void
 check_wrong_addresses(struct site *site)
 {
 	struct ctx *ctx = site->c->ctl->ctx;
-	const char *apex = strchr(site->host, '.');
+	const char *parent = site->url.parent;
 	const char *url;
 
-	if (apex != NULL && strchr(apex + 1, '.') != NULL && !site->c->is_trial
-	    && ctx_printf(ctx, &url, "https://%s/api/amo-crm/status", apex + 1))
-		check_wrong_address(site, apex + 1, url,
+	if (parent != NULL && !site->c->is_trial
+	    && ctx_printf(ctx, &url, "https://%s" ENDPOINTS_PATH "status", parent))
+		check_wrong_address(site, parent, url,
 		    "keep to one host: amoCRM compares redirect_uri byte for byte, and takes no "
 		    "other");
-	if (ctx_printf(ctx, &url, "%s/api/v1/integrations/amo-crm/status", site->origin))
-		check_wrong_address(site, site->host, url,
-		    "leave the programs at /api/amo-crm/ alone, as in the example configuration");
-	if (ctx_printf(ctx, &url, "%s/api/amo-crm/status/", site->origin))
-		check_wrong_address(site, site->host, url,
+	if (ctx_printf(ctx, &url, "%s/api/v1/integrations/amo-crm/status", site->url.base))
+		check_wrong_address(site, site->url.host, url,
+		    "leave the programs at " ENDPOINTS_PATH
+		    " alone, as in the example configuration");
+	if (ctx_printf(ctx, &url, "%s" ENDPOINTS_PATH "status/", site->url.base))
+		check_wrong_address(site, site->url.host, url,
 		    "let no path follow a program's name: AcceptPathInfo Off, or the example "
 		    "configuration's RedirectMatch");
 }
@@ -292,7 +289,7 @@ check_public(struct check *c)
 	}
 	for (size_t i = 0; i < QUESTIONS; i++)
 		if (check_question(&site, &questions[i])
-		    && strcmp(questions[i].part, "status") == 0)
+		    && questions[i].endpoint == ENDPOINT_STATUS)
 			status_answers = true;
 	if (status_answers)
 		check_authorization(&site);

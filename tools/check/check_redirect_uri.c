@@ -1,55 +1,45 @@
 /* check_redirect_uri.c - what the configuration and amoCRM must agree about. */
 #include "check/check.h"
 
+#include "config/endpoints.h"
+
 #include <string.h>
 
-static const char callback_path[] = "/api/amo-crm/callback";
-
-static bool
-ends_in(const char *s, size_t len, const char *end)
-{
-	size_t end_len = strlen(end);
-
-	return len >= end_len && strncmp(s + len - end_len, end, end_len) == 0;
-}
-
-static bool
-has_upper_case(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			return true;
-	return false;
-}
-
-/* What is wrong with it, as advice; NULL: nothing. */
+/* NULL: nothing is wrong. */
 static const char *
-redirect_uri_advice(const struct check *c, const char *uri)
+redirect_uri_advice(enum redirect_uri_problem problem)
 {
-	const char *host = strstr(uri, "://") + 3;
-	size_t host_len = strcspn(host, "/?");
-
-	if (strstr(uri, "/api/v1/integrations/") != NULL)
+	switch (problem) {
+	case REDIRECT_URI_OLD_PATH:
 		return "nothing listens below /api/v1/integrations/: it is "
-		       "https://<host>/api/amo-crm/callback, here and in amoCRM's settings";
-	if (strchr(uri, '?') != NULL)
+		       "https://<host>" ENDPOINTS_PATH "callback, here and in amoCRM's settings";
+	case REDIRECT_URI_QUERY:
 		return "without the query: what stands behind '?' is amoCRM's to add";
-	if (ends_in(uri, strlen(uri), "/"))
+	case REDIRECT_URI_TRAILING_SLASH:
 		return "without the slash at the end: it must be byte for byte the same here and "
 		       "in amoCRM's settings, and no program answers to it";
-	if (has_upper_case(uri))
+	case REDIRECT_URI_UPPER_CASE:
 		return "in lower case, here and in amoCRM's settings";
-	if (memchr(host, '@', host_len) != NULL)
+	case REDIRECT_URI_USER_NAME:
 		return "without a user name";
-	if (!ends_in(uri, strlen(uri), callback_path))
-		return "it must end in /api/amo-crm/callback, here and in amoCRM's settings";
-	if (!c->is_trial && strncmp(uri, "https://", 8) != 0)
+	case REDIRECT_URI_OTHER_PATH:
+		return "it must end in " ENDPOINTS_PATH "callback, here and in amoCRM's settings";
+	case REDIRECT_URI_NOT_HTTPS:
 		return "it must begin with https://; http is for trying things out on this "
 		       "machine only";
-	if (!c->is_trial && (strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0))
+	case REDIRECT_URI_LOOPBACK:
 		return "neither amoCRM nor a phone can reach this machine by that name: use the "
 		       "site's own";
-	return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* Often the address of another server, which serves the web site: www.example.com, example.com. */
+static bool
+is_main_address(const struct endpoints_site *site)
+{
+	return site->parent == NULL || strncmp(site->host, "www.", 4) == 0;
 }
 
 void
@@ -57,18 +47,18 @@ check_redirect_uri(struct check *c)
 {
 	struct report *f = &c->report;
 	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
-	const char *to_do = redirect_uri_advice(c, uri);
-	const char *host = strstr(uri, "://") + 3;
-	const char *dot = memchr(host, '.', strcspn(host, "/"));
+	const char *to_do = redirect_uri_advice(redirect_uri_check(uri, c->is_trial));
+	struct endpoints_site site;
 
 	if (to_do != NULL)
 		report_wrong(f, "redirect_uri", to_do, "%s", uri);
+	else if (!endpoints_site(c->ctl->ctx, uri, &site))
+		report_fault(f, "redirect_uri", "ask again");
 	else if (c->is_trial)
 		report_warning(f, "redirect_uri",
 		    "set redirect_uri and authorize_url to the real ones before others use it",
 		    "%s: for trying things out on this machine", uri);
-	else if (strncmp(host, "www.", 4) == 0 || dot == NULL
-	    || memchr(dot + 1, '.', strcspn(dot + 1, "/")) == NULL)
+	else if (is_main_address(&site))
 		report_warning(f, "redirect_uri",
 		    "see that it leads to this server, and not to the one with the web site; "
 		    "check --online asks",
@@ -116,6 +106,14 @@ check_client(struct check *c)
 		    "%zu characters; amoCRM's have 64, without blanks", strlen(secret));
 	else
 		report_ok(f, "client_secret", "%zu characters", strlen(secret));
+}
+
+static bool
+ends_in(const char *s, size_t len, const char *end)
+{
+	size_t end_len = strlen(end);
+
+	return len >= end_len && strncmp(s + len - end_len, end, end_len) == 0;
 }
 
 /* Whether a host is below a domain, or is it. */

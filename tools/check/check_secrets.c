@@ -2,6 +2,7 @@
  * receiver of deliveries. */
 #include "check/check.h"
 
+#include "config/endpoints.h"
 #include "crypto/jwt.h"
 #include "events/delivery.h"
 
@@ -123,17 +124,6 @@ check_webhook(struct check *c)
 		report_ok(f, "webhook_key", "[webhook] secret is set");
 }
 
-/* Whether events would come back to us as events. */
-static bool
-leads_home(const struct config *cfg)
-{
-	const char *own = cfg->amocrm.redirect_uri;
-	const char *path = strstr(own, "/api/amo-crm/");
-
-	return path != NULL && strncmp(cfg->deliver.url, own, (size_t)(path - own)) == 0
-	    && strncmp(cfg->deliver.url + (path - own), "/api/amo-crm/", 13) == 0;
-}
-
 void
 check_deliver(struct check *c)
 {
@@ -150,7 +140,7 @@ check_deliver(struct check *c)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
 		report_wrong(f, "deliver", "set your receiver's own",
 		    "[deliver] url or secret is the example's");
-	else if (leads_home(cfg))
+	else if (endpoint_is_own(cfg->amocrm.redirect_uri, cfg->deliver.url))
 		report_wrong(f, "deliver", "set your receiver's address",
 		    "[deliver] url is our own webhook's: events would go round for ever");
 	else

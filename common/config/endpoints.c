@@ -1,0 +1,142 @@
+/* endpoints.c - see endpoints.h. */
+#include "config/endpoints.h"
+
+#include <string.h>
+
+static const char *const names[ENDPOINTS] = {
+	[ENDPOINT_CALLBACK] = "callback",
+	[ENDPOINT_EXCHANGE_CODE] = "exchange-code",
+	[ENDPOINT_STATUS] = "status",
+	[ENDPOINT_DISCONNECT] = "disconnect",
+	[ENDPOINT_WEBHOOK] = "webhook",
+};
+
+static const char callback_path[] = ENDPOINTS_PATH "callback";
+
+const char *
+endpoint_name(enum endpoint endpoint)
+{
+	return names[endpoint];
+}
+
+/* The length of s without its end; false: it ends otherwise. */
+static bool
+length_before(const char *s, const char *end, size_t *len)
+{
+	size_t whole = strlen(s);
+	size_t end_len = strlen(end);
+
+	if (whole < end_len || strcmp(s + whole - end_len, end) != 0)
+		return false;
+	*len = whole - end_len;
+	return true;
+}
+
+static bool
+refuse(struct ctx *ctx, const char *redirect_uri)
+{
+	return fault(
+	    ctx, FAULT_CONFIG, "redirect_uri %s does not end in %s", redirect_uri, callback_path);
+}
+
+bool
+endpoint_url(struct ctx *ctx, const char *redirect_uri, enum endpoint endpoint, const char **url)
+{
+	size_t len;
+
+	if (!length_before(redirect_uri, "/callback", &len))
+		return refuse(ctx, redirect_uri);
+	return ctx_printf(ctx, url, "%.*s/%s", (int)len, redirect_uri, names[endpoint]);
+}
+
+bool
+endpoint_is_own(const char *redirect_uri, const char *url)
+{
+	const char *path = strstr(redirect_uri, ENDPOINTS_PATH);
+
+	return path != NULL
+	    && strncmp(redirect_uri, url, (size_t)(path - redirect_uri) + strlen(ENDPOINTS_PATH))
+	    == 0;
+}
+
+static const char *
+authority_of(const char *url)
+{
+	return strstr(url, "://") + 3;
+}
+
+/* The host of an authority (RFC 3986 section 3.2): behind a user name, up to a port. */
+static const char *
+host_of(const char *authority, size_t *len)
+{
+	const char *at = memchr(authority, '@', strcspn(authority, "/?"));
+	const char *host = at == NULL ? authority : at + 1;
+
+	*len = *host == '[' ? strcspn(host, "]/?") : strcspn(host, ":/?");
+	*len += *host == '[' && host[*len] == ']';
+	return host;
+}
+
+static const char *
+parent_of(const char *host)
+{
+	const char *dot = *host == '[' ? NULL : strchr(host, '.');
+
+	return dot == NULL || strchr(dot + 1, '.') == NULL ? NULL : dot + 1;
+}
+
+bool
+endpoints_site(struct ctx *ctx, const char *redirect_uri, struct endpoints_site *site)
+{
+	size_t base_len;
+	size_t host_len;
+	const char *host;
+
+	if (!length_before(redirect_uri, callback_path, &base_len))
+		return refuse(ctx, redirect_uri);
+	if (!ctx_strndup(ctx, redirect_uri, base_len, &site->base))
+		return false;
+	host = host_of(authority_of(site->base), &host_len);
+	if (!ctx_strndup(ctx, host, host_len, &site->host))
+		return false;
+	site->rest = host + host_len;
+	site->parent = parent_of(site->host);
+	site->plain_base = NULL;
+	return strncmp(site->base, "https://", 8) != 0
+	    || ctx_printf(ctx, &site->plain_base, "http://%s", authority_of(site->base));
+}
+
+static bool
+has_upper_case(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			return true;
+	return false;
+}
+
+enum redirect_uri_problem
+redirect_uri_check(const char *redirect_uri, bool is_trial)
+{
+	const char *authority = authority_of(redirect_uri);
+	size_t len;
+
+	if (strstr(redirect_uri, "/api/v1/integrations/") != NULL)
+		return REDIRECT_URI_OLD_PATH;
+	if (strchr(redirect_uri, '?') != NULL)
+		return REDIRECT_URI_QUERY;
+	if (length_before(redirect_uri, "/", &len))
+		return REDIRECT_URI_TRAILING_SLASH;
+	if (has_upper_case(redirect_uri))
+		return REDIRECT_URI_UPPER_CASE;
+	if (memchr(authority, '@', strcspn(authority, "/")) != NULL)
+		return REDIRECT_URI_USER_NAME;
+	if (!length_before(redirect_uri, callback_path, &len))
+		return REDIRECT_URI_OTHER_PATH;
+	if (!is_trial && strncmp(redirect_uri, "https://", 8) != 0)
+		return REDIRECT_URI_NOT_HTTPS;
+	if (!is_trial
+	    && (strncmp(authority, "localhost", 9) == 0 || strncmp(authority, "127.", 4) == 0))
+		return REDIRECT_URI_LOOPBACK;
+	return REDIRECT_URI_OK;
+}

@@ -1,0 +1,67 @@
+/* endpoints.h - the URLs of our five programs, all derived from [amocrm] redirect_uri.
+ *
+ *   https://crm.example.com:8443/api/amo-crm/callback
+ *   '---------- base ----------''-- path ---''-name-'
+ *
+ * redirect_uri is the callback's URL and the only one that is configured; the other four programs
+ * answer beside it.  Every redirect_uri here is one that config_read has accepted: an absolute http
+ * or https URL in printable ASCII, without a fragment.
+ */
+#ifndef ENDPOINTS_H
+#define ENDPOINTS_H
+
+#include "base/ctx.h"
+
+/* The path that the web server maps to our programs, as in the example configurations. */
+#define ENDPOINTS_PATH "/api/amo-crm/"
+
+enum endpoint {
+	ENDPOINT_CALLBACK,
+	ENDPOINT_EXCHANGE_CODE,
+	ENDPOINT_STATUS,
+	ENDPOINT_DISCONNECT,
+	ENDPOINT_WEBHOOK,
+	ENDPOINTS
+};
+
+/* The last segment of the endpoint's path, which is the program's file name: "exchange-code". */
+const char *endpoint_name(enum endpoint endpoint);
+
+/* The endpoint's URL: redirect_uri with that last segment in place of "callback".
+ * Fault: FAULT_CONFIG when redirect_uri does not end in "/callback". */
+bool endpoint_url(
+    struct ctx *ctx, const char *redirect_uri, enum endpoint endpoint, const char **url);
+
+/* Whether url is below ENDPOINTS_PATH on our own site, as an endpoint's is.  Byte by byte: another
+ * spelling of the same URL is not recognized. */
+bool endpoint_is_own(const char *redirect_uri, const char *url);
+
+/* The parts of redirect_uri. */
+struct endpoints_site {
+	const char *base;       /* what precedes ENDPOINTS_PATH */
+	const char *host;       /* without user name and port; an IPv6 address in its brackets */
+	const char *rest;       /* of base, behind the host: ":8443", or "" */
+	const char *parent;     /* the host without its first label; NULL: that has no dot left */
+	const char *plain_base; /* base with http for https; NULL: redirect_uri has http itself */
+};
+
+/* Fault: FAULT_CONFIG when redirect_uri does not end in ENDPOINTS_PATH and "callback". */
+bool endpoints_site(struct ctx *ctx, const char *redirect_uri, struct endpoints_site *site);
+
+/* Why amoCRM or a browser could not use a redirect_uri; the first that applies. */
+enum redirect_uri_problem {
+	REDIRECT_URI_OK,
+	REDIRECT_URI_OLD_PATH,       /* below /api/v1/integrations/ */
+	REDIRECT_URI_QUERY,          /* amoCRM appends its own */
+	REDIRECT_URI_TRAILING_SLASH, /* amoCRM compares byte for byte, and no program answers */
+	REDIRECT_URI_UPPER_CASE,
+	REDIRECT_URI_USER_NAME,
+	REDIRECT_URI_OTHER_PATH, /* it does not end in ENDPOINTS_PATH and "callback" */
+	REDIRECT_URI_NOT_HTTPS,
+	REDIRECT_URI_LOOPBACK /* localhost or 127.0.0.0/8 */
+};
+
+/* is_trial allows REDIRECT_URI_NOT_HTTPS and REDIRECT_URI_LOOPBACK. */
+enum redirect_uri_problem redirect_uri_check(const char *redirect_uri, bool is_trial);
+
+#endif

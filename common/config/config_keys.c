@@ -1,4 +1,7 @@
-/* config_keys.c - the table of the configuration's keys, and what makes a value good. */
+/* config_keys.c - the table of the configuration's keys, and which values each accepts.
+ *
+ * Rules that only `amocrmctl check` applies are in config_rules.h and endpoints.h.
+ */
 #include "config/config.h"
 
 #include "config/host_allowlist.h"

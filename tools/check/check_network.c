@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include "base/clock.h"
+#include "config/config_rules.h"
 #include "crypto/seal.h"
 #include "helper/https.h"
 
@@ -72,78 +73,6 @@ check_ca(struct check *c)
 		report_ok(&c->report, "certificates", "%s: %d", path, count);
 }
 
-static bool
-is_port(const char *s, size_t len)
-{
-	return len <= 5 && strspn(s, "0123456789") >= len;
-}
-
-/* The length of a host name or [address] at the beginning of s. */
-static size_t
-host_length(const char *s)
-{
-	size_t len = strcspn(s, ": ");
-
-	return *s == '[' ? strcspn(s, "] ") + 1 : len;
-}
-
-/* HOST1:PORT1:HOST2:PORT2; each may be empty. */
-static bool
-is_connect_to(const char *s, size_t len)
-{
-	const char *end = s + len;
-
-	for (int part = 0; part < 4; part++) {
-		size_t n = part % 2 == 0 ? host_length(s) : strcspn(s, ": ");
-
-		if (s + n > end || (part % 2 == 1 && !is_port(s, n)))
-			return false;
-		s += n;
-		if (part < 3 && *s++ != ':')
-			return false;
-	}
-	return s == end;
-}
-
-static bool
-connect_to_ok(const char *words)
-{
-	for (; *words != '\0'; words += strspn(words, " ")) {
-		size_t len = strcspn(words, " ");
-
-		if (len > 0 && !is_connect_to(words, len))
-			return false;
-		words += len;
-	}
-	return true;
-}
-
-/* [scheme://][user:password@]host[:port] */
-static bool
-proxy_ok(const char *proxy)
-{
-	static const char *const schemes[] = { "http", "https", "socks4", "socks4a", "socks5",
-		"socks5h" };
-	const char *rest = strstr(proxy, "://");
-	bool known = rest == NULL;
-	const char *host = strrchr(proxy, '@');
-	size_t len;
-
-	for (size_t i = 0; rest != NULL && i < sizeof schemes / sizeof *schemes; i++)
-		known = known
-		    || (strlen(schemes[i]) == (size_t)(rest - proxy)
-			&& strncmp(proxy, schemes[i], strlen(schemes[i])) == 0);
-	if (host != NULL)
-		host++;
-	else
-		host = rest == NULL ? proxy : rest + 3;
-	len = host_length(host);
-	return known && len > 0 && strchr(host, ' ') == NULL
-	    && (host[len] == '\0' || host[len] == '/'
-		|| (host[len] == ':' && host[len + 1] != '\0'
-		    && is_port(host + len + 1, strcspn(host + len + 1, "/"))));
-}
-
 void
 check_network(struct check *c)
 {
@@ -151,13 +80,13 @@ check_network(struct check *c)
 	struct report *f = &c->report;
 	bool ok = true;
 
-	if (cfg->connect_to != NULL && !connect_to_ok(cfg->connect_to)) {
+	if (cfg->connect_to != NULL && !config_connect_to_valid(cfg->connect_to)) {
 		ok = false;
 		report_wrong(f, "network",
 		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
 		    "connect_to cannot be understood: %s", cfg->connect_to);
 	}
-	if (cfg->proxy != NULL && !proxy_ok(cfg->proxy)) {
+	if (cfg->proxy != NULL && !config_proxy_valid(cfg->proxy)) {
 		ok = false;
 		report_wrong(f, "network",
 		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",

@@ -1,6 +1,7 @@
 /* check_redirect_uri.c - what the configuration and amoCRM must agree about. */
 #include "check/check.h"
 
+#include "config/config_rules.h"
 #include "config/endpoints.h"
 
 #include <string.h>
@@ -68,19 +69,6 @@ check_redirect_uri(struct check *c)
 		report_ok(f, "redirect_uri", "%s", uri);
 }
 
-/* 8-4-4-4-12 digits, as amoCRM writes it; its disconnect hook sends it in lower case. */
-static bool
-is_uuid(const char *s)
-{
-	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-	for (size_t i = 0; i < sizeof form; i++)
-		if (form[i] == 'x' ? s[i] == '\0' || strchr("0123456789abcdef", s[i]) == NULL
-				   : s[i] != form[i])
-			return false;
-	return true;
-}
-
 void
 check_client(struct check *c)
 {
@@ -92,7 +80,7 @@ check_client(struct check *c)
 	if (is_placeholder(id))
 		report_wrong(
 		    f, "client_id", keys_tab, "%s: the example's, not your integration's", id);
-	else if (!is_uuid(id))
+	else if (!config_client_id_valid(id))
 		report_wrong(f, "client_id", keys_tab,
 		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
 	else

@@ -135,12 +135,12 @@ wipe_stack(void)
 }
 
 static void
-handle_one(struct ctx *ctx, FCGX_Request *request, fastcgi_handler *handle, const void *arg)
+handle_one(struct ctx *ctx, FCGX_Request *request, gateway_handler *handle, const void *arg)
 {
 	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
 		put_log };
 
-	handle(ctx, &gw, arg);
+	(void)handle(ctx, &gw, arg);
 	leave_body(request);
 	FCGX_Finish_r(request);
 	wipe_stack();
@@ -149,7 +149,7 @@ handle_one(struct ctx *ctx, FCGX_Request *request, fastcgi_handler *handle, cons
 }
 
 static int
-handle_all(struct ctx *ctx, struct fcgi_listener *l, fastcgi_handler *handle, const void *arg)
+handle_all(struct ctx *ctx, struct fcgi_listener *l, gateway_handler *handle, const void *arg)
 {
 	FCGX_Request request;
 	int answered = 0;
@@ -179,7 +179,7 @@ fastcgi_asked(void)
 }
 
 int
-fastcgi_serve(struct ctx *ctx, fastcgi_handler *handle, const void *arg)
+fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg)
 {
 	struct fcgi_listener listener;
 	struct filecache filecache;

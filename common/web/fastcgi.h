@@ -22,9 +22,7 @@
 /* Whether standard input is a listening socket. */
 bool fastcgi_asked(void);
 
-typedef void fastcgi_handler(struct ctx *ctx, const struct gateway *gw, const void *arg);
-
 /* Returns main's exit status. */
-int fastcgi_serve(struct ctx *ctx, fastcgi_handler *handle, const void *arg);
+int fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg);
 
 #endif

@@ -25,4 +25,9 @@ struct gateway {
 	void (*log)(const struct gateway *gw, const char *line);
 };
 
+struct ctx;
+
+/* Handles one request.  False: the response could not be sent. */
+typedef bool gateway_handler(struct ctx *ctx, const struct gateway *gw, const void *arg);
+
 #endif

@@ -1,17 +1,12 @@
-/* serve.c - CGI, and the frame every request is answered in. */
+/* serve.c - the frame of every request, whichever gateway brings it. */
 #include "web/serve.h"
 
-#include "base/file.h"
 #include "base/log.h"
+#include "web/cgi.h"
 #include "web/fastcgi.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static void
 respond_error(struct ctx *ctx, const struct program *program, const struct config *cfg,
@@ -30,8 +25,9 @@ respond_error(struct ctx *ctx, const struct program *program, const struct confi
 }
 
 static bool
-handle(struct ctx *ctx, const struct program *program, const struct gateway *gw)
+handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 {
+	const struct program *program = arg;
 	struct config cfg;
 	struct request req;
 	struct response res = { 0 };
@@ -50,78 +46,6 @@ handle(struct ctx *ctx, const struct program *program, const struct gateway *gw)
 	return sent;
 }
 
-static const char *
-cgi_variable(const struct gateway *gw, const char *name)
-{
-	(void)gw;
-	return getenv(name);
-}
-
-static long
-cgi_read(const struct gateway *gw, void *buffer, size_t size)
-{
-	ssize_t n;
-
-	(void)gw;
-	do
-		n = read(STDIN_FILENO, buffer, size);
-	while (n < 0 && errno == EINTR);
-	return n;
-}
-
-static bool
-cgi_more(const struct gateway *gw)
-{
-	struct pollfd body = { .fd = STDIN_FILENO, .events = POLLIN };
-	char byte;
-
-	(void)gw;
-	return poll(&body, 1, 0) == 1 && (body.revents & POLLIN) != 0
-	    && read(STDIN_FILENO, &byte, 1) == 1;
-}
-
-static bool
-cgi_write(const struct gateway *gw, const void *bytes, size_t len)
-{
-	(void)gw;
-	return file_write_all(STDOUT_FILENO, bytes, len);
-}
-
-static void
-cgi_log(const struct gateway *gw, const char *line)
-{
-	(void)gw;
-	(void)file_write_all(STDERR_FILENO, line, strlen(line));
-}
-
-/* Apache's mod_cgid hands us one socket for body and answer.  Were it closed with a part of the
- * body unread, Apache would get a reset in place of the answer's end. */
-static void
-leave_body(void)
-{
-	char rest[4096];
-
-	if (shutdown(STDIN_FILENO, SHUT_RD) == 0)
-		while (read(STDIN_FILENO, rest, sizeof rest) > 0)
-			;
-}
-
-static int
-serve_cgi(struct ctx *ctx, const struct program *program)
-{
-	const struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
-	bool sent = handle(ctx, program, &gw);
-
-	leave_body();
-	return sent ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static void
-handle_next(struct ctx *ctx, const struct gateway *gw, const void *program)
-{
-	(void)handle(ctx, program, gw);
-}
-
 int
 serve(const struct program *program)
 {
@@ -129,15 +53,14 @@ serve(const struct program *program)
 	int status;
 
 	if (!ctx_open(&ctx, SERVE_ARENA_SIZE)) {
-		struct gateway gw = { NULL, cgi_variable, cgi_read, cgi_more, cgi_write, cgi_log };
 		struct response res = { 0 };
 
 		respond_fault(&ctx, FAULT_SERVER, &res);
-		response_send(&ctx, &gw, &res);
+		response_send(&ctx, &cgi_gateway, &res);
 		return EXIT_FAILURE;
 	}
-	status =
-	    fastcgi_asked() ? fastcgi_serve(&ctx, handle_next, program) : serve_cgi(&ctx, program);
+	status = fastcgi_asked() ? fastcgi_serve(&ctx, handle, program)
+				 : cgi_serve(&ctx, handle, program);
 	ctx_close(&ctx);
 	return status;
 }

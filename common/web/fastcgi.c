@@ -3,8 +3,8 @@
 
 #include "base/filecache.h"
 #include "web/fcgi_listener.h"
+#include "web/fcgi_restart.h"
 
-#include <errno.h>
 #include <fcgiapp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,43 +58,6 @@ put_log(const struct gateway *gw, const char *line)
 		(void)dprintf(STDERR_FILENO, "%s", line);
 	else
 		FCGX_PutStr(line, (int)strlen(line), request->err);
-}
-
-/* The program starts again, in this process: what stands at its path by now, if it was upgraded.
- * Returns only where that cannot be, as without /proc. */
-static void
-start_again(void)
-{
-	static const char deleted[] = " (deleted)"; /* so says Linux of a file that was replaced */
-	char *const argv[] = { program_invocation_name, NULL };
-	char self[4096];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *end;
-
-	if (len <= 0)
-		return;
-	self[len] = '\0';
-	end = strstr(self, deleted);
-	if (end != NULL && end[sizeof deleted - 1] == '\0')
-		*end = '\0';
-	execv(self, argv);
-}
-
-/* With malloc told to overwrite all that is freed, see ctx.c.  Where the program cannot start
- * again it goes on as it is. */
-static void
-start_with_tunables(void)
-{
-	const char *given = getenv("GLIBC_TUNABLES");
-	char tunables[1024];
-	int len;
-
-	if (given != NULL && strstr(given, CTX_TUNABLE) != NULL)
-		return;
-	len = snprintf(tunables, sizeof tunables, "%s%s%s", given == NULL ? "" : given,
-	    given == NULL ? "" : ":", CTX_TUNABLE);
-	if (len < (int)sizeof tunables && setenv("GLIBC_TUNABLES", tunables, 1) == 0)
-		start_again();
 }
 
 /* libfcgi would wait in accept, or for a request on a connection it has kept, where no signal can
@@ -185,7 +148,7 @@ fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg)
 	struct filecache filecache;
 	int status;
 
-	start_with_tunables();
+	fcgi_restart_with_tunables();
 	if (!fcgi_listener_open(ctx, &listener, STDIN_FILENO))
 		return EXIT_FAILURE;
 	(void)filecache_open(ctx, &filecache); /* or it reads its files each time */
@@ -194,6 +157,6 @@ fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg)
 	filecache_close(ctx);
 	fcgi_listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)
-		start_again();
+		fcgi_restart();
 	return status;
 }

@@ -1,4 +1,4 @@
-/* config.c - reading the configuration file; its keys stand in config_keys.c. */
+/* config.c - reads the configuration file; config_keys.c has the table of its keys. */
 #include "config/config.h"
 
 #include "base/file.h"
@@ -20,11 +20,11 @@ struct reader {
 	struct config *cfg;
 	FILE *file;
 	int line;
-	uint64_t given; /* a bit for each key of the table */
+	uint64_t given; /* a bit for each key of the table, set when the file has the key */
 };
 
 static void *
-target_of(struct config *cfg, const struct config_key *key)
+member_of(struct config *cfg, const struct config_key *key)
 {
 	return (char *)cfg + key->offset;
 }
@@ -36,21 +36,21 @@ is_choice(const struct config_key *key)
 }
 
 static bool
-take_value(struct reader *reader, const struct config_key *key, const char *value)
+set_value(struct reader *reader, const struct config_key *key, const char *value)
 {
 	struct ctx *ctx = reader->ctx;
 	const char *copy;
 
 	if (!ctx_strndup(ctx, value, strlen(value), &copy))
 		return false;
-	if (key->take(key, copy, target_of(reader->cfg, key)))
+	if (key->parse(key, copy, member_of(reader->cfg, key)))
 		return true;
 	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
 	    key->section, key->name, is_choice(key) ? "must be one of: " : "", key->rule);
 }
 
 static int
-key_number(const char *section, const char *name)
+key_index(const char *section, const char *name)
 {
 	for (int i = 0; config_keys[i].name != NULL; i++)
 		if (strcmp(config_keys[i].section, section) == 0
@@ -59,39 +59,39 @@ key_number(const char *section, const char *name)
 	return -1;
 }
 
-/* What may be shown: where the '=' was forgotten, inih takes a secret for part of the name. */
+/* Whether a message may show the name: in a line without '=' inih takes a secret for part of it. */
 static bool
 is_name(const char *s)
 {
 	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
-/* inih's handler: 1 goes on. */
+/* inih's handler; 1 means continue. */
 static int
-take_pair(void *arg, const char *section, const char *name, const char *value)
+handle_pair(void *arg, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = arg;
-	int number = key_number(section, name);
+	int index = key_index(section, name);
 
 	if (reader->ctx->kind != FAULT_NONE)
 		return 1;
-	if (number < 0)
+	if (index < 0)
 		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
 		    reader->cfg->file, reader->line, is_name(name) ? " " : " of that name",
 		    is_name(name) ? name : "", section);
-	else if ((reader->given >> number & 1) != 0)
+	else if ((reader->given >> index & 1) != 0)
 		ctx_fault(reader->ctx, FAULT_CONFIG,
 		    "%s:%d: [%s] %s is given twice (a line that begins with a blank goes on with "
 		    "the last key)",
 		    reader->cfg->file, reader->line, section, name);
 	else {
-		reader->given |= UINT64_C(1) << number;
-		take_value(reader, &config_keys[number], value);
+		reader->given |= UINT64_C(1) << index;
+		set_value(reader, &config_keys[index], value);
 	}
 	return 1;
 }
 
-/* Whether something follows a section that inih would pass over. */
+/* Whether something other than a comment follows a section, which inih would ignore. */
 static bool
 has_more_than_comment(const char *bracket)
 {
@@ -100,10 +100,10 @@ has_more_than_comment(const char *bracket)
 	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
 }
 
-/* As fgets, but a line that does not fit, or holds a NUL, is no line: inih would cut it in
- * silence. */
+/* Like fgets, but false for a line that does not fit or contains a NUL, which inih would truncate
+ * silently. */
 static bool
-take_whole_line(char *line, int size, FILE *file)
+read_whole_line(char *line, int size, FILE *file)
 {
 	int len = 0;
 	int c;
@@ -119,7 +119,7 @@ take_whole_line(char *line, int size, FILE *file)
 	return len < size - 1 || line[len - 1] == '\n';
 }
 
-/* inih's reader; it counts the lines. */
+/* inih's reader; it also counts the lines. */
 static char *
 read_line(char *line, int size, void *arg)
 {
@@ -129,7 +129,7 @@ read_line(char *line, int size, void *arg)
 	if (reader->ctx->kind != FAULT_NONE)
 		return NULL;
 	reader->line++;
-	if (!take_whole_line(line, size, reader->file))
+	if (!read_whole_line(line, size, reader->file))
 		wrong = "the line is too long, or holds a NUL";
 	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
 		wrong = "a section stands alone on its line";
@@ -140,10 +140,10 @@ read_line(char *line, int size, void *arg)
 }
 
 static bool
-take_file(struct reader *reader)
+parse_file(struct reader *reader)
 {
 	struct ctx *ctx = reader->ctx;
-	int wrong = ini_parse_stream(read_line, reader, take_pair, reader);
+	int wrong = ini_parse_stream(read_line, reader, handle_pair, reader);
 
 	if (ctx->kind != FAULT_NONE)
 		return false;
@@ -156,16 +156,16 @@ take_file(struct reader *reader)
 }
 
 static bool
-take_defaults(struct reader *reader)
+set_defaults(struct reader *reader)
 {
 	for (const struct config_key *key = config_keys; key->name != NULL; key++)
-		if (key->fallback != NULL && !take_value(reader, key, key->fallback))
+		if (key->fallback != NULL && !set_value(reader, key, key->fallback))
 			return false;
 	return true;
 }
 
 static bool
-check_required(struct reader *reader)
+check_required_keys(struct reader *reader)
 {
 	for (int i = 0; config_keys[i].name != NULL; i++)
 		if (config_keys[i].required && (reader->given >> i & 1) == 0)
@@ -175,7 +175,7 @@ check_required(struct reader *reader)
 }
 
 static bool
-check_account(struct ctx *ctx, struct config *cfg)
+normalize_account(struct ctx *ctx, struct config *cfg)
 {
 	char lowered[HOST_SIZE];
 
@@ -191,7 +191,7 @@ check_account(struct ctx *ctx, struct config *cfg)
 }
 
 static bool
-check_jwt(struct ctx *ctx, const struct config *cfg)
+check_jwt_key(struct ctx *ctx, const struct config *cfg)
 {
 	const struct jwt_config *jwt = &cfg->jwt;
 	bool by_secret = jwt->algorithm <= JWT_HS512;
@@ -206,15 +206,15 @@ check_jwt(struct ctx *ctx, const struct config *cfg)
 }
 
 static bool
-check_whole(struct reader *reader)
+check_all(struct reader *reader)
 {
 	struct config *cfg = reader->cfg;
 
-	if ((reader->given >> key_number("app", "state") & 1) == 0
+	if ((reader->given >> key_index("app", "state") & 1) == 0
 	    && cfg->app.connections == CONNECTIONS_PER_USER)
 		cfg->app.state = STATE_SIGNED;
-	return check_required(reader) && check_account(reader->ctx, cfg)
-	    && check_jwt(reader->ctx, cfg);
+	return check_required_keys(reader) && normalize_account(reader->ctx, cfg)
+	    && check_jwt_key(reader->ctx, cfg);
 }
 
 const char *
@@ -225,7 +225,7 @@ config_path(void)
 	return path != NULL && path[0] != '\0' ? path : CONFIG_PATH;
 }
 
-/* Whatever comes of it, cfg is there: with it a fault is told. */
+/* *parsed is set even when the file has a fault, which is then reported as its settings say. */
 static bool
 parse(struct ctx *ctx, const char *path, const void **parsed)
 {
@@ -236,9 +236,9 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 		return false;
 	*parsed = reader.cfg;
 	reader.cfg->file = path;
-	if (!take_defaults(&reader) || !file_open_secret(ctx, path, &reader.file))
+	if (!set_defaults(&reader) || !file_open_secret(ctx, path, &reader.file))
 		return false;
-	ok = take_file(&reader) && check_whole(&reader);
+	ok = parse_file(&reader) && check_all(&reader);
 	fclose(reader.file);
 	reader.cfg->complete = ok;
 	return ok;

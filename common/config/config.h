@@ -1,7 +1,7 @@
 /* config.h - the configuration file: its keys, their rules, their defaults.
  *
- * An INI file, read by inih.  What is not understood is refused, with file, line and reason:
- * a misspelt key must not quietly become a default.
+ * An INI file, parsed by inih.  An unknown key or an invalid value is refused with file, line and
+ * reason: a misspelt key must not silently leave its default in force.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -18,7 +18,7 @@ struct amocrm_config {
 	const char *client_id;
 	const char *client_secret;
 	const char *redirect_uri;
-	const char *account; /* a host; NULL: any that account_domains allows */
+	const char *account; /* a host in lower case; NULL: any that account_domains allows */
 	const char *account_domains;
 	const char *authorize_url;
 	int timeout; /* seconds */
@@ -66,7 +66,7 @@ struct deliver_config {
 
 struct config {
 	const char *file;
-	bool complete; /* every rule is kept */
+	bool complete; /* the file was read without a fault */
 	struct amocrm_config amocrm;
 	struct app_config app;
 	struct jwt_config jwt;
@@ -75,26 +75,26 @@ struct config {
 	struct deliver_config deliver;
 };
 
-/* $AMO_CRM_CONFIG, else the path that was compiled in. */
+/* $AMO_CRM_CONFIG, or the path that was compiled in. */
 const char *config_path(void);
 
-/* Optional values that are not set are NULL.  A process that keeps what it reads (see filecache.h)
- * reads the file again when it has changed. Fault: FAULT_CONFIG.  Even then cfg->app holds what was
- * read, or the defaults, so that the app can be told of the error. */
+/* Optional values that are not set are NULL.  A process with a cache (see filecache.h) parses the
+ * file again only when it has changed.  Fault: FAULT_CONFIG.  Even then cfg->app holds the values
+ * parsed so far, and defaults for the others, so that the error can be reported to the app. */
 bool config_read(struct ctx *ctx, const char *path, struct config *cfg);
 
-/* The table behind it, for what documents or lists the keys; ends with a NULL name. */
+/* The table of all keys; it ends with a NULL name. */
 struct config_key {
 	const char *section;
 	const char *name;
-	const char *fallback; /* as it would stand in the file; NULL: none */
+	const char *fallback; /* the default, as it would be written in the file; NULL: none */
 	bool required;
-	bool secret; /* never shown */
-	size_t offset;
-	bool (*take)(const struct config_key *key, const char *value, void *target);
-	long min;         /* of a number, or of a text's length */
+	bool secret;   /* never shown */
+	size_t offset; /* in struct config */
+	bool (*parse)(const struct config_key *key, const char *value, void *target);
+	long min;         /* of a number, or of a text's length in bytes */
 	long max;         /* of a number */
-	const char *rule; /* of a choice: its values, separated by spaces; else what is wrong */
+	const char *rule; /* a choice: its values, separated by spaces; else the error message */
 };
 extern const struct config_key config_keys[];
 

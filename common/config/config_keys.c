@@ -1,4 +1,4 @@
-/* config_keys.c - the table of the configuration's keys, and which values each accepts.
+/* config_keys.c - the table of the configuration's keys, and the values each accepts.
  *
  * Rules that only `amocrmctl check` applies are in config_rules.h and endpoints.h.
  */
@@ -16,7 +16,7 @@
 #endif
 
 static bool
-take_text(const struct config_key *key, const char *value, void *target)
+parse_text(const struct config_key *key, const char *value, void *target)
 {
 	if ((long)strlen(value) < key->min)
 		return false;
@@ -28,7 +28,7 @@ take_text(const struct config_key *key, const char *value, void *target)
 }
 
 static bool
-take_number(const struct config_key *key, const char *value, void *target)
+parse_number(const struct config_key *key, const char *value, void *target)
 {
 	char *end;
 	long number;
@@ -42,18 +42,18 @@ take_number(const struct config_key *key, const char *value, void *target)
 	return true;
 }
 
-/* The position of value among the rule's words. */
+/* The index of value among the rule's words. */
 static bool
-take_choice(const struct config_key *key, const char *value, void *target)
+parse_choice(const struct config_key *key, const char *value, void *target)
 {
 	size_t len = strlen(value);
-	int position = 0;
+	int index = 0;
 
-	for (const char *word = key->rule; *word != '\0'; position++) {
+	for (const char *word = key->rule; *word != '\0'; index++) {
 		size_t word_len = strcspn(word, " ");
 
 		if (word_len == len && strncmp(word, value, len) == 0) {
-			*(int *)target = position;
+			*(int *)target = index;
 			return true;
 		}
 		word += word_len;
@@ -62,10 +62,9 @@ take_choice(const struct config_key *key, const char *value, void *target)
 	return false;
 }
 
-/* An http or https URL in printable ASCII.  Plain http is for trying things out on one's own
- * machine. */
+/* An http or https URL in printable ASCII.  Plain http is accepted for the local machine only. */
 static bool
-take_url(const struct config_key *key, const char *value, void *target)
+parse_url(const struct config_key *key, const char *value, void *target)
 {
 	static const char *const starts[] = { "https://", "http://localhost:", "http://localhost/",
 		"http://127.0.0.1:", "http://127.0.0.1/" };
@@ -78,28 +77,28 @@ take_url(const struct config_key *key, const char *value, void *target)
 
 		if (strncmp(value, starts[i], len) == 0 && (value[len] != '\0' || i > 0)
 		    && value[len] != '/')
-			return take_text(key, value, target);
+			return parse_text(key, value, target);
 	}
 	return false;
 }
 
-/* The receiver of deliveries; whether plain http or a private address is right for it is decided
- * when it is called. */
+/* The receiver of deliveries.  Whether it may have plain http or a private address is decided at
+ * each delivery. */
 static bool
-take_any_url(const struct config_key *key, const char *value, void *target)
+parse_any_url(const struct config_key *key, const char *value, void *target)
 {
 	if (strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
 		return false;
 	for (const char *c = value; *c != '\0'; c++)
 		if (*c <= ' ' || *c > '~')
 			return false;
-	return take_text(key, value, target);
+	return parse_text(key, value, target);
 }
 
-/* Where a browser may be sent: scheme ':' and URL characters, and no scheme a browser runs or shows
- * by itself. */
+/* A URL to which a browser may be redirected: a scheme, ':' and URL characters.  Schemes that the
+ * browser itself would execute or display are refused. */
 static bool
-take_deep_link(const struct config_key *key, const char *value, void *target)
+parse_deep_link(const struct config_key *key, const char *value, void *target)
 {
 	static const char scheme_alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
 	static const char *const refused[] = { "javascript", "data", "vbscript", "file", "blob",
@@ -114,36 +113,36 @@ take_deep_link(const struct config_key *key, const char *value, void *target)
 	for (const char *c = value; *c != '\0'; c++)
 		if (*c <= ' ' || *c > '~' || strchr("\"'<>\\^`{|}#;", *c) != NULL)
 			return false;
-	return take_text(key, value, target);
+	return parse_text(key, value, target);
 }
 
 /* Host names, separated by spaces. */
 static bool
-take_domains(const struct config_key *key, const char *value, void *target)
+parse_domains(const struct config_key *key, const char *value, void *target)
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789-. ";
 
 	return value[strspn(value, alphabet)] == '\0' && value[0] != '.'
 	    && strstr(value, " .") == NULL && strchr(value, '.') != NULL
-	    && take_text(key, value, target);
+	    && parse_text(key, value, target);
 }
 
-/* A Java package name: it stands in an intent: URL. */
+/* A Java package name, which becomes part of an intent: URL. */
 static bool
-take_package(const struct config_key *key, const char *value, void *target)
+parse_package(const struct config_key *key, const char *value, void *target)
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789._";
 
-	return value[strspn(value, alphabet)] == '\0' && take_text(key, value, target);
+	return value[strspn(value, alphabet)] == '\0' && parse_text(key, value, target);
 }
 
 #define AT(section, member) offsetof(struct config, section.member)
 #define KEY(s, n)           .section = #s, .name = #n, .offset = AT(s, n)
 
-#define TEXT .take = take_text, .min = 1, .rule = "must be a text without control characters"
+#define TEXT .parse = parse_text, .min = 1, .rule = "must be a text without control characters"
 #define URL                                                                                        \
-	.take = take_url, .min = 1,                                                                \
+	.parse = parse_url, .min = 1,                                                              \
 	.rule = "must be an https:// URL (http:// only for localhost), without '#'"
 
 const struct config_key config_keys[] = {
@@ -152,46 +151,47 @@ const struct config_key config_keys[] = {
 	{ KEY(amocrm, redirect_uri), URL, .required = true },
 	{ KEY(amocrm, account), TEXT },
 	{ KEY(amocrm, account_domains), .fallback = "amocrm.ru amocrm.com kommo.com",
-	    .take = take_domains, .min = 1,
+	    .parse = parse_domains, .min = 1,
 	    .rule = "must be domain names in lower case, separated by spaces" },
 	{ KEY(amocrm, authorize_url), URL, .fallback = "https://www.amocrm.ru/oauth" },
-	{ KEY(amocrm, timeout), .fallback = "5", .take = take_number, .min = 1, .max = 30,
+	{ KEY(amocrm, timeout), .fallback = "5", .parse = parse_number, .min = 1, .max = 30,
 	    .rule = "must be a number of seconds from 1 to 30" },
 	{ KEY(amocrm, ca_file), TEXT },
 	{ KEY(amocrm, connect_to), TEXT },
 	{ KEY(amocrm, proxy), TEXT, .secret = true },
 	{ KEY(app, name), TEXT },
-	{ KEY(app, deep_link), .fallback = "foryoure://amo-crm/callback", .take = take_deep_link,
+	{ KEY(app, deep_link), .fallback = "foryoure://amo-crm/callback", .parse = parse_deep_link,
 	    .rule = "must be a link such as foryoure://amo-crm/callback, without '#'" },
-	{ KEY(app, redirect), .fallback = "page", .take = take_choice, .rule = "page button 302" },
-	{ KEY(app, connections), .fallback = "shared", .take = take_choice,
+	{ KEY(app, redirect), .fallback = "page", .parse = parse_choice,
+	    .rule = "page button 302" },
+	{ KEY(app, connections), .fallback = "shared", .parse = parse_choice,
 	    .rule = "shared per_user" },
-	{ KEY(app, state), .take = take_choice, .rule = "any signed" },
-	{ KEY(app, android_package), .take = take_package, .min = 1,
+	{ KEY(app, state), .parse = parse_choice, .rule = "any signed" },
+	{ KEY(app, android_package), .parse = parse_package, .min = 1,
 	    .rule = "must be a package name such as com.foryou.realestate" },
-	{ KEY(jwt, algorithm), .fallback = "HS256", .take = take_choice,
+	{ KEY(jwt, algorithm), .fallback = "HS256", .parse = parse_choice,
 	    .rule = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
-	{ KEY(jwt, secret), .secret = true, .take = take_text, .min = 32,
+	{ KEY(jwt, secret), .secret = true, .parse = parse_text, .min = 32,
 	    .rule = "must be at least 32 bytes" },
 	{ KEY(jwt, public_key), TEXT },
 	{ KEY(jwt, issuer), TEXT },
 	{ KEY(jwt, audience), TEXT },
 	{ KEY(jwt, user_claim), TEXT, .fallback = "sub" },
-	{ KEY(jwt, leeway), .fallback = "60", .take = take_number, .min = 0, .max = 600,
+	{ KEY(jwt, leeway), .fallback = "60", .parse = parse_number, .min = 0, .max = 600,
 	    .rule = "must be a number of seconds from 0 to 600" },
 	{ KEY(store, path), TEXT, .fallback = STORE_PATH },
 	{ KEY(store, keys), TEXT, .required = true },
-	{ KEY(webhook, secret), .secret = true, .take = take_text, .min = 16,
+	{ KEY(webhook, secret), .secret = true, .parse = parse_text, .min = 16,
 	    .rule = "must be at least 16 characters" },
-	{ KEY(webhook, accounts), .fallback = "connected", .take = take_choice,
+	{ KEY(webhook, accounts), .fallback = "connected", .parse = parse_choice,
 	    .rule = "connected any" },
-	{ KEY(webhook, max_body), .fallback = "1048576", .take = take_number, .min = 1024,
+	{ KEY(webhook, max_body), .fallback = "1048576", .parse = parse_number, .min = 1024,
 	    .max = 8388608, .rule = "must be a number of bytes from 1024 to 8388608" },
-	{ KEY(webhook, keep_days), .fallback = "90", .take = take_number, .min = 1, .max = 36500,
+	{ KEY(webhook, keep_days), .fallback = "90", .parse = parse_number, .min = 1, .max = 36500,
 	    .rule = "must be a number of days from 1 to 36500" },
-	{ KEY(deliver, url), .take = take_any_url, .min = 1,
+	{ KEY(deliver, url), .parse = parse_any_url, .min = 1,
 	    .rule = "must be an http:// or https:// URL" },
 	{ KEY(deliver, secret), TEXT, .secret = true },
-	{ KEY(deliver, allow_private), .fallback = "no", .take = take_choice, .rule = "no yes" },
+	{ KEY(deliver, allow_private), .fallback = "no", .parse = parse_choice, .rule = "no yes" },
 	{ .name = NULL },
 };

@@ -9,7 +9,7 @@ label_character(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-/* Copies what may be a host name at all, in lower case. */
+/* Copies host in lower case; false: it is too long, or has a character no host name has. */
 static bool
 lower(const char *host, char lowered[HOST_SIZE])
 {

@@ -195,7 +195,7 @@ shown(const struct line *line, bool comments, const char *left_out)
 		&& (left_out == NULL || strcmp(line->name, left_out) != 0));
 }
 
-/* Writes it with the '#' of every key taken away, or with the active keys only, and reads that. */
+/* Writes it with the '#' of every key parsed away, or with the active keys only, and reads that. */
 static void
 read_as(const struct example *example, bool comments, const char *left_out, struct ctx *ctx,
     struct config *cfg)
@@ -258,15 +258,15 @@ the_public_key_that_is_shown_is_a_good_one(void **state)
 {
 	const struct config_key *key = config_keys;
 	const struct line *line;
-	const char *taken = NULL;
+	const char *parsed = NULL;
 	int count;
 
 	while (strcmp(key->name, "public_key") != 0)
 		key++;
 	line = find(*state, key, &count);
 	assert_non_null(line);
-	assert_true(key->take(key, line->value, &taken));
-	same_text("public_key", taken, line->value);
+	assert_true(key->parse(key, line->value, &parsed));
+	same_text("public_key", parsed, line->value);
 }
 
 int

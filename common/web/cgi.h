@@ -8,7 +8,7 @@
 
 #include "web/gateway.h"
 
-/* For what has to be said outside cgi_serve. */
+/* For a response outside cgi_serve. */
 extern const struct gateway cgi_gateway;
 
 /* Handles the process's one request.  Returns main's exit status. */

@@ -28,7 +28,7 @@ get_body(const struct gateway *gw, void *buffer, size_t size)
 	return n == 0 && FCGX_GetError(request->in) != 0 ? -1 : n;
 }
 
-/* The web server has ended the stream, or will at once. */
+/* Does not block: the web server has ended the stream, or is about to. */
 static bool
 has_more(const struct gateway *gw)
 {
@@ -38,16 +38,16 @@ has_more(const struct gateway *gw)
 }
 
 static bool
-put_answer(const struct gateway *gw, const void *bytes, size_t len)
+put_response(const struct gateway *gw, const void *bytes, size_t len)
 {
 	const FCGX_Request *request = gw->arg;
 
 	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
 }
 
-/* The web server's log, unless the web server itself says otherwise: nginx repeats the request's
- * query beside what it is given for its log, and with it a code, a signature or the webhook's
- * key. */
+/* Writes to the web server's log, or to our own stderr when the web server's configuration sets
+ * AMO_CRM_LOG.  nginx would log the request's query beside the line, and with it a code, a
+ * signature or the webhook's key. */
 static void
 put_log(const struct gateway *gw, const char *line)
 {
@@ -60,22 +60,21 @@ put_log(const struct gateway *gw, const char *line)
 		FCGX_PutStr(line, (int)strlen(line), request->err);
 }
 
-/* libfcgi would wait in accept, or for a request on a connection it has kept, where no signal can
- * be told from one that came a moment too early.  So it is handed a connection that has something
- * to read, as one that it has kept; for that it has no function, but these two members have meant
- * the same since its version 2.4.0.  False: it held no request, and is closed. */
+/* libfcgi must not block in accept, nor in read on a connection that it keeps open: a signal that
+ * arrives just before would be missed (a race).  So it is given a connection that has data, as one
+ * that it has kept open.  libfcgi has no function for this, but the two members have had this
+ * meaning since its version 2.4.0.  False: the data was no request; the connection is closed. */
 static bool
-take_request(FCGX_Request *request, int connection)
+accept_request(FCGX_Request *request, int connection)
 {
 	request->ipcFd = connection;
 	request->keepConnection = 1;
 	return FCGX_Accept_r(request) == 0;
 }
 
-/* A connection is kept only if nothing of a body that was not read stands before the next
- * request. */
+/* On a connection that is kept open, the unread rest of a body would precede the next request. */
 static void
-leave_body(FCGX_Request *request)
+drain_body(FCGX_Request *request)
 {
 	char rest[4096];
 
@@ -87,8 +86,8 @@ leave_body(FCGX_Request *request)
 	explicit_bzero(rest, sizeof rest);
 }
 
-/* Functions that have returned leave what they had on the stack, libfcgi's among them.  None of
- * ours has more there than helper_request: 16 KB. */
+/* Erases what functions that have returned, libfcgi's among them, left on the stack.  None of ours
+ * uses more of it than helper_request, 16 KB. */
 static void
 wipe_stack(void)
 {
@@ -98,13 +97,13 @@ wipe_stack(void)
 }
 
 static void
-handle_one(struct ctx *ctx, FCGX_Request *request, gateway_handler *handle, const void *arg)
+handle_request(struct ctx *ctx, FCGX_Request *request, gateway_handler *handle, const void *arg)
 {
-	const struct gateway gw = { request, get_variable, get_body, has_more, put_answer,
+	const struct gateway gw = { request, get_variable, get_body, has_more, put_response,
 		put_log };
 
 	(void)handle(ctx, &gw, arg);
-	leave_body(request);
+	drain_body(request);
 	FCGX_Finish_r(request);
 	wipe_stack();
 	ctx_wipe(ctx);
@@ -112,27 +111,27 @@ handle_one(struct ctx *ctx, FCGX_Request *request, gateway_handler *handle, cons
 }
 
 static int
-handle_all(struct ctx *ctx, struct fcgi_listener *l, gateway_handler *handle, const void *arg)
+handle_requests(struct ctx *ctx, struct fcgi_listener *l, gateway_handler *handle, const void *arg)
 {
 	FCGX_Request request;
-	int answered = 0;
+	int handled = 0;
 
-	/* Without a socket to listen at: libfcgi never accepts. */
+	/* -1: there is no listening socket, since libfcgi never accepts. */
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, -1, 0) != 0)
 		return EXIT_FAILURE;
-	while (answered < FASTCGI_REQUESTS_MAX && !l->ending) {
+	while (handled < FASTCGI_REQUESTS_MAX && !l->ending) {
 		int connection = request.ipcFd;
 
 		if (!fcgi_listener_wait(l, ctx, &connection))
 			break;
-		if (take_request(&request, connection)) {
-			handle_one(ctx, &request, handle, arg);
-			answered++;
+		if (accept_request(&request, connection)) {
+			handle_request(ctx, &request, handle, arg);
+			handled++;
 		}
 	}
 	if (request.ipcFd >= 0)
-		close(request.ipcFd); /* idle: libfcgi would wait for the other end to close it */
-	return l->ending || answered == FASTCGI_REQUESTS_MAX ? EXIT_SUCCESS : EXIT_FAILURE;
+		close(request.ipcFd); /* idle; libfcgi would wait until the peer closes it */
+	return l->ending || handled == FASTCGI_REQUESTS_MAX ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 bool
@@ -151,9 +150,9 @@ fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg)
 	fcgi_restart_with_tunables();
 	if (!fcgi_listener_open(ctx, &listener, STDIN_FILENO))
 		return EXIT_FAILURE;
-	(void)filecache_open(ctx, &filecache); /* or it reads its files each time */
+	(void)filecache_open(ctx, &filecache); /* without it each request reads the files */
 	ctx_wipe(ctx);
-	status = handle_all(ctx, &listener, handle, arg);
+	status = handle_requests(ctx, &listener, handle, arg);
 	filecache_close(ctx);
 	fcgi_listener_close(&listener);
 	if (status == EXIT_SUCCESS && !listener.ending)

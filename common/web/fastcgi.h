@@ -1,4 +1,4 @@
-/* fastcgi.h - one process for many requests (FastCGI specification 1.0), by libfcgi.
+/* fastcgi.h - one process for many requests: FastCGI 1.0, by libfcgi.
  *
  * The process handles one request after the other and wipes the memory that each has used.  It
  * terminates when it is told to (see fcgi_listener.h), and restarts in place after a number of
@@ -13,7 +13,7 @@
 /* Whether standard input is a listening socket. */
 bool fastcgi_asked(void);
 
-/* Returns main's exit status. */
+/* Handles requests until the process is to terminate.  Returns main's exit status. */
 int fastcgi_serve(struct ctx *ctx, gateway_handler *handle, const void *arg);
 
 #endif

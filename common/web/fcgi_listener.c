@@ -24,27 +24,27 @@ is_ignored(int signal)
 	return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* What was ignored when we were started stays so: nohup. */
+/* A signal that was ignored when the process started stays ignored, as with nohup. */
 static bool
-hold_signals(struct fcgi_listener *l)
+block_signals(struct fcgi_listener *l)
 {
-	static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
-	const struct sigaction usual = { .sa_handler = SIG_DFL };
-	sigset_t held;
+	static const int terminating[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	const struct sigaction default_action = { .sa_handler = SIG_DFL };
+	sigset_t blocked;
 
-	sigemptyset(&held);
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-		if (!is_ignored(ends[i]))
-			sigaddset(&held, ends[i]);
-	sigaddset(&held, SIGCHLD);
-	sigaction(SIGCHLD, &usual, NULL);
-	l->signals = signalfd(-1, &held, SFD_NONBLOCK | SFD_CLOEXEC);
-	return l->signals >= 0 && sigprocmask(SIG_BLOCK, &held, NULL) == 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof terminating / sizeof *terminating; i++)
+		if (!is_ignored(terminating[i]))
+			sigaddset(&blocked, terminating[i]);
+	sigaddset(&blocked, SIGCHLD);
+	sigaction(SIGCHLD, &default_action, NULL);
+	l->signals = signalfd(-1, &blocked, SFD_NONBLOCK | SFD_CLOEXEC);
+	return l->signals >= 0 && sigprocmask(SIG_BLOCK, &blocked, NULL) == 0;
 }
 
-/* Another process may have taken the connection that woke this one: accept must not wait then. */
+/* Another process may accept the connection that woke this one; accept must not block then. */
 static bool
-never_wait_in_accept(int socket)
+set_nonblocking(int socket)
 {
 	int flags = fcntl(socket, F_GETFL);
 
@@ -55,9 +55,8 @@ bool
 fcgi_listener_open(struct ctx *ctx, struct fcgi_listener *l, int socket)
 {
 	*l = (struct fcgi_listener){ .socket = socket, .signals = -1 };
-	if (hold_signals(l) && never_wait_in_accept(socket)) {
-		helper_reap(
-		    ctx); /* those of before, whose end may have been told before we listened */
+	if (block_signals(l) && set_nonblocking(socket)) {
+		helper_reap(ctx); /* SIGCHLD may have come before the signalfd was there */
 		return true;
 	}
 	ctx_fault(ctx, FAULT_SERVER, "cannot listen: %s", strerror(errno));
@@ -72,7 +71,7 @@ fcgi_listener_close(struct fcgi_listener *l)
 		close(l->signals);
 }
 
-/* Which hosts may connect (FastCGI specification, section 3.2); all, if it is not set. */
+/* Whether FCGI_WEB_SERVER_ADDRS allows the peer (FastCGI 1.0 section 3.2); if unset, all. */
 static bool
 is_web_server(const struct sockaddr_storage *peer)
 {
@@ -96,20 +95,20 @@ is_web_server(const struct sockaddr_storage *peer)
 }
 
 static void
-set_up(int connection, const struct sockaddr_storage *peer)
+set_timeouts(int connection, const struct sockaddr_storage *peer)
 {
-	const struct timeval stall = { .tv_sec = LISTENER_STALL_S };
+	const struct timeval timeout = { .tv_sec = FCGI_LISTENER_STALL_S };
 	const int on = 1;
 
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall);
-	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall);
+	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 	if (peer->ss_family == AF_INET || peer->ss_family == AF_INET6)
 		setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/* -1: nobody is there any more.  False: nobody will be. */
+/* *connection is -1 if the peer is gone or not allowed.  False: the socket is unusable. */
 static bool
-take_connection(const struct fcgi_listener *l, int *connection)
+accept_connection(const struct fcgi_listener *l, int *connection)
 {
 	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof peer;
@@ -122,17 +121,17 @@ take_connection(const struct fcgi_listener *l, int *connection)
 		close(*connection);
 		*connection = -1;
 	} else
-		set_up(*connection, &peer);
+		set_timeouts(*connection, &peer);
 	return true;
 }
 
 static void
-take_signals(struct fcgi_listener *l, struct ctx *ctx)
+read_signals(struct fcgi_listener *l, struct ctx *ctx)
 {
-	struct signalfd_siginfo told;
+	struct signalfd_siginfo info;
 
-	while (read(l->signals, &told, sizeof told) == sizeof told)
-		if (told.ssi_signo == SIGCHLD)
+	while (read(l->signals, &info, sizeof info) == sizeof info)
+		if (info.ssi_signo == SIGCHLD)
 			helper_reap(ctx);
 		else
 			l->ending = true;
@@ -154,7 +153,7 @@ fcgi_listener_wait(struct fcgi_listener *l, struct ctx *ctx, int *connection)
 		if (found < 0 && errno != EINTR)
 			return false;
 		if (ready[0].revents != 0)
-			take_signals(l, ctx);
+			read_signals(l, ctx);
 		if (*connection >= 0 && ready[1].revents != 0)
 			return true;
 		if (l->ending && !is_new)
@@ -164,7 +163,7 @@ fcgi_listener_wait(struct fcgi_listener *l, struct ctx *ctx, int *connection)
 			*connection = -1;
 			is_new = false;
 		} else if (*connection < 0 && ready[1].revents != 0) {
-			if (!take_connection(l, connection))
+			if (!accept_connection(l, connection))
 				return false;
 			is_new = *connection >= 0;
 		}

@@ -1,4 +1,4 @@
-/* gateway.h - what stands between a program and the web server: CGI (RFC 3875) or FastCGI.
+/* gateway.h - the interface between a program and the web server: CGI (RFC 3875) or FastCGI.
  */
 #ifndef GATEWAY_H
 #define GATEWAY_H
@@ -9,19 +9,21 @@
 struct gateway {
 	void *arg;
 
-	/* A meta-variable of the request (RFC 3875 section 4.1), or NULL. */
+	/* A meta-variable of the request (RFC 3875 section 4.1), or NULL.  It is the gateway's, and
+	 * valid until the request ends. */
 	const char *(*variable)(const struct gateway *gw, const char *name);
 
-	/* Up to size bytes of the body; 0 at its end, -1 when it cannot be read. */
+	/* Reads up to size bytes of the body.  0: the end; -1: the body cannot be read. */
 	long (*read)(const struct gateway *gw, void *buffer, size_t size);
 
-	/* True when bytes behind those that were read are there already; never waits. */
+	/* Whether more bytes of the body have arrived already; never blocks.  It may consume
+	 * one. */
 	bool (*more)(const struct gateway *gw);
 
-	/* The whole response at once.  False: the server no longer listens. */
+	/* Writes the whole response at once.  False: the connection is closed. */
 	bool (*write)(const struct gateway *gw, const void *bytes, size_t len);
 
-	/* A line for the server's error log, ended by a newline. */
+	/* Writes a line, which ends in a newline, to the server's error log. */
 	void (*log)(const struct gateway *gw, const char *line);
 };
 

@@ -30,7 +30,7 @@ read_method(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct 
 	return fault(ctx, FAULT_METHOD, "method %.20s", name == NULL ? "missing" : name);
 }
 
-/* A copy: the server's own variables are not ours to keep. */
+/* A copy, since the gateway's variables may not outlive the request.  NULL: not sent. */
 static bool
 read_variable(
     struct ctx *ctx, const struct gateway *gw, const char *name, size_t max, const char **value)
@@ -43,9 +43,9 @@ read_variable(
 	return v == NULL || ctx_strndup(ctx, v, strlen(v), value);
 }
 
-/* What follows "Bearer ", or NULL when it is of another scheme, or empty. */
+/* The token behind "Bearer "; NULL: another scheme, or no token. */
 static const char *
-after_scheme(const char *authorization)
+bearer_token(const char *authorization)
 {
 	static const char scheme[] = "Bearer ";
 
@@ -56,23 +56,24 @@ after_scheme(const char *authorization)
 	return *authorization == '\0' ? NULL : authorization;
 }
 
-/* Apache hides Authorization from CGI programs unless told not to, and renames it after a rewrite;
- * where neither can be mended the app may send X-Auth-Token, with or without the scheme. */
+/* By default Apache hides Authorization from CGI programs, and it renames the variable after a
+ * rewrite.  Where this cannot be configured, the app may send X-Auth-Token instead, with or without
+ * the scheme. */
 static bool
 read_bearer(struct ctx *ctx, const struct gateway *gw, struct request *req)
 {
-	static const char *const places[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
+	static const char *const names[] = { "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
 		"HTTP_X_AUTH_TOKEN" };
 	const char *value = NULL;
 
 	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
-		if (!read_variable(ctx, gw, places[i], REQUEST_HEADER_MAX, &value))
+		if (!read_variable(ctx, gw, names[i], REQUEST_HEADER_MAX, &value))
 			return false;
 		if (value != NULL)
-			req->bearer = after_scheme(value);
+			req->bearer = bearer_token(value);
 	}
 	if (req->bearer == NULL && value != NULL && *value != '\0')
-		req->bearer = value; /* X-Auth-Token, as the last one looked at */
+		req->bearer = value; /* X-Auth-Token, the last of names */
 	return true;
 }
 
@@ -91,14 +92,14 @@ bool
 request_read(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct request *req)
 {
 	const char *query = NULL;
-	bool understood;
+	bool ok;
 
 	memset(req, 0, sizeof *req);
 	req->gw = gw;
-	understood = read_headers(ctx, gw, req) && read_method(ctx, gw, methods, req)
+	ok = read_headers(ctx, gw, req) && read_method(ctx, gw, methods, req)
 	    && read_variable(ctx, gw, "QUERY_STRING", REQUEST_QUERY_MAX, &query);
 	req->query = query == NULL ? "" : query;
-	return understood;
+	return ok;
 }
 
 enum media
@@ -120,16 +121,15 @@ request_media(const struct request *req)
 	return MEDIA_OTHER;
 }
 
-/* What Content-Length announces; *announced is false where it says nothing, and *len then 0. */
+/* Content-Length; *given is false if there is none, and *len then 0. */
 static bool
-announced_length(
-    struct ctx *ctx, const struct request *req, size_t max, bool *announced, size_t *len)
+content_length(struct ctx *ctx, const struct request *req, size_t max, bool *given, size_t *len)
 {
 	const char *digits = req->gw->variable(req->gw, "CONTENT_LENGTH");
 
 	*len = 0;
-	*announced = digits != NULL && digits[0] != '\0';
-	if (!*announced)
+	*given = digits != NULL && digits[0] != '\0';
+	if (!*given)
 		return true;
 	for (; *digits != '\0'; digits++) {
 		if (*digits < '0' || *digits > '9')
@@ -156,18 +156,18 @@ bool
 request_body(struct ctx *ctx, const struct request *req, size_t max, const char **body, size_t *len)
 {
 	size_t expected;
-	bool announced;
+	bool given;
 	char *buffer;
 
-	if (!announced_length(ctx, req, max, &announced, &expected))
+	if (!content_length(ctx, req, max, &given, &expected))
 		return false;
-	if (!announced)
-		expected = max + 1; /* one more tells that it is too large */
+	if (!given)
+		expected = max + 1; /* one byte more shows that the body is too large */
 	if (!ctx_alloc(ctx, expected + 1, &buffer) || !read_up_to(ctx, req, buffer, expected, len))
 		return false;
-	if (!announced && *len > max)
+	if (!given && *len > max)
 		return fault(ctx, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
-	if (announced && (*len < expected || req->gw->more(req->gw)))
+	if (given && (*len < expected || req->gw->more(req->gw)))
 		return fault(ctx, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
 		    *len < expected ? "less" : "more");
 	*body = buffer;

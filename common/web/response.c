@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#define RETRY_AFTER_S "60" /* with 503: a full disk or a busy amoCRM is not over in a second */
+#define RETRY_AFTER_S "60" /* with 503: a full disk or an overloaded amoCRM lasts a while */
 
-static const struct fault_response fault_answers[FAULT_KINDS] = {
+static const struct fault_response fault_responses[FAULT_KINDS] = {
 	[FAULT_NONE] = { 500, "server_error", "The server made a mistake." },
 	[FAULT_REQUEST] = { 400, "invalid_request", "The request is malformed." },
 	[FAULT_MISSING_CODE] = { 400, "missing_code", "The authorization code is missing." },
@@ -35,7 +35,7 @@ static const struct fault_response fault_answers[FAULT_KINDS] = {
 const struct fault_response *
 fault_response(enum fault_kind kind)
 {
-	return &fault_answers[kind];
+	return &fault_responses[kind];
 }
 
 static const char *
@@ -133,12 +133,12 @@ respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 bool
 response_send(struct ctx *ctx, const struct gateway *gw, const struct response *res)
 {
-	static const char last_resort[] = "Status: 500 Internal Server Error\r\n"
-					  "Content-Type: application/json\r\n"
-					  "Cache-Control: no-store\r\n"
-					  "X-Content-Type-Options: nosniff\r\n\r\n"
-					  "{\"success\":false,\"error\":\"server_error\","
-					  "\"message\":\"The server made a mistake.\"}\n";
+	static const char constant_500[] = "Status: 500 Internal Server Error\r\n"
+					   "Content-Type: application/json\r\n"
+					   "Cache-Control: no-store\r\n"
+					   "X-Content-Type-Options: nosniff\r\n\r\n"
+					   "{\"success\":false,\"error\":\"server_error\","
+					   "\"message\":\"The server made a mistake.\"}\n";
 	struct strbuf sb;
 	const char *whole;
 
@@ -148,12 +148,12 @@ response_send(struct ctx *ctx, const struct gateway *gw, const struct response *
 	strbuf_addstr(&sb, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	for (size_t i = 0; i < res->header_count; i++)
 		strbuf_addf(&sb, "%s: %s\r\n", res->headers[i].name, res->headers[i].value);
-	if (!res->body_left_out)
+	if (!res->omit_body)
 		strbuf_addf(&sb, "Content-Length: %zu\r\n", res->body_len);
 	strbuf_addstr(&sb, "\r\n");
-	if (!res->body_left_out)
+	if (!res->omit_body)
 		strbuf_add(&sb, res->body, res->body_len);
 	if (!strbuf_finish(&sb, &whole))
-		return gw->write(gw, last_resort, sizeof last_resort - 1);
+		return gw->write(gw, constant_500, sizeof constant_500 - 1);
 	return gw->write(gw, whole, sb.len - 1);
 }

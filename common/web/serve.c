@@ -38,7 +38,7 @@ handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 
 	if (!config_ok || !request_ok || !program->handle(ctx, &cfg, &req, &res))
 		respond_error(ctx, program, &cfg, &req, &res);
-	res.body_left_out = req.method == METHOD_HEAD;
+	res.omit_body = req.method == METHOD_HEAD;
 	sent = response_send(ctx, gw, &res);
 	log_line(ctx, program->name, fault_response(ctx->kind)->code, line);
 	if (line[0] != '\0')

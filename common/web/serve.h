@@ -1,4 +1,4 @@
-/* serve.h - one program's life: as CGI it answers once, as FastCGI until it is stopped.
+/* serve.h - runs a program: as CGI for one request, as FastCGI until it is terminated.
  */
 #ifndef SERVE_H
 #define SERVE_H
@@ -8,26 +8,26 @@
 #include "web/request.h"
 #include "web/response.h"
 
-/* Address space, not memory: pages are taken as they are used.  A body of the largest max_body, its
- * parts and its JSON fit. */
+/* Address space: memory is allocated page by page, on use.  A body of the largest [webhook]
+ * max_body fits, with its parts and its JSON. */
 #define SERVE_ARENA_SIZE (64u << 20) /* bytes */
 
 struct program {
-	const char *name; /* as it stands in the log */
+	const char *name; /* in the log */
 	unsigned methods; /* ORed enum method */
 
-	/* The protocol.  False: ctx holds a fault. */
+	/* The protocol.  False: ctx has a fault. */
 	bool (*handle)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    struct response *res);
 
-	/* How a fault is told, also one of the configuration or the request; NULL: as JSON.  False:
-	 * that failed too, then it is told as JSON. */
+	/* Composes the response to a fault, which may also be one of the configuration or of
+	 * request_read.  NULL, or if it fails: respond_fault. */
 	bool (*on_error)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    enum fault_kind kind, struct response *res);
 };
 
-/* Returns main's exit status.  argv is not looked at: Apache makes arguments of a query without
- * '='. */
+/* Returns main's exit status.  argv is ignored: from a query without '=' Apache makes command-line
+ * arguments (RFC 3875 section 4.4). */
 int serve(const struct program *program);
 
 #endif

@@ -131,7 +131,7 @@ sends_the_whole_at_once(void **state)
 		memset(&server, 0, sizeof server);
 		open_ctx(&ctx);
 		respond(&res, table[i].status, "text/plain", table[i].body);
-		res.body_left_out = table[i].head;
+		res.omit_body = table[i].head;
 		assert_true(response_header(&ctx, &res, "X-A", "1"));
 		assert_true(response_header(&ctx, &res, "X-B", "two"));
 		DEMAND(table[i].label, response_send(&ctx, &gw, &res));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static bool
-answer_page(struct ctx *ctx, const struct config *cfg, const struct request *req,
+respond_page(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res)
 {
 	struct page page = {
@@ -35,7 +35,7 @@ answer_page(struct ctx *ctx, const struct config *cfg, const struct request *req
 }
 
 static bool
-redirect(struct ctx *ctx, const char *link, struct response *res)
+respond_redirect(struct ctx *ctx, const char *link, struct response *res)
 {
 	respond(res, 302, "text/plain; charset=utf-8", "Opening the app.\n");
 	return (link == NULL || response_header(ctx, res, "Location", link))
@@ -47,6 +47,6 @@ app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *re
     enum page_kind kind, const char *link, struct response *res)
 {
 	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
-		return answer_page(ctx, cfg, req, kind, link, res);
-	return redirect(ctx, link, res);
+		return respond_page(ctx, cfg, req, kind, link, res);
+	return respond_redirect(ctx, link, res);
 }

@@ -1,4 +1,4 @@
-/* app_redirect.h - the browser goes on into the app, the way [app] redirect asks for.
+/* app_redirect.h - redirects the browser into the app, in the way that [app] redirect sets.
  */
 #ifndef APP_REDIRECT_H
 #define APP_REDIRECT_H
@@ -9,9 +9,9 @@
 #include "web/request.h"
 #include "web/response.h"
 
-/* Answers with the page, or with 302, that leads to link, a deep link; kind is what the page tells.
- * While the configuration cannot be read it is the page, with status 500.  Of a redirect whose link
- * is NULL, not known yet, Location is left out.  Fault: FAULT_SERVER. */
+/* Composes the page of that kind, or a 302 response, which leads to link, a deep link.  If the
+ * configuration could not be read, it is the page, with status 500.  link may be NULL in a
+ * redirect, when it is not known; the response then has no Location.  Fault: FAULT_SERVER. */
 bool app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res);
 

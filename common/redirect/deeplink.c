@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* base with the first parameter's name behind it. */
+/* base, and the name of the first parameter of its query. */
 static void
 begin_query(struct ctx *ctx, struct strbuf *sb, const char *base, const char *name)
 {

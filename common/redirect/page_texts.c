@@ -1,5 +1,5 @@
-/* page_texts.c - see page_texts.h. */
-#include "redirect/page_texts.h"
+/* page_texts.c - the texts of the redirect page; see page.h. */
+#include "redirect/page.h"
 
 const struct page_text page_texts[] = {
 	{

@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "redirect/page.h"
-#include "redirect/page_texts.h"
 
 #define ARENA 131072
 #define LINK  "foryoure://amo-crm/callback?code=def502&state="
@@ -54,9 +53,9 @@ speaks_the_language_preferred(void **state)
 		{ "with a region", "uk-UA", "uk" },
 		{ "letter case", "RU-ru", "ru" },
 		{ "a usual phone", "uk-UA,uk;q=0.9,ru;q=0.8,en-US;q=0.7,en;q=0.6", "uk" },
-		{ "by weight, not by place", "en;q=0.3, ru;q=0.8, uk;q=0.7", "ru" },
+		{ "by quality value, not by place", "en;q=0.3, ru;q=0.8, uk;q=0.7", "ru" },
 		{ "of equals the first", "ru,uk,en", "ru" },
-		{ "no weight is the highest", "uk;q=0.9,ru", "ru" },
+		{ "no quality value is the highest", "uk;q=0.9,ru", "ru" },
 		{ "the third decimal counts", "uk;q=0.501,ru;q=0.502", "ru" },
 		{ "q=1.000", "uk;q=0.999,ru;q=1.000", "ru" },
 		{ "a capital Q, as ABNF allows", "uk;Q=0.2,ru;q=0.1", "uk" },
@@ -71,20 +70,20 @@ speaks_the_language_preferred(void **state)
 		{ "a shorter one too", "u,r", "en" },
 		{ "spaces and tabs", " \tuk ; q=0.5\t,  ru ;\tq=0.6  ", "ru" },
 		{ "empty elements", ",,uk,,", "uk" },
-		{ "a weight over 1", "uk;q=1.1,ru;q=0.1", "ru" },
-		{ "a weight of four decimals", "uk;q=0.1234,ru;q=0.1", "ru" },
-		{ "a weight without digits", "uk;q=,ru;q=0.1", "ru" },
-		{ "a negative weight", "uk;q=-1,ru;q=0.1", "ru" },
-		{ "a word for a weight", "uk;q=high,ru;q=0.1", "ru" },
+		{ "a quality value over 1", "uk;q=1.1,ru;q=0.1", "ru" },
+		{ "a quality value of four decimals", "uk;q=0.1234,ru;q=0.1", "ru" },
+		{ "a quality value without digits", "uk;q=,ru;q=0.1", "ru" },
+		{ "a negative quality value", "uk;q=-1,ru;q=0.1", "ru" },
+		{ "a word for a quality value", "uk;q=high,ru;q=0.1", "ru" },
 		{ "another parameter", "uk;level=1,ru;q=0.1", "ru" },
-		{ "something behind the weight", "uk;q=0.9;x,ru;q=0.1", "ru" },
+		{ "something behind the quality value", "uk;q=0.9;x,ru;q=0.1", "ru" },
 		{ "only separators", ";;==,,;", "en" },
 		{ "not text at all", "\xFF\xFE\x01", "en" },
 		{ "512 bytes are read", COMMAS_508 "uk", "uk" },
 		{ "exactly to the end", COMMAS_508 ",,uk", "uk" },
 		{ "an element over the limit is not", COMMAS_508 ",,,uk", "en" },
 		{ "nor half of one", COMMAS_508 "ru,uk;q=0.1", "ru" },
-		{ "nor one whose weight is cut off", COMMAS_508 "uk;q=0.1,ru", "en" },
+		{ "nor one whose quality value is cut off", COMMAS_508 "uk;q=0.1,ru", "en" },
 	};
 
 	(void)state;

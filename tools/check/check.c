@@ -34,7 +34,7 @@ check_means(struct check *c)
 static void
 check_stored(struct check *c)
 {
-	check_folder(c);
+	check_store_dir(c);
 	if (!c->store_usable)
 		return;
 	check_disk(c);

@@ -33,7 +33,7 @@ bool check_configuration(struct check *c); /* false: nothing else can be looked 
 void check_keyring(struct check *c);
 
 /* check_store_dir.c */
-void check_folder(struct check *c);
+void check_store_dir(struct check *c);
 
 /* check_redirect_uri.c: what amoCRM and the configuration must agree about. */
 void check_redirect_uri(struct check *c);
@@ -65,21 +65,21 @@ void check_journal(struct check *c);
 /* check_public.c: our own addresses, as others see them. */
 void check_public(struct check *c);
 
-/* check_account.c: amoCRM, as it sees us. */
+/* check_accounts.c: amoCRM, as it sees us. */
 void check_accounts(struct check *c);
 
 /* False, with a finding: web servers hand out to anybody what lies there. */
-bool place_ok(struct check *c, const char *part, const char *path);
+bool check_location(struct check *c, const char *part, const char *path);
 
 /* Left over from amo-crm.conf.example. */
-bool is_placeholder(const char *value);
+bool check_is_placeholder(const char *value);
 
 /* A bearer token for nobody.  By a secret it is signed and good for a minute;
  * for a public key only its signature is wrong. */
-bool make_test_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
+bool test_token_make(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
 
 /* The name of a user for a person to read, lives in the room;
  * by the number where there is no name. */
-const char *user_name(struct ctx *ctx, uid_t uid);
+const char *check_user_name(struct ctx *ctx, uid_t uid);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 const char *
-user_name(struct ctx *ctx, uid_t uid)
+check_user_name(struct ctx *ctx, uid_t uid)
 {
 	char name[RUN_AS_NAME_SIZE];
 	const char *text;
@@ -38,7 +38,7 @@ group_expected(const struct check *c, gid_t gid)
 static bool
 owner_ok(struct check *c, const char *part, const char *path, const struct stat *st)
 {
-	const char *owner = user_name(c->ctl->ctx, st->st_uid);
+	const char *owner = check_user_name(c->ctl->ctx, st->st_uid);
 
 	if (st->st_uid != 0 && st->st_uid != c->owner && st->st_uid != geteuid()) {
 		report_warning(&c->report, part,
@@ -74,7 +74,7 @@ folder_ok(struct check *c, const char *part, const char *path)
 }
 
 bool
-place_ok(struct check *c, const char *part, const char *path)
+check_location(struct check *c, const char *part, const char *path)
 {
 	static const char *const served[] = { "/public_html/", "/htdocs/", "/var/www/" };
 
@@ -94,7 +94,7 @@ file_ok(struct check *c, const char *part, const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && owner_ok(c, part, path, &st) && folder_ok(c, part, path)
-	    && place_ok(c, part, path);
+	    && check_location(c, part, path);
 }
 
 /* What to do when a file of secrets cannot be opened or understood. */

@@ -222,7 +222,7 @@ check_authorization(struct site *site)
 	const char *token;
 	const char *url;
 
-	if (!make_test_token(ctx, &c->ctl->cfg.jwt, &token)
+	if (!test_token_make(ctx, &c->ctl->cfg.jwt, &token)
 	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
 	    || !endpoint_url(ctx, site->way.redirect_uri, ENDPOINT_STATUS, &url)
 	    || !ask(site, site->url.host, url, header, &answer)

@@ -77,7 +77,7 @@ check_client(struct check *c)
 	const char *id = c->ctl->cfg.amocrm.client_id;
 	const char *secret = c->ctl->cfg.amocrm.client_secret;
 
-	if (is_placeholder(id))
+	if (check_is_placeholder(id))
 		report_wrong(
 		    f, "client_id", keys_tab, "%s: the example's, not your integration's", id);
 	else if (!config_client_id_valid(id))
@@ -85,7 +85,7 @@ check_client(struct check *c)
 		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
 	else
 		report_ok(f, "client_id", "%s", id);
-	if (is_placeholder(secret))
+	if (check_is_placeholder(secret))
 		report_wrong(f, "client_secret", keys_tab, "the example's, not your integration's");
 	else if (strcmp(secret, id) == 0)
 		report_wrong(f, "client_secret", keys_tab, "the same as client_id");

@@ -16,7 +16,7 @@
 static const char published_secret[] = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 bool
-is_placeholder(const char *value)
+check_is_placeholder(const char *value)
 {
 	return strncmp(value, "replace-me", 10) == 0 || value[strspn(value, "0-")] == '\0'
 	    || strstr(value, published_secret) != NULL;
@@ -46,7 +46,7 @@ jwt_secret_ok(struct check *c)
 	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
 	struct report *f = &c->report;
 
-	if (is_placeholder(cfg->secret))
+	if (check_is_placeholder(cfg->secret))
 		report_wrong(f, "jwt", same_as_app, "[jwt] secret is the example's");
 	else if (is_guessable(cfg->secret))
 		report_wrong(f, "jwt", same_as_app,
@@ -90,7 +90,7 @@ check_jwt(struct check *c)
 	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable || !jwt_key_ok(c))
 		return;
 	/* a public key that is good finds no fault but the signature */
-	if (make_test_token(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
+	if (test_token_make(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
 	    && ctx->kind == FAULT_TOKEN)
 		ctx_clear_fault(ctx);
 	if (ctx->kind != FAULT_NONE)
@@ -115,7 +115,7 @@ check_webhook(struct check *c)
 	if (secret == NULL)
 		report_warning(f, "webhook_key", new_one,
 		    "[webhook] secret is not set: whoever knows the address can send events");
-	else if (is_placeholder(secret))
+	else if (check_is_placeholder(secret))
 		report_wrong(f, "webhook_key", new_one, "[webhook] secret is the example's");
 	else if (is_guessable(secret))
 		report_wrong(f, "webhook_key", new_one,
@@ -136,7 +136,7 @@ check_deliver(struct check *c)
 		report_fault(f, "deliver",
 		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
 		    "rand -base64 32)");
-	else if (is_placeholder(cfg->deliver.secret)
+	else if (check_is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
 		report_wrong(f, "deliver", "set your receiver's own",
 		    "[deliver] url or secret is the example's");

@@ -39,7 +39,7 @@ store_is_there(struct check *c)
 	else if (st.st_uid != geteuid())
 		report_wrong(f, "store", "run check as root or as that user, or chown -R the store",
 		    "%s: belongs to %s, not to whoever runs this", path,
-		    user_name(c->ctl->ctx, st.st_uid));
+		    check_user_name(c->ctl->ctx, st.st_uid));
 	else
 		return true;
 	return false;
@@ -107,10 +107,10 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 }
 
 void
-check_folder(struct check *c)
+check_store_dir(struct check *c)
 {
 	struct report *f = &c->report;
-	const char *owner = user_name(c->ctl->ctx, c->owner);
+	const char *owner = check_user_name(c->ctl->ctx, c->owner);
 	struct some foreign = { 0 };
 	struct some open_to_others = { 0 };
 	struct some left_over = { 0 };
@@ -136,6 +136,6 @@ check_folder(struct check *c)
 		    left_over.count);
 	c->store_usable = foreign.count == 0;
 	if (foreign.count + open_to_others.count + left_over.count == 0
-	    && place_ok(c, "store", c->ctl->cfg.store.path))
+	    && check_location(c, "store", c->ctl->cfg.store.path))
 		report_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
 }

@@ -67,7 +67,7 @@ sign(const struct jwt_config *cfg, const char *text, uint8_t signature[RSA_SIZE]
 }
 
 bool
-make_test_token(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
+test_token_make(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
 {
 	uint8_t signature[RSA_SIZE];
 	size_t len;

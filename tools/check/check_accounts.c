@@ -1,4 +1,4 @@
-/* check_account.c - amoCRM, as it sees us: whether it knows the integration,
+/* check_accounts.c - amoCRM, as it sees us: whether it knows the integration,
  * and sends its webhooks. */
 #include "check/check.h"
 

@@ -1,5 +1,4 @@
-/* check.c - `amocrmctl check`: every part of the set-up,
- * in the order things depend on each other. */
+/* check.c - `amocrmctl check`: the parts of the set-up, in the order of their dependencies. */
 #include "check/check.h"
 
 #include <stdio.h>
@@ -20,7 +19,7 @@ check_values(struct check *c)
 }
 
 static void
-check_means(struct check *c)
+check_calls(struct check *c)
 {
 	int wrong = c->report.wrong;
 
@@ -71,7 +70,7 @@ ctl_check(struct ctl *ctl)
 	if (ctl->argc > 1 && !online)
 		return ctl_usage(ctl, "takes --online or nothing");
 	if (check_configuration(&c)) {
-		check_means(&c);
+		check_calls(&c);
 		check_keyring(&c);
 		check_values(&c);
 		check_stored(&c);

@@ -1,7 +1,8 @@
-/* check.h - the parts `amocrmctl check` looks at.
+/* check.h - the steps of `amocrmctl check`, one for each part of the set-up.
  *
- * Each step prints its findings and goes by what the steps before it have learnt.  What cannot be
- * judged because of a finding made already is left out: one cause, one line.
+ * Each step prints its findings and depends on the results of the steps before it, which are in
+ * struct check.  A step skips what an earlier finding makes meaningless, so that one cause gives
+ * one line.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -17,69 +18,68 @@
 struct check {
 	struct ctl *ctl;
 	struct report report;
-	bool is_trial; /* all on one machine, against a stand-in: plain http is meant */
-	uid_t owner;   /* whom the store belongs to: the web server's user */
-	const struct keyring *ring; /* NULL: cannot be used */
-	bool keys_ok;               /* nothing is wrong with what amoCRM knows us by */
-	bool calls_usable;          /* nothing is wrong with what a call needs */
+	bool is_trial; /* all on this machine, with a stand-in for amoCRM: http is allowed */
+	uid_t owner;   /* of the store: the web server's user */
+	const struct keyring *ring; /* NULL: it cannot be used */
+	bool keys_ok;               /* redirect_uri, client_id and the like have no fault */
+	bool calls_usable;          /* an HTTPS call can be made */
 	bool crypto_usable;         /* amo-crm-crypto works */
-	bool store_usable;          /* can be looked into, and is all the owner's */
-	bool disk_usable;           /* has room */
-	time_t newest;              /* of all times the store holds */
+	bool store_usable;          /* it can be read, and all of it is the owner's */
+	bool disk_usable;           /* the disk has space */
+	time_t newest;              /* the latest time in the store */
 };
 
-/* check_files.c: what has to be readable, and by whom alone. */
-bool check_configuration(struct check *c); /* false: nothing else can be looked at */
+/* check_files.c: the files of secrets, their owners and modes. */
+bool check_configuration(struct check *c); /* false: no other step is possible */
 void check_keyring(struct check *c);
 
-/* check_store_dir.c */
+/* check_store_dir.c: the directory of the store, its owners and modes. */
 void check_store_dir(struct check *c);
 
-/* check_redirect_uri.c: what amoCRM and the configuration must agree about. */
+/* check_redirect_uri.c: what must be the same in amoCRM and in the configuration. */
 void check_redirect_uri(struct check *c);
 void check_client(struct check *c);
 void check_platform(struct check *c);
 
-/* check_secrets.c: the app's token, the webhook's key, and deliveries. */
+/* check_secrets.c: the app's token, the webhook's key, the signature of deliveries. */
 void check_jwt(struct check *c);
 void check_webhook(struct check *c);
 void check_deliver(struct check *c);
 
-/* check_network.c: what an HTTPS call needs. */
+/* check_network.c: certificates, proxy, and the helper programs. */
 void check_ca(struct check *c);
 void check_network(struct check *c);
 void check_https(struct check *c);
 void check_crypto(struct check *c);
 
-/* check_system.c: disk, clock, and locks. */
+/* check_system.c: disk space, clock, and locks. */
 void check_disk(struct check *c);
 void check_clock(struct check *c);
 void check_locks(struct check *c);
 
-/* check_records.c */
+/* check_records.c: the connections in the store. */
 void check_records(struct check *c);
 
-/* check_journal.c */
+/* check_journal.c: the events, and their delivery. */
 void check_journal(struct check *c);
 
-/* check_public.c: our own addresses, as others see them. */
+/* check_public.c: our own URLs, requested from outside. */
 void check_public(struct check *c);
 
-/* check_accounts.c: amoCRM, as it sees us. */
+/* check_accounts.c: whether amoCRM accepts our keys, and sends webhooks. */
 void check_accounts(struct check *c);
 
-/* False, with a finding: web servers hand out to anybody what lies there. */
+/* False, with a finding: path is below a directory whose files web servers usually serve. */
 bool check_location(struct check *c, const char *part, const char *path);
 
-/* Left over from amo-crm.conf.example. */
+/* Whether the value is a placeholder of amo-crm.conf.example. */
 bool check_is_placeholder(const char *value);
 
-/* A bearer token for nobody.  By a secret it is signed and good for a minute;
- * for a public key only its signature is wrong. */
+/* test_token.c: a bearer token for a user who does not exist, valid for a minute.  With a public
+ * key everything but its signature is right. */
 bool test_token_make(struct ctx *ctx, const struct jwt_config *cfg, const char **token);
 
-/* The name of a user for a person to read, lives in the room;
- * by the number where there is no name. */
+/* The user's name, or "user " and the number if there is none; in the arena. */
 const char *check_user_name(struct ctx *ctx, uid_t uid);
 
 #endif

@@ -1,5 +1,5 @@
-/* check_accounts.c - amoCRM, as it sees us: whether it knows the integration,
- * and sends its webhooks. */
+/* check_accounts.c - requests to amoCRM: whether it accepts the integration's keys, and sends its
+ * webhooks. */
 #include "check/check.h"
 
 #include "amocrm/amocrm.h"
@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ACCOUNTS_MAX 20 /* asked; a sample, where there are more */
+#define ACCOUNTS_MAX 20 /* a sample, if there are more */
 #define ID_SIZE      24
 
-/* Connected accounts, each once. */
+/* Connected accounts without duplicates. */
 struct accounts {
 	int64_t ids[ACCOUNTS_MAX];
 	size_t count;
@@ -37,7 +37,7 @@ add_account(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
-/* Which of our keys amoCRM does not know, by what its refusal says. */
+/* The part that amoCRM's refusal is about. */
 static const char *
 key_at_fault(const char *reason)
 {
@@ -71,8 +71,8 @@ advice(enum fault_kind kind)
 	}
 }
 
-/* A code that cannot be good.  Where amoCRM says just that, it has taken our keys.
- * True: amoCRM can be asked more. */
+/* Sends a code that cannot be valid.  If that is what amoCRM complains of, it has accepted our
+ * keys.  True: more requests make sense. */
 static bool
 check_token_endpoint(struct check *c, const char *host)
 {
@@ -94,24 +94,24 @@ check_token_endpoint(struct check *c, const char *host)
 }
 
 static void
-tell_subscription(
-    struct report *f, const struct connection *connection, enum subscription subscription)
+report_subscription(
+    struct report *r, const struct connection *connection, enum subscription subscription)
 {
 	long long id = (long long)connection->account_id;
 
 	switch (subscription) {
 	case SUBSCRIPTION_ACTIVE:
-		report_ok(f, "subscription", "%s sends its webhooks", connection->host);
+		report_ok(r, "subscription", "%s sends its webhooks", connection->host);
 		break;
 	case SUBSCRIPTION_DISABLED:
-		report_wrong(f, "subscription",
+		report_wrong(r, "subscription",
 		    "see in the web server's error log what was wrong, then amocrmctl subscribe "
 		    "its id",
 		    "%s (%lld) has switched our webhook off, after too many bad answers",
 		    connection->host, id);
 		break;
 	default:
-		report_warning(f, "subscription",
+		report_warning(r, "subscription",
 		    "amocrmctl subscribe its id, unless no events are wanted",
 		    "%s (%lld) sends no webhooks to our address and key", connection->host, id);
 	}
@@ -132,14 +132,14 @@ check_subscription(struct check *c, int64_t account_id)
 	    && refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
-		tell_subscription(&c->report, &connection, subscription);
+		report_subscription(&c->report, &connection, subscription);
 	else
 		report_fault(&c->report, "subscription",
 		    "only an administrator of the account may look at webhooks: see who has "
 		    "connected it, or try again later");
 }
 
-/* The pinned account, else the first that is connected; NULL: there is none. */
+/* The configured account, or the first that is connected; NULL: there is none. */
 static bool
 find_host(struct ctl *ctl, const struct accounts *accounts, const char **host)
 {
@@ -164,7 +164,7 @@ check_accounts(struct check *c)
 	const char *host;
 
 	if (c->store_usable && !connection_each(ctl->ctx, &ctl->cfg, add_account, &accounts))
-		ctx_clear_fault(ctl->ctx); /* check_records has told */
+		ctx_clear_fault(ctl->ctx); /* check_records has reported it */
 	if (!find_host(ctl, &accounts, &host))
 		report_fault(&c->report, "amocrm", "ask again");
 	else if (host == NULL)

@@ -1,5 +1,5 @@
-/* check_files.c - the two files of secrets, the configuration and the key ring:
- * who may read them, who may change them, and what is in them. */
+/* check_files.c - the two files of secrets, the configuration and the key ring: who may read or
+ * change them, and whether they can be parsed. */
 #include "check/check.h"
 
 #include "run_as.h"
@@ -22,7 +22,7 @@ check_user_name(struct ctx *ctx, uid_t uid)
 	return ctx_printf(ctx, &text, "user %lu", (unsigned long)uid) ? text : "";
 }
 
-/* Whether a file's group is one that the web server's programs run as, or root's. */
+/* Whether the group is root's, or one that the web server's programs run as. */
 static bool
 group_expected(const struct check *c, gid_t gid)
 {
@@ -55,7 +55,7 @@ owner_ok(struct check *c, const char *part, const char *path, const struct stat 
 	return true;
 }
 
-/* Whoever may write the folder can put another file in this one's place. */
+/* A user who may write the directory can replace the file. */
 static bool
 folder_ok(struct check *c, const char *part, const char *path)
 {
@@ -87,7 +87,7 @@ check_location(struct check *c, const char *part, const char *path)
 	return true;
 }
 
-/* A file of secrets that could be opened; its mode was checked then. */
+/* Called after the file was opened, which has checked its mode. */
 static bool
 file_ok(struct check *c, const char *part, const char *path)
 {
@@ -97,7 +97,7 @@ file_ok(struct check *c, const char *part, const char *path)
 	    && check_location(c, part, path);
 }
 
-/* What to do when a file of secrets cannot be opened or understood. */
+/* What to do about a file that cannot be opened or parsed. */
 static const char *
 advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
 {
@@ -131,7 +131,7 @@ check_configuration(struct check *c)
 	return true;
 }
 
-/* A key that was typed rather than made. */
+/* Whether the key is one byte repeated, so typed by hand rather than generated. */
 static bool
 key_is_weak(const struct key *key)
 {
@@ -144,12 +144,12 @@ key_is_weak(const struct key *key)
 void
 check_keyring(struct check *c)
 {
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const char *path = c->ctl->cfg.store.keys;
 
 	if (!keyring_read(c->ctl->ctx, path, &c->ring)) {
 		c->ring = NULL;
-		report_fault(f, "keys",
+		report_fault(r, "keys",
 		    advice(c->ctl->ctx,
 			"restore it from its backup, without it nothing stored can be opened; only "
 			"for a new store make one: amocrmctl keygen",
@@ -158,7 +158,7 @@ check_keyring(struct check *c)
 	}
 	for (size_t i = 0; i < c->ring->count; i++)
 		if (key_is_weak(&c->ring->keys[i])) {
-			report_wrong(f, "keys",
+			report_wrong(r, "keys",
 			    "put a line of amocrmctl keygen on top, run amocrmctl rekey, then take "
 			    "this key out",
 			    "%s: key %s is one byte repeated, which anybody can guess", path,
@@ -167,5 +167,5 @@ check_keyring(struct check *c)
 		}
 	if (file_ok(c, "keys", path))
 		report_ok(
-		    f, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
+		    r, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
 }

@@ -8,35 +8,35 @@
 #define WAIT_MAX_S  3600 /* an event that waits for longer was seen by no `amocrmctl deliver` */
 
 static void
-report_torn(struct report *f, const struct delivery_status *status)
+report_torn(struct report *r, const struct delivery_status *status)
 {
 	if (status->torn > 0)
-		report_warning(f, "events",
+		report_warning(r, "events",
 		    "nothing can be mended, and no other event is touched; see what killed "
 		    "the programs",
 		    "%lld events were cut short by a kill or a full disk", (long long)status->torn);
 	else
-		report_ok(f, "events", "%zu of the last week, all whole", status->events);
+		report_ok(r, "events", "%zu of the last week, all whole", status->events);
 }
 
 static void
-report_waiting(struct report *f, const struct delivery_status *status)
+report_waiting(struct report *r, const struct delivery_status *status)
 {
 	char since[RFC3339_SIZE];
 
 	rfc3339_write(status->waiting_since, since);
-	report_wrong(f, "delivery",
+	report_wrong(r, "delivery",
 	    "start amocrmctl deliver --follow as a service, or --once every minute by cron",
 	    "%zu events wait, the first since %s: nobody posts them on", status->waiting, since);
 }
 
 static void
-report_blocked(struct report *f, const struct delivery_status *status)
+report_blocked(struct report *r, const struct delivery_status *status)
 {
 	char next_at[RFC3339_SIZE];
 
 	rfc3339_write(status->next_at, next_at);
-	report_warning(f, "delivery",
+	report_warning(r, "delivery",
 	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
 	    "account %lld is blocked, its next event is posted again at %s, attempts in vain: %d; "
 	    "such accounts: %zu",
@@ -44,20 +44,20 @@ report_blocked(struct report *f, const struct delivery_status *status)
 }
 
 static void
-report_delivery(struct report *f, const struct delivery_status *status)
+report_delivery(struct report *r, const struct delivery_status *status)
 {
 	bool late = status->waiting > 0 && status->waiting_since + WAIT_MAX_S < time(NULL);
 
 	if (late)
-		report_waiting(f, status);
+		report_waiting(r, status);
 	if (status->blocked > 0)
-		report_blocked(f, status);
+		report_blocked(r, status);
 	if (status->dead > 0)
-		report_warning(f, "delivery",
+		report_warning(r, "delivery",
 		    "once the receiver works: amocrmctl replay, then remove events/dead.ndjson",
 		    "%zu events were given up, after three days of trying", status->dead);
 	if (!late && status->blocked == 0 && status->dead == 0)
-		report_ok(f, "delivery", "%zu events wait", status->waiting);
+		report_ok(r, "delivery", "%zu events wait", status->waiting);
 }
 
 void

@@ -1,4 +1,4 @@
-/* check_network.c - what a call to amoCRM needs: certificates, ways, and our helpers. */
+/* check_network.c - what a call to amoCRM needs: certificates, proxy, and the helper programs. */
 #include "check/check.h"
 
 #include "base/clock.h"
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define START_MS 5000 /* for amo-crm-https to load and to answer */
+#define START_MS 5000 /* for amo-crm-https to start and to reply */
 
-/* The certificates of a PEM file (RFC 7468), begun and ended; -1: it cannot be read. */
+/* The number of complete certificates in a PEM file (RFC 7468); -1: it cannot be read. */
 static int
 count_certificates(const char *path)
 {
@@ -37,7 +37,7 @@ count_certificates(const char *path)
 	return count;
 }
 
-/* Where distributions keep the certificates libcurl goes by. */
+/* The certificates that libcurl uses, where distributions install them; NULL: not found. */
 static const char *
 system_bundle(void)
 {
@@ -77,32 +77,31 @@ void
 check_network(struct check *c)
 {
 	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	bool ok = true;
 
 	if (cfg->connect_to != NULL && !config_connect_to_valid(cfg->connect_to)) {
 		ok = false;
-		report_wrong(f, "network",
+		report_wrong(r, "network",
 		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
 		    "connect_to cannot be understood: %s", cfg->connect_to);
 	}
 	if (cfg->proxy != NULL && !config_proxy_valid(cfg->proxy)) {
 		ok = false;
-		report_wrong(f, "network",
+		report_wrong(r, "network",
 		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",
-		    "proxy cannot be understood"); /* it may hold a password */
+		    "proxy cannot be understood"); /* not shown: it may have a password */
 	}
 	if (ok)
-		report_ok(f, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
+		report_ok(r, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
 		    cfg->connect_to == NULL ? "" : ", hosts reached elsewhere by connect_to");
 }
 
-/* Helpers stand beside the programs' folder or in it. */
 static const char install_again[] = "make install, or upload, again; amo-crm-https and "
 				    "amo-crm-crypto, mode 0755, must be of the same "
 				    "version as this, and the libraries they need be installed";
 
-/* A call that it must refuse before it goes anywhere: the URL and the host are not the same. */
+/* A call that amo-crm-https must refuse before it connects: the URL is not of that host. */
 static bool
 https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
 {

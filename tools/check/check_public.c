@@ -1,6 +1,6 @@
-/* check_public.c - our own addresses, asked from outside as amoCRM, the app and a browser do.
+/* check_public.c - our own URLs, requested from outside as amoCRM, the app and a browser do.
  *
- * Nothing is changed by it: each question is one that the program has to refuse, or only reads.
+ * No request changes anything: the program has to refuse it, or only reads.
  */
 #include "check/check.h"
 
@@ -11,11 +11,11 @@
 
 #include <string.h>
 
-#define ANSWER_MS 5000 /* amoCRM itself waits 2 to 3 seconds */
+#define REPLY_MS 5000 /* amoCRM itself waits for 2 to 3 seconds */
 
 struct site {
 	struct check *c;
-	struct amocrm_config way; /* how it is reached */
+	struct amocrm_config way; /* how the site is reached */
 	struct endpoints_site url;
 };
 
@@ -25,38 +25,38 @@ read_site(struct check *c, struct site *site)
 	site->c = c;
 	site->way = c->ctl->cfg.amocrm;
 	if (c->is_trial)
-		site->way.connect_to = NULL; /* it leads all hosts to the stand-in */
+		site->way.connect_to = NULL; /* it redirects every host to the stand-in */
 	return endpoints_site(c->ctl->ctx, c->ctl->cfg.amocrm.redirect_uri, &site->url);
 }
 
-/* A page that is too large to be ours comes without its text. */
+/* Sends a GET request.  A body that is too large to be ours is dropped. */
 static bool
-ask(const struct site *site, const char *host, const char *url, const char *header,
-    struct https_reply *answer)
+request(const struct site *site, const char *host, const char *url, const char *header,
+    struct https_reply *reply)
 {
 	struct ctx *ctx = site->c->ctl->ctx;
 	struct https_request call = { .method = "GET",
 		.url = url,
 		.host = host,
 		.headers = { header },
-		.deadline_ms = clock_ms() + ANSWER_MS,
+		.deadline_ms = clock_ms() + REPLY_MS,
 		.plain_allowed = site->c->is_trial };
 
-	if (https_send(ctx, &site->way, &call, answer))
+	if (https_send(ctx, &site->way, &call, reply))
 		return true;
-	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, "the answer is over") == NULL)
+	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, " is over ") == NULL)
 		return false;
 	ctx_clear_fault(ctx);
 	call.answer_dropped = true;
-	call.deadline_ms = clock_ms() + ANSWER_MS;
-	return https_send(ctx, &site->way, &call, answer);
+	call.deadline_ms = clock_ms() + REPLY_MS;
+	return https_send(ctx, &site->way, &call, reply);
 }
 
-/* The "error" of an answer that one of our programs has made; NULL: it is no such answer. */
+/* The "error" of a reply by one of our programs; NULL: it is no such reply. */
 static bool
-read_error(struct ctx *ctx, const struct https_reply *answer, const char **error)
+read_error(struct ctx *ctx, const struct https_reply *reply, const char **error)
 {
-	struct json_object *doc = json_parse(answer->body, strlen(answer->body));
+	struct json_object *doc = json_parse(reply->body, strlen(reply->body));
 	const char *code = json_string(doc, "error");
 	bool ok = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
 
@@ -66,45 +66,45 @@ read_error(struct ctx *ctx, const struct https_reply *answer, const char **error
 	return ok;
 }
 
-/* What it looks like when the web server answers in a program's place. */
+/* What to do about an unexpected reply, which may be the web server's own. */
 static const char *
-advice(const struct https_reply *answer, const char *error)
+advice(const struct https_reply *reply, const char *error)
 {
 	if (error != NULL)
-		return answer->status == 500
+		return reply->status == 500
 		    ? "the program cannot use its configuration or store; the web server's error "
 		      "log says why"
 		    : "the address leads to another program, or the web server changes requests";
-	if (strncmp(answer->body, "\177ELF", 4) == 0)
+	if (strncmp(reply->body, "\177ELF", 4) == 0)
 		return "the web server sends the program's file instead of running it: include "
 		       "apache.conf.example or lighttpd.conf.example; Apache: a2enmod cgid";
-	if (answer->status == 404)
+	if (reply->status == 404)
 		return "there is no program at this address: include apache.conf.example or "
 		       "lighttpd.conf.example in this site's part of the web server's "
 		       "configuration";
-	if (answer->status == 403)
+	if (reply->status == 403)
 		return "the web server does not let anybody in: the programs need mode 0755, in "
 		       "folders that it may enter, and Require all granted";
-	if (answer->status >= 500)
+	if (reply->status >= 500)
 		return "the program does not start or ends too early; the web server's error log "
 		       "says why";
-	if (answer->status >= 300 && answer->status < 400)
+	if (reply->status >= 300 && reply->status < 400)
 		return "it is sent on elsewhere; the address itself must answer";
 	return "something else answers, or the program's file is sent instead of run: does the "
 	       "name lead to this server, and is the example configuration included?";
 }
 
 static void
-tell_answer(struct report *f, const char *part, const char *url, const char *wanted,
-    const struct https_reply *answer, const char *error)
+report_reply(struct report *r, const char *part, const char *url, const char *wanted,
+    const struct https_reply *reply, const char *error)
 {
-	report_wrong(f, part, advice(answer, error), "%s: should answer %s, and answers %ld%s%s",
-	    url, wanted, answer->status, error == NULL ? "" : " ", error == NULL ? "" : error);
+	report_wrong(r, part, advice(reply, error), "%s: should answer %s, and answers %ld%s%s",
+	    url, wanted, reply->status, error == NULL ? "" : " ", error == NULL ? "" : error);
 }
 
-/* The first question also finds out whether there is a way there at all. */
+/* For the first request, which also shows whether the site can be reached. */
 static void
-tell_unreachable(struct check *c)
+report_unreachable(struct check *c)
 {
 	const struct ctx *ctx = c->ctl->ctx;
 	const char *to_do =
@@ -120,78 +120,77 @@ tell_unreachable(struct check *c)
 	report_fault(&c->report, "address", to_do);
 }
 
-/* Our page, or the redirect in place of it. */
+/* Whether the reply is our page, or the redirect if that is configured. */
 static bool
-is_callback_answer(const struct config *cfg, const struct https_reply *answer)
+is_callback_reply(const struct config *cfg, const struct https_reply *reply)
 {
 	if (cfg->app.redirect == REDIRECT_302)
-		return answer->status == 302 && strcmp(answer->body, "Opening the app.\n") == 0;
-	return answer->status == 200 && strstr(answer->body, "error=missing_code") != NULL;
+		return reply->status == 302 && strcmp(reply->body, "Opening the app.\n") == 0;
+	return reply->status == 200 && strstr(reply->body, "error=missing_code") != NULL;
 }
 
-/* False: nothing of the site can be reached. */
+/* False: the site cannot be reached. */
 static bool
 check_callback(struct site *site)
 {
 	struct check *c = site->c;
-	struct https_reply answer;
+	struct https_reply reply;
 	const char *url = c->ctl->cfg.amocrm.redirect_uri;
 	const char *error = NULL;
 
-	if (!ask(site, site->url.host, url, NULL, &answer)) {
-		tell_unreachable(c);
+	if (!request(site, site->url.host, url, NULL, &reply)) {
+		report_unreachable(c);
 		return false;
 	}
 	report_ok(&c->report, "address", "%s", site->url.base);
-	if (is_callback_answer(&c->ctl->cfg, &answer)) {
+	if (is_callback_reply(&c->ctl->cfg, &reply)) {
 		report_ok(&c->report, "callback", "%s", url);
 		return true;
 	}
-	if (strstr(answer.body, "error=server_error") != NULL)
+	if (strstr(reply.body, "error=server_error") != NULL)
 		error = "server_error";
-	else if (!read_error(c->ctl->ctx, &answer, &error))
+	else if (!read_error(c->ctl->ctx, &reply, &error))
 		return false;
-	tell_answer(&c->report, "callback", url, "with our page", &answer, error);
+	report_reply(&c->report, "callback", url, "with our page", &reply, error);
 	return true;
 }
 
-static const struct question {
+static const struct probe {
 	enum endpoint endpoint;
 	long status;
 	const char *error;
-} questions[] = {
+} probes[] = {
 	{ ENDPOINT_EXCHANGE_CODE, 405, "method_not_allowed" },
 	{ ENDPOINT_STATUS, 401, "missing_token" },
 	{ ENDPOINT_DISCONNECT, 403, "invalid_signature" },
 	{ ENDPOINT_WEBHOOK, 403, "invalid_signature" },
 };
-#define QUESTIONS (sizeof questions / sizeof *questions)
+#define PROBES (sizeof probes / sizeof *probes)
 
-/* A GET without anything, which each of these four programs refuses in its own way. */
+/* A GET request without query and token, which each of these programs refuses in its own way. */
 static bool
-check_question(struct site *site, const struct question *question)
+check_endpoint(struct site *site, const struct probe *probe)
 {
-	struct report *f = &site->c->report;
+	struct report *r = &site->c->report;
 	struct ctx *ctx = site->c->ctl->ctx;
-	const char *part = endpoint_name(question->endpoint);
-	struct https_reply answer;
+	const char *part = endpoint_name(probe->endpoint);
+	struct https_reply reply;
 	const char *error = NULL;
 	const char *wanted;
 	const char *url;
 
-	if (!endpoint_url(ctx, site->way.redirect_uri, question->endpoint, &url)
-	    || !ctx_printf(ctx, &wanted, "%ld %s", question->status, question->error)
-	    || !ask(site, site->url.host, url, NULL, &answer)
-	    || !read_error(ctx, &answer, &error)) {
-		report_fault(f, part, "it answered for another address just now: ask again");
+	if (!endpoint_url(ctx, site->way.redirect_uri, probe->endpoint, &url)
+	    || !ctx_printf(ctx, &wanted, "%ld %s", probe->status, probe->error)
+	    || !request(site, site->url.host, url, NULL, &reply)
+	    || !read_error(ctx, &reply, &error)) {
+		report_fault(r, part, "it answered for another address just now: ask again");
 		return false;
 	}
-	if (answer.status == question->status && error != NULL
-	    && strcmp(error, question->error) == 0) {
-		report_ok(f, part, "%s", url);
+	if (reply.status == probe->status && error != NULL && strcmp(error, probe->error) == 0) {
+		report_ok(r, part, "%s", url);
 		return true;
 	}
-	tell_answer(f, part, url, wanted, &answer, error);
+	report_reply(r, part, url, wanted, &reply, error);
 	return false;
 }
 
@@ -208,15 +207,15 @@ authorization_advice(const char *error)
 	return "the web server's error log says why";
 }
 
-/* By a secret a token is made that is good; by a public key none can be, and the program must say
- * that it is bad, instead of that there is none. */
+/* With a secret the test token is valid.  With a public key it cannot be, but then the program must
+ * reply "invalid_token", not "missing_token". */
 static void
 check_authorization(struct site *site)
 {
 	struct check *c = site->c;
 	struct ctx *ctx = c->ctl->ctx;
 	bool by_secret = c->ctl->cfg.jwt.secret != NULL;
-	struct https_reply answer;
+	struct https_reply reply;
 	const char *error = NULL;
 	const char *header;
 	const char *token;
@@ -225,28 +224,28 @@ check_authorization(struct site *site)
 	if (!test_token_make(ctx, &c->ctl->cfg.jwt, &token)
 	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
 	    || !endpoint_url(ctx, site->way.redirect_uri, ENDPOINT_STATUS, &url)
-	    || !ask(site, site->url.host, url, header, &answer)
-	    || !read_error(ctx, &answer, &error))
+	    || !request(site, site->url.host, url, header, &reply)
+	    || !read_error(ctx, &reply, &error))
 		report_fault(&c->report, "authorization", "ask again");
-	else if (by_secret ? answer.status == 200 && answer.is_json
+	else if (by_secret ? reply.status == 200 && reply.is_json
 			   : error != NULL && strcmp(error, "invalid_token") == 0)
 		report_ok(&c->report, "authorization", "the app's token reaches the program");
 	else
 		report_wrong(&c->report, "authorization", authorization_advice(error),
-		    "%s: the app's token is answered with %ld %s", url, answer.status,
+		    "%s: the app's token is answered with %ld %s", url, reply.status,
 		    error == NULL ? "" : error);
 }
 
-/* An address that must lead nowhere.  That nobody answers is as good as any other answer. */
+/* A URL that must not lead to our programs.  No reply is as good as another reply. */
 static void
 check_wrong_address(struct site *site, const char *host, const char *url, const char *to_do)
 {
 	struct ctx *ctx = site->c->ctl->ctx;
-	struct https_reply answer;
+	struct https_reply reply;
 	const char *error = NULL;
 
-	if (ask(site, host, url, NULL, &answer) && read_error(ctx, &answer, &error) && error != NULL
-	    && strcmp(error, "missing_token") == 0)
+	if (request(site, host, url, NULL, &reply) && read_error(ctx, &reply, &error)
+	    && error != NULL && strcmp(error, "missing_token") == 0)
 		report_warning(&site->c->report, "wrong-address", to_do,
 		    "%s: answers as if it were right", url);
 	else
@@ -254,7 +253,7 @@ check_wrong_address(struct site *site, const char *host, const char *url, const 
 	ctx_clear_fault(ctx);
 }
 
-/* The addresses that are entered by mistake; `status` stands for all five. */
+/* The URLs that are entered by mistake, tried with `status` only. */
 static void
 check_wrong_addresses(struct site *site)
 {
@@ -280,18 +279,17 @@ check_wrong_addresses(struct site *site)
 void
 check_public(struct check *c)
 {
-	bool status_answers = false;
+	bool status_ok = false;
 	struct site site;
 
 	if (!read_site(c, &site) || !check_callback(&site)) {
 		ctx_clear_fault(c->ctl->ctx);
 		return;
 	}
-	for (size_t i = 0; i < QUESTIONS; i++)
-		if (check_question(&site, &questions[i])
-		    && questions[i].endpoint == ENDPOINT_STATUS)
-			status_answers = true;
-	if (status_answers)
+	for (size_t i = 0; i < PROBES; i++)
+		if (check_endpoint(&site, &probes[i]) && probes[i].endpoint == ENDPOINT_STATUS)
+			status_ok = true;
+	if (status_ok)
 		check_authorization(&site);
 	check_wrong_addresses(&site);
 }

@@ -1,4 +1,4 @@
-/* check_records.c - what the store holds: whether it can be changed, opened, and still be used. */
+/* check_records.c - the connections: whether the store can be changed, and their records used. */
 #include "check/check.h"
 
 #include "connection/connection.h"
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SOON_S  (7 * 86400) /* before amoCRM forgets a refresh token */
-#define PROBE_S 60          /* until a record that was left by a kill is over */
+#define SOON_S  (7 * 86400) /* before a refresh token expires */
+#define PROBE_S 60          /* lifetime of the test record, which a kill would leave behind */
 
 static bool
-probe(struct ctx *ctx, const struct store_config *store)
+try_store(struct ctx *ctx, const struct store_config *store)
 {
 	static const char written[] = "amocrmctl check";
 	const char *key;
@@ -26,7 +26,7 @@ probe(struct ctx *ctx, const struct store_config *store)
 	    && store_erase(ctx, store, key);
 }
 
-/* Connections of one kind: how many, and the first. */
+/* Connections with the same finding: their number, and the first of them. */
 struct some {
 	size_t count;
 	char first[CTX_REASON_MAX];
@@ -34,14 +34,14 @@ struct some {
 
 struct tally {
 	struct check *c;
-	const struct keyring *ring; /* NULL: nothing can be opened */
+	const struct keyring *ring; /* NULL: no record can be opened */
 	size_t count;
-	struct some closed; /* the first with its reason */
-	struct some old;
+	struct some closed; /* cannot be opened; the first with its reason */
+	struct some old;    /* sealed by a key that is not the first */
 	struct some revoked;
 	struct some expired;
-	struct some soon;
-	struct some lost; /* on no list */
+	struct some soon; /* expire within SOON_S */
+	struct some lost; /* not on their account's list */
 };
 
 static void
@@ -92,7 +92,7 @@ tally_list(struct tally *t, const char *key, const struct connection *connection
 		add(&t->lost, key, NULL);
 }
 
-/* One that cannot be opened is counted, and the others are looked at all the same. */
+/* A record that cannot be opened is counted and does not end the iteration. */
 static bool
 tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
@@ -116,47 +116,47 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 static void
-tell_records(struct report *f, const struct tally *t)
+report_records(struct report *r, const struct tally *t)
 {
 	if (t->closed.count > 0)
-		report_wrong(f, "records",
+		report_wrong(r, "records",
 		    "put the missing key back into the key ring; a record that is damaged: restore "
 		    "it, or connect again",
 		    "%s; %zu of %zu do not open", t->closed.first, t->closed.count, t->count);
 	if (t->old.count > 0)
-		report_warning(f, "records", "amocrmctl rekey seals them with the first key",
+		report_warning(r, "records", "amocrmctl rekey seals them with the first key",
 		    "%s: sealed by an older key; such records: %zu of %zu", t->old.first,
 		    t->old.count, t->count);
 	if (t->lost.count > 0)
-		report_wrong(f, "records", "amocrmctl rekey puts it there",
+		report_wrong(r, "records", "amocrmctl rekey puts it there",
 		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
 		    "records: %zu of %zu",
 		    t->lost.first, t->lost.count, t->count);
 	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
-		report_ok(f, "records", "%zu, which the key ring opens", t->count);
+		report_ok(r, "records", "%zu, which the key ring opens", t->count);
 }
 
 static void
-tell_connections(struct report *f, const struct tally *t)
+report_connections(struct report *r, const struct tally *t)
 {
 	if (t->revoked.count > 0)
-		report_warning(f, "connections",
+		report_warning(r, "connections",
 		    "connect again in the app; or amocrmctl disconnect erases it",
 		    "%s: disconnected in amoCRM; such connections: %zu", t->revoked.first,
 		    t->revoked.count);
 	if (t->expired.count > 0)
-		report_warning(f, "connections",
+		report_warning(r, "connections",
 		    "connect again in the app; an hourly amocrmctl refresh --due 21600 prevents "
 		    "it",
 		    "%s: not renewed for three months, so amoCRM has forgotten it; such "
 		    "connections: %zu",
 		    t->expired.first, t->expired.count);
 	if (t->soon.count > 0)
-		report_warning(f, "connections",
+		report_warning(r, "connections",
 		    "amocrmctl refresh, now; an hourly amocrmctl refresh --due 21600 prevents it",
 		    "%s: ends within a week; such connections: %zu", t->soon.first, t->soon.count);
 	if (t->revoked.count + t->expired.count + t->soon.count == 0)
-		report_ok(f, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
+		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 
 void
@@ -167,7 +167,7 @@ check_records(struct check *c)
 
 	if (!c->store_usable)
 		return;
-	if (c->disk_usable && !probe(ctx, &c->ctl->cfg.store)) {
+	if (c->disk_usable && !try_store(ctx, &c->ctl->cfg.store)) {
 		report_fault(&c->report, "store",
 		    "the web server's user must be able to change it: chmod 0700, chown");
 		c->store_usable = false;
@@ -179,6 +179,6 @@ check_records(struct check *c)
 		    "again");
 		return;
 	}
-	tell_records(&c->report, &t);
-	tell_connections(&c->report, &t);
+	report_records(&c->report, &t);
+	report_connections(&c->report, &t);
 }

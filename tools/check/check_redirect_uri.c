@@ -1,4 +1,4 @@
-/* check_redirect_uri.c - what the configuration and amoCRM must agree about. */
+/* check_redirect_uri.c - what must be the same in amoCRM's settings and in the configuration. */
 #include "check/check.h"
 
 #include "config/config_rules.h"
@@ -36,7 +36,7 @@ redirect_uri_advice(enum redirect_uri_problem problem)
 	}
 }
 
-/* Often the address of another server, which serves the web site: www.example.com, example.com. */
+/* www.example.com or example.com: often the address of another server, with the web site. */
 static bool
 is_main_address(const struct endpoints_site *site)
 {
@@ -46,54 +46,54 @@ is_main_address(const struct endpoints_site *site)
 void
 check_redirect_uri(struct check *c)
 {
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const char *uri = c->ctl->cfg.amocrm.redirect_uri;
 	const char *to_do = redirect_uri_advice(redirect_uri_check(uri, c->is_trial));
 	struct endpoints_site site;
 
 	if (to_do != NULL)
-		report_wrong(f, "redirect_uri", to_do, "%s", uri);
+		report_wrong(r, "redirect_uri", to_do, "%s", uri);
 	else if (!endpoints_site(c->ctl->ctx, uri, &site))
-		report_fault(f, "redirect_uri", "ask again");
+		report_fault(r, "redirect_uri", "ask again");
 	else if (c->is_trial)
-		report_warning(f, "redirect_uri",
+		report_warning(r, "redirect_uri",
 		    "set redirect_uri and authorize_url to the real ones before others use it",
 		    "%s: for trying things out on this machine", uri);
 	else if (is_main_address(&site))
-		report_warning(f, "redirect_uri",
+		report_warning(r, "redirect_uri",
 		    "see that it leads to this server, and not to the one with the web site; "
 		    "check --online asks",
 		    "%s: a site's main address, often another server than that of its programs",
 		    uri);
 	else
-		report_ok(f, "redirect_uri", "%s", uri);
+		report_ok(r, "redirect_uri", "%s", uri);
 }
 
 void
 check_client(struct check *c)
 {
 	static const char keys_tab[] = "copy it from the \"Keys\" tab of the integration in amoCRM";
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const char *id = c->ctl->cfg.amocrm.client_id;
 	const char *secret = c->ctl->cfg.amocrm.client_secret;
 
 	if (check_is_placeholder(id))
 		report_wrong(
-		    f, "client_id", keys_tab, "%s: the example's, not your integration's", id);
+		    r, "client_id", keys_tab, "%s: the example's, not your integration's", id);
 	else if (!config_client_id_valid(id))
-		report_wrong(f, "client_id", keys_tab,
+		report_wrong(r, "client_id", keys_tab,
 		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
 	else
-		report_ok(f, "client_id", "%s", id);
+		report_ok(r, "client_id", "%s", id);
 	if (check_is_placeholder(secret))
-		report_wrong(f, "client_secret", keys_tab, "the example's, not your integration's");
+		report_wrong(r, "client_secret", keys_tab, "the example's, not your integration's");
 	else if (strcmp(secret, id) == 0)
-		report_wrong(f, "client_secret", keys_tab, "the same as client_id");
+		report_wrong(r, "client_secret", keys_tab, "the same as client_id");
 	else if (strchr(secret, ' ') != NULL || strlen(secret) < 32)
-		report_wrong(f, "client_secret", keys_tab,
+		report_wrong(r, "client_secret", keys_tab,
 		    "%zu characters; amoCRM's have 64, without blanks", strlen(secret));
 	else
-		report_ok(f, "client_secret", "%zu characters", strlen(secret));
+		report_ok(r, "client_secret", "%zu characters", strlen(secret));
 }
 
 static bool
@@ -104,9 +104,9 @@ ends_in(const char *s, size_t len, const char *end)
 	return len >= end_len && strncmp(s + len - end_len, end, end_len) == 0;
 }
 
-/* Whether a host is below a domain, or is it. */
+/* Whether the host is the domain, or below it. */
 static bool
-below(const char *host, size_t len, const char *domain)
+is_below(const char *host, size_t len, const char *domain)
 {
 	size_t domain_len = strlen(domain);
 
@@ -114,7 +114,7 @@ below(const char *host, size_t len, const char *domain)
 	    && (len == domain_len || host[len - domain_len - 1] == '.');
 }
 
-/* The platform a consent page belongs to, by its domain; NULL: none that is known. */
+/* The domain of the platform to which a consent page belongs; NULL: it is none that is known. */
 static const char *
 platform_of(const char *authorize_url)
 {
@@ -131,23 +131,23 @@ platform_of(const char *authorize_url)
 	return NULL;
 }
 
-/* amocrm.com was what Kommo is today. */
+/* Whether the host is the platform's.  Kommo has the domain amocrm.com from its former name. */
 static bool
-platforms_agree(const char *platform, const char *host, size_t len)
+is_of_platform(const char *platform, const char *host, size_t len)
 {
 	if (strcmp(platform, "amocrm.ru") == 0)
-		return below(host, len, platform);
-	return below(host, len, "kommo.com") || below(host, len, "amocrm.com");
+		return is_below(host, len, platform);
+	return is_below(host, len, "kommo.com") || is_below(host, len, "amocrm.com");
 }
 
-/* Whether one of the domains is the platform's. */
+/* Whether the platform's domain is among the domains. */
 static bool
 platform_listed(const char *platform, const char *domains)
 {
 	while (*domains != '\0') {
 		size_t len = strcspn(domains, " ");
 
-		if (len > 0 && platforms_agree(platform, domains, len))
+		if (len > 0 && is_of_platform(platform, domains, len))
 			return true;
 		domains += len;
 		domains += strspn(domains, " ");
@@ -155,17 +155,17 @@ platform_listed(const char *platform, const char *domains)
 	return false;
 }
 
-/* The first domain that is none of amoCRM's, cut off; NULL: all are. */
+/* A copy of the first domain that belongs to neither platform; NULL: there is none. */
 static bool
-find_stray(struct ctx *ctx, const char *domains, const char **stray)
+find_foreign_domain(struct ctx *ctx, const char *domains, const char **foreign)
 {
-	*stray = NULL;
+	*foreign = NULL;
 	while (*domains != '\0') {
 		size_t len = strcspn(domains, " ");
 
-		if (len > 0 && !platforms_agree("amocrm.ru", domains, len)
-		    && !platforms_agree("kommo.com", domains, len))
-			return ctx_strndup(ctx, domains, len, stray);
+		if (len > 0 && !is_of_platform("amocrm.ru", domains, len)
+		    && !is_of_platform("kommo.com", domains, len))
+			return ctx_strndup(ctx, domains, len, foreign);
 		domains += len;
 		domains += strspn(domains, " ");
 	}
@@ -178,32 +178,32 @@ check_platform(struct check *c)
 	static const char one_of[] =
 	    "https://www.amocrm.ru/oauth for amoCRM, https://www.kommo.com/oauth for Kommo: an "
 	    "integration belongs to one of them";
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const struct amocrm_config *cfg = &c->ctl->cfg.amocrm;
 	const char *platform = platform_of(cfg->authorize_url);
-	const char *stray;
+	const char *foreign;
 
-	if (!find_stray(c->ctl->ctx, cfg->account_domains, &stray))
-		report_fault(f, "account_domains", "ask again");
-	else if (stray != NULL)
-		report_wrong(f, "account_domains",
+	if (!find_foreign_domain(c->ctl->ctx, cfg->account_domains, &foreign))
+		report_fault(r, "account_domains", "ask again");
+	else if (foreign != NULL)
+		report_wrong(r, "account_domains",
 		    "take it out: client_secret would be sent to any host below it",
-		    "%s: not a domain of amoCRM or Kommo", stray);
+		    "%s: not a domain of amoCRM or Kommo", foreign);
 	if (c->is_trial)
 		report_warning(
-		    f, "authorize_url", one_of, "%s: for trying things out", cfg->authorize_url);
+		    r, "authorize_url", one_of, "%s: for trying things out", cfg->authorize_url);
 	else if (platform == NULL)
-		report_wrong(f, "authorize_url", one_of, "%s: not a consent page of theirs",
+		report_wrong(r, "authorize_url", one_of, "%s: not a consent page of theirs",
 		    cfg->authorize_url);
 	else if (cfg->account != NULL
-	    && !platforms_agree(platform, cfg->account, strlen(cfg->account)))
-		report_wrong(f, "authorize_url", one_of,
+	    && !is_of_platform(platform, cfg->account, strlen(cfg->account)))
+		report_wrong(r, "authorize_url", one_of,
 		    "%s: does not know account %s, which is of the other platform",
 		    cfg->authorize_url, cfg->account);
 	else if (!platform_listed(platform, cfg->account_domains))
-		report_wrong(f, "authorize_url", one_of,
+		report_wrong(r, "authorize_url", one_of,
 		    "%s: its accounts are not below any of account_domains", cfg->authorize_url);
 	else
-		report_ok(f, "authorize_url", "%s, account %s", cfg->authorize_url,
+		report_ok(r, "authorize_url", "%s, account %s", cfg->authorize_url,
 		    cfg->account == NULL ? "any" : cfg->account);
 }

@@ -1,5 +1,5 @@
-/* check_secrets.c - what others prove themselves by: the app, amoCRM's webhooks, and we to the
- * receiver of deliveries. */
+/* check_secrets.c - the secrets that authenticate the app, amoCRM's webhooks, and our deliveries to
+ * their receiver. */
 #include "check/check.h"
 
 #include "config/endpoints.h"
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DISTINCT_MIN 8 /* different characters; hex digits of 16 random bytes have more */
+#define DISTINCT_MIN 8 /* different characters; 16 random bytes in hex have more */
 
-/* From the specification of Standard Webhooks, for all the world to read. */
+/* The example of the specification of Standard Webhooks. */
 static const char published_secret[] = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 bool
@@ -38,24 +38,24 @@ is_guessable(const char *secret)
 static const char same_as_app[] =
     "set the one that the app's own server signs with; a new one: openssl rand -hex 32";
 
-/* True: the secret is the app's, as far as anybody can tell. */
+/* False, with a finding. */
 static bool
 jwt_secret_ok(struct check *c)
 {
 	static const size_t min[] = { [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64 };
 	const struct jwt_config *cfg = &c->ctl->cfg.jwt;
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 
 	if (check_is_placeholder(cfg->secret))
-		report_wrong(f, "jwt", same_as_app, "[jwt] secret is the example's");
+		report_wrong(r, "jwt", same_as_app, "[jwt] secret is the example's");
 	else if (is_guessable(cfg->secret))
-		report_wrong(f, "jwt", same_as_app,
+		report_wrong(r, "jwt", same_as_app,
 		    "[jwt] secret can be guessed: under %d different characters", DISTINCT_MIN);
 	else if (strcmp(cfg->secret, c->ctl->cfg.amocrm.client_secret) == 0)
-		report_warning(f, "jwt", same_as_app,
+		report_warning(r, "jwt", same_as_app,
 		    "[jwt] secret is client_secret: whoever leaks the one has leaked the other");
 	else if (strlen(cfg->secret) < min[cfg->algorithm])
-		report_warning(f, "jwt", same_as_app,
+		report_warning(r, "jwt", same_as_app,
 		    "[jwt] secret has %zu bytes; RFC 7518 wants %zu for this algorithm",
 		    strlen(cfg->secret), min[cfg->algorithm]);
 	else
@@ -63,7 +63,7 @@ jwt_secret_ok(struct check *c)
 	return false;
 }
 
-/* True: nobody but root and the web server can put another key in its place. */
+/* False, with a finding: other users can replace the key. */
 static bool
 jwt_key_ok(struct check *c)
 {
@@ -89,7 +89,7 @@ check_jwt(struct check *c)
 
 	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable || !jwt_key_ok(c))
 		return;
-	/* a public key that is good finds no fault but the signature */
+	/* with a valid public key, the signature is the only fault of the token */
 	if (test_token_make(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
 	    && ctx->kind == FAULT_TOKEN)
 		ctx_clear_fault(ctx);
@@ -110,39 +110,39 @@ check_webhook(struct check *c)
 	static const char new_one[] =
 	    "set one (openssl rand -hex 16), then amocrmctl subscribe for each account";
 	const char *secret = c->ctl->cfg.webhook.secret;
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 
 	if (secret == NULL)
-		report_warning(f, "webhook_key", new_one,
+		report_warning(r, "webhook_key", new_one,
 		    "[webhook] secret is not set: whoever knows the address can send events");
 	else if (check_is_placeholder(secret))
-		report_wrong(f, "webhook_key", new_one, "[webhook] secret is the example's");
+		report_wrong(r, "webhook_key", new_one, "[webhook] secret is the example's");
 	else if (is_guessable(secret))
-		report_wrong(f, "webhook_key", new_one,
+		report_wrong(r, "webhook_key", new_one,
 		    "[webhook] secret can be guessed: under %d different characters", DISTINCT_MIN);
 	else
-		report_ok(f, "webhook_key", "[webhook] secret is set");
+		report_ok(r, "webhook_key", "[webhook] secret is set");
 }
 
 void
 check_deliver(struct check *c)
 {
 	const struct config *cfg = &c->ctl->cfg;
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
-		report_ok(f, "deliver", "not set: events are kept, and posted on to nobody");
+		report_ok(r, "deliver", "not set: events are kept, and posted on to nobody");
 	else if (!delivery_check(c->ctl->ctx, cfg))
-		report_fault(f, "deliver",
+		report_fault(r, "deliver",
 		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
 		    "rand -base64 32)");
 	else if (check_is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
-		report_wrong(f, "deliver", "set your receiver's own",
+		report_wrong(r, "deliver", "set your receiver's own",
 		    "[deliver] url or secret is the example's");
 	else if (endpoint_is_own(cfg->amocrm.redirect_uri, cfg->deliver.url))
-		report_wrong(f, "deliver", "set your receiver's address",
+		report_wrong(r, "deliver", "set your receiver's address",
 		    "[deliver] url is our own webhook's: events would go round for ever");
 	else
-		report_ok(f, "deliver", "%s", cfg->deliver.url);
+		report_ok(r, "deliver", "%s", cfg->deliver.url);
 }

@@ -1,4 +1,4 @@
-/* check_store_dir.c - the store's folder: whose it is, and whose everything in it is. */
+/* check_store_dir.c - the directory of the store: owners and modes of it and all it contains. */
 #include "check/check.h"
 
 #include <errno.h>
@@ -8,36 +8,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEFT_OVER_S                                                                                \
-	3600 /* a change takes milliseconds: what is older was left by a killed program */
+/* A temporary file that is older than this was left by a killed program: a change takes
+ * milliseconds. */
+#define LEFT_OVER_S 3600
 
-/* The store's directory itself. */
+/* Checks the directory itself. */
 static bool
-store_is_there(struct check *c)
+store_dir_ok(struct check *c)
 {
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const char *path = c->ctl->cfg.store.path;
 	struct stat st;
 
 	if (stat(path, &st) != 0) {
-		report_wrong(f, "store",
+		report_wrong(r, "store",
 		    "install -d -m 700 -o <web server's user> -g <its group>; every folder above "
 		    "must let that user pass",
 		    "%s: %s", path, strerror(errno));
 		return false;
 	}
 	if (!S_ISDIR(st.st_mode))
-		report_wrong(f, "store", "move the file away, or set another [store] path",
+		report_wrong(r, "store", "move the file away, or set another [store] path",
 		    "%s: is not a directory", path);
 	else if ((st.st_mode & 0777) != 0700)
-		report_wrong(f, "store", "chmod 0700",
+		report_wrong(r, "store", "chmod 0700",
 		    "%s: mode %04o; it is to be open to its owner, and to nobody else", path,
 		    (unsigned)st.st_mode & 07777);
 	else if (st.st_uid == 0)
-		report_wrong(f, "store", "chown -R <web server's user>: that folder",
+		report_wrong(r, "store", "chown -R <web server's user>: that folder",
 		    "%s: belongs to root, and web servers do not run programs as root", path);
 	else if (st.st_uid != geteuid())
-		report_wrong(f, "store", "run check as root or as that user, or chown -R the store",
+		report_wrong(r, "store", "run check as root or as that user, or chown -R the store",
 		    "%s: belongs to %s, not to whoever runs this", path,
 		    check_user_name(c->ctl->ctx, st.st_uid));
 	else
@@ -45,7 +46,7 @@ store_is_there(struct check *c)
 	return false;
 }
 
-/* Files of one kind: how many, and the first. */
+/* Files with the same finding: their number, and the first of them. */
 struct some {
 	size_t count;
 	const char *first;
@@ -58,7 +59,7 @@ add(struct ctx *ctx, struct some *some, const char *path)
 		some->first = "";
 }
 
-/* What else lies there, such as a backup, is nobody's business. */
+/* Other entries of the directory, such as a backup, are not checked. */
 static bool
 is_ours(const FTSENT *entry)
 {
@@ -71,7 +72,7 @@ is_ours(const FTSENT *entry)
 }
 
 static bool
-is_left_over(const FTSENT *entry)
+is_stale(const FTSENT *entry)
 {
 	const char *dot = strrchr(entry->fts_name, '.');
 
@@ -99,7 +100,7 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 			add(c->ctl->ctx, foreign, entry->fts_path);
 		else if ((entry->fts_statp->st_mode & 077) != 0)
 			add(c->ctl->ctx, open_to_others, entry->fts_path);
-		if (is_left_over(entry))
+		if (is_stale(entry))
 			add(c->ctl->ctx, left_over, entry->fts_path);
 	}
 	fts_close(tree);
@@ -109,33 +110,33 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 void
 check_store_dir(struct check *c)
 {
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	const char *owner = check_user_name(c->ctl->ctx, c->owner);
 	struct some foreign = { 0 };
 	struct some open_to_others = { 0 };
 	struct some left_over = { 0 };
 
-	if (!store_is_there(c))
+	if (!store_dir_ok(c))
 		return;
 	if (!walk(c, &foreign, &open_to_others, &left_over)) {
 		report_wrong(
-		    f, "store", "see that file", "%s: %s", c->ctl->cfg.store.path, strerror(errno));
+		    r, "store", "see that file", "%s: %s", c->ctl->cfg.store.path, strerror(errno));
 		return;
 	}
 	if (foreign.count > 0)
-		report_wrong(f, "store", "chown -R the store to that user",
+		report_wrong(r, "store", "chown -R the store to that user",
 		    "%s: not %s's, whose programs cannot use it; such files: %zu", foreign.first,
 		    owner, foreign.count);
 	if (open_to_others.count > 0)
-		report_wrong(f, "store", "chmod -R go= the store",
+		report_wrong(r, "store", "chmod -R go= the store",
 		    "%s: its mode lets others at it; such files: %zu", open_to_others.first,
 		    open_to_others.count);
 	if (left_over.count > 0)
-		report_warning(f, "store", "harmless; remove what is left over",
+		report_warning(r, "store", "harmless; remove what is left over",
 		    "%s: left by a program that was killed; such files: %zu", left_over.first,
 		    left_over.count);
 	c->store_usable = foreign.count == 0;
 	if (foreign.count + open_to_others.count + left_over.count == 0
 	    && check_location(c, "store", c->ctl->cfg.store.path))
-		report_ok(f, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
+		report_ok(r, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
 }

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FOUND_MAX 1024 /* bytes of what was found; the longest path or URL fits */
+#define FOUND_MAX 1024 /* bytes of a finding; the longest path or URL fits */
 
-/* On one line, and without what a terminal would obey: C0, DEL, and C1, which UTF-8 begins with C2.
- * Some of it is what amoCRM or a web server has said. */
+/* Prints without control characters, which a terminal would execute and which could end the line:
+ * C0, DEL, and C1, whose UTF-8 begins with C2.  Part of the text may come from amoCRM or a web
+ * server. */
 static void
 put_text(const char *s)
 {
@@ -19,8 +20,7 @@ put_text(const char *s)
 			putchar(*c);
 }
 
-/* The paths of make dist's example, as long as nobody has filled them in, are wrong for this reason
- * and no other. */
+/* A path of make dist's example that was not filled in needs no other advice. */
 static const char *
 advice(const char *found, const char *to_do)
 {
@@ -39,7 +39,7 @@ put_line(const char *level, const char *part, const char *found, const char *to_
 		put_text(advice(found, to_do));
 	}
 	putchar('\n');
-	fflush(stdout); /* a step may take seconds, and somebody is watching */
+	fflush(stdout); /* the next step may take seconds */
 }
 
 static void
@@ -52,41 +52,41 @@ put_found(const char *level, const char *part, const char *to_do, const char *fo
 }
 
 void
-report_ok(struct report *f, const char *part, const char *format, ...)
+report_ok(struct report *r, const char *part, const char *format, ...)
 {
 	va_list args;
 
-	(void)f;
+	(void)r;
 	va_start(args, format);
 	put_found("ok", part, NULL, format, args);
 	va_end(args);
 }
 
 void
-report_warning(struct report *f, const char *part, const char *to_do, const char *format, ...)
+report_warning(struct report *r, const char *part, const char *to_do, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	put_found("warn", part, to_do, format, args);
 	va_end(args);
-	f->doubtful++;
+	r->doubtful++;
 }
 
 void
-report_wrong(struct report *f, const char *part, const char *to_do, const char *format, ...)
+report_wrong(struct report *r, const char *part, const char *to_do, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	put_found("WRONG", part, to_do, format, args);
 	va_end(args);
-	f->wrong++;
+	r->wrong++;
 }
 
 void
-report_fault(struct report *f, const char *part, const char *to_do)
+report_fault(struct report *r, const char *part, const char *to_do)
 {
-	report_wrong(f, part, to_do, "%s", f->ctx->reason);
-	ctx_clear_fault(f->ctx);
+	report_wrong(r, part, to_do, "%s", r->ctx->reason);
+	ctx_clear_fault(r->ctx);
 }

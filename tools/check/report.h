@@ -1,11 +1,11 @@
-/* report.h - what `amocrmctl check` prints: one line for each finding, for a person and for grep.
+/* report.h - the output of `amocrmctl check`: one line for each finding, for people and for grep.
  *
  *   ok     store            /var/lib/amo-crm
  *   warn   webhook_key      [webhook] secret is not set -> set one, ...
  *   WRONG  redirect_uri     https://crm.example.com/callback -> it must end in ...
  *
- * The level, the part's name without blanks, what was found, and behind " -> " what to do about it.
- * Scripts read the levels and names, so these stay; the words behind them may change.
+ * The level, the part's name without spaces, the finding, and behind " -> " what to do about it.
+ * Level and name are a stable interface for scripts; the text behind them may change.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -14,23 +14,23 @@
 
 struct report {
 	struct ctx *ctx;
-	int wrong;
-	int doubtful;
+	int wrong;    /* lines with WRONG */
+	int doubtful; /* lines with warn */
 };
 
-/* As it should be. */
-void report_ok(struct report *f, const char *part, const char *format, ...)
+/* It is as it should be. */
+void report_ok(struct report *r, const char *part, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* It works, and may not be what was meant; or it will not work for long. */
-void report_warning(struct report *f, const char *part, const char *to_do, const char *format, ...)
+/* It works, but may not be what was meant, or will stop working. */
+void report_warning(struct report *r, const char *part, const char *to_do, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* It does not work. */
-void report_wrong(struct report *f, const char *part, const char *to_do, const char *format, ...)
+void report_wrong(struct report *r, const char *part, const char *to_do, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same for the fault a step left in f->ctx, which is then ready for the next step. */
-void report_fault(struct report *f, const char *part, const char *to_do);
+/* Reports the fault in r->ctx as wrong, and clears it. */
+void report_fault(struct report *r, const char *part, const char *to_do);
 
 #endif

@@ -1,4 +1,4 @@
-/* amocrmctl.c - the administrator's command: which commands there are, and how one is called. */
+/* amocrmctl.c - the administrator's command: the table of its commands, and how one is run. */
 #include "ctl.h"
 
 #include "run_as.h"
@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARENA_SIZE                                                                                 \
-	(256u << 20) /* bytes of address space; an event of 32 MB, signed and escaped, fits */
+/* Bytes of address space; an event of 32 MB fits, signed and escaped. */
+#define ARENA_SIZE (256u << 20)
 
 const struct command ctl_commands[] = {
 	{ "check", "[--online]", "looks at every part of the set-up and says what to do",
@@ -155,8 +155,8 @@ asks_for_help(const struct ctl *ctl)
 	return false;
 }
 
-/* Run by root, it works as the owner of the store: a file of root's in there would lock the web
- * server out.  Where the configuration cannot be read yet, the command will say so. */
+/* Root works as the owner of the store, since the web server could not use a file that belongs to
+ * root.  If the configuration cannot be read here, the command itself will report it. */
 static bool
 become_owner(struct ctl *ctl)
 {
@@ -198,7 +198,7 @@ run(struct ctl *ctl)
 	return c->run(ctl);
 }
 
-/* A full disk behind a pipe or file must not look like success. */
+/* Output that could not be written, as on a full disk, is a failure. */
 static enum ctl_exit
 flush_output(enum ctl_exit status)
 {

@@ -1,5 +1,5 @@
-/* run_as.c - see run_as.h.  The files of /etc are read directly:
- * a static program has no name service to ask. */
+/* run_as.c - see run_as.h.  /etc/passwd and /etc/group are read directly, since a statically linked
+ * program cannot use the name service. */
 #include "run_as.h"
 
 #include <grp.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 64 /* a web server's user is in two or three */
+#define GROUPS_MAX 64 /* a web server's user has two or three */
 
 struct groups {
 	gid_t ids[GROUPS_MAX];

@@ -1,4 +1,4 @@
-/* run_as.h - working as another user.
+/* run_as.h - continue as another user.
  */
 #ifndef RUN_AS_H
 #define RUN_AS_H
@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Gives up being root, for good: the process goes on as that user, with their groups and that one.
- * False: it could not, and errno tells why. */
+/* Gives up root's privileges permanently: the process continues as user, with the user's groups and
+ * group.  False: errno has the reason. */
 bool run_as(uid_t user, gid_t group);
 
-/* The user's name and the group their entry in /etc/passwd names; false: there is no such entry. */
-#define RUN_AS_NAME_SIZE 256 /* bytes; longer names are cut */
+#define RUN_AS_NAME_SIZE 256 /* bytes; a longer name is truncated */
+
+/* The user's name and primary group by /etc/passwd.  False: it has no entry of the user. */
 bool run_as_find(uid_t user, char name[RUN_AS_NAME_SIZE], gid_t *group);
 
 #endif

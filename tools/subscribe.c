@@ -1,4 +1,4 @@
-/* subscribe.c - `amocrmctl subscribe` and `unsubscribe`: amoCRM's webhooks to our URL. */
+/* subscribe.c - `amocrmctl subscribe` and `unsubscribe`: amoCRM's webhooks to our endpoint. */
 #include "ctl.h"
 
 #include "amocrm/amocrm.h"
@@ -29,8 +29,9 @@ ctl_webhook_url(struct ctl *ctl, const char **url)
 enum ctl_exit
 ctl_subscribe(struct ctl *ctl)
 {
-	static const char *const usual[] = { "add_lead", "update_lead", "status_lead", NULL };
-	const char *const *events = usual;
+	static const char *const default_events[] = { "add_lead", "update_lead", "status_lead",
+		NULL };
+	const char *const *events = default_events;
 	struct connection connection;
 	struct tokens tokens;
 	const char *url;

@@ -1,4 +1,4 @@
-/* time_arg.c - a time as a person gives it to a command. */
+/* time_arg.c - a time as an argument of a command. */
 #include "ctl.h"
 
 #include "base/rfc3339.h"
@@ -8,7 +8,7 @@
 #define DIGITS              "0123456789"
 #define DURATION_DIGITS_MAX 6 /* 2 700 years */
 
-/* "90s", "15m", "2h", "3d": how long ago. */
+/* "90s", "15m", "2h", "3d": a duration before now. */
 static bool
 read_duration(const char *s, struct timespec *at)
 {

@@ -1,9 +1,9 @@
-/* urls.c - `amocrmctl urls`: what belongs into amoCRM's settings, and what does not.
+/* urls.c - `amocrmctl urls`: which URLs to enter in amoCRM's settings, and which never.
  *
  *   enter  redirect-uri  https://crm.example.com/api/amo-crm/callback  the field "Redirect URI"
  *   never  redirect-uri  http://crm.example.com/api/amo-crm/callback   amoCRM takes https only
  *
- * Whether to enter it, the field's name without blanks, the address, and what is to be said of it.
+ * Each line has "enter" or "never", the field's name without spaces, the URL, and an explanation.
  */
 #include "ctl.h"
 
@@ -18,9 +18,9 @@ static const char webhook_path[] = ENDPOINTS_PATH "webhook";
 struct address {
 	bool right;
 	const char *field;
-	const char *begin; /* scheme and host; NULL: there is no such address here */
+	const char *base; /* NULL: the line is omitted */
 	const char *path;
-	const char *say;
+	const char *explanation;
 };
 
 static void
@@ -29,15 +29,15 @@ print(const struct address *addresses, size_t count)
 	size_t widest = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (addresses[i].begin != NULL
-		    && strlen(addresses[i].begin) + strlen(addresses[i].path) > widest)
-			widest = strlen(addresses[i].begin) + strlen(addresses[i].path);
+		if (addresses[i].base != NULL
+		    && strlen(addresses[i].base) + strlen(addresses[i].path) > widest)
+			widest = strlen(addresses[i].base) + strlen(addresses[i].path);
 	for (size_t i = 0; i < count; i++) {
 		const struct address *a = &addresses[i];
 
-		if (a->begin != NULL)
+		if (a->base != NULL)
 			printf("%s  %-12s  %s%-*s  %s\n", a->right ? "enter" : "never", a->field,
-			    a->begin, (int)(widest - strlen(a->begin)), a->path, a->say);
+			    a->base, (int)(widest - strlen(a->base)), a->path, a->explanation);
 	}
 }
 

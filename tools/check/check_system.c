@@ -1,4 +1,4 @@
-/* check_system.c - what the machine gives: room, time, and locks that are let go again. */
+/* check_system.c - disk space, clock, and locks that are held for too long. */
 #include "check/check.h"
 
 #include "base/rfc3339.h"
@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define MIB           (1 << 20)
-#define ROOM_MIN      (16 * MIB)  /* bytes; a few changes at once, and some thousand events */
-#define ROOM_LOW      (256 * MIB) /* a segment of events is 64 MiB */
-#define INODES_MIN    16          /* a new segment, a new shard, a copy for each writer */
-#define INODES_LOW    1024        /* a new store makes 512 shards */
-#define RELEASED      1767225600  /* 2026-01-01: no clock that is right shows less */
-#define CLOCK_SPARE_S 120         /* what clocks of machines that share a store may differ */
+#define MIB          (1 << 20)
+#define SPACE_MIN    (16 * MIB)  /* bytes; for a few concurrent writers and some thousand events */
+#define SPACE_LOW    (256 * MIB) /* bytes; a segment of events has 64 MiB */
+#define INODES_MIN   16          /* for a new segment, a new shard and a copy for each writer */
+#define INODES_LOW   1024        /* a new store has 512 shards */
+#define RELEASED     1767225600  /* 2026-01-01, before this program was released */
+#define CLOCK_SKEW_S 120         /* tolerated between machines that share a store */
 
 void
 check_disk(struct check *c)
@@ -25,30 +25,30 @@ check_disk(struct check *c)
 	    "make room on that disk, or move [store] path to a larger one: nothing new can be "
 	    "stored when it is full";
 	const char *path = c->ctl->cfg.store.path;
-	struct report *f = &c->report;
+	struct report *r = &c->report;
 	struct statvfs fs;
-	unsigned long long room;
+	unsigned long long space;
 	bool has_inodes;
 
 	if (statvfs(path, &fs) != 0) {
-		report_wrong(f, "disk", "see that path", "%s: %s", path, strerror(errno));
+		report_wrong(r, "disk", "see that path", "%s: %s", path, strerror(errno));
 		return;
 	}
-	room = (unsigned long long)fs.f_bavail * fs.f_frsize;
-	has_inodes = fs.f_files > 0; /* some filesystems have no fixed number */
-	c->disk_usable = room >= ROOM_MIN && (!has_inodes || fs.f_favail >= INODES_MIN);
-	if (room < ROOM_MIN)
-		report_wrong(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
+	space = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	has_inodes = fs.f_files > 0; /* some filesystems have no fixed number of inodes */
+	c->disk_usable = space >= SPACE_MIN && (!has_inodes || fs.f_favail >= INODES_MIN);
+	if (space < SPACE_MIN)
+		report_wrong(r, "disk", to_do, "%s: %llu MiB are left", path, space / MIB);
 	else if (!c->disk_usable)
-		report_wrong(f, "disk", to_do, "%s: %llu inodes are left: as good as full", path,
+		report_wrong(r, "disk", to_do, "%s: %llu inodes are left: as good as full", path,
 		    (unsigned long long)fs.f_favail);
-	else if (room < ROOM_LOW)
-		report_warning(f, "disk", to_do, "%s: %llu MiB are left", path, room / MIB);
+	else if (space < SPACE_LOW)
+		report_warning(r, "disk", to_do, "%s: %llu MiB are left", path, space / MIB);
 	else if (has_inodes && fs.f_favail < INODES_LOW)
-		report_warning(f, "disk", to_do, "%s: %llu inodes are left", path,
+		report_warning(r, "disk", to_do, "%s: %llu inodes are left", path,
 		    (unsigned long long)fs.f_favail);
 	else
-		report_ok(f, "disk", "%llu MiB are left", room / MIB);
+		report_ok(r, "disk", "%llu MiB are left", space / MIB);
 }
 
 void
@@ -65,7 +65,7 @@ check_clock(struct check *c)
 	if (now < RELEASED)
 		report_wrong(
 		    &c->report, "clock", to_do, "%s: before this program was made", now_text);
-	else if (c->newest > now + CLOCK_SPARE_S)
+	else if (c->newest > now + CLOCK_SKEW_S)
 		report_wrong(&c->report, "clock", to_do,
 		    "%s, but the store holds something of %s: one of them is wrong", now_text,
 		    newest_text);

@@ -68,7 +68,4 @@ bool ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, 
 /* Reads TIME: RFC 3339, or how long ago: 90s, 15m, 2h, 3d.  False: it is neither. */
 bool ctl_time_arg(const char *text, struct timespec *at);
 
-/* Our webhook's URL as amoCRM is to call it, with its key: a secret. */
-bool ctl_webhook_url(struct ctl *ctl, const char **url);
-
 #endif

@@ -2,29 +2,11 @@
 #include "ctl.h"
 
 #include "amocrm/amocrm.h"
-#include "base/strbuf.h"
 #include "config/endpoints.h"
 #include "connection/refresh.h"
-#include "text/form.h"
 
 #include <stdio.h>
 #include <string.h>
-
-bool
-ctl_webhook_url(struct ctl *ctl, const char **url)
-{
-	struct strbuf sb;
-
-	if (!endpoint_url(ctl->ctx, ctl->cfg.amocrm.redirect_uri, ENDPOINT_WEBHOOK, url))
-		return false;
-	if (ctl->cfg.webhook.secret == NULL)
-		return true;
-	strbuf_init(ctl->ctx, &sb);
-	strbuf_addstr(&sb, *url);
-	strbuf_addstr(&sb, "?key=");
-	form_add_encoded(&sb, ctl->cfg.webhook.secret);
-	return strbuf_finish(&sb, url);
-}
 
 enum ctl_exit
 ctl_subscribe(struct ctl *ctl)
@@ -40,7 +22,8 @@ ctl_subscribe(struct ctl *ctl)
 		return ctl_usage(ctl, "takes an account, and events such as add_lead");
 	if (ctl->argc > 2)
 		events = (const char *const *)(ctl->argv + 2);
-	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
+	if (!ctl_select(ctl, ctl->argv[1], &connection)
+	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, events, amocrm_deadline(&ctl->cfg.amocrm)))
@@ -61,7 +44,8 @@ ctl_unsubscribe(struct ctl *ctl)
 
 	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
-	if (!ctl_select(ctl, ctl->argv[1], &connection) || !ctl_webhook_url(ctl, &url)
+	if (!ctl_select(ctl, ctl->argv[1], &connection)
+	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm)))

@@ -1,6 +1,9 @@
 /* endpoints.c - see endpoints.h. */
 #include "config/endpoints.h"
 
+#include "base/strbuf.h"
+#include "text/form.h"
+
 #include <string.h>
 
 static const char *const names[ENDPOINTS] = {
@@ -47,6 +50,22 @@ endpoint_url(struct ctx *ctx, const char *redirect_uri, enum endpoint endpoint, 
 	if (!length_before(redirect_uri, "/callback", &len))
 		return refuse(ctx, redirect_uri);
 	return ctx_printf(ctx, url, "%.*s/%s", (int)len, redirect_uri, names[endpoint]);
+}
+
+bool
+endpoint_webhook_url(struct ctx *ctx, const struct config *cfg, const char **url)
+{
+	struct strbuf sb;
+
+	if (!endpoint_url(ctx, cfg->amocrm.redirect_uri, ENDPOINT_WEBHOOK, url))
+		return false;
+	if (cfg->webhook.secret == NULL)
+		return true;
+	strbuf_init(ctx, &sb);
+	strbuf_addstr(&sb, *url);
+	strbuf_addstr(&sb, "?key=");
+	form_add_encoded(&sb, cfg->webhook.secret);
+	return strbuf_finish(&sb, url);
 }
 
 bool

@@ -11,6 +11,7 @@
 #define ENDPOINTS_H
 
 #include "base/ctx.h"
+#include "config/config.h"
 
 /* The path that the web server maps to our programs, as in the example configurations. */
 #define ENDPOINTS_PATH "/api/amo-crm/"
@@ -31,6 +32,10 @@ const char *endpoint_name(enum endpoint endpoint);
  * Fault: FAULT_CONFIG when redirect_uri does not end in "/callback". */
 bool endpoint_url(
     struct ctx *ctx, const char *redirect_uri, enum endpoint endpoint, const char **url);
+
+/* The URL to which amoCRM is to send webhooks: the endpoint's, with [webhook] secret as its key if
+ * that is set.  With the key it is a secret.  Fault: as endpoint_url. */
+bool endpoint_webhook_url(struct ctx *ctx, const struct config *cfg, const char **url);
 
 /* Whether url is below ENDPOINTS_PATH on our own site, as an endpoint's is.  Byte by byte: another
  * spelling of the same URL is not recognized. */

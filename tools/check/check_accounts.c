@@ -3,6 +3,7 @@
 #include "check/check.h"
 
 #include "amocrm/amocrm.h"
+#include "config/endpoints.h"
 #include "connection/connection.h"
 #include "connection/refresh.h"
 
@@ -128,7 +129,7 @@ check_subscription(struct check *c, int64_t account_id)
 	const char *url;
 
 	snprintf(id, sizeof id, "%lld", (long long)account_id);
-	if (ctl_select(ctl, id, &connection) && ctl_webhook_url(ctl, &url)
+	if (ctl_select(ctl, id, &connection) && endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    && refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))

@@ -81,6 +81,39 @@ makes_a_url_beside_the_callback(void **state)
 }
 
 static void
+gives_the_webhook_its_key(void **state)
+{
+	static const struct {
+		const char *label, *redirect_uri, *secret, *url; /* url NULL: FAULT_CONFIG */
+	} table[] = {
+		{ "a key", URI, "0123456789abcdef",
+		    "https://crm.example.com/api/amo-crm/webhook?key=0123456789abcdef" },
+		{ "a key that has to be encoded", URI, "a+b&c d%/=\xc3\xa4",
+		    "https://crm.example.com/api/amo-crm/"
+		    "webhook?key=a%2Bb%26c%20d%25%2F%3D%C3%A4" },
+		{ "no key", URI, NULL, "https://crm.example.com/api/amo-crm/webhook" },
+		{ "another redirect_uri", URI "/", "0123456789abcdef", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct config cfg = { .amocrm.redirect_uri = table[i].redirect_uri,
+			.webhook.secret = table[i].secret };
+		struct ctx ctx;
+		const char *url;
+		bool ok;
+
+		open_ctx(&ctx);
+		ok = endpoint_webhook_url(&ctx, &cfg, &url);
+		same_fault(
+		    table[i].label, &ctx, ok, table[i].url == NULL ? FAULT_CONFIG : FAULT_NONE);
+		if (ok)
+			same_text(table[i].label, url, table[i].url);
+		ctx_close(&ctx);
+	}
+}
+
+static void
 recognizes_our_own_urls(void **state)
 {
 	static const struct {
@@ -245,11 +278,13 @@ finds_what_is_wrong_with_redirect_uri(void **state)
 static bool
 split_in_arena(struct ctx *ctx, void *arg)
 {
+	struct config cfg = { .amocrm.redirect_uri = URI, .webhook.secret = "0123456789abcdef" };
 	struct endpoints_site site;
 	const char *url;
 
 	(void)arg;
-	return endpoints_site(ctx, URI, &site) && endpoint_url(ctx, URI, ENDPOINT_STATUS, &url);
+	return endpoints_site(ctx, URI, &site) && endpoint_url(ctx, URI, ENDPOINT_STATUS, &url)
+	    && endpoint_webhook_url(ctx, &cfg, &url);
 }
 
 static void
@@ -265,6 +300,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_the_five_urls),
 		cmocka_unit_test(makes_a_url_beside_the_callback),
+		cmocka_unit_test(gives_the_webhook_its_key),
 		cmocka_unit_test(recognizes_our_own_urls),
 		cmocka_unit_test(splits_redirect_uri),
 		cmocka_unit_test(finds_what_is_wrong_with_redirect_uri),

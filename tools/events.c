@@ -168,7 +168,7 @@ ctl_events(struct ctl *ctl)
 			printing.items = true;
 		else if (option != 's')
 			return ctl_usage(ctl, "takes --since TIME, --follow and --items");
-		else if (ctl_time_arg(optarg, &since))
+		else if (time_arg_parse(optarg, &since))
 			rfc3339_write_ms(&since, printing.since);
 		else
 			return ctl_usage(

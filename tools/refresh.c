@@ -169,7 +169,7 @@ refresh_selected(struct ctl *ctl, const struct keyring *ring, const char *select
 	struct tokens tokens;
 	const char *key;
 
-	if (!ctl_select(ctl, selector, &connection)
+	if (!selector_find(ctl, selector, &connection)
 	    || !record_key(ctl->ctx, connection.account_id, connection.amocrm_user_id, &key)
 	    || !refresh_tokens(ctl->ctx, &ctl->cfg, ring, key, (time_t)ALWAYS, &tokens))
 		return ctl_fault(ctl);
@@ -184,7 +184,7 @@ ctl_refresh(struct ctl *ctl)
 	int64_t seconds = 0;
 
 	if (ctl->argc > 3 || (ctl->argc == 3 && strcmp(ctl->argv[1], "--due") != 0)
-	    || (ctl->argc == 2 && !ctl_selector(ctl->argv[1])))
+	    || (ctl->argc == 2 && !selector_valid(ctl->argv[1])))
 		return ctl_usage(ctl, "takes one account, or --due SECONDS, or nothing for all");
 	if (ctl->argc == 3
 	    && ((!decimal_parse(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)

@@ -69,7 +69,7 @@ ctl_replay(struct ctl *ctl)
 		if (option == '?')
 			return ctl_usage(
 			    ctl, "takes --since TIME, --until TIME, --id ID and --dry-run");
-		if ((option == 's' || option == 'u') && !ctl_time_arg(optarg, &at))
+		if ((option == 's' || option == 'u') && !time_arg_parse(optarg, &at))
 			return ctl_usage(
 			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
 		if (option == 's')

@@ -113,7 +113,7 @@ choose(struct ctx *ctx, const struct config *cfg, struct selection *s)
 }
 
 bool
-ctl_selector(const char *text)
+selector_valid(const char *text)
 {
 	size_t account_len = strcspn(text, "/");
 	int64_t user;
@@ -123,7 +123,7 @@ ctl_selector(const char *text)
 }
 
 bool
-ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
+selector_find(struct ctl *ctl, const char *selector, struct connection *connection)
 {
 	struct ctx *ctx = ctl->ctx;
 	struct selection s = { .cfg = &ctl->cfg };
@@ -147,12 +147,12 @@ ctl_select(struct ctl *ctl, const char *selector, struct connection *connection)
 }
 
 bool
-ctl_select_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id)
+selector_find_ids(struct ctl *ctl, const char *selector, int64_t *account_id, int64_t *user_id)
 {
 	struct connection connection;
 	struct selection s = { 0 };
 
-	if (ctl_select(ctl, selector, &connection)) {
+	if (selector_find(ctl, selector, &connection)) {
 		*account_id = connection.account_id;
 		*user_id = connection.amocrm_user_id;
 		return true;

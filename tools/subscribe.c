@@ -6,7 +6,6 @@
 #include "connection/refresh.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum ctl_exit
 ctl_subscribe(struct ctl *ctl)
@@ -18,11 +17,11 @@ ctl_subscribe(struct ctl *ctl)
 	struct tokens tokens;
 	const char *url;
 
-	if (ctl->argc < 2 || !ctl_selector(ctl->argv[1]))
+	if (ctl->argc < 2 || !selector_valid(ctl->argv[1]))
 		return ctl_usage(ctl, "takes an account, and events such as add_lead");
 	if (ctl->argc > 2)
 		events = (const char *const *)(ctl->argv + 2);
-	if (!ctl_select(ctl, ctl->argv[1], &connection)
+	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
@@ -42,9 +41,9 @@ ctl_unsubscribe(struct ctl *ctl)
 	struct tokens tokens;
 	const char *url;
 
-	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
+	if (ctl->argc != 2 || !selector_valid(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
-	if (!ctl_select(ctl, ctl->argv[1], &connection)
+	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,

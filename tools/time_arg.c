@@ -33,7 +33,7 @@ read_duration(const char *s, struct timespec *at)
 }
 
 bool
-ctl_time_arg(const char *text, struct timespec *at)
+time_arg_parse(const char *text, struct timespec *at)
 {
 	return rfc3339_parse(text, at) || read_duration(text, at);
 }

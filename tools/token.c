@@ -11,9 +11,9 @@ ctl_token(struct ctl *ctl)
 	struct connection connection;
 	struct tokens tokens;
 
-	if (ctl->argc != 2 || !ctl_selector(ctl->argv[1]))
+	if (ctl->argc != 2 || !selector_valid(ctl->argv[1]))
 		return ctl_usage(ctl, "takes one account");
-	if (!ctl_select(ctl, ctl->argv[1], &connection)
+	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens))
 		return ctl_fault(ctl);
 	puts(tokens.access_token);

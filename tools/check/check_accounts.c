@@ -129,7 +129,7 @@ check_subscription(struct check *c, int64_t account_id)
 	const char *url;
 
 	snprintf(id, sizeof id, "%lld", (long long)account_id);
-	if (ctl_select(ctl, id, &connection) && endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
+	if (selector_find(ctl, id, &connection) && endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    && refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
@@ -151,7 +151,7 @@ find_host(struct ctl *ctl, const struct accounts *accounts, const char **host)
 	if (*host != NULL || accounts->count == 0)
 		return true;
 	snprintf(id, sizeof id, "%lld", (long long)accounts->ids[0]);
-	if (!ctl_select(ctl, id, &connection))
+	if (!selector_find(ctl, id, &connection))
 		return false;
 	*host = connection.host;
 	return true;

@@ -234,3 +234,16 @@ helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t dea
 	json_object_put(reply);
 	return NULL;
 }
+
+void
+helper_reap(struct ctx *ctx)
+{
+	pid_t ended;
+
+	while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (int i = 0; i < HELPERS; i++)
+			if (ctx->helpers[i].running && ctx->helpers[i].pid == ended) {
+				close(ctx->helpers[i].fd);
+				ctx->helpers[i].running = false;
+			}
+}

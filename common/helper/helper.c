@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/signals.h"
+#include "helper/helper_fault.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -198,19 +199,13 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 	return strbuf_finish(&sb, line);
 }
 
-/* The fault the helper met is ours. */
 static bool
 check_reply(struct ctx *ctx, enum helper which, const struct json_object *reply)
 {
-	const char *reason = json_string(reply, "reason");
-	int64_t kind;
-
 	if (reply == NULL)
 		return fault(
 		    ctx, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
-	if (reason != NULL && json_integer(reply, "fault", &kind) && kind > 0 && kind < FAULT_KINDS)
-		return fault(ctx, (enum fault_kind)kind, "%s", reason);
-	return true;
+	return helper_fault_decode(ctx, reply);
 }
 
 struct json_object *

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "helper/helper_fault.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -96,10 +97,9 @@ reply_line(struct ctx *ctx, const char *line, helper_handler *reply, void *arg)
 	json_object_put(request);
 	if (!ok) {
 		strbuf_init(ctx, &sb);
-		strbuf_addf(&sb, "{\"fault\":%d,\"reason\":", ctx->kind);
-		json_add_string(&sb, ctx->reason);
-	}
-	strbuf_addstr(&sb, "}\n");
+		helper_fault_encode(&sb, ctx);
+	} else
+		strbuf_addstr(&sb, "}\n");
 	return strbuf_finish(&sb, &text) && file_write_all(STDOUT_FILENO, text, sb.len - 1);
 }
 

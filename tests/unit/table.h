@@ -64,10 +64,11 @@ static inline void
 same_fault(const char *label, const struct ctx *ctx, bool ok, enum fault_kind expected)
 {
 	if (ctx->kind != expected)
-		fail_msg(
-		    "%s: fault %d, not %d; reason \"%s\"", label, ctx->kind, expected, ctx->reason);
+		fail_msg("%s: fault %s, not %s; reason \"%s\"", label, fault_name(ctx->kind),
+		    fault_name(expected), ctx->reason);
 	if (ok != (expected == FAULT_NONE))
-		fail_msg("%s: answered %s with fault %d", label, ok ? "true" : "false", ctx->kind);
+		fail_msg("%s: answered %s with fault %s", label, ok ? "true" : "false",
+		    fault_name(ctx->kind));
 }
 
 static inline void
@@ -114,8 +115,8 @@ try_small_arenas(const char *label, arena_step *step, void *arg)
 		assert_true(ctx_open(&ctx, size));
 		ok = step(&ctx, arg);
 		if (ctx.kind != (ok ? FAULT_NONE : FAULT_SERVER))
-			fail_msg("%s: %s with fault %d in an arena of %zu bytes: %s", label,
-			    ok ? "true" : "false", ctx.kind, size, ctx.reason);
+			fail_msg("%s: %s with fault %s in an arena of %zu bytes: %s", label,
+			    ok ? "true" : "false", fault_name(ctx.kind), size, ctx.reason);
 		if (!nothing_behind(&ctx))
 			fail_msg("%s: writes behind an arena of %zu bytes", label, size);
 		ctx_close(&ctx);

@@ -25,12 +25,7 @@ wait_for_end(pid_t pid)
 static const char *
 said(const struct ctx *ctx, const struct json_object *answer)
 {
-	if (ctx->kind == FAULT_NONE)
-		return json_string(answer, "text");
-	return ctx->kind == FAULT_REPLY_LOST ? "lost"
-	    : ctx->kind == FAULT_CONFIG      ? "config"
-	    : ctx->kind == FAULT_SERVER      ? "server"
-					     : "its fault";
+	return ctx->kind == FAULT_NONE ? json_string(answer, "text") : fault_name(ctx->kind);
 }
 
 /* The program in its folder: asks so many times, and tells what came of each. */
@@ -119,15 +114,27 @@ bears_any_helper(void **state)
 		{ "an answer in pieces",
 		    "read q; printf '{\"te'; printf 'xt\":\"a\"'; printf '}\\n'; read q", 0700, 1,
 		    false, "a;" },
-		{ "the fault it met", "read q; echo '{\"fault\":3,\"reason\":\"r\"}'; read q", 0700,
-		    1, false, "its fault;" },
+		{ "the fault it met",
+		    "read q; echo '{\"fault\":\"method\",\"reason\":\"r\"}'; read q", 0700, 1,
+		    false, "method;" },
+		{ "a fault without a reason", "read q; echo '{\"fault\":\"method\"}'; read q", 0700,
+		    1, false, "method;" },
+		{ "a fault of an unknown name",
+		    "read q; echo '{\"fault\":\"other\",\"reason\":\"r\"}'; read q", 0700, 1, false,
+		    "server;" },
+		{ "a fault by its number", "read q; echo '{\"fault\":3,\"reason\":\"r\"}'; read q",
+		    0700, 1, false, "server;" },
+		{ "no fault, but a fault's form",
+		    "read q; echo '{\"fault\":\"none\",\"reason\":\"r\"}'; read q", 0700, 1, false,
+		    "server;" },
 		{ "no JSON", "read q; echo hello; read q", 0700, 1, false, "server;" },
-		{ "an end without an answer", "read q", 0700, 1, false, "lost;" },
-		{ "half an answer", "read q; printf '{\"text\":'", 0700, 1, false, "lost;" },
-		{ "no answer in time", "while :; do read q; done", 0700, 2, false, "lost;lost;" },
+		{ "an end without an answer", "read q", 0700, 1, false, "reply_lost;" },
+		{ "half an answer", "read q; printf '{\"text\":'", 0700, 1, false, "reply_lost;" },
+		{ "no answer in time", "while :; do read q; done", 0700, 2, false,
+		    "reply_lost;reply_lost;" },
 		{ "an answer without end",
 		    "read q; while printf '%01024d' 0; do :; done 2>/dev/null", 0700, 1, false,
-		    "lost;" },
+		    "reply_lost;" },
 		{ "gone between two questions, and started again",
 		    "read q; echo '{\"text\":\"a\"}'", 0700, 2, true, "a;a;" },
 		{ "no helper", NULL, 0, 1, false, "config;" },

@@ -1,4 +1,4 @@
-/* helper.c - asking; see helper.h.  The other side is helper_server.c. */
+/* helper.c - the caller's end; see helper.h.  The helper's end is helper_server.c. */
 #include "helper/helper.h"
 
 #include "base/clock.h"
@@ -19,22 +19,22 @@
 #define LIBEXEC_PATH "/usr/local/lib/amo-crm/libexec"
 #endif
 
-#define CHUNK_SIZE 16384        /* bytes; most answers are shorter */
+#define CHUNK_SIZE 16384        /* bytes; most replies are shorter */
 #define REPLY_MAX  (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape of six */
 
-static const char *const names[HELPERS] = {
+static const char *const programs[HELPERS] = {
 	[HELPER_HTTPS] = "amo-crm-https",
 	[HELPER_CRYPTO] = "amo-crm-crypto",
 };
 
-/* Where it may be: beside the programs' folder, as built and installed; in it, as unpacked by hand;
- * where it was installed. */
+/* Looks beside the folder of the programs, as they are built and installed; in that folder, where
+ * they may have been unpacked by hand; and in LIBEXEC_PATH. */
 static bool
-find_helper(struct ctx *ctx, enum helper which, const char **path)
+find_program(struct ctx *ctx, enum helper which, const char **path)
 {
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-	const char *const places[][2] = {
+	const char *const folders[][2] = {
 		{ self, "/../libexec" },
 		{ self, "" },
 		{ LIBEXEC_PATH, "" },
@@ -45,8 +45,9 @@ find_helper(struct ctx *ctx, enum helper which, const char **path)
 	slash = strrchr(self, '/');
 	if (slash != NULL)
 		*slash = '\0';
-	for (size_t i = slash == NULL ? 2 : 0; i < sizeof places / sizeof *places; i++) {
-		if (!ctx_printf(ctx, path, "%s%s/%s", places[i][0], places[i][1], names[which]))
+	for (size_t i = slash == NULL ? 2 : 0; i < sizeof folders / sizeof *folders; i++) {
+		if (!ctx_printf(
+			ctx, path, "%s%s/%s", folders[i][0], folders[i][1], programs[which]))
 			return false;
 		if (access(*path, X_OK) == 0)
 			return true;
@@ -54,46 +55,46 @@ find_helper(struct ctx *ctx, enum helper which, const char **path)
 	return fault(ctx, FAULT_CONFIG,
 	    "%s is not beside the programs, nor at %s, or its mode is not 0755: install or upload "
 	    "it again",
-	    names[which], *path);
+	    programs[which], *path);
 }
 
-/* What is sent to a whole group of processes, as Ctrl-C, is the asker's to obey: a helper that
- * ended with tokens in hand would lose them.  It ends when nobody asks any more, and then by its
- * alarm at the latest (see helper_server.c). */
+/* A signal to the whole process group, as by Ctrl-C, is left to the caller: a helper that it killed
+ * could lose tokens it has just received.  SIGALRM must not be ignored, since helper_server.c
+ * relies on it. */
 static void
-hold_signals(posix_spawnattr_t *attributes)
+set_signals(posix_spawnattr_t *attributes)
 {
-	sigset_t held;
-	sigset_t own;
+	sigset_t blocked;
+	sigset_t defaulted;
 
-	signals_blocked_set(&held);
-	sigemptyset(&own);
-	sigaddset(&own, SIGALRM);
-	posix_spawnattr_setsigmask(attributes, &held);
-	posix_spawnattr_setsigdefault(attributes, &own);
+	signals_blocked_set(&blocked);
+	sigemptyset(&defaulted);
+	sigaddset(&defaulted, SIGALRM);
+	posix_spawnattr_setsigmask(attributes, &blocked);
+	posix_spawnattr_setsigdefault(attributes, &defaulted);
 	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
 static int
-spawn(int *pid, const char *path, int end, char *const *argv, char *const *envp)
+spawn(int *pid, const char *path, int socket, char *const *argv, char *const *envp)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int error;
 
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, end, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
 	posix_spawnattr_init(&attributes);
-	hold_signals(&attributes);
+	set_signals(&attributes);
 	error = posix_spawn(pid, path, &actions, &attributes, argv, envp);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
 
-/* With no environment but what makes malloc overwrite all that is freed (see ctx_open): libcurl
- * takes proxies, certificates and key logs from there. */
+/* The environment holds only what makes malloc overwrite freed memory (see ctx.c): libcurl would
+ * take proxies, certificates and a file for key logs from it. */
 static bool
 start(struct ctx *ctx, enum helper which)
 {
@@ -103,21 +104,21 @@ start(struct ctx *ctx, enum helper which)
 	char tunables[] = CTX_TUNABLES;
 	char *const envp[] = { tunables, NULL };
 	const char *path;
-	int ends[2];
+	int sockets[2];
 	int error;
 
-	if (!find_helper(ctx, which, &path))
+	if (!find_program(ctx, which, &path))
 		return false;
-	memcpy(name, names[which], strlen(names[which]) + 1);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+	memcpy(name, programs[which], strlen(programs[which]) + 1);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
 		return fault(ctx, FAULT_SERVER, "no socket pair: %s", strerror(errno));
-	error = spawn(&helper->pid, path, ends[1], argv, envp);
-	close(ends[1]);
+	error = spawn(&helper->pid, path, sockets[1], argv, envp);
+	close(sockets[1]);
 	if (error != 0) {
-		close(ends[0]);
+		close(sockets[0]);
 		return fault(ctx, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
 	}
-	helper->fd = ends[0];
+	helper->fd = sockets[0];
 	helper->running = true;
 	return true;
 }
@@ -132,7 +133,7 @@ helper_start(struct ctx *ctx, enum helper which)
 }
 
 static void
-stop(struct helper_process *helper)
+kill_helper(struct helper_process *helper)
 {
 	close(helper->fd);
 	kill(helper->pid, SIGKILL);
@@ -141,7 +142,7 @@ stop(struct helper_process *helper)
 	helper->running = false;
 }
 
-/* A helper that has gone away since it was last asked shows here; nothing was done then. */
+/* False: the helper ended since its last reply, and has not read the request. */
 static bool
 send_line(int fd, const char *line)
 {
@@ -166,14 +167,13 @@ send_request(struct ctx *ctx, enum helper which, const char *line)
 	if (helper->running && send_line(helper->fd, line))
 		return true;
 	if (helper->running)
-		stop(helper);
+		kill_helper(helper);
 	if (!start(ctx, which))
 		return false;
 	return send_line(helper->fd, line)
-	    || fault(ctx, FAULT_SERVER, "%s does not listen: %s", names[which], strerror(errno));
+	    || fault(ctx, FAULT_SERVER, "%s does not listen: %s", programs[which], strerror(errno));
 }
 
-/* The one line of the answer. */
 static bool
 read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **line)
 {
@@ -188,11 +188,11 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 
 		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
 			return fault(
-			    ctx, FAULT_REPLY_LOST, "%s did not answer in time", names[which]);
+			    ctx, FAULT_REPLY_LOST, "%s did not reply in time", programs[which]);
 		n = read(ready.fd, buffer, sizeof buffer);
 		if (n <= 0 || sb.len + (size_t)n > REPLY_MAX)
 			return fault(
-			    ctx, FAULT_REPLY_LOST, "%s ended without an answer", names[which]);
+			    ctx, FAULT_REPLY_LOST, "%s ended without a reply", programs[which]);
 		strbuf_add(&sb, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);
@@ -204,7 +204,7 @@ check_reply(struct ctx *ctx, enum helper which, const struct json_object *reply)
 {
 	if (reply == NULL)
 		return fault(
-		    ctx, FAULT_SERVER, "%s sent a line that is none of its own", names[which]);
+		    ctx, FAULT_SERVER, "%s sent a line that is not a reply", programs[which]);
 	return helper_fault_decode(ctx, reply);
 }
 
@@ -219,7 +219,8 @@ helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t dea
 		return NULL;
 	mark = arena_mark(ctx);
 	if (!read_line(ctx, which, deadline_ms, &reply_line)) {
-		stop(&ctx->helpers[which]); /* its answer would be taken for the next one's */
+		/* a late reply would be taken for the next request's */
+		kill_helper(&ctx->helpers[which]);
 		return NULL;
 	}
 	reply = json_parse(reply_line, strlen(reply_line));
@@ -230,6 +231,8 @@ helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t dea
 	return NULL;
 }
 
+/* Waits for any child: a program that has restarted itself by exec has children that it does not
+ * know. */
 void
 helper_reap(struct ctx *ctx)
 {

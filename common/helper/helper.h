@@ -1,10 +1,11 @@
-/* helper.h - programs of ours that do what would make all others slow to start.
+/* helper.h - the helper programs, which do what would make every other program slow to start.
  *
- *   amo-crm-https   HTTPS calls: libcurl, and the 33 libraries behind it
+ *   amo-crm-https   HTTPS calls: libcurl and the 33 libraries that it loads
  *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a request
  *
- * One is started when it is first asked, or before, and kept for as long as the work is open.  A
- * question is one line of JSON, and so is its answer.
+ * A helper is started by its first request, or ahead of it by helper_start, and runs until
+ * ctx_close.  A request is one line of JSON, and so is its reply; both are encoded and decoded in
+ * helper/https.c and crypto/crypto_message.c.
  */
 #ifndef HELPER_H
 #define HELPER_H
@@ -16,28 +17,41 @@
 
 struct json_object;
 
-/* Has one load while other things are done before it is asked.  What fails then, helper_request
- * tells. */
+/* The member of a request that says until when its reply is wanted, by clock_ms; optional. */
+#define HELPER_DEADLINE "deadline_ms"
+
+/* How long after its deadline a reply may come: a helper has to load, and to write the reply. */
+#define HELPER_GRACE_MS 1000
+
+/* Starts the helper ahead of its first request, so that it loads while the caller goes on.  If that
+ * fails, helper_request will report it. */
 void helper_start(struct ctx *ctx, enum helper which);
 
-/* Asks, and waits for the answer until deadline_ms (of clock_ms).  line ends with a newline.  The
- * answer is to be given back with json_object_put; NULL with a fault: one that the helper met,
- * FAULT_CONFIG when it is not where it was installed, FAULT_REPLY_LOST when it did not answer in
- * time, FAULT_SERVER. */
+/* Sends line, which ends with a newline, and waits for the reply until deadline_ms (of clock_ms).
+ * The caller releases the reply with json_object_put.
+ *
+ * NULL with a fault: the helper's own; FAULT_CONFIG when the helper is not installed;
+ * FAULT_REPLY_LOST when no complete reply came in time; FAULT_SERVER for any other failure. */
 struct json_object *helper_request(
     struct ctx *ctx, enum helper which, const char *line, int64_t deadline_ms);
 
-/* Lets go of helpers that have ended by themselves, so that none stays a zombie. */
+/* Reaps the child processes that have ended, so that no helper stays a zombie. */
 void helper_reap(struct ctx *ctx);
 
-/* The other side.  It is started with signals_blocked_set blocked: it ends when it is
- * asked no more, and never answers for long beyond the deadline_ms of a question that has one.
+/* The helper's end of the connection.
  *
- * Answers each line of standard input through answer, which returns the answer's members after '{',
- * or has the work hold a fault; until the input ends.  Returns main's exit status.  Of a question
- * and its answer nothing stays in memory, unless answer keeps it in its argument. */
+ * Handles one request: appends the reply, a JSON object, to sb.  False with a fault, which becomes
+ * the reply. */
 typedef bool helper_handler(
-    struct ctx *ctx, void *arg, const struct json_object *request, struct strbuf *reply);
-int helper_serve(const char *name, size_t arena_size, helper_handler *reply, void *arg);
+    struct ctx *ctx, void *arg, const struct json_object *request, struct strbuf *sb);
+
+/* Handles the lines of standard input until it ends, and returns main's exit status.  name is the
+ * helper's own, for its message to a user who starts it by hand.  Requests and replies are wiped
+ * from memory; only handle may keep something, in arg.
+ *
+ * A helper is started with the signals of signals_blocked_set blocked.  It ends when its caller
+ * closes the connection, and within HELPER_GRACE_MS, rounded up to a second, of a request's
+ * deadline. */
+int helper_serve(const char *name, size_t arena_size, helper_handler *handle, void *arg);
 
 #endif

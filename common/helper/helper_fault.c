@@ -7,7 +7,7 @@ helper_fault_encode(struct strbuf *sb, const struct ctx *ctx)
 	strbuf_addch(sb, '{');
 	json_add_member(sb, "fault", fault_name(ctx->kind));
 	json_add_member(sb, "reason", ctx->reason);
-	strbuf_addstr(sb, "}\n");
+	strbuf_addch(sb, '}');
 }
 
 bool

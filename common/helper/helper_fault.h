@@ -9,7 +9,7 @@
 #include "base/strbuf.h"
 #include "text/json.h"
 
-/* The helper's end: writes the fault that ctx holds, one line. */
+/* The helper's end: appends the fault that ctx holds. */
 void helper_fault_encode(struct strbuf *sb, const struct ctx *ctx);
 
 /* The caller's end.  True: the reply is not a fault.  False: ctx holds the helper's fault, which is

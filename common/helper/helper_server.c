@@ -1,4 +1,4 @@
-/* helper_server.c - the loop of amo-crm-https and amo-crm-crypto; see helper.h. */
+/* helper_server.c - the main loop of amo-crm-https and amo-crm-crypto; see helper.h. */
 #include "helper/helper.h"
 
 #include "base/clock.h"
@@ -13,18 +13,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_SIZE 4096 /* bytes at first; most questions are shorter */
-#define LATE_S    1    /* what an answer may take beyond its deadline, as in https.c */
+#define LINE_SIZE 4096 /* bytes at first; most requests are shorter */
+#define GRACE_S   (HELPER_GRACE_MS / 1000)
 
-/* Standard input's lines.  stdio would keep them in its buffer. */
-struct lines {
+/* Reads standard input; stdio would leave secrets in its buffer. */
+struct line_reader {
 	char *line; /* NUL-terminated, with its newline */
 	size_t len;
 	size_t size;
 };
 
 static bool
-make_space(struct lines *in)
+grow(struct line_reader *in)
 {
 	size_t size = in->size == 0 ? LINE_SIZE : 2 * in->size;
 	char *larger;
@@ -39,14 +39,15 @@ make_space(struct lines *in)
 	return true;
 }
 
-/* The next question comes only after the answer to this one.  False: there is none. */
+/* A caller sends its next request only after the reply to this one, so nothing follows the newline.
+ * False: the input ended. */
 static bool
-next_line(struct lines *in)
+read_line(struct line_reader *in)
 {
 	do {
 		ssize_t n;
 
-		if (!make_space(in))
+		if (!grow(in))
 			return false;
 		n = read(STDIN_FILENO, in->line + in->len, in->size - in->len - 1);
 		if (n == 0 || (n < 0 && errno != EINTR))
@@ -58,58 +59,57 @@ next_line(struct lines *in)
 }
 
 static void
-forget_line(struct lines *in)
+wipe_line(struct line_reader *in)
 {
 	explicit_bzero(in->line, in->len);
 	in->len = 0;
 }
 
-/* A library may not keep a question's deadline: libcurl waits for a resolver that does not answer.
- * Whoever asked kills it then, but may itself have been killed meanwhile, so it is ended by an
- * alarm too. */
+/* A library may miss the deadline: libcurl waits for a resolver that does not reply.  The caller
+ * then kills this process, but the caller may itself have been killed meanwhile, so an alarm ends
+ * this process too. */
 static void
-end_after(const struct json_object *request)
+set_alarm(const struct json_object *request)
 {
 	int64_t deadline_ms;
 	int64_t left_s;
 
-	if (!json_integer(request, "deadline_ms", &deadline_ms))
+	if (!json_integer(request, HELPER_DEADLINE, &deadline_ms))
 		return;
-	left_s = (deadline_ms - clock_ms()) / 1000 + 1 + LATE_S;
-	alarm(left_s > LATE_S ? (unsigned)left_s : LATE_S);
+	left_s = (deadline_ms - clock_ms()) / 1000 + 1 + GRACE_S;
+	alarm(left_s > GRACE_S ? (unsigned)left_s : GRACE_S);
 }
 
-/* False: nobody listens any more. */
+/* False: the caller closed the connection, or there is no memory for the reply. */
 static bool
-reply_line(struct ctx *ctx, const char *line, helper_handler *reply, void *arg)
+handle_line(struct ctx *ctx, const char *line, helper_handler *handle, void *arg)
 {
 	struct json_object *request = json_parse(line, strcspn(line, "\n"));
 	struct strbuf sb;
-	const char *text;
+	const char *reply;
 	bool ok;
 
-	end_after(request);
+	set_alarm(request);
 	strbuf_init(ctx, &sb);
-	strbuf_addch(&sb, '{');
-	ok = request != NULL ? reply(ctx, arg, request, &sb)
-			     : fault(ctx, FAULT_SERVER, "a question that is no JSON");
+	ok = request != NULL ? handle(ctx, arg, request, &sb)
+			     : fault(ctx, FAULT_SERVER, "a request that is not JSON");
 	alarm(0);
 	json_object_put(request);
 	if (!ok) {
 		strbuf_init(ctx, &sb);
 		helper_fault_encode(&sb, ctx);
-	} else
-		strbuf_addstr(&sb, "}\n");
-	return strbuf_finish(&sb, &text) && file_write_all(STDOUT_FILENO, text, sb.len - 1);
+	}
+	strbuf_addch(&sb, '\n');
+	return strbuf_finish(&sb, &reply) && file_write_all(STDOUT_FILENO, reply, sb.len - 1);
 }
 
 int
-helper_serve(const char *name, size_t arena_size, helper_handler *reply, void *arg)
+helper_serve(const char *name, size_t arena_size, helper_handler *handle, void *arg)
 {
-	struct lines in = { 0 };
+	struct line_reader in = { 0 };
 	struct ctx ctx;
 
-	/* In a folder of CGI programs it could be called by its URL. */
+	/* In a folder of CGI programs a helper could be requested by its URL. */
 	if (getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL
 	    || isatty(STDIN_FILENO)) {
 		fprintf(stderr,
@@ -118,8 +118,8 @@ helper_serve(const char *name, size_t arena_size, helper_handler *reply, void *a
 	}
 	if (!ctx_open(&ctx, arena_size))
 		return EXIT_FAILURE;
-	while (next_line(&in) && reply_line(&ctx, in.line, reply, arg)) {
-		forget_line(&in);
+	while (read_line(&in) && handle_line(&ctx, in.line, handle, arg)) {
+		wipe_line(&in);
 		ctx_wipe(&ctx);
 	}
 	free(in.line);

@@ -66,9 +66,9 @@ answer_cipher(struct ctx *ctx, const struct json_object *request, cipher *run, s
 	explicit_bzero(&key, sizeof key);
 	if (!ok)
 		return false;
-	strbuf_addstr(sb, "\"text\":\"");
+	strbuf_addstr(sb, "{\"text\":\"");
 	base64url_encode(sb, result, strlen(result));
-	strbuf_addch(sb, '"');
+	strbuf_addstr(sb, "\"}");
 	return true;
 }
 
@@ -100,7 +100,7 @@ answer_verify(struct ctx *ctx, const struct json_object *request, struct strbuf 
 		return not_understood(ctx);
 	jws.signed_len = strlen(jws.signed_part);
 	valid = jws.algorithm->verify(ctx, &key, &jws);
-	strbuf_addf(sb, "\"valid\":%d", valid);
+	strbuf_addf(sb, "{\"valid\":%d}", valid);
 	return ctx->kind == FAULT_NONE;
 }
 

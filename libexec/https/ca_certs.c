@@ -1,30 +1,30 @@
 /* ca_certs.c - see ca_certs.h. */
 #include "ca_certs.h"
 
-struct place {
+struct ca_source {
 	const char *file;
 	const char *folder;
 };
 
-static struct place
-place_of(const char *ca_file, bool by_folder)
+static struct ca_source
+find_source(const char *ca_file, bool by_folder)
 {
-	const curl_version_info_data *known = curl_version_info(CURLVERSION_NOW);
+	const curl_version_info_data *curl_info = curl_version_info(CURLVERSION_NOW);
 
 	if (ca_file != NULL)
-		return (struct place){ ca_file, NULL };
-	if (known->capath == NULL || (known->cainfo != NULL && !by_folder))
-		return (struct place){ known->cainfo, NULL };
-	return (struct place){ NULL, known->capath };
+		return (struct ca_source){ ca_file, NULL };
+	if (curl_info->capath == NULL || (curl_info->cainfo != NULL && !by_folder))
+		return (struct ca_source){ curl_info->cainfo, NULL };
+	return (struct ca_source){ NULL, curl_info->capath };
 }
 
 bool
 ca_certs_set(CURL *curl, const char *ca_file, bool by_folder)
 {
-	const struct place place = place_of(ca_file, by_folder);
+	const struct ca_source source = find_source(ca_file, by_folder);
 
-	return curl_easy_setopt(curl, CURLOPT_CAINFO, place.file) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_CAPATH, place.folder) == CURLE_OK;
+	return curl_easy_setopt(curl, CURLOPT_CAINFO, source.file) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_CAPATH, source.folder) == CURLE_OK;
 }
 
 static bool
@@ -38,8 +38,8 @@ same_file(const struct stat *a, const struct stat *b)
 bool
 ca_certs_changed(const char *ca_file, struct stat *before)
 {
-	const struct place place = place_of(ca_file, true);
-	const char *path = place.file != NULL ? place.file : place.folder;
+	const struct ca_source source = find_source(ca_file, true);
+	const char *path = source.file != NULL ? source.file : source.folder;
 	struct stat now = { 0 };
 	bool changed;
 

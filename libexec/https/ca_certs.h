@@ -1,8 +1,9 @@
-/* ca_certs.h - the certificates that servers are checked with: those of ca_file, and of no
- * other, or without it (NULL) the system's.
+/* ca_certs.h - the CA certificates that servers are verified with: those of ca_file alone or, when
+ * it is NULL, the system's.
  *
- * Of the system's OpenSSL looks up in a folder the one it needs, and reads all hundred and more of
- * a file, which takes 25 ms; but not every system's folder can be looked up in.
+ * OpenSSL looks up the one certificate that it needs in the system's folder, but parses all of the
+ * system's file, over a hundred certificates, which takes 25 ms.  Not every system's folder has the
+ * names by hash that such a look-up needs.
  */
 #ifndef CA_CERTS_H
 #define CA_CERTS_H
@@ -11,11 +12,11 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* by_folder: the system's from its folder, where libcurl knows of one.  False: libcurl refuses
- * it. */
+/* by_folder: uses the system's folder, if libcurl knows one, instead of the system's file.
+ * False: libcurl refuses the file or folder. */
 bool ca_certs_set(CURL *curl, const char *ca_file, bool by_folder);
 
-/* Whether they are others than when it was asked last; before is what was seen then. */
+/* Whether the file or folder has changed since *before was filled; fills it again. */
 bool ca_certs_changed(const char *ca_file, struct stat *before);
 
 #endif

@@ -5,29 +5,29 @@
 #include "base/strbuf.h"
 #include "ca_certs.h"
 #include "public_address.h"
-#include "text/json.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #define USER_AGENT "amo-crm-cgi/1.0"
 
-/* A server's certificate is looked at again after so long, since who resumes a session does not. */
-#define KEPT_MS 600000
+/* Resuming a TLS session skips the verification of the server's certificate, so sessions are
+ * discarded after this time. */
+#define SESSION_MAX_AGE_MS 600000
 
 struct transfer {
 	struct strbuf body;
 	bool too_long;
-	bool dropped;
+	bool discard_body;
 };
 
 static size_t
-take_body(char *bytes, size_t size, size_t count, void *arg)
+append_body(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
 	size_t len = size * count;
 
-	if (transfer->dropped)
+	if (transfer->discard_body)
 		return len;
 	if (len > HTTPS_REPLY_MAX - transfer->body.len) {
 		transfer->too_long = true;
@@ -37,9 +37,8 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
 	return len;
 }
 
-/* All of items are appended, or none. */
 static bool
-append(struct curl_slist **list, const char *item)
+add_item(struct curl_slist **list, const char *item)
 {
 	struct curl_slist *longer = curl_slist_append(*list, item);
 
@@ -50,17 +49,12 @@ append(struct curl_slist **list, const char *item)
 }
 
 static bool
-make_headers(struct ctx *ctx, const struct call *call, struct curl_slist **headers)
+make_headers(struct ctx *ctx, const struct https_request *request, struct curl_slist **headers)
 {
-	size_t count = call->headers == NULL ? 0 : json_object_array_length(call->headers);
-	bool ok = append(headers, "Expect:");
+	bool ok = add_item(headers, "Expect:"); /* no "100-continue" */
 
-	for (size_t i = 0; i < count; i++) {
-		const char *header =
-		    json_object_get_string(json_object_array_get_idx(call->headers, i));
-
-		ok = ok && header != NULL && append(headers, header);
-	}
+	for (size_t i = 0; i < HTTPS_HEADERS_MAX && request->headers[i] != NULL; i++)
+		ok = ok && add_item(headers, request->headers[i]);
 	return ok || fault(ctx, FAULT_SERVER, "no memory for the headers");
 }
 
@@ -73,7 +67,7 @@ make_connect_to(struct ctx *ctx, const char *words, struct curl_slist **list)
 
 		if (!ctx_strndup(ctx, words, len, &word))
 			return false;
-		if (len > 0 && !append(list, word))
+		if (len > 0 && !add_item(list, word))
 			return fault(ctx, FAULT_SERVER, "no memory for connect_to");
 		words += len;
 		words += strspn(words, " ");
@@ -81,23 +75,23 @@ make_connect_to(struct ctx *ctx, const char *words, struct curl_slist **list)
 	return true;
 }
 
-/* The host again, as curl understood the URL: whatever reads a URL differently from us must not get
- * the secret. */
+/* The caller has allowed this host.  If libcurl's parser found another one in the URL, the secrets
+ * would go there. */
 static bool
 url_names_host(const char *url, const char *host)
 {
 	CURLU *parsed = curl_url();
-	char *seen = NULL;
+	char *found = NULL;
 	bool same = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK
-	    && curl_url_get(parsed, CURLUPART_HOST, &seen, 0) == CURLUE_OK
-	    && strcmp(seen, host) == 0;
+	    && curl_url_get(parsed, CURLUPART_HOST, &found, 0) == CURLUE_OK
+	    && strcmp(found, host) == 0;
 
-	curl_free(seen);
+	curl_free(found);
 	curl_url_cleanup(parsed);
 	return same;
 }
 
-/* Here the name is resolved already, so no name can lead elsewhere afterwards. */
+/* The name is resolved at this point, so it cannot resolve to another address after the check. */
 static curl_socket_t
 open_public_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -109,12 +103,12 @@ open_public_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addres
 }
 
 static bool
-set_rules(CURL *curl, const struct call *call)
+set_policy(CURL *curl, const struct https_request *request)
 {
 	return curl_easy_setopt(
-		   curl, CURLOPT_PROTOCOLS_STR, call->plain_allowed ? "https,http" : "https")
+		   curl, CURLOPT_PROTOCOLS_STR, request->plain_allowed ? "https,http" : "https")
 	    == CURLE_OK
-	    && (!call->public_only
+	    && (!request->public_only
 		|| curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket)
 		    == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
@@ -122,50 +116,50 @@ set_rules(CURL *curl, const struct call *call)
 	    && curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_PROXY, call->proxy == NULL ? "" : call->proxy)
+	    && curl_easy_setopt(curl, CURLOPT_PROXY, request->proxy == NULL ? "" : request->proxy)
 	    == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
-	    && (call->answer_dropped
+	    && (request->answer_dropped
 		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTPS_REPLY_MAX) == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTPS_CONNECT_TIMEOUT_S)
 	    == CURLE_OK
-	    && ca_certs_set(curl, call->ca_file, true);
+	    && ca_certs_set(curl, request->ca_file, true);
 }
 
 static bool
-set_call(CURL *curl, const struct call *call, struct curl_slist *headers,
+set_request(CURL *curl, const struct https_request *request, struct curl_slist *headers,
     struct curl_slist *connect_to, struct transfer *transfer)
 {
-	return curl_easy_setopt(curl, CURLOPT_URL, call->url) == CURLE_OK
+	return curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to) == CURLE_OK
-	    && (call->body == NULL
-		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body) == CURLE_OK)
-	    && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK
+	    && (request->body == NULL
+		|| curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) == CURLE_OK)
+	    && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_body) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK;
 }
 
-/* Runs the call; once more, as if nothing were known, when it failed before a byte of it was
- * sent. */
+/* Runs the call.  If it fails before a byte of the request was sent, it is retried once, without
+ * the cached TLS sessions and with the system's file of certificates instead of the folder. */
 static CURLcode
-perform(CURL *curl, const struct call *call)
+perform(CURL *curl, const struct https_request *request)
 {
 	CURLcode result = CURLE_OPERATION_TIMEDOUT;
 	long sent = 0;
 
 	for (int attempt = 0; attempt < 2 && sent == 0 && result != CURLE_OK; attempt++) {
-		int64_t left_ms = call->deadline_ms - clock_ms();
+		int64_t left_ms = request->deadline_ms - clock_ms();
 
 		if (left_ms <= 0)
 			return CURLE_OPERATION_TIMEDOUT;
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
 		if (attempt > 0
 		    && (curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK
-			|| !ca_certs_set(curl, call->ca_file, false)))
+			|| !ca_certs_set(curl, request->ca_file, false)))
 			return result;
 		result = curl_easy_perform(curl);
 		if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK)
@@ -174,9 +168,9 @@ perform(CURL *curl, const struct call *call)
 	return result;
 }
 
-/* What it means that no whole answer came. */
+/* The fault for a call without a complete reply. */
 static enum fault_kind
-kind_of(CURL *curl, CURLcode result)
+fault_kind_of(CURL *curl, CURLcode result)
 {
 	long sent = 0;
 
@@ -187,21 +181,21 @@ kind_of(CURL *curl, CURLcode result)
 }
 
 static bool
-take_reply(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *call,
+read_reply(struct ctx *ctx, CURL *curl, CURLcode result, const struct https_request *request,
     struct transfer *transfer, struct https_reply *reply)
 {
 	const char *type = NULL;
 	curl_off_t retry_after_s = 0;
 
 	if (transfer->too_long || result == CURLE_FILESIZE_EXCEEDED)
-		return fault(ctx, FAULT_UNAVAILABLE, "%s: the answer is over %d bytes", call->host,
-		    HTTPS_REPLY_MAX);
+		return fault(ctx, FAULT_UNAVAILABLE, "%s: " HTTPS_TOO_LONG " %d bytes",
+		    request->host, HTTPS_REPLY_MAX);
 	if (result == CURLE_SSL_CACERT_BADFILE)
 		return fault(ctx, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
 		    curl_easy_strerror(result));
 	if (result != CURLE_OK)
-		return fault(
-		    ctx, kind_of(curl, result), "%s: %s", call->host, curl_easy_strerror(result));
+		return fault(ctx, fault_kind_of(curl, result), "%s: %s", request->host,
+		    curl_easy_strerror(result));
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
 	curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
 	curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
@@ -211,35 +205,37 @@ take_reply(struct ctx *ctx, CURL *curl, CURLcode result, const struct call *call
 }
 
 static bool
-send_with(struct ctx *ctx, CURL *curl, const struct call *call, struct https_reply *reply)
+send_with(
+    struct ctx *ctx, CURL *curl, const struct https_request *request, struct https_reply *reply)
 {
-	struct transfer transfer = { .dropped = call->answer_dropped != 0 };
+	struct transfer transfer = { .discard_body = request->answer_dropped };
 	struct curl_slist *headers = NULL;
 	struct curl_slist *connect_to = NULL;
 	bool ok = false;
 
-	if (!url_names_host(call->url, call->host))
-		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", call->host);
-	else if (make_headers(ctx, call, &headers)
-	    && make_connect_to(ctx, call->connect_to, &connect_to)) {
+	if (!url_names_host(request->url, request->host))
+		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", request->host);
+	else if (make_headers(ctx, request, &headers)
+	    && make_connect_to(ctx, request->connect_to, &connect_to)) {
 		strbuf_init(ctx, &transfer.body);
-		ok = (set_rules(curl, call) && set_call(curl, call, headers, connect_to, &transfer))
-		    ? take_reply(ctx, curl, perform(curl, call), call, &transfer, reply)
+		ok = (set_policy(curl, request)
+			 && set_request(curl, request, headers, connect_to, &transfer))
+		    ? read_reply(ctx, curl, perform(curl, request), request, &transfer, reply)
 		    : fault(ctx, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
 	}
-	curl_easy_reset(curl); /* of one call's settings none is left for the next */
+	curl_easy_reset(curl); /* the next call starts without this one's settings */
 	curl_slist_free_all(headers);
 	curl_slist_free_all(connect_to);
 	return ok;
 }
 
-/* A session that is resumed was checked with the certificates of then. */
+/* Sessions were verified with the certificates of their time. */
 static void
-forget_what_is_old(struct curl_client *client, const struct call *call)
+discard_old_sessions(struct curl_client *client, const struct https_request *request)
 {
-	bool changed = ca_certs_changed(call->ca_file, &client->authorities);
+	bool changed = ca_certs_changed(request->ca_file, &client->ca_stat);
 
-	if (client->used && (changed || clock_ms() - client->since_ms >= KEPT_MS)) {
+	if (client->used && (changed || clock_ms() - client->opened_ms >= SESSION_MAX_AGE_MS)) {
 		curl_client_close(client);
 		curl_client_open(client);
 	}
@@ -249,7 +245,7 @@ forget_what_is_old(struct curl_client *client, const struct call *call)
 void
 curl_client_open(struct curl_client *client)
 {
-	client->since_ms = clock_ms();
+	client->opened_ms = clock_ms();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		client->curl = curl_easy_init();
 }
@@ -262,10 +258,10 @@ curl_client_close(struct curl_client *client)
 }
 
 bool
-curl_client_send(
-    struct ctx *ctx, struct curl_client *client, const struct call *call, struct https_reply *reply)
+curl_client_send(struct ctx *ctx, struct curl_client *client, const struct https_request *request,
+    struct https_reply *reply)
 {
-	forget_what_is_old(client, call);
-	return client->curl != NULL ? send_with(ctx, client->curl, call, reply)
+	discard_old_sessions(client, request);
+	return client->curl != NULL ? send_with(ctx, client->curl, request, reply)
 				    : fault(ctx, FAULT_SERVER, "libcurl cannot be started");
 }

@@ -12,7 +12,7 @@ ipv4_is_public(uint32_t address)
 	static const struct {
 		uint32_t net;
 		int bits;
-	} kept[] = {
+	} reserved[] = {
 		{ 0x00000000, 8 },  /* this network */
 		{ 0x0a000000, 8 },  /* private */
 		{ 0x64400000, 10 }, /* carrier-grade NAT */
@@ -25,13 +25,13 @@ ipv4_is_public(uint32_t address)
 		{ 0xe0000000, 3 },  /* multicast, reserved, broadcast */
 	};
 
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-		if ((address ^ kept[i].net) >> (32 - kept[i].bits) == 0)
+	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+		if ((address ^ reserved[i].net) >> (32 - reserved[i].bits) == 0)
 			return false;
 	return true;
 }
 
-/* Only 2000::/3 is handed out, and parts of it carry an IPv4 address: 6to4 and Teredo. */
+/* Only 2000::/3 is global unicast.  6to4 and Teredo, parts of it, embed an IPv4 address. */
 static bool
 ipv6_is_public(const struct in6_addr *address)
 {

@@ -1,5 +1,5 @@
-/* public_address.h - addresses that are of the internet at large (RFC 6890):
- * a URL in the configuration must not reach what only this machine or its network can.
+/* public_address.h - whether an address is reachable on the public Internet (RFC 6890): a URL in
+ * the configuration must not reach private hosts that only this server can reach (SSRF).
  */
 #ifndef PUBLIC_ADDRESS_H
 #define PUBLIC_ADDRESS_H

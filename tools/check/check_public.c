@@ -44,7 +44,7 @@ request(const struct site *site, const char *host, const char *url, const char *
 
 	if (https_send(ctx, &site->way, &call, reply))
 		return true;
-	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, " is over ") == NULL)
+	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, HTTPS_TOO_LONG) == NULL)
 		return false;
 	ctx_clear_fault(ctx);
 	call.answer_dropped = true;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NAME_SIZE 16 /* bytes; arrays, since pointers would have to be relocated at each start */
+#define NAME_SIZE 14 /* bytes; arrays, since pointers would have to be relocated at each start */
 
 static const char names[FAULT_KINDS][NAME_SIZE] = {
 	[FAULT_NONE] = "none",

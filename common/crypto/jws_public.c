@@ -1,44 +1,27 @@
-/* jws_public.c - the algorithms of public keys, which amo-crm-crypto does for us; see jws.h.
- *
- *   -> {"do":"verify","algorithm":…,"public_key":"<path>","signed":…,"signature":"<base64url>"}
- *   <- {"valid":1}
- */
-#include "base/clock.h"
+/* jws_public.c - the algorithms with a public key, verified by amo-crm-crypto; see jws.h. */
+#include "crypto/crypto_message.h"
 #include "crypto/jws.h"
-#include "helper/helper.h"
-
-#include "base/encode.h"
-#include "base/strbuf.h"
-
-#define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
 
 static bool
 verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
-	const char *signed_text;
-	const char *line;
+	const struct verify_request request = {
+		.algorithm = jws->algorithm->name,
+		.public_key = key->public_key,
+		.signed_part = jws->signed_part,
+		.signed_len = jws->signed_len,
+		.signature = jws->signature,
+		.signature_len = jws->signature_len,
+	};
 	struct json_object *doc;
-	struct strbuf sb;
-	int64_t valid = 0;
+	const char *line;
+	bool valid = false;
 
-	if (!ctx_strndup(ctx, jws->signed_part, jws->signed_len, &signed_text))
+	if (!verify_request_encode(ctx, &request, &line) || (doc = crypto_send(ctx, line)) == NULL)
 		return false;
-	strbuf_init(ctx, &sb);
-	strbuf_addf(
-	    &sb, "{\"do\":\"verify\",\"algorithm\":\"%s\",\"public_key\":", jws->algorithm->name);
-	json_add_string(&sb, key->public_key);
-	strbuf_addstr(&sb, ",\"signed\":");
-	json_add_string(&sb, signed_text);
-	strbuf_addstr(&sb, ",\"signature\":\"");
-	base64url_encode(&sb, jws->signature, jws->signature_len);
-	strbuf_addstr(&sb, "\"}\n");
-	if (!strbuf_finish(&sb, &line)
-	    || (doc = helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS)) == NULL)
-		return false;
-	if (!json_integer(doc, "valid", &valid))
-		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto did not say whether a token is valid");
+	(void)verify_reply_decode(ctx, doc, &valid);
 	json_object_put(doc);
-	return valid == 1;
+	return valid;
 }
 
 const struct jws_algorithm jws_rs256 = { "RS256", verify };

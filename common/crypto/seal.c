@@ -1,60 +1,24 @@
-/* seal.c - has amo-crm-crypto seal and open; see seal.h.
- *
- *   -> {"do":"seal","kid":…,"key":"<hex>","context":…,"text":<the secret>}    <- {"text":<sealed>}
- *   -> {"do":"open","kid":…,"key":"<hex>","context":…,"text":<sealed>}    <- {"text":<the secret>}
- *
- * Contexts and texts go as base64url: they are bytes, and JSON holds only what is UTF-8.
+/* seal.c - see seal.h.  The encryption itself is done by amo-crm-crypto (libexec/crypto/aes_gcm.c).
  */
 #include "crypto/seal.h"
 
-#include "base/clock.h"
-#include "base/encode.h"
-#include "base/strbuf.h"
-#include "helper/helper.h"
-#include "text/json.h"
+#include "crypto/crypto_message.h"
 
+#include <json-c/json_object.h>
 #include <string.h>
 
-#define WAIT_MS 10000 /* for what takes a millisecond, on a machine that is very busy */
-
-static void
-add_base64url(struct strbuf *sb, const char *s)
-{
-	strbuf_addch(sb, '"');
-	base64url_encode(sb, s, strlen(s));
-	strbuf_addch(sb, '"');
-}
-
 static bool
-ask(struct ctx *ctx, const char *what, const struct key *key, const char *context, const char *text,
-    const char **reply)
+run_cipher(struct ctx *ctx, enum crypto_operation operation, const struct cipher_request *request,
+    const char **text)
 {
-	char hex[2 * KEY_SIZE + 1];
-	struct json_object *doc = NULL;
+	struct json_object *doc;
 	const char *line;
-	const uint8_t *bytes = NULL;
-	size_t len;
-	struct strbuf sb;
 	bool ok;
 
-	hex_encode(key->secret, sizeof key->secret, hex);
-	strbuf_init(ctx, &sb);
-	strbuf_addf(
-	    &sb, "{\"do\":\"%s\",\"kid\":\"%s\",\"key\":\"%s\",\"context\":", what, key->kid, hex);
-	add_base64url(&sb, context);
-	strbuf_addstr(&sb, ",\"text\":");
-	add_base64url(&sb, text);
-	strbuf_addstr(&sb, "}\n");
-	explicit_bzero(hex, sizeof hex);
-	if (strbuf_finish(&sb, &line))
-		doc = helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
-	if (doc == NULL)
+	if (!cipher_request_encode(ctx, operation, request, &line)
+	    || (doc = crypto_send(ctx, line)) == NULL)
 		return false;
-	text = json_string(doc, "text");
-	ok = text != NULL && base64url_decode(ctx, text, strlen(text), &bytes, &len);
-	*reply = (const char *)bytes;
-	if (!ok)
-		ctx_fault(ctx, FAULT_SERVER, "amo-crm-crypto sent no text");
+	ok = cipher_reply_decode(ctx, doc, text);
 	json_object_put(doc);
 	return ok;
 }
@@ -66,7 +30,7 @@ seal(struct ctx *ctx, const struct keyring *ring, const char *context, const cha
 	const struct key *key = &ring->keys[0];
 	const char *text;
 
-	return ask(ctx, "seal", key, context, secret, &text)
+	return run_cipher(ctx, CRYPTO_SEAL, &(struct cipher_request){ key, context, secret }, &text)
 	    && ctx_printf(ctx, sealed, "%s.%s", key->kid, text);
 }
 
@@ -76,10 +40,11 @@ unseal(struct ctx *ctx, const struct keyring *ring, const char *context, const c
 {
 	size_t kid_len = strcspn(sealed, ".");
 	const struct key *key = keyring_find(ring, sealed, kid_len);
+	const char *text = sealed + kid_len + (sealed[kid_len] == '.');
 
 	if (key == NULL)
 		return fault(ctx, FAULT_STORAGE,
 		    "sealed with key \"%.*s\", which is not in the key ring",
 		    kid_len > KEY_ID_MAX ? KEY_ID_MAX : (int)kid_len, sealed);
-	return ask(ctx, "open", key, context, sealed + kid_len + (sealed[kid_len] == '.'), secret);
+	return run_cipher(ctx, CRYPTO_OPEN, &(struct cipher_request){ key, context, text }, secret);
 }

@@ -1,4 +1,4 @@
-/* jws_evp.c - the algorithms of public keys, by OpenSSL's EVP; see jws_evp.h. */
+/* jws_evp.c - see jws_evp.h. */
 #include "jws_evp.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #define P256_SIZE    32   /* bytes of one coordinate; RFC 7518 section 3.4 */
 #define P256_DER_MAX (2 + 2 * (2 + 1 + P256_SIZE))
 
-/* Nobody is there to be asked. */
+/* OpenSSL would prompt for the passphrase of an encrypted key. */
 static int
 no_passphrase(char *buffer, int size, int writing, void *arg)
 {
@@ -23,7 +23,7 @@ no_passphrase(char *buffer, int size, int writing, void *arg)
 	return -1;
 }
 
-/* To be given back with EVP_PKEY_free; NULL with a fault. */
+/* The caller releases the key with EVP_PKEY_free; NULL with a fault. */
 static EVP_PKEY *
 read_public_key(struct ctx *ctx, const char *path)
 {
@@ -64,56 +64,8 @@ ed25519_fits(const EVP_PKEY *key)
 	return EVP_PKEY_is_a(key, "ED25519") == 1;
 }
 
-/* A signature by a public key, as OpenSSL wants it. */
-struct signature {
-	bool (*key_fits)(const EVP_PKEY *key);
-	const char *key_wanted;
-	const EVP_MD *digest; /* NULL: it is part of the algorithm */
-	const uint8_t *bytes;
-	size_t len;
-};
-
-static bool
-signature_verify(struct ctx *ctx, EVP_PKEY *key, const struct signature *s, const struct jws *jws)
-{
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	bool started =
-	    digest != NULL && EVP_DigestVerifyInit(digest, NULL, s->digest, NULL, key) == 1;
-	bool valid = started
-	    && EVP_DigestVerify(
-		   digest, s->bytes, s->len, (const uint8_t *)jws->signed_part, jws->signed_len)
-		== 1;
-
-	EVP_MD_CTX_free(digest);
-	return started ? valid : fault(ctx, FAULT_SERVER, "a signature cannot be looked at");
-}
-
-static bool
-public_key_verify(
-    struct ctx *ctx, const char *path, const struct signature *s, const struct jws *jws)
-{
-	EVP_PKEY *key = read_public_key(ctx, path);
-	bool valid = false;
-
-	if (key != NULL)
-		valid = s->key_fits(key) ? signature_verify(ctx, key, s, jws)
-					 : fault(ctx, FAULT_CONFIG, "%s: %s wants %s", path,
-					     jws->algorithm->name, s->key_wanted);
-	EVP_PKEY_free(key);
-	ERR_clear_error(); /* the next request's errors are its own */
-	return valid;
-}
-
-static bool
-rs256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
-{
-	return public_key_verify(ctx, key->public_key,
-	    &(struct signature){ rsa_fits, "an RSA key of at least 2048 bits", EVP_sha256(),
-		jws->signature, jws->signature_len },
-	    jws);
-}
-
-/* X.690 section 8.3: no zero byte in front, but one where the first bit would be a sign. */
+/* Writes a DER INTEGER (X.690 section 8.3): without leading zero bytes, except one where the first
+ * bit would be taken for the sign. */
 static size_t
 put_der_integer(uint8_t *to, const uint8_t number[P256_SIZE])
 {
@@ -130,31 +82,90 @@ put_der_integer(uint8_t *to, const uint8_t number[P256_SIZE])
 	return 2 + sign + P256_SIZE - zeros;
 }
 
-/* A JWS holds r and s side by side (RFC 7518 section 3.4), OpenSSL reads a SEQUENCE of both. */
+/* Makes of r and s side by side, as a JWS holds them (RFC 7518 section 3.4), the SEQUENCE of both
+ * that OpenSSL verifies.  False: the signature is not of the right length. */
 static bool
-es256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
+encode_p256_signature(const struct verify_request *request, uint8_t der[P256_DER_MAX], size_t *len)
 {
-	uint8_t der[P256_DER_MAX] = { 0x30 };
-	size_t len = 2;
-
-	if (jws->signature_len != 2 * (size_t)P256_SIZE)
+	if (request->signature_len != 2 * (size_t)P256_SIZE)
 		return false;
-	len += put_der_integer(der + len, jws->signature);
-	len += put_der_integer(der + len, jws->signature + P256_SIZE);
-	der[1] = (uint8_t)(len - 2);
-	return public_key_verify(ctx, key->public_key,
-	    &(struct signature){ p256_fits, "an EC key on P-256", EVP_sha256(), der, len }, jws);
+	*len = 2;
+	*len += put_der_integer(der + *len, request->signature);
+	*len += put_der_integer(der + *len, request->signature + P256_SIZE);
+	der[0] = 0x30;
+	der[1] = (uint8_t)(*len - 2);
+	return true;
+}
+
+struct algorithm {
+	const char *name;
+	bool (*key_fits)(const EVP_PKEY *key);
+	const char *key_wanted;
+	const EVP_MD *(*digest)(void); /* NULL: it is part of the algorithm */
+	bool is_ecdsa;
+};
+
+static const struct algorithm algorithms[] = {
+	{ "RS256", rsa_fits, "an RSA key of at least 2048 bits", EVP_sha256, false },
+	{ "ES256", p256_fits, "an EC key on P-256", EVP_sha256, true },
+	{ "EdDSA", ed25519_fits, "an Ed25519 key", NULL, false },
+};
+
+static const struct algorithm *
+find_algorithm(const char *name)
+{
+	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
+		if (strcmp(algorithms[i].name, name) == 0)
+			return &algorithms[i];
+	return NULL;
 }
 
 static bool
-eddsa_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
+verify_with(struct ctx *ctx, const struct algorithm *algorithm, EVP_PKEY *key,
+    const struct verify_request *request, bool *valid)
 {
-	return public_key_verify(ctx, key->public_key,
-	    &(struct signature){
-		ed25519_fits, "an Ed25519 key", NULL, jws->signature, jws->signature_len },
-	    jws);
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	const EVP_MD *md = algorithm->digest == NULL ? NULL : algorithm->digest();
+	bool started = digest != NULL && EVP_DigestVerifyInit(digest, NULL, md, NULL, key) == 1;
+
+	*valid = started
+	    && EVP_DigestVerify(digest, request->signature, request->signature_len,
+		   (const uint8_t *)request->signed_part, request->signed_len)
+		== 1;
+	EVP_MD_CTX_free(digest);
+	return started || fault(ctx, FAULT_SERVER, "a signature cannot be verified");
 }
 
-const struct jws_algorithm evp_rs256 = { "RS256", rs256_verify };
-const struct jws_algorithm evp_es256 = { "ES256", es256_verify };
-const struct jws_algorithm evp_eddsa = { "EdDSA", eddsa_verify };
+static bool
+verify_by_key(struct ctx *ctx, const struct algorithm *algorithm,
+    const struct verify_request *request, bool *valid)
+{
+	EVP_PKEY *key = read_public_key(ctx, request->public_key);
+	bool ok = key != NULL
+	    && (algorithm->key_fits(key)
+		    ? verify_with(ctx, algorithm, key, request, valid)
+		    : fault(ctx, FAULT_CONFIG, "%s: %s wants %s", request->public_key,
+			algorithm->name, algorithm->key_wanted));
+
+	EVP_PKEY_free(key);
+	ERR_clear_error(); /* OpenSSL's error queue would keep them for the next request */
+	return ok;
+}
+
+bool
+jws_evp_verify(struct ctx *ctx, const struct verify_request *request, bool *valid)
+{
+	const struct algorithm *algorithm = find_algorithm(request->algorithm);
+	struct verify_request converted = *request;
+	uint8_t der[P256_DER_MAX];
+
+	*valid = false;
+	if (algorithm == NULL)
+		return fault(ctx, FAULT_SERVER, "no algorithm \"%.20s\"", request->algorithm);
+	if (algorithm->is_ecdsa) {
+		if (!encode_p256_signature(request, der, &converted.signature_len))
+			return true;
+		converted.signature = der;
+	}
+	return verify_by_key(ctx, algorithm, &converted, valid);
+}

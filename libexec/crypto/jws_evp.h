@@ -1,12 +1,15 @@
-/* jws_evp.h - the algorithms of public keys, where they are done; whoever has them done uses jws.h.
+/* jws_evp.h - signatures by public keys, verified by OpenSSL's EVP.  The other programs reach this
+ * through jws.h.
  */
 #ifndef JWS_EVP_H
 #define JWS_EVP_H
 
-#include "crypto/jws.h"
+#include "crypto/crypto_message.h"
 
-extern const struct jws_algorithm evp_rs256; /* at least 2048 bits */
-extern const struct jws_algorithm evp_es256; /* P-256 */
-extern const struct jws_algorithm evp_eddsa; /* Ed25519 */
+/* RS256 with at least 2048 bits, ES256 on P-256, and EdDSA with Ed25519 (RFC 7518 section 3.1,
+ * RFC 8037 section 3.1).
+ * Fault: FAULT_CONFIG when the key cannot be read or does not fit the algorithm; FAULT_SERVER for
+ * any other algorithm, or when OpenSSL fails. */
+bool jws_evp_verify(struct ctx *ctx, const struct verify_request *request, bool *valid);
 
 #endif

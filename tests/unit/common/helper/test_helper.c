@@ -164,6 +164,7 @@ bears_any_helper(void **state)
 			continue;
 		if (table[i].script != NULL) {
 			snprintf(script, sizeof script, "#!/bin/sh\n%s\n", table[i].script);
+			unlink(helper); /* a shell may still read the one before */
 			file_write(helper, script, strlen(script), table[i].mode);
 		} else
 			unlink(helper);

@@ -1,10 +1,24 @@
-/* rekey.c - `amocrmctl rekey`: after a new line was put on top of the key ring. */
+/* rekey.c - key rotation: `amocrmctl keygen` makes the new key, which the administrator puts at the
+ * top of the key ring, and `amocrmctl rekey` re-encrypts every connection with it. */
 #include "ctl.h"
 
 #include "connection/connection.h"
 #include "crypto/keyring.h"
 
 #include <stdio.h>
+
+enum ctl_exit
+ctl_keygen(struct ctl *ctl)
+{
+	const char *line;
+
+	if (ctl->argc > 1)
+		return ctl_usage(ctl, "takes no arguments");
+	if (!keyring_generate(ctl->ctx, time(NULL), &line))
+		return ctl_fault(ctl);
+	printf("%s\n", line);
+	return CTL_DONE;
+}
 
 struct rekey {
 	const struct config *cfg;
@@ -14,7 +28,8 @@ struct rekey {
 	size_t failed;
 };
 
-/* What an older version, or a killed import of it, may have left off the list. */
+/* Repairs the account's list of connections, where an older version, or an import that was killed,
+ * may have left this one off. */
 static bool
 mend_list(struct ctx *ctx, const struct config *cfg, const struct connection *connection)
 {
@@ -33,8 +48,8 @@ mend_list(struct ctx *ctx, const struct config *cfg, const struct connection *co
 	return true;
 }
 
-/* One record at a time, each replaced as a whole: it can be cut short and run again.  One that does
- * not open is named, and keeps no other under the old key. */
+/* Replaces one record atomically, so the command can be interrupted and run again.  A record that
+ * cannot be decrypted is reported, and the others are re-encrypted all the same. */
 static bool
 rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {

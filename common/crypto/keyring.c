@@ -5,13 +5,15 @@
 #include "base/file.h"
 #include "base/filecache.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/sha2.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool
-take_line(struct ctx *ctx, struct keyring *ring, char *line, const char *path, int number)
+parse_line(struct ctx *ctx, struct keyring *ring, char *line, const char *path, int number)
 {
 	static const char kid_alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					   "0123456789-_";
@@ -34,7 +36,7 @@ take_line(struct ctx *ctx, struct keyring *ring, char *line, const char *path, i
 }
 
 static bool
-take_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
+parse_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -46,7 +48,7 @@ take_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 			ok = fault(ctx, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
 		line[strcspn(line, "\r\n")] = '\0';
 		if (ok && line[0] != '\0' && line[0] != '#')
-			ok = take_line(ctx, ring, line, path, number);
+			ok = parse_line(ctx, ring, line, path, number);
 		explicit_bzero(line, size);
 	}
 	free(line);
@@ -59,7 +61,7 @@ take_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 }
 
 static bool
-parse(struct ctx *ctx, const char *path, const void **parsed)
+parse_file(struct ctx *ctx, const char *path, const void **parsed)
 {
 	struct keyring *ring;
 	FILE *file;
@@ -67,7 +69,7 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 
 	if (!ctx_alloc(ctx, sizeof *ring, &ring) || !file_open_secret(ctx, path, &file))
 		return false;
-	ok = take_lines(ctx, ring, file, path);
+	ok = parse_lines(ctx, ring, file, path);
 	fclose(file);
 	*parsed = ring;
 	return ok;
@@ -77,7 +79,7 @@ bool
 keyring_read(struct ctx *ctx, const char *path, const struct keyring **out)
 {
 	const void *parsed = NULL;
-	bool ok = filecache_get(ctx, FILECACHE_KEYRING, path, parse, &parsed);
+	bool ok = filecache_get(ctx, FILECACHE_KEYRING, path, parse_file, &parsed);
 
 	*out = parsed;
 	return ok;
@@ -88,7 +90,7 @@ keyring_reload(struct ctx *ctx, const char *path, const struct keyring *before)
 {
 	const void *ring;
 
-	if (parse(ctx, path, &ring))
+	if (parse_file(ctx, path, &ring))
 		return ring;
 	log_note(ctx, "keys", ctx->reason);
 	ctx_clear_fault(ctx);
@@ -109,4 +111,23 @@ void
 key_derive(const struct key *key, const char *purpose, uint8_t out[KEY_SIZE])
 {
 	hmac_sha256(key->secret, sizeof key->secret, purpose, strlen(purpose), out);
+}
+
+bool
+keyring_generate(struct ctx *ctx, time_t now, const char **line)
+{
+	uint8_t secret[KEY_SIZE];
+	uint8_t unique[2];
+	char hex[2 * KEY_SIZE + 1];
+	char date[RFC3339_SIZE];
+	bool ok;
+
+	if (getentropy(secret, sizeof secret) != 0 || getentropy(unique, sizeof unique) != 0)
+		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
+	rfc3339_write(now, date);
+	hex_encode(secret, sizeof secret, hex);
+	ok = ctx_printf(ctx, line, "k%.10s-%02x%02x %s", date, unique[0], unique[1], hex);
+	explicit_bzero(secret, sizeof secret);
+	explicit_bzero(hex, sizeof hex);
+	return ok;
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#define HEX    "0123456789abcdef"
 #define KEY_A  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define KEY_B  "FFEEDDCCBBAA99887766554433221100ffeeddccbbaa99887766554433221100"
 #define KID_32 "abcdefghijklmnopqrstuvwxyzABCD-_"
@@ -255,6 +256,53 @@ says_when_the_arena_is_full(void **state)
 	try_small_arenas("a key ring", read_in_arena, path);
 }
 
+static void
+generates_keys(void **state)
+{
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	const struct keyring *ring;
+	const char *lines[2];
+	const char *text;
+
+	path_in(*state, "keys", path);
+	open_ctx(&ctx);
+	for (size_t i = 0; i < ROWS(lines); i++)
+		assert_true(keyring_generate(&ctx, 1795320000, &lines[i])); /* 2026-11-22 */
+	DEMAND(
+	    "no key is generated twice", strcmp(strchr(lines[0], ' '), strchr(lines[1], ' ')) != 0);
+	for (size_t i = 0; i < ROWS(lines); i++) {
+		DEMAND("the id tells the date", strncmp(lines[i], "k2026-11-22-", 12) == 0);
+		same_number("the id's length", (long long)strcspn(lines[i], " "), 16);
+		same_number("the id's random part", (long long)strspn(lines[i] + 12, HEX), 4);
+		same_number("the key", (long long)strspn(lines[i] + 17, HEX), 2 * KEY_SIZE);
+		same_number("the line", (long long)strlen(lines[i]), 17 + 2 * KEY_SIZE);
+
+		assert_true(ctx_printf(&ctx, &text, "%s\nk1 " KEY_A "\n", lines[i]));
+		file_write_text(path, text);
+		assert_true(keyring_read(&ctx, path, &ring));
+		DEMAND("the first key of the ring that it is put on top of",
+		    strncmp(ring->keys[0].kid, lines[i], 16) == 0);
+	}
+	ctx_close(&ctx);
+}
+
+static bool
+generate_in_arena(struct ctx *ctx, void *arg)
+{
+	const char *line;
+
+	(void)arg;
+	return keyring_generate(ctx, 0, &line);
+}
+
+static void
+says_when_a_line_does_not_fit(void **state)
+{
+	(void)state;
+	try_small_arenas("a line", generate_in_arena, NULL);
+}
+
 int
 main(void)
 {
@@ -267,6 +315,8 @@ main(void)
 		IN_FOLDER(finds_a_key),
 		cmocka_unit_test(derives_keys),
 		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(generates_keys),
+		cmocka_unit_test(says_when_a_line_does_not_fit),
 	};
 
 	return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/sha2.h"
+#include "base/strbuf.h"
 
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -21,44 +22,19 @@ refuse(struct jws *jws, const char *format, ...)
 }
 
 static bool
-is_mac(const struct jws *jws, const uint8_t *mac, size_t size)
+verify_mac(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 {
-	return jws->signature_len == size && CRYPTO_memcmp(jws->signature, mac, size) == 0;
-}
-
-static bool
-hs256_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
-{
-	uint8_t mac[SHA256_SIZE];
+	uint8_t mac[JWS_MAC_MAX];
 
 	(void)ctx;
-	hmac_sha256(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
-	return is_mac(jws, mac, sizeof mac);
+	jws->algorithm->hmac(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
+	return jws->signature_len == jws->algorithm->mac_size
+	    && CRYPTO_memcmp(jws->signature, mac, jws->signature_len) == 0;
 }
 
-static bool
-hs384_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
-{
-	uint8_t mac[SHA384_SIZE];
-
-	(void)ctx;
-	hmac_sha384(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
-	return is_mac(jws, mac, sizeof mac);
-}
-
-static bool
-hs512_verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
-{
-	uint8_t mac[SHA512_SIZE];
-
-	(void)ctx;
-	hmac_sha512(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
-	return is_mac(jws, mac, sizeof mac);
-}
-
-const struct jws_algorithm jws_hs256 = { "HS256", hs256_verify };
-const struct jws_algorithm jws_hs384 = { "HS384", hs384_verify };
-const struct jws_algorithm jws_hs512 = { "HS512", hs512_verify };
+const struct jws_algorithm jws_hs256 = { "HS256", verify_mac, hmac_sha256, SHA256_SIZE };
+const struct jws_algorithm jws_hs384 = { "HS384", verify_mac, hmac_sha384, SHA384_SIZE };
+const struct jws_algorithm jws_hs512 = { "HS512", verify_mac, hmac_sha512, SHA512_SIZE };
 
 /* The document behind a part of a token, when it is an object. */
 static struct json_object *
@@ -173,4 +149,33 @@ jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key)
 	if (claims == NULL)
 		refuse(jws, "the claims are not base64url of one JSON object with unique names");
 	return claims;
+}
+
+bool
+jws_signing_input(struct ctx *ctx, const char *header, const char *claims, const char **input)
+{
+	struct strbuf sb;
+
+	strbuf_init(ctx, &sb);
+	base64url_encode(&sb, header, strlen(header));
+	strbuf_addch(&sb, '.');
+	base64url_encode(&sb, claims, strlen(claims));
+	return strbuf_finish(&sb, input);
+}
+
+bool
+jws_sign(struct ctx *ctx, const struct jws_algorithm *algorithm, const struct jws_key *key,
+    const char *header, const char *claims, const char **token)
+{
+	uint8_t mac[JWS_MAC_MAX];
+	const char *input;
+	struct strbuf sb;
+
+	if (!jws_signing_input(ctx, header, claims, &input))
+		return false;
+	algorithm->hmac(key->secret, key->secret_len, input, strlen(input), mac);
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "%s.", input);
+	base64url_encode(&sb, mac, algorithm->mac_size);
+	return strbuf_finish(&sb, token);
 }

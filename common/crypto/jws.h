@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#define JWS_MAC_MAX   64 /* bytes: HS512 */
 #define JWS_WRONG_MAX 80 /* part of a log line */
 
 /* One algorithm wants the one, another the other. */
@@ -36,11 +37,17 @@ struct jws {
 	char wrong[JWS_WRONG_MAX]; /* why it was refused, for the log */
 };
 
-/* verify: false without a fault when the signature is not the key's.
- * Fault: FAULT_CONFIG when the key cannot be read or is not one for the algorithm. */
 struct jws_algorithm {
 	const char *name; /* as `alg` spells it; RFC 7518 section 3.1, RFC 8037 section 3.1 */
+
+	/* False without a fault when the signature is not the key's.
+	 * Fault: FAULT_CONFIG when the key cannot be read or does not fit the algorithm. */
 	bool (*verify)(struct ctx *ctx, const struct jws_key *key, const struct jws *jws);
+
+	/* The HMAC that is the signature; see sha2.h.
+	 * NULL: the algorithm has a public key, with which nothing can be signed. */
+	void (*hmac)(const void *key, size_t key_len, const void *text, size_t len, uint8_t *mac);
+	size_t mac_size;
 };
 
 /* Those of a secret are built on sha2.h, those of a public key are done by amo-crm-crypto (see
@@ -59,5 +66,13 @@ bool jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_a
 /* The claims, an object, once the signature is verified; to be given back with json_object_put.
  * NULL without a fault: refused, see jws->wrong.  Fault: as verify, or the arena is full. */
 struct json_object *jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key);
+
+/* Signs a token with a secret: HS256, HS384 or HS512.  header and claims are JSON; the header must
+ * name the algorithm.  Fault: FAULT_SERVER when the arena is full. */
+bool jws_sign(struct ctx *ctx, const struct jws_algorithm *algorithm, const struct jws_key *key,
+    const char *header, const char *claims, const char **token);
+
+/* The token without its signature: the JWS Signing Input of RFC 7515 section 2. */
+bool jws_signing_input(struct ctx *ctx, const char *header, const char *claims, const char **input);
 
 #endif

@@ -24,6 +24,6 @@ verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 	return valid;
 }
 
-const struct jws_algorithm jws_rs256 = { "RS256", verify };
-const struct jws_algorithm jws_es256 = { "ES256", verify };
-const struct jws_algorithm jws_eddsa = { "EdDSA", verify };
+const struct jws_algorithm jws_rs256 = { "RS256", verify, NULL, 0 };
+const struct jws_algorithm jws_es256 = { "ES256", verify, NULL, 0 };
+const struct jws_algorithm jws_eddsa = { "EdDSA", verify, NULL, 0 };

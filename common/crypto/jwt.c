@@ -24,6 +24,12 @@ static const struct jws_algorithm *const algorithms[] = {
 	[JWT_EDDSA] = &jws_eddsa,
 };
 
+const struct jws_algorithm *
+jwt_algorithm(const struct jwt_config *cfg)
+{
+	return algorithms[cfg->algorithm];
+}
+
 /* "at+jwt" is an access token by RFC 9068, made for a server such as this one.  Any other type was
  * made for something else (RFC 8725 section 3.11).  "application/" may be left out,
  * and case does not count (RFC 7515 section 4.1.9). */
@@ -50,7 +56,7 @@ open_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
 	struct jws jws;
 	struct json_object *claims = NULL;
 
-	if (!jws_read(ctx, token, JWT_TOKEN_MAX, algorithms[cfg->algorithm], &jws)
+	if (!jws_read(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws)
 	    || !type_accepted(ctx, jws.type) || (claims = jws_claims(ctx, &jws, &key)) == NULL)
 		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.wrong);
 	return claims;

@@ -9,6 +9,7 @@
 #include "base/ctx.h"
 
 struct jwt_config;
+struct jws_algorithm;
 
 #define JWT_TOKEN_MAX 8192 /* bytes; what servers allow one header */
 #define JWT_USER_MAX  150  /* bytes; fits the store's keys with a prefix before it */
@@ -20,5 +21,8 @@ struct jwt_config;
  * algorithm. */
 bool jwt_verify(
     struct ctx *ctx, const struct jwt_config *cfg, const char *token, const char **user);
+
+/* The configured algorithm; see jws.h. */
+const struct jws_algorithm *jwt_algorithm(const struct jwt_config *cfg);
 
 #endif

@@ -2,7 +2,6 @@
 #include "crypto/oauth_state.h"
 
 #include "base/encode.h"
-#include "base/sha2.h"
 #include "base/strbuf.h"
 #include "crypto/jws.h"
 #include "text/json.h"
@@ -13,13 +12,6 @@
 
 #define PURPOSE "amo-crm state"
 #define ID_SIZE 16 /* bytes; as a random UUID */
-
-static void
-add_part(struct strbuf *sb, const char *part)
-{
-	base64url_encode(sb, part, strlen(part));
-	strbuf_addch(sb, '.');
-}
 
 static bool
 write_header(struct ctx *ctx, const struct key *key, const char **header)
@@ -52,19 +44,13 @@ sign(struct ctx *ctx, const struct key *key, const char *header, const char *cla
     const char **token)
 {
 	uint8_t derived[KEY_SIZE];
-	uint8_t mac[SHA256_SIZE];
-	struct strbuf sb;
+	const struct jws_key jws_key = { .secret = derived, .secret_len = sizeof derived };
+	bool ok;
 
-	strbuf_init(ctx, &sb);
-	add_part(&sb, header);
-	add_part(&sb, claims);
-	if (sb.full)
-		return false;
 	key_derive(key, PURPOSE, derived);
-	hmac_sha256(derived, sizeof derived, sb.start, sb.len - 1, mac);
+	ok = jws_sign(ctx, &jws_hs256, &jws_key, header, claims, token);
 	explicit_bzero(derived, sizeof derived);
-	base64url_encode(&sb, mac, sizeof mac);
-	return strbuf_finish(&sb, token);
+	return ok;
 }
 
 bool

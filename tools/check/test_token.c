@@ -1,25 +1,18 @@
-/* test_token.c - a token of the app's kind, made to see what becomes of it. */
+/* test_token.c - makes a token as the app would, to try out what becomes of it. */
 #include "check/check.h"
 
 #include "base/encode.h"
-#include "base/sha2.h"
 #include "base/strbuf.h"
 #include "crypto/jws.h"
+#include "crypto/jwt.h"
 #include "text/json.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#define LIFE_S      60
-#define RSA_SIZE    256 /* bytes of a signature by the shortest key that is accepted */
-#define ED_AND_P256 64  /* bytes of such signatures */
-
-static const char *const names[] = { [JWT_HS256] = "HS256",
-	[JWT_HS384] = "HS384",
-	[JWT_HS512] = "HS512",
-	[JWT_RS256] = "RS256",
-	[JWT_ES256] = "ES256",
-	[JWT_EDDSA] = "EdDSA" };
+#define LIFE_S               60
+#define RS256_SIZE           256 /* bytes of a signature by the shortest key that is accepted */
+#define ES256_AND_EDDSA_SIZE 64
 
 static bool
 write_claims(struct ctx *ctx, const struct jwt_config *cfg, const char **claims)
@@ -42,52 +35,36 @@ write_claims(struct ctx *ctx, const struct jwt_config *cfg, const char **claims)
 	return strbuf_finish(&sb, claims);
 }
 
-/* The signature; for a public key one that is of the right length. */
-static size_t
-sign(const struct jwt_config *cfg, const char *text, uint8_t signature[RSA_SIZE])
+/* Appends a signature of the right length that no key has made. */
+static bool
+add_invalid_signature(
+    struct ctx *ctx, const struct jwt_config *cfg, const char *input, const char **token)
 {
-	size_t secret_len = cfg->secret == NULL ? 0 : strlen(cfg->secret);
+	static const uint8_t zeros[RS256_SIZE];
+	struct strbuf sb;
 
-	memset(signature, 0, RSA_SIZE);
-	switch (cfg->algorithm) {
-	case JWT_HS256:
-		hmac_sha256(cfg->secret, secret_len, text, strlen(text), signature);
-		return SHA256_SIZE;
-	case JWT_HS384:
-		hmac_sha384(cfg->secret, secret_len, text, strlen(text), signature);
-		return SHA384_SIZE;
-	case JWT_HS512:
-		hmac_sha512(cfg->secret, secret_len, text, strlen(text), signature);
-		return SHA512_SIZE;
-	case JWT_RS256:
-		return RSA_SIZE;
-	default:
-		return ED_AND_P256;
-	}
+	strbuf_init(ctx, &sb);
+	strbuf_addf(&sb, "%s.", input);
+	base64url_encode(
+	    &sb, zeros, cfg->algorithm == JWT_RS256 ? RS256_SIZE : ES256_AND_EDDSA_SIZE);
+	return strbuf_finish(&sb, token);
 }
 
 bool
 test_token_make(struct ctx *ctx, const struct jwt_config *cfg, const char **token)
 {
-	uint8_t signature[RSA_SIZE];
-	size_t len;
+	const struct jws_algorithm *algorithm = jwt_algorithm(cfg);
 	const char *header;
 	const char *claims;
-	const char *signed_part;
-	struct strbuf sb;
+	const char *input;
 
-	if (!ctx_printf(ctx, &header, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", names[cfg->algorithm])
+	if (!ctx_printf(ctx, &header, "{\"typ\":\"JWT\",\"alg\":\"%s\"}", algorithm->name)
 	    || !write_claims(ctx, cfg, &claims))
 		return false;
-	strbuf_init(ctx, &sb);
-	base64url_encode(&sb, header, strlen(header));
-	strbuf_addch(&sb, '.');
-	base64url_encode(&sb, claims, strlen(claims));
-	if (!strbuf_finish(&sb, &signed_part))
-		return false;
-	len = sign(cfg, signed_part, signature);
-	strbuf_init(ctx, &sb);
-	strbuf_addf(&sb, "%s.", signed_part);
-	base64url_encode(&sb, signature, len);
-	return strbuf_finish(&sb, token);
+	if (algorithm->hmac == NULL)
+		return jws_signing_input(ctx, header, claims, &input)
+		    && add_invalid_signature(ctx, cfg, input, token);
+	return jws_sign(ctx, algorithm,
+	    &(struct jws_key){ .secret = cfg->secret, .secret_len = strlen(cfg->secret) }, header,
+	    claims, token);
 }

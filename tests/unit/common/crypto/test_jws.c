@@ -9,6 +9,13 @@
 	"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0" \
 	"cnVlfQ"
 
+/* RFC 7515 appendix A.1 */
+#define RFC_SECRET                                                                                 \
+	"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+#define RFC_TOKEN                                                                                  \
+	"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE                                            \
+	".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
 /* jws_read and the signature, nothing else. */
 static bool
 verifies(
@@ -25,10 +32,6 @@ verifies(
 static void
 knows_the_rfcs_by_secret(void **state)
 {
-	static const char token[] = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE
-				    ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-	static const char secret[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3"
-				     "Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 	struct ctx ctx;
 	struct jws jws;
 	const uint8_t *bytes;
@@ -37,8 +40,8 @@ knows_the_rfcs_by_secret(void **state)
 
 	(void)state;
 	open_ctx(&ctx);
-	assert_true(base64url_decode(&ctx, secret, strlen(secret), &bytes, &len));
-	assert_true(jws_read(&ctx, token, TOKEN_MAX, &jws_hs256, &jws));
+	assert_true(base64url_decode(&ctx, RFC_SECRET, strlen(RFC_SECRET), &bytes, &len));
+	assert_true(jws_read(&ctx, RFC_TOKEN, TOKEN_MAX, &jws_hs256, &jws));
 	same_text("RFC 7515 A.1, typ", jws.type, "JWT");
 	same_text("RFC 7515 A.1, kid", jws.kid, NULL);
 	claims = jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
@@ -50,6 +53,91 @@ knows_the_rfcs_by_secret(void **state)
 	DEMAND("RFC 7515 A.1, another secret", claims == NULL && ctx.kind == FAULT_NONE);
 	has_text("RFC 7515 A.1, another secret", jws.wrong, "does not verify");
 	ctx_close(&ctx);
+}
+
+static void
+signs_as_the_rfc_does(void **state)
+{
+	static const char header[] = "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}";
+	static const char claims[] = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n "
+				     "\"http://example.com/is_root\":true}";
+	struct ctx ctx;
+	struct jws_key key = { .secret = NULL };
+	const uint8_t *secret;
+	const char *token;
+	const char *input;
+
+	(void)state;
+	open_ctx(&ctx);
+	assert_true(
+	    base64url_decode(&ctx, RFC_SECRET, strlen(RFC_SECRET), &secret, &key.secret_len));
+	key.secret = secret;
+	assert_true(jws_sign(&ctx, &jws_hs256, &key, header, claims, &token));
+	same_text("RFC 7515 A.1", token, RFC_TOKEN);
+	assert_true(jws_signing_input(&ctx, header, claims, &input));
+	same_text(
+	    "RFC 7515 A.1, what is signed", input, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE);
+	ctx_close(&ctx);
+}
+
+static void
+verifies_what_it_signed(void **state)
+{
+	static const char secret[] =
+	    "a secret, and one that is longer than any block that is "
+	    "hashed: 128 bytes, so that it is itself hashed by HMAC before "
+	    "it is used, whatever the algorithm is";
+	static const struct {
+		const struct jws_algorithm *algorithm;
+		const char *claims;
+		const char *subject;
+	} table[] = {
+		{ &jws_hs256, "{\"sub\":\"\xd0\xaf\"}", "\xd0\xaf" },
+		{ &jws_hs384, "{\"sub\":\"u1\"}", "u1" },
+		{ &jws_hs512, "{}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const char *label = table[i].algorithm->name;
+		const struct jws_key key = { .secret = secret, .secret_len = sizeof secret - 1 };
+		const struct signer openssl = { label, secret, sizeof secret - 1, NULL };
+		struct ctx ctx;
+		struct jws jws;
+		struct json_object *claims;
+		const char *header;
+		const char *token;
+
+		open_ctx(&ctx);
+		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\",\"kid\":\"k\"}", label));
+		assert_true(
+		    jws_sign(&ctx, table[i].algorithm, &key, header, table[i].claims, &token));
+		same_text(label, token, token_of(&ctx, &openssl, header, table[i].claims));
+		DEMAND(label, jws_read(&ctx, token, TOKEN_MAX, table[i].algorithm, &jws));
+		same_text(label, jws.kid, "k");
+		claims = jws_claims(&ctx, &jws, &key);
+		DEMAND(label, claims != NULL);
+		same_text(label, json_string(claims, "sub"), table[i].subject);
+		json_object_put(claims);
+		ctx_close(&ctx);
+	}
+}
+
+static bool
+sign_in_arena(struct ctx *ctx, void *arg)
+{
+	const struct jws_key key = { .secret = "s", .secret_len = 1 };
+	const char *token;
+
+	(void)arg;
+	return jws_sign(ctx, &jws_hs256, &key, "{\"alg\":\"HS256\"}", "{}", &token);
+}
+
+static void
+says_when_a_token_does_not_fit(void **state)
+{
+	(void)state;
+	try_small_arenas("a token that is signed", sign_in_arena, NULL);
 }
 
 static void
@@ -548,6 +636,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_the_rfcs_by_secret),
+		cmocka_unit_test(signs_as_the_rfc_does),
+		cmocka_unit_test(verifies_what_it_signed),
+		cmocka_unit_test(says_when_a_token_does_not_fit),
 		cmocka_unit_test(knows_the_rfcs_by_public_key),
 		cmocka_unit_test(refuses_keys_that_do_not_fit),
 		cmocka_unit_test(refuses_files_that_hold_no_key),

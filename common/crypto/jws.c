@@ -16,7 +16,7 @@ refuse(struct jws *jws, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(jws->wrong, sizeof jws->wrong, format, args);
+	vsnprintf(jws->reason, sizeof jws->reason, format, args);
 	va_end(args);
 	return false;
 }
@@ -36,7 +36,7 @@ const struct jws_algorithm jws_hs256 = { "HS256", verify_mac, hmac_sha256, SHA25
 const struct jws_algorithm jws_hs384 = { "HS384", verify_mac, hmac_sha384, SHA384_SIZE };
 const struct jws_algorithm jws_hs512 = { "HS512", verify_mac, hmac_sha512, SHA512_SIZE };
 
-/* The document behind a part of a token, when it is an object. */
+/* Decodes a part of a token.  NULL: it is not base64url of a JSON object. */
 static struct json_object *
 decode_object(struct ctx *ctx, const char *base64url, size_t len)
 {
@@ -53,9 +53,8 @@ decode_object(struct ctx *ctx, const char *base64url, size_t len)
 	return NULL;
 }
 
-/* What would have us follow a token: keys it brings along (RFC 8725 sections 3.9 and 3.10), a
- * payload to be inflated, or extensions (RFC 7515 section 4.1.11, RFC 7797),
- * of which we know none. */
+/* Refuses a header that brings its own key (RFC 8725 sections 3.9 and 3.10), a compressed payload,
+ * or extensions (RFC 7515 section 4.1.11, RFC 7797), none of which is supported. */
 static bool
 check_members(struct jws *jws, const struct json_object *header)
 {
@@ -77,9 +76,9 @@ check_algorithm(struct jws *jws, const struct json_object *header)
 		jws, "alg is \"%.20s\", not %s", name == NULL ? "" : name, jws->algorithm->name);
 }
 
-/* A string of the header, kept in the arena; NULL when there is none. */
+/* Copies a string of the header to the arena; *value is NULL if there is none. */
 static bool
-keep(struct ctx *ctx, const struct json_object *header, const char *name, const char **value)
+copy_member(struct ctx *ctx, const struct json_object *header, const char *name, const char **value)
 {
 	const char *s = json_string(header, name);
 
@@ -91,7 +90,8 @@ static bool
 check_header(struct ctx *ctx, struct jws *jws, const struct json_object *header)
 {
 	if (!check_algorithm(jws, header) || !check_members(jws, header)
-	    || !keep(ctx, header, "typ", &jws->type) || !keep(ctx, header, "kid", &jws->kid))
+	    || !copy_member(ctx, header, "typ", &jws->type)
+	    || !copy_member(ctx, header, "kid", &jws->kid))
 		return false;
 	return jws->type != NULL || !json_object_object_get_ex(header, "typ", NULL)
 	    || refuse(jws, "typ is not a string");

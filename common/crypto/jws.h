@@ -1,9 +1,10 @@
-/* jws.h - signed tokens: a compact JWS (RFC 7515) of JSON claims (RFC 7519), read as RFC 8725 asks.
+/* jws.h - signed tokens: a compact JWS (RFC 7515) of JSON claims (RFC 7519), verified as RFC 8725
+ * recommends.
  *
  *   base64url(header) '.' base64url(claims) '.' base64url(signature)
  *
- * The caller says which algorithm and which key; nothing a token says of itself is followed, and no
- * claim is looked at before the signature is verified.
+ * The caller chooses the algorithm and the key.  A token's header must name that algorithm, and
+ * cannot bring a key.  No claim is read before the signature is verified.
  */
 #ifndef JWS_H
 #define JWS_H
@@ -13,28 +14,28 @@
 
 #include <stdint.h>
 
-#define JWS_MAC_MAX   64 /* bytes: HS512 */
-#define JWS_WRONG_MAX 80 /* part of a log line */
+#define JWS_MAC_MAX    64 /* bytes: HS512 */
+#define JWS_REASON_MAX 80 /* part of a log line */
 
-/* One algorithm wants the one, another the other. */
+/* Each algorithm needs either the secret or the public key. */
 struct jws_key {
 	const void *secret; /* HS256, HS384, HS512 */
 	size_t secret_len;
 	const char *public_key; /* RS256, ES256, EdDSA: the path of a PEM file */
 };
 
-/* A token taken apart; it lives in the arena. */
+/* The parts of a token, in the arena or in the token itself. */
 struct jws {
 	const struct jws_algorithm *algorithm;
-	const char *signed_part; /* header '.' claims, as they were signed */
+	const char *signed_part; /* header '.' claims */
 	size_t signed_len;
 	const char *claims; /* base64url, the end of signed_part */
 	size_t claims_len;
 	const uint8_t *signature;
 	size_t signature_len;
-	const char *type;          /* `typ`; NULL: none */
-	const char *kid;           /* NULL: none that is a string */
-	char wrong[JWS_WRONG_MAX]; /* why it was refused, for the log */
+	const char *type;            /* `typ`; NULL: none */
+	const char *kid;             /* NULL: none that is a string */
+	char reason[JWS_REASON_MAX]; /* why the token was refused, for the log */
 };
 
 struct jws_algorithm {
@@ -50,21 +51,24 @@ struct jws_algorithm {
 	size_t mac_size;
 };
 
-/* Those of a secret are built on sha2.h, those of a public key are done by amo-crm-crypto (see
- * helper.h): no program that answers requests links OpenSSL's EVP. */
+/* Algorithms with a secret use sha2.h; signatures by public keys are verified by amo-crm-crypto
+ * (see helper.h), so no program that serves requests links OpenSSL's EVP. */
 extern const struct jws_algorithm jws_hs256;
 extern const struct jws_algorithm jws_hs384, jws_hs512;
 extern const struct jws_algorithm jws_rs256; /* at least 2048 bits */
 extern const struct jws_algorithm jws_es256; /* P-256 */
 extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
 
-/* Takes a token of at most max bytes apart and checks its form and header.  Believe nothing yet.
- * False without a fault: refused, see jws->wrong.  Fault: FAULT_SERVER when the arena is full. */
+/* Splits a token of at most max bytes and checks its syntax and header; the signature is not
+ * verified yet.
+ *
+ * False without a fault: refused, see jws->reason.  Fault: FAULT_SERVER when the arena is full. */
 bool jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
     struct jws *jws);
 
-/* The claims, an object, once the signature is verified; to be given back with json_object_put.
- * NULL without a fault: refused, see jws->wrong.  Fault: as verify, or the arena is full. */
+/* Verifies the signature and returns the claims, an object, which the caller releases with
+ * json_object_put.  NULL without a fault: refused, see jws->reason.
+ * Fault: as verify; FAULT_SERVER when the arena is full. */
 struct json_object *jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key);
 
 /* Signs a token with a secret: HS256, HS384 or HS512.  header and claims are JSON; the header must

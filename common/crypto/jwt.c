@@ -11,8 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
-/* The end of the year 9999, the last that RFC 3339 can write.
- * Beyond it stand times in milliseconds by mistake, and numbers no clock can be compared with. */
+/* The end of the year 9999, the last one of RFC 3339.  A later time is one in milliseconds, by
+ * mistake, or a number that time_t may not hold. */
 #define DATE_MAX 253402300799
 
 static const struct jws_algorithm *const algorithms[] = {
@@ -30,9 +30,9 @@ jwt_algorithm(const struct jwt_config *cfg)
 	return algorithms[cfg->algorithm];
 }
 
-/* "at+jwt" is an access token by RFC 9068, made for a server such as this one.  Any other type was
- * made for something else (RFC 8725 section 3.11).  "application/" may be left out,
- * and case does not count (RFC 7515 section 4.1.9). */
+/* "at+jwt" is an access token of RFC 9068, made for a server such as this one; any other type was
+ * made for another purpose (RFC 8725 section 3.11).  "application/" may be omitted, and case is
+ * ignored (RFC 7515 section 4.1.9). */
 static bool
 type_accepted(struct ctx *ctx, const char *type)
 {
@@ -46,9 +46,9 @@ type_accepted(struct ctx *ctx, const char *type)
 	    || fault(ctx, FAULT_TOKEN, "typ is \"%.30s\", not JWT", type);
 }
 
-/* The claims, to be given back with json_object_put; NULL with a fault. */
+/* Returns the claims, which the caller releases with json_object_put; NULL with a fault. */
 static struct json_object *
-open_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
+verify_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
 {
 	const struct jws_key key = { .secret = cfg->secret,
 		.secret_len = cfg->secret == NULL ? 0 : strlen(cfg->secret),
@@ -58,20 +58,20 @@ open_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
 
 	if (!jws_read(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws)
 	    || !type_accepted(ctx, jws.type) || (claims = jws_claims(ctx, &jws, &key)) == NULL)
-		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.wrong);
+		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.reason);
 	return claims;
 }
 
-/* A NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction.
- * The comparison is made before anything is converted, and is false for what is not a number. */
+/* Reads a NumericDate (RFC 7519 section 2): seconds, which may have a fraction.  The range is
+ * compared as a double, before any conversion; the comparison is false for NaN. */
 static bool
 read_date(
-    struct ctx *ctx, const struct json_object *claims, const char *name, bool *given, double *at)
+    struct ctx *ctx, const struct json_object *claims, const char *name, bool *present, double *at)
 {
 	struct json_object *member;
 
-	*given = json_object_object_get_ex(claims, name, &member);
-	if (!*given)
+	*present = json_object_object_get_ex(claims, name, &member);
+	if (!*present)
 		return true;
 	if (!json_object_is_type(member, json_type_int)
 	    && !json_object_is_type(member, json_type_double))
@@ -84,26 +84,26 @@ read_date(
 static bool
 check_expiry(struct ctx *ctx, const struct json_object *claims, double now, int leeway)
 {
-	bool given;
+	bool present;
 	double exp;
 
-	if (!read_date(ctx, claims, "exp", &given, &exp))
+	if (!read_date(ctx, claims, "exp", &present, &exp))
 		return false;
-	if (!given)
+	if (!present)
 		return fault(ctx, FAULT_TOKEN, "exp is missing");
 	return now < exp + leeway || fault(ctx, FAULT_TOKEN, "expired %.0f s ago", now - exp);
 }
 
 static bool
-check_begun(
+check_not_before(
     struct ctx *ctx, const struct json_object *claims, const char *name, double now, int leeway)
 {
-	bool given;
+	bool present;
 	double at;
 
-	if (!read_date(ctx, claims, name, &given, &at))
+	if (!read_date(ctx, claims, name, &present, &at))
 		return false;
-	return !given || at <= now + leeway
+	return !present || at <= now + leeway
 	    || fault(ctx, FAULT_TOKEN, "%s is %.0f s ahead of this server's clock", name, at - now);
 }
 
@@ -113,8 +113,8 @@ check_times(struct ctx *ctx, const struct jwt_config *cfg, const struct json_obj
 	double now = (double)time(NULL);
 
 	return check_expiry(ctx, claims, now, cfg->leeway)
-	    && check_begun(ctx, claims, "nbf", now, cfg->leeway)
-	    && check_begun(ctx, claims, "iat", now, cfg->leeway);
+	    && check_not_before(ctx, claims, "nbf", now, cfg->leeway)
+	    && check_not_before(ctx, claims, "iat", now, cfg->leeway);
 }
 
 static bool
@@ -126,7 +126,7 @@ check_issuer(struct ctx *ctx, const struct jwt_config *cfg, const struct json_ob
 	    || fault(ctx, FAULT_TOKEN, "iss is not the configured issuer");
 }
 
-/* Whether aud, a string or a list (RFC 7519 section 4.1.3), names this audience. */
+/* Whether aud, a string or an array of strings (RFC 7519 section 4.1.3), names this audience. */
 static bool
 names_audience(const struct json_object *claims, const char *audience)
 {
@@ -139,16 +139,16 @@ names_audience(const struct json_object *claims, const char *audience)
 	    || !json_object_is_type(list, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *one = json_object_array_get_idx(list, i);
+		struct json_object *item = json_object_array_get_idx(list, i);
 
-		if (json_object_is_type(one, json_type_string)
-		    && strcmp(json_object_get_string(one), audience) == 0)
+		if (json_object_is_type(item, json_type_string)
+		    && strcmp(json_object_get_string(item), audience) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* A state is refused even where the configuration would let it pass. */
+/* Our own states are refused even if the configuration would accept their audience. */
 static bool
 check_audience(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
@@ -158,7 +158,7 @@ check_audience(struct ctx *ctx, const struct jwt_config *cfg, const struct json_
 	    || fault(ctx, FAULT_TOKEN, "aud does not name the configured audience");
 }
 
-/* C0, DEL, and C1, which UTF-8 begins with C2. */
+/* C0, DEL, and C1, which in UTF-8 is C2 80 to C2 9F. */
 static bool
 has_control(const char *s)
 {
@@ -169,7 +169,7 @@ has_control(const char *s)
 }
 
 static bool
-take_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims,
+read_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims,
     const char **user)
 {
 	const char *name = json_string(claims, cfg->user_claim);
@@ -196,10 +196,10 @@ jwt_verify(struct ctx *ctx, const struct jwt_config *cfg, const char *token, con
 
 	if (token == NULL)
 		return fault(ctx, FAULT_TOKEN_MISSING, "no bearer token was sent");
-	if ((claims = open_token(ctx, cfg, token)) == NULL)
+	if ((claims = verify_token(ctx, cfg, token)) == NULL)
 		return false;
 	verified = check_times(ctx, cfg, claims) && check_issuer(ctx, cfg, claims)
-	    && check_audience(ctx, cfg, claims) && take_user(ctx, cfg, claims, user);
+	    && check_audience(ctx, cfg, claims) && read_user(ctx, cfg, claims, user);
 	json_object_put(claims);
 	return verified;
 }

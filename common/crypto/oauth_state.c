@@ -20,8 +20,8 @@ write_header(struct ctx *ctx, const struct key *key, const char **header)
 	    jws_hs256.name, key->kid);
 }
 
-/* No two states are alike, even of one user in one second.  getentropy,
- * since RAND_bytes would start OpenSSL's providers. */
+/* The random id makes each state unique, also those of one user in one second.  It is read with
+ * getentropy, since RAND_bytes would initialise OpenSSL's providers. */
 static bool
 write_claims(struct ctx *ctx, const char *app_user, const char **claims)
 {
@@ -69,7 +69,7 @@ oauth_state_make(
 }
 
 static bool
-take_user(struct ctx *ctx, const struct json_object *claims, bool *ours, const char **app_user)
+read_user(struct ctx *ctx, const struct json_object *claims, bool *ours, const char **app_user)
 {
 	const char *audience = json_string(claims, "aud");
 	const char *user = json_string(claims, "sub");
@@ -80,9 +80,10 @@ take_user(struct ctx *ctx, const struct json_object *claims, bool *ours, const c
 	return !*ours || ctx_strndup(ctx, user, strlen(user), app_user);
 }
 
-/* The claims of a state that one of our keys has signed; NULL without a fault: it is not ours. */
+/* Returns the claims of a state that was signed with a key of the ring.  NULL without a fault: it
+ * was not. */
 static struct json_object *
-open_state(struct ctx *ctx, const struct keyring *ring, const char *state)
+verify_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 {
 	const struct key *key;
 	uint8_t derived[KEY_SIZE];
@@ -104,14 +105,15 @@ bool
 oauth_state_read(struct ctx *ctx, const struct keyring *ring, const char *state, bool *ours,
     const char **app_user)
 {
-	enum fault_kind before = ctx->kind; /* an error page is made in a work that holds one */
-	struct json_object *claims = state == NULL ? NULL : open_state(ctx, ring, state);
+	/* ctx may hold a fault already, whose error page needs the state too */
+	enum fault_kind before = ctx->kind;
+	struct json_object *claims = state == NULL ? NULL : verify_state(ctx, ring, state);
 	bool ok;
 
 	*ours = false;
 	if (claims == NULL)
 		return ctx->kind == before;
-	ok = take_user(ctx, claims, ours, app_user);
+	ok = read_user(ctx, claims, ours, app_user);
 	json_object_put(claims);
 	return ok;
 }

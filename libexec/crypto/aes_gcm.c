@@ -12,18 +12,20 @@
 #define NONCE_SIZE 12 /* bytes; SP 800-38D section 5.2.1.1 */
 #define TAG_SIZE   16
 
-enum direction { OPENING, SEALING };
+enum direction { DECRYPT = 0, ENCRYPT = 1 }; /* as EVP_CipherInit_ex numbers them */
 
-/* Feeds the key's id and the context as associated data, then text through the cipher. */
+/* The associated data is the key's id with its NUL, which ends it, and the context. */
 static bool
-run_cipher(EVP_CIPHER_CTX *cipher, enum direction way, const struct key *key, const uint8_t *nonce,
-    const char *context, const uint8_t *in, size_t len, uint8_t *out)
+run_cipher(EVP_CIPHER_CTX *cipher, enum direction direction, const struct key *key,
+    const uint8_t *nonce, const char *context, const uint8_t *in, size_t len, uint8_t *out)
 {
 	size_t context_len = strlen(context);
 	int n;
 
 	return context_len <= INT_MAX && len <= INT_MAX
-	    && EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)way) == 1
+	    && EVP_CipherInit_ex(
+		   cipher, EVP_aes_256_gcm(), NULL, key->secret, nonce, (int)direction)
+	    == 1
 	    && EVP_CipherUpdate(
 		   cipher, NULL, &n, (const uint8_t *)key->kid, (int)strlen(key->kid) + 1)
 	    == 1
@@ -38,7 +40,7 @@ encrypt(const struct key *key, const uint8_t *nonce, const char *context, const 
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	int n;
 	bool ok = cipher != NULL
-	    && run_cipher(cipher, SEALING, key, nonce, context, (const uint8_t *)secret, len, out)
+	    && run_cipher(cipher, ENCRYPT, key, nonce, context, (const uint8_t *)secret, len, out)
 	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1
 	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, out + len) == 1;
 
@@ -56,7 +58,7 @@ decrypt(const struct key *key, const uint8_t *nonce, const char *context, const 
 	bool ok;
 
 	memcpy(tag, in + len, sizeof tag);
-	ok = cipher != NULL && run_cipher(cipher, OPENING, key, nonce, context, in, len, out)
+	ok = cipher != NULL && run_cipher(cipher, DECRYPT, key, nonce, context, in, len, out)
 	    && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
 	    && EVP_CipherFinal_ex(cipher, out + len, &n) == 1;
 	EVP_CIPHER_CTX_free(cipher);

@@ -82,8 +82,8 @@ put_der_integer(uint8_t *to, const uint8_t number[P256_SIZE])
 	return 2 + sign + P256_SIZE - zeros;
 }
 
-/* Makes of r and s side by side, as a JWS holds them (RFC 7518 section 3.4), the SEQUENCE of both
- * that OpenSSL verifies.  False: the signature is not of the right length. */
+/* Converts r and s side by side, as in a JWS (RFC 7518 section 3.4), to the DER SEQUENCE of both
+ * that OpenSSL verifies.  False: the signature does not have the right length. */
 static bool
 encode_p256_signature(const struct verify_request *request, uint8_t der[P256_DER_MAX], size_t *len)
 {

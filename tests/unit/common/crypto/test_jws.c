@@ -25,7 +25,7 @@ verifies(
 	struct jws jws;
 
 	if (!jws_read(ctx, token, TOKEN_MAX, algorithm, &jws))
-		fail_msg("not read: %s", jws.wrong);
+		fail_msg("not read: %s", jws.reason);
 	return algorithm->verify(ctx, &key, &jws);
 }
 
@@ -51,7 +51,7 @@ knows_the_rfcs_by_secret(void **state)
 	claims =
 	    jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len - 1 });
 	DEMAND("RFC 7515 A.1, another secret", claims == NULL && ctx.kind == FAULT_NONE);
-	has_text("RFC 7515 A.1, another secret", jws.wrong, "does not verify");
+	has_text("RFC 7515 A.1, another secret", jws.reason, "does not verify");
 	ctx_close(&ctx);
 }
 
@@ -202,7 +202,7 @@ knows_the_rfcs_by_public_key(void **state)
 		claims = jws_claims(&ctx, &jws, &key);
 		same_text(table[i].label, json_string(claims, "iss"), table[i].issuer);
 		if (claims == NULL)
-			has_text(table[i].label, jws.wrong, "JSON");
+			has_text(table[i].label, jws.reason, "JSON");
 		json_object_put(claims);
 		ctx_close(&ctx);
 	}

@@ -63,7 +63,7 @@ make_request(struct ctx *ctx, const struct config *cfg, const struct stored_even
 	request->deadline_ms = clock_ms() + DELIVERY_TIMEOUT_MS;
 	request->plain_allowed = cfg->deliver.allow_private;
 	request->public_only = !cfg->deliver.allow_private;
-	request->answer_dropped = true;
+	request->discard_body = true;
 	return host_of(ctx, cfg->deliver.url, &request->host)
 	    && webhook_sign(ctx, cfg->deliver.secret, event->id, now, event->line, &signature)
 	    && ctx_printf(ctx, &request->headers[1], "webhook-id: %s", event->id)

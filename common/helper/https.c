@@ -1,6 +1,6 @@
 /* https.c - see https.h.
  *
- *   -> {"deadline_ms":…,"plain_allowed":0,"public_only":0,"answer_dropped":0,"method":…,"url":…,
+ *   -> {"deadline_ms":…,"plain_allowed":0,"public_only":0,"discard_body":0,"method":…,"url":…,
  *       "host":…,"headers":[…],"body":…,"ca_file":…,"connect_to":…,"proxy":…}
  *   <- {"status":200,"is_json":1,"retry_after_s":0,"body":…}
  *
@@ -22,9 +22,9 @@ https_request_encode(struct ctx *ctx, const struct https_request *request, const
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb,
 	    "{\"" HELPER_DEADLINE
-	    "\":%lld,\"plain_allowed\":%d,\"public_only\":%d,\"answer_dropped\":%d",
+	    "\":%lld,\"plain_allowed\":%d,\"public_only\":%d,\"discard_body\":%d",
 	    (long long)request->deadline_ms, request->plain_allowed, request->public_only,
-	    request->answer_dropped);
+	    request->discard_body);
 	json_add_member(&sb, "method", request->method);
 	json_add_member(&sb, "url", request->url);
 	json_add_member(&sb, "host", request->host);
@@ -100,7 +100,7 @@ https_request_decode(struct ctx *ctx, const struct json_object *doc, struct http
 		   && json_integer(doc, HELPER_DEADLINE, &request->deadline_ms)
 		   && decode_flag(doc, "plain_allowed", &request->plain_allowed)
 		   && decode_flag(doc, "public_only", &request->public_only)
-		   && decode_flag(doc, "answer_dropped", &request->answer_dropped)
+		   && decode_flag(doc, "discard_body", &request->discard_body)
 		   && decode_headers(doc, request->headers)
 		   && decode_optional(doc, "body", &request->body)
 		   && decode_optional(doc, "ca_file", &request->ca_file)

@@ -33,8 +33,8 @@ struct https_request {
 	const char *body;                       /* NULL: none */
 	int64_t deadline_ms;                    /* by clock_ms */
 	bool plain_allowed;                     /* http:// is allowed too */
-	bool public_only;    /* private, loopback and link-local addresses are refused */
-	bool answer_dropped; /* the body is discarded whatever its length; the status counts */
+	bool public_only;  /* private, loopback and link-local addresses are refused */
+	bool discard_body; /* of the reply, whatever its length: only the status counts */
 
 	/* https_send takes these from the configuration.  NULL: not configured. */
 	const char *ca_file;    /* the CA certificates to trust instead of the system's */

@@ -122,7 +122,7 @@ set_policy(CURL *curl, const struct https_request *request)
 	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
-	    && (request->answer_dropped
+	    && (request->discard_body
 		|| curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTPS_REPLY_MAX) == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTPS_CONNECT_TIMEOUT_S)
 	    == CURLE_OK
@@ -208,7 +208,7 @@ static bool
 send_with(
     struct ctx *ctx, CURL *curl, const struct https_request *request, struct https_reply *reply)
 {
-	struct transfer transfer = { .discard_body = request->answer_dropped };
+	struct transfer transfer = { .discard_body = request->discard_body };
 	struct curl_slist *headers = NULL;
 	struct curl_slist *connect_to = NULL;
 	bool ok = false;

@@ -47,7 +47,7 @@ request(const struct site *site, const char *host, const char *url, const char *
 	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, HTTPS_TOO_LONG) == NULL)
 		return false;
 	ctx_clear_fault(ctx);
-	call.answer_dropped = true;
+	call.discard_body = true;
 	call.deadline_ms = clock_ms() + REPLY_MS;
 	return https_send(ctx, &site->way, &call, reply);
 }

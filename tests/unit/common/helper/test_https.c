@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define FULL                                                                                       \
-	"{\"deadline_ms\":1,\"plain_allowed\":0,\"public_only\":0,\"answer_dropped\":0,"           \
+	"{\"deadline_ms\":1,\"plain_allowed\":0,\"public_only\":0,\"discard_body\":0,"             \
 	"\"method\":\"GET\",\"url\":\"https://a/\",\"host\":\"a\",\"headers\":[],\"body\":null,"   \
 	"\"ca_file\":null,\"connect_to\":null,\"proxy\":null}"
 
@@ -32,7 +32,7 @@ same_request(const char *label, const struct https_request *got, const struct ht
 	same_number(label, got->deadline_ms, sent->deadline_ms);
 	same_number(label, got->plain_allowed, sent->plain_allowed);
 	same_number(label, got->public_only, sent->public_only);
-	same_number(label, got->answer_dropped, sent->answer_dropped);
+	same_number(label, got->discard_body, sent->discard_body);
 	same_text(label, got->ca_file, sent->ca_file);
 	same_text(label, got->connect_to, sent->connect_to);
 	same_text(label, got->proxy, sent->proxy);
@@ -64,7 +64,7 @@ decodes_the_request_that_was_encoded(void **state)
 		{ "public hosts only",
 		    { .method = "G", .url = "u", .host = "h", .public_only = true } },
 		{ "the status only",
-		    { .method = "G", .url = "u", .host = "h", .answer_dropped = true } },
+		    { .method = "G", .url = "u", .host = "h", .discard_body = true } },
 		{ "a configuration",
 		    { .method = "G",
 			.url = "u",
@@ -170,7 +170,7 @@ refuses_malformed_requests(void **state)
 		{ "no plain_allowed", "\"plain_allowed\"", "\"p\"", FAULT_SERVER },
 		{ "plain_allowed as a boolean", "allowed\":0", "allowed\":false", FAULT_SERVER },
 		{ "no public_only", "\"public_only\"", "\"p\"", FAULT_SERVER },
-		{ "no answer_dropped", "\"answer_dropped\"", "\"a\"", FAULT_SERVER },
+		{ "no discard_body", "\"discard_body\"", "\"a\"", FAULT_SERVER },
 		{ "no headers", "\"headers\"", "\"h\"", FAULT_SERVER },
 		{ "headers that are an object", "[]", "{}", FAULT_SERVER },
 		{ "headers that are null", "[]", "null", FAULT_SERVER },

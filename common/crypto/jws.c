@@ -110,7 +110,7 @@ read_header(struct ctx *ctx, struct jws *jws, size_t len)
 }
 
 bool
-jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
+jws_parse(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
     struct jws *jws)
 {
 	size_t len = strnlen(token, max + 1);

@@ -63,8 +63,8 @@ extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
  * verified yet.
  *
  * False without a fault: refused, see jws->reason.  Fault: FAULT_SERVER when the arena is full. */
-bool jws_read(struct ctx *ctx, const char *token, size_t max, const struct jws_algorithm *algorithm,
-    struct jws *jws);
+bool jws_parse(struct ctx *ctx, const char *token, size_t max,
+    const struct jws_algorithm *algorithm, struct jws *jws);
 
 /* Verifies the signature and returns the claims, an object, which the caller releases with
  * json_object_put.  NULL without a fault: refused, see jws->reason.

@@ -56,7 +56,7 @@ verify_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
 	struct jws jws;
 	struct json_object *claims = NULL;
 
-	if (!jws_read(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws)
+	if (!jws_parse(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws)
 	    || !type_accepted(ctx, jws.type) || (claims = jws_claims(ctx, &jws, &key)) == NULL)
 		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.reason);
 	return claims;

@@ -90,7 +90,7 @@ verify_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 	struct jws jws;
 	struct json_object *claims;
 
-	if (!jws_read(ctx, state, OAUTH_STATE_MAX, &jws_hs256, &jws) || jws.type == NULL
+	if (!jws_parse(ctx, state, OAUTH_STATE_MAX, &jws_hs256, &jws) || jws.type == NULL
 	    || strcmp(jws.type, STATE_TYPE) != 0 || jws.kid == NULL
 	    || (key = keyring_find(ring, jws.kid, strlen(jws.kid))) == NULL)
 		return NULL;

@@ -16,7 +16,7 @@
 	"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE                                            \
 	".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
-/* jws_read and the signature, nothing else. */
+/* jws_parse and the signature, nothing else. */
 static bool
 verifies(
     struct ctx *ctx, const struct jws_algorithm *algorithm, const char *path, const char *token)
@@ -24,7 +24,7 @@ verifies(
 	const struct jws_key key = { .public_key = path };
 	struct jws jws;
 
-	if (!jws_read(ctx, token, TOKEN_MAX, algorithm, &jws))
+	if (!jws_parse(ctx, token, TOKEN_MAX, algorithm, &jws))
 		fail_msg("not read: %s", jws.reason);
 	return algorithm->verify(ctx, &key, &jws);
 }
@@ -41,7 +41,7 @@ knows_the_rfcs_by_secret(void **state)
 	(void)state;
 	open_ctx(&ctx);
 	assert_true(base64url_decode(&ctx, RFC_SECRET, strlen(RFC_SECRET), &bytes, &len));
-	assert_true(jws_read(&ctx, RFC_TOKEN, TOKEN_MAX, &jws_hs256, &jws));
+	assert_true(jws_parse(&ctx, RFC_TOKEN, TOKEN_MAX, &jws_hs256, &jws));
 	same_text("RFC 7515 A.1, typ", jws.type, "JWT");
 	same_text("RFC 7515 A.1, kid", jws.kid, NULL);
 	claims = jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
@@ -113,7 +113,7 @@ verifies_what_it_signed(void **state)
 		assert_true(
 		    jws_sign(&ctx, table[i].algorithm, &key, header, table[i].claims, &token));
 		same_text(label, token, token_of(&ctx, &openssl, header, table[i].claims));
-		DEMAND(label, jws_read(&ctx, token, TOKEN_MAX, table[i].algorithm, &jws));
+		DEMAND(label, jws_parse(&ctx, token, TOKEN_MAX, table[i].algorithm, &jws));
 		same_text(label, jws.kid, "k");
 		claims = jws_claims(&ctx, &jws, &key);
 		DEMAND(label, claims != NULL);
@@ -198,7 +198,7 @@ knows_the_rfcs_by_public_key(void **state)
 		open_ctx(&ctx);
 		DEMAND(table[i].label, verifies(&ctx, table[i].algorithm, path, table[i].token));
 		DEMAND(table[i].label,
-		    jws_read(&ctx, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
+		    jws_parse(&ctx, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
 		claims = jws_claims(&ctx, &jws, &key);
 		same_text(table[i].label, json_string(claims, "iss"), table[i].issuer);
 		if (claims == NULL)
@@ -404,7 +404,7 @@ refuses_signatures_of_another_length(void **state)
 			assert_true(
 			    ctx_printf(&ctx, &text, "%s.%s", text, encoded(&ctx, bytes, len)));
 			snprintf(label, sizeof label, "%s, %s", by.algorithm, changes[c].label);
-			DEMAND(label, jws_read(&ctx, text, TOKEN_MAX, table[i].algorithm, &jws));
+			DEMAND(label, jws_parse(&ctx, text, TOKEN_MAX, table[i].algorithm, &jws));
 			DEMAND(label,
 			    table[i].algorithm->verify(&ctx, &table[i].key, &jws)
 				== changes[c].good);

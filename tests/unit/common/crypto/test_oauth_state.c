@@ -124,7 +124,7 @@ says_what_it_should(void **state)
 	token = made(&ctx, &ring, "u1");
 	DEMAND("two states differ", strcmp(token, made(&ctx, &ring, "u1")) != 0);
 	key_derive(&ring.keys[0], PURPOSE, derived);
-	assert_true(jws_read(&ctx, token, OAUTH_STATE_MAX, &jws_hs256, &jws));
+	assert_true(jws_parse(&ctx, token, OAUTH_STATE_MAX, &jws_hs256, &jws));
 	same_text("typ", jws.type, "amo-crm-state+jwt");
 	same_text("kid", jws.kid, "k1");
 	claims = jws_claims(

@@ -151,15 +151,21 @@ jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key)
 	return claims;
 }
 
+static void
+add_signing_input(struct strbuf *sb, const char *header, const char *claims)
+{
+	base64url_encode(sb, header, strlen(header));
+	strbuf_addch(sb, '.');
+	base64url_encode(sb, claims, strlen(claims));
+}
+
 bool
 jws_signing_input(struct ctx *ctx, const char *header, const char *claims, const char **input)
 {
 	struct strbuf sb;
 
 	strbuf_init(ctx, &sb);
-	base64url_encode(&sb, header, strlen(header));
-	strbuf_addch(&sb, '.');
-	base64url_encode(&sb, claims, strlen(claims));
+	add_signing_input(&sb, header, claims);
 	return strbuf_finish(&sb, input);
 }
 
@@ -168,14 +174,14 @@ jws_sign(struct ctx *ctx, const struct jws_algorithm *algorithm, const struct jw
     const char *header, const char *claims, const char **token)
 {
 	uint8_t mac[JWS_MAC_MAX];
-	const char *input;
 	struct strbuf sb;
 
-	if (!jws_signing_input(ctx, header, claims, &input))
-		return false;
-	algorithm->hmac(key->secret, key->secret_len, input, strlen(input), mac);
 	strbuf_init(ctx, &sb);
-	strbuf_addf(&sb, "%s.", input);
+	add_signing_input(&sb, header, claims);
+	if (sb.full)
+		return false;
+	algorithm->hmac(key->secret, key->secret_len, sb.start, sb.len, mac);
+	strbuf_addch(&sb, '.');
 	base64url_encode(&sb, mac, algorithm->mac_size);
 	return strbuf_finish(&sb, token);
 }

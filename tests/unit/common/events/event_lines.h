@@ -53,7 +53,7 @@ append_event(const char *store, int number, int64_t account_id, time_t at)
 	append_line(store, line);
 }
 
-/* The path of a file in the store's folder of events, which is created. */
+/* The path of a file in the store's directory of events, which is created if it does not exist. */
 static inline void
 events_path(const char *store, const char *name, char path[PATH_SIZE])
 {

@@ -1,4 +1,4 @@
-/* test_cursor.c - how far the events have been delivered: kept, read again, never half. */
+/* test_cursor.c - the cursor is written atomically and read back; a corrupt one is refused. */
 #include "../../folder.h"
 
 #include "events/cursor.h"
@@ -13,14 +13,15 @@ path_of_cursor(const char *folder, char path[PATH_SIZE])
 }
 
 static void
-same_place(const char *label, const struct journal_position *got, int64_t segment, int64_t offset)
+same_position(
+    const char *label, const struct journal_position *got, int64_t segment, int64_t offset)
 {
 	same_number(label, got->segment, segment);
 	same_number(label, got->offset, offset);
 }
 
 static void
-is_before_all_events_without_a_file(void **state)
+starts_before_all_events_without_a_file(void **state)
 {
 	struct store_config store = { .path = *state };
 	struct cursor cursor;
@@ -28,14 +29,14 @@ is_before_all_events_without_a_file(void **state)
 
 	open_ctx(&ctx);
 	same_fault("no folder", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
-	same_place("no folder", &cursor.position, 0, 0);
+	same_position("no folder", &cursor.position, 0, 0);
 	same_number("blocked", (long long)cursor.count, 0);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
 }
 
 static void
-keeps_what_was_written(void **state)
+reads_what_was_written(void **state)
 {
 	static const struct blocked_account blocked[] = {
 		{ 31920194, { 1, 4711 }, 1, 1795320000 },
@@ -56,30 +57,30 @@ keeps_what_was_written(void **state)
 		same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_NONE);
 		cursor_close(&cursor);
 		same_fault("read", &ctx, cursor_read(&ctx, &store, &cursor), FAULT_NONE);
-		same_place("everybody's", &cursor.position, 4, 67108864);
+		same_position("the common position", &cursor.position, 4, 67108864);
 		same_number("blocked", (long long)cursor.count, ROWS(blocked));
 		for (size_t i = 0; i < ROWS(blocked); i++) {
-			struct blocked_account *one =
+			struct blocked_account *found =
 			    cursor_find_blocked(&cursor, blocked[i].account_id);
 
-			assert_non_null(one);
-			same_place("one's", &one->position, blocked[i].position.segment,
-			    blocked[i].position.offset);
-			same_number("attempts", one->attempts, blocked[i].attempts);
-			same_number("next attempt", one->next_at, blocked[i].next_at);
+			assert_non_null(found);
+			same_position("the account's position", &found->position,
+			    blocked[i].position.segment, blocked[i].position.offset);
+			same_number("attempts", found->attempts, blocked[i].attempts);
+			same_number("next attempt", found->next_at, blocked[i].next_at);
 		}
 	}
 	assert_null(cursor_find_blocked(&cursor, 5));
 	cursor_close(&cursor);
 	assert_int_equal(stat(path, &st), 0);
-	same_number("nobody else reads it", st.st_mode & 0777, 0600);
+	same_number("the mode", st.st_mode & 0777, 0600);
 	path_in(*state, "events", path);
-	same_number("nothing else is left", folder_count(path, ".new"), 0);
+	same_number("temporary files", folder_count(path, ".new"), 0);
 	ctx_close(&ctx);
 }
 
 static void
-lets_an_account_go(void **state)
+unblocks_accounts(void **state)
 {
 	struct cursor cursor = { .position = { 1, 0 } };
 	struct ctx ctx;
@@ -93,48 +94,49 @@ lets_an_account_go(void **state)
 	}
 	for (int64_t account = 100; account >= 1; account -= 2)
 		cursor_unblock(&cursor, cursor_find_blocked(&cursor, account));
-	same_number("left", (long long)cursor.count, 50);
+	same_number("blocked", (long long)cursor.count, 50);
 	for (int64_t account = 1; account <= 100; account++) {
-		const struct blocked_account *one = cursor_find_blocked(&cursor, account);
+		const struct blocked_account *found = cursor_find_blocked(&cursor, account);
 
-		DEMAND("every other is left", (one != NULL) == (account % 2 == 1));
-		if (one != NULL)
-			same_place("with its place", &one->position, 1, account);
+		DEMAND(
+		    "every second account is still blocked", (found != NULL) == (account % 2 == 1));
+		if (found != NULL)
+			same_position("the account's position", &found->position, 1, account);
 	}
 	cursor_close(&cursor);
-	same_number("closed", (long long)cursor.count, 0);
+	same_number("blocked after cursor_close", (long long)cursor.count, 0);
 	ctx_close(&ctx);
 }
 
 static void
-refuses_what_it_did_not_write(void **state)
+refuses_a_corrupt_file(void **state)
 {
 #define BEGIN "{\"segment\":1,\"offset\":9,\"held_up\":[{"
 	static const struct {
 		const char *label, *text;
 	} table[] = {
 		{ "an empty file", "" },
-		{ "no JSON", "segment 1" },
-		{ "half of it", "{\"segment\":1,\"offset\":9,\"held_up\":[" },
-		{ "a list", "[]" },
-		{ "no place", "{\"held_up\":[]}" },
+		{ "not JSON", "segment 1" },
+		{ "cut short", "{\"segment\":1,\"offset\":9,\"held_up\":[" },
+		{ "an array", "[]" },
+		{ "no position", "{\"held_up\":[]}" },
 		{ "no offset", "{\"segment\":1,\"held_up\":[]}" },
-		{ "a place in words", "{\"segment\":\"1\",\"offset\":9,\"held_up\":[]}" },
-		{ "a segment below none", "{\"segment\":-1,\"offset\":9,\"held_up\":[]}" },
-		{ "an offset below none", "{\"segment\":1,\"offset\":-9,\"held_up\":[]}" },
-		{ "no list", "{\"segment\":1,\"offset\":9}" },
-		{ "a list that is none", "{\"segment\":1,\"offset\":9,\"held_up\":{}}" },
-		{ "one that is no account", "{\"segment\":1,\"offset\":9,\"held_up\":[5]}" },
-		{ "no account",
+		{ "a segment that is a string", "{\"segment\":\"1\",\"offset\":9,\"held_up\":[]}" },
+		{ "a negative segment", "{\"segment\":-1,\"offset\":9,\"held_up\":[]}" },
+		{ "a negative offset", "{\"segment\":1,\"offset\":-9,\"held_up\":[]}" },
+		{ "no list of blocked accounts", "{\"segment\":1,\"offset\":9}" },
+		{ "a list that is an object", "{\"segment\":1,\"offset\":9,\"held_up\":{}}" },
+		{ "an entry that is a number", "{\"segment\":1,\"offset\":9,\"held_up\":[5]}" },
+		{ "no account_id",
 		    BEGIN "\"segment\":1,\"offset\":0,\"attempts\":1,\"next_at\":0}]}" },
-		{ "an account without a place",
+		{ "an account without a position",
 		    BEGIN "\"account_id\":5,\"attempts\":1,\"next_at\":0}]}" },
 		{ "no attempts",
 		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"next_at\":0}]}" },
-		{ "attempts below none",
+		{ "negative attempts",
 		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"attempts\":-1,"
 			  "\"next_at\":0}]}" },
-		{ "attempts beyond an int",
+		{ "attempts over INT_MAX",
 		    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":0,\"attempts\":4294967295,"
 			  "\"next_at\":0}]}" },
 		{ "no next attempt",
@@ -160,7 +162,7 @@ refuses_what_it_did_not_write(void **state)
 }
 
 static void
-leaves_what_is_on_disk_when_it_cannot_write(void **state)
+keeps_the_old_file_when_it_cannot_write(void **state)
 {
 	struct store_config store = { .path = *state };
 	struct cursor cursor = { .position = { 1, 5 } };
@@ -170,31 +172,31 @@ leaves_what_is_on_disk_when_it_cannot_write(void **state)
 	path_of_cursor(*state, path);
 	open_ctx(&ctx);
 	assert_true(cursor_write(&ctx, &store, &cursor));
-	path_in(*state, "events/cursor.new", path); /* what is a folder cannot be written */
+	path_in(*state, "events/cursor.new", path); /* a directory cannot be written */
 	assert_int_equal(mkdir(path, 0700), 0);
 	cursor.position.offset = 6;
 	same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_STORAGE);
 	ctx_wipe(&ctx);
 	assert_true(cursor_read(&ctx, &store, &cursor));
-	same_place("as it was", &cursor.position, 1, 5);
+	same_position("unchanged", &cursor.position, 1, 5);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
 }
 
 static void
-knows_what_stands_before(void **state)
+compares_positions(void **state)
 {
 	static const struct {
 		const char *label;
 		struct journal_position a, b;
 		bool before;
 	} table[] = {
-		{ "the same place", { 1, 5 }, { 1, 5 }, false },
-		{ "in one segment", { 1, 5 }, { 1, 6 }, true },
-		{ "behind in one segment", { 1, 6 }, { 1, 5 }, false },
+		{ "the same position", { 1, 5 }, { 1, 5 }, false },
+		{ "earlier in the same segment", { 1, 5 }, { 1, 6 }, true },
+		{ "later in the same segment", { 1, 6 }, { 1, 5 }, false },
 		{ "in an earlier segment", { 1, 600 }, { 2, 5 }, true },
 		{ "in a later segment", { 2, 5 }, { 1, 600 }, false },
-		{ "before all", { 0, 0 }, { 1, 0 }, true },
+		{ "before all events", { 0, 0 }, { 1, 0 }, true },
 	};
 
 	(void)state;
@@ -217,11 +219,11 @@ finds_the_oldest_position(void **state)
 
 	(void)state;
 	open_ctx(&ctx);
-	same_place("no account is blocked", &oldest, 4, 0);
+	same_position("no account is blocked", &oldest, 4, 0);
 	for (size_t i = 0; i < ROWS(blocked); i++)
 		assert_true(cursor_block(&ctx, &cursor, &blocked[i]));
 	oldest = cursor_oldest(&cursor);
-	same_place("of the blocked accounts", &oldest, 2, 10);
+	same_position("of the blocked accounts", &oldest, 2, 10);
 	cursor_close(&cursor);
 	ctx_close(&ctx);
 }
@@ -230,12 +232,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(is_before_all_events_without_a_file),
-		IN_FOLDER(keeps_what_was_written),
-		cmocka_unit_test(lets_an_account_go),
-		IN_FOLDER(refuses_what_it_did_not_write),
-		IN_FOLDER(leaves_what_is_on_disk_when_it_cannot_write),
-		cmocka_unit_test(knows_what_stands_before),
+		IN_FOLDER(starts_before_all_events_without_a_file),
+		IN_FOLDER(reads_what_was_written),
+		cmocka_unit_test(unblocks_accounts),
+		IN_FOLDER(refuses_a_corrupt_file),
+		IN_FOLDER(keeps_the_old_file_when_it_cannot_write),
+		cmocka_unit_test(compares_positions),
 		cmocka_unit_test(finds_the_oldest_position),
 	};
 

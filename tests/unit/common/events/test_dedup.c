@@ -1,7 +1,7 @@
-/* test_dedup.c - which events are repetitions. */
+/* test_dedup.c - which events repeat earlier ones. */
 #include "event_lines.h"
 
-/* With what is private to it: the size of its table. */
+/* The module itself, for INITIAL_SIZE, which is private to it. */
 #include "events/dedup.c"
 
 #define T0     1795320000
@@ -17,9 +17,9 @@ seen_at(struct dedup *dedup, const char *id, time_t at, int64_t offset)
 	return dedup_seen(dedup, id, at, &position);
 }
 
-/* One journal for each row: what comes at the offsets 1, 2 and 3. */
+/* Each row is a journal: three events with their offsets. */
 static void
-tells_repetitions(void **state)
+recognizes_repetitions(void **state)
 {
 	static const struct {
 		const char *label;
@@ -30,9 +30,9 @@ tells_repetitions(void **state)
 			bool repetition;
 		} event[3];
 	} table[] = {
-		{ "the same twice",
+		{ "the same id again",
 		    { { ID_A, T0, 1, false }, { ID_A, T0, 2, true }, { ID_A, T0 + 1, 3, true } } },
-		{ "another one",
+		{ "another id in between",
 		    { { ID_A, T0, 1, false }, { ID_B, T0, 2, false }, { ID_A, T0, 3, true } } },
 		{ "a second less than a day later",
 		    { { ID_A, T0, 1, false }, { ID_A, T0 + DEDUP_WINDOW_S - 1, 2, true },
@@ -43,16 +43,16 @@ tells_repetitions(void **state)
 		{ "a day counts from the first, not from a repetition",
 		    { { ID_A, T0, 1, false }, { ID_A, T0 + DEDUP_WINDOW_S - 1, 2, true },
 			{ ID_A, T0 + DEDUP_WINDOW_S, 3, false } } },
-		{ "the same one again, at its own place",
+		{ "the same event again, at its own position",
 		    { { ID_A, T0, 1, false }, { ID_A, T0, 1, false }, { ID_A, T0, 2, true } } },
-		{ "an earlier place is looked at after a later one",
+		{ "an earlier position after a later one",
 		    { { ID_A, T0, 2, false }, { ID_A, T0, 1, false }, { ID_A, T0, 3, true } } },
-		{ "the clock went back",
+		{ "the clock was set back",
 		    { { ID_A, T0, 1, false }, { ID_A, T0 - 3600, 2, true },
 			{ ID_A, T0, 3, true } } },
-		{ "what is no id is no repetition",
+		{ "an invalid id is never a repetition",
 		    { { "", T0, 1, false }, { "", T0, 2, false }, { "x", T0, 3, false } } },
-		{ "nor is half an id",
+		{ "nor is an id that is cut short",
 		    { { "a1b2c3", T0, 1, false }, { "a1b2c3", T0, 2, false },
 			{ "a1b2c3d4e5f60718293a4b5c6d7e8f9", T0, 3, false } } },
 	};
@@ -77,7 +77,7 @@ id_of(int n, char id[65])
 }
 
 static void
-remembers_many(void **state)
+recognizes_repetitions_of_many_events(void **state)
 {
 	struct dedup dedup = { 0 };
 	char id[65];
@@ -91,13 +91,13 @@ remembers_many(void **state)
 		id_of(n, id);
 		assert_true(seen_at(&dedup, id, T0 + n / 10 + 60, EVENTS + n));
 	}
-	same_number("none twice", (long long)dedup.count, EVENTS);
+	same_number("entries", (long long)dedup.count, EVENTS);
 	dedup_close(&dedup);
 }
 
-/* Whoever follows for months must not need memory for all of them. */
+/* A process that delivers for months must not need memory for all events. */
 static void
-forgets_what_is_over(void **state)
+forgets_events_outside_the_window(void **state)
 {
 	struct dedup dedup = { 0 };
 	char id[65];
@@ -112,11 +112,11 @@ forgets_what_is_over(void **state)
 }
 
 static void
-loads_what_was_delivered(void **state)
+loads_the_events_before_a_position(void **state)
 {
 	static const struct {
 		const char *label;
-		int64_t end; /* events before it */
+		int64_t end; /* the number of events before it */
 		bool seen[3];
 	} table[] = {
 		{ "all", 3, { true, true, true } },
@@ -153,7 +153,7 @@ loads_what_was_delivered(void **state)
 }
 
 static void
-says_when_the_journal_cannot_be_read(void **state)
+reports_a_journal_that_cannot_be_read(void **state)
 {
 	const struct journal_position end = { 1, 0 };
 	char path[PATH_SIZE];
@@ -185,11 +185,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tells_repetitions),
-		cmocka_unit_test(remembers_many),
-		cmocka_unit_test(forgets_what_is_over),
-		IN_FOLDER(loads_what_was_delivered),
-		IN_FOLDER(says_when_the_journal_cannot_be_read),
+		cmocka_unit_test(recognizes_repetitions),
+		cmocka_unit_test(recognizes_repetitions_of_many_events),
+		cmocka_unit_test(forgets_events_outside_the_window),
+		IN_FOLDER(loads_the_events_before_a_position),
+		IN_FOLDER(reports_a_journal_that_cannot_be_read),
 		cmocka_unit_test(can_be_closed_at_any_time),
 	};
 

@@ -1,5 +1,5 @@
 /* test_delivery.c - which configurations can deliver, the request that is sent, and what the reply
- * means.  https_send is the test's own: no network is used. */
+ * means.  https_send is replaced here: no network is used. */
 #include "../../table.h"
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@
 
 static struct {
 	struct https_request request;
-	enum fault_kind fault; /* FAULT_NONE: reply is given */
+	enum fault_kind fault; /* FAULT_NONE: https_send gives the reply */
 	struct https_reply reply;
 } network;
 
@@ -47,7 +47,7 @@ checks_the_configuration(void **state)
 	static const struct {
 		const char *label, *url, *secret;
 		bool allow_private;
-		const char *reason; /* NULL: it is complete */
+		const char *reason; /* NULL: the configuration is valid */
 	} table[] = {
 		{ "https and a secret", URL, SECRET, false, NULL },
 		{ "a port", "https://backend.example:8443/events", SECRET, false, NULL },
@@ -61,7 +61,7 @@ checks_the_configuration(void **state)
 		{ "https where http is allowed", URL, SECRET, true, NULL },
 		{ "http where it is allowed", "http://127.0.0.1:3000/", SECRET, true, NULL },
 
-		{ "nothing", NULL, NULL, false, "url and secret are not both set" },
+		{ "neither url nor secret", NULL, NULL, false, "url and secret are not both set" },
 		{ "no url", NULL, SECRET, false, "url and secret are not both set" },
 		{ "no secret", URL, NULL, false, "url and secret are not both set" },
 		{ "plain http", "http://backend.example/", SECRET, false, "plain http" },
@@ -150,7 +150,7 @@ signs_and_posts_the_line(void **state)
 	assert_true(webhook_sign(
 	    &ctx, cfg.deliver.secret, "a1b2", (time_t)timestamp, "{\"n\":1}", &signature));
 	same_text("the signature", header("webhook-signature"), signature);
-	DEMAND("within its time",
+	DEMAND("the deadline",
 	    network.request.deadline_ms >= began_ms + DELIVERY_TIMEOUT_MS
 		&& network.request.deadline_ms <= clock_ms() + DELIVERY_TIMEOUT_MS);
 	ctx_close(&ctx);
@@ -208,7 +208,7 @@ names_the_host_of_the_url(void **state)
 }
 
 static void
-judges_the_reply(void **state)
+turns_the_reply_into_an_outcome(void **state)
 {
 	static const struct {
 		const char *label;
@@ -226,13 +226,13 @@ judges_the_reply(void **state)
 		    "the receiver answered 302" },
 		{ "404", FAULT_NONE, { .status = 404 }, DELIVERY_FAILED, FAULT_UNAVAILABLE, "404" },
 		{ "410", FAULT_NONE, { .status = 410 }, DELIVERY_GONE, FAULT_UNAVAILABLE, "410" },
-		{ "503 and when to come back", FAULT_NONE, { .status = 503, .retry_after_s = 120 },
+		{ "503 with Retry-After", FAULT_NONE, { .status = 503, .retry_after_s = 120 },
 		    DELIVERY_FAILED, FAULT_UNAVAILABLE, "503" },
-		{ "nobody listens", FAULT_UNAVAILABLE, { 0 }, DELIVERY_FAILED, FAULT_UNAVAILABLE,
+		{ "no server listens", FAULT_UNAVAILABLE, { 0 }, DELIVERY_FAILED, FAULT_UNAVAILABLE,
 		    "no connection" },
 		{ "the reply is lost", FAULT_REPLY_LOST, { 0 }, DELIVERY_FAILED, FAULT_REPLY_LOST,
 		    "no connection" },
-		{ "our configuration is wrong", FAULT_CONFIG, { 0 }, DELIVERY_FAILED, FAULT_CONFIG,
+		{ "the configuration is wrong", FAULT_CONFIG, { 0 }, DELIVERY_FAILED, FAULT_CONFIG,
 		    "no connection" },
 	};
 
@@ -277,7 +277,7 @@ main(void)
 		cmocka_unit_test(signs_and_posts_the_line),
 		cmocka_unit_test(allows_private_addresses_and_http_together),
 		cmocka_unit_test(names_the_host_of_the_url),
-		cmocka_unit_test(judges_the_reply),
+		cmocka_unit_test(turns_the_reply_into_an_outcome),
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 

@@ -1,5 +1,5 @@
-/* test_delivery_queue.c - the order of deliveries, retries, dead letters, repetitions, and what is
- * removed.  delivery_send is the test's own receiver: no network is used. */
+/* test_delivery_queue.c - the order of deliveries, retries, dead letters, repetitions, and which
+ * segments are removed.  delivery_send is replaced by a receiver in memory: no network is used. */
 #include "event_lines.h"
 
 #include "events/cursor.h"
@@ -19,12 +19,12 @@ static struct {
 	enum delivery_outcome outcome;
 	enum fault_kind fault;
 	long retry_after_s;
-	char attempted[LIST]; /* numbers of events, separated by blanks */
+	char attempted[LIST]; /* numbers of events, separated by spaces */
 	char accepted[LIST];
 } receiver;
 
 static void
-receiver_behaves(void)
+receiver_accepts(void)
 {
 	memset(&receiver, 0, sizeof receiver);
 }
@@ -32,7 +32,7 @@ receiver_behaves(void)
 static void
 receiver_fails(unsigned failing, enum delivery_outcome outcome, enum fault_kind fault)
 {
-	receiver_behaves();
+	receiver_accepts();
 	receiver.failing = failing;
 	receiver.outcome = outcome;
 	receiver.fault = fault;
@@ -61,7 +61,7 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 	return receiver.outcome;
 }
 
-/* The last failure that was reported, and how many there were. */
+/* The last failure that was reported, and the number of failures. */
 struct reported {
 	int count;
 	int number;
@@ -93,7 +93,7 @@ config_of(const char *store)
 	return cfg;
 }
 
-/* A process that delivers once. */
+/* The result of a process that delivers once. */
 struct run {
 	enum fault_kind kind;
 	char reason[CTX_REASON_MAX];
@@ -194,7 +194,7 @@ delivers_each_event_once_and_in_order(void **state)
 	time_t now = time(NULL);
 	struct run run;
 
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_totals("no event", &run, 0, 0, 0);
 	for (int n = 1; n <= 3; n++)
@@ -206,7 +206,7 @@ delivers_each_event_once_and_in_order(void **state)
 	same_totals("again", &run, 0, 0, 0);
 	append_event(*state, 4, 0, now);
 	run = run_once(*state);
-	same_text("one more, of no account", receiver.accepted, "4");
+	same_text("one more event, without an account", receiver.accepted, "4");
 }
 
 static void
@@ -230,11 +230,11 @@ blocks_the_account_of_a_failed_event(void **state)
 	append_event(*state, 10, 1, now);
 	append_event(*state, 11, 2, now);
 	set_retries(*state, 0, -1);
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_totals("the receiver works again", &run, 5, 0, 0);
 	same_text("the blocked account comes first, in order", receiver.accepted, "1 4 7 10 11");
-	same_number("that is saved", (long long)saved_blocked(*state), 0);
+	same_number("blocked accounts in the saved cursor", (long long)saved_blocked(*state), 0);
 }
 
 static void
@@ -257,11 +257,12 @@ blocks_accounts_independently(void **state)
 	same_number("its second attempt", saved_account(*state, 1).attempts, 2);
 
 	set_retries(*state, 0, -1);
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_totals("none fails", &run, 2, 0, 0);
 	same_text("none fails", receiver.accepted, "1 5");
-	same_number("that is saved, though no new event came", (long long)saved_blocked(*state), 0);
+	same_number(
+	    "blocked accounts, saved without a new event", (long long)saved_blocked(*state), 0);
 }
 
 static void
@@ -314,14 +315,14 @@ gives_up_after_the_last_retry(void **state)
 	run_once(*state);
 	set_retries(*state, 0, RETRIES - 1);
 	run = run_once(*state);
-	same_totals("the last but one attempt", &run, 0, 0, 1);
-	DEMAND("is retried", run.reported.retry_s > 0);
+	same_totals("the attempt before the last", &run, 0, 0, 1);
+	DEMAND("the event is retried", run.reported.retry_s > 0);
 	set_retries(*state, 0, -1);
 
 	run = run_once(*state);
 	same_totals("the last attempt", &run, 0, 1, 1);
-	same_text("the next event has its turn", receiver.attempted, "1 2");
-	same_number("and its own attempts", saved_account(*state, 5).attempts, 1);
+	same_text("the next event is attempted too", receiver.attempted, "1 2");
+	same_number("attempts of the next event", saved_account(*state, 5).attempts, 1);
 	events_path(*state, "dead.ndjson", path);
 	bytes = file_read(path, &len);
 	same_number("a dead letter", (long long)len, (long long)strlen(lines) + 1);
@@ -329,7 +330,7 @@ gives_up_after_the_last_retry(void **state)
 	free(bytes);
 
 	set_retries(*state, 0, -1);
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_text("a dead letter is not delivered", receiver.accepted, "2");
 	same_totals("a dead letter is counted once", &run, 1, 0, 0);
@@ -361,8 +362,8 @@ stops_without_blocking(void **state)
 		bool gone;
 	} table[] = {
 		{ "410", DELIVERY_GONE, FAULT_UNAVAILABLE, true },
-		{ "our configuration is wrong", DELIVERY_FAILED, FAULT_CONFIG, false },
-		{ "we have no memory", DELIVERY_FAILED, FAULT_SERVER, false },
+		{ "the configuration is wrong", DELIVERY_FAILED, FAULT_CONFIG, false },
+		{ "no memory", DELIVERY_FAILED, FAULT_SERVER, false },
 	};
 
 	append_event(*state, 1, 5, time(NULL));
@@ -378,14 +379,14 @@ stops_without_blocking(void **state)
 		same_number(table[i].label, run.reported.count, 0);
 		same_text(table[i].label, receiver.attempted, "1");
 	}
-	receiver_behaves();
+	receiver_accepts();
 	run_once(*state);
-	same_text("nothing was lost", receiver.accepted, "1 2");
+	same_text("no event was lost", receiver.accepted, "1 2");
 }
 
-/* Also while a blocked account is retried; that attempt is not counted. */
+/* The attempt that stops the queue is not counted. */
 static void
-stops_in_a_retry(void **state)
+stops_in_a_retry_without_counting_it(void **state)
 {
 	struct run run;
 
@@ -397,7 +398,7 @@ stops_in_a_retry(void **state)
 	receiver_fails(ACCOUNT(5), DELIVERY_GONE, FAULT_UNAVAILABLE);
 	run = run_once(*state);
 	DEMAND("410", run.totals.gone);
-	same_text("nobody else is tried", receiver.attempted, "1");
+	same_text("no other account is attempted", receiver.attempted, "1");
 	same_number("attempts", saved_account(*state, 5).attempts, 4);
 }
 
@@ -410,15 +411,15 @@ skips_repetitions(void **state)
 		bool restart;
 		const char *accepted;
 	} table[] = {
-		{ "at once", 0, false, "1 2" },
-		{ "at once, in another process", 0, true, "2" },
+		{ "immediately", 0, false, "1 2" },
+		{ "immediately, in another process", 0, true, "2" },
 		{ "within a day", DAY_S - 60, false, "1 2" },
 		{ "within a day, in another process", DAY_S - 60, true, "2" },
 		{ "after a day", DAY_S + 60, false, "1 1 2" },
 		{ "after a day, in another process", DAY_S + 60, true, "1 2" },
 	};
 
-	receiver_behaves();
+	receiver_accepts();
 	for (size_t i = 0; i < ROWS(table); i++) {
 		time_t began = time(NULL) - 2 * DAY_S + 3600;
 		char path[PATH_SIZE];
@@ -435,7 +436,7 @@ skips_repetitions(void **state)
 	}
 }
 
-/* The first of the two is behind the account's position and still undelivered. */
+/* Both events are before the common position, and the first is still undelivered. */
 static void
 delivers_a_blocked_event_that_was_repeated(void **state)
 {
@@ -446,13 +447,13 @@ delivers_a_blocked_event_that_was_repeated(void **state)
 	append_event(*state, 1, 5, time(NULL));
 	append_event(*state, 2, 5, time(NULL));
 	set_retries(*state, 0, -1);
-	receiver_behaves();
+	receiver_accepts();
 	run_once(*state);
-	same_text("once", receiver.accepted, "1 2");
+	same_text("delivered once", receiver.accepted, "1 2");
 }
 
 static void
-skips_what_is_not_an_event(void **state)
+skips_lines_that_are_not_events(void **state)
 {
 	char path[PATH_SIZE];
 	struct run run;
@@ -464,9 +465,10 @@ skips_what_is_not_an_event(void **state)
 	append_event(*state, 2, 5, time(NULL));
 	events_path(*state, "0000000001.ndjson", path);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	assert_int_equal(write(fd, "{\"id\"", 5), 5); /* the end of this line may still come */
+	assert_int_equal(
+	    write(fd, "{\"id\"", 5), 5); /* the rest of this line may still be written */
 	close(fd);
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_text("the events", receiver.accepted, "1 2");
 	same_number("torn lines", run.totals.torn, 1);
@@ -481,7 +483,7 @@ retries_when_the_clock_was_set_back(void **state)
 		const char *attempted;
 	} table[] = {
 		{ "as far ahead as the schedule allows", RETRY_WAIT_MAX_S - 60, "" },
-		{ "further ahead than any wait", RETRY_WAIT_MAX_S + 60, "1" },
+		{ "further ahead than the longest wait", RETRY_WAIT_MAX_S + 60, "1" },
 	};
 
 	append_event(*state, 1, 5, time(NULL));
@@ -524,7 +526,7 @@ segment_exists(const char *store, int number)
 }
 
 static void
-removes_what_is_delivered_and_old(void **state)
+removes_old_segments_that_are_delivered(void **state)
 {
 	struct run run;
 
@@ -536,16 +538,16 @@ removes_what_is_delivered_and_old(void **state)
 	receiver_fails(ACCOUNT(6), DELIVERY_FAILED, FAULT_UNAVAILABLE);
 	run = run_once(*state);
 	same_totals("account 6 fails", &run, 4, 0, 1);
-	DEMAND("the first segment is gone", !segment_exists(*state, 1));
-	DEMAND("the blocked account's is kept", segment_exists(*state, 3));
+	DEMAND("the first segment is removed", !segment_exists(*state, 1));
+	DEMAND("the blocked account's segment is kept", segment_exists(*state, 3));
 
 	set_retries(*state, 0, -1);
-	receiver_behaves();
+	receiver_accepts();
 	run_once(*state);
 	same_text("the blocked event", receiver.accepted, "3");
-	DEMAND("then it is gone too", !segment_exists(*state, 3));
-	DEMAND("a newer one is kept", segment_exists(*state, 4));
-	DEMAND("and the newest", segment_exists(*state, 5));
+	DEMAND("it is removed after its delivery", !segment_exists(*state, 3));
+	DEMAND("a newer segment is kept", segment_exists(*state, 4));
+	DEMAND("the newest segment is kept", segment_exists(*state, 5));
 }
 
 static void
@@ -557,7 +559,7 @@ refuses_a_corrupt_cursor(void **state)
 	append_event(*state, 1, 5, time(NULL));
 	events_path(*state, "cursor", path);
 	file_write_text(path, "{");
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_number("a corrupt cursor", run.kind, FAULT_STORAGE);
 	has_text("a corrupt cursor", run.reason, "events/cursor");
@@ -574,18 +576,18 @@ stops_when_the_position_cannot_be_saved(void **state)
 	append_event(*state, 2, 5, time(NULL));
 	events_path(*state, "cursor.new", path); /* a directory cannot be written */
 	assert_int_equal(mkdir(path, 0700), 0);
-	receiver_behaves();
+	receiver_accepts();
 	run = run_once(*state);
 	same_number("not saved", run.kind, FAULT_STORAGE);
-	same_text("it stops", receiver.attempted, "1");
+	same_text("delivery stops", receiver.attempted, "1");
 	assert_int_equal(rmdir(path), 0);
 	run_once(*state);
 	same_text("at least once", receiver.accepted, "1 2");
 }
 
-/* --follow runs for months. */
+/* A process with --follow runs for months. */
 static void
-needs_no_more_memory_with_each_round(void **state)
+needs_no_more_memory_with_each_run(void **state)
 {
 	struct config cfg = config_of(*state);
 	struct reported reported = { .count = 0 };
@@ -594,15 +596,15 @@ needs_no_more_memory_with_each_round(void **state)
 	struct ctx ctx;
 	size_t used;
 
-	receiver_behaves();
+	receiver_accepts();
 	open_ctx(&ctx);
 	assert_true(delivery_queue_open(&ctx, &cfg, note_failure, &reported, &queue));
 	used = ctx.used;
 	for (int n = 1; n <= 20; n++) {
 		append_event(*state, n, n % 3, time(NULL));
 		assert_true(delivery_queue_run(&ctx, queue, &totals));
-		same_number("the arena", (long long)ctx.used, (long long)used);
-		same_number("the totals", (long long)totals.delivered, n);
+		same_number("bytes of the arena in use", (long long)ctx.used, (long long)used);
+		same_number("delivered in total", (long long)totals.delivered, n);
 	}
 	delivery_queue_close(queue);
 	ctx_close(&ctx);
@@ -620,15 +622,15 @@ main(void)
 		IN_FOLDER(gives_up_after_the_last_retry),
 		IN_FOLDER(reports_an_event_that_is_given_up),
 		IN_FOLDER(stops_without_blocking),
-		IN_FOLDER(stops_in_a_retry),
+		IN_FOLDER(stops_in_a_retry_without_counting_it),
 		IN_FOLDER(skips_repetitions),
 		IN_FOLDER(delivers_a_blocked_event_that_was_repeated),
-		IN_FOLDER(skips_what_is_not_an_event),
+		IN_FOLDER(skips_lines_that_are_not_events),
 		IN_FOLDER(retries_when_the_clock_was_set_back),
-		IN_FOLDER(removes_what_is_delivered_and_old),
+		IN_FOLDER(removes_old_segments_that_are_delivered),
 		IN_FOLDER(refuses_a_corrupt_cursor),
 		IN_FOLDER(stops_when_the_position_cannot_be_saved),
-		IN_FOLDER(needs_no_more_memory_with_each_round),
+		IN_FOLDER(needs_no_more_memory_with_each_run),
 	};
 
 	return cmocka_run_group_tests_name("delivery queue", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_delivery_queue_replay.c - which events are visited again. */
+/* test_delivery_queue_replay.c - which events of the journal a replay visits. */
 #include "event_lines.h"
 
 #include "events/delivery_queue.h"
@@ -8,7 +8,7 @@
 
 struct visited {
 	char numbers[LIST];
-	int stop_at; /* the number whose visit is false; 0: none */
+	int stop_at; /* the number of the event whose visit is false; 0: none */
 };
 
 static bool
@@ -40,7 +40,7 @@ visits(const char *label, const char *store, time_t since, time_t until, const c
 }
 
 static void
-visits_the_events_of_a_time(void **state)
+visits_the_events_of_a_time_range(void **state)
 {
 	static const struct {
 		const char *label;
@@ -48,11 +48,11 @@ visits_the_events_of_a_time(void **state)
 		const char *expected;
 	} table[] = {
 		{ "all", 0, T0 + 1000, "1 2 3 4" },
-		{ "both ends belong to it", T0 + 100, T0 + 200, "2 3" },
-		{ "a second less at the beginning", T0 + 101, T0 + 200, "3" },
-		{ "a second less at the end", T0 + 100, T0 + 199, "2" },
-		{ "none", T0 + 101, T0 + 199, "" },
-		{ "the end before the beginning", T0 + 200, T0 + 100, "" },
+		{ "both ends are included", T0 + 100, T0 + 200, "2 3" },
+		{ "since is a second later", T0 + 101, T0 + 200, "3" },
+		{ "until is a second earlier", T0 + 100, T0 + 199, "2" },
+		{ "between two events", T0 + 101, T0 + 199, "" },
+		{ "until is before since", T0 + 200, T0 + 100, "" },
 	};
 
 	visits("without events", *state, 0, T0, "");
@@ -63,7 +63,7 @@ visits_the_events_of_a_time(void **state)
 }
 
 static void
-visits_no_repetition(void **state)
+skips_repetitions(void **state)
 {
 	append_event(*state, 1, 5, T0);
 	append_event(*state, 1, 5, T0 + 60);
@@ -71,21 +71,21 @@ visits_no_repetition(void **state)
 	append_event(*state, 1, 5, T0 + 86400);
 	visits("within a day", *state, 0, T0 + 60, "1 2");
 	visits("after a day", *state, 0, T0 + 86400, "1 2 1");
-	visits("of an event that is not in the range", *state, T0 + 1, T0 + 60, "1 2");
+	visits("the first occurrence is outside the range", *state, T0 + 1, T0 + 60, "1 2");
 }
 
 static void
-visits_only_events(void **state)
+skips_lines_that_are_not_events(void **state)
 {
 	append_event(*state, 1, 5, T0);
 	append_line(*state, "{\"not\":\"an event\"}");
 	append_line(*state, "{\"id\":");
 	append_event(*state, 2, 5, T0);
-	visits("the others", *state, 0, T0, "1 2");
+	visits("the events", *state, 0, T0, "1 2");
 }
 
 static void
-ends_with_a_false_visit(void **state)
+stops_at_a_false_visit(void **state)
 {
 	struct store_config cfg = { .path = *state };
 	struct visited visited = { .stop_at = 2 };
@@ -101,7 +101,7 @@ ends_with_a_false_visit(void **state)
 }
 
 static void
-says_when_there_is_no_store(void **state)
+reports_a_missing_store(void **state)
 {
 	char path[PATH_SIZE];
 	struct store_config cfg = { .path = path };
@@ -119,11 +119,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(visits_the_events_of_a_time),
-		IN_FOLDER(visits_no_repetition),
-		IN_FOLDER(visits_only_events),
-		IN_FOLDER(ends_with_a_false_visit),
-		IN_FOLDER(says_when_there_is_no_store),
+		IN_FOLDER(visits_the_events_of_a_time_range),
+		IN_FOLDER(skips_repetitions),
+		IN_FOLDER(skips_lines_that_are_not_events),
+		IN_FOLDER(stops_at_a_false_visit),
+		IN_FOLDER(reports_a_missing_store),
 	};
 
 	return cmocka_run_group_tests_name("delivery queue, replay", tests, NULL, NULL);

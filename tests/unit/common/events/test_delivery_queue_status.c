@@ -1,4 +1,4 @@
-/* test_delivery_queue_status.c - what waits, what is blocked, what was given up. */
+/* test_delivery_queue_status.c - how many events wait, are blocked or are dead letters. */
 #include "event_lines.h"
 
 #include "events/cursor.h"
@@ -57,7 +57,7 @@ is_empty_without_events(void **state)
 }
 
 static void
-counts_what_waits(void **state)
+counts_waiting_events(void **state)
 {
 	static const struct {
 		const char *label;
@@ -93,15 +93,15 @@ counts_what_waits(void **state)
 }
 
 static void
-counts_lines_that_are_no_events(void **state)
+counts_lines_that_are_not_events(void **state)
 {
 	struct config cfg = config_of(*state, true);
 	struct delivery_status status;
 
 	append_line(*state, "{\"not\":\"an event\"}");
 	status = status_of("no event", &cfg);
-	same_number("a whole line", (long long)status.events, 1);
-	same_number("nothing waits", (long long)status.waiting, 0);
+	same_number("a complete line counts as an event", (long long)status.events, 1);
+	same_number("waiting", (long long)status.waiting, 0);
 }
 
 static void
@@ -139,13 +139,13 @@ counts_dead_letters(void **state)
 }
 
 static void
-says_what_cannot_be_read(void **state)
+reports_files_that_cannot_be_read(void **state)
 {
 	static const struct {
 		const char *label, *name, *reason;
 	} table[] = {
-		{ "a corrupt cursor", "cursor", "events/cursor is damaged" },
-		{ "a segment", "0000000001.ndjson", "0000000001.ndjson" },
+		{ "a cursor that is a directory", "cursor", "events/cursor is damaged" },
+		{ "a segment that is a directory", "0000000001.ndjson", "0000000001.ndjson" },
 	};
 	struct config cfg = config_of(*state, true);
 
@@ -155,7 +155,7 @@ says_what_cannot_be_read(void **state)
 		struct ctx ctx;
 
 		events_path(*state, table[i].name, path);
-		assert_int_equal(mkdir(path, 0700), 0); /* what is a directory cannot be read */
+		assert_int_equal(mkdir(path, 0700), 0); /* a directory cannot be read as a file */
 		open_ctx(&ctx);
 		same_fault(table[i].label, &ctx, delivery_queue_status(&ctx, &cfg, 0, &status),
 		    FAULT_STORAGE);
@@ -170,11 +170,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(is_empty_without_events),
-		IN_FOLDER(counts_what_waits),
-		IN_FOLDER(counts_lines_that_are_no_events),
+		IN_FOLDER(counts_waiting_events),
+		IN_FOLDER(counts_lines_that_are_not_events),
 		IN_FOLDER(describes_a_blocked_account),
 		IN_FOLDER(counts_dead_letters),
-		IN_FOLDER(says_what_cannot_be_read),
+		IN_FOLDER(reports_files_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests_name("delivery queue, status", tests, NULL, NULL);

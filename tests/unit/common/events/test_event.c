@@ -1,5 +1,5 @@
-/* test_event.c - the event line: what is taken out of a payload, and that it is JSON whatever is in
- * there. */
+/* test_event.c - event lines: what they take from a payload, and that they are JSON whatever the
+ * payload contains. */
 #include "../../table.h"
 
 #include "base/strbuf.h"
@@ -34,7 +34,7 @@ write_event(struct ctx *ctx, const char *payload, const char *request_id)
 }
 
 static void
-writes_the_line_of_the_contract(void **state)
+writes_the_documented_line(void **state)
 {
 	static const char payload[] = "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{"
 				      "\"id\":\"31920194\",\"subdomain\":"
@@ -54,7 +54,7 @@ writes_the_line_of_the_contract(void **state)
 }
 
 static void
-names_what_has_changed(void **state)
+lists_entities_and_actions(void **state)
 {
 	static const struct {
 		const char *label, *payload, *expected;
@@ -69,16 +69,16 @@ names_what_has_changed(void **state)
 		    "\"events\":[\"leads.delete\"]," },
 		{ "two indexes", "{\"task\":{\"update\":[[{\"id\":\"1\"}]]}}",
 		    "\"events\":[\"task.update\"]," },
-		{ "what is no object has no actions",
+		{ "only an object has actions",
 		    "{\"a\":\"1\",\"b\":[{\"c\":1}],\"d\":2,\"e\":{\"f\":1},\"g\":null}",
 		    "\"events\":[\"e.f\"]," },
 		{ "an entity twice", "{\"a\":{\"b\":1},\"a\":{\"b\":2,\"c\":3}}",
 		    "\"events\":[\"a.b\",\"a.c\"]," },
 		{ "quotes and escapes stay escaped", "{\"a\\\"\":{\"\\u0062\\\\\":1}}",
 		    "\"events\":[\"a\\\".\\u0062\\\\\"]," },
-		{ "an account that is no object", "{\"account\":\"1\",\"a\":{\"b\":1}}",
+		{ "an account that is not an object", "{\"account\":\"1\",\"a\":{\"b\":1}}",
 		    "\"events\":[\"a.b\"]," },
-		{ "account further in", "{\"a\":{\"account\":{\"b\":1}}}",
+		{ "account one level down", "{\"a\":{\"account\":{\"b\":1}}}",
 		    "\"events\":[\"a.account\"]," },
 		{ "empty names", "{\"\":{\"\":1}}", "\"events\":[\".\"]," },
 	};
@@ -97,46 +97,46 @@ names_what_has_changed(void **state)
 }
 
 static void
-knows_the_account(void **state)
+reads_the_account(void **state)
 {
 	static const struct {
 		const char *label, *payload;
 		int64_t id;
 		const char *expected;
 	} table[] = {
-		{ "a spelt number", "{\"account\":{\"id\":\"31920194\"}}", 31920194,
+		{ "a number in a string", "{\"account\":{\"id\":\"31920194\"}}", 31920194,
 		    "\"account_id\":31920194,\"subdomain\":null," },
 		{ "a number", "{\"account\":{\"id\":31920194}}", 31920194,
 		    "\"account_id\":31920194," },
-		{ "behind other members", "{\"account\":{\"_links\":{\"id\":\"7\"},\"id\":\"1\"}}",
+		{ "after other members", "{\"account\":{\"_links\":{\"id\":\"7\"},\"id\":\"1\"}}",
 		    1, "\"account_id\":1," },
 		{ "the largest", "{\"account\":{\"id\":\"9223372036854775807\"}}", INT64_MAX,
 		    "\"account_id\":9223372036854775807," },
-		{ "one more", "{\"account\":{\"id\":\"9223372036854775808\"}}", 0,
+		{ "one more than the largest", "{\"account\":{\"id\":\"9223372036854775808\"}}", 0,
 		    "\"account_id\":null," },
 		{ "twenty digits", "{\"account\":{\"id\":\"12345678901234567890\"}}", 0,
 		    "\"account_id\":null," },
-		{ "none", "{}", 0, "\"account_id\":null,\"subdomain\":null," },
+		{ "no account", "{}", 0, "\"account_id\":null,\"subdomain\":null," },
 		{ "no id", "{\"account\":{\"subdomain\":\"x\"}}", 0,
 		    "\"account_id\":null,\"subdomain\":\"x\"," },
 		{ "an empty id", "{\"account\":{\"id\":\"\"}}", 0, "\"account_id\":null," },
-		{ "nought", "{\"account\":{\"id\":\"0\"}}", 0, "\"account_id\":null," },
-		{ "a leading nought", "{\"account\":{\"id\":\"01\"}}", 0, "\"account_id\":null," },
+		{ "zero", "{\"account\":{\"id\":\"0\"}}", 0, "\"account_id\":null," },
+		{ "a leading zero", "{\"account\":{\"id\":\"01\"}}", 0, "\"account_id\":null," },
 		{ "negative", "{\"account\":{\"id\":-1}}", 0, "\"account_id\":null," },
 		{ "a fraction", "{\"account\":{\"id\":1.0}}", 0, "\"account_id\":null," },
 		{ "an exponent", "{\"account\":{\"id\":1e3}}", 0, "\"account_id\":null," },
 		{ "an object", "{\"account\":{\"id\":{\"id\":1}}}", 0, "\"account_id\":null," },
 		{ "an array", "{\"account\":{\"id\":[1]}}", 0, "\"account_id\":null," },
-		{ "something behind it", "{\"account\":{\"id\":\"1 \"}}", 0,
+		{ "a space after the number", "{\"account\":{\"id\":\"1 \"}}", 0,
 		    "\"account_id\":null," },
 		{ "an account that is an array", "{\"account\":[{\"id\":1}]}", 0,
 		    "\"account_id\":null," },
 		{ "an account that is a string", "{\"account\":\"1\"}", 0, "\"account_id\":null," },
-		{ "of two the second", "{\"account\":{\"id\":1},\"account\":{\"id\":2}}", 2,
-		    "\"account_id\":2," },
-		{ "another's id", "{\"leads\":{\"id\":1}}", 0, "\"account_id\":null," },
-		{ "a subdomain that is no string", "{\"account\":{\"id\":1,\"subdomain\":[\"x\"]}}",
-		    1, "\"subdomain\":null," },
+		{ "the second of two accounts", "{\"account\":{\"id\":1},\"account\":{\"id\":2}}",
+		    2, "\"account_id\":2," },
+		{ "the id of another entity", "{\"leads\":{\"id\":1}}", 0, "\"account_id\":null," },
+		{ "a subdomain that is not a string",
+		    "{\"account\":{\"id\":1,\"subdomain\":[\"x\"]}}", 1, "\"subdomain\":null," },
 		{ "a subdomain with escapes", "{\"account\":{\"subdomain\":\"\\\"\\u0000\"}}", 0,
 		    "\"subdomain\":\"\\\"\\u0000\"," },
 	};
@@ -196,7 +196,7 @@ count_text(const char *s, const char *part)
 }
 
 static void
-lists_no_more_names_than_its_limit(void **state)
+limits_the_number_of_listed_names(void **state)
 {
 	(void)state;
 	for (int names = EVENT_NAMES_MAX - 1; names <= EVENT_NAMES_MAX + 1; names++) {
@@ -215,7 +215,7 @@ lists_no_more_names_than_its_limit(void **state)
 		line = write_event(&ctx, payload, NULL);
 		same_number("names that are listed", (long long)count_text(line, ".@"),
 		    names < EVENT_NAMES_MAX ? names : EVENT_NAMES_MAX);
-		DEMAND("a line", json_compact_complete(line, strlen(line)));
+		DEMAND("a complete line", json_compact_complete(line, strlen(line)));
 		ctx_close(&ctx);
 	}
 }
@@ -279,7 +279,7 @@ reads_a_stored_event(void **state)
 		    "\\u0061", 5, NOW },
 		{ "an id that is a number", "{\"id\":1," READ_AT ",\"account_id\":5}", "1", 5,
 		    NOW },
-		{ "of two members the last",
+		{ "the last of two members",
 		    "{\"id\":\"a\",\"account_id\":4," READ_ID "," READ_AT ",\"account_id\":5}", ID,
 		    5, NOW },
 	};
@@ -302,7 +302,7 @@ reads_a_stored_event(void **state)
 }
 
 static void
-reads_no_event_from_other_lines(void **state)
+rejects_lines_that_are_not_events(void **state)
 {
 	static const struct {
 		const char *label, *line;
@@ -311,7 +311,7 @@ reads_no_event_from_other_lines(void **state)
 		{ "no id", "{" READ_AT ",\"account_id\":5}" },
 		{ "no account_id", "{" READ_ID "," READ_AT "}" },
 		{ "no received_at", "{" READ_ID ",\"account_id\":5}" },
-		{ "all of it one level down",
+		{ "all members one level down",
 		    "{\"a\":{" READ_ID "," READ_AT ",\"account_id\":5}}" },
 		{ "a date without a time",
 		    "{" READ_ID ",\"received_at\":\"2026-11-22\",\"account_id\":5}" },
@@ -367,7 +367,7 @@ read_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full_to_read(void **state)
+says_when_the_arena_is_full_while_reading(void **state)
 {
 	char line[] = "{" READ_ID "," READ_AT ",\"account_id\":5}";
 
@@ -379,16 +379,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writes_the_line_of_the_contract),
-		cmocka_unit_test(names_what_has_changed),
-		cmocka_unit_test(knows_the_account),
+		cmocka_unit_test(writes_the_documented_line),
+		cmocka_unit_test(lists_entities_and_actions),
+		cmocka_unit_test(reads_the_account),
 		cmocka_unit_test(writes_any_request_id_as_json),
-		cmocka_unit_test(lists_no_more_names_than_its_limit),
+		cmocka_unit_test(limits_the_number_of_listed_names),
 		cmocka_unit_test(says_when_the_arena_is_full),
 		cmocka_unit_test(reads_a_stored_event),
-		cmocka_unit_test(reads_no_event_from_other_lines),
+		cmocka_unit_test(rejects_lines_that_are_not_events),
 		cmocka_unit_test(reads_what_was_written),
-		cmocka_unit_test(says_when_the_arena_is_full_to_read),
+		cmocka_unit_test(says_when_the_arena_is_full_while_reading),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

@@ -1,71 +1,71 @@
-/* test_journal.c - what was added is read again, whole and in order, across segments, beside what
- * killed writers have left. */
+/* test_journal.c - appended events are read back complete and in order, across segments and next to
+ * the torn lines of killed writers. */
 #include "../../folder.h"
 
 #include "base/strbuf.h"
 #include "events/journal.h"
 
-#define SEGMENT_MAX 100 /* bytes, where a test wants several segments */
+#define SEGMENT_MAX 100 /* bytes; small, for several segments in a test */
 
-/* What a reader has seen: the events, one behind the other, and where it was. */
-struct seen {
+/* The events that a reader has visited, joined by '|', and the position after each. */
+struct visited {
 	struct strbuf text;
 	struct ctx ctx;
 	int count;
-	int stop_at; /* the visit that is false; 0: none */
+	int stop_at; /* the number of the visit that is false; 0: none */
 	struct journal_position next[64];
 };
 
 static void
-see_nothing(struct seen *seen)
+open_visited(struct visited *visited)
 {
-	memset(seen, 0, sizeof *seen);
-	open_ctx(&seen->ctx);
-	strbuf_init(&seen->ctx, &seen->text);
+	memset(visited, 0, sizeof *visited);
+	open_ctx(&visited->ctx);
+	strbuf_init(&visited->ctx, &visited->text);
 }
 
 static bool
-see(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
+note_visit(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
 {
-	struct seen *seen = arg;
+	struct visited *visited = arg;
 
 	(void)ctx;
-	if (seen->count + 1 == seen->stop_at)
+	if (visited->count + 1 == visited->stop_at)
 		return false;
-	strbuf_addstr(&seen->text, seen->count == 0 ? "" : "|");
-	strbuf_addstr(&seen->text, event);
-	if (seen->count < 64)
-		seen->next[seen->count] = *next;
-	seen->count++;
+	strbuf_addstr(&visited->text, visited->count == 0 ? "" : "|");
+	strbuf_addstr(&visited->text, event);
+	if (visited->count < 64)
+		visited->next[visited->count] = *next;
+	visited->count++;
 	return true;
 }
 
 static const char *
-all_seen(struct seen *seen)
+visited_text(struct visited *visited)
 {
 	const char *s;
 
-	assert_true(strbuf_finish(&seen->text, &s));
+	assert_true(strbuf_finish(&visited->text, &s));
 	return s;
 }
 
-/* Reads from the position on and compares; the position has moved then. */
+/* Compares the events after the position, and moves the position with them. */
 static void
 reads(const char *label, const struct journal *journal, struct journal_position *position,
     const char *expected, int64_t expected_torn)
 {
 	int64_t torn = 0;
-	struct seen seen;
+	struct visited visited;
 	struct ctx ctx;
 
 	open_ctx(&ctx);
-	see_nothing(&seen);
-	same_fault(
-	    label, &ctx, journal_each(&ctx, journal, position, see, &seen, &torn), FAULT_NONE);
-	same_text(label, all_seen(&seen), expected);
+	open_visited(&visited);
+	same_fault(label, &ctx, journal_each(&ctx, journal, position, note_visit, &visited, &torn),
+	    FAULT_NONE);
+	same_text(label, visited_text(&visited), expected);
 	same_number(label, torn, expected_torn);
 	same_number(label, (long long)ctx.used, 0);
-	ctx_close(&seen.ctx);
+	ctx_close(&visited.ctx);
 	ctx_close(&ctx);
 }
 
@@ -107,9 +107,9 @@ segment(const struct journal *journal, int number)
 	return path;
 }
 
-/* Puts bytes behind a segment, as a writer that was killed leaves them. */
+/* Appends bytes to a segment, such as a killed writer leaves. */
 static void
-leave(const char *path, const void *bytes, size_t len)
+append_bytes(const char *path, const void *bytes, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
@@ -130,7 +130,7 @@ holds(const char *label, const char *path, const char *expected)
 }
 
 static void
-keeps_events_in_their_order(void **state)
+keeps_events_in_order(void **state)
 {
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
@@ -141,10 +141,10 @@ keeps_events_in_their_order(void **state)
 	append(&journal, "{\"n\":1}");
 	append(&journal, "{\"n\":2}");
 	holds("as lines", segment(&journal, 1), "{\"n\":1}\n{\"n\":2}\n");
-	reads("both", &journal, &position, "{\"n\":1}|{\"n\":2}", 0);
-	reads("nothing twice", &journal, &position, "", 0);
+	reads("both events", &journal, &position, "{\"n\":1}|{\"n\":2}", 0);
+	reads("no event twice", &journal, &position, "", 0);
 	append(&journal, "{\"n\":3}");
-	reads("what came since", &journal, &position, "{\"n\":3}", 0);
+	reads("the new event only", &journal, &position, "{\"n\":3}", 0);
 
 	path_in(*state, "events", path);
 	assert_int_equal(stat(path, &st), 0);
@@ -154,7 +154,7 @@ keeps_events_in_their_order(void **state)
 }
 
 static void
-takes_its_place_from_the_store(void **state)
+is_in_the_directory_of_the_store(void **state)
 {
 	struct store_config store = { .path = *state };
 	struct journal journal = journal_of(&store);
@@ -163,9 +163,9 @@ takes_its_place_from_the_store(void **state)
 	same_number("segment", journal.segment_max, 67108864);
 }
 
-/* 7 bytes and a newline each. */
+/* Each event takes 7 bytes and a newline. */
 static void
-begins_a_segment_when_one_is_full(void **state)
+starts_a_segment_when_one_is_full(void **state)
 {
 	struct journal journal = { *state, 24, 0 };
 	struct stat st;
@@ -176,38 +176,39 @@ begins_a_segment_when_one_is_full(void **state)
 	holds("full to the last byte", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
 	holds("the second", segment(&journal, 2), "{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n");
 	holds("the third", segment(&journal, 3), "{\"n\":6}\n");
-	reads_all("across them", &journal,
+	reads_all("across segments", &journal,
 	    "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}|{\"n\":5}|{\"n\":6}", 0);
 
 	append(&journal, "{\"n\":\"larger than a segment\"}");
 	append(&journal, "{\"n\":8}");
-	holds("one that is larger has a segment of its own", segment(&journal, 4),
+	holds("a larger event has a segment of its own", segment(&journal, 4),
 	    "{\"n\":\"larger than a segment\"}\n");
-	holds("what follows begins the next", segment(&journal, 5), "{\"n\":8}\n");
+	holds("the next event starts another segment", segment(&journal, 5), "{\"n\":8}\n");
 	assert_int_equal(stat(segment(&journal, 6), &st), -1);
 }
 
 static void
-skips_and_counts_what_is_torn(void **state)
+skips_and_counts_torn_lines(void **state)
 {
 	static const struct {
-		const char *label, *left;
+		const char *label, *bytes;
 		size_t len;
 		const char *expected;
 		int64_t torn;
 	} table[] = {
 		{ "the beginning of an event", "{\"n\":1", 6, "{\"n\":0}|{\"n\":2}", 1 },
 		{ "a single byte", "{", 1, "{\"n\":0}|{\"n\":2}", 1 },
-		{ "all of it but the newline", "{\"n\":1}", 7, "{\"n\":0}|{\"n\":1}|{\"n\":2}", 0 },
-		{ "a beginning that looks like an end", "{\"a\":{\"b\":{\"c\":1}}", 18,
+		{ "an event without its newline", "{\"n\":1}", 7, "{\"n\":0}|{\"n\":1}|{\"n\":2}",
+		    0 },
+		{ "an incomplete event that ends in braces", "{\"a\":{\"b\":{\"c\":1}}", 18,
 		    "{\"n\":0}|{\"n\":2}", 1 },
-		{ "an end", "\"n\":1}", 6, "{\"n\":0}|{\"n\":2}", 1 },
-		{ "two of them", "{\"n\n{\"n", 7, "{\"n\":0}|{\"n\":2}", 2 },
-		{ "one between two whole ones", "{\"n\n{\"n\":1}\n", 12,
+		{ "the end of an event", "\"n\":1}", 6, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "two torn lines", "{\"n\n{\"n", 7, "{\"n\":0}|{\"n\":2}", 2 },
+		{ "a torn line before a complete one", "{\"n\n{\"n\":1}\n", 12,
 		    "{\"n\":0}|{\"n\":1}|{\"n\":2}", 1 },
 		{ "NULs, as a power failure may leave them", "\0\0\0\0\0\0\0", 7,
 		    "{\"n\":0}|{\"n\":2}", 1 },
-		{ "NULs inside", "{\"n\"\0\0\0}", 8, "{\"n\":0}|{\"n\":2}", 1 },
+		{ "NULs inside an event", "{\"n\"\0\0\0}", 8, "{\"n\":0}|{\"n\":2}", 1 },
 		{ "an empty line", "\n", 1, "{\"n\":0}|{\"n\":2}", 1 },
 		{ "not UTF-8", "{\"n\":\"\xff\"}\n", 10, "{\"n\":0}|{\"n\":2}", 1 },
 		{ "not an object", "[1]\n", 4, "{\"n\":0}|{\"n\":2}", 1 },
@@ -217,14 +218,14 @@ skips_and_counts_what_is_torn(void **state)
 		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
 		append(&journal, "{\"n\":0}");
-		leave(segment(&journal, 1), table[i].left, table[i].len);
+		append_bytes(segment(&journal, 1), table[i].bytes, table[i].len);
 		append(&journal, "{\"n\":2}");
 		reads_all(table[i].label, &journal, table[i].expected, table[i].torn);
 		assert_int_equal(unlink(segment(&journal, 1)), 0);
 	}
 }
 
-/* It may be an event that is just being added. */
+/* The last line may be an event that a writer is just appending. */
 static void
 waits_for_the_end_of_the_last_line(void **state)
 {
@@ -232,16 +233,16 @@ waits_for_the_end_of_the_last_line(void **state)
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
-	leave(segment(&journal, 1), "{\"n\":", 5);
-	reads("as far as it is complete", &journal, &position, "{\"n\":0}", 0);
+	append_bytes(segment(&journal, 1), "{\"n\":", 5);
+	reads("the complete line", &journal, &position, "{\"n\":0}", 0);
 	reads("still waiting", &journal, &position, "", 0);
-	leave(segment(&journal, 1), "1}", 2);
+	append_bytes(segment(&journal, 1), "1}", 2);
 	reads("the newline is missing", &journal, &position, "", 0);
-	leave(segment(&journal, 1), "\n", 1);
-	reads("there it is", &journal, &position, "{\"n\":1}", 0);
+	append_bytes(segment(&journal, 1), "\n", 1);
+	reads("the line is complete", &journal, &position, "{\"n\":1}", 0);
 }
 
-/* Nobody adds to a segment that is not the newest. */
+/* Writers append to the newest segment only. */
 static void
 does_not_wait_in_an_older_segment(void **state)
 {
@@ -249,53 +250,53 @@ does_not_wait_in_an_older_segment(void **state)
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
-	leave(segment(&journal, 1), "{\"n\":", 5);
+	append_bytes(segment(&journal, 1), "{\"n\":", 5);
 	reads("while it is the newest", &journal, &position, "{\"n\":0}", 0);
-	leave(segment(&journal, 2), "{\"n\":2}\n", 8);
-	reads("when it is not", &journal, &position, "{\"n\":2}", 1);
+	append_bytes(segment(&journal, 2), "{\"n\":2}\n", 8);
+	reads("when there is a newer one", &journal, &position, "{\"n\":2}", 1);
 	reads("counted once", &journal, &position, "", 0);
 	append(&journal, "{\"n\":3}");
-	holds("left alone", segment(&journal, 1), "{\"n\":0}\n{\"n\":");
+	holds("the older segment is unchanged", segment(&journal, 1), "{\"n\":0}\n{\"n\":");
 	reads("in the newest", &journal, &position, "{\"n\":3}", 0);
 }
 
-/* A segment that was made and not used by the time its maker was killed. */
+/* A writer that is killed may have created a segment and written nothing to it. */
 static void
 uses_an_empty_segment(void **state)
 {
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	append(&journal, "{\"n\":0}");
-	leave(segment(&journal, 2), "", 0);
+	append_bytes(segment(&journal, 2), "", 0);
 	append(&journal, "{\"n\":1}");
-	holds("the empty one", segment(&journal, 2), "{\"n\":1}\n");
-	reads_all("both", &journal, "{\"n\":0}|{\"n\":1}", 0);
+	holds("the empty segment", segment(&journal, 2), "{\"n\":1}\n");
+	reads_all("both events", &journal, "{\"n\":0}|{\"n\":1}", 0);
 
 	journal.segment_max = 4;
-	leave(segment(&journal, 3), "", 0);
+	append_bytes(segment(&journal, 3), "", 0);
 	append(&journal, "{\"n\":2}");
-	holds("for an event that is too large for any", segment(&journal, 3), "{\"n\":2}\n");
+	holds("an event larger than any segment", segment(&journal, 3), "{\"n\":2}\n");
 }
 
-/* What the file of the turn says of the newest segment may come from another time. */
+/* The lock file's hint of the newest segment may be out of date or corrupt. */
 static void
-looks_for_the_newest_where_the_hint_is_wrong(void **state)
+finds_the_newest_segment_despite_a_wrong_hint(void **state)
 {
 	static const struct {
 		const char *label;
 		int64_t hint;
 		size_t len;
 	} table[] = {
-		{ "right", 3, 8 },
-		{ "an older one", 2, 8 },
-		{ "one that is gone", 1, 8 },
-		{ "one that never was", 7, 8 },
-		{ "none", 0, 8 },
-		{ "no number of a segment", -3, 8 },
-		{ "one too large for a name", INT64_C(9999999999), 8 },
-		{ "the largest there is", INT64_MAX, 8 },
-		{ "cut short", 2, 7 },
-		{ "empty", 0, 0 },
+		{ "the right segment", 3, 8 },
+		{ "an older segment", 2, 8 },
+		{ "a segment that is removed", 1, 8 },
+		{ "a segment that never existed", 7, 8 },
+		{ "zero", 0, 8 },
+		{ "a negative number", -3, 8 },
+		{ "a number too large for a file name", INT64_C(9999999999), 8 },
+		{ "the largest number", INT64_MAX, 8 },
+		{ "a hint that is cut short", 2, 7 },
+		{ "no hint", 0, 0 },
 	};
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 	char path[PATH_SIZE];
@@ -303,17 +304,17 @@ looks_for_the_newest_where_the_hint_is_wrong(void **state)
 	append(&journal, "{\"n\":0}");
 	path_in(*state, "events/lock", path);
 	assert_int_equal(unlink(segment(&journal, 1)), 0);
-	leave(segment(&journal, 2), "{\"n\":2}\n", 8);
+	append_bytes(segment(&journal, 2), "{\"n\":2}\n", 8);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		assert_int_equal(truncate(path, 0), 0);
-		leave(path, &table[i].hint, table[i].len);
-		leave(segment(&journal, 3), "", 0);
+		append_bytes(path, &table[i].hint, table[i].len);
+		append_bytes(segment(&journal, 3), "", 0);
 		append(&journal, "{\"n\":3}");
 		append(&journal, "{\"n\":4}");
 		holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
 		assert_int_equal(unlink(segment(&journal, 3)), 0);
 	}
-	holds("the older one", segment(&journal, 2), "{\"n\":2}\n");
+	holds("the older segment", segment(&journal, 2), "{\"n\":2}\n");
 }
 
 static void
@@ -335,13 +336,13 @@ finds_a_writer_that_hangs(void **state)
 	assert_true(lock_acquire(&ctx, path, 0, 0, &held));
 	assert_true(journal_find_stale_lock(&ctx, &journal, &stale));
 	assert_non_null(stale.path);
-	same_text("its file", stale.path, path);
+	same_text("the lock's file", stale.path, path);
 	lock_release(&held);
 	ctx_close(&ctx);
 }
 
 static void
-ignores_what_is_no_segment(void **state)
+ignores_files_that_are_not_segments(void **state)
 {
 	static const char *const names[] = { "cursor", "1.ndjson", "0000000009.ndjson.bak",
 		"0000000009.json", "0000000009.nd.son", "000000009.ndjson", "00000000009.ndjson",
@@ -359,38 +360,39 @@ ignores_what_is_no_segment(void **state)
 		file_write_text(path, "{\"n\":9}\n");
 	}
 	append(&journal, "{\"n\":1}");
-	holds("the newest is the first", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n");
-	reads_all("only ours", &journal, "{\"n\":0}|{\"n\":1}", 0);
+	holds("the first segment is still the newest", segment(&journal, 1),
+	    "{\"n\":0}\n{\"n\":1}\n");
+	reads_all("only the journal's segments", &journal, "{\"n\":0}|{\"n\":1}", 0);
 }
 
 static void
-goes_on_from_any_position(void **state)
+continues_from_any_position(void **state)
 {
 	struct journal journal = { *state, 24, 0 };
 	struct journal_position start = { 0 };
 	int64_t torn = 0;
-	struct seen seen;
+	struct visited visited;
 	struct ctx ctx;
 
 	for (int i = 0; i < 8; i++)
 		append_number(&journal, i);
 
 	open_ctx(&ctx);
-	see_nothing(&seen);
-	assert_true(journal_each(&ctx, &journal, &start, see, &seen, &torn));
-	same_number("all", seen.count, 8);
-	same_bytes("the last position", &start, &seen.next[7], sizeof start);
+	open_visited(&visited);
+	assert_true(journal_each(&ctx, &journal, &start, note_visit, &visited, &torn));
+	same_number("all events", visited.count, 8);
+	same_bytes("the last position", &start, &visited.next[7], sizeof start);
 	for (int i = 0; i < 8; i++) {
-		struct journal_position kept = seen.next[i];
-		int64_t torn_behind = 0;
-		struct seen rest;
+		struct journal_position kept = visited.next[i];
+		int64_t torn_after = 0;
+		struct visited rest;
 
-		see_nothing(&rest);
-		assert_true(journal_each(&ctx, &journal, &kept, see, &rest, &torn_behind));
-		same_number("behind it", rest.count, 7 - i);
+		open_visited(&rest);
+		assert_true(journal_each(&ctx, &journal, &kept, note_visit, &rest, &torn_after));
+		same_number("events after it", rest.count, 7 - i);
 		ctx_close(&rest.ctx);
 	}
-	ctx_close(&seen.ctx);
+	ctx_close(&visited.ctx);
 	ctx_close(&ctx);
 }
 
@@ -400,29 +402,30 @@ stops_before_the_event_of_a_false_visit(void **state)
 	struct journal journal = { *state, 16, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct seen seen;
+	struct visited visited;
 	struct ctx ctx;
 
 	for (int i = 0; i < 5; i++)
 		append_number(&journal, i);
 
 	open_ctx(&ctx);
-	see_nothing(&seen);
-	seen.stop_at = 4;
-	assert_false(journal_each(&ctx, &journal, &position, see, &seen, &torn));
-	same_number("no fault of the journal's", ctx.kind, FAULT_NONE);
-	same_text("up to there", all_seen(&seen), "{\"n\":0}|{\"n\":1}|{\"n\":2}");
-	reads("from there", &journal, &position, "{\"n\":3}|{\"n\":4}", 0);
-	ctx_close(&seen.ctx);
+	open_visited(&visited);
+	visited.stop_at = 4;
+	assert_false(journal_each(&ctx, &journal, &position, note_visit, &visited, &torn));
+	same_number("no fault", ctx.kind, FAULT_NONE);
+	same_text(
+	    "before the false visit", visited_text(&visited), "{\"n\":0}|{\"n\":1}|{\"n\":2}");
+	reads("from the false visit on", &journal, &position, "{\"n\":3}|{\"n\":4}", 0);
+	ctx_close(&visited.ctx);
 	ctx_close(&ctx);
 }
 
 static void
-goes_on_where_events_were_forgotten(void **state)
+continues_where_segments_were_removed(void **state)
 {
 	struct journal journal = { *state, 8, 0 };
-	struct journal_position behind_first = { .segment = 1, .offset = 8 };
-	struct journal_position of_another = { .segment = 57, .offset = 1234 };
+	struct journal_position after_first = { .segment = 1, .offset = 8 };
+	struct journal_position of_earlier = { .segment = 57, .offset = 1234 };
 
 	for (int i = 1; i <= 4; i++)
 		append_number(&journal, i);
@@ -430,11 +433,11 @@ goes_on_where_events_were_forgotten(void **state)
 	assert_int_equal(unlink(segment(&journal, 1)), 0);
 	assert_int_equal(unlink(segment(&journal, 2)), 0);
 	reads_all("from the beginning", &journal, "{\"n\":3}|{\"n\":4}", 0);
-	reads("from what is gone", &journal, &behind_first, "{\"n\":3}|{\"n\":4}", 0);
-	reads("from a journal that was there before", &journal, &of_another, "{\"n\":3}|{\"n\":4}",
+	reads("from a segment that is removed", &journal, &after_first, "{\"n\":3}|{\"n\":4}", 0);
+	reads("from a position of an earlier journal", &journal, &of_earlier, "{\"n\":3}|{\"n\":4}",
 	    0);
 	append(&journal, "{\"n\":5}");
-	holds("numbers go on", segment(&journal, 5), "{\"n\":5}\n");
+	holds("the segment numbers continue", segment(&journal, 5), "{\"n\":5}\n");
 }
 
 static void
@@ -454,12 +457,12 @@ seeks_a_position_before_a_time(void **state)
 		const char *expected;
 	} table[] = {
 		{ "the epoch", 0, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
-		{ "before all", 500, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
+		{ "before all segments", 500, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
 		{ "when the first ended", 1000, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
 		{ "a second later, as clocks differ", 1001, "{\"n\":1}|{\"n\":2}|{\"n\":3}" },
-		{ "between", 1500, "{\"n\":2}|{\"n\":3}" },
-		{ "behind the second", 2500, "{\"n\":3}" },
-		{ "behind all: the newest may grow", 9999, "{\"n\":3}" },
+		{ "after the first", 1500, "{\"n\":2}|{\"n\":3}" },
+		{ "after the second", 2500, "{\"n\":3}" },
+		{ "after all: the newest may still grow", 9999, "{\"n\":3}" },
 	};
 	struct journal journal = { *state, 8, 0 };
 	struct journal_position position = { .segment = 7 };
@@ -489,12 +492,14 @@ prunes_old_segments_before_the_position(void **state)
 		int64_t pruned;
 		const char *left;
 	} table[] = {
-		{ "nothing is passed", { 0, 0 }, 9999, 0,
+		{ "the position is before all segments", { 0, 0 }, 9999, 0,
 		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "nothing is old", { 9, 0 }, 500, 0, "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "at the very time", { 9, 0 }, 1000, 0,
+		{ "no segment is old", { 9, 0 }, 500, 0,
 		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "a second later", { 9, 0 }, 1001, 1, "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "at the time of the first segment", { 9, 0 }, 1000, 0,
+		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
+		{ "a second after the first segment", { 9, 0 }, 1001, 1,
+		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
 		{ "the position is in the second", { 2, 8 }, 9999, 1,
 		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
 		{ "the position is in the third", { 3, 0 }, 9999, 2, "{\"n\":3}|{\"n\":4}" },
@@ -537,7 +542,7 @@ prunes_nothing_from_an_empty_journal(void **state)
 	ctx_close(&ctx);
 }
 
-/* The sizes around what is read at once. */
+/* Lengths around the number of bytes that are read at once. */
 static void
 reads_lines_of_any_length(void **state)
 {
@@ -546,7 +551,7 @@ reads_lines_of_any_length(void **state)
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct seen seen;
+	struct visited visited;
 	struct ctx ctx;
 	size_t len = 0;
 
@@ -564,45 +569,45 @@ reads_lines_of_any_length(void **state)
 		append(&journal, event);
 		len += strlen(event) + (i > 0);
 	}
-	see_nothing(&seen);
-	assert_true(journal_each(&ctx, &journal, &position, see, &seen, &torn));
-	same_number("all of them", seen.count, ROWS(lengths));
-	same_number("nothing torn", torn, 0);
-	same_number("every byte", (long long)seen.text.len, (long long)len);
-	ctx_close(&seen.ctx);
+	open_visited(&visited);
+	assert_true(journal_each(&ctx, &journal, &position, note_visit, &visited, &torn));
+	same_number("events", visited.count, ROWS(lengths));
+	same_number("torn", torn, 0);
+	same_number("bytes", (long long)visited.text.len, (long long)len);
+	ctx_close(&visited.ctx);
 	ctx_close(&ctx);
 }
 
 static void
-skips_a_line_over_its_limit_in_a_small_arena(void **state)
+skips_a_line_over_the_limit_in_a_small_arena(void **state)
 {
 	struct journal journal = { *state, (int64_t)1 << 40, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct seen seen;
+	struct visited visited;
 	struct ctx ctx;
 
 	append(&journal, "{\"n\":0}");
 	assert_int_equal(truncate(segment(&journal, 1), JOURNAL_EVENT_MAX * INT64_C(4)), 0);
 	append(&journal, "{\"n\":1}");
 	assert_true(ctx_open(&ctx, JOURNAL_EVENT_MAX + 65536));
-	see_nothing(&seen);
-	same_fault("NULs without end", &ctx,
-	    journal_each(&ctx, &journal, &position, see, &seen, &torn), FAULT_NONE);
-	same_text("what is around it", all_seen(&seen), "{\"n\":0}|{\"n\":1}");
+	open_visited(&visited);
+	same_fault("a line of NULs over the limit", &ctx,
+	    journal_each(&ctx, &journal, &position, note_visit, &visited, &torn), FAULT_NONE);
+	same_text("the events around it", visited_text(&visited), "{\"n\":0}|{\"n\":1}");
 	same_number("torn", torn, 1);
-	ctx_close(&seen.ctx);
+	ctx_close(&visited.ctx);
 	ctx_close(&ctx);
 }
 
 static void
-takes_an_event_of_its_limit_and_no_more(void **state)
+limits_the_size_of_an_event(void **state)
 {
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 	char *event = malloc(JOURNAL_EVENT_MAX + 2);
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
-	struct seen seen = { .stop_at = 1 };
+	struct visited visited = { .stop_at = 1 };
 	struct ctx ctx;
 
 	assert_non_null(event);
@@ -610,24 +615,26 @@ takes_an_event_of_its_limit_and_no_more(void **state)
 	memcpy(event, "{\"a\":\"", 6);
 	memcpy(event + JOURNAL_EVENT_MAX - 2, "\"}", 3);
 	assert_true(ctx_open(&ctx, (size_t)64 << 20));
-	same_fault("the limit", &ctx, journal_append(&ctx, &journal, event), FAULT_NONE);
-	assert_false(journal_each(&ctx, &journal, &position, see, &seen, &torn));
+	same_fault(
+	    "an event at the limit", &ctx, journal_append(&ctx, &journal, event), FAULT_NONE);
+	assert_false(journal_each(&ctx, &journal, &position, note_visit, &visited, &torn));
 	same_number("it is visited", ctx.kind, FAULT_NONE);
 	same_number("it is not torn", torn, 0);
 
 	memcpy(event + JOURNAL_EVENT_MAX - 2, " \"}", 4);
-	same_fault("a byte more", &ctx, journal_append(&ctx, &journal, event), FAULT_TOO_LARGE);
+	same_fault("an event a byte over the limit", &ctx, journal_append(&ctx, &journal, event),
+	    FAULT_TOO_LARGE);
 	ctx_close(&ctx);
 	free(event);
 }
 
 static void
-refuses_what_is_no_line(void **state)
+refuses_events_that_are_not_one_line(void **state)
 {
 	static const struct {
 		const char *label, *event;
 	} table[] = {
-		{ "nothing", "" },
+		{ "an empty event", "" },
 		{ "two lines", "{}\n{}" },
 		{ "a newline at the end", "{}\n" },
 	};
@@ -653,15 +660,15 @@ static bool
 read_step(struct ctx *ctx, void *arg)
 {
 	struct journal_position position = { 0 };
-	struct seen seen;
+	struct visited visited;
 	int64_t torn = 0;
 	bool ok;
 
-	see_nothing(&seen);
-	ok = journal_each(ctx, arg, &position, see, &seen, &torn);
+	open_visited(&visited);
+	ok = journal_each(ctx, arg, &position, note_visit, &visited, &torn);
 	if (ok)
-		same_number("read in the smallest arena", seen.count, 1);
-	ctx_close(&seen.ctx);
+		same_number("read in the smallest arena", visited.count, 1);
+	ctx_close(&visited.ctx);
 	return ok;
 }
 
@@ -679,7 +686,7 @@ says_when_the_arena_is_full(void **state)
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
 	try_small_arenas("append", append_step, &journal);
-	reads_all("appended once, or not at all", &journal, "{\"n\":1}", 0);
+	reads_all("appended exactly once", &journal, "{\"n\":1}", 0);
 	try_small_arenas("read", read_step, &journal);
 	try_small_arenas("seek", seek_step, &journal);
 }
@@ -688,26 +695,26 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(keeps_events_in_their_order),
-		IN_FOLDER(takes_its_place_from_the_store),
-		IN_FOLDER(begins_a_segment_when_one_is_full),
-		IN_FOLDER(skips_and_counts_what_is_torn),
+		IN_FOLDER(keeps_events_in_order),
+		IN_FOLDER(is_in_the_directory_of_the_store),
+		IN_FOLDER(starts_a_segment_when_one_is_full),
+		IN_FOLDER(skips_and_counts_torn_lines),
 		IN_FOLDER(waits_for_the_end_of_the_last_line),
 		IN_FOLDER(does_not_wait_in_an_older_segment),
 		IN_FOLDER(uses_an_empty_segment),
-		IN_FOLDER(looks_for_the_newest_where_the_hint_is_wrong),
+		IN_FOLDER(finds_the_newest_segment_despite_a_wrong_hint),
 		IN_FOLDER(finds_a_writer_that_hangs),
-		IN_FOLDER(ignores_what_is_no_segment),
-		IN_FOLDER(goes_on_from_any_position),
+		IN_FOLDER(ignores_files_that_are_not_segments),
+		IN_FOLDER(continues_from_any_position),
 		IN_FOLDER(stops_before_the_event_of_a_false_visit),
-		IN_FOLDER(goes_on_where_events_were_forgotten),
+		IN_FOLDER(continues_where_segments_were_removed),
 		IN_FOLDER(seeks_a_position_before_a_time),
 		IN_FOLDER(prunes_old_segments_before_the_position),
 		IN_FOLDER(prunes_nothing_from_an_empty_journal),
 		IN_FOLDER(reads_lines_of_any_length),
-		IN_FOLDER(skips_a_line_over_its_limit_in_a_small_arena),
-		IN_FOLDER(takes_an_event_of_its_limit_and_no_more),
-		IN_FOLDER(refuses_what_is_no_line),
+		IN_FOLDER(skips_a_line_over_the_limit_in_a_small_arena),
+		IN_FOLDER(limits_the_size_of_an_event),
+		IN_FOLDER(refuses_events_that_are_not_one_line),
 		IN_FOLDER(says_when_the_arena_is_full),
 	};
 

@@ -1,7 +1,8 @@
-/* test_journal_faults.c - a disk that is full or fails, and the order in which things reach it.
+/* test_journal_faults.c - a disk that is full or fails, and the order of the calls that write to
+ * it.
  *
- * The module is compiled in here with the calls that reach the disk replaced: they note that they
- * were called, and fail when a test says so.
+ * The module is compiled in here with the calls that write to the disk replaced: they record each
+ * call, and fail when a test demands it.
  */
 #include "../../child.h"
 #include "../../folder.h"
@@ -11,13 +12,13 @@
 #include <sys/uio.h>
 
 static struct {
-	char calls[256];     /* what was called, a word each */
+	char calls[256];     /* the calls so far, a word for each */
 	const char *failing; /* the call that fails with EIO */
-	size_t writable;     /* bytes that a write still takes */
+	size_t writable;     /* bytes that still fit on the disk */
 } disk;
 
 static bool
-called(const char *call)
+record_call(const char *call)
 {
 	snprintf(disk.calls + strlen(disk.calls), sizeof disk.calls - strlen(disk.calls), "%s%s",
 	    disk.calls[0] == '\0' ? "" : " ", call);
@@ -26,33 +27,33 @@ called(const char *call)
 }
 
 static int
-told_fsync(int fd)
+recorded_fsync(int fd)
 {
 	struct stat st;
 
 	assert_int_equal(fstat(fd, &st), 0);
-	return called(S_ISDIR(st.st_mode) ? "sync-directory" : "sync-file") ? fsync(fd) : -1;
+	return record_call(S_ISDIR(st.st_mode) ? "sync-directory" : "sync-file") ? fsync(fd) : -1;
 }
 
 static int
-told_fdatasync(int fd)
+recorded_fdatasync(int fd)
 {
-	return called("sync-data") ? fdatasync(fd) : -1;
+	return record_call("sync-data") ? fdatasync(fd) : -1;
 }
 
 static int
-told_ftruncate(int fd, off_t len)
+recorded_ftruncate(int fd, off_t len)
 {
-	return called("truncate") ? ftruncate(fd, len) : -1;
+	return record_call("truncate") ? ftruncate(fd, len) : -1;
 }
 
-/* Takes as many bytes as the disk has left. */
+/* Writes as many bytes as still fit on the disk. */
 static ssize_t
-told_writev(int fd, const struct iovec *parts, int count)
+recorded_writev(int fd, const struct iovec *parts, int count)
 {
 	size_t written = 0;
 
-	if (!called("write"))
+	if (!record_call("write"))
 		return -1;
 	for (int i = 0; i < count; i++) {
 		size_t len = parts[i].iov_len < disk.writable ? parts[i].iov_len : disk.writable;
@@ -65,10 +66,10 @@ told_writev(int fd, const struct iovec *parts, int count)
 	return written == 0 ? -1 : (ssize_t)written;
 }
 
-#define fsync     told_fsync
-#define fdatasync told_fdatasync
-#define ftruncate told_ftruncate
-#define writev    told_writev
+#define fsync     recorded_fsync
+#define fdatasync recorded_fdatasync
+#define ftruncate recorded_ftruncate
+#define writev    recorded_writev
 #include "base/file.c"
 #include "events/journal.c"
 #undef fsync
@@ -80,7 +81,7 @@ told_writev(int fd, const struct iovec *parts, int count)
 #define LINE  (sizeof EVENT) /* with its newline */
 
 static void
-disk_is_well(void)
+disk_works(void)
 {
 	disk.calls[0] = '\0';
 	disk.failing = NULL;
@@ -117,26 +118,26 @@ holds(const char *label, const char *folder, const char *expected)
 	free(bytes);
 }
 
-/* A new file is in its directory, and that in the store, before the first event goes into it. */
+/* The new file's directory entry, and its directory's, are synced before the first event is. */
 static void
-syncs_before_it_answers(void **state)
+syncs_before_it_returns(void **state)
 {
 	struct journal journal = { *state, (int64_t)(2 * LINE), 0 };
 
-	disk_is_well();
+	disk_works();
 	try_append("the first event", &journal, FAULT_NONE);
 	same_text("the first event", disk.calls,
 	    "sync-file sync-directory sync-directory write sync-data");
-	disk_is_well();
+	disk_works();
 	try_append("the second", &journal, FAULT_NONE);
 	same_text("the second", disk.calls, "write sync-data");
-	disk_is_well();
+	disk_works();
 	try_append("the first of a new segment", &journal, FAULT_NONE);
 	same_text("the first of a new segment", disk.calls,
 	    "sync-file sync-directory sync-directory write sync-data");
 }
 
-/* As when its maker was killed before it had synced the directory. */
+/* The writer that created it may have been killed before it synced the directory. */
 static void
 syncs_a_segment_found_empty(void **state)
 {
@@ -146,14 +147,14 @@ syncs_a_segment_found_empty(void **state)
 	path_in(*state, "events", path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	file_write_text(first_segment(*state), "");
-	disk_is_well();
+	disk_works();
 	try_append("into an empty file", &journal, FAULT_NONE);
 	same_text("into an empty file", disk.calls,
 	    "sync-file sync-directory sync-directory write sync-data");
 }
 
 static void
-says_when_the_disk_fails(void **state)
+reports_a_disk_that_fails(void **state)
 {
 	static const struct {
 		const char *label, *failing, *calls, *left;
@@ -169,70 +170,70 @@ says_when_the_disk_fails(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
-		disk_is_well();
+		disk_works();
 		disk.failing = table[i].failing;
 		try_append(table[i].label, &journal, FAULT_STORAGE);
 		same_text(table[i].label, disk.calls, table[i].calls);
 		holds(table[i].label, *state, table[i].left);
-		disk_is_well();
-		try_append("when the disk is well again", &journal, FAULT_NONE);
+		disk_works();
+		try_append("when the disk works again", &journal, FAULT_NONE);
 		assert_int_equal(unlink(first_segment(*state)), 0);
 	}
 }
 
 static void
-undoes_what_was_cut_short(void **state)
+truncates_an_incomplete_line(void **state)
 {
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
-	disk_is_well();
+	disk_works();
 	try_append("while there is space", &journal, FAULT_NONE);
 	for (size_t space = 0; space < LINE; space++) {
-		disk_is_well();
+		disk_works();
 		disk.writable = space;
 		try_append("too little space", &journal, FAULT_STORAGE);
-		same_text("undone", disk.calls, space == 0 ? "write" : "write truncate");
-		holds("as it was", *state, EVENT "\n");
+		same_text("the calls", disk.calls, space == 0 ? "write" : "write truncate");
+		holds("the segment is unchanged", *state, EVENT "\n");
 	}
-	disk_is_well();
+	disk_works();
 	disk.writable = LINE;
 	try_append("just enough", &journal, FAULT_NONE);
-	holds("both", *state, EVENT "\n" EVENT "\n");
+	holds("both events", *state, EVENT "\n" EVENT "\n");
 }
 
 static void
-leaves_a_torn_line_alone(void **state)
+ends_a_torn_line_that_it_cannot_truncate(void **state)
 {
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 
-	disk_is_well();
+	disk_works();
 	try_append("while there is space", &journal, FAULT_NONE);
 	disk.writable = 3;
 	disk.failing = "truncate";
-	try_append("and cannot be undone", &journal, FAULT_STORAGE);
-	holds("torn", *state,
+	try_append("too little space, and truncate fails", &journal, FAULT_STORAGE);
+	holds("a torn line", *state,
 	    EVENT "\n"
 		  "{\"n");
-	disk_is_well();
+	disk_works();
 	disk.writable = 1;
-	try_append("space for the newline before it alone", &journal, FAULT_STORAGE);
-	holds("still torn", *state,
+	try_append("space for the newline before the event only", &journal, FAULT_STORAGE);
+	holds("the same torn line", *state,
 	    EVENT "\n"
 		  "{\"n");
-	disk_is_well();
+	disk_works();
 	try_append("when there is space again", &journal, FAULT_NONE);
-	holds("a line of its own", *state,
+	holds("the event is a line of its own", *state,
 	    EVENT "\n"
 		  "{\"n\n" EVENT "\n");
-	disk_is_well();
-	try_append("and the next", &journal, FAULT_NONE);
-	holds("no newline before it", *state,
+	disk_works();
+	try_append("the next event", &journal, FAULT_NONE);
+	holds("no newline before the next event", *state,
 	    EVENT "\n"
 		  "{\"n\n" EVENT "\n" EVENT "\n");
 }
 
 static void
-says_when_there_is_no_place(void **state)
+reports_missing_and_wrong_directories(void **state)
 {
 	char path[PATH_SIZE];
 	struct journal missing = { path, JOURNAL_SEGMENT_MAX, 0 };
@@ -241,13 +242,13 @@ says_when_there_is_no_place(void **state)
 	int64_t torn = 0;
 	struct ctx ctx;
 
-	disk_is_well();
+	disk_works();
 	path_in(*state, "missing", path);
 	try_append("no store", &missing, FAULT_STORAGE);
 	open_ctx(&ctx);
 	same_fault("no store to read", &ctx,
 	    journal_each(&ctx, &missing, &position, NULL, NULL, &torn), FAULT_STORAGE);
-	has_text("its path is told", ctx.reason, path);
+	has_text("the path", ctx.reason, path);
 	ctx_wipe(&ctx);
 	same_fault(
 	    "no store to seek in", &ctx, journal_seek(&ctx, &missing, 0, &position), FAULT_STORAGE);
@@ -256,8 +257,8 @@ says_when_there_is_no_place(void **state)
 	path_in(*state, "events", path);
 	file_write_text(path, "");
 	try_append("a file instead of the directory", &journal, FAULT_STORAGE);
-	same_fault("and to read", &ctx, journal_each(&ctx, &journal, &position, NULL, NULL, &torn),
-	    FAULT_STORAGE);
+	same_fault("a file instead of the directory: read", &ctx,
+	    journal_each(&ctx, &journal, &position, NULL, NULL, &torn), FAULT_STORAGE);
 	ctx_close(&ctx);
 	assert_int_equal(unlink(path), 0);
 
@@ -267,19 +268,19 @@ says_when_there_is_no_place(void **state)
 	try_append("a directory instead of a segment", &journal, FAULT_STORAGE);
 }
 
-struct stranger {
+struct other_user {
 	struct journal journal;
-	bool (*may)(struct ctx *ctx, const struct journal *journal);
+	bool (*use)(struct ctx *ctx, const struct journal *journal);
 };
 
 static bool
-may_append(struct ctx *ctx, const struct journal *journal)
+use_append(struct ctx *ctx, const struct journal *journal)
 {
 	return journal_append(ctx, journal, EVENT);
 }
 
 static bool
-may_read(struct ctx *ctx, const struct journal *journal)
+use_read(struct ctx *ctx, const struct journal *journal)
 {
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
@@ -288,35 +289,35 @@ may_read(struct ctx *ctx, const struct journal *journal)
 }
 
 static bool
-refused(void *arg)
+is_refused(void *arg)
 {
-	const struct stranger *stranger = arg;
+	const struct other_user *other_user = arg;
 	struct ctx ctx;
 
 	return (geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0))
-	    && ctx_open(&ctx, 65536) && !stranger->may(&ctx, &stranger->journal)
+	    && ctx_open(&ctx, 65536) && !other_user->use(&ctx, &other_user->journal)
 	    && ctx.kind == FAULT_STORAGE;
 }
 
 static void
-says_when_it_has_no_permission(void **state)
+reports_missing_permissions(void **state)
 {
-	struct stranger stranger = { { *state, JOURNAL_SEGMENT_MAX, 0 }, may_append };
+	struct other_user other_user = { { *state, JOURNAL_SEGMENT_MAX, 0 }, use_append };
 	char path[PATH_SIZE];
 
-	disk_is_well();
+	disk_works();
 	assert_int_equal(chmod(*state, 0555), 0);
-	in_child("no directory can be made", refused, &stranger);
+	in_child("the directory cannot be created", is_refused, &other_user);
 	assert_int_equal(chmod(*state, 0755), 0);
-	try_append("its owner", &stranger.journal, FAULT_NONE);
+	try_append("as the owner", &other_user.journal, FAULT_NONE);
 	path_in(*state, "events", path);
 	assert_int_equal(chmod(path, 0555), 0);
 	assert_int_equal(chmod(first_segment(*state), 0), 0);
-	in_child("a segment that cannot be written", refused, &stranger);
-	stranger.may = may_read;
-	in_child("a segment that cannot be read", refused, &stranger);
+	in_child("a segment that cannot be written", is_refused, &other_user);
+	other_user.use = use_read;
+	in_child("a segment that cannot be read", is_refused, &other_user);
 	assert_int_equal(chmod(path, 0), 0);
-	in_child("a directory that cannot be read", refused, &stranger);
+	in_child("a directory that cannot be read", is_refused, &other_user);
 	assert_int_equal(chmod(path, 0700), 0);
 }
 
@@ -324,13 +325,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(syncs_before_it_answers),
+		IN_FOLDER(syncs_before_it_returns),
 		IN_FOLDER(syncs_a_segment_found_empty),
-		IN_FOLDER(says_when_the_disk_fails),
-		IN_FOLDER(undoes_what_was_cut_short),
-		IN_FOLDER(leaves_a_torn_line_alone),
-		IN_FOLDER(says_when_there_is_no_place),
-		IN_FOLDER(says_when_it_has_no_permission),
+		IN_FOLDER(reports_a_disk_that_fails),
+		IN_FOLDER(truncates_an_incomplete_line),
+		IN_FOLDER(ends_a_torn_line_that_it_cannot_truncate),
+		IN_FOLDER(reports_missing_and_wrong_directories),
+		IN_FOLDER(reports_missing_permissions),
 	};
 
 	return cmocka_run_group_tests_name("journal, faults", tests, NULL, NULL);

@@ -1,6 +1,6 @@
-/* test_journal_kill.c - many writers at once, a reader beside them,
- * and writers that are killed: what was answered true is there exactly as written, and nobody
- * else's event is touched. */
+/* test_journal_kill.c - concurrent writers and readers, and writers that are killed: acknowledged
+ * events are there exactly as they were written, and the events of other writers are not
+ * affected. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define EVENT_SIZE 300000 /* bytes; the longest one is a bit shorter */
+#define EVENT_SIZE 300000 /* bytes; the longest event is slightly shorter */
 #define WRITERS    4
 #define EVENTS_MAX 4096 /* of one writer in one round */
 #define ROUNDS     200
@@ -23,42 +23,42 @@ struct event_name {
 	int number;
 };
 
-/* An event's text, made of its name alone: most are short, some take many pages. */
+/* An event's text, which depends on its name only: most are short, some take many pages. */
 static void
 compose(const struct event_name *name, char event[EVENT_SIZE])
 {
-	unsigned mixed =
+	unsigned hash =
 	    ((unsigned)name->round * 131 + (unsigned)name->writer) * 131 + (unsigned)name->number;
-	int fill = (int)(mixed * 2654435761u >> 14);
+	int fill = (int)(hash * 2654435761u >> 14);
 	int len =
 	    snprintf(event, EVENT_SIZE, "{\"round\":%d,\"writer\":%d,\"number\":%d,\"fill\":\"",
 		name->round, name->writer, name->number);
 
-	fill = mixed % 4 == 0 ? fill % 250000 : fill % 300;
+	fill = hash % 4 == 0 ? fill % 250000 : fill % 300;
 	memset(event + len, 'a' + name->number % 26, (size_t)fill);
 	memcpy(event + len + fill, "\"}", 3);
 }
 
-/* Shared with the children: how many events each was told are on disk,
- * and may begin no more than. */
-struct told {
+/* Shared with the child processes: how many events of each writer were acknowledged, and how many
+ * each may append. */
+struct progress {
 	int acknowledged[WRITERS];
 	int events_max;
 };
 
-static struct told *
-share(void)
+static struct progress *
+share_progress(void)
 {
-	struct told *told =
-	    mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct progress *progress =
+	    mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	assert_ptr_not_equal(told, MAP_FAILED);
-	return told;
+	assert_ptr_not_equal(progress, MAP_FAILED);
+	return progress;
 }
 
 struct writing {
 	const struct journal *journal;
-	struct told *told;
+	struct progress *progress;
 	int round;
 	int writer;
 };
@@ -73,30 +73,30 @@ write_events(void *arg)
 
 	if (!ctx_open(&ctx, 65536))
 		return false;
-	for (; name.number < writing->told->events_max; name.number++) {
+	for (; name.number < writing->progress->events_max; name.number++) {
 		compose(&name, event);
 		if (!journal_append(&ctx, writing->journal, event)) {
 			fprintf(stderr, "%s\n", ctx.reason);
 			return false;
 		}
 		ctx_wipe(&ctx);
-		writing->told->acknowledged[writing->writer] = name.number + 1;
+		writing->progress->acknowledged[writing->writer] = name.number + 1;
 	}
 	return true;
 }
 
 static pid_t
-start_writer(const struct journal *journal, struct told *told, int round, int writer)
+start_writer(const struct journal *journal, struct progress *progress, int round, int writer)
 {
-	struct writing writing = { journal, told, round, writer };
+	struct writing writing = { journal, progress, round, writer };
 
 	return child_start(write_events, &writing);
 }
 
-/* What a reader knows of the round it is in. */
+/* The state of a reader in a round. */
 struct reading {
 	int round;
-	int next[WRITERS]; /* each writer's events come in their order */
+	int next[WRITERS]; /* the number of each writer's next event */
 	const char *wrong;
 	struct event_name where;
 };
@@ -124,16 +124,16 @@ check_event(struct ctx *ctx, void *arg, const char *event, const struct journal_
 	if (!read_number(event, "round", &name->round)
 	    || !read_number(event, "writer", &name->writer)
 	    || !read_number(event, "number", &name->number))
-		reading->wrong = "not one of ours";
+		reading->wrong = "not an event of this test";
 	else if (name->round != reading->round || name->writer < 0 || name->writer >= WRITERS)
 		reading->wrong = "of another round";
 	else if (name->number != reading->next[name->writer])
-		reading->wrong = "not the next one";
+		reading->wrong = "not in order";
 	if (reading->wrong != NULL)
 		return false;
 	compose(name, expected);
 	if (strcmp(event, expected) != 0)
-		reading->wrong = "not as it was written";
+		reading->wrong = "not as written";
 	reading->next[name->writer]++;
 	return reading->wrong == NULL;
 }
@@ -153,7 +153,7 @@ read_on(const struct journal *journal, struct journal_position *position, struct
 }
 
 static void
-forget_segments_before(const struct journal *journal, int64_t number)
+remove_segments_before(const struct journal *journal, int64_t number)
 {
 	char path[PATH_SIZE];
 
@@ -164,19 +164,19 @@ forget_segments_before(const struct journal *journal, int64_t number)
 }
 
 static void
-writers_and_a_reader_at_once(void **state)
+appends_and_reads_concurrently(void **state)
 {
 	struct journal journal = { *state, 1 << 20, 0 };
 	struct journal_position position = { 0 };
 	struct reading reading = { 0 };
-	struct told *told = share();
+	struct progress *progress = share_progress();
 	pid_t writers[WRITERS];
 	int64_t torn = 0;
 	int running = WRITERS;
 
-	told->events_max = 100;
+	progress->events_max = 100;
 	for (int i = 0; i < WRITERS; i++)
-		writers[i] = start_writer(&journal, told, 0, i);
+		writers[i] = start_writer(&journal, progress, 0, i);
 	while (running > 0) {
 		int status;
 
@@ -194,24 +194,24 @@ writers_and_a_reader_at_once(void **state)
 		same_number("events of a writer", reading.next[i], 100);
 	same_number("torn", torn, 0);
 	assert_true(position.segment > 5);
-	munmap(told, sizeof *told);
+	munmap(progress, sizeof *progress);
 }
 
 static void
-beginners_at_once_use_one_segment(void **state)
+concurrent_first_writers_use_one_segment(void **state)
 {
 	for (int round = 0; round < 20; round++) {
 		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
 		struct journal_position position = { 0 };
 		struct reading reading = { .round = round };
-		struct told *told = share();
+		struct progress *progress = share_progress();
 		pid_t writers[WRITERS];
 		char path[PATH_SIZE];
 		int64_t torn = 0;
 
-		told->events_max = 1;
+		progress->events_max = 1;
 		for (int i = 0; i < WRITERS; i++)
-			writers[i] = start_writer(&journal, told, round, i);
+			writers[i] = start_writer(&journal, progress, round, i);
 		for (int i = 0; i < WRITERS; i++)
 			child_says_true("a writer", child_status(writers[i]));
 		read_on(&journal, &position, &reading, &torn);
@@ -220,7 +220,7 @@ beginners_at_once_use_one_segment(void **state)
 		path_in(*state, "events", path);
 		same_number("segments", folder_count(path, ".ndjson"), 1);
 		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
-		munmap(told, sizeof *told);
+		munmap(progress, sizeof *progress);
 	}
 }
 
@@ -233,11 +233,11 @@ pause_us(long us)
 }
 
 static void
-acknowledged_events_outlive_their_writers(void **state)
+keeps_acknowledged_events_of_killed_writers(void **state)
 {
 	struct journal journal = { *state, 4 << 20, 0 };
 	struct journal_position position = { 0 };
-	struct told *told = share();
+	struct progress *progress = share_progress();
 	int64_t torn = 0;
 	long acknowledged = 0;
 	unsigned seed = 1;
@@ -246,10 +246,10 @@ acknowledged_events_outlive_their_writers(void **state)
 		struct reading reading = { .round = round };
 		pid_t writers[WRITERS];
 
-		memset(told, 0, sizeof *told);
-		told->events_max = EVENTS_MAX;
+		memset(progress, 0, sizeof *progress);
+		progress->events_max = EVENTS_MAX;
 		for (int i = 0; i < WRITERS; i++)
-			writers[i] = start_writer(&journal, told, round, i);
+			writers[i] = start_writer(&journal, progress, round, i);
 		for (int i = 0; i < WRITERS; i++) {
 			seed = seed * 1103515245 + 12345;
 			pause_us((long)(seed >> 16) % 8000);
@@ -259,27 +259,28 @@ acknowledged_events_outlive_their_writers(void **state)
 			assert_true(WIFSIGNALED(child_status(writers[i])));
 		read_on(&journal, &position, &reading, &torn);
 		for (int i = 0; i < WRITERS; i++) {
-			acknowledged += told->acknowledged[i];
-			if (reading.next[i] < told->acknowledged[i]
-			    || reading.next[i] > told->acknowledged[i] + 1)
-				fail_msg("round %d, writer %d: told of %d events, %d are there",
-				    round, i, told->acknowledged[i], reading.next[i]);
+			acknowledged += progress->acknowledged[i];
+			if (reading.next[i] < progress->acknowledged[i]
+			    || reading.next[i] > progress->acknowledged[i] + 1)
+				fail_msg(
+				    "round %d, writer %d: %d events acknowledged, %d are there",
+				    round, i, progress->acknowledged[i], reading.next[i]);
 		}
-		forget_segments_before(&journal, position.segment);
+		remove_segments_before(&journal, position.segment);
 	}
 	print_message("%ld events acknowledged, %lld torn\n", acknowledged, (long long)torn);
 	assert_true(acknowledged > ROUNDS);
-	munmap(told, sizeof *told);
+	munmap(progress, sizeof *progress);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(writers_and_a_reader_at_once),
-		IN_FOLDER(beginners_at_once_use_one_segment),
-		IN_FOLDER(acknowledged_events_outlive_their_writers),
+		IN_FOLDER(appends_and_reads_concurrently),
+		IN_FOLDER(concurrent_first_writers_use_one_segment),
+		IN_FOLDER(keeps_acknowledged_events_of_killed_writers),
 	};
 
-	return cmocka_run_group_tests_name("journal kill", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("journal, killed writers", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_retry.c - how long a retry waits, and the file of dead letters. */
+/* test_retry.c - the backoff of retries, and the file of dead letters. */
 #include "event_lines.h"
 
 #include "events/retry.h"
@@ -40,7 +40,7 @@ spreads_retries(void **state)
 		min = got < min ? got : min;
 		max = got > max ? got : max;
 	}
-	DEMAND("over most of the jitter", max - min > 86400 / 10);
+	DEMAND("waits are spread over most of the jitter", max - min > 86400 / 10);
 }
 
 static void
@@ -54,8 +54,8 @@ obeys_retry_after_for_up_to_a_day(void **state)
 		{ "an hour", 3600, 3600 },
 		{ "a second less than a day", 86399, 86399 },
 		{ "a day", 86400, 86400 },
-		{ "a second more", 86401, 86400 },
-		{ "the longest", LONG_MAX, 86400 },
+		{ "a second more than a day", 86401, 86400 },
+		{ "the longest time", LONG_MAX, 86400 },
 	};
 
 	(void)state;
@@ -65,7 +65,7 @@ obeys_retry_after_for_up_to_a_day(void **state)
 }
 
 static void
-keeps_dead_letters(void **state)
+appends_and_counts_dead_letters(void **state)
 {
 	struct store_config store = { .path = *state };
 	char path[PATH_SIZE];
@@ -82,18 +82,18 @@ keeps_dead_letters(void **state)
 	assert_true(dead_letter_append(&ctx, &store, "{\"n\":1}"));
 	assert_true(dead_letter_append(&ctx, &store, "{\"n\":2}"));
 	assert_true(dead_letter_count(&ctx, &store, &count));
-	same_number("two", (long long)count, 2);
+	same_number("after two", (long long)count, 2);
 	bytes = file_read(path, &len);
-	same_number("lines", (long long)len, 16);
+	same_number("bytes", (long long)len, 16);
 	same_bytes("lines", bytes, "{\"n\":1}\n{\"n\":2}\n", len);
 	free(bytes);
 	assert_int_equal(stat(path, &st), 0);
-	same_number("nobody else reads it", st.st_mode & 0777, 0600);
+	same_number("the mode", st.st_mode & 0777, 0600);
 	ctx_close(&ctx);
 }
 
 static void
-says_when_they_cannot_be_kept(void **state)
+reports_dead_letters_that_cannot_be_written(void **state)
 {
 	struct store_config store = { .path = *state };
 	char path[PATH_SIZE];
@@ -115,8 +115,8 @@ main(void)
 		cmocka_unit_test(follows_the_schedule),
 		cmocka_unit_test(spreads_retries),
 		cmocka_unit_test(obeys_retry_after_for_up_to_a_day),
-		IN_FOLDER(keeps_dead_letters),
-		IN_FOLDER(says_when_they_cannot_be_kept),
+		IN_FOLDER(appends_and_counts_dead_letters),
+		IN_FOLDER(reports_dead_letters_that_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_webhook_signature.c - signatures as Standard Webhooks has them. */
+/* test_webhook_signature.c - signatures as Standard Webhooks defines them. */
 #include "../../table.h"
 
 #include "base/encode.h"
@@ -14,25 +14,25 @@
 #define OTHER_SIGNED "v1,FBLAo+HK5p2knCUgA8qP2rAcQBKsRjSyHR9ZWinL1ZE="
 
 static void
-signs_as_the_specification_has_it(void **state)
+signs_as_the_specification_defines(void **state)
 {
 	static const struct {
 		const char *label, *secrets, *body, *expected;
 	} table[] = {
 		{ "the specification's vector", SECRET, BODY, SIGNED },
-		{ "while a secret is replaced", SECRET " " OTHER, BODY, SIGNED " " OTHER_SIGNED },
+		{ "two secrets, during a rotation", SECRET " " OTHER, BODY,
+		    SIGNED " " OTHER_SIGNED },
 		{ "the other way round", OTHER " " SECRET, BODY, OTHER_SIGNED " " SIGNED },
 		{ "the same secret twice", SECRET " " SECRET, BODY, SIGNED " " SIGNED },
-		{ "several spaces, and one behind", SECRET "   " SECRET " ", BODY,
+		{ "several spaces, and one at the end", SECRET "   " SECRET " ", BODY,
 		    SIGNED " " SIGNED },
 		{ "the longest secret",
 		    "whsec_"
 		    "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYW"
 		    "FhYWFhYQ==",
 		    BODY, "v1,wH8oceOk7MeZthYy25GQfyRVzmznkfAO2Zb02b0FrVg=" },
-		{ "nothing to sign", SECRET, "",
-		    "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A=" },
-		{ "other letters", SECRET, "{\"a\":\"\xd0\xaf\"}",
+		{ "an empty body", SECRET, "", "v1,v48jdbgvh29KJz2Qc+ghw8G6vG3nAKnujWBg8oM/62A=" },
+		{ "a body with a Cyrillic letter", SECRET, "{\"a\":\"\xd0\xaf\"}",
 		    "v1,PW7IYhVlQB4pjryj5mYgoJ9l2850yju5BT3NXC7mwSM=" },
 	};
 
@@ -50,7 +50,7 @@ signs_as_the_specification_has_it(void **state)
 }
 
 static void
-signs_all_of_it(void **state)
+signs_id_time_and_body(void **state)
 {
 	static const struct {
 		const char *label, *id;
@@ -76,7 +76,7 @@ signs_all_of_it(void **state)
 }
 
 static void
-refuses_what_is_no_secret(void **state)
+refuses_invalid_secrets(void **state)
 {
 	static const struct {
 		const char *label, *secrets;
@@ -84,13 +84,13 @@ refuses_what_is_no_secret(void **state)
 		{ "no prefix", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
 		{ "another prefix", "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
 		{ "the prefix alone", "whsec_" },
-		{ "no base64", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!" },
+		{ "not base64", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!" },
 		{ "base64url", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_" },
 		{ "no padding", "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2s" },
-		{ "a line end", SECRET "\n" },
-		{ "a tab between two", SECRET "\t" SECRET },
-		{ "the second is none", SECRET " whsec_x" },
-		{ "the first is none", "whsec_x " SECRET },
+		{ "a newline at the end", SECRET "\n" },
+		{ "a tab between two secrets", SECRET "\t" SECRET },
+		{ "the second secret is invalid", SECRET " whsec_x" },
+		{ "the first secret is invalid", "whsec_x " SECRET },
 		{ "separated by a comma", SECRET "," OTHER },
 	};
 
@@ -109,7 +109,7 @@ refuses_what_is_no_secret(void **state)
 }
 
 static void
-limits_a_secret(void **state)
+limits_the_length_of_a_secret(void **state)
 {
 	static const struct {
 		size_t len;
@@ -163,10 +163,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(signs_as_the_specification_has_it),
-		cmocka_unit_test(signs_all_of_it),
-		cmocka_unit_test(refuses_what_is_no_secret),
-		cmocka_unit_test(limits_a_secret),
+		cmocka_unit_test(signs_as_the_specification_defines),
+		cmocka_unit_test(signs_id_time_and_body),
+		cmocka_unit_test(refuses_invalid_secrets),
+		cmocka_unit_test(limits_the_length_of_a_secret),
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 

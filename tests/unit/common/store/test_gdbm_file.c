@@ -1,4 +1,4 @@
-/* test_gdbm_file.c - GDBM files in use, and what a corrupt one costs. */
+/* test_gdbm_file.c - reading and writing GDBM files, and surviving corrupt ones. */
 #include "../../folder.h"
 
 #include "store/gdbm_file.h"
@@ -53,11 +53,11 @@ refuse(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
 	(void)db;
 	++*(int *)arg;
-	return fault(ctx, FAULT_CLAIMED, "not this one");
+	return fault(ctx, FAULT_CLAIMED, "refused");
 }
 
 static void
-uses_files(void **state)
+reads_and_writes_files(void **state)
 {
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -66,7 +66,7 @@ uses_files(void **state)
 	path_in(*state, "a.gdbm", path);
 	open_ctx(&ctx);
 	assert_true(gdbm_file_read(&ctx, path, count_records, &count));
-	DEMAND("without a file it is not used", count == 0);
+	DEMAND("without a file nothing is called", count == 0);
 	assert_int_equal(folder_count(*state, ".gdbm"), 0);
 
 	assert_true(gdbm_file_write(&ctx, path, put_records, NULL));
@@ -75,10 +75,10 @@ uses_files(void **state)
 
 	count = 0;
 	assert_false(gdbm_file_read(&ctx, path, refuse, &count));
-	DEMAND("the fault of the use stays", ctx.kind == FAULT_CLAIMED && count == 1);
+	DEMAND("the fault of the call is kept", ctx.kind == FAULT_CLAIMED && count == 1);
 	ctx_wipe(&ctx);
 	assert_false(gdbm_file_read(&ctx, *state, refuse, &count));
-	DEMAND("a folder is no file", ctx.kind == FAULT_STORAGE && count == 1);
+	DEMAND("a folder is not a file", ctx.kind == FAULT_STORAGE && count == 1);
 	ctx_close(&ctx);
 }
 
@@ -87,7 +87,7 @@ struct nested {
 	int count;
 };
 
-/* Opens a corrupt file while a sound one is in use, and goes on with the sound one. */
+/* Opens a corrupt file while an intact one is in use, and continues with the intact one. */
 static bool
 use_another(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 {
@@ -96,14 +96,15 @@ use_another(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 
 	if (gdbm_file_read(ctx, nested->corrupt, count_records, &count)
 	    || ctx->kind != FAULT_STORAGE)
-		return fault(ctx, FAULT_SERVER, "the damage was not noticed");
+		return fault(ctx, FAULT_SERVER, "the corruption was not detected");
 	ctx_clear_fault(ctx);
 	return count_records(ctx, db, &nested->count);
 }
 
-/* A copy whose directory leads behind the file's end, for which GDBM would end the process. */
+/* Makes a copy whose directory points past the end of the file; GDBM would terminate the
+ * process. */
 static void
-cut(const char *path, const char *to)
+copy_half(const char *path, const char *to)
 {
 	size_t len;
 	uint8_t *bytes = file_read(path, &len);
@@ -113,13 +114,13 @@ cut(const char *path, const char *to)
 }
 
 static int
-descriptors(void)
+count_descriptors(void)
 {
 	return folder_count("/proc/self/fd", "");
 }
 
 static void
-survives_damage(void **state)
+survives_corrupt_files(void **state)
 {
 	char ok[PATH_SIZE];
 	char corrupt[PATH_SIZE];
@@ -127,31 +128,31 @@ survives_damage(void **state)
 	struct ctx ctx;
 	int before;
 
-	path_in(*state, "sound.gdbm", ok);
-	path_in(*state, "damaged.gdbm", corrupt);
+	path_in(*state, "intact.gdbm", ok);
+	path_in(*state, "corrupt.gdbm", corrupt);
 	open_ctx(&ctx);
 	assert_true(gdbm_file_write(&ctx, ok, put_records, NULL));
-	before = descriptors();
+	before = count_descriptors();
 	for (int i = 0; i < 20; i++) {
 		int count = 0;
 
-		cut(ok, corrupt);
+		copy_half(ok, corrupt);
 		assert_false(gdbm_file_read(&ctx, corrupt, count_records, &count));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		has_text("the reason", ctx.reason, corrupt);
 		ctx_wipe(&ctx);
-		cut(ok, corrupt);
+		copy_half(ok, corrupt);
 		assert_false(gdbm_file_write(&ctx, corrupt, put_records, NULL));
 		assert_int_equal(ctx.kind, FAULT_STORAGE);
 		ctx_wipe(&ctx);
 	}
-	same_number("open files", descriptors(), before);
+	same_number("open descriptors", count_descriptors(), before);
 
-	cut(ok, corrupt);
+	copy_half(ok, corrupt);
 	if (!gdbm_file_read(&ctx, ok, use_another, &nested))
 		fail_msg("%s", ctx.reason);
-	same_number("records of the sound file", nested.count, RECORDS);
-	same_number("open files", descriptors(), before);
+	same_number("records of the intact file", nested.count, RECORDS);
+	same_number("open descriptors", count_descriptors(), before);
 	ctx_close(&ctx);
 }
 
@@ -159,8 +160,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(uses_files),
-		IN_FOLDER(survives_damage),
+		IN_FOLDER(reads_and_writes_files),
+		IN_FOLDER(survives_corrupt_files),
 	};
 
 	return cmocka_run_group_tests_name("gdbm file", tests, NULL, NULL);

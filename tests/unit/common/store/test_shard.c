@@ -1,5 +1,5 @@
-/* test_shard.c - one file of records: what is put there is there,
- * and a change that fails is none. */
+/* test_shard.c - one file of records: it gives what was put, and a change that fails changes
+ * nothing. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -9,7 +9,7 @@
 #include <gdbm.h>
 #include <sys/resource.h>
 
-#define SWEPT_AT_ONCE 32 /* records that one change sweeps out at most */
+#define SWEPT_MAX 32 /* expired records; the most that one change sweeps out */
 
 static void
 shard_in(const char *folder, char path[PATH_SIZE])
@@ -42,35 +42,35 @@ has_value(const char *label, const char *path, const char *key, const char *expe
 }
 
 static void
-gives_back_what_was_put(void **state)
+gets_what_was_put(void **state)
 {
 	static const struct {
-		const char *label, *key, *value; /* NULL: taken out */
+		const char *label, *key, *value; /* NULL: erased */
 	} table[] = {
 		{ "a record", "a:1", "one" },
 		{ "another", "a:2", "two" },
 		{ "an empty value", "a:3", "" },
 		{ "an empty key", "", "nameless" },
 		{ "a key with any bytes", "a:\x01\xff \n/..", "odd" },
-		{ "a key that begins another", "a:", "prefix" },
-		{ "replaced by something longer", "a:1", "one and a half" },
-		{ "replaced by something shorter", "a:1", "1" },
-		{ "taken out", "a:2", NULL },
-		{ "taken out again", "a:2", NULL },
-		{ "taken out though it was never there", "a:9", NULL },
-		{ "put back", "a:2", "two again" },
+		{ "a key that is a prefix of others", "a:", "prefix" },
+		{ "a longer value", "a:1", "one and a half" },
+		{ "a shorter value", "a:1", "1" },
+		{ "erased", "a:2", NULL },
+		{ "erased again", "a:2", NULL },
+		{ "erased without such a record", "a:9", NULL },
+		{ "put again", "a:2", "two again" },
 	};
 	char path[PATH_SIZE];
 
 	shard_in(*state, path);
-	has_value("nothing is there yet", path, "a:1", NULL);
+	has_value("before the first put", path, "a:1", NULL);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		put(path, table[i].key, table[i].value, 0);
 		has_value(table[i].label, path, table[i].key, table[i].value);
 	}
-	has_value("the first, at last", path, "a:1", "1");
-	has_value("the empty one, at last", path, "a:3", "");
-	has_value("one that never was", path, "a:8", NULL);
+	has_value("the first record, after all changes", path, "a:1", "1");
+	has_value("the empty value, after all changes", path, "a:3", "");
+	has_value("a record that was never put", path, "a:8", NULL);
 	assert_int_equal(folder_count(*state, ".gdbm"), 1);
 	assert_int_equal(folder_count(*state, ".new"), 0);
 }
@@ -106,7 +106,7 @@ keeps_many_records_of_every_length(void **state)
 }
 
 static void
-is_nobody_elses_file(void **state)
+creates_a_file_that_only_its_owner_may_access(void **state)
 {
 	char path[PATH_SIZE];
 	struct stat st;
@@ -119,7 +119,7 @@ is_nobody_elses_file(void **state)
 }
 
 static void
-hides_what_is_over(void **state)
+hides_expired_records(void **state)
 {
 	char path[PATH_SIZE];
 	time_t now = time(NULL);
@@ -129,15 +129,15 @@ hides_what_is_over(void **state)
 	put(path, "code:2", "now", now);
 	put(path, "code:3", "long ago", 1);
 	put(path, "code:4", "far from now", (time_t)1 << 40);
-	has_value("it lasts", path, "code:1", "soon");
-	has_value("its second has come", path, "code:2", NULL);
-	has_value("over", path, "code:3", NULL);
-	has_value("beyond 32 bits", path, "code:4", "far from now");
+	has_value("not expired yet", path, "code:1", "soon");
+	has_value("expires in this second", path, "code:2", NULL);
+	has_value("expired", path, "code:3", NULL);
+	has_value("an expiry beyond 32 bits", path, "code:4", "far from now");
 }
 
-/* What stands in the file, whatever shard.h would say of it. */
+/* Counts the records in the file itself, also those that have expired. */
 static int
-stored(const char *path)
+count_stored(const char *path)
 {
 	GDBM_FILE db = gdbm_open(path, 0, GDBM_READER | GDBM_NOLOCK, 0, NULL);
 	gdbm_count_t count = 0;
@@ -148,10 +148,10 @@ stored(const char *path)
 	return (int)count;
 }
 
-/* Files whose first records, as many as each file's number in over, end after life_s seconds.
- * False: it took so long that some are over already. */
+/* Creates count files.  In file i, expiring[i] codes expire after life_s seconds.
+ * False: that took so long that some have expired already. */
 static bool
-fill(const char *folder, const int *over, size_t count, int life_s, time_t *end)
+fill(const char *folder, const int *expiring, size_t count, int life_s, time_t *end)
 {
 	char path[PATH_SIZE];
 	char name[64];
@@ -163,39 +163,39 @@ fill(const char *folder, const int *over, size_t count, int life_s, time_t *end)
 		path_in(folder, name, path);
 		(void)unlink(path);
 		put(path, "pending:1", "of another kind", *end);
-		put(path, "connection:1:1", "for ever", 0);
-		for (int n = 0; n < over[i]; n++) {
+		put(path, "connection:1:1", "never expires", 0);
+		for (int n = 0; n < expiring[i]; n++) {
 			snprintf(key, sizeof key, "code:%d", n);
-			put(path, key, "for a while", *end);
+			put(path, key, "expires later", *end);
 		}
 	}
 	return time(NULL) < *end;
 }
 
 static void
-sweeps_out_what_is_over(void **state)
+sweeps_out_expired_records(void **state)
 {
-	static const char *const labels[] = { "none", "one", "as many as one change sweeps",
-		"one more", "twice as many" };
-	static const int over[] = { 0, 1, SWEPT_AT_ONCE, SWEPT_AT_ONCE + 1, 2 * SWEPT_AT_ONCE };
-	static const int left[] = { 0, 0, 0, 1, SWEPT_AT_ONCE };
+	static const char *const labels[] = { "none", "one", "as many as one change sweeps out",
+		"one more than that", "twice as many" };
+	static const int expiring[] = { 0, 1, SWEPT_MAX, SWEPT_MAX + 1, 2 * SWEPT_MAX };
+	static const int left[] = { 0, 0, 0, 1, SWEPT_MAX };
 	char path[PATH_SIZE];
 	char name[64];
 	int life_s = 2;
 	time_t soon;
 
-	while (!fill(*state, over, ROWS(over), life_s, &soon))
+	while (!fill(*state, expiring, ROWS(expiring), life_s, &soon))
 		life_s *= 2;
 	while (time(NULL) < soon)
 		usleep(10000);
-	for (size_t i = 0; i < ROWS(over); i++) {
+	for (size_t i = 0; i < ROWS(expiring); i++) {
 		snprintf(name, sizeof name, "%zu.gdbm", i);
 		path_in(*state, name, path);
-		put(path, "connection:1:2", "a change without an end sweeps nothing", 0);
-		same_number(labels[i], stored(path), over[i] + 3);
+		put(path, "connection:1:2", "a change without an expiry sweeps out nothing", 0);
+		same_number(labels[i], count_stored(path), expiring[i] + 3);
 		put(path, "connection:1:2", NULL, 0);
 		put(path, "code:new", "valid", soon + 1000);
-		same_number(labels[i], stored(path), left[i] + 3);
+		same_number(labels[i], count_stored(path), left[i] + 3);
 		has_value(labels[i], path, "code:new", "valid");
 		has_value(labels[i], path, "code:0", NULL);
 	}
@@ -204,7 +204,7 @@ sweeps_out_what_is_over(void **state)
 struct visits {
 	int count, stop_after;
 	char keys[1024];
-	size_t used; /* of the arena, at the first visit */
+	size_t used; /* bytes of the arena at the first visit */
 };
 
 static bool
@@ -216,7 +216,7 @@ note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 	if (visits->count++ == 0)
 		visits->used = arena_mark(ctx);
 	else if (arena_mark(ctx) > visits->used + 64)
-		return fault(ctx, FAULT_SERVER, "the arena is not taken back");
+		return fault(ctx, FAULT_SERVER, "the arena is not rewound");
 	snprintf(visits->keys + strlen(visits->keys), sizeof visits->keys - strlen(visits->keys),
 	    "%s=%s ", key, value);
 	return ctx_printf(ctx, &garbage, "%1000d", 1) && visits->count != visits->stop_after;
@@ -230,10 +230,10 @@ visits_records(void **state)
 		int stop_after, visits;
 		bool ok;
 	} table[] = {
-		{ "all of a kind", "a:", 0, 20, true },
-		{ "one alone", "b:1", 0, 1, true },
-		{ "everything that is not over", "", 0, 21, true },
-		{ "none", "c:", 0, 0, true },
+		{ "all with a prefix", "a:", 0, 20, true },
+		{ "a single record", "b:1", 0, 1, true },
+		{ "all that have not expired", "", 0, 21, true },
+		{ "no record", "c:", 0, 0, true },
 		{ "a prefix longer than any key", "a:11111111111111111111", 0, 0, true },
 		{ "stopped by the first", "a:", 1, 1, false },
 		{ "stopped by the third", "a:", 3, 3, false },
@@ -247,7 +247,7 @@ visits_records(void **state)
 		put(path, key, "A", 0);
 	}
 	put(path, "b:1", "B", 0);
-	put(path, "d:1", "over", 1);
+	put(path, "d:1", "expired", 1);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct visits visits = { .stop_after = table[i].stop_after };
 		struct ctx ctx;
@@ -266,7 +266,7 @@ visits_records(void **state)
 }
 
 static void
-visits_nothing_where_no_file_is(void **state)
+visits_nothing_without_a_file(void **state)
 {
 	struct visits visits = { .count = 0 };
 	char path[PATH_SIZE];
@@ -280,11 +280,11 @@ visits_nothing_where_no_file_is(void **state)
 }
 
 static void
-starts_afresh_from_a_leftover(void **state)
+replaces_a_leftover_copy(void **state)
 {
 	char path[PATH_SIZE];
 	char leftover[PATH_SIZE];
-	char *longer = malloc(200000); /* than the shard */
+	char *longer = malloc(200000); /* longer than the shard */
 
 	assert_non_null(longer);
 	memset(longer, 'x', 200000);
@@ -293,15 +293,15 @@ starts_afresh_from_a_leftover(void **state)
 	put(path, "a:1", "one", 0);
 	file_write(leftover, longer, 200000, 0600);
 	put(path, "a:2", "two", 0);
-	has_value("before", path, "a:1", "one");
-	has_value("behind", path, "a:2", "two");
+	has_value("put before the leftover", path, "a:1", "one");
+	has_value("put after the leftover", path, "a:2", "two");
 	assert_int_equal(folder_count(*state, ".new"), 0);
 	free(longer);
 }
 
-/* A change that fails for want of a place leaves the file as it was, byte by byte. */
+/* A change that fails for lack of space leaves the file unchanged, byte for byte. */
 static void
-says_when_it_cannot_write(void **state)
+reports_a_full_disk_and_changes_nothing(void **state)
 {
 	static const struct {
 		const char *label, *key, *value;
@@ -351,12 +351,12 @@ says_when_it_cannot_write(void **state)
 		}
 	free(bytes);
 	put(path, "a:98", long_value, 0);
-	has_value("there is room again", path, "a:98", long_value);
+	has_value("there is space again", path, "a:98", long_value);
 	free(long_value);
 }
 
 static void
-says_what_is_in_the_way(void **state)
+reports_folders_that_are_missing_or_in_the_way(void **state)
 {
 	char path[PATH_SIZE];
 	char other[PATH_SIZE];
@@ -366,22 +366,20 @@ says_what_is_in_the_way(void **state)
 
 	open_ctx(&ctx);
 	path_in(*state, "absent/00.gdbm", path);
-	same_fault(
-	    "no folder: nothing is there", &ctx, shard_get(&ctx, path, "a:1", &value), FAULT_NONE);
+	same_fault("no folder: get", &ctx, shard_get(&ctx, path, "a:1", &value), FAULT_NONE);
 	assert_null(value);
-	same_fault("no folder: nothing can be put there", &ctx,
-	    shard_set(&ctx, path, "a:1", "x", 0), FAULT_STORAGE);
+	same_fault("no folder: set", &ctx, shard_set(&ctx, path, "a:1", "x", 0), FAULT_STORAGE);
 	ctx_wipe(&ctx);
 
 	path_in(*state, "folder.gdbm", path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	same_fault("a folder in its place: get", &ctx, shard_get(&ctx, path, "a:1", &value),
+	same_fault("a folder instead of the file: get", &ctx, shard_get(&ctx, path, "a:1", &value),
 	    FAULT_STORAGE);
 	ctx_wipe(&ctx);
-	same_fault("a folder in its place: each", &ctx,
+	same_fault("a folder instead of the file: each", &ctx,
 	    shard_each(&ctx, path, "", note_visit, &visits), FAULT_STORAGE);
 	ctx_wipe(&ctx);
-	same_fault("a folder in its place: set", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
+	same_fault("a folder instead of the file: set", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
 	    FAULT_STORAGE);
 	ctx_wipe(&ctx);
 
@@ -389,13 +387,13 @@ says_what_is_in_the_way(void **state)
 	path_in(*state, "00.gdbm.new", other);
 	put(path, "a:1", "one", 0);
 	assert_int_equal(mkdir(other, 0700), 0);
-	same_fault("a folder in the copy's place", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
+	same_fault("a folder instead of the copy", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
 	    FAULT_STORAGE);
-	has_value("the record is as it was", path, "a:1", "one");
+	has_value("the record is unchanged", path, "a:1", "one");
 	ctx_close(&ctx);
 }
 
-/* False must mean that nothing was put there. */
+/* False must mean that nothing was put. */
 static bool
 set_and_get(struct ctx *ctx, void *arg)
 {
@@ -435,16 +433,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(gives_back_what_was_put),
+		IN_FOLDER(gets_what_was_put),
 		IN_FOLDER(keeps_many_records_of_every_length),
-		IN_FOLDER(is_nobody_elses_file),
-		IN_FOLDER(hides_what_is_over),
-		IN_FOLDER(sweeps_out_what_is_over),
+		IN_FOLDER(creates_a_file_that_only_its_owner_may_access),
+		IN_FOLDER(hides_expired_records),
+		IN_FOLDER(sweeps_out_expired_records),
 		IN_FOLDER(visits_records),
-		IN_FOLDER(visits_nothing_where_no_file_is),
-		IN_FOLDER(starts_afresh_from_a_leftover),
-		IN_FOLDER(says_when_it_cannot_write),
-		IN_FOLDER(says_what_is_in_the_way),
+		IN_FOLDER(visits_nothing_without_a_file),
+		IN_FOLDER(replaces_a_leftover_copy),
+		IN_FOLDER(reports_a_full_disk_and_changes_nothing),
+		IN_FOLDER(reports_folders_that_are_missing_or_in_the_way),
 		IN_FOLDER(says_when_the_arena_is_full),
 	};
 

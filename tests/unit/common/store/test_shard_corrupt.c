@@ -1,7 +1,7 @@
-/* test_shard_corrupt.c - a shard that is not what was written:
- * a fault or no other value than the right one, and the process goes on.
+/* test_shard_corrupt.c - a corrupt shard gives a fault or the right value, never another value, and
+ * never terminates the process.
  *
- * GDBM keeps no checksum of its directory, so a record may be gone without a fault.
+ * GDBM keeps no checksum of its directory, so a record may be missing without a fault.
  */
 #include "../../child.h"
 #include "../../folder.h"
@@ -16,9 +16,9 @@
 #define VALUE_LEN    300
 #define FILE_MAX     (1 << 20)
 #define ROUND_MAX_S  5
-#define HEADER_BYTES 8192 /* GDBM's header and directory: where damage does most */
+#define HEADER_BYTES 8192 /* GDBM's header and directory: where corruption does most harm */
 
-/* The same damage in every run: xorshift64. */
+/* xorshift64: the same corruption in every run. */
 static uint32_t
 below(uint64_t *random, size_t limit)
 {
@@ -64,16 +64,16 @@ struct file_bytes {
 	size_t len;
 };
 
-enum damage { BITS, BYTES, CUT, BLOCK, LONGER, DAMAGES };
+enum corruption { BITS, BYTES, CUT, BLOCK, LONGER, CORRUPTIONS };
 
 static void
-damage(struct file_bytes *file, uint64_t random)
+corrupt_file(struct file_bytes *file, uint64_t random)
 {
 	size_t area = below(&random, 2) && HEADER_BYTES < file->len ? HEADER_BYTES : file->len;
 	size_t times = 1 + below(&random, 8);
 	size_t at;
 
-	switch ((enum damage)below(&random, DAMAGES)) {
+	switch ((enum corruption)below(&random, CORRUPTIONS)) {
 	case BITS:
 		while (times-- > 0)
 			file->bytes[below(&random, area)] ^= (uint8_t)(1 << below(&random, 8));
@@ -107,7 +107,7 @@ visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 	return ++*count <= RECORDS && (value == NULL || strcmp(value, expected) == 0);
 }
 
-/* What the parent sees of a round that went wrong. */
+/* For the parent: why a round failed. */
 struct report {
 	char text[200];
 };
@@ -118,13 +118,13 @@ struct attempt {
 };
 
 static bool
-complain(struct report *report, const char *what, int i)
+report_failure(struct report *report, const char *what, int i)
 {
 	snprintf(report->text, sizeof report->text, "%s %d", what, i);
 	return false;
 }
 
-/* Every record is the right one, or gone, or there is a fault. */
+/* Each record has its right value, is missing, or gives a fault. */
 static bool
 reads(const struct attempt *attempt)
 {
@@ -141,10 +141,10 @@ reads(const struct attempt *attempt)
 		value_of(i, expected);
 		if (shard_get(&ctx, attempt->path, key, &value)) {
 			if (value != NULL && strcmp(value, expected) != 0)
-				return complain(attempt->report, "another value: record", i);
+				return report_failure(
+				    attempt->report, "another value in record", i);
 		} else if (ctx.kind != FAULT_STORAGE && ctx.kind != FAULT_CORRUPT)
-			return complain(
-			    attempt->report, "another fault than storage:", (int)ctx.kind);
+			return report_failure(attempt->report, "unexpected fault", (int)ctx.kind);
 		ctx_close(&ctx);
 	}
 	return true;
@@ -161,7 +161,8 @@ visits(const struct attempt *attempt)
 		return false;
 	ok = shard_each(&ctx, attempt->path, "connection:", visit, &count);
 	if (ok ? count > RECORDS : ctx.kind != FAULT_STORAGE)
-		return complain(attempt->report, "visited something else than record", count);
+		return report_failure(
+		    attempt->report, "unexpected fault or record in visit", count);
 	ctx_close(&ctx);
 	return true;
 }
@@ -176,16 +177,16 @@ changes(const struct attempt *attempt)
 		return false;
 	if (!shard_set(&ctx, attempt->path, "connection:7:1", "new", 0))
 		return ctx.kind == FAULT_STORAGE
-		    || complain(attempt->report, "another fault than storage:", (int)ctx.kind);
+		    || report_failure(attempt->report, "unexpected fault", (int)ctx.kind);
 	if (!shard_get(&ctx, attempt->path, "connection:7:1", &value) || value == NULL
 	    || strcmp(value, "new") != 0)
-		return complain(attempt->report, "put, and not there: record", 7);
+		return report_failure(attempt->report, "put, but not read back: record", 7);
 	ctx_close(&ctx);
 	return true;
 }
 
 static bool
-use_damaged(void *arg)
+use_corrupt(void *arg)
 {
 	const struct attempt *attempt = arg;
 
@@ -195,7 +196,7 @@ use_damaged(void *arg)
 }
 
 static void
-survives_damage(void **state)
+survives_corruption(void **state)
 {
 	static struct file_bytes whole;
 	static struct file_bytes corrupt;
@@ -218,10 +219,10 @@ survives_damage(void **state)
 		int status;
 
 		corrupt = whole;
-		damage(&corrupt, round * UINT64_C(0x9e3779b97f4a7c15));
+		corrupt_file(&corrupt, round * UINT64_C(0x9e3779b97f4a7c15));
 		file_write(path, corrupt.bytes, corrupt.len, 0600);
-		snprintf(label, sizeof label, "damage of round %d", (int)round);
-		status = child_status(child_start(use_damaged, &attempt));
+		snprintf(label, sizeof label, "corruption of round %d", (int)round);
+		status = child_status(child_start(use_corrupt, &attempt));
 		if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_FALSE)
 			fail_msg("%s: %s", label, attempt.report->text);
 		child_says_true(label, status);
@@ -230,7 +231,7 @@ survives_damage(void **state)
 }
 
 static void
-says_what_is_no_shard(void **state)
+reports_files_that_are_not_shards(void **state)
 {
 	static const struct {
 		const char *label, *bytes;
@@ -238,8 +239,8 @@ says_what_is_no_shard(void **state)
 	} table[] = {
 		{ "an empty file", "", 0 },
 		{ "one byte", "x", 1 },
-		{ "a text", "{\"access_token\":\"eyJ\"}\n", 23 },
-		{ "GDBM's first four bytes", "\xcf\x9a\x57\x13", 4 },
+		{ "JSON", "{\"access_token\":\"eyJ\"}\n", 23 },
+		{ "GDBM's magic number alone", "\xcf\x9a\x57\x13", 4 },
 	};
 	char path[PATH_SIZE];
 	int count = 0;
@@ -266,9 +267,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(survives_damage),
-		IN_FOLDER(says_what_is_no_shard),
+		IN_FOLDER(survives_corruption),
+		IN_FOLDER(reports_files_that_are_not_shards),
 	};
 
-	return cmocka_run_group_tests_name("shard corrupt", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("shard, corrupt", tests, NULL, NULL);
 }

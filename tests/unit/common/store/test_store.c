@@ -1,4 +1,4 @@
-/* test_store.c - named records: their limits, their locks, and writers that come together. */
+/* test_store.c - records by key: their limits, their locks, and concurrent writers. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -45,7 +45,7 @@ keeps_records(void **state)
 	struct ctx ctx;
 	char key[32];
 
-	has_value("nothing is there yet", &store, "connection:1:1", NULL);
+	has_value("before the first put", &store, "connection:1:1", NULL);
 	for (int i = 0; i < 600; i++) { /* more than there are shards */
 		snprintf(key, sizeof key, "connection:%d:1", i);
 		put(&store, key, key, 0);
@@ -62,7 +62,7 @@ keeps_records(void **state)
 		assert_true(store_erase(&ctx, &store, "connection:7:1"));
 		has_value("erased", &store, "connection:7:1", NULL);
 	}
-	has_value("its neighbour", &store, "connection:8:1", "connection:8:1");
+	has_value("another record", &store, "connection:8:1", "connection:8:1");
 	assert_true(store_erase(&ctx, &store, "connection:none"));
 	ctx_close(&ctx);
 }
@@ -74,25 +74,25 @@ lets_records_expire(void **state)
 	time_t now = time(NULL);
 
 	put(&store, "code:1", "valid", now + 1000);
-	put(&store, "code:2", "over", now);
-	put(&store, "connection:1:1", "for ever", 0);
+	put(&store, "code:2", "expired", now);
+	put(&store, "connection:1:1", "never expires", 0);
 	has_value("valid", &store, "code:1", "valid");
-	has_value("over", &store, "code:2", NULL);
-	has_value("for ever", &store, "connection:1:1", "for ever");
-	put(&store, "code:1", "over now", now);
-	has_value("put again, over already", &store, "code:1", NULL);
+	has_value("expired", &store, "code:2", NULL);
+	has_value("without an expiry", &store, "connection:1:1", "never expires");
+	put(&store, "code:1", "expired now", now);
+	has_value("put again, already expired", &store, "code:1", NULL);
 }
 
 static void
-limits_names_and_values(void **state)
+limits_keys_and_values(void **state)
 {
 	static const struct {
 		const char *label;
 		size_t key, value; /* bytes */
 		enum fault_kind expected;
 	} table[] = {
-		{ "a name at its limit", STORE_KEY_MAX, 1, FAULT_NONE },
-		{ "a name over its limit", STORE_KEY_MAX + 1, 1, FAULT_REQUEST },
+		{ "a key at its limit", STORE_KEY_MAX, 1, FAULT_NONE },
+		{ "a key over its limit", STORE_KEY_MAX + 1, 1, FAULT_REQUEST },
 		{ "a value at its limit", 10, STORE_VALUE_MAX, FAULT_NONE },
 		{ "a value over its limit", 10, STORE_VALUE_MAX + 1, FAULT_SERVER },
 	};
@@ -145,14 +145,15 @@ edit(struct ctx *ctx, void *arg, const char *old, const char **value)
 	edit->calls++;
 	if ((old == NULL) != (edit->expected == NULL)
 	    || (old != NULL && strcmp(old, edit->expected) != 0))
-		return fault(ctx, FAULT_SERVER, "given \"%s\"", old == NULL ? "nothing" : old);
+		return fault(
+		    ctx, FAULT_SERVER, "the old value is \"%s\"", old == NULL ? "(none)" : old);
 	if (edit->how == SET)
 		*value = edit->value;
-	return edit->how != REFUSE || fault(ctx, FAULT_CLAIMED, "not this one");
+	return edit->how != REFUSE || fault(ctx, FAULT_CLAIMED, "refused");
 }
 
 static void
-edits_a_record(void **state)
+updates_a_record(void **state)
 {
 	static const struct {
 		const char *label;
@@ -160,14 +161,14 @@ edits_a_record(void **state)
 		enum fault_kind expected;
 		const char *after;
 	} table[] = {
-		{ "left alone where none was", { NULL, NULL, LEAVE, 0 }, FAULT_NONE, NULL },
-		{ "erased where none was", { NULL, NULL, SET, 0 }, FAULT_NONE, NULL },
-		{ "made", { NULL, "1", SET, 0 }, FAULT_NONE, "1" },
+		{ "left alone, without a record", { NULL, NULL, LEAVE, 0 }, FAULT_NONE, NULL },
+		{ "erased, without a record", { NULL, NULL, SET, 0 }, FAULT_NONE, NULL },
+		{ "created", { NULL, "1", SET, 0 }, FAULT_NONE, "1" },
 		{ "left alone", { "1", NULL, LEAVE, 0 }, FAULT_NONE, "1" },
 		{ "changed", { "1", "2", SET, 0 }, FAULT_NONE, "2" },
 		{ "refused", { "2", NULL, REFUSE, 0 }, FAULT_CLAIMED, "2" },
-		{ "changed to nothing", { "2", "", SET, 0 }, FAULT_NONE, "" },
-		{ "changed from nothing", { "", "3", SET, 0 }, FAULT_NONE, "3" },
+		{ "changed to an empty value", { "2", "", SET, 0 }, FAULT_NONE, "" },
+		{ "changed from an empty value", { "", "3", SET, 0 }, FAULT_NONE, "3" },
 		{ "erased", { "3", NULL, SET, 0 }, FAULT_NONE, NULL },
 	};
 	struct store_config store = store_in(*state);
@@ -188,7 +189,7 @@ edits_a_record(void **state)
 
 struct visits {
 	int count, stop_after;
-	char seen[600];
+	char visited[600];
 };
 
 static bool
@@ -199,7 +200,7 @@ note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 	long i = strtol(strchr(key, ':') + 1, NULL, 10);
 
 	if (strcmp(key, value) == 0 && i >= 0 && i < 600)
-		visits->seen[i]++;
+		visits->visited[i]++;
 	return ctx_printf(ctx, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
 }
 
@@ -217,13 +218,13 @@ visits_every_record_once(void **state)
 		put(&store, key, key, 0);
 	}
 	put(&store, "kk:1", "of another kind", 0);
-	put(&store, "code:1", "over", 1);
+	put(&store, "code:1", "expired", 1);
 
 	open_ctx(&ctx);
 	assert_true(store_each(&ctx, &store, "k:", note_visit, &visits));
 	assert_int_equal(visits.count, 600);
 	for (int i = 0; i < 600; i++)
-		assert_int_equal(visits.seen[i], 1);
+		assert_int_equal(visits.visited[i], 1);
 	assert_false(store_each(&ctx, &store, "k:", note_visit, &stopped));
 	assert_int_equal(stopped.count, 5);
 	assert_int_equal(ctx.kind, FAULT_NONE);
@@ -231,7 +232,7 @@ visits_every_record_once(void **state)
 }
 
 static void
-needs_its_folder(void **state)
+reports_a_missing_folder(void **state)
 {
 	struct store_config store;
 	struct visits visits = { .count = 0 };
@@ -258,7 +259,7 @@ needs_its_folder(void **state)
 	ctx_close(&ctx);
 }
 
-/* As an ordinary user: root may write anywhere. */
+/* Runs as an ordinary user, because root may write anywhere. */
 static bool
 cannot_write(void *arg)
 {
@@ -280,7 +281,7 @@ cannot_write(void *arg)
 }
 
 static void
-says_when_it_may_not_write(void **state)
+reports_missing_permissions(void **state)
 {
 	struct store_config store = store_in(*state);
 	char path[PATH_SIZE];
@@ -290,7 +291,7 @@ says_when_it_may_not_write(void **state)
 
 	put(&store, "a:1", "as it was", 0);
 	path_in(*state, "connections", path);
-	if (geteuid() == 0) { /* the child is nobody, who may read */
+	if (geteuid() == 0) { /* the child runs as nobody, who must be able to read */
 		folder = opendir(path);
 		assert_non_null(folder);
 		while ((entry = readdir(folder)) != NULL) {
@@ -306,7 +307,7 @@ says_when_it_may_not_write(void **state)
 }
 
 static void
-says_when_the_disk_is_full(void **state)
+reports_a_full_disk(void **state)
 {
 	struct store_config store = store_in(*state);
 	struct rlimit before;
@@ -328,20 +329,20 @@ says_when_the_disk_is_full(void **state)
 		ctx_wipe(&ctx);
 		ok = store_put(&ctx, &store, "a:1", "changed", 0);
 		setrlimit(RLIMIT_FSIZE, &before);
-		DEMAND("the store says that it is not ready", refused);
+		DEMAND("store_ready reports the full disk", refused);
 		same_fault("put", &ctx, ok, FAULT_STORAGE);
 		ctx_close(&ctx);
 		has_value("the record", &store, "a:1", "as it was");
 	}
 	open_ctx(&ctx);
-	same_fault("there is room again", &ctx, store_ready(&ctx, &store), FAULT_NONE);
+	same_fault("there is space again", &ctx, store_ready(&ctx, &store), FAULT_NONE);
 	ctx_close(&ctx);
 	put(&store, "a:1", "changed", 0);
 	has_value("the record", &store, "a:1", "changed");
 }
 
 static void
-leaves_nothing_but_its_files(void **state)
+leaves_no_other_files(void **state)
 {
 	struct store_config store = store_in(*state);
 	char path[PATH_SIZE];
@@ -384,7 +385,7 @@ increments(void *arg)
 }
 
 static bool
-reads_forwards(void *arg)
+reads_no_older_value(void *arg)
 {
 	long before = 0;
 
@@ -405,24 +406,24 @@ reads_forwards(void *arg)
 }
 
 static void
-loses_no_change_of_writers_that_come_together(void **state)
+loses_no_change_of_concurrent_writers(void **state)
 {
 	struct store_config store = store_in(*state);
 	pid_t writers[WRITERS];
-	pid_t reader = child_start(reads_forwards, &store);
+	pid_t reader = child_start(reads_no_older_value, &store);
 	char expected[16];
 
 	for (int i = 0; i < WRITERS; i++)
 		writers[i] = child_start(increments, &store);
 	for (int i = 0; i < WRITERS; i++)
 		child_says_true("a writer", child_status(writers[i]));
-	child_says_true("a reader beside them", child_status(reader));
+	child_says_true("a concurrent reader", child_status(reader));
 	snprintf(expected, sizeof expected, "%d", WRITERS * INCREMENTS);
 	has_value("the count", &store, "counter:1", expected);
 }
 
 static void
-locks_names_apart(void **state)
+locks_names_independently(void **state)
 {
 	struct store_config store = store_in(*state);
 	struct ctx ctx;
@@ -436,9 +437,9 @@ locks_names_apart(void **state)
 	assert_false(store_lock(&ctx, &store, "connection:1:1", 20, &two));
 	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 	ctx_wipe(&ctx);
-	/* a lock of a name does not keep anybody from writing */
+	/* the lock of a name does not prevent writing */
 	put(&store, "connection:1:1", "written", 0);
-	has_value("written beside the lock", &store, "connection:1:1", "written");
+	has_value("written while the name is locked", &store, "connection:1:1", "written");
 	lock_release(&one);
 	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &one));
 	lock_release(&one);
@@ -482,7 +483,7 @@ hold_in_an_edit(struct ctx *ctx, void *arg, const char *old, const char **value)
 
 struct holder {
 	struct store_config store;
-	int ends[4]; /* of two pipes: to the parent, to the child */
+	int ends[4]; /* of two pipes: one to the parent, one to the child */
 };
 
 static bool
@@ -495,9 +496,9 @@ hold_shard(void *arg)
 	    && store_update(&ctx, &holder->store, "a:1", 0, hold_in_an_edit, holder->ends);
 }
 
-/* Readers do not wait for a writer, and other writers not for ever. */
+/* Readers do not wait for a writer; other writers wait for a limited time. */
 static void
-waits_for_another_writer_but_not_for_ever(void **state)
+waits_for_another_writer_for_a_limited_time(void **state)
 {
 	struct holder holder = { .store = store_in(*state) };
 	struct stale_lock stale;
@@ -514,7 +515,7 @@ waits_for_another_writer_but_not_for_ever(void **state)
 	assert_int_equal(read(holder.ends[0], &byte, 1), 1);
 
 	start = clock_ms();
-	has_value("read beside a writer", &holder.store, "a:1", "as it was");
+	has_value("read while another process writes", &holder.store, "a:1", "as it was");
 	assert_true(clock_ms() - start < STORE_WAIT_MS);
 	open_ctx(&ctx);
 	start = clock_ms();
@@ -522,7 +523,7 @@ waits_for_another_writer_but_not_for_ever(void **state)
 	took = clock_ms() - start;
 	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 	assert_in_range(took, STORE_WAIT_MS, STORE_WAIT_MS + 5000);
-	has_value("nothing changed", &holder.store, "a:1", "as it was");
+	has_value("the record is unchanged", &holder.store, "a:1", "as it was");
 
 	ctx_wipe(&ctx);
 	assert_true(store_find_stale_writer(&ctx, &holder.store, &stale));
@@ -541,7 +542,7 @@ waits_for_another_writer_but_not_for_ever(void **state)
 }
 
 static bool
-keep_in_arena(struct ctx *ctx, void *arg)
+use_in_arena(struct ctx *ctx, void *arg)
 {
 	const struct store_config *store = arg;
 	struct lock lock;
@@ -562,7 +563,7 @@ says_when_the_arena_is_full(void **state)
 {
 	struct store_config store = store_in(*state);
 
-	try_small_arenas("lock, put and get", keep_in_arena, &store);
+	try_small_arenas("lock, put and get", use_in_arena, &store);
 }
 
 int
@@ -571,17 +572,17 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(keeps_records),
 		IN_FOLDER(lets_records_expire),
-		IN_FOLDER(limits_names_and_values),
-		IN_FOLDER(edits_a_record),
+		IN_FOLDER(limits_keys_and_values),
+		IN_FOLDER(updates_a_record),
 		IN_FOLDER(visits_every_record_once),
-		IN_FOLDER(needs_its_folder),
-		IN_FOLDER(says_when_it_may_not_write),
-		IN_FOLDER(says_when_the_disk_is_full),
-		IN_FOLDER(leaves_nothing_but_its_files),
-		IN_FOLDER(loses_no_change_of_writers_that_come_together),
-		IN_FOLDER(locks_names_apart),
+		IN_FOLDER(reports_a_missing_folder),
+		IN_FOLDER(reports_missing_permissions),
+		IN_FOLDER(reports_a_full_disk),
+		IN_FOLDER(leaves_no_other_files),
+		IN_FOLDER(loses_no_change_of_concurrent_writers),
+		IN_FOLDER(locks_names_independently),
 		IN_FOLDER(finds_the_stale_lock_of_a_name),
-		IN_FOLDER(waits_for_another_writer_but_not_for_ever),
+		IN_FOLDER(waits_for_another_writer_for_a_limited_time),
 		IN_FOLDER(says_when_the_arena_is_full),
 	};
 

@@ -1,4 +1,4 @@
-/* test_store_together.c - several records changed together: all or none, and in their order. */
+/* test_store_commit.c - several operations in one commit: all are applied or none, and in order. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -16,9 +16,9 @@
 #include <time.h>
 
 #define ROUNDS     120
-#define LONGEST_US 8000 /* of a writer's life; four changes together take about 3 ms */
+#define LONGEST_US 8000 /* of a writer's life; a commit of four operations takes about 3 ms */
 #define RECORDS    4
-#define LAST_SHARD 511 /* the copy that is made last */
+#define LAST_SHARD 511 /* its copy is made last */
 
 static struct store_config
 store_in(const char *folder)
@@ -35,7 +35,7 @@ shard_of(const char *key)
 	return (digest[0] << 8 | digest[1]) % 512;
 }
 
-/* A key of that shard. */
+/* Finds a key whose record is in that shard. */
 static void
 key_in(int shard, char key[32])
 {
@@ -79,7 +79,7 @@ copies_left(const char *folder)
 	return folder_count(path, ".new");
 }
 
-/* Where the shard's file is; another number after it was written anew. */
+/* The inode of the key's shard; a shard that is written again has another. */
 static ino_t
 inode_of(const char *folder, const char *key)
 {
@@ -111,7 +111,7 @@ refuse(struct ctx *ctx, void *arg, const char *old, const char **value)
 }
 
 static void
-changes_what_becomes_another(void **state)
+writes_only_shards_that_change(void **state)
 {
 	struct store_config store = store_in(*state);
 	char neighbour[32];
@@ -129,7 +129,7 @@ changes_what_becomes_another(void **state)
 			store_op_put("d:1", NULL, 0),
 			{ "e:1", 0, leave_alone, NULL },
 			store_op_put(neighbour, "in the same shard", 0),
-			store_op_put("f:1", "for a while", time(NULL) + 1000),
+			store_op_put("f:1", "expires later", time(NULL) + 1000),
 			store_op_put("g:1", NULL, 0),
 		};
 		ino_t same = inode_of(*state, "c:1");
@@ -147,13 +147,13 @@ changes_what_becomes_another(void **state)
 	has_value("erased", &store, "d:1", NULL);
 	has_value("left alone", &store, "e:1", "left alone");
 	has_value("in the same shard", &store, neighbour, "in the same shard");
-	has_value("one that expires", &store, "f:1", "for a while");
+	has_value("one that expires", &store, "f:1", "expires later");
 	assert_int_equal(copies_left(*state), 0);
 }
 
-/* The last of the changes cannot be made: its file would be too large, as on a full disk. */
+/* The last operation fails: its file would be too large, as on a full disk. */
 static bool
-fails_behind_the_others(void *arg)
+last_operation_fails(void *arg)
 {
 	const struct store_config *store = arg;
 	struct rlimit less = { 65536, RLIM_INFINITY };
@@ -196,7 +196,7 @@ changes_nothing_when_one_fails(void **state)
 		many[i] = store_op_put("b:1", "new", 0);
 	same_fault("too many", &ctx, store_commit(&ctx, &store, many, ROWS(many)), FAULT_SERVER);
 	ctx_close(&ctx);
-	in_child("no room for the last", fails_behind_the_others, &store);
+	in_child("no space for the last", last_operation_fails, &store);
 	has_value("the first", &store, "b:1", "old");
 	has_value("the second", &store, "c:1", "old");
 	key_in(LAST_SHARD, last);
@@ -204,17 +204,17 @@ changes_nothing_when_one_fails(void **state)
 	assert_int_equal(copies_left(*state), 0);
 }
 
-/* A full disk, and the space reserved on it. */
+/* A disk that becomes full, and the space that is reserved on it. */
 struct full_disk {
 	const char *label;
-	const char *options; /* the file system's */
-	const char *large;   /* whose shard is large; NULL: none is */
-	bool asked_before;   /* when it was not large yet */
-	int reserve;         /* bytes in each of the files that keep it */
+	const char *options; /* of the file system */
+	const char *large;   /* a key whose shard is large; NULL: no shard is */
+	bool ready_before;   /* store_ready was called when that shard was small */
+	int reserve;         /* bytes in each file of the reserve */
 	const char *folder;
 };
 
-#define LARGE_RECORDS 12 /* of 60 KB: a shard that is larger than the reserve for small ones */
+#define LARGE_RECORDS 12 /* of 60 KB: that shard is larger than the reserve for small shards */
 
 static bool
 make_large(struct ctx *ctx, const struct store_config *store, const char *like)
@@ -244,10 +244,9 @@ reserve_is(const char *folder, int size)
 	return stat(path, &st) == 0 && st.st_size == size;
 }
 
-/* The disk is filled behind the store's back, between the question whether it is ready and the
- * changes. */
+/* Another program fills the disk between store_ready and store_commit. */
 static bool
-finds_space_on_a_full_disk(const struct full_disk *disk)
+commits_on_a_full_disk(const struct full_disk *disk)
 {
 	static char block[4096];
 	struct store_config store = store_in(disk->folder);
@@ -263,7 +262,7 @@ finds_space_on_a_full_disk(const struct full_disk *disk)
 
 	snprintf(path, sizeof path, "%s/filling", store.path);
 	if (mount("none", store.path, "tmpfs", 0, disk->options) != 0 || !ctx_open(&ctx, ARENA_SIZE)
-	    || (disk->asked_before
+	    || (disk->ready_before
 		&& (!store_ready(&ctx, &store) || !reserve_is(disk->folder, 131072)))
 	    || (disk->large != NULL && !make_large(&ctx, &store, disk->large))
 	    || !store_ready(&ctx, &store) || !reserve_is(disk->folder, disk->reserve)
@@ -291,9 +290,9 @@ write_text(const char *path, const char *text)
 	return ok;
 }
 
-/* Whose user owns files there too; without a mapping none could be made. */
+/* Maps the current user and group, without which no file could be created. */
 static bool
-enter_user_name_space(void)
+enter_user_namespace(void)
 {
 	char users[64];
 	char groups[64];
@@ -305,23 +304,23 @@ enter_user_name_space(void)
 	    && write_text("/proc/self/gid_map", groups);
 }
 
-/* One of its own for mounts, with one for users where it may not mount by itself. */
+/* A mount namespace, and a user namespace if this user may not create a mount namespace alone. */
 static bool
-enter_name_space(void)
+enter_mount_namespace(void)
 {
-	return (unshare(CLONE_NEWNS) == 0 || enter_user_name_space())
+	return (unshare(CLONE_NEWNS) == 0 || enter_user_namespace())
 	    && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static void
-reserves_space_for_what_comes(void **state)
+reserves_space_for_a_commit(void **state)
 {
 	static const struct full_disk table[] = {
 		{ "small shards", "size=1m,mode=0700", NULL, false, 131072, NULL },
-		{ "small shards, asked before", "size=1m,mode=0700", NULL, true, 131072, NULL },
+		{ "small shards, reserved twice", "size=1m,mode=0700", NULL, true, 131072, NULL },
 		{ "a large shard is changed", "size=8m,mode=0700", "b:1", false, 917504, NULL },
-		{ "a large shard is not", "size=8m,mode=0700", "z:1", false, 917504, NULL },
-		{ "one that was small when last asked", "size=8m,mode=0700", "b:1", true, 917504,
+		{ "a large shard is not changed", "size=8m,mode=0700", "z:1", false, 917504, NULL },
+		{ "a shard that grew after a reserve", "size=8m,mode=0700", "b:1", true, 917504,
 		    NULL },
 	};
 
@@ -334,21 +333,21 @@ reserves_space_for_what_comes(void **state)
 		pid = fork();
 		if (pid == 0) {
 			alarm(CHILD_LIMIT_S);
-			if (!enter_name_space())
+			if (!enter_mount_namespace())
 				_exit(0);
-			_exit(finds_space_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
+			_exit(commits_on_a_full_disk(&disk) ? CHILD_TRUE : CHILD_FALSE);
 		}
 		assert_true(pid > 0);
 		status = child_status(pid);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			skip(); /* no name spaces may be made here */
+			skip(); /* namespaces cannot be created here */
 		child_says_true(disk.label, status);
 	}
 }
 
-/* Flips a bit of the value that stands behind that key. */
+/* Flips a bit of the key's value in the shard's file. */
 static void
-damage_value(const char *folder, const char *key, const char *value)
+corrupt_value(const char *folder, const char *key, const char *value)
 {
 	char path[PATH_SIZE];
 	uint8_t *bytes;
@@ -374,7 +373,7 @@ note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 static void
-replaces_what_is_damaged_and_edits_it_not(void **state)
+replaces_a_corrupt_record_but_does_not_edit_it(void **state)
 {
 	struct store_config store = store_in(*state);
 	const struct store_op changes[] = {
@@ -387,34 +386,32 @@ replaces_what_is_damaged_and_edits_it_not(void **state)
 
 	put(&store, "b:1", "first value");
 	put(&store, "b:2", "another");
-	damage_value(*state, "b:1", "first value");
+	corrupt_value(*state, "b:1", "first value");
 	open_ctx(&ctx);
-	same_fault("got", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_CORRUPT);
+	same_fault("get", &ctx, store_get(&ctx, &store, "b:1", &value), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
 	same_fault(
-	    "edited", &ctx, store_update(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_CORRUPT);
+	    "update", &ctx, store_update(&ctx, &store, "b:1", 0, leave_alone, NULL), FAULT_CORRUPT);
 	ctx_wipe(&ctx);
-	same_fault(
-	    "visited", &ctx, store_each(&ctx, &store, "b:", note_visit, &visits), FAULT_NONE);
-	same_number("the sound one and the damaged one", visits, 101);
+	same_fault("each", &ctx, store_each(&ctx, &store, "b:", note_visit, &visits), FAULT_NONE);
+	same_number("an intact and a corrupt record", visits, 101);
 	same_fault("put", &ctx, store_put(&ctx, &store, "b:1", "second value", 0), FAULT_NONE);
 	ctx_close(&ctx);
 	has_value("put", &store, "b:1", "second value");
 
-	damage_value(*state, "b:1", "second value");
+	corrupt_value(*state, "b:1", "second value");
 	open_ctx(&ctx);
-	same_fault("put with others", &ctx, store_commit(&ctx, &store, changes, ROWS(changes)),
-	    FAULT_NONE);
+	same_fault("commit", &ctx, store_commit(&ctx, &store, changes, ROWS(changes)), FAULT_NONE);
 	ctx_close(&ctx);
-	has_value("put with others", &store, "b:1", "third value");
-	has_value("the other", &store, "c:1", "new");
+	has_value("commit", &store, "b:1", "third value");
+	has_value("the other operation", &store, "c:1", "new");
 
-	damage_value(*state, "b:1", "third value");
+	corrupt_value(*state, "b:1", "third value");
 	open_ctx(&ctx);
-	same_fault("erased", &ctx, store_erase(&ctx, &store, "b:1"), FAULT_NONE);
+	same_fault("erase", &ctx, store_erase(&ctx, &store, "b:1"), FAULT_NONE);
 	ctx_close(&ctx);
 	has_value("erased", &store, "b:1", NULL);
-	has_value("its neighbour", &store, "b:2", "another");
+	has_value("another record", &store, "b:2", "another");
 }
 
 /* How many of the shards 3, 4 and LAST_SHARD are locked. */
@@ -466,13 +463,13 @@ struct holder {
 	const struct store_config *store;
 	const char *low;
 	const char *high;
-	int told[2]; /* a pipe: that the lock is held */
-	int ends[2]; /* a pipe: whose writing end is closed when it need not be any more */
+	int held[2];    /* a pipe: a byte in it says that the lock is held */
+	int release[2]; /* a pipe: the lock is released when its write end is closed */
 };
 
-/* Holds the shard's lock until nobody has the pipe's other end any more. */
+/* Holds the shard's lock until all processes have closed the write end of the pipe. */
 static bool
-hold_on(struct ctx *ctx, void *arg, const char *old, const char **value)
+hold_until_released(struct ctx *ctx, void *arg, const char *old, const char **value)
 {
 	const struct holder *holder = arg;
 	char byte;
@@ -480,18 +477,18 @@ hold_on(struct ctx *ctx, void *arg, const char *old, const char **value)
 	(void)ctx;
 	(void)old;
 	(void)value;
-	return close(holder->ends[1]) == 0 && write(holder->told[1], "", 1) == 1
-	    && read(holder->ends[0], &byte, 1) == 0;
+	return close(holder->release[1]) == 0 && write(holder->held[1], "", 1) == 1
+	    && read(holder->release[0], &byte, 1) == 0;
 }
 
 static bool
-hold_the_low_one(void *arg)
+hold_low(void *arg)
 {
 	const struct holder *holder = arg;
 	struct ctx ctx;
 
 	return ctx_open(&ctx, ARENA_SIZE)
-	    && store_update(&ctx, holder->store, holder->low, 0, hold_on, arg);
+	    && store_update(&ctx, holder->store, holder->low, 0, hold_until_released, arg);
 }
 
 static bool
@@ -504,14 +501,14 @@ change_both(void *arg)
 	};
 	struct ctx ctx;
 
-	return close(holder->ends[1]) == 0 && ctx_open(&ctx, ARENA_SIZE)
+	return close(holder->release[1]) == 0 && ctx_open(&ctx, ARENA_SIZE)
 	    && store_commit(&ctx, holder->store, changes, ROWS(changes));
 }
 
-/* Whoever waits for the lower lock has not got the higher one, in whatever order the changes
- * stand. */
+/* Whatever the order of its operations, a commit that waits for the lock of a shard holds no lock
+ * of a shard after it: two commits cannot deadlock. */
 static void
-waits_in_no_circle(void **state)
+two_commits_cannot_deadlock(void **state)
 {
 	struct store_config store = store_in(*state);
 	char low[32];
@@ -524,27 +521,27 @@ waits_in_no_circle(void **state)
 
 	key_in(3, low);
 	key_in(LAST_SHARD, high);
-	assert_int_equal(pipe(holder.told), 0);
-	assert_int_equal(pipe(holder.ends), 0);
-	holding = child_start(hold_the_low_one, &holder);
-	held.fd = holder.told[0];
+	assert_int_equal(pipe(holder.held), 0);
+	assert_int_equal(pipe(holder.release), 0);
+	holding = child_start(hold_low, &holder);
+	held.fd = holder.held[0];
 	assert_int_equal(poll(&held, 1, CHILD_LIMIT_S * 1000), 1);
 	changing = child_start(change_both, &holder);
 	enough = clock_ms() + STORE_WAIT_MS / 5;
-	/* Long enough for it to begin to wait, and far from as long as it would. */
+	/* long enough for the commit to start waiting, and far shorter than its limit */
 	for (int i = 0; i < 50 && clock_ms() < enough; i++)
 		put(&store, high, i % 2 == 0 ? "one" : "two");
-	close(holder.ends[1]);
-	child_says_true("who holds the low one", child_status(holding));
-	child_says_true("who changes both", child_status(changing));
-	close(holder.ends[0]);
-	close(holder.told[0]);
-	close(holder.told[1]);
-	has_value("the low one", &store, low, "both");
-	has_value("the high one", &store, high, "both");
+	close(holder.release[1]);
+	child_says_true("the process that holds the low shard", child_status(holding));
+	child_says_true("the process that changes both", child_status(changing));
+	close(holder.release[0]);
+	close(holder.held[0]);
+	close(holder.held[1]);
+	has_value("the low shard", &store, low, "both");
+	has_value("the high shard", &store, high, "both");
 }
 
-/* What a writer has begun and what it was told is done, in memory that outlives it. */
+/* The last value that was begun, and that was acknowledged, in memory that outlives the writer. */
 struct ledger {
 	volatile long begun;
 	volatile long ok;
@@ -558,7 +555,7 @@ struct writer {
 };
 
 static bool
-write_on(void *arg)
+write_until_killed(void *arg)
 {
 	struct writer *writer = arg;
 	struct ctx ctx;
@@ -598,7 +595,7 @@ number_of(const struct store_config *store, const char *key)
 	return value;
 }
 
-/* Each record is old or new, and a new one stands behind no old one. */
+/* Each record is old or new, and no record is newer than one before it. */
 static void
 check_records(const struct store_config *store, const char keys[RECORDS][32], struct ledger *ledger)
 {
@@ -611,13 +608,13 @@ check_records(const struct store_config *store, const char keys[RECORDS][32], st
 			fail_msg("%s is %ld; %ld was acknowledged, %ld begun", keys[i], value,
 			    ledger->ok, ledger->begun);
 		if (value > before)
-			fail_msg("%s is %ld, behind one that is %ld", keys[i], value, before);
+			fail_msg("%s is %ld, after one that is %ld", keys[i], value, before);
 		before = value;
 	}
 }
 
 static void
-keeps_their_order_when_killed(void **state)
+applies_operations_in_order_when_killed(void **state)
 {
 	struct store_config store = store_in(*state);
 	struct ledger *ledger =
@@ -627,21 +624,21 @@ keeps_their_order_when_killed(void **state)
 	unsigned random = 1;
 
 	assert_true(ledger != MAP_FAILED);
-	key_in(shard_of(keys[1]), keys[3]); /* with another's between them */
+	key_in(shard_of(keys[1]), keys[3]); /* an operation on another shard is between them */
 	for (int round = 0; round < ROUNDS; round++) {
 		struct timespec life;
 		pid_t pid;
 
 		random = random * 1103515245 + 12345;
 		life = (struct timespec){ .tv_nsec = (long)(random >> 8) % LONGEST_US * 1000 };
-		pid = child_start(write_on, &writer);
+		pid = child_start(write_until_killed, &writer);
 		nanosleep(&life, NULL);
 		kill(pid, SIGKILL);
 		child_status(pid);
 		assert_int_equal(ledger->failed, 0);
 		check_records(&store, (const char(*)[32])keys, ledger);
 	}
-	assert_true(ledger->ok > ROUNDS / 10); /* they were not all killed before their first */
+	assert_true(ledger->ok > ROUNDS / 10); /* not all were killed before their first commit */
 	assert_in_range(copies_left(*state), 0, RECORDS);
 	munmap(ledger, sizeof *ledger);
 }
@@ -664,22 +661,22 @@ says_when_the_arena_is_full(void **state)
 {
 	struct store_config store = store_in(*state);
 
-	try_small_arenas("changed together", change_in_arena, &store);
+	try_small_arenas("erase and commit", change_in_arena, &store);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(changes_what_becomes_another),
+		IN_FOLDER(writes_only_shards_that_change),
 		IN_FOLDER(changes_nothing_when_one_fails),
-		IN_FOLDER(reserves_space_for_what_comes),
-		IN_FOLDER(replaces_what_is_damaged_and_edits_it_not),
+		IN_FOLDER(reserves_space_for_a_commit),
+		IN_FOLDER(replaces_a_corrupt_record_but_does_not_edit_it),
 		IN_FOLDER(locks_all_shards_that_it_may_change),
-		IN_FOLDER(waits_in_no_circle),
-		IN_FOLDER(keeps_their_order_when_killed),
+		IN_FOLDER(two_commits_cannot_deadlock),
+		IN_FOLDER(applies_operations_in_order_when_killed),
 		IN_FOLDER(says_when_the_arena_is_full),
 	};
 
-	return cmocka_run_group_tests_name("store, together", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("store, commit", tests, NULL, NULL);
 }

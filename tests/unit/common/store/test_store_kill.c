@@ -1,4 +1,4 @@
-/* test_store_kill.c - writers that are killed at any moment: what was acknowledged is there. */
+/* test_store_kill.c - writers that are killed at any moment: acknowledged changes are not lost. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -10,12 +10,12 @@
 #include <time.h>
 
 #define ROUNDS     150
-#define WRITERS    2 /* at once, each with records of its own in the same shards */
+#define WRITERS    2 /* concurrent, each with its own records in the same shards */
 #define RECORDS    6
-#define LONGEST_US 6000 /* of a writer's life; a change takes about 2 ms */
+#define LONGEST_US 6000 /* the longest life of a writer; a change takes about 2 ms */
 
-/* What the writers have begun and what they have been told is done, in memory that outlives
- * them. */
+/* The last value of each record that was begun, and that was acknowledged, in memory that outlives
+ * the writers. */
 struct ledger {
 	volatile long begun[WRITERS][RECORDS];
 	volatile long ok[WRITERS][RECORDS];
@@ -29,7 +29,7 @@ struct writer {
 	unsigned random;
 };
 
-/* Every second record is in one shard, the same for all, and the others are where they may. */
+/* Every second record is in the same shard, for all writers; the others may be in any. */
 static void
 key_of(int writer, int record, char key[32])
 {
@@ -52,9 +52,9 @@ below(unsigned *random, unsigned limit)
 	return (*random >> 8) % limit;
 }
 
-/* Until it is killed. */
+/* Writes until it is killed; false: a change failed. */
 static bool
-write_on(void *arg)
+write_until_killed(void *arg)
 {
 	struct writer *writer = arg;
 	struct ctx ctx;
@@ -96,7 +96,7 @@ check_record(const struct store_config *store, struct ledger *ledger, int writer
 	value = text == NULL ? 0 : strtol(text, NULL, 10);
 	if (value < ok || value > begun)
 		fail_msg("%s is %ld; %ld was acknowledged, %ld begun", key, value, ok, begun);
-	/* what was begun last has happened or has not; from now on the one or the other holds */
+	/* the last change was made or not; from now on the record must keep the value it has */
 	ledger->begun[writer][record] = value;
 	ledger->ok[writer][record] = value;
 	ctx_close(&ctx);
@@ -113,7 +113,7 @@ count_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 static void
-loses_nothing_when_writers_are_killed(void **state)
+keeps_acknowledged_changes_of_killed_writers(void **state)
 {
 	struct store_config store = { .path = *state };
 	struct ledger *ledger =
@@ -132,7 +132,7 @@ loses_nothing_when_writers_are_killed(void **state)
 		for (int i = 0; i < WRITERS; i++) {
 			struct writer writer = { &store, ledger, i, random + (unsigned)i };
 
-			pids[i] = child_start(write_on, &writer);
+			pids[i] = child_start(write_until_killed, &writer);
 		}
 		nanosleep(&life, NULL);
 		for (int i = 0; i < WRITERS; i++)
@@ -148,12 +148,12 @@ loses_nothing_when_writers_are_killed(void **state)
 	for (int i = 0; i < WRITERS; i++)
 		for (int j = 0; j < RECORDS; j++)
 			sum += ledger->ok[i][j];
-	assert_true(sum > ROUNDS / 10); /* they were not all killed before their first */
+	assert_true(sum > ROUNDS / 10); /* not all writers were killed before their first change */
 	open_ctx(&ctx);
 	assert_true(store_each(&ctx, &store, "connection:", count_visit, &count));
 	assert_in_range(count, 1, WRITERS * RECORDS);
 
-	/* the next change of a shard clears away what a killed writer left */
+	/* the next change of a shard removes the copy that a killed writer left */
 	for (int i = 0; i < WRITERS; i++)
 		for (int j = 0; j < RECORDS; j++) {
 			char key[32];
@@ -171,8 +171,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(loses_nothing_when_writers_are_killed),
+		IN_FOLDER(keeps_acknowledged_changes_of_killed_writers),
 	};
 
-	return cmocka_run_group_tests_name("store kill", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("store, killed writers", tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
-/* test_value.c - a value as it stands in a shard: any changed byte is noticed. */
+/* test_value.c - a value as it is stored in a shard: any changed bit is detected. */
 #include "../../table.h"
 
 #include "store/value.h"
 
 static void
-reads_what_it_made(void **state)
+decodes_what_it_encoded(void **state)
 {
 	time_t now = time(NULL);
 	const struct {
@@ -12,17 +12,17 @@ reads_what_it_made(void **state)
 		size_t key_len;
 		const char *value;
 		time_t expires;
-		const char *expected; /* NULL: over */
+		const char *expected; /* NULL: expired */
 	} table[] = {
-		{ "for ever", "connection:1:1", 14, "value", 0, "value" },
+		{ "never expires", "connection:1:1", 14, "value", 0, "value" },
 		{ "an empty value", "a", 1, "", 0, "" },
 		{ "an empty key", "", 0, "value", 0, "value" },
-		{ "a key shorter than the check", "k:1", 3, "value", 0, "value" },
+		{ "a key shorter than the checksum", "k:1", 3, "value", 0, "value" },
 		{ "a key with a NUL", "k\0:1", 4, "value", 0, "value" },
-		{ "for a while", "code:1", 6, "value", now + 1000, "value" },
-		{ "beyond 32 bits", "code:1", 6, "value", (time_t)1 << 40, "value" },
-		{ "over now", "code:1", 6, "value", now, NULL },
-		{ "over long since", "code:1", 6, "value", 1, NULL },
+		{ "expires later", "code:1", 6, "value", now + 1000, "value" },
+		{ "an expiry beyond 32 bits", "code:1", 6, "value", (time_t)1 << 40, "value" },
+		{ "expires now", "code:1", 6, "value", now, NULL },
+		{ "expired long ago", "code:1", 6, "value", 1, NULL },
 	};
 
 	(void)state;
@@ -45,7 +45,7 @@ reads_what_it_made(void **state)
 }
 
 static void
-notices_any_change(void **state)
+detects_any_changed_bit(void **state)
 {
 	struct encoded_value encoded;
 	struct ctx ctx;
@@ -78,7 +78,7 @@ notices_any_change(void **state)
 }
 
 static void
-knows_what_is_too_short(void **state)
+does_not_expire_a_value_that_is_too_short(void **state)
 {
 	static const uint8_t past[16] = { [15] = 1 };
 
@@ -92,7 +92,7 @@ knows_what_is_too_short(void **state)
 }
 
 static bool
-make_and_read(struct ctx *ctx, void *arg)
+encode_and_decode(struct ctx *ctx, void *arg)
 {
 	struct encoded_value encoded;
 	const char *value;
@@ -109,16 +109,16 @@ static void
 says_when_the_arena_is_full(void **state)
 {
 	(void)state;
-	try_small_arenas("made and read", make_and_read, NULL);
+	try_small_arenas("encode and decode", encode_and_decode, NULL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_it_made),
-		cmocka_unit_test(notices_any_change),
-		cmocka_unit_test(knows_what_is_too_short),
+		cmocka_unit_test(decodes_what_it_encoded),
+		cmocka_unit_test(detects_any_changed_bit),
+		cmocka_unit_test(does_not_expire_a_value_that_is_too_short),
 		cmocka_unit_test(says_when_the_arena_is_full),
 	};
 

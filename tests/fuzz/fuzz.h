@@ -1,7 +1,7 @@
 /* fuzz.h - what the fuzz targets share.
  *
- * Each target is a libFuzzer target: it is given any bytes, and aborts when what comes of them is
- * wrong.  main.c makes a plain program of it; clang -fsanitize=fuzzer makes a fuzzer.
+ * Each target is a libFuzzer target: it takes any bytes, and aborts when their result is wrong.
+ * With main.c it is a plain program, with clang's -fsanitize=fuzzer a fuzzer.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort();                                                                   \
 	} while (0)
 
-/* A NUL-terminated copy of the bytes up to the first NUL, of exactly that length, so that a
- * sanitizer sees who reads behind it; to be given back with free. */
+/* A NUL-terminated copy of the bytes up to the first NUL.  No more than that is allocated, so that
+ * a sanitizer detects a read past its end.  The caller frees it. */
 static inline char *
 fuzz_text(const uint8_t *data, size_t size)
 {

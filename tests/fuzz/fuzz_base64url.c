@@ -1,4 +1,4 @@
-/* fuzz_base64url.c - a value has one spelling, and every value has one. */
+/* fuzz_base64url.c - every value has exactly one encoding. */
 #include "fuzz.h"
 
 #include "base/encode.h"

@@ -1,4 +1,4 @@
-/* fuzz_config.c - configuration files: read whole, or refused with a reason. */
+/* fuzz_config.c - configuration files are read completely, or refused with a reason. */
 #include "fuzz.h"
 
 #include "config/config.h"

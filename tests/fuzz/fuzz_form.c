@@ -1,4 +1,4 @@
-/* fuzz_form.c - queries and forms. */
+/* fuzz_form.c - query strings and forms. */
 #include "fuzz.h"
 
 #include "text/form.h"

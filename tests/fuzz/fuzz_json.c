@@ -1,4 +1,4 @@
-/* fuzz_json.c - JSON in, and strings out that are JSON again. */
+/* fuzz_json.c - parsing JSON, and writing strings that are valid JSON. */
 #include "fuzz.h"
 
 #include "base/strbuf.h"
@@ -21,7 +21,7 @@ is_utf8(const char *s)
 	return true;
 }
 
-/* Whatever is written as a string is read as one; UTF-8 comes back as it was. */
+/* Any text that is written as a string can be read back; valid UTF-8 is unchanged. */
 static void
 write_and_read(struct ctx *ctx, const char *s)
 {

@@ -1,11 +1,11 @@
-/* fuzz_json_compact.c - webhooks as JSON: the same, on one line; what json-c reads strictly,
- * too. */
+/* fuzz_json_compact.c - webhooks as JSON are compacted to one line; every object that json-c parses
+ * strictly is accepted. */
 #include "fuzz.h"
 
 #include "text/json.h"
 #include "text/json_compact.h"
 
-/* Whether the text could be nested too deep for a line. */
+/* Whether the text may be nested deeper than JSON_COMPACT_DEPTH_MAX. */
 static bool
 may_be_deep(const char *text, size_t len)
 {
@@ -16,7 +16,7 @@ may_be_deep(const char *text, size_t len)
 	return opened > JSON_COMPACT_DEPTH_MAX;
 }
 
-/* Whether there may be a number as json-c alone reads it: 00, -01, -.5 */
+/* Whether the text may contain a number that is not JSON but that json-c accepts: 00, -01, -.5 */
 static bool
 may_have_lax_number(const char *text, size_t len)
 {

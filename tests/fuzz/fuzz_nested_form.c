@@ -1,4 +1,4 @@
-/* fuzz_nested_form.c - webhooks as forms: one line of JSON, or refused. */
+/* fuzz_nested_form.c - webhooks as forms are converted to one line of JSON, or refused. */
 #include "fuzz.h"
 
 #include "text/json.h"

@@ -2,9 +2,9 @@
  *
  *   fuzz_form CORPUS [SECONDS]
  *
- * Runs every file of the folder CORPUS through the target,
- * then changed ones for so many seconds, one unless told otherwise.
- * The n-th change is the same in every run.  An input that is wrong is shown as a text of C.
+ * Runs the target with every file of the folder CORPUS, then with mutated inputs for SECONDS, by
+ * default 1.  The n-th mutated input is the same in every run.  An input for which the target
+ * aborts is printed as a string literal of C.
  */
 #include "fuzz.h"
 
@@ -17,7 +17,7 @@
 #define FILES_MAX  64
 #define SIZE_LIMIT 8192 /* bytes of an input */
 
-/* Called by a sanitizer before it ends the process; nothing when there is none. */
+/* Sets what a sanitizer calls before it terminates the process; NULL without a sanitizer. */
 void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
 struct input {
@@ -53,7 +53,7 @@ static void
 run(const uint8_t *bytes, size_t size)
 {
 	current.size = size;
-	current.bytes = malloc(size == 0 ? 1 : size); /* of this size: who reads on is seen */
+	current.bytes = malloc(size == 0 ? 1 : size); /* exact, to detect reads past the end */
 	MUST(current.bytes != NULL);
 	if (size > 0)
 		memcpy(current.bytes, bytes, size);
@@ -72,9 +72,9 @@ below(uint64_t *random, size_t limit)
 }
 
 static void
-change(struct input *input, const struct input *other, uint64_t *random)
+mutate(struct input *input, const struct input *other, uint64_t *random)
 {
-	static const uint8_t telling[] = "%&=+[]{}\":,.;#\\/-_ \t\r\n09afAFu\0\x01\x7f\x80\xc0\xff";
+	static const uint8_t special[] = "%&=+[]{}\":,.;#\\/-_ \t\r\n09afAFu\0\x01\x7f\x80\xc0\xff";
 	size_t at = below(random, input->size + 1);
 	size_t n = 1 + below(random, 1 + input->size / 4);
 
@@ -85,27 +85,27 @@ change(struct input *input, const struct input *other, uint64_t *random)
 		break;
 	case 1:
 		if (at < input->size)
-			input->bytes[at] = telling[below(random, sizeof telling)];
+			input->bytes[at] = special[below(random, sizeof special)];
 		break;
-	case 2: /* something less */
+	case 2: /* delete a part */
 		n = n > input->size - at ? input->size - at : n;
 		memmove(input->bytes + at, input->bytes + at + n, input->size - at - n);
 		input->size -= n;
 		break;
-	case 3: /* one character more */
+	case 3: /* insert a character */
 		if (input->size == SIZE_LIMIT)
 			break;
 		memmove(input->bytes + at + 1, input->bytes + at, input->size - at);
-		input->bytes[at] = telling[below(random, sizeof telling)];
+		input->bytes[at] = special[below(random, sizeof special)];
 		input->size++;
 		break;
-	case 4: /* something again */
+	case 4: /* repeat a part */
 		n = n > input->size - at ? input->size - at : n;
 		n = n > SIZE_LIMIT - input->size ? SIZE_LIMIT - input->size : n;
 		memmove(input->bytes + at + n, input->bytes + at, input->size - at);
 		input->size += n;
 		break;
-	default: /* a part of another file */
+	default: /* replace the end by that of another file */
 		if (other->size == 0)
 			break;
 		n = below(random, other->size);
@@ -118,7 +118,7 @@ change(struct input *input, const struct input *other, uint64_t *random)
 }
 
 static void
-run_changed(const struct input *files, size_t count, uint64_t round)
+run_mutated(const struct input *files, size_t count, uint64_t round)
 {
 	uint64_t random = (round + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	const struct input *from = &files[below(&random, count)];
@@ -127,7 +127,7 @@ run_changed(const struct input *files, size_t count, uint64_t round)
 
 	memcpy(bytes, from->bytes, from->size);
 	for (size_t times = 1 + below(&random, 6); times > 0; times--)
-		change(&input, &files[below(&random, count)], &random);
+		mutate(&input, &files[below(&random, count)], &random);
 	run(input.bytes, input.size);
 }
 
@@ -189,7 +189,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++)
 		run(files[i].bytes, files[i].size);
 	while (seconds_now() < end)
-		run_changed(files, count, rounds++);
+		run_mutated(files, count, rounds++);
 	printf("%s: %zu files, %llu changed\n", argv[0], count - 1, (unsigned long long)rounds);
 	for (size_t i = 0; i < count; i++)
 		free(files[i].bytes);

@@ -4,21 +4,21 @@
 #include "connection/account_index.h"
 
 static void
-steps_through_a_list(void **state)
+reads_each_id(void **state)
 {
 	static const struct {
 		const char *label, *list;
 		int count;
 		int64_t users[3];
 	} table[] = {
-		{ "none", NULL, 0, { 0 } },
-		{ "an empty list", "", 0, { 0 } },
-		{ "one", "7", 1, { 7 } },
-		{ "three", "1 22 333", 3, { 1, 22, 333 } },
-		{ "the largest", "9223372036854775807", 1, { INT64_MAX } },
-		{ "no number", "x", 0, { 0 } },
-		{ "no number behind one", "1 x", 1, { 1 } },
-		{ "a blank at the end", "1 ", 1, { 1 } },
+		{ "no index", NULL, 0, { 0 } },
+		{ "an empty index", "", 0, { 0 } },
+		{ "one id", "7", 1, { 7 } },
+		{ "three ids", "1 22 333", 3, { 1, 22, 333 } },
+		{ "the largest id", "9223372036854775807", 1, { INT64_MAX } },
+		{ "not a number", "x", 0, { 0 } },
+		{ "not a number after an id", "1 x", 1, { 1 } },
+		{ "a space at the end", "1 ", 1, { 1 } },
 	};
 
 	(void)state;
@@ -36,7 +36,7 @@ steps_through_a_list(void **state)
 }
 
 static bool
-leave_only(struct setup *s, int64_t user, const char **before)
+keep_only(struct setup *s, int64_t user, const char **before)
 {
 	struct account_index_edit edit = { user, ACCOUNT_KEEP_ONLY, NULL };
 	struct store_op change;
@@ -48,26 +48,26 @@ leave_only(struct setup *s, int64_t user, const char **before)
 }
 
 static void
-keeps_the_list(void **state)
+adds_and_removes_ids(void **state)
 {
 	static const struct {
 		const char *label;
-		enum { ADD, REMOVE, LEAVE_ONLY } how;
+		enum { ADD, REMOVE, KEEP_ONLY } how;
 		int64_t user;
-		const char *after; /* NULL: no list */
+		const char *after; /* NULL: no index */
 	} table[] = {
-		{ "taken off no list", REMOVE, 1, NULL },
-		{ "the first", ADD, 1, "1" },
-		{ "the same again", ADD, 1, "1" },
-		{ "another", ADD, 11, "1 11" },
-		{ "a third", ADD, 111, "1 11 111" },
-		{ "one that is not there taken off", REMOVE, 2, "1 11 111" },
-		{ "one whose number is part of others' taken off", REMOVE, 11, "1 111" },
-		{ "put back", ADD, 11, "1 111 11" },
-		{ "one alone", LEAVE_ONLY, 111, "111" },
-		{ "another alone", LEAVE_ONLY, 5, "5" },
-		{ "the last taken off", REMOVE, 5, NULL },
-		{ "one alone on no list", LEAVE_ONLY, 6, "6" },
+		{ "remove an id from no index", REMOVE, 1, NULL },
+		{ "add the first id", ADD, 1, "1" },
+		{ "add the same id again", ADD, 1, "1" },
+		{ "add another id", ADD, 11, "1 11" },
+		{ "add a third id", ADD, 111, "1 11 111" },
+		{ "remove an id that is not listed", REMOVE, 2, "1 11 111" },
+		{ "remove an id whose digits are part of others", REMOVE, 11, "1 111" },
+		{ "add it again", ADD, 11, "1 111 11" },
+		{ "keep only a listed id", KEEP_ONLY, 111, "111" },
+		{ "keep only an id that is not listed", KEEP_ONLY, 5, "5" },
+		{ "remove the last id", REMOVE, 5, NULL },
+		{ "keep only one id of no index", KEEP_ONLY, 6, "6" },
 	};
 	struct setup s;
 	const char *list = NULL;
@@ -80,16 +80,16 @@ keeps_the_list(void **state)
 		    ? account_index_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
 		    : table[i].how == REMOVE
 		    ? account_index_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
-		    : leave_only(&s, table[i].user, &before);
+		    : keep_only(&s, table[i].user, &before);
 
 		same_fault(table[i].label, &s.ctx, ok, FAULT_NONE);
-		if (table[i].how == LEAVE_ONLY)
+		if (table[i].how == KEEP_ONLY)
 			same_text(table[i].label, before, expected_before);
 		assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920194, &list));
 		same_text(table[i].label, list, table[i].after);
 	}
 	assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920195, &list));
-	same_text("another account's list", list, NULL);
+	same_text("another account's index", list, NULL);
 	setup_close(&s);
 }
 
@@ -113,8 +113,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steps_through_a_list),
-		IN_FOLDER(keeps_the_list),
+		cmocka_unit_test(reads_each_id),
+		IN_FOLDER(adds_and_removes_ids),
 		IN_FOLDER(locks_one_account),
 	};
 

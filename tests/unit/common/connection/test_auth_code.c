@@ -1,4 +1,4 @@
-/* test_auth_code.c - the record of an authorization code: what is written is read again. */
+/* test_auth_code.c - the record of an authorization code, written and read. */
 #include "../../setup.h"
 
 #include "connection/auth_code.h"
@@ -18,7 +18,7 @@ find(const char *label, struct setup *s)
 }
 
 static void
-reads_what_it_writes(void **state)
+reads_a_written_record(void **state)
 {
 	static const struct {
 		const char *label;
@@ -29,7 +29,7 @@ reads_what_it_writes(void **state)
 		{ "reserved and claimed", { "connection:1:2", "u1", "u1", false } },
 		{ "claimed", { "connection:1:2", NULL, "u\"2", false } },
 		{ "unclaimable", { "connection:1:2", NULL, NULL, true } },
-		{ "a user named as the member is written",
+		{ "a user whose name is the member's text",
 		    { "connection:1:2", NULL, "\"for_nobody\":true}", false } },
 	};
 
@@ -59,7 +59,7 @@ reads_stored_records(void **state)
 		enum fault_kind expected;
 		bool unclaimable;
 	} table[] = {
-		{ "as it is written",
+		{ "as auth_code_op writes it",
 		    "{\"connection\":\"c\",\"reserved_for\":null,\"claimed_by\":null,"
 		    "\"for_nobody\":true}",
 		    FAULT_NONE, true },
@@ -67,9 +67,10 @@ reads_stored_records(void **state)
 		    "{\"connection\":\"c\", \"for_nobody\": true, \"claimed_by\":null}", FAULT_NONE,
 		    true },
 		{ "without the member", "{\"connection\":\"c\"}", FAULT_NONE, false },
-		{ "of another type", "{\"connection\":\"c\",\"for_nobody\":1}", FAULT_NONE, false },
+		{ "the member of another type", "{\"connection\":\"c\",\"for_nobody\":1}",
+		    FAULT_NONE, false },
 		{ "without a connection", "{\"for_nobody\":true}", FAULT_STORAGE, false },
-		{ "no JSON", "connection", FAULT_STORAGE, false },
+		{ "not JSON", "connection", FAULT_STORAGE, false },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -106,7 +107,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(reads_what_it_writes),
+		IN_FOLDER(reads_a_written_record),
 		IN_FOLDER(reads_stored_records),
 		IN_FOLDER(finds_no_record_of_a_new_code),
 	};

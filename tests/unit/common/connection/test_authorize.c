@@ -1,7 +1,7 @@
-/* test_authorize.c - a code becomes a connection once, and somebody's.
+/* test_authorize.c - a code is exchanged for a connection once, and claimed by one user.
  *
- * amoCRM is not asked here: the tokens of these codes are in the store already, as those of a code
- * whose account could not be asked.
+ * amoCRM is not called here: the tokens of these codes are already in the store, as for a code
+ * whose account is not known yet.
  */
 #include "../../child.h"
 #include "../../setup.h"
@@ -16,26 +16,30 @@
 #define CODE "def50200aabbcc"
 
 static void
-finds_the_host(void **state)
+chooses_the_host(void **state)
 {
 	static const struct {
 		const char *label, *account, *referer;
 		enum fault_kind expected;
 		const char *host;
 	} table[] = {
-		{ "an account", NULL, "reforyou.amocrm.ru", FAULT_NONE, "reforyou.amocrm.ru" },
-		{ "in capitals", NULL, "ReForYou.AMOCRM.ru", FAULT_NONE, "reforyou.amocrm.ru" },
-		{ "the pinned account", "a.amocrm.ru", "a.amocrm.ru", FAULT_NONE, "a.amocrm.ru" },
-		{ "the pinned account in capitals", "a.amocrm.ru", "A.amocrm.ru", FAULT_NONE,
+		{ "the host of an account", NULL, "reforyou.amocrm.ru", FAULT_NONE,
+		    "reforyou.amocrm.ru" },
+		{ "a host in capital letters", NULL, "ReForYou.AMOCRM.ru", FAULT_NONE,
+		    "reforyou.amocrm.ru" },
+		{ "the host of the pinned account", "a.amocrm.ru", "a.amocrm.ru", FAULT_NONE,
 		    "a.amocrm.ru" },
-		{ "no referer: the pinned account stands in", "a.amocrm.ru", NULL, FAULT_NONE,
+		{ "the same in capital letters", "a.amocrm.ru", "A.amocrm.ru", FAULT_NONE,
 		    "a.amocrm.ru" },
-		{ "no referer, no account", NULL, NULL, FAULT_REQUEST, NULL },
-		{ "another account than the pinned one", "a.amocrm.ru", "b.amocrm.ru",
+		{ "no referer: the pinned account is used", "a.amocrm.ru", NULL, FAULT_NONE,
+		    "a.amocrm.ru" },
+		{ "no referer, no pinned account", NULL, NULL, FAULT_REQUEST, NULL },
+		{ "an account other than the pinned one", "a.amocrm.ru", "b.amocrm.ru",
 		    FAULT_REQUEST, NULL },
 		{ "an empty referer", "a.amocrm.ru", "", FAULT_REQUEST, NULL },
-		{ "another host", NULL, "evil.example", FAULT_REQUEST, NULL },
-		{ "a host behind a user name", NULL, "a.amocrm.ru@127.0.0.1", FAULT_REQUEST, NULL },
+		{ "a host outside account_domains", NULL, "evil.example", FAULT_REQUEST, NULL },
+		{ "an allowed host as the user name", NULL, "a.amocrm.ru@127.0.0.1", FAULT_REQUEST,
+		    NULL },
 	};
 	struct setup s;
 
@@ -95,15 +99,15 @@ present(const char *label, struct setup *s, const struct grant *grant, enum faul
 	bool ok = authorize(&s->ctx, &s->cfg, grant, 1000);
 
 	same_fault(label, &s->ctx, ok, expected);
-	has_no_text("the code in the log", s->ctx.notes, CODE);
-	has_no_text("the code in the log", s->ctx.reason, CODE);
+	has_no_text("the code is in the log", s->ctx.notes, CODE);
+	has_no_text("the code is in the log", s->ctx.reason, CODE);
 	ctx_clear_fault(&s->ctx);
 }
 
 #define HOST "reforyou.amocrm.ru"
 
 static void
-makes_one_connection_of_a_code(void **state)
+exchanges_a_code_once(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST };
 	static const struct grant user = { .code = CODE, .claimant = "u1" };
@@ -119,40 +123,40 @@ makes_one_connection_of_a_code(void **state)
 	DEMAND("the code is known", known);
 	DEMAND("everybody is connected", has_connection(&s, "u9"));
 	present("the browser, reloaded", &s, &browser, FAULT_NONE);
-	present("the app, which needs no host now", &s, &user, FAULT_NONE);
+	present("the app, without a host", &s, &user, FAULT_NONE);
 	present("the app again", &s, &user, FAULT_NONE);
-	DEMAND("everybody is connected still", has_connection(&s, "u9"));
+	DEMAND("everybody is still connected", has_connection(&s, "u9"));
 	setup_close(&s);
 }
 
 static void
-gives_a_code_to_one_user(void **state)
+lets_one_user_claim_a_code(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST };
-	static const struct grant one = { .code = CODE, .host = HOST, .claimant = "u1" };
-	static const struct grant two = { .code = CODE, .host = HOST, .claimant = "u2" };
+	static const struct grant first = { .code = CODE, .host = HOST, .claimant = "u1" };
+	static const struct grant second = { .code = CODE, .host = HOST, .claimant = "u2" };
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	put_pending(&s, CODE);
 	present("the browser", &s, &browser, FAULT_NONE);
 	DEMAND("nobody is connected yet", !has_connection(&s, "u1"));
-	present("the one", &s, &one, FAULT_NONE);
-	DEMAND("the one is connected", has_connection(&s, "u1"));
-	present("the other", &s, &two, FAULT_CLAIMED);
-	DEMAND("the other is not connected", !has_connection(&s, "u2"));
-	present("the one again", &s, &one, FAULT_NONE);
+	present("the first user", &s, &first, FAULT_NONE);
+	DEMAND("the first user is connected", has_connection(&s, "u1"));
+	present("the second user", &s, &second, FAULT_CLAIMED);
+	DEMAND("the second user is not connected", !has_connection(&s, "u2"));
+	present("the first user again", &s, &first, FAULT_NONE);
 	present("the browser again", &s, &browser, FAULT_NONE);
-	DEMAND("the one is connected still", has_connection(&s, "u1"));
+	DEMAND("the first user is still connected", has_connection(&s, "u1"));
 	setup_close(&s);
 }
 
 static void
-keeps_a_code_for_whom_it_is_reserved(void **state)
+reserves_a_code_for_one_user(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST, .reserved_for = "u1" };
-	static const struct grant one = { .code = CODE, .claimant = "u1" };
-	static const struct grant two = { .code = CODE, .claimant = "u2" };
+	static const struct grant first = { .code = CODE, .claimant = "u1" };
+	static const struct grant second = { .code = CODE, .claimant = "u2" };
 
 	for (int connections = CONNECTIONS_SHARED; connections <= CONNECTIONS_PER_USER;
 	     connections++) {
@@ -165,27 +169,27 @@ keeps_a_code_for_whom_it_is_reserved(void **state)
 		grant.code = code;
 		present("the browser", &s, &grant, FAULT_NONE);
 		DEMAND("nobody is connected before the claim", !has_connection(&s, "u1"));
-		grant = two;
+		grant = second;
 		grant.code = code;
-		present("a thief", &s, &grant, FAULT_CLAIMED);
-		DEMAND("nobody is connected by the thief", !has_connection(&s, "u2"));
-		grant = one;
+		present("another user", &s, &grant, FAULT_CLAIMED);
+		DEMAND("the other user is not connected", !has_connection(&s, "u2"));
+		grant = first;
 		grant.code = code;
-		present("whom it is reserved for", &s, &grant, FAULT_NONE);
-		DEMAND("connected", has_connection(&s, "u1"));
-		grant = two;
+		present("the user it is reserved for", &s, &grant, FAULT_NONE);
+		DEMAND("that user is connected", has_connection(&s, "u1"));
+		grant = second;
 		grant.code = code;
-		present("the thief again", &s, &grant, FAULT_CLAIMED);
+		present("the other user again", &s, &grant, FAULT_CLAIMED);
 		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 7));
 		setup_close(&s);
 	}
 }
 
 static void
-keeps_a_code_from_everybody(void **state)
+lets_nobody_claim_an_unclaimable_code(void **state)
 {
 	static const struct grant install = { .code = CODE, .host = HOST, .unclaimable = true };
-	static const struct grant one = { .code = CODE, .claimant = "u1" };
+	static const struct grant first = { .code = CODE, .claimant = "u1" };
 	struct setup s;
 	struct connection connection;
 	bool found;
@@ -193,32 +197,33 @@ keeps_a_code_from_everybody(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	put_pending(&s, CODE);
 	present("the install call", &s, &install, FAULT_NONE);
-	present("a claim", &s, &one, FAULT_CLAIMED);
+	present("a claim", &s, &first, FAULT_CLAIMED);
 	DEMAND("nobody is connected", !has_connection(&s, "u1"));
 	assert_true(connection_find(&s.ctx, &s.cfg, "connection:31920194:7", &found, &connection));
-	DEMAND("but it is stored", found);
+	DEMAND("the connection is stored", found);
 	setup_close(&s);
 }
 
 static void
-says_what_has_become_of_a_code(void **state)
+refuses_a_code_without_a_connection(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST };
 	static const struct grant user = { .code = CODE, .claimant = "u1" };
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	present("a code that is not known, without a host", &s, &user, FAULT_REFUSED);
+	present("an unknown code without a host", &s, &user, FAULT_REFUSED);
 	put_pending(&s, CODE);
 	present("the browser", &s, &browser, FAULT_NONE);
 	assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 7));
-	present("its connection is gone", &s, &user, FAULT_REFUSED);
+	present("a code whose connection was erased", &s, &user, FAULT_REFUSED);
 	setup_close(&s);
 }
 
-/* Whatever fails on our side fails before amoCRM is asked: the code works once. */
+/* Local failures are reported before amoCRM is called, because a code can be exchanged only
+ * once. */
 static void
-tries_our_side_first(void **state)
+checks_the_key_ring_and_the_store_first(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST };
 	struct setup s;
@@ -240,7 +245,7 @@ struct claim {
 };
 
 static bool
-claim_it(void *arg)
+claim_code(void *arg)
 {
 	const struct claim *claim = arg;
 	const struct grant grant = { .code = CODE, .host = HOST, .claimant = claim->claimant };
@@ -250,7 +255,7 @@ claim_it(void *arg)
 }
 
 static void
-gives_a_code_to_one_of_many_at_once(void **state)
+lets_one_of_many_concurrent_users_claim_a_code(void **state)
 {
 	enum { CLAIMS = 6 };
 	struct setup s;
@@ -263,7 +268,7 @@ gives_a_code_to_one_of_many_at_once(void **state)
 	for (int i = 0; i < CLAIMS; i++) {
 		claims[i].s = &s;
 		snprintf(claims[i].claimant, sizeof claims[i].claimant, "u%d", i);
-		pids[i] = child_start(claim_it, &claims[i]);
+		pids[i] = child_start(claim_code, &claims[i]);
 	}
 	for (int i = 0; i < CLAIMS; i++) {
 		int status = child_status(pids[i]);
@@ -281,14 +286,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(finds_the_host),
-		IN_FOLDER(makes_one_connection_of_a_code),
-		IN_FOLDER(gives_a_code_to_one_user),
-		IN_FOLDER(keeps_a_code_for_whom_it_is_reserved),
-		IN_FOLDER(keeps_a_code_from_everybody),
-		IN_FOLDER(says_what_has_become_of_a_code),
-		IN_FOLDER(tries_our_side_first),
-		IN_FOLDER(gives_a_code_to_one_of_many_at_once),
+		IN_FOLDER(chooses_the_host),
+		IN_FOLDER(exchanges_a_code_once),
+		IN_FOLDER(lets_one_user_claim_a_code),
+		IN_FOLDER(reserves_a_code_for_one_user),
+		IN_FOLDER(lets_nobody_claim_an_unclaimable_code),
+		IN_FOLDER(refuses_a_code_without_a_connection),
+		IN_FOLDER(checks_the_key_ring_and_the_store_first),
+		IN_FOLDER(lets_one_of_many_concurrent_users_claim_a_code),
 	};
 
 	return cmocka_run_group_tests_name("authorize", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_connection.c - who is connected: stored, claimed, renewed, revoked, erased. */
+/* test_connection.c - connections saved, claimed, refreshed, revoked and erased, and whose they
+ * are. */
 #include "../../setup.h"
 
 #include "connection/connection_internal.h"
@@ -23,7 +24,7 @@ save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *
 }
 
 static bool
-is_there(struct setup *s, const char *key, struct connection *connection)
+find(struct setup *s, const char *key, struct connection *connection)
 {
 	bool found;
 
@@ -32,7 +33,7 @@ is_there(struct setup *s, const char *key, struct connection *connection)
 	return found;
 }
 
-/* The refresh token of the connection of that app user; NULL: none. */
+/* The refresh token of the app user's connection; NULL: the user has none. */
 static const char *
 token_of(struct setup *s, const char *app_user)
 {
@@ -50,7 +51,7 @@ token_of(struct setup *s, const char *app_user)
 }
 
 static bool
-count(struct ctx *ctx, void *arg, const struct connection *connection)
+count_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	(void)ctx;
 	(void)connection;
@@ -59,27 +60,27 @@ count(struct ctx *ctx, void *arg, const struct connection *connection)
 }
 
 static int
-how_many(struct setup *s)
+count_connections(struct setup *s)
 {
 	int n = 0;
 
-	if (!connection_each(&s->ctx, &s->cfg, count, &n))
+	if (!connection_each(&s->ctx, &s->cfg, count_one, &n))
 		fail_msg("%s", s->ctx.reason);
 	return n;
 }
 
 static bool
-known(struct setup *s, int64_t account_id)
+account_known(struct setup *s, int64_t account_id)
 {
-	bool yes = true;
+	bool known = true;
 
-	if (!connection_account_known(&s->ctx, &s->cfg, account_id, &yes))
+	if (!connection_account_known(&s->ctx, &s->cfg, account_id, &known))
 		fail_msg("%s", s->ctx.reason);
-	return yes;
+	return known;
 }
 
 static void
-is_everybodys_where_shared(void **state)
+is_everybodys_if_shared(void **state)
 {
 	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
 	static const struct claim user = { CLAIM_USER, "u1" };
@@ -87,58 +88,59 @@ is_everybodys_where_shared(void **state)
 	struct connection connection;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	same_text("before", token_of(&s, "u1"), NULL);
-	DEMAND("before, the account is not known", !known(&s, 1));
+	same_text("before the authorization", token_of(&s, "u1"), NULL);
+	DEMAND("before the authorization the account is not known", !account_known(&s, 1));
 
 	save(&s, 1, 7, &first_pair, &browser);
-	same_text("for one", token_of(&s, "u1"), "refresh-1");
-	same_text("for another", token_of(&s, "u2"), "refresh-1");
-	DEMAND("the account is known", known(&s, 1));
-	DEMAND("another is not", !known(&s, 2));
+	same_text("the first user", token_of(&s, "u1"), "refresh-1");
+	same_text("the second user", token_of(&s, "u2"), "refresh-1");
+	DEMAND("the account is known", account_known(&s, 1));
+	DEMAND("another account is not known", !account_known(&s, 2));
 
 	save(&s, 1, 8, &second_pair, &user);
 	same_text("the newest authorization wins", token_of(&s, "u2"), "refresh-2");
-	DEMAND("the other is gone", !is_there(&s, "connection:1:7", &connection));
-	same_number("connections", how_many(&s), 1);
+	DEMAND("the replaced connection is erased", !find(&s, "connection:1:7", &connection));
+	same_number("connections", count_connections(&s), 1);
 
 	save(&s, 1, 8, &first_pair, &browser);
 	same_text("the same amoCRM user again", token_of(&s, "u1"), "refresh-1");
-	same_number("connections", how_many(&s), 1);
+	same_number("connections", count_connections(&s), 1);
 	setup_close(&s);
 }
 
 static void
-is_ones_own_where_per_user(void **state)
+is_one_users_if_per_user(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
-	static const struct claim two = { CLAIM_USER, "u2" };
+	static const struct claim first = { CLAIM_USER, "u1" };
+	static const struct claim second = { CLAIM_USER, "u2" };
 	struct setup s;
 	struct connection connection;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	save(&s, 1, 7, &first_pair, &one);
-	save(&s, 2, 8, &second_pair, &two);
-	same_text("the one's", token_of(&s, "u1"), "refresh-1");
-	same_text("the other's", token_of(&s, "u2"), "refresh-2");
-	same_text("a third's", token_of(&s, "u3"), NULL);
-	same_text("nobody's", token_of(&s, ""), NULL);
+	save(&s, 1, 7, &first_pair, &first);
+	save(&s, 2, 8, &second_pair, &second);
+	same_text("the first user", token_of(&s, "u1"), "refresh-1");
+	same_text("the second user", token_of(&s, "u2"), "refresh-2");
+	same_text("a third user", token_of(&s, "u3"), NULL);
+	same_text("an empty user", token_of(&s, ""), NULL);
 
-	save(&s, 3, 9, &second_pair, &one);
-	same_text("a new one takes the old one's place", token_of(&s, "u1"), "refresh-2");
-	DEMAND("which is gone", !is_there(&s, "connection:1:7", &connection));
-	DEMAND("and its account with it", !known(&s, 1));
-	same_text("the other keeps theirs", token_of(&s, "u2"), "refresh-2");
+	save(&s, 3, 9, &second_pair, &first);
+	same_text("a new connection replaces the old one", token_of(&s, "u1"), "refresh-2");
+	DEMAND("the old connection is erased", !find(&s, "connection:1:7", &connection));
+	DEMAND("the old account is not known any more", !account_known(&s, 1));
+	same_text("the second user keeps theirs", token_of(&s, "u2"), "refresh-2");
 
-	save(&s, 3, 9, &first_pair, &two);
-	same_text("claimed by the other", token_of(&s, "u2"), "refresh-1");
-	same_text("it is the one's no more", token_of(&s, "u1"), NULL);
-	DEMAND("what the other had is gone", !is_there(&s, "connection:2:8", &connection));
-	same_number("connections", how_many(&s), 1);
+	save(&s, 3, 9, &first_pair, &second);
+	same_text("claimed by the second user", token_of(&s, "u2"), "refresh-1");
+	same_text("the first user has lost it", token_of(&s, "u1"), NULL);
+	DEMAND(
+	    "the second user's old connection is erased", !find(&s, "connection:2:8", &connection));
+	same_number("connections", count_connections(&s), 1);
 	setup_close(&s);
 }
 
 static void
-waits_for_its_claimant(void **state)
+is_nobodys_until_it_is_claimed(void **state)
 {
 	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
 	static const struct claim user = { CLAIM_USER, "u1" };
@@ -149,26 +151,26 @@ waits_for_its_claimant(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	key = save(&s, 1, 7, &first_pair, &later);
 	assert_string_equal(key, "connection:1:7");
-	same_text("stored, and nobody's", token_of(&s, "u1"), NULL);
+	same_text("saved, and not claimed yet", token_of(&s, "u1"), NULL);
 	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &browser, &unknown, &found));
 	assert_true(found);
-	same_text("a browser claims nothing", token_of(&s, "u1"), NULL);
+	same_text("a browser's claim connects no user", token_of(&s, "u1"), NULL);
 	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &user, &unknown, &found));
 	assert_true(found);
 	same_text("claimed", token_of(&s, "u1"), "refresh-1");
 	assert_true(
 	    connection_claim(&s.ctx, &s.cfg, s.ring, "connection:1:8", &user, &unknown, &found));
 	assert_false(found);
-	same_text("one that is not there changes nothing", token_of(&s, "u1"), "refresh-1");
+	same_text("claiming a missing connection changes nothing", token_of(&s, "u1"), "refresh-1");
 
 	save(&s, 1, 7, &second_pair, &later);
-	same_text("authorized again, it stays whose it was", token_of(&s, "u1"), "refresh-2");
+	same_text("authorized again, it keeps its user", token_of(&s, "u1"), "refresh-2");
 	setup_close(&s);
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	save(&s, 4, 1, &first_pair, &browser);
 	save(&s, 4, 2, &second_pair, &later);
-	same_text("shared: the other one stays everybody's", token_of(&s, "u1"), "refresh-1");
+	same_text("shared: the first one is still everybody's", token_of(&s, "u1"), "refresh-1");
 	assert_true(
 	    connection_claim(&s.ctx, &s.cfg, s.ring, "connection:4:2", &user, &unknown, &found)
 	    && found);
@@ -180,71 +182,73 @@ static void
 is_erased(void **state)
 {
 	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
-	static const struct claim one = { CLAIM_USER, "u1" };
-	static const struct claim two = { CLAIM_USER, "u2" };
+	static const struct claim first = { CLAIM_USER, "u1" };
+	static const struct claim second = { CLAIM_USER, "u2" };
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	save(&s, 1, 7, &first_pair, &one);
-	save(&s, 1, 8, &second_pair, &two);
+	save(&s, 1, 7, &first_pair, &first);
+	save(&s, 1, 8, &second_pair, &second);
 	for (int i = 0; i < 2; i++) {
 		assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "u1"));
-		same_text("the one's", token_of(&s, "u1"), NULL);
-		same_text("the other's", token_of(&s, "u2"), "refresh-2");
-		DEMAND("the account has the other's", known(&s, 1));
+		same_text("the first user", token_of(&s, "u1"), NULL);
+		same_text("the second user", token_of(&s, "u2"), "refresh-2");
+		DEMAND("the account has the second user's connection", account_known(&s, 1));
 	}
 	for (int i = 0; i < 2; i++) {
 		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 8));
-		same_text("the other's", token_of(&s, "u2"), NULL);
-		DEMAND("the account has none", !known(&s, 1));
-		same_number("connections", how_many(&s), 0);
+		same_text("the second user", token_of(&s, "u2"), NULL);
+		DEMAND("the account has no connection", !account_known(&s, 1));
+		same_number("connections", count_connections(&s), 0);
 	}
-	save(&s, 1, 7, &second_pair, &one);
+	save(&s, 1, 7, &second_pair, &first);
 	same_text("connected again", token_of(&s, "u1"), "refresh-2");
 	setup_close(&s);
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	save(&s, 2, 1, &first_pair, &browser);
 	assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "u9"));
-	same_text("shared: erased for all", token_of(&s, "u1"), NULL);
+	same_text("shared: erased for everybody", token_of(&s, "u1"), NULL);
 	setup_close(&s);
 }
 
 static void
 is_revoked_with_its_account(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
-	static const struct claim two = { CLAIM_USER, "u2" };
-	static const struct claim three = { CLAIM_USER, "u3" };
+	static const struct claim first = { CLAIM_USER, "u1" };
+	static const struct claim second = { CLAIM_USER, "u2" };
+	static const struct claim third = { CLAIM_USER, "u3" };
 	static const struct claim browser = { CLAIM_ANONYMOUS, NULL };
 	struct setup s;
 	struct connection connection;
 	const char *key;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	key = save(&s, 1, 7, &first_pair, &one);
-	save(&s, 1, 8, &first_pair, &two);
-	save(&s, 11, 7, &first_pair, &three);
+	key = save(&s, 1, 7, &first_pair, &first);
+	save(&s, 1, 8, &first_pair, &second);
+	save(&s, 11, 7, &first_pair, &third);
 	for (int i = 0; i < 2; i++) { /* the signature may be replayed */
 		assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
-		DEMAND("the account has no active one", !known(&s, 1));
-		DEMAND("it is kept", is_there(&s, key, &connection));
+		DEMAND("the account has no active connection", !account_known(&s, 1));
+		DEMAND("the record is kept", find(&s, key, &connection));
 		same_number("state", connection.state, CONNECTION_REVOKED);
-		DEMAND("it is not usable", !connection_usable(&connection));
-		same_text("its tokens are kept", token_of(&s, "u1"), "refresh-1");
-		DEMAND("an account whose number begins alike is untouched", known(&s, 11));
+		DEMAND("the connection is not usable", !connection_usable(&connection));
+		same_text("the tokens are kept", token_of(&s, "u1"), "refresh-1");
+		DEMAND("an account whose id begins with the same digit is unchanged",
+		    account_known(&s, 11));
 	}
 	save(&s, 1, 7, &second_pair, &browser);
-	assert_true(is_there(&s, key, &connection));
+	assert_true(find(&s, key, &connection));
 	same_number("authorized again", connection.state, CONNECTION_ACTIVE);
-	same_text("whose it was", token_of(&s, "u1"), "refresh-2");
+	same_text("it keeps its user", token_of(&s, "u1"), "refresh-2");
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 99));
 	setup_close(&s);
 }
 
-/* What waits for its claimant makes nobody connected whose connection was at its end. */
+/* An authorization that is not claimed yet connects no user, not even the one whose connection was
+ * revoked or erased before. */
 static void
-is_nobodys_once_it_was_ended(void **state)
+is_nobodys_after_it_was_revoked_or_erased(void **state)
 {
 	static const struct claim user = { CLAIM_USER, "u1" };
 	static const struct claim other = { CLAIM_USER, "u2" };
@@ -260,8 +264,8 @@ is_nobodys_once_it_was_ended(void **state)
 			assert_true(revoked ? connection_revoke_account(&s.ctx, &s.cfg, 1)
 					    : connection_erase(&s.ctx, &s.cfg, 1, 7));
 			save(&s, 1, 7, &second_pair, &later);
-			same_text("it waits", token_of(&s, "u1"), NULL);
-			DEMAND("the account is known", known(&s, 1));
+			same_text("not claimed yet", token_of(&s, "u1"), NULL);
+			DEMAND("the account is known", account_known(&s, 1));
 			assert_true(
 			    connection_claim(&s.ctx, &s.cfg, s.ring, key, &other, &unknown, &found)
 			    && found);
@@ -272,10 +276,10 @@ is_nobodys_once_it_was_ended(void **state)
 }
 
 static void
-is_claimed_as_its_own_authorization(void **state)
+is_claimed_by_its_own_authorization_only(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
-	static const struct claim two = { CLAIM_USER, "u2" };
+	static const struct claim first = { CLAIM_USER, "u1" };
+	static const struct claim second = { CLAIM_USER, "u2" };
 	static const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	static const char key[] = "connection:1:7";
 	const struct store_op code_op = store_op_put("code:1", "claimed", 0);
@@ -291,57 +295,60 @@ is_claimed_as_its_own_authorization(void **state)
 	assert_true(
 	    connection_save(&s.ctx, &s.cfg, s.ring, &identity, &second_pair, &later, &newer));
 	assert_true(store_erase(&s.ctx, &s.cfg.store, "code:1"));
-	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &two, &newer, &found) && found);
-	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &older, &found));
-	DEMAND("the older one's is not there any more", !found);
-	same_text("the newer one's user keeps it", token_of(&s, "u2"), "refresh-2");
+	assert_true(
+	    connection_claim(&s.ctx, &s.cfg, s.ring, key, &second, &newer, &found) && found);
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &first, &older, &found));
+	DEMAND("the older authorization's connection is not found", !found);
+	same_text("the newer authorization's user keeps it", token_of(&s, "u2"), "refresh-2");
 	assert_true(store_get(&s.ctx, &s.cfg.store, "code:1", &value));
-	same_text("its code's record is not written", value, NULL);
-	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &newer, &found) && found);
-	same_text("a claim keeps which it is", token_of(&s, "u1"), "refresh-2");
-	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &one, &unknown, &found) && found);
+	same_text("the older code's record is not written", value, NULL);
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &first, &newer, &found) && found);
+	same_text("a claim keeps the authorization's id", token_of(&s, "u1"), "refresh-2");
+	assert_true(
+	    connection_claim(&s.ctx, &s.cfg, s.ring, key, &first, &unknown, &found) && found);
 	setup_close(&s);
 }
 
-/* An account of many brokers: a round for one must not use up the arena of the next. */
+/* An account with many users: revoking one connection must not fill the arena for the next. */
 static void
-is_revoked_however_many_there_are(void **state)
+is_revoked_however_many_users_the_account_has(void **state)
 {
-	enum { BROKERS = 40, ARENA = 20000, LONG = 2000 };
-	char token[LONG + 1];
+	enum { USERS = 40, ARENA = 20000, TOKEN_LEN = 2000 };
+	char token[TOKEN_LEN + 1];
 	struct tokens tokens = { "access", token, 4102444800 };
 	struct ctx small;
 	struct setup s;
-	bool yes = true;
+	bool known = true;
 
-	memset(token, 't', LONG);
-	token[LONG] = '\0';
+	memset(token, 't', TOKEN_LEN);
+	token[TOKEN_LEN] = '\0';
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	for (int user = 1; user <= BROKERS; user++)
+	for (int user = 1; user <= USERS; user++)
 		save(&s, 1, user, &tokens, &later);
 	assert_true(ctx_open(&small, ARENA));
 	if (!connection_revoke_account(&small, &s.cfg, 1)
-	    || !connection_account_known(&small, &s.cfg, 1, &yes))
+	    || !connection_account_known(&small, &s.cfg, 1, &known))
 		fail_msg("%s", small.reason);
-	DEMAND("none is active", !yes);
+	DEMAND("no connection is active", !known);
 	ctx_close(&small);
-	same_number("all are kept", how_many(&s), BROKERS);
+	same_number("all records are kept", count_connections(&s), USERS);
 	setup_close(&s);
 }
 
 static void
-is_usable_as_long_as_its_refresh_token_lives(void **state)
+is_usable_until_its_refresh_token_expires(void **state)
 {
 	static const struct {
 		const char *label;
 		enum connection_state state;
-		long age_s; /* of the newest pair */
+		long age_s; /* of the newest token pair */
 		bool usable;
 	} table[] = {
 		{ "new", CONNECTION_ACTIVE, 0, true },
-		{ "a minute before its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S - 60, true },
-		{ "at its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S, false },
-		{ "a second behind it", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S + 1, false },
+		{ "a minute before it expires", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S - 60,
+		    true },
+		{ "when it expires", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S, false },
+		{ "a second later", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S + 1, false },
 		{ "revoked", CONNECTION_REVOKED, 0, false },
 	};
 
@@ -355,10 +362,10 @@ is_usable_as_long_as_its_refresh_token_lives(void **state)
 }
 
 static void
-is_renewed(void **state)
+is_refreshed(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
-	static const struct claim two = { CLAIM_USER, "u2" };
+	static const struct claim first = { CLAIM_USER, "u1" };
+	static const struct claim second = { CLAIM_USER, "u2" };
 	struct setup s;
 	struct connection read;
 	struct connection now;
@@ -366,36 +373,36 @@ is_renewed(void **state)
 	bool found;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	key = save(&s, 1, 7, &first_pair, &one);
-	assert_true(is_there(&s, key, &read));
+	key = save(&s, 1, 7, &first_pair, &first);
+	assert_true(find(&s, key, &read));
 	read.host = "renamed.amocrm.ru";
 	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
 	same_text("the new pair", token_of(&s, "u1"), "refresh-2");
-	assert_true(is_there(&s, key, &now));
+	assert_true(find(&s, key, &now));
 	same_text("the new host", now.host, "renamed.amocrm.ru");
-	same_number("its end", now.expires_at, second_pair.expires_at);
-	same_number("when it was connected", now.connected_at, read.connected_at);
+	same_number("the new expiry time", now.expires_at, second_pair.expires_at);
+	same_number("the time it was connected", now.connected_at, read.connected_at);
 
-	/* claimed and revoked by others while amoCRM was asked */
-	assert_true(is_there(&s, key, &read));
-	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &two, &unknown, &found));
+	/* claimed and revoked by other processes during the call to amoCRM */
+	assert_true(find(&s, key, &read));
+	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &second, &unknown, &found));
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
 	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
-	assert_true(is_there(&s, key, &now));
-	same_text("whose it has become", now.app_user, "u2");
-	same_number("what it has become", now.state, CONNECTION_REVOKED);
+	assert_true(find(&s, key, &now));
+	same_text("the user who claimed it", now.app_user, "u2");
+	same_number("it is still revoked", now.state, CONNECTION_REVOKED);
 	same_text("the newest pair", token_of(&s, "u2"), "refresh-1");
 
-	/* erased meanwhile */
-	assert_true(is_there(&s, key, &read));
+	/* erased during the call */
+	assert_true(find(&s, key, &read));
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 	assert_true(connection_save_renewed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
-	DEMAND("it is not brought back", !is_there(&s, key, &now));
+	DEMAND("an erased connection is not restored", !find(&s, key, &now));
 
-	/* authorized again, or renewed by somebody else, meanwhile, a second later */
-	save(&s, 1, 7, &second_pair, &one);
+	/* authorized again, or refreshed by another process, during the call, a second later */
+	save(&s, 1, 7, &second_pair, &first);
 	for (int i = 0; i < 2; i++) {
-		assert_true(is_there(&s, key, &read));
+		assert_true(find(&s, key, &read));
 		if (i == 0)
 			read.connected_at--;
 		else
@@ -410,69 +417,69 @@ is_renewed(void **state)
 static void
 is_revoked_when_refused(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim first = { CLAIM_USER, "u1" };
 	struct setup s;
 	struct connection read;
 	struct connection now;
 	const char *key;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	key = save(&s, 1, 7, &first_pair, &one);
-	assert_true(is_there(&s, key, &read));
-	save(&s, 1, 7, &second_pair, &one);
+	key = save(&s, 1, 7, &first_pair, &first);
+	assert_true(find(&s, key, &read));
+	save(&s, 1, 7, &second_pair, &first);
 	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &read));
-	assert_true(is_there(&s, key, &now));
-	same_number("its tokens had changed", now.state, CONNECTION_ACTIVE);
+	assert_true(find(&s, key, &now));
+	same_number("its tokens have changed", now.state, CONNECTION_ACTIVE);
 	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &now));
-	assert_true(is_there(&s, key, &now));
-	same_number("they had not", now.state, CONNECTION_REVOKED);
-	same_text("and are kept", token_of(&s, "u1"), "refresh-2");
+	assert_true(find(&s, key, &now));
+	same_number("its tokens have not changed", now.state, CONNECTION_REVOKED);
+	same_text("its tokens are kept", token_of(&s, "u1"), "refresh-2");
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 	assert_true(connection_mark_refused(&s.ctx, &s.cfg, key, &now));
-	DEMAND("one that is gone stays so", !is_there(&s, key, &now));
+	DEMAND("an erased connection stays erased", !find(&s, key, &now));
 	setup_close(&s);
 }
 
 static void
-is_sealed_with_the_first_key(void **state)
+is_resealed_with_the_first_key(void **state)
 {
-	static const struct claim one = { CLAIM_USER, "u1" };
+	static const struct claim first = { CLAIM_USER, "u1" };
 	struct setup s;
 	struct connection connection;
 	const char *key;
 	bool ok;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	key = save(&s, 1, 7, &first_pair, &one);
+	key = save(&s, 1, 7, &first_pair, &first);
 	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
-	DEMAND("it was sealed with it", !ok);
+	DEMAND("it is sealed with the first key already", !ok);
 
 	file_write_text(s.keys,
 	    "k11 ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100\n"
 	    "k1 " SETUP_KEY "\n");
 	assert_true(keyring_read(&s.ctx, s.keys, &s.ring));
 	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
-	DEMAND("sealed again", ok);
-	assert_true(is_there(&s, key, &connection));
-	DEMAND("with the new one", strncmp(connection.sealed, "k11.", 4) == 0);
-	same_text("it opens", token_of(&s, "u1"), "refresh-1");
+	DEMAND("it is resealed", ok);
+	assert_true(find(&s, key, &connection));
+	DEMAND("it is sealed with the new key", strncmp(connection.sealed, "k11.", 4) == 0);
+	same_text("its tokens can be unsealed", token_of(&s, "u1"), "refresh-1");
 	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, key, &ok));
-	DEMAND("once", !ok);
+	DEMAND("it is resealed only once", !ok);
 	assert_true(connection_reseal(&s.ctx, &s.cfg, s.ring, "connection:9:9", &ok));
-	DEMAND("none of that name", !ok);
+	DEMAND("there is no such connection", !ok);
 	setup_close(&s);
 }
 
 static void
-is_visited(void **state)
+visits_every_connection(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	same_number("none", how_many(&s), 0);
+	same_number("no connections", count_connections(&s), 0);
 	for (int i = 1; i <= 40; i++)
 		save(&s, i, 7, &first_pair, &later);
-	same_number("all", how_many(&s), 40);
+	same_number("all connections", count_connections(&s), 40);
 	setup_close(&s);
 }
 
@@ -496,12 +503,12 @@ save_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	try_small_arenas("saved and read", save_in_arena, &s);
+	try_small_arenas("a connection saved and read", save_in_arena, &s);
 	setup_close(&s);
 }
 
@@ -509,20 +516,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(is_everybodys_where_shared),
-		IN_FOLDER(is_ones_own_where_per_user),
-		IN_FOLDER(waits_for_its_claimant),
+		IN_FOLDER(is_everybodys_if_shared),
+		IN_FOLDER(is_one_users_if_per_user),
+		IN_FOLDER(is_nobodys_until_it_is_claimed),
 		IN_FOLDER(is_erased),
 		IN_FOLDER(is_revoked_with_its_account),
-		IN_FOLDER(is_nobodys_once_it_was_ended),
-		IN_FOLDER(is_claimed_as_its_own_authorization),
-		IN_FOLDER(is_revoked_however_many_there_are),
-		cmocka_unit_test(is_usable_as_long_as_its_refresh_token_lives),
-		IN_FOLDER(is_renewed),
+		IN_FOLDER(is_nobodys_after_it_was_revoked_or_erased),
+		IN_FOLDER(is_claimed_by_its_own_authorization_only),
+		IN_FOLDER(is_revoked_however_many_users_the_account_has),
+		cmocka_unit_test(is_usable_until_its_refresh_token_expires),
+		IN_FOLDER(is_refreshed),
 		IN_FOLDER(is_revoked_when_refused),
-		IN_FOLDER(is_sealed_with_the_first_key),
-		IN_FOLDER(is_visited),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(is_resealed_with_the_first_key),
+		IN_FOLDER(visits_every_connection),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("connection", tests, NULL, NULL);

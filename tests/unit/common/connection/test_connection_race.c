@@ -1,5 +1,4 @@
-/* test_connection_race.c - claims and disconnects that come at once, each in a process of its
- * own. */
+/* test_connection_race.c - concurrent claims, disconnects and imports, each in its own process. */
 #include "../../child.h"
 #include "../../setup.h"
 
@@ -9,17 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS   12
-#define AT_ONCE  4
-#define TURNS    40
-#define USERS    2
-#define ACCOUNTS 3
-#define SLEEPS   7 /* of one who waits for a lock: by then it looks every 50 ms */
+#define ROUNDS    12
+#define PROCESSES 4
+#define TURNS     40
+#define USERS     2
+#define ACCOUNTS  3
+#define SLEEPS    7 /* of a process that waits for a lock: by then it polls every 50 ms */
 
 static const struct tokens pair = { "access", "refresh", 4102444800 };
 static const struct authorization unknown = { NULL, NULL };
 
-/* One process: what it does, and to what. */
+/* One process: what it does, and to which connection. */
 struct actor {
 	struct setup *s;
 	bool (*act)(struct ctx *ctx, const struct actor *actor);
@@ -27,7 +26,7 @@ struct actor {
 	int64_t amocrm_user_id;
 	const char *app_user;
 	unsigned random;
-	int start[2]; /* it begins when nobody else has this pipe any more; 0: at once */
+	int start[2]; /* a pipe: the process starts when all others have closed it; 0: now */
 };
 
 static bool
@@ -50,7 +49,7 @@ run(void *arg)
 }
 
 static bool
-store(struct ctx *ctx, const struct actor *actor)
+save(struct ctx *ctx, const struct actor *actor)
 {
 	const struct identity identity = { actor->account_id, actor->amocrm_user_id,
 		"reforyou.amocrm.ru" };
@@ -62,7 +61,7 @@ store(struct ctx *ctx, const struct actor *actor)
 }
 
 static bool
-claim_stored(struct ctx *ctx, const struct actor *actor)
+claim_saved(struct ctx *ctx, const struct actor *actor)
 {
 	const struct claim claim = { CLAIM_USER, actor->app_user };
 	const char *key;
@@ -74,12 +73,12 @@ claim_stored(struct ctx *ctx, const struct actor *actor)
 }
 
 static bool
-end(struct ctx *ctx, const struct actor *actor)
+disconnect(struct ctx *ctx, const struct actor *actor)
 {
 	return connection_erase_by_user(ctx, &actor->s->cfg, actor->app_user);
 }
 
-/* Whether the pointer to the connection was restored. */
+/* Returns whether the pointer to the connection was restored. */
 static bool
 restore_pointer(struct ctx *ctx, const struct actor *actor)
 {
@@ -113,7 +112,7 @@ is_connected(struct setup *s, const char *app_user)
 	return found;
 }
 
-/* How often a process has gone to sleep by itself. */
+/* The number of times a process has slept voluntarily. */
 static long
 sleeps(pid_t pid)
 {
@@ -133,8 +132,7 @@ sleeps(pid_t pid)
 	return count;
 }
 
-/* Until a process waits for a lock; or, where it does not, until it has waited for something
- * else. */
+/* Waits until a process waits for a lock or, if it does not, has waited for something else. */
 static void
 wait_for_sleeps(pid_t pid, long count)
 {
@@ -160,7 +158,7 @@ count_one(struct ctx *ctx, void *arg, const struct connection *connection)
 	if (!connection_listed(
 		ctx, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &listed))
 		return false;
-	DEMAND("it is on its account's list", listed);
+	DEMAND("the account's index lists the connection", listed);
 	tally->count += tally->app_user == NULL
 	    || (connection->app_user != NULL && strcmp(connection->app_user, tally->app_user) == 0);
 	return true;
@@ -176,10 +174,11 @@ count_of(struct setup *s, const char *app_user)
 	return tally.count;
 }
 
-/* While the account's lock is held: starts the late actor, which waits for it, and then the quick
- * one, which runs as far as it can; returns how both end after the lock is released. */
+/* Holds the account's lock, starts the late actor, which waits for it, and then the quick one,
+ * which runs as far as it can.  Releases the lock, and gives the exit statuses of both. */
 static void
-overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end, int *quick_end)
+overtake(
+    struct setup *s, struct actor *late, struct actor *quick, int *late_status, int *quick_status)
 {
 	pid_t pids[2];
 	struct lock lock;
@@ -190,120 +189,120 @@ overtake(struct setup *s, struct actor *late, struct actor *quick, int *late_end
 	pids[1] = child_start(run, quick);
 	wait_for_sleeps(pids[1], 2);
 	lock_release(&lock);
-	*late_end = child_status(pids[0]);
-	*quick_end = child_status(pids[1]);
+	*late_status = child_status(pids[0]);
+	*quick_status = child_status(pids[1]);
 }
 
 static void
-a_disconnect_leaves_what_has_become_anothers(void **state)
+a_disconnect_keeps_a_connection_that_another_user_claimed(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct actor late = { &s, end, 0, 0, "u1", 0, { 0 } };
-		struct actor quick = { &s, claim_stored, 1, 7, "u2", 0, { 0 } };
-		int ended;
-		int claimed;
+		struct actor late = { &s, disconnect, 0, 0, "u1", 0, { 0 } };
+		struct actor quick = { &s, claim_saved, 1, 7, "u2", 0, { 0 } };
+		int disconnect_status;
+		int claim_status;
 
-		do_now(&s, store, 1, 7, "u1");
-		overtake(&s, &late, &quick, &ended, &claimed);
-		child_says_true("the disconnect", ended);
-		assert_true(WIFEXITED(claimed));
-		DEMAND("whose claim was answered is connected",
-		    is_connected(&s, "u2") == (WEXITSTATUS(claimed) == CHILD_TRUE));
-		DEMAND("who has disconnected is not", !is_connected(&s, "u1"));
+		do_now(&s, save, 1, 7, "u1");
+		overtake(&s, &late, &quick, &disconnect_status, &claim_status);
+		child_says_true("the disconnect", disconnect_status);
+		assert_true(WIFEXITED(claim_status));
+		DEMAND("the user whose claim succeeded is connected",
+		    is_connected(&s, "u2") == (WEXITSTATUS(claim_status) == CHILD_TRUE));
+		DEMAND("the user who disconnected is not connected", !is_connected(&s, "u1"));
 	}
 	setup_close(&s);
 }
 
 static void
-a_disconnect_leaves_a_newer_authorization(void **state)
+a_disconnect_keeps_a_newer_authorization(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct actor late = { &s, end, 0, 0, "u1", 0, { 0 } };
-		struct actor quick = { &s, store, 1, 8, "u2", 0, { 0 } };
-		int ended;
-		int stored;
+		struct actor late = { &s, disconnect, 0, 0, "u1", 0, { 0 } };
+		struct actor quick = { &s, save, 1, 8, "u2", 0, { 0 } };
+		int disconnect_status;
+		int save_status;
 
-		do_now(&s, store, 1, 7, "u1");
-		overtake(&s, &late, &quick, &ended, &stored);
-		child_says_true("the disconnect", ended);
-		child_says_true("the authorization", stored);
-		/* it is everybody's, unless it came first and was ended */
-		DEMAND("nothing is stored for nobody",
+		do_now(&s, save, 1, 7, "u1");
+		overtake(&s, &late, &quick, &disconnect_status, &save_status);
+		child_says_true("the disconnect", disconnect_status);
+		child_says_true("the authorization", save_status);
+		/* the new connection is everybody's, unless it was saved first and then erased */
+		DEMAND("every stored connection is everybody's",
 		    count_of(&s, NULL) == (is_connected(&s, "u3") ? 1 : 0));
-		do_now(&s, end, 0, 0, "u1");
+		do_now(&s, disconnect, 0, 0, "u1");
 		same_number("connections", count_of(&s, NULL), 0);
 	}
 	setup_close(&s);
 }
 
-/* The claim holds the user's lock, and waits for the account's; the import must wait for the
- * claim, or the pointer it restores would be replaced. */
+/* The claim holds the user's lock and waits for the account's.  The import must wait for the claim,
+ * or it would replace the pointer that the claim writes. */
 static void
-an_import_leaves_what_a_claim_has_set(void **state)
+an_import_keeps_the_pointer_that_a_claim_wrote(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct actor late = { &s, store, 1, 7, "u1", 0, { 0 } };
+		struct actor late = { &s, save, 1, 7, "u1", 0, { 0 } };
 		struct actor quick = { &s, restore_pointer, 2, 8, "u1", 0, { 0 } };
-		int claimed;
-		int imported;
+		int claim_status;
+		int import_status;
 
-		do_now(&s, store, 2, 8, NULL);
-		overtake(&s, &late, &quick, &claimed, &imported);
-		child_says_true("the claim", claimed);
-		assert_true(WIFEXITED(imported));
-		same_number("the import", WEXITSTATUS(imported), CHILD_FALSE);
+		do_now(&s, save, 2, 8, NULL);
+		overtake(&s, &late, &quick, &claim_status, &import_status);
+		child_says_true("the claim", claim_status);
+		assert_true(WIFEXITED(import_status));
+		same_number("the import", WEXITSTATUS(import_status), CHILD_FALSE);
 		same_number("connections of the user", count_of(&s, "u1"), 1);
 		DEMAND("connected", is_connected(&s, "u1"));
-		do_now(&s, end, 0, 0, "u1");
+		do_now(&s, disconnect, 0, 0, "u1");
 	}
 	setup_close(&s);
 }
 
 static void
-do_at_once(struct actor *actors, size_t count)
+run_concurrently(struct actor *actors, size_t count)
 {
-	pid_t pids[AT_ONCE];
-	int ends[2];
+	pid_t pids[PROCESSES];
+	int start[2];
 
-	assert_true(count <= AT_ONCE && pipe(ends) == 0);
+	assert_true(count <= PROCESSES && pipe(start) == 0);
 	for (size_t i = 0; i < count; i++) {
-		actors[i].start[0] = ends[0];
-		actors[i].start[1] = ends[1];
+		actors[i].start[0] = start[0];
+		actors[i].start[1] = start[1];
 		pids[i] = child_start(run, &actors[i]);
 	}
-	close(ends[0]);
-	close(ends[1]);
+	close(start[0]);
+	close(start[1]);
 	for (size_t i = 0; i < count; i++)
-		child_says_true("one of many", child_status(pids[i]));
+		child_says_true("one of the concurrent processes", child_status(pids[i]));
 }
 
 static void
-of_two_claims_of_one_user_one_is_theirs(void **state)
+two_concurrent_claims_leave_a_user_one_connection(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct actor claims[] = {
-			{ &s, claim_stored, 1, 7, "u1", 0, { 0 } },
-			{ &s, claim_stored, 2, 8, "u1", 0, { 0 } },
+			{ &s, claim_saved, 1, 7, "u1", 0, { 0 } },
+			{ &s, claim_saved, 2, 8, "u1", 0, { 0 } },
 		};
 
-		do_now(&s, store, 1, 7, NULL);
-		do_now(&s, store, 2, 8, NULL);
-		do_at_once(claims, ROWS(claims));
+		do_now(&s, save, 1, 7, NULL);
+		do_now(&s, save, 2, 8, NULL);
+		run_concurrently(claims, ROWS(claims));
 		DEMAND("connected", is_connected(&s, "u1"));
 		same_number("connections of the user", count_of(&s, "u1"), 1);
-		do_now(&s, end, 0, 0, "u1");
+		do_now(&s, disconnect, 0, 0, "u1");
 		same_number("connections after the disconnect", count_of(&s, NULL), 0);
 	}
 	setup_close(&s);
@@ -322,7 +321,7 @@ change_at_random(struct ctx *ctx, const struct actor *actor)
 		now.amocrm_user_id = now.account_id;
 		snprintf(name, sizeof name, "u%u", (now.random >> 12) % USERS);
 		now.app_user = name;
-		if (!((now.random >> 16) % 4 == 0 ? end : store)(ctx, &now))
+		if (!((now.random >> 16) % 4 == 0 ? disconnect : save)(ctx, &now))
 			return false;
 		ctx_wipe(ctx);
 	}
@@ -330,17 +329,17 @@ change_at_random(struct ctx *ctx, const struct actor *actor)
 }
 
 static void
-the_lock_order_cannot_deadlock(void **state)
+concurrent_changes_do_not_deadlock(void **state)
 {
 	struct setup s;
 
 	for (int mode = CONNECTIONS_SHARED; mode <= CONNECTIONS_PER_USER; mode++) {
-		struct actor actors[AT_ONCE];
+		struct actor actors[PROCESSES];
 
 		setup_open(&s, *state, mode);
-		for (unsigned i = 0; i < AT_ONCE; i++)
+		for (unsigned i = 0; i < PROCESSES; i++)
 			actors[i] = (struct actor){ .s = &s, .act = change_at_random, .random = i };
-		do_at_once(actors, AT_ONCE);
+		run_concurrently(actors, PROCESSES);
 		if (mode == CONNECTIONS_PER_USER)
 			for (int i = 0; i < USERS; i++) {
 				char name[8];
@@ -356,11 +355,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(a_disconnect_leaves_what_has_become_anothers),
-		IN_FOLDER(a_disconnect_leaves_a_newer_authorization),
-		IN_FOLDER(an_import_leaves_what_a_claim_has_set),
-		IN_FOLDER(of_two_claims_of_one_user_one_is_theirs),
-		IN_FOLDER(the_lock_order_cannot_deadlock),
+		IN_FOLDER(a_disconnect_keeps_a_connection_that_another_user_claimed),
+		IN_FOLDER(a_disconnect_keeps_a_newer_authorization),
+		IN_FOLDER(an_import_keeps_the_pointer_that_a_claim_wrote),
+		IN_FOLDER(two_concurrent_claims_leave_a_user_one_connection),
+		IN_FOLDER(concurrent_changes_do_not_deadlock),
 	};
 
 	return cmocka_run_group_tests_name("connection race", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_connection_restore.c - what comes back from a backup, and what it leaves alone. */
+/* test_connection_restore.c - exported records and pointers are restored, unless the store has
+ * newer ones. */
 #include "../../setup.h"
 
 #include "connection/connection_internal.h"
@@ -38,9 +39,10 @@ restores_a_pointer_unless_there_is_one(void **state)
 		const char *expected;
 	} table[] = {
 		{ "no pointer", NULL, false, true, KEY },
-		{ "the same", KEY, false, false, KEY },
-		{ "another connection's", "connection:2:8", false, false, "connection:2:8" },
-		{ "a corrupt one", "connection:2:8", true, true, KEY },
+		{ "a pointer to the same connection", KEY, false, false, KEY },
+		{ "a pointer to another connection", "connection:2:8", false, false,
+		    "connection:2:8" },
+		{ "a corrupt pointer", "connection:2:8", true, true, KEY },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -62,7 +64,7 @@ restores_a_pointer_unless_there_is_one(void **state)
 }
 
 static void
-says_when_the_store_is_not_there(void **state)
+fails_without_a_store(void **state)
 {
 	struct setup s;
 	bool stored = true;
@@ -75,7 +77,7 @@ says_when_the_store_is_not_there(void **state)
 	setup_close(&s);
 }
 
-/* A record of KEY whose tokens are from that time. */
+/* A record of KEY whose tokens were refreshed at that time. */
 static const char *
 exported(struct setup *s, const char *refresh_token, time_t refreshed_at)
 {
@@ -92,17 +94,17 @@ exported(struct setup *s, const char *refresh_token, time_t refreshed_at)
 }
 
 static void
-restores_a_record_unless_its_tokens_are_as_new(void **state)
+restores_a_record_unless_the_store_has_tokens_as_new(void **state)
 {
 	static const struct {
 		const char *label;
-		int age_s; /* of the record, beside that in the store */
+		int age_s; /* of the record, relative to the one in the store */
 		bool corrupt, stored;
 	} table[] = {
-		{ "a newer one", -1, false, true },
-		{ "as new a one", 0, false, false },
-		{ "an older one", 1, false, false },
-		{ "an older one, in place of a corrupt one", 1, true, true },
+		{ "a newer record", -1, false, true },
+		{ "a record of the same age", 0, false, false },
+		{ "an older record", 1, false, false },
+		{ "an older record instead of a corrupt one", 1, true, true },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -136,7 +138,7 @@ restores_a_record_unless_its_tokens_are_as_new(void **state)
 }
 
 static void
-refuses_another_connections_record(void **state)
+refuses_the_record_of_another_key(void **state)
 {
 	struct setup s;
 	bool stored = false;
@@ -155,9 +157,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(restores_a_pointer_unless_there_is_one),
-		IN_FOLDER(says_when_the_store_is_not_there),
-		IN_FOLDER(restores_a_record_unless_its_tokens_are_as_new),
-		IN_FOLDER(refuses_another_connections_record),
+		IN_FOLDER(fails_without_a_store),
+		IN_FOLDER(restores_a_record_unless_the_store_has_tokens_as_new),
+		IN_FOLDER(refuses_the_record_of_another_key),
 	};
 
 	return cmocka_run_group_tests_name("connection restore", tests, NULL, NULL);

@@ -1,20 +1,20 @@
-/* test_connection_status.c - what the app and amocrmctl are told of a connection's state. */
+/* test_connection_status.c - a connection's state as the app and amocrmctl report it. */
 #include "../../setup.h"
 
 #include "connection/connection.h"
 
 static void
-tells_the_app(void **state)
+writes_the_status_for_the_app(void **state)
 {
 	time_t now = time(NULL);
-	const struct connection works = {
+	const struct connection active = {
 		.account_id = 31920194, .host = "reforyou.amocrm.ru", .refreshed_at = now
 	};
 	const struct connection revoked = { .account_id = 31920194,
 		.host = "reforyou.amocrm.ru",
 		.refreshed_at = now,
 		.state = CONNECTION_REVOKED };
-	const struct connection over = { .account_id = 31920194,
+	const struct connection expired = { .account_id = 31920194,
 		.host = "reforyou.amocrm.ru",
 		.refreshed_at = now - REFRESH_TOKEN_LIFE_S };
 	const struct {
@@ -23,13 +23,13 @@ tells_the_app(void **state)
 		const struct connection *connection;
 		const char *url, *expected;
 	} table[] = {
-		{ "connected", CONNECTIONS_PER_USER, &works, NULL,
+		{ "connected", CONNECTIONS_PER_USER, &active, NULL,
 		    "{\"connected\":true,\"hasTokens\":true,\"domain\":\"reforyou.amocrm.ru\","
 		    "\"accountId\":\"31920194\"}" },
 		{ "revoked", CONNECTIONS_PER_USER, &revoked, "https://a/?x=\"1\"",
 		    "{\"connected\":false,\"hasTokens\":true,\"domain\":\"reforyou.amocrm.ru\","
 		    "\"accountId\":\"31920194\",\"authorizeUrl\":\"https://a/?x=\\\"1\\\"\"}" },
-		{ "not refreshed for too long", CONNECTIONS_PER_USER, &over, NULL,
+		{ "not refreshed for too long", CONNECTIONS_PER_USER, &expired, NULL,
 		    "{\"connected\":false,\"hasTokens\":true,\"domain\":\"reforyou.amocrm.ru\","
 		    "\"accountId\":\"31920194\"}" },
 		{ "not connected", CONNECTIONS_PER_USER, NULL, "https://a/",
@@ -58,15 +58,15 @@ names_the_state(void **state)
 	static const struct {
 		const char *label;
 		enum connection_state state;
-		long age_s; /* of the newest pair */
+		long age_s; /* of the newest token pair */
 		const char *expected;
 	} table[] = {
 		{ "new", CONNECTION_ACTIVE, 0, "active" },
-		{ "a minute before its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S - 60,
+		{ "a minute before it expires", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S - 60,
 		    "active" },
-		{ "at its end", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S, "expired" },
+		{ "when it expires", CONNECTION_ACTIVE, REFRESH_TOKEN_LIFE_S, "expired" },
 		{ "revoked", CONNECTION_REVOKED, 0, "revoked" },
-		{ "revoked, at its end", CONNECTION_REVOKED, REFRESH_TOKEN_LIFE_S, "revoked" },
+		{ "revoked and expired", CONNECTION_REVOKED, REFRESH_TOKEN_LIFE_S, "revoked" },
 	};
 
 	(void)state;
@@ -82,7 +82,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(tells_the_app),
+		IN_FOLDER(writes_the_status_for_the_app),
 		cmocka_unit_test(names_the_state),
 	};
 

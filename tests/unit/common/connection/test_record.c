@@ -1,4 +1,5 @@
-/* test_record.c - a connection as the store keeps it: nothing of it can be changed or exchanged. */
+/* test_record.c - the record of a connection, which is refused if it was changed, cut, or given the
+ * tokens of another record. */
 #include "../../setup.h"
 
 #include "connection/record.h"
@@ -19,7 +20,7 @@ static const struct tokens pair = {
 };
 
 static const char *
-written(struct setup *s, const struct connection *connection, const struct tokens *tokens)
+write_record(struct setup *s, const struct connection *connection, const struct tokens *tokens)
 {
 	const char *value;
 
@@ -51,7 +52,7 @@ same_tokens(const char *label, const struct tokens *got, const struct tokens *ex
 }
 
 static void
-names_records(void **state)
+writes_the_key_of_two_ids(void **state)
 {
 	struct ctx ctx;
 	const char *key;
@@ -67,24 +68,24 @@ names_records(void **state)
 }
 
 static void
-reads_what_it_wrote(void **state)
+reads_a_written_record(void **state)
 {
 	static const struct {
 		const char *label;
 		struct connection connection;
 	} table[] = {
-		{ "somebody's",
+		{ "of an app user",
 		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
-		{ "nobody's",
+		{ "of no app user",
 		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, NULL } },
 		{ "revoked",
 		    { 1, 2, "a.amocrm.ru", "u1", CONNECTION_REVOKED, 3, 4, 5, NULL, NULL, NULL } },
-		{ "of an authorization",
+		{ "with an authorization",
 		    { 1, 2, "a.amocrm.ru", NULL, CONNECTION_ACTIVE, 3, 4, 5, NULL, NULL, "0a1b" } },
 		{ "the largest numbers",
 		    { INT64_MAX, INT64_MAX, "a.kommo.com", "u1", CONNECTION_ACTIVE, 4102444800,
 			4102444800, 4102444800, NULL, NULL, NULL } },
-		{ "an app user with any characters",
+		{ "an app user with quotes, a newline and UTF-8",
 		    { 1, 2, "a.amocrm.ru", "\"},\n\"host\":\"\xd0\xaf\\", CONNECTION_ACTIVE, 3, 4,
 			5, NULL, NULL, NULL } },
 	};
@@ -92,7 +93,7 @@ reads_what_it_wrote(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		const char *value = written(&s, &table[i].connection, &pair);
+		const char *value = write_record(&s, &table[i].connection, &pair);
 		struct connection connection;
 		struct tokens tokens;
 
@@ -101,14 +102,14 @@ reads_what_it_wrote(void **state)
 		same_connection(table[i].label, &connection, &table[i].connection);
 		DEMAND(table[i].label, record_tokens(&s.ctx, s.ring, &connection, &tokens));
 		same_tokens(table[i].label, &tokens, &pair);
-		has_no_text("a token in the clear", value, pair.refresh_token);
-		has_no_text("a token in the clear", value, pair.access_token);
+		has_no_text("a token in plain text", value, pair.refresh_token);
+		has_no_text("a token in plain text", value, pair.access_token);
 	}
 	setup_close(&s);
 }
 
 static void
-holds_the_longest_tokens(void **state)
+stores_the_longest_tokens(void **state)
 {
 	struct setup s;
 	char *access = malloc(AMOCRM_TOKEN_MAX + 1);
@@ -123,7 +124,7 @@ holds_the_longest_tokens(void **state)
 	memset(refresh, 'r', AMOCRM_TOKEN_MAX);
 	access[AMOCRM_TOKEN_MAX] = refresh[AMOCRM_TOKEN_MAX] = '\0';
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	value = written(&s, &usual, &longest);
+	value = write_record(&s, &usual, &longest);
 	assert_true(strlen(value) <= STORE_VALUE_MAX);
 	assert_true(record_read(&s.ctx, value, &connection));
 	assert_true(record_tokens(&s.ctx, s.ring, &connection, &tokens));
@@ -133,9 +134,10 @@ holds_the_longest_tokens(void **state)
 	free(refresh);
 }
 
-/* Whatever byte is changed, the tokens do not open; but for the state, which stands apart. */
+/* Whichever bit is changed, the record is refused: in the state when the record is read, elsewhere
+ * then or when its tokens are unsealed. */
 static void
-refuses_any_changed_byte(void **state)
+refuses_any_changed_bit(void **state)
 {
 	struct setup s;
 	struct ctx ctx;
@@ -146,7 +148,7 @@ refuses_any_changed_byte(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	open_ctx(&ctx);
-	value = written(&s, &usual, &pair);
+	value = write_record(&s, &usual, &pair);
 	len = strlen(value);
 	changed = malloc(len + 1);
 	assert_non_null(changed);
@@ -173,7 +175,7 @@ refuses_any_changed_byte(void **state)
 }
 
 static void
-refuses_a_cut_record(void **state)
+refuses_a_truncated_record(void **state)
 {
 	struct setup s;
 	struct ctx ctx;
@@ -183,7 +185,7 @@ refuses_a_cut_record(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	open_ctx(&ctx);
-	value = written(&s, &usual, &pair);
+	value = write_record(&s, &usual, &pair);
 	len = strlen(value);
 	cut = malloc(len + 1);
 	assert_non_null(cut);
@@ -207,26 +209,26 @@ refuses_a_cut_record(void **state)
 }
 
 static void
-refuses_what_is_no_record(void **state)
+refuses_a_malformed_record(void **state)
 {
 	static const struct {
 		const char *label, *value;
 	} table[] = {
-		{ "nothing", "" },
-		{ "a state alone", "active" },
-		{ "another state", "paused\n{}\nk1.x" },
-		{ "a state that begins alike", "activ\n{}\nk1.x" },
+		{ "an empty value", "" },
+		{ "only a state", "active" },
+		{ "an unknown state", "paused\n{}\nk1.x" },
+		{ "a state cut short", "activ\n{}\nk1.x" },
 		{ "no members", "active\n{}\nk1.x" },
-		{ "no object", "active\n[]\nk1.x" },
-		{ "no JSON", "active\n{\nk1.x" },
-		{ "an account that is no number",
+		{ "an array for an object", "active\n[]\nk1.x" },
+		{ "malformed JSON", "active\n{\nk1.x" },
+		{ "an account that is a string",
 		    "active\n{\"account_id\":\"1\",\"amocrm_user_id\":2,\"host\":\"h\",\"app_"
 		    "user\":"
 		    "null,\"connected_at\":1,\"refreshed_at\":1,\"expires_at\":1}\nk1.x" },
 		{ "no host",
 		    "active\n{\"account_id\":1,\"amocrm_user_id\":2,\"app_user\":null,"
 		    "\"connected_at\":1,\"refreshed_at\":1,\"expires_at\":1}\nk1.x" },
-		{ "no time",
+		{ "no refreshed_at",
 		    "active\n{\"account_id\":1,\"amocrm_user_id\":2,\"host\":\"h\","
 		    "\"app_user\":null,\"connected_at\":1,\"expires_at\":1}\nk1.x" },
 	};
@@ -244,25 +246,25 @@ refuses_what_is_no_record(void **state)
 }
 
 static void
-refuses_exchanged_tokens(void **state)
+refuses_tokens_of_another_record(void **state)
 {
 	static const struct {
 		const char *label;
 		struct connection other;
 	} table[] = {
-		{ "another account's",
+		{ "tokens of another account",
 		    { 31920195, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
 			1795321141, 1795407541, NULL, NULL, NULL } },
-		{ "another amoCRM user's",
+		{ "tokens of another amoCRM user",
 		    { 31920194, 8, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
 			1795321141, 1795407541, NULL, NULL, NULL } },
-		{ "another app user's",
+		{ "tokens of another app user",
 		    { 31920194, 7, "reforyou.amocrm.ru", "u2", CONNECTION_ACTIVE, 1795321140,
 			1795321141, 1795407541, NULL, NULL, NULL } },
-		{ "another host's",
+		{ "tokens of another host",
 		    { 31920194, 7, "other.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
 			1795321141, 1795407541, NULL, NULL, NULL } },
-		{ "an older pair's",
+		{ "tokens of an older refresh",
 		    { 31920194, 7, "reforyou.amocrm.ru", "u1", CONNECTION_ACTIVE, 1795321140,
 			1795321140, 1795407541, NULL, NULL, NULL } },
 	};
@@ -274,8 +276,8 @@ refuses_exchanged_tokens(void **state)
 		struct connection other;
 		struct tokens tokens;
 
-		assert_true(record_read(&s.ctx, written(&s, &usual, &pair), &mine));
-		assert_true(record_read(&s.ctx, written(&s, &table[i].other, &pair), &other));
+		assert_true(record_read(&s.ctx, write_record(&s, &usual, &pair), &mine));
+		assert_true(record_read(&s.ctx, write_record(&s, &table[i].other, &pair), &other));
 		mine.sealed = other.sealed;
 		DEMAND(table[i].label, !record_tokens(&s.ctx, s.ring, &mine, &tokens));
 		same_number(table[i].label, s.ctx.kind, FAULT_STORAGE);
@@ -285,33 +287,33 @@ refuses_exchanged_tokens(void **state)
 }
 
 static void
-changes_the_state_alone(void **state)
+changes_only_the_state(void **state)
 {
 	struct setup s;
 	const char *value;
 	const char *revoked;
 	const char *active;
 	struct connection connection;
-	enum connection_state alone;
+	enum connection_state read_state;
 	struct tokens tokens;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	value = written(&s, &usual, &pair);
+	value = write_record(&s, &usual, &pair);
 	assert_true(record_with_state(&s.ctx, value, CONNECTION_REVOKED, &revoked));
 	assert_true(record_read(&s.ctx, revoked, &connection));
 	assert_int_equal(connection.state, CONNECTION_REVOKED);
-	assert_true(record_state(&s.ctx, value, &alone));
-	assert_int_equal(alone, CONNECTION_ACTIVE);
-	assert_true(record_state(&s.ctx, revoked, &alone));
-	assert_int_equal(alone, CONNECTION_REVOKED);
+	assert_true(record_state(&s.ctx, value, &read_state));
+	assert_int_equal(read_state, CONNECTION_ACTIVE);
+	assert_true(record_state(&s.ctx, revoked, &read_state));
+	assert_int_equal(read_state, CONNECTION_REVOKED);
 	assert_true(record_tokens(&s.ctx, s.ring, &connection, &tokens));
-	same_tokens("of a revoked connection", &tokens, &pair);
+	same_tokens("tokens of a revoked connection", &tokens, &pair);
 	assert_true(record_with_state(&s.ctx, revoked, CONNECTION_ACTIVE, &active));
 	assert_string_equal(active, value);
 	assert_false(record_with_state(&s.ctx, "paused\n{}\n", CONNECTION_ACTIVE, &active));
 	assert_int_equal(s.ctx.kind, FAULT_CORRUPT);
 	ctx_clear_fault(&s.ctx);
-	assert_false(record_state(&s.ctx, "paused\n{}\n", &alone));
+	assert_false(record_state(&s.ctx, "paused\n{}\n", &read_state));
 	assert_int_equal(s.ctx.kind, FAULT_CORRUPT);
 	setup_close(&s);
 }
@@ -335,17 +337,17 @@ write_and_read(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	try_small_arenas("written and read", write_and_read, &s);
+	try_small_arenas("a record written and read", write_and_read, &s);
 	setup_close(&s);
 }
 
 static void
-reads_its_key(void **state)
+reads_the_ids_of_a_key(void **state)
 {
 	static const struct {
 		const char *label, *key;
@@ -353,13 +355,14 @@ reads_its_key(void **state)
 		int64_t account_id, amocrm_user_id;
 	} table[] = {
 		{ "a connection", "connection:31920194:7", true, 31920194, 7 },
-		{ "the largest", "connection:9223372036854775807:1", true, INT64_MAX, 1 },
-		{ "another record", "account:31920194", false, 0, 0 },
-		{ "without a user", "connection:1:", false, 0, 0 },
+		{ "the largest account id", "connection:9223372036854775807:1", true, INT64_MAX,
+		    1 },
+		{ "the key of another kind of record", "account:31920194", false, 0, 0 },
+		{ "without a user id", "connection:1:", false, 0, 0 },
 		{ "without its second colon", "connection:1", false, 0, 0 },
-		{ "without an account", "connection::1", false, 0, 0 },
-		{ "more behind", "connection:1:7x", false, 0, 0 },
-		{ "a sign", "connection:-1:7", false, 0, 0 },
+		{ "without an account id", "connection::1", false, 0, 0 },
+		{ "a letter after the user id", "connection:1:7x", false, 0, 0 },
+		{ "a minus before the account id", "connection:-1:7", false, 0, 0 },
 		{ "cut short", "conn", false, 0, 0 },
 		{ "empty", "", false, 0, 0 },
 	};
@@ -382,16 +385,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_its_key),
-		cmocka_unit_test(names_records),
-		IN_FOLDER(reads_what_it_wrote),
-		IN_FOLDER(holds_the_longest_tokens),
-		IN_FOLDER(refuses_any_changed_byte),
-		IN_FOLDER(refuses_a_cut_record),
-		cmocka_unit_test(refuses_what_is_no_record),
-		IN_FOLDER(refuses_exchanged_tokens),
-		IN_FOLDER(changes_the_state_alone),
-		IN_FOLDER(says_when_the_arena_is_full),
+		cmocka_unit_test(reads_the_ids_of_a_key),
+		cmocka_unit_test(writes_the_key_of_two_ids),
+		IN_FOLDER(reads_a_written_record),
+		IN_FOLDER(stores_the_longest_tokens),
+		IN_FOLDER(refuses_any_changed_bit),
+		IN_FOLDER(refuses_a_truncated_record),
+		cmocka_unit_test(refuses_a_malformed_record),
+		IN_FOLDER(refuses_tokens_of_another_record),
+		IN_FOLDER(changes_only_the_state),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -1,7 +1,8 @@
-/* test_refresh.c - when tokens are renewed, what is asked where, and what each answer does to them.
+/* test_refresh.c - when tokens are refreshed, which host is called, and what each result does to
+ * the stored connection.
  *
- * amoCRM is played by the two functions of amocrm.h that refresh.c calls; what else happens at that
- * moment, the play may do too.
+ * The two functions of amocrm.h that refresh.c calls are mocked.  The mock can also change the
+ * store during the call.
  */
 #include "../../setup.h"
 
@@ -15,46 +16,46 @@
 #define HOST    "reforyou.amocrm.ru"
 #define RENAMED "renamed.amocrm.ru"
 #define DAY     86400
-#define AGO     100000 /* seconds since the connection was made */
+#define AGE_S   100000 /* since the connection was made */
 #define CALLS   6
 
-/* What amoCRM says. */
-#define OK   FAULT_NONE
-#define LOST FAULT_REPLY_LOST
-#define NO   FAULT_REFUSED
+/* Results of a call to amoCRM. */
+#define OK      FAULT_NONE
+#define LOST    FAULT_REPLY_LOST
+#define REFUSED FAULT_REFUSED
 
 struct setup;
-typedef void meanwhile(struct setup *s);
+typedef void change(struct setup *s);
 
 static const struct tokens old_pair = { "access-old", "refresh-old", 0 };
 static const struct tokens newest_pair = { "access-newest", "refresh-newest", 4102444800 };
 static const struct authorization unknown = { NULL, NULL };
 
-/* What amoCRM is going to say, and what it was asked. */
-static struct play {
+/* What amoCRM replies, and how it was called. */
+static struct mock {
 	struct setup *s;
-	enum fault_kind says[CALLS]; /* FAULT_NONE: a new pair */
-	const char *new_host;        /* NULL: nobody tells */
-	meanwhile *happens;          /* during the first call */
+	enum fault_kind results[CALLS]; /* FAULT_NONE: a new pair */
+	const char *new_host;           /* NULL: not known */
+	change *meanwhile;              /* during the first call */
 	int calls;
-	int questions; /* for the new host */
+	int host_calls; /* for the new host */
 	const char *hosts[CALLS];
-} play;
+} mock;
 
 bool
 amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
 {
-	int call = play.calls++;
+	int call = mock.calls++;
 
 	(void)cfg;
 	assert_true(call < CALLS && deadline_ms > 0);
 	same_text("the token that is refreshed", refresh_token, "refresh-old");
-	assert_true(ctx_strndup(&play.s->ctx, host, strlen(host), &play.hosts[call]));
-	if (call == 0 && play.happens != NULL)
-		play.happens(play.s);
-	if (play.says[call] != FAULT_NONE)
-		return fault(ctx, play.says[call], "amoCRM says %d", play.says[call]);
+	assert_true(ctx_strndup(&mock.s->ctx, host, strlen(host), &mock.hosts[call]));
+	if (call == 0 && mock.meanwhile != NULL)
+		mock.meanwhile(mock.s);
+	if (mock.results[call] != FAULT_NONE)
+		return fault(ctx, mock.results[call], "amoCRM says %d", mock.results[call]);
 	*tokens = (struct tokens){ "access-new", "refresh-new", time(NULL) + DAY };
 	return true;
 }
@@ -64,23 +65,23 @@ amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const stru
     int64_t deadline_ms, const char **host)
 {
 	(void)cfg;
-	play.questions++;
+	mock.host_calls++;
 	assert_true(deadline_ms > 0);
-	same_text("the token the account is known by", tokens->refresh_token, "refresh-old");
-	*host = play.new_host;
-	return play.new_host != NULL || fault(ctx, FAULT_MOVED, "nobody tells where it is");
+	same_text("the token that finds the account", tokens->refresh_token, "refresh-old");
+	*host = mock.new_host;
+	return mock.new_host != NULL || fault(ctx, FAULT_MOVED, "the new host is not known");
 }
 
-/* A connection made AGO, whose access token lasts for left_s seconds more. */
+/* Stores a connection made AGE_S ago, whose access token expires in left_s seconds. */
 static void
-begin(struct setup *s, const char *folder, int connections, long left_s)
+open_connected(struct setup *s, const char *folder, int connections, long left_s)
 {
 	struct connection connection = {
 		.account_id = 31920194,
 		.amocrm_user_id = 1,
 		.host = HOST,
-		.connected_at = time(NULL) - AGO,
-		.refreshed_at = time(NULL) - AGO,
+		.connected_at = time(NULL) - AGE_S,
+		.refreshed_at = time(NULL) - AGE_S,
 		.expires_at = time(NULL) + left_s,
 	};
 	struct tokens tokens = old_pair;
@@ -88,7 +89,7 @@ begin(struct setup *s, const char *folder, int connections, long left_s)
 	bool ok;
 
 	setup_open(s, folder, connections);
-	play = (struct play){ .s = s };
+	mock = (struct mock){ .s = s };
 	tokens.expires_at = connection.expires_at;
 	if (!record_write(&s->ctx, s->ring, &connection, &tokens, &value)
 	    || !connection_restore(&s->ctx, &s->cfg, s->ring, KEY, value, NULL, &ok) || !ok)
@@ -101,9 +102,9 @@ refresh(struct setup *s, struct tokens *tokens)
 	return refresh_tokens(&s->ctx, &s->cfg, s->ring, KEY, time(NULL) + 300, tokens);
 }
 
-/* What is stored now; the fault that refresh left is over. */
+/* Clears the fault of the refresh, and reads what is stored now. */
 static struct connection
-now_stored(const char *label, struct setup *s, struct tokens *tokens)
+read_stored(const char *label, struct setup *s, struct tokens *tokens)
 {
 	struct connection connection;
 	bool found;
@@ -116,7 +117,7 @@ now_stored(const char *label, struct setup *s, struct tokens *tokens)
 }
 
 static int
-notices(const char *folder, const char *action)
+count_events(const char *folder, const char *action)
 {
 	char path[PATH_SIZE];
 	uint8_t *bytes;
@@ -135,27 +136,27 @@ notices(const char *folder, const char *action)
 }
 
 static void
-asks_only_when_little_is_left(void **state)
+refreshes_only_if_due(void **state)
 {
 	static const struct {
 		const char *label;
 		long left_s;
 		int calls;
 	} table[] = {
-		{ "much is left", DAY, 0 },
-		{ "a minute more than is wanted", 360, 0 },
-		{ "a minute less", 240, 1 },
-		{ "it is over", -5, 1 },
-		{ "it has been for long", -30 * DAY, 1 },
+		{ "valid for a day", DAY, 0 },
+		{ "valid for a minute more than required", 360, 0 },
+		{ "valid for a minute less than required", 240, 1 },
+		{ "expired", -5, 1 },
+		{ "expired a month ago", -30 * DAY, 1 },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct tokens tokens;
 		struct setup s;
 
-		begin(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
+		open_connected(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
 		same_fault(table[i].label, &s.ctx, refresh(&s, &tokens), FAULT_NONE);
-		same_number(table[i].label, play.calls, table[i].calls);
+		same_number(table[i].label, mock.calls, table[i].calls);
 		same_text(table[i].label, tokens.access_token,
 		    table[i].calls > 0 ? "access-new" : "access-old");
 		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
@@ -172,7 +173,7 @@ gives_usable_tokens(void **state)
 		int calls;
 	} table[] = {
 		{ "a minute more than the limit", REFRESH_LEFT_MIN_S + 60, 0 },
-		{ "a minute less", REFRESH_LEFT_MIN_S - 60, 1 },
+		{ "a minute less than the limit", REFRESH_LEFT_MIN_S - 60, 1 },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -181,10 +182,10 @@ gives_usable_tokens(void **state)
 		struct tokens tokens;
 		struct setup s;
 
-		begin(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
+		open_connected(&s, *state, CONNECTIONS_PER_USER, table[i].left_s);
 		same_fault(table[i].label, &s.ctx,
 		    refresh_usable_tokens(&s.ctx, &s.cfg, &connection, &tokens), FAULT_NONE);
-		same_number(table[i].label, play.calls, table[i].calls);
+		same_number(table[i].label, mock.calls, table[i].calls);
 		same_text(table[i].label, tokens.access_token,
 		    table[i].calls > 0 ? "access-new" : "access-old");
 		assert_true(unlink(s.keys) == 0);
@@ -196,58 +197,58 @@ gives_usable_tokens(void **state)
 	}
 }
 
-/* Each answer, or two or more, one after the other. */
+/* Each result of a call, and sequences of them. */
 static void
-keeps_tokens_by_what_amocrm_says(void **state)
+updates_the_connection_by_each_result(void **state)
 {
 	static const struct {
 		const char *label;
-		enum fault_kind says[CALLS];
+		enum fault_kind results[CALLS];
 		const char *new_host;
-		enum fault_kind told; /* by refresh_tokens */
+		enum fault_kind expected; /* of refresh_tokens */
 		int calls;
-		int questions;
+		int host_calls;
 		enum connection_state state;
-		bool renewed;
-		const char *notice; /* NULL: none */
+		bool refreshed;
+		const char *event; /* NULL: none */
 	} table[] = {
 		{ "a new pair", { OK }, NULL, FAULT_NONE, 1, 0, CONNECTION_ACTIVE, true, NULL },
-		{ "refused", { NO }, NULL, FAULT_REFUSED, 1, 0, CONNECTION_REVOKED, false,
+		{ "refused", { REFUSED }, NULL, FAULT_REFUSED, 1, 0, CONNECTION_REVOKED, false,
 		    "revoked" },
-		{ "not now", { FAULT_UNAVAILABLE }, NULL, FAULT_UNAVAILABLE, 1, 0,
+		{ "not available now", { FAULT_UNAVAILABLE }, NULL, FAULT_UNAVAILABLE, 1, 0,
 		    CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "a wrong set-up", { FAULT_CLIENT }, NULL, FAULT_CLIENT, 1, 1, CONNECTION_ACTIVE,
-		    false, "refresh_failed" },
-		{ "ours is wrong", { FAULT_CONFIG }, NULL, FAULT_CONFIG, 1, 0, CONNECTION_ACTIVE,
-		    false, "refresh_failed" },
-		{ "no arena", { FAULT_SERVER }, NULL, FAULT_SERVER, 1, 0, CONNECTION_ACTIVE, false,
-		    "refresh_failed" },
-		{ "lost, then a new pair", { LOST, OK }, NULL, FAULT_NONE, 2, 0, CONNECTION_ACTIVE,
-		    true, NULL },
-		{ "lost, then refused", { LOST, NO }, NULL, FAULT_REFUSED, 2, 0, CONNECTION_REVOKED,
-		    false, "revoked" },
-		{ "lost twice", { LOST, LOST }, NULL, FAULT_REPLY_LOST, 2, 0, CONNECTION_ACTIVE,
-		    false, "refresh_failed" },
-		{ "lost, then not now", { LOST, FAULT_UNAVAILABLE }, NULL, FAULT_UNAVAILABLE, 2, 0,
+		{ "the client is refused", { FAULT_CLIENT }, NULL, FAULT_CLIENT, 1, 1,
 		    CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "moved, nobody tells where", { FAULT_MOVED }, NULL, FAULT_MOVED, 1, 1,
+		{ "a wrong configuration", { FAULT_CONFIG }, NULL, FAULT_CONFIG, 1, 0,
 		    CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "moved, but to where it was", { FAULT_MOVED }, HOST, FAULT_MOVED, 1, 1,
+		{ "the arena is full", { FAULT_SERVER }, NULL, FAULT_SERVER, 1, 0,
 		    CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "moved, and there a new pair", { FAULT_MOVED, OK }, RENAMED, FAULT_NONE, 2, 1,
+		{ "reply lost, then a new pair", { LOST, OK }, NULL, FAULT_NONE, 2, 0,
 		    CONNECTION_ACTIVE, true, NULL },
-		{ "no such account there, and elsewhere a new pair", { FAULT_CLIENT, OK }, RENAMED,
-		    FAULT_NONE, 2, 1, CONNECTION_ACTIVE, true, NULL },
-		{ "moved, and there refused", { FAULT_MOVED, NO }, RENAMED, FAULT_REFUSED, 2, 1,
+		{ "reply lost, then refused", { LOST, REFUSED }, NULL, FAULT_REFUSED, 2, 0,
 		    CONNECTION_REVOKED, false, "revoked" },
-		{ "moved, and there not now", { FAULT_MOVED, FAULT_UNAVAILABLE }, RENAMED,
+		{ "reply lost twice", { LOST, LOST }, NULL, FAULT_REPLY_LOST, 2, 0,
+		    CONNECTION_ACTIVE, false, "refresh_failed" },
+		{ "reply lost, then not available now", { LOST, FAULT_UNAVAILABLE }, NULL,
+		    FAULT_UNAVAILABLE, 2, 0, CONNECTION_ACTIVE, false, "refresh_failed" },
+		{ "moved, the new host is not known", { FAULT_MOVED }, NULL, FAULT_MOVED, 1, 1,
+		    CONNECTION_ACTIVE, false, "refresh_failed" },
+		{ "moved, but the host is the same", { FAULT_MOVED }, HOST, FAULT_MOVED, 1, 1,
+		    CONNECTION_ACTIVE, false, "refresh_failed" },
+		{ "moved, a new pair from the new host", { FAULT_MOVED, OK }, RENAMED, FAULT_NONE,
+		    2, 1, CONNECTION_ACTIVE, true, NULL },
+		{ "no such account, a new pair from the new host", { FAULT_CLIENT, OK }, RENAMED,
+		    FAULT_NONE, 2, 1, CONNECTION_ACTIVE, true, NULL },
+		{ "moved, refused by the new host", { FAULT_MOVED, REFUSED }, RENAMED,
+		    FAULT_REFUSED, 2, 1, CONNECTION_REVOKED, false, "revoked" },
+		{ "moved, new host not available now", { FAULT_MOVED, FAULT_UNAVAILABLE }, RENAMED,
 		    FAULT_UNAVAILABLE, 2, 1, CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "moved, and moved again", { FAULT_MOVED, FAULT_MOVED }, RENAMED, FAULT_MOVED, 2,
-		    1, CONNECTION_ACTIVE, false, "refresh_failed" },
-		{ "moved, and there lost and a new pair", { FAULT_MOVED, LOST, OK }, RENAMED,
+		{ "moved twice", { FAULT_MOVED, FAULT_MOVED }, RENAMED, FAULT_MOVED, 2, 1,
+		    CONNECTION_ACTIVE, false, "refresh_failed" },
+		{ "moved, then reply lost, then a new pair", { FAULT_MOVED, LOST, OK }, RENAMED,
 		    FAULT_NONE, 3, 1, CONNECTION_ACTIVE, true, NULL },
-		{ "lost, moved, lost, a new pair", { LOST, FAULT_MOVED, LOST, OK }, RENAMED,
-		    FAULT_NONE, 4, 1, CONNECTION_ACTIVE, true, NULL },
+		{ "reply lost, moved, reply lost, then a new pair", { LOST, FAULT_MOVED, LOST, OK },
+		    RENAMED, FAULT_NONE, 4, 1, CONNECTION_ACTIVE, true, NULL },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -256,40 +257,42 @@ keeps_tokens_by_what_amocrm_says(void **state)
 		struct tokens tokens;
 		struct tokens kept;
 		struct setup s;
-		int before[2] = { notices(*state, "\"connection.revoked\""),
-			notices(*state, "\"connection.refresh_failed\"") };
+		int before[2] = { count_events(*state, "\"connection.revoked\""),
+			count_events(*state, "\"connection.refresh_failed\"") };
 
-		begin(&s, *state, CONNECTIONS_PER_USER, 60);
-		memcpy(play.says, table[i].says, sizeof play.says);
-		play.new_host = table[i].new_host;
-		same_fault(label, &s.ctx, refresh(&s, &tokens), table[i].told);
-		if (table[i].told != FAULT_NONE && table[i].told != FAULT_REFUSED)
+		open_connected(&s, *state, CONNECTIONS_PER_USER, 60);
+		memcpy(mock.results, table[i].results, sizeof mock.results);
+		mock.new_host = table[i].new_host;
+		same_fault(label, &s.ctx, refresh(&s, &tokens), table[i].expected);
+		if (table[i].expected != FAULT_NONE && table[i].expected != FAULT_REFUSED)
 			has_text(label, s.ctx.reason, "amoCRM says");
 
-		connection = now_stored(label, &s, &kept);
-		same_number(label, play.calls, table[i].calls);
-		same_number(label, play.questions, table[i].questions);
+		connection = read_stored(label, &s, &kept);
+		same_number(label, mock.calls, table[i].calls);
+		same_number(label, mock.host_calls, table[i].host_calls);
 		same_number(label, connection.state, table[i].state);
 		same_text(
-		    label, kept.refresh_token, table[i].renewed ? "refresh-new" : "refresh-old");
+		    label, kept.refresh_token, table[i].refreshed ? "refresh-new" : "refresh-old");
 		same_text(label, connection.host,
-		    table[i].renewed && table[i].new_host != NULL ? table[i].new_host : HOST);
-		DEMAND(label, (connection.refreshed_at > time(NULL) - AGO / 2) == table[i].renewed);
-		DEMAND(label, connection.connected_at < time(NULL) - AGO / 2);
-		if (table[i].renewed) {
+		    table[i].refreshed && table[i].new_host != NULL ? table[i].new_host : HOST);
+		DEMAND(label,
+		    (connection.refreshed_at > time(NULL) - AGE_S / 2) == table[i].refreshed);
+		DEMAND(label, connection.connected_at < time(NULL) - AGE_S / 2);
+		if (table[i].refreshed) {
 			same_text(label, tokens.access_token, "access-new");
 			same_number(label, connection.expires_at, kept.expires_at);
 		}
-		same_number(label, notices(*state, "\"connection.revoked\"") - before[0],
-		    table[i].notice != NULL && strcmp(table[i].notice, "revoked") == 0);
-		same_number(label, notices(*state, "\"connection.refresh_failed\"") - before[1],
-		    table[i].notice != NULL && strcmp(table[i].notice, "refresh_failed") == 0);
+		same_number(label, count_events(*state, "\"connection.revoked\"") - before[0],
+		    table[i].event != NULL && strcmp(table[i].event, "revoked") == 0);
+		same_number(label,
+		    count_events(*state, "\"connection.refresh_failed\"") - before[1],
+		    table[i].event != NULL && strcmp(table[i].event, "refresh_failed") == 0);
 		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
 		setup_close(&s);
 	}
 }
 
-/* What others do while amoCRM is asked. */
+/* Changes by other processes during the call to amoCRM. */
 
 static void
 is_erased(struct setup *s)
@@ -314,7 +317,7 @@ is_claimed(struct setup *s)
 }
 
 static void
-is_authorized_anew(struct setup *s)
+is_authorized_again(struct setup *s)
 {
 	const struct identity identity = { 31920194, 1, HOST };
 	const struct claim later = { CLAIM_LATER, NULL };
@@ -324,7 +327,7 @@ is_authorized_anew(struct setup *s)
 }
 
 static void
-is_sealed_anew(struct setup *s)
+is_resealed(struct setup *s)
 {
 	bool ok;
 
@@ -336,42 +339,43 @@ is_sealed_anew(struct setup *s)
 }
 
 static void
-has_no_key_ring(struct setup *s)
+loses_its_key_ring(struct setup *s)
 {
 	assert_int_equal(unlink(s->keys), 0);
 }
 
 static void
-leaves_alone_what_others_did_meanwhile(void **state)
+keeps_changes_made_during_the_call(void **state)
 {
 	static const struct {
 		const char *label;
-		meanwhile *happens;
-		enum fault_kind says;
-		bool there;
+		change *meanwhile;
+		enum fault_kind result;
+		bool exists;
 		enum connection_state state;
 		const char *refresh_token;
 		const char *app_user;
 	} table[] = {
-		{ "nothing", NULL, FAULT_NONE, true, CONNECTION_ACTIVE, "refresh-new", NULL },
-		{ "erased, renewed", is_erased, FAULT_NONE, false, CONNECTION_ACTIVE, NULL, NULL },
+		{ "no change", NULL, FAULT_NONE, true, CONNECTION_ACTIVE, "refresh-new", NULL },
+		{ "erased, refreshed", is_erased, FAULT_NONE, false, CONNECTION_ACTIVE, NULL,
+		    NULL },
 		{ "erased, refused", is_erased, FAULT_REFUSED, false, CONNECTION_ACTIVE, NULL,
 		    NULL },
-		{ "revoked, renewed", is_revoked, FAULT_NONE, true, CONNECTION_REVOKED,
+		{ "revoked, refreshed", is_revoked, FAULT_NONE, true, CONNECTION_REVOKED,
 		    "refresh-new", NULL },
-		{ "revoked, not now", is_revoked, FAULT_UNAVAILABLE, true, CONNECTION_REVOKED,
-		    "refresh-old", NULL },
-		{ "claimed, renewed", is_claimed, FAULT_NONE, true, CONNECTION_ACTIVE,
+		{ "revoked, not available now", is_revoked, FAULT_UNAVAILABLE, true,
+		    CONNECTION_REVOKED, "refresh-old", NULL },
+		{ "claimed, refreshed", is_claimed, FAULT_NONE, true, CONNECTION_ACTIVE,
 		    "refresh-new", "olena" },
 		{ "claimed, refused", is_claimed, FAULT_REFUSED, true, CONNECTION_ACTIVE,
 		    "refresh-old", "olena" },
-		{ "authorized anew, renewed", is_authorized_anew, FAULT_NONE, true,
+		{ "authorized again, refreshed", is_authorized_again, FAULT_NONE, true,
 		    CONNECTION_ACTIVE, "refresh-newest", NULL },
-		{ "authorized anew, refused", is_authorized_anew, FAULT_REFUSED, true,
+		{ "authorized again, refused", is_authorized_again, FAULT_REFUSED, true,
 		    CONNECTION_ACTIVE, "refresh-newest", NULL },
-		{ "the key ring is gone, renewed", has_no_key_ring, FAULT_NONE, true,
+		{ "the key ring is missing, refreshed", loses_its_key_ring, FAULT_NONE, true,
 		    CONNECTION_ACTIVE, "refresh-new", NULL },
-		{ "sealed anew, renewed", is_sealed_anew, FAULT_NONE, true, CONNECTION_ACTIVE,
+		{ "resealed, refreshed", is_resealed, FAULT_NONE, true, CONNECTION_ACTIVE,
 		    "refresh-new", NULL },
 	};
 
@@ -381,15 +385,15 @@ leaves_alone_what_others_did_meanwhile(void **state)
 		struct setup s;
 		bool found;
 
-		begin(&s, *state, CONNECTIONS_PER_USER, 60);
-		play.happens = table[i].happens;
-		play.says[0] = table[i].says;
-		same_fault(table[i].label, &s.ctx, refresh(&s, &tokens), table[i].says);
+		open_connected(&s, *state, CONNECTIONS_PER_USER, 60);
+		mock.meanwhile = table[i].meanwhile;
+		mock.results[0] = table[i].result;
+		same_fault(table[i].label, &s.ctx, refresh(&s, &tokens), table[i].result);
 		ctx_clear_fault(&s.ctx);
 		assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &connection));
-		same_number(table[i].label, found, table[i].there);
+		same_number(table[i].label, found, table[i].exists);
 		if (found) {
-			connection = now_stored(table[i].label, &s, &tokens);
+			connection = read_stored(table[i].label, &s, &tokens);
 			same_number(table[i].label, connection.state, table[i].state);
 			same_text(table[i].label, tokens.refresh_token, table[i].refresh_token);
 			same_text(table[i].label, connection.app_user, table[i].app_user);
@@ -400,24 +404,25 @@ leaves_alone_what_others_did_meanwhile(void **state)
 }
 
 static void
-asks_nobody_when_it_makes_no_sense(void **state)
+makes_no_call_that_cannot_succeed(void **state)
 {
 	struct tokens tokens;
 	struct setup s;
 
-	begin(&s, *state, CONNECTIONS_PER_USER, 60);
+	open_connected(&s, *state, CONNECTIONS_PER_USER, 60);
 	s.cfg.amocrm.account_domains = "kommo.com amocrm.ru.evil.com ru";
-	same_fault("a host that is allowed no more", &s.ctx, refresh(&s, &tokens), FAULT_CONFIG);
-	has_text("which", s.ctx.reason, HOST);
+	same_fault(
+	    "a host that is not allowed any more", &s.ctx, refresh(&s, &tokens), FAULT_CONFIG);
+	has_text("the host is named", s.ctx.reason, HOST);
 	s.cfg.amocrm.account_domains = "amocrm.ru";
 	ctx_clear_fault(&s.ctx);
 
 	is_revoked(&s);
-	same_fault("it is revoked", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
+	same_fault("a revoked connection", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
 	ctx_clear_fault(&s.ctx);
 	is_erased(&s);
-	same_fault("it is gone", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
-	same_number("calls", play.calls, 0);
+	same_fault("an erased connection", &s.ctx, refresh(&s, &tokens), FAULT_REFUSED);
+	same_number("calls", mock.calls, 0);
 	setup_close(&s);
 }
 
@@ -425,11 +430,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(asks_only_when_little_is_left),
+		IN_FOLDER(refreshes_only_if_due),
 		IN_FOLDER(gives_usable_tokens),
-		IN_FOLDER(keeps_tokens_by_what_amocrm_says),
-		IN_FOLDER(leaves_alone_what_others_did_meanwhile),
-		IN_FOLDER(asks_nobody_when_it_makes_no_sense),
+		IN_FOLDER(updates_the_connection_by_each_result),
+		IN_FOLDER(keeps_changes_made_during_the_call),
+		IN_FOLDER(makes_no_call_that_cannot_succeed),
 	};
 
 	return cmocka_run_group_tests_name("refresh", tests, NULL, NULL);

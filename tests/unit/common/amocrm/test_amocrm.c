@@ -1,5 +1,5 @@
-/* test_amocrm.c - the authorize URL, and whose tokens these are by their own claims; the calls are
- * tried over HTTP. */
+/* test_amocrm.c - the authorize URL, and the account and user that the claims of an access token
+ * name.  The calls to amoCRM are tested over HTTP. */
 #include "../../table.h"
 
 #include "amocrm/amocrm.h"
@@ -15,9 +15,9 @@ writes_the_authorize_url(void **state)
 		{ "amoCRM's page", "https://www.amocrm.ru/oauth", "01d01160-d7a0", "a.b-c_d",
 		    "https://www.amocrm.ru/"
 		    "oauth?client_id=01d01160-d7a0&state=a.b-c_d&mode=popup" },
-		{ "a page that has a query already", "https://a.example/?x=1", "id", "s",
+		{ "a page with a query", "https://a.example/?x=1", "id", "s",
 		    "https://a.example/?x=1&client_id=id&state=s&mode=popup" },
-		{ "values that need escapes", "https://a.example/", "a&b", "c d=e#f",
+		{ "values that must be percent-encoded", "https://a.example/", "a&b", "c d=e#f",
 		    "https://a.example/?client_id=a%26b&state=c%20d%3De%23f&mode=popup" },
 	};
 
@@ -36,34 +36,35 @@ writes_the_authorize_url(void **state)
 }
 
 static void
-reads_the_claims(void **state)
+reads_the_ids_of_the_claims(void **state)
 {
 	static const struct {
 		const char *label, *claims;
-		int64_t account_id, user_id; /* 0: they do not tell */
+		int64_t account_id, user_id; /* 0: no ids */
 	} table[] = {
 		{ "as amoCRM writes them", "{\"aud\":\"x\",\"sub\":\"7\",\"account_id\":31920194}",
 		    31920194, 7 },
 		{ "the user as a number", "{\"sub\":7,\"account_id\":31920194}", 31920194, 7 },
 		{ "the account as a string", "{\"sub\":\"7\",\"account_id\":\"31920194\"}",
 		    31920194, 7 },
-		{ "the largest",
+		{ "the largest ids",
 		    "{\"sub\":\"9223372036854775807\",\"account_id\":9223372036854775807}",
 		    INT64_MAX, INT64_MAX },
-		{ "too large", "{\"sub\":\"7\",\"account_id\":9223372036854775808}", 0, 0 },
-		{ "too large a string", "{\"sub\":\"9223372036854775808\",\"account_id\":1}", 0,
-		    0 },
+		{ "an account that is too large",
+		    "{\"sub\":\"7\",\"account_id\":9223372036854775808}", 0, 0 },
+		{ "a user that is too large", "{\"sub\":\"9223372036854775808\",\"account_id\":1}",
+		    0, 0 },
 		{ "no account", "{\"sub\":\"7\"}", 0, 0 },
 		{ "no user", "{\"account_id\":31920194}", 0, 0 },
-		{ "account nought", "{\"sub\":\"7\",\"account_id\":0}", 0, 0 },
+		{ "account zero", "{\"sub\":\"7\",\"account_id\":0}", 0, 0 },
 		{ "a negative account", "{\"sub\":\"7\",\"account_id\":-1}", 0, 0 },
-		{ "a user that is no number", "{\"sub\":\"u7\",\"account_id\":1}", 0, 0 },
+		{ "a user that is not a number", "{\"sub\":\"u7\",\"account_id\":1}", 0, 0 },
 		{ "an empty user", "{\"sub\":\"\",\"account_id\":1}", 0, 0 },
-		{ "a fraction", "{\"sub\":\"7\",\"account_id\":1.5}", 0, 0 },
-		{ "null", "{\"sub\":null,\"account_id\":null}", 0, 0 },
+		{ "an account with a fraction", "{\"sub\":\"7\",\"account_id\":1.5}", 0, 0 },
+		{ "null ids", "{\"sub\":null,\"account_id\":null}", 0, 0 },
 		{ "an array", "[31920194,7]", 0, 0 },
-		{ "no JSON", "{", 0, 0 },
-		{ "nothing", "", 0, 0 },
+		{ "not JSON", "{", 0, 0 },
+		{ "empty claims", "", 0, 0 },
 	};
 
 	(void)state;
@@ -93,17 +94,17 @@ reads_the_claims(void **state)
 }
 
 static void
-knows_what_is_no_jwt(void **state)
+finds_no_ids_in_a_malformed_token(void **state)
 {
 	static const struct {
 		const char *label, *token;
 	} table[] = {
 		{ "an opaque token", "0123456789abcdef" },
-		{ "empty", "" },
-		{ "dots alone", ".." },
-		{ "a header alone", "eyJhbGciOiJSUzI1NiJ9." },
+		{ "an empty token", "" },
+		{ "only dots", ".." },
+		{ "only a header", "eyJhbGciOiJSUzI1NiJ9." },
 		{ "not base64url", "eyJ9.!!!!.x" },
-		{ "padding", "eyJ9.e30=.x" },
+		{ "padded base64url", "eyJ9.e30=.x" },
 	};
 
 	(void)state;
@@ -125,8 +126,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_the_authorize_url),
-		cmocka_unit_test(reads_the_claims),
-		cmocka_unit_test(knows_what_is_no_jwt),
+		cmocka_unit_test(reads_the_ids_of_the_claims),
+		cmocka_unit_test(finds_no_ids_in_a_malformed_token),
 	};
 
 	return cmocka_run_group_tests_name("amocrm", tests, NULL, NULL);

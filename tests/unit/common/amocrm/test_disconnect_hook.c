@@ -1,5 +1,5 @@
-/* test_disconnect_hook.c - amoCRM's signed disconnect call: right it revokes,
- * anything else changes nothing. */
+/* test_disconnect_hook.c - amoCRM's signed disconnect call revokes the account's connections; an
+ * invalid call changes nothing. */
 #include "../../setup.h"
 
 #include "amocrm/disconnect_hook.h"
@@ -10,7 +10,7 @@
 #define UUID   "01d01160-d7a0-4087-b4af-6a1bb83fcd1d"
 #define VECTOR "66704de1ff8c90176a27178c1a62a0c85646f6f59021f45363d893e83e607d74"
 
-/* The signature of a message under a secret, so that it is not what is wrong. */
+/* Signs a message with a secret, for calls whose signature is not what is invalid. */
 static void
 sign(const char *secret, const char *message, char hex[SHA256_HEX_SIZE])
 {
@@ -22,16 +22,16 @@ sign(const char *secret, const char *message, char hex[SHA256_HEX_SIZE])
 
 static const struct {
 	const char *label;
-	const char *before;         /* the query up to the signature */
-	const char *secret, *signs; /* whose signature follows; NULL: nothing does */
-	const char *behind;
+	const char *before;           /* the query up to the signature */
+	const char *secret, *message; /* of the signature that follows; NULL: none */
+	const char *after;
 	enum fault_kind expected;
 } rows[] = {
 	{ "as amoCRM calls", "client_uuid=" UUID "&account_id=32720107&signature=" VECTOR, NULL,
 	    NULL, "", FAULT_NONE },
 	{ "in another order", "signature=" VECTOR "&account_id=32720107&client_uuid=" UUID, NULL,
 	    NULL, "", FAULT_NONE },
-	{ "beside something else", "client_uuid=" UUID "&account_id=32720107&signature=", "secret",
+	{ "with another parameter", "client_uuid=" UUID "&account_id=32720107&signature=", "secret",
 	    UUID "|32720107", "&x=1", FAULT_NONE },
 
 	{ "no signature", "client_uuid=" UUID "&account_id=32720107", NULL, NULL, "",
@@ -46,8 +46,8 @@ static const struct {
 	    FAULT_SIGNATURE },
 	{ "an empty account_id", "client_uuid=" UUID "&account_id=&signature=", "secret", UUID "|",
 	    "", FAULT_SIGNATURE },
-	{ "nothing at all", "", NULL, NULL, "", FAULT_SIGNATURE },
-	{ "another integration's", "client_uuid=other&account_id=32720107&signature=", "secret",
+	{ "an empty query", "", NULL, NULL, "", FAULT_SIGNATURE },
+	{ "another integration", "client_uuid=other&account_id=32720107&signature=", "secret",
 	    "other|32720107", "", FAULT_SIGNATURE },
 	{ "another secret", "client_uuid=" UUID "&account_id=32720107&signature=", "Secret",
 	    UUID "|32720107", "", FAULT_SIGNATURE },
@@ -55,34 +55,34 @@ static const struct {
 	    "", FAULT_SIGNATURE },
 	{ "another account's signature", "client_uuid=" UUID "&account_id=32720107&signature=",
 	    "secret", UUID "|32720108", "", FAULT_SIGNATURE },
-	{ "a leading nought", "client_uuid=" UUID "&account_id=032720107&signature=", "secret",
+	{ "a leading zero", "client_uuid=" UUID "&account_id=032720107&signature=", "secret",
 	    UUID "|032720107", "", FAULT_SIGNATURE },
-	{ "a sign", "client_uuid=" UUID "&account_id=%2B32720107&signature=", "secret",
-	    UUID "|+32720107", "", FAULT_SIGNATURE },
-	{ "account nought", "client_uuid=" UUID "&account_id=0&signature=", "secret", UUID "|0", "",
+	{ "a plus before the account", "client_uuid=" UUID "&account_id=%2B32720107&signature=",
+	    "secret", UUID "|+32720107", "", FAULT_SIGNATURE },
+	{ "account zero", "client_uuid=" UUID "&account_id=0&signature=", "secret", UUID "|0", "",
 	    FAULT_SIGNATURE },
-	{ "an account beyond 64 bits",
+	{ "an account over 64 bits",
 	    "client_uuid=" UUID "&account_id=18446744073742271723&signature=", "secret",
 	    UUID "|18446744073742271723", "", FAULT_SIGNATURE },
-	{ "capital digits",
+	{ "a signature in capital digits",
 	    "client_uuid=" UUID "&account_id=32720107&signature="
 	    "66704DE1FF8C90176A27178C1A62A0C85646F6F59021F45363D893E83E607D74",
 	    NULL, NULL, "", FAULT_SIGNATURE },
-	{ "a digit short",
+	{ "a signature that is a digit short",
 	    "client_uuid=" UUID "&account_id=32720107&signature="
 	    "66704de1ff8c90176a27178c1a62a0c85646f6f59021f45363d893e83e607d7",
 	    NULL, NULL, "", FAULT_SIGNATURE },
-	{ "something behind the signature", "client_uuid=" UUID "&account_id=32720107&signature=",
+	{ "a digit after the signature", "client_uuid=" UUID "&account_id=32720107&signature=",
 	    "secret", UUID "|32720107", "0", FAULT_SIGNATURE },
-	{ "the account twice",
+	{ "account_id twice",
 	    "account_id=32720107&client_uuid=" UUID "&account_id=32720107&signature=", "secret",
 	    UUID "|32720107", "", FAULT_REQUEST },
-	{ "a bad escape", "client_uuid=" UUID "&account_id=32720107&x=%zz&signature=", "secret",
-	    UUID "|32720107", "", FAULT_REQUEST },
+	{ "a malformed escape", "client_uuid=" UUID "&account_id=32720107&x=%zz&signature=",
+	    "secret", UUID "|32720107", "", FAULT_REQUEST },
 };
 
 static void
-revokes_or_changes_nothing(void **state)
+revokes_only_on_a_valid_call(void **state)
 {
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		static const struct tokens tokens = { "access", "refresh", 4102444800 };
@@ -102,10 +102,10 @@ revokes_or_changes_nothing(void **state)
 		assert_true(connection_save(
 				&s.ctx, &s.cfg, s.ring, &identity, &tokens, &anonymous, &unknown)
 		    && record_key(&s.ctx, identity.account_id, identity.user_id, &key));
-		if (rows[i].signs != NULL)
-			sign(rows[i].secret, rows[i].signs, hex);
+		if (rows[i].message != NULL)
+			sign(rows[i].secret, rows[i].message, hex);
 		assert_true(
-		    ctx_printf(&s.ctx, &query, "%s%s%s", rows[i].before, hex, rows[i].behind));
+		    ctx_printf(&s.ctx, &query, "%s%s%s", rows[i].before, hex, rows[i].after));
 		ok = disconnect_hook_verify(&s.ctx, &s.cfg.amocrm, query, &account_id)
 		    && connection_revoke_account(&s.ctx, &s.cfg, account_id);
 		same_fault(rows[i].label, &s.ctx, ok, rows[i].expected);
@@ -120,7 +120,7 @@ revokes_or_changes_nothing(void **state)
 }
 
 static void
-knows_no_such_account(void **state)
+accepts_an_account_without_connections(void **state)
 {
 	static const char query[] = "client_uuid=" UUID "&account_id=32720107&signature=" VECTOR;
 	struct setup s;
@@ -137,8 +137,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(revokes_or_changes_nothing),
-		IN_FOLDER(knows_no_such_account),
+		IN_FOLDER(revokes_only_on_a_valid_call),
+		IN_FOLDER(accepts_an_account_without_connections),
 	};
 
 	return cmocka_run_group_tests_name("disconnect hook", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_form.c - queries and small bodies: what is read, all that is refused, how a value is
- * encoded. */
+/* test_form.c - queries and small bodies: what is parsed and what is refused; percent-encoding of
+ * values. */
 #include "../../table.h"
 
 #include "text/form.h"
@@ -23,19 +23,20 @@ reads_a_form(void **state)
 		enum fault_kind expected;
 		const char *code, *state;
 	} table[] = {
-		{ "empty", "", FAULT_NONE, NULL, NULL },
+		{ "an empty text", "", FAULT_NONE, NULL, NULL },
 		{ "one pair", "code=1", FAULT_NONE, "1", NULL },
 		{ "two pairs", "code=1&state=2", FAULT_NONE, "1", "2" },
-		{ "the other way round", "state=2&code=1", FAULT_NONE, "1", "2" },
+		{ "two pairs in another order", "state=2&code=1", FAULT_NONE, "1", "2" },
 		{ "empty pairs", "&&code=1&&state=2&", FAULT_NONE, "1", "2" },
 		{ "no value", "code=", FAULT_NONE, "", NULL },
 		{ "no equals sign", "code", FAULT_NONE, "", NULL },
-		{ "an equals sign alone", "=&code=1", FAULT_NONE, "1", NULL },
+		{ "only an equals sign", "=&code=1", FAULT_NONE, "1", NULL },
 		{ "a value without a name", "=1", FAULT_NONE, NULL, NULL },
-		{ "the second equals sign is the value's", "code=a=b=", FAULT_NONE, "a=b=", NULL },
-		{ "a plus is a blank", "code=a+b", FAULT_NONE, "a b", NULL },
+		{ "the second equals sign belongs to the value", "code=a=b=", FAULT_NONE,
+		    "a=b=", NULL },
+		{ "a plus is a space", "code=a+b", FAULT_NONE, "a b", NULL },
 		{ "an escaped plus is a plus", "code=a%2Bb", FAULT_NONE, "a+b", NULL },
-		{ "lower-case digits", "code=a%2bb", FAULT_NONE, "a+b", NULL },
+		{ "an escape with lower-case digits", "code=a%2bb", FAULT_NONE, "a+b", NULL },
 		{ "an escape at the end", "code=%41", FAULT_NONE, "A", NULL },
 		{ "an escaped percent sign", "code=%2541", FAULT_NONE, "%41", NULL },
 		{ "an escaped ampersand", "state=%26code=1", FAULT_NONE, NULL, "&code=1" },
@@ -45,7 +46,7 @@ reads_a_form(void **state)
 		{ "a name in another case", "Code=1", FAULT_NONE, NULL, NULL },
 		{ "a longer name", "codes=1", FAULT_NONE, NULL, NULL },
 		{ "a shorter name", "cod=1", FAULT_NONE, NULL, NULL },
-		{ "a name with a blank", "+code=1", FAULT_NONE, NULL, NULL },
+		{ "a name with a space", "+code=1", FAULT_NONE, NULL, NULL },
 		{ "an unknown name twice", "x=1&x=2&code=1", FAULT_NONE, "1", NULL },
 		{ "an unknown name with brackets", "x[]=1&[]=2&[code]=3", FAULT_NONE, NULL, NULL },
 		{ "a value at its limit", "code=12345678", FAULT_NONE, "12345678", NULL },
@@ -60,17 +61,17 @@ reads_a_form(void **state)
 		{ "same name, both empty", "code=&code=", FAULT_REQUEST, NULL, NULL },
 		{ "brackets", "code[]=1", FAULT_REQUEST, NULL, NULL },
 		{ "escaped brackets", "code%5B%5D=1", FAULT_REQUEST, NULL, NULL },
-		{ "a bracket that stays open", "code[=1", FAULT_REQUEST, NULL, NULL },
+		{ "a bracket left open", "code[=1", FAULT_REQUEST, NULL, NULL },
 		{ "a key in brackets", "code[a]=1&state=s", FAULT_REQUEST, NULL, "s" },
-		{ "brackets behind the plain name", "code=1&code[]=2", FAULT_REQUEST, NULL, NULL },
+		{ "brackets after the plain name", "code=1&code[]=2", FAULT_REQUEST, NULL, NULL },
 		{ "brackets before the plain name", "code[]=1&code=2", FAULT_REQUEST, NULL, NULL },
 		{ "escape cut short", "code=%4", FAULT_REQUEST, NULL, NULL },
 		{ "escape without digits", "code=%", FAULT_REQUEST, NULL, NULL },
 		{ "escape cut short by the next pair", "code=%4&state=s", FAULT_REQUEST, NULL,
 		    "s" },
-		{ "escape of other letters", "code=%4g", FAULT_REQUEST, NULL, NULL },
+		{ "escape with a letter that is not hex", "code=%4g", FAULT_REQUEST, NULL, NULL },
 		{ "sign inside an escape", "code=%+9", FAULT_REQUEST, NULL, NULL },
-		{ "blank inside an escape", "code=% 9", FAULT_REQUEST, NULL, NULL },
+		{ "space inside an escape", "code=% 9", FAULT_REQUEST, NULL, NULL },
 		{ "escape in an unknown name", "%zz=1&state=s", FAULT_REQUEST, NULL, "s" },
 		{ "escape in an unknown value", "x=%zz&state=s", FAULT_REQUEST, NULL, "s" },
 		{ "NUL in a value", "code=1%002&state=s", FAULT_REQUEST, NULL, "s" },
@@ -96,7 +97,7 @@ reads_a_form(void **state)
 }
 
 static void
-decodes_one_value(void **state)
+decodes_a_value(void **state)
 {
 	static const struct {
 		const char *label, *s;
@@ -104,12 +105,12 @@ decodes_one_value(void **state)
 		const char *expected; /* NULL: refused */
 	} table[] = {
 		{ "nothing", "", 0, "" },
-		{ "only len bytes", "abc%zz", 3, "abc" },
-		{ "an escape that ends behind len", "a%41", 3, NULL },
-		{ "an escape that begins at len's end", "a%41", 2, NULL },
+		{ "only the first len bytes are read", "abc%zz", 3, "abc" },
+		{ "an escape that ends after len", "a%41", 3, NULL },
+		{ "an escape that begins at the last byte", "a%41", 2, NULL },
 		{ "a NUL byte", "a\0b", 3, NULL },
 		{ "an escaped NUL", "a%00", 4, NULL },
-		{ "every byte stays", "\x01\x7f\xff", 3, "\x01\x7f\xff" },
+		{ "any other byte is kept", "\x01\x7f\xff", 3, "\x01\x7f\xff" },
 	};
 
 	(void)state;
@@ -128,21 +129,21 @@ decodes_one_value(void **state)
 }
 
 static void
-encodes_down_to_unreserved(void **state)
+encodes_all_but_unreserved_characters(void **state)
 {
 	static const struct {
 		const char *label, *s, *expected;
 	} table[] = {
-		{ "nothing", "", "" },
-		{ "what RFC 3986 leaves alone", "AZaz09-._~", "AZaz09-._~" },
-		{ "what separates parameters", "a&b=c#d?e", "a%26b%3Dc%23d%3Fe" },
+		{ "an empty value", "", "" },
+		{ "unreserved characters of RFC 3986", "AZaz09-._~", "AZaz09-._~" },
+		{ "separators of a URL", "a&b=c#d?e", "a%26b%3Dc%23d%3Fe" },
 		{ "a percent sign", "100%", "100%25" },
-		{ "a blank is not a plus", "a b+c", "a%20b%2Bc" },
-		{ "what ends a header", "a\r\nb", "a%0D%0Ab" },
-		{ "what ends an attribute", "\"'<>", "%22%27%3C%3E" },
-		{ "what ends a part of an intent", ";end", "%3Bend" },
+		{ "a space is not a plus", "a b+c", "a%20b%2Bc" },
+		{ "a line break, which ends a header", "a\r\nb", "a%0D%0Ab" },
+		{ "quotes and brackets, which end an attribute", "\"'<>", "%22%27%3C%3E" },
+		{ "a semicolon, which ends a part of an intent", ";end", "%3Bend" },
 		{ "UTF-8, byte by byte", "\xd0\xaf", "%D0%AF" },
-		{ "the last byte", "\xff\x7f\x01", "%FF%7F%01" },
+		{ "bytes outside ASCII and control characters", "\xff\x7f\x01", "%FF%7F%01" },
 	};
 
 	(void)state;
@@ -169,13 +170,13 @@ read_in_arena(struct ctx *ctx, void *arg)
 	fields_of(field);
 	if (!form_parse(ctx, "state=a+longer%20text&code=%31", field, FIELDS))
 		return false;
-	same_text("the value before", field[STATE].value, "a longer text");
-	same_text("the value behind", field[CODE].value, "1");
+	same_text("the first value", field[STATE].value, "a longer text");
+	same_text("the second value", field[CODE].value, "1");
 	return true;
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("two fields", read_in_arena, NULL);
@@ -186,9 +187,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_form),
-		cmocka_unit_test(decodes_one_value),
-		cmocka_unit_test(encodes_down_to_unreserved),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(decodes_a_value),
+		cmocka_unit_test(encodes_all_but_unreserved_characters),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("form", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_form_tree.c - members by name, in order, and at a cost that does not depend on the names.
+/* test_form_tree.c - members by name and in order, at a cost that does not depend on the names.
  *
  * Comparisons are counted, not timed: the module is compiled in here with its memcmp replaced.
  */
@@ -20,7 +20,7 @@ counted_memcmp(const void *a, const void *b, size_t len)
 #undef memcmp
 
 static void
-enters_each_name_once_and_in_order(void **state)
+adds_each_name_once_and_in_order(void **state)
 {
 	static const char *const names[] = { "b", "a", "b", "", "aa", "a", "10", "9", "" };
 	static const char *const expected[] = { "b", "a", "", "aa", "10", "9" };
@@ -33,26 +33,26 @@ enters_each_name_once_and_in_order(void **state)
 	open_ctx(&ctx);
 	for (size_t n = 0; n < ROWS(names); n++) {
 		assert_true(form_tree_get_or_add(&ctx, &level, names[n], strlen(names[n]), &m));
-		same_text("the member that is answered", m->name, names[n]);
+		same_text("the member returned", m->name, names[n]);
 	}
 	for (m = level.first; m != NULL; m = m->next)
-		same_text("in the order of their first appearance", m->name, expected[i++]);
+		same_text("the order of first appearance", m->name, expected[i++]);
 	assert_int_equal(i, ROWS(expected));
 	assert_int_equal(level.count, ROWS(expected));
 	ctx_close(&ctx);
 }
 
-/* The n-th name of a kind an attacker would choose. */
+/* Writes the n-th name of a sequence that an attacker might choose. */
 typedef void name_maker(char name[64], int n);
 
 static void
-rising(char name[64], int n)
+ascending(char name[64], int n)
 {
 	snprintf(name, 64, "%d", n);
 }
 
 static void
-falling(char name[64], int n)
+descending(char name[64], int n)
 {
 	snprintf(name, 64, "%d", 99999 - n);
 }
@@ -64,7 +64,7 @@ common_prefix(char name[64], int n)
 }
 
 static void
-common_end(char name[64], int n)
+common_suffix(char name[64], int n)
 {
 	snprintf(name, 64, "%08d_a_very_long_end_that_all_of_them_have", n);
 }
@@ -85,20 +85,20 @@ static const struct {
 	const char *label;
 	name_maker *make;
 } kinds[] = {
-	{ "rising", rising },
-	{ "falling", falling },
+	{ "ascending", ascending },
+	{ "descending", descending },
 	{ "a common prefix", common_prefix },
-	{ "a common end", common_end },
-	{ "from both ends", zigzag },
+	{ "a common suffix", common_suffix },
+	{ "from both ends in turn", zigzag },
 	{ "scattered", scattered },
 };
 
 #define NAMES 20000
 
-/* An AA tree of n members is at most 2 log2(n + 1) high.  A name is looked for, and then put in
- * its place: two ways down. */
+/* An AA tree of n members is at most 2 log2(n + 1) high.  Adding a name descends twice: to
+ * search it, and to insert it. */
 static void
-compares_in_proportion_to_the_logarithm(void **state)
+compares_in_logarithmic_time(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
@@ -135,10 +135,10 @@ height_of(const struct form_member *top)
 	return left > right ? left : right;
 }
 
-/* Names of one length differ by their bytes alone, and so cannot be told apart without memcmp;
- * those of different lengths are, so the height is looked at too. */
+/* Names of one length can be distinguished only by memcmp, which is counted.  Names of different
+ * lengths are compared without it, so the height is checked too. */
 static void
-stays_low(void **state)
+stays_balanced(void **state)
 {
 	(void)state;
 	for (size_t kind = 0; kind < ROWS(kinds); kind++) {
@@ -162,23 +162,22 @@ stays_low(void **state)
 }
 
 static void
-knows_an_array(void **state)
+recognizes_an_array(void **state)
 {
 	static const struct {
 		const char *label;
 		const char *names[4];
 		bool array;
 	} table[] = {
-		{ "0", { "0" }, true },
+		{ "only 0", { "0" }, true },
 		{ "0 to 2", { "0", "1", "2" }, true },
 		{ "0 to 2 in another order", { "2", "0", "1" }, true },
 		{ "0 twice", { "0", "0" }, true },
 		{ "from 1", { "1", "2" }, false },
-		{ "a gap", { "0", "2" }, false },
-		{ "a name", { "0", "a" }, false },
-		{ "as many as the highest says, but for one that is a name", { "0", "2", "a" },
-		    false },
-		{ "a leading nought", { "0", "01" }, false },
+		{ "a missing index", { "0", "2" }, false },
+		{ "a name among indexes", { "0", "a" }, false },
+		{ "as many members as an array has, but one is a name", { "0", "2", "a" }, false },
+		{ "a leading zero", { "0", "01" }, false },
 		{ "the largest index", { "9223372036854775807" }, false },
 	};
 
@@ -205,13 +204,13 @@ in_order(const struct form_member *top, int *next)
 	if (top == NULL)
 		return;
 	in_order(top->left, next);
-	rising(name, (*next)++);
-	same_text("the tree's order", top->name, name);
+	ascending(name, (*next)++);
+	same_text("the order of the tree", top->name, name);
 	in_order(top->right, next);
 }
 
 static void
-has_indexes_in_the_order_of_numbers(void **state)
+sorts_indexes_as_numbers(void **state)
 {
 	struct form_tree level = { 0 };
 	struct form_member *m;
@@ -222,7 +221,7 @@ has_indexes_in_the_order_of_numbers(void **state)
 	(void)state;
 	open_ctx(&ctx);
 	for (int n = 0; n < 1200; n++) {
-		rising(name, n * 7 % 1200);
+		ascending(name, n * 7 % 1200);
 		assert_true(form_tree_get_or_add(&ctx, &level, name, strlen(name), &m));
 	}
 	in_order(level.root, &next);
@@ -234,11 +233,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(enters_each_name_once_and_in_order),
-		cmocka_unit_test(compares_in_proportion_to_the_logarithm),
-		cmocka_unit_test(stays_low),
-		cmocka_unit_test(knows_an_array),
-		cmocka_unit_test(has_indexes_in_the_order_of_numbers),
+		cmocka_unit_test(adds_each_name_once_and_in_order),
+		cmocka_unit_test(compares_in_logarithmic_time),
+		cmocka_unit_test(stays_balanced),
+		cmocka_unit_test(recognizes_an_array),
+		cmocka_unit_test(sorts_indexes_as_numbers),
 	};
 
 	return cmocka_run_group_tests_name("form tree", tests, NULL, NULL);

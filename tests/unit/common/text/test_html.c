@@ -1,4 +1,4 @@
-/* test_html.c - escaping for each place, and a template filled in. */
+/* test_html.c - escaping for each context, and rendering a template. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,33 +20,34 @@ expect(const char *label, const char *got, const char *expected)
 }
 
 static void
-escapes_for_its_place(void **state)
+escapes_for_each_context(void **state)
 {
 	static const struct {
 		const char *label, *s, *text, *attr; /* attr NULL: as text */
 	} table[] = {
-		{ "nothing", "", "", NULL },
-		{ "plain", "ForYouRe 2", "ForYouRe 2", NULL },
+		{ "an empty string", "", "", NULL },
+		{ "plain text", "ForYouRe 2", "ForYouRe 2", NULL },
 		{ "a tag", "<b>", "&lt;b&gt;", NULL },
-		{ "an entity is not one yet", "&amp;", "&amp;amp;", NULL },
+		{ "an ampersand of an entity", "&amp;", "&amp;amp;", NULL },
 		{ "quotes", "\"it's\"", "\"it's\"", "&quot;it&#39;s&quot;" },
-		{ "out of an attribute", "\" onclick=\"x()", "\" onclick=\"x()",
+		{ "an attempt to end an attribute", "\" onclick=\"x()", "\" onclick=\"x()",
 		    "&quot; onclick=&quot;x()" },
-		{ "specials side by side", "<<>>", "&lt;&lt;&gt;&gt;", NULL },
-		{ "specials at both ends", "&a&", "&amp;a&amp;", NULL },
+		{ "adjacent special characters", "<<>>", "&lt;&lt;&gt;&gt;", NULL },
+		{ "special characters at both ends", "&a&", "&amp;a&amp;", NULL },
 		{ "Cyrillic", "Київ", "Київ", NULL },
-		{ "beyond the basic plane", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80", NULL },
+		{ "above U+FFFF", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80", NULL },
 		{ "tab and newline", "a\tb\nc", "a\tb\nc", NULL },
-		{ "other C0", "a\x01\r\x1F", "a\uFFFD\uFFFD\uFFFD", NULL },
+		{ "other C0 control characters", "a\x01\r\x1F", "a\uFFFD\uFFFD\uFFFD", NULL },
 		{ "DEL", "a\x7F", "a\uFFFD", NULL },
-		{ "C1 is one character", "\xC2\x80\xC2\x9F", "\uFFFD\uFFFD", NULL },
-		{ "the no-break space behind C1", "\xC2\xA0", "\xC2\xA0", NULL },
-		{ "each bad byte for itself", "\xFF\xFE", "\uFFFD\uFFFD", NULL },
+		{ "C1 control characters", "\xC2\x80\xC2\x9F", "\uFFFD\uFFFD", NULL },
+		{ "the no-break space after C1", "\xC2\xA0", "\xC2\xA0", NULL },
+		{ "invalid bytes, each replaced", "\xFF\xFE", "\uFFFD\uFFFD", NULL },
 		{ "overlong <", "\xC0\xBC", "\uFFFD\uFFFD", NULL },
 		{ "a surrogate", "\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD", NULL },
 		{ "above U+10FFFF", "\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD", NULL },
-		{ "cut short before a special", "\xE2\x82<", "\uFFFD\uFFFD&lt;", NULL },
-		{ "cut short at the end", "a\xE2\x82", "a\uFFFD\uFFFD", NULL },
+		{ "UTF-8 cut short before a special character", "\xE2\x82<", "\uFFFD\uFFFD&lt;",
+		    NULL },
+		{ "UTF-8 cut short at the end", "a\xE2\x82", "a\uFFFD\uFFFD", NULL },
 	};
 
 	(void)state;
@@ -84,17 +85,17 @@ static const struct html_part template[] = {
 };
 
 static void
-fills_each_slot_for_its_place(void **state)
+escapes_each_slot_for_its_context(void **state)
 {
 	static const struct {
 		const char *label, *name, *link, *expected;
 	} table[] = {
-		{ "all given", "\"a\"", "x:y?b&c",
+		{ "all slots given", "\"a\"", "x:y?b&c",
 		    "<p title=\"&quot;a&quot;\">\"a\"<a href=\"x:y?b&amp;c\"></p>" },
 		{ "the optional part without a value", "a", NULL, "<p title=\"a\">a</p>" },
-		{ "the optional part with an empty one", "a", "", "<p title=\"a\">a</p>" },
+		{ "the optional part with an empty value", "a", "", "<p title=\"a\">a</p>" },
 		{ "a slot without a value", NULL, NULL, "<p title=\"\"></p>" },
-		{ "a slot in a value stays text", "{{text:link}}", NULL,
+		{ "a slot inside a value is text", "{{text:link}}", NULL,
 		    "<p title=\"{{text:link}}\">{{text:link}}</p>" },
 	};
 
@@ -114,7 +115,7 @@ fills_each_slot_for_its_place(void **state)
 }
 
 static void
-refuses_a_slot_that_is_not_given(void **state)
+refuses_a_missing_slot(void **state)
 {
 	static const struct html_slot no_name[] = { { "link", "x" }, { NULL, NULL } };
 	static const struct html_slot no_link[] = { { "name", "x" }, { NULL, NULL } };
@@ -133,7 +134,7 @@ refuses_a_slot_that_is_not_given(void **state)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	static const struct html_slot slots[] = { { "name", "<\xFF>" }, { "link", "x:'" },
 		{ NULL, NULL } };
@@ -163,10 +164,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes_for_its_place),
-		cmocka_unit_test(fills_each_slot_for_its_place),
-		cmocka_unit_test(refuses_a_slot_that_is_not_given),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(escapes_for_each_context),
+		cmocka_unit_test(escapes_each_slot_for_its_context),
+		cmocka_unit_test(refuses_a_missing_slot),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("html", tests, NULL, NULL);

@@ -1,5 +1,4 @@
-/* test_json.c - which texts are JSON (RFC 8259), which members are taken,
- * how strings are written. */
+/* test_json.c - parsing JSON texts (RFC 8259), reading members by type, and writing strings. */
 #include "../../table.h"
 
 #include "base/strbuf.h"
@@ -10,51 +9,52 @@
 #define TEXT(s) s, sizeof s - 1
 
 static void
-reads_exactly_one_text(void **state)
+accepts_exactly_one_text(void **state)
 {
 	static const struct {
 		const char *label, *text;
 		size_t len;
-		bool good;
+		bool valid;
 	} table[] = {
 		{ "an object", TEXT("{}"), true },
 		{ "an array", TEXT("[1,2]"), true },
 		{ "a string", TEXT("\"a\""), true },
 		{ "a number", TEXT("12"), true },
-		{ "a number, only len bytes of it", "123", 2, true },
+		{ "a number, only the first len bytes", "123", 2, true },
 		{ "true", TEXT("true"), true },
-		{ "white space around", TEXT(" \t\r\n{ } \n"), true },
-		{ "the same name twice", TEXT("{\"a\":1,\"a\":2}"), true },
+		{ "whitespace around the object", TEXT(" \t\r\n{ } \n"), true },
+		{ "a name twice", TEXT("{\"a\":1,\"a\":2}"), true },
 		{ "all escapes", TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\""), true },
-		{ "an object, only len bytes of it", "{}}", 2, true },
+		{ "an object, only the first len bytes", "{}}", 2, true },
 
-		/* not RFC 8259; json-c 0.16 reads them, strict or not, and nothing of ours minds */
+		/* not RFC 8259, but json-c 0.16 accepts them even when strict; no caller depends on
+		 * it */
 		{ "single quotes", TEXT("{'a':1}"), true },
-		{ "not a number", TEXT("NaN"), true },
-		{ "infinity", TEXT("-Infinity"), true },
+		{ "NaN", TEXT("NaN"), true },
+		{ "-Infinity", TEXT("-Infinity"), true },
 		{ "a raw newline in a string", TEXT("\"a\nb\""), true },
 
-		{ "empty", "", 0, false },
-		{ "white space alone", TEXT(" \n"), false },
+		{ "an empty text", "", 0, false },
+		{ "only whitespace", TEXT(" \n"), false },
 		{ "an object left open", TEXT("{"), false },
 		{ "an array left open", TEXT("[1,"), false },
 		{ "a string left open", TEXT("\"abc"), false },
-		{ "a word left open", TEXT("tru"), false },
-		{ "a minus alone", TEXT("-"), false },
-		{ "something behind", TEXT("{}x"), false },
-		{ "a second text behind", TEXT("{} {}"), false },
-		{ "a NUL behind", TEXT("{}\0"), false },
-		{ "a NUL and more behind", TEXT("{}\0{"), false },
-		{ "a NUL inside", TEXT("{\"a\"\0:1}"), false },
+		{ "a word cut short", TEXT("tru"), false },
+		{ "only a minus", TEXT("-"), false },
+		{ "a letter after the text", TEXT("{}x"), false },
+		{ "a second text", TEXT("{} {}"), false },
+		{ "a NUL after the text", TEXT("{}\0"), false },
+		{ "a NUL and more after the text", TEXT("{}\0{"), false },
+		{ "a NUL between tokens", TEXT("{\"a\"\0:1}"), false },
 		{ "a NUL inside a string", TEXT("\"a\0b\""), false },
-		{ "a comma behind the last element", TEXT("[1,]"), false },
-		{ "a comma behind the last member", TEXT("{\"a\":1,}"), false },
-		{ "no quotes", TEXT("{a:1}"), false },
+		{ "a comma after the last element", TEXT("[1,]"), false },
+		{ "a comma after the last member", TEXT("{\"a\":1,}"), false },
+		{ "a name without quotes", TEXT("{a:1}"), false },
 		{ "a comment", TEXT("/* */{}"), false },
 		{ "True", TEXT("True"), false },
-		{ "a leading nought", TEXT("01"), false },
+		{ "a leading zero", TEXT("01"), false },
 		{ "a plus", TEXT("+1"), false },
-		{ "a lone escape", TEXT("\"\\x\""), false },
+		{ "an unknown escape", TEXT("\"\\x\""), false },
 		{ "not UTF-8", TEXT("\"\xff\""), false },
 		{ "UTF-8 cut short", TEXT("\"\xe2\x82\""), false },
 		{ "a byte order mark", TEXT("\xef\xbb\xbf{}"), false },
@@ -62,21 +62,21 @@ reads_exactly_one_text(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		/* behind the last byte, the next one would be seen by a sanitizer */
+		/* exactly len bytes, so that a sanitizer reports a read past them */
 		char *text = malloc(table[i].len == 0 ? 1 : table[i].len);
 		struct json_object *doc;
 
 		assert_non_null(text);
 		memcpy(text, table[i].text, table[i].len);
 		doc = json_parse(text, table[i].len);
-		DEMAND(table[i].label, (doc != NULL) == table[i].good);
+		DEMAND(table[i].label, (doc != NULL) == table[i].valid);
 		json_object_put(doc);
 		free(text);
 	}
 }
 
 static void
-reads_to_its_depth(void **state)
+limits_the_depth(void **state)
 {
 	char text[2 * JSON_DEPTH_MAX + 4];
 
@@ -94,23 +94,23 @@ reads_to_its_depth(void **state)
 }
 
 static void
-takes_strings(void **state)
+reads_string_members(void **state)
 {
 	static const struct {
 		const char *label, *text, *expected;
 	} table[] = {
 		{ "a string", "{\"a\":\"x\"}", "x" },
-		{ "an empty one", "{\"a\":\"\"}", "" },
-		{ "escaped", "{\"a\":\"\\u00e4\\n\"}", "\xc3\xa4\n" },
+		{ "an empty string", "{\"a\":\"\"}", "" },
+		{ "a string with escapes", "{\"a\":\"\\u00e4\\n\"}", "\xc3\xa4\n" },
 		{ "an escaped name", "{\"\\u0061\":\"x\"}", "x" },
 		{ "a surrogate pair", "{\"a\":\"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80" },
-		{ "a NUL inside", "{\"a\":\"x\\u0000y\"}", NULL },
-		{ "a NUL alone", "{\"a\":\"\\u0000\"}", NULL },
-		{ "another name", "{\"A\":\"x\"}", NULL },
+		{ "a NUL inside a string", "{\"a\":\"x\\u0000y\"}", NULL },
+		{ "only a NUL", "{\"a\":\"\\u0000\"}", NULL },
+		{ "a name in another case", "{\"A\":\"x\"}", NULL },
 		{ "null", "{\"a\":null}", NULL },
 		{ "a number", "{\"a\":1}", NULL },
 		{ "an object", "{\"a\":{}}", NULL },
-		{ "inside another", "{\"b\":{\"a\":\"x\"}}", NULL },
+		{ "a member of an inner object", "{\"b\":{\"a\":\"x\"}}", NULL },
 		{ "in an array", "[\"a\",\"x\"]", NULL },
 		{ "not an object", "\"a\"", NULL },
 		{ "no document", "", NULL },
@@ -127,22 +127,24 @@ takes_strings(void **state)
 }
 
 static void
-takes_integers(void **state)
+reads_integer_members(void **state)
 {
 	static const struct {
 		const char *label, *text;
-		bool taken;
+		bool found;
 		int64_t number;
 	} table[] = {
 		{ "an integer", "{\"a\":86400}", true, 86400 },
-		{ "nought", "{\"a\":0}", true, 0 },
-		{ "a negative one", "{\"a\":-1}", true, -1 },
-		{ "the largest", "{\"a\":9223372036854775807}", true, INT64_MAX },
+		{ "zero", "{\"a\":0}", true, 0 },
+		{ "a negative integer", "{\"a\":-1}", true, -1 },
+		{ "the largest integer", "{\"a\":9223372036854775807}", true, INT64_MAX },
 		{ "one more than the largest", "{\"a\":9223372036854775808}", false, 0 },
-		{ "the largest without a sign", "{\"a\":18446744073709551615}", false, 0 },
-		{ "more than that", "{\"a\":18446744073709551616}", false, 0 },
-		{ "the least that is taken", "{\"a\":-9223372036854775807}", true, -INT64_MAX },
-		{ "what json-c cannot tell from less", "{\"a\":-9223372036854775808}", false, 0 },
+		{ "the largest uint64_t", "{\"a\":18446744073709551615}", false, 0 },
+		{ "more than uint64_t", "{\"a\":18446744073709551616}", false, 0 },
+		{ "the smallest that is accepted", "{\"a\":-9223372036854775807}", true,
+		    -INT64_MAX },
+		{ "the smallest int64_t, which json-c also gives for smaller numbers",
+		    "{\"a\":-9223372036854775808}", false, 0 },
 		{ "less than int64_t", "{\"a\":-9223372036854775809}", false, 0 },
 		{ "a fraction", "{\"a\":1.0}", false, 0 },
 		{ "an exponent", "{\"a\":1e3}", false, 0 },
@@ -158,24 +160,24 @@ takes_integers(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 		int64_t number = 7;
-		bool taken = json_integer(doc, "a", &number);
+		bool found = json_integer(doc, "a", &number);
 
-		DEMAND(table[i].label, taken == table[i].taken);
-		same_number(table[i].label, number, taken ? table[i].number : 7);
+		DEMAND(table[i].label, found == table[i].found);
+		same_number(table[i].label, number, found ? table[i].number : 7);
 		json_object_put(doc);
 	}
 }
 
 static void
-takes_booleans(void **state)
+reads_boolean_members(void **state)
 {
 	static const struct {
 		const char *label, *text;
-		bool taken, value;
+		bool found, value;
 	} table[] = {
 		{ "true", "{\"a\":true}", true, true },
 		{ "false", "{\"a\":false}", true, false },
-		{ "white space", "{ \"a\" : true }", true, true },
+		{ "whitespace between tokens", "{ \"a\" : true }", true, true },
 		{ "an escaped name", "{\"\\u0061\":true}", true, true },
 		{ "not the last member", "{\"a\":true,\"b\":false}", true, true },
 		{ "null", "{\"a\":null}", false, false },
@@ -183,7 +185,7 @@ takes_booleans(void **state)
 		{ "a string", "{\"a\":\"true\"}", false, false },
 		{ "an object", "{\"a\":{\"a\":true}}", false, false },
 		{ "absent", "{}", false, false },
-		{ "inside a string", "{\"b\":\"\\\"a\\\":true}\"}", false, false },
+		{ "a member inside a string", "{\"b\":\"\\\"a\\\":true}\"}", false, false },
 		{ "not an object", "[true]", false, false },
 		{ "no document", "", false, false },
 	};
@@ -195,9 +197,9 @@ takes_booleans(void **state)
 		for (int before = 0; before <= 1; before++) {
 			bool value = before;
 
-			DEMAND(table[i].label, json_boolean(doc, "a", &value) == table[i].taken);
+			DEMAND(table[i].label, json_boolean(doc, "a", &value) == table[i].found);
 			same_number(
-			    table[i].label, value, table[i].taken ? table[i].value : before);
+			    table[i].label, value, table[i].found ? table[i].value : before);
 		}
 		json_object_put(doc);
 	}
@@ -209,11 +211,11 @@ writes_strings(void **state)
 	static const struct {
 		const char *label, *s, *expected;
 	} table[] = {
-		{ "nothing", NULL, "null" },
-		{ "empty", "", "\"\"" },
-		{ "plain", "reforyou.amocrm.ru", "\"reforyou.amocrm.ru\"" },
-		{ "what JSON escapes", "a\"b\\c", "\"a\\\"b\\\\c\"" },
-		{ "a slash stays", "</script>", "\"</script>\"" },
+		{ "NULL", NULL, "null" },
+		{ "an empty string", "", "\"\"" },
+		{ "plain ASCII", "reforyou.amocrm.ru", "\"reforyou.amocrm.ru\"" },
+		{ "quote and backslash", "a\"b\\c", "\"a\\\"b\\\\c\"" },
+		{ "a slash is not escaped", "</script>", "\"</script>\"" },
 		{ "control characters", "\x01\n\x1f", "\"\\u0001\\u000a\\u001f\"" },
 		{ "DEL", "\x7f", "\"\\u007f\"" },
 		{ "UTF-8 of every length", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
@@ -291,7 +293,7 @@ write_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("a string", write_in_arena, NULL);
@@ -301,14 +303,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_exactly_one_text),
-		cmocka_unit_test(reads_to_its_depth),
-		cmocka_unit_test(takes_strings),
-		cmocka_unit_test(takes_integers),
-		cmocka_unit_test(takes_booleans),
+		cmocka_unit_test(accepts_exactly_one_text),
+		cmocka_unit_test(limits_the_depth),
+		cmocka_unit_test(reads_string_members),
+		cmocka_unit_test(reads_integer_members),
+		cmocka_unit_test(reads_boolean_members),
 		cmocka_unit_test(writes_strings),
 		cmocka_unit_test(writes_members),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_json_compact.c - which texts are one JSON object (RFC 8259),
- * what is left of their white space, and that no part of one passes for a whole. */
+/* test_json_compact.c - texts that are one JSON object (RFC 8259) become one line without
+ * whitespace, and a part of such a line is not complete. */
 #include "../../table.h"
 
 #include "base/strbuf.h"
@@ -11,7 +11,7 @@
 #define TEXT(s) s, sizeof s - 1
 
 static void
-takes_one_object_and_nothing_else(void **state)
+accepts_exactly_one_object(void **state)
 {
 	static const struct {
 		const char *label, *text;
@@ -20,25 +20,27 @@ takes_one_object_and_nothing_else(void **state)
 	} table[] = {
 		{ "an empty object", TEXT("{}"), "{}" },
 		{ "a member", TEXT("{\"a\":1}"), "{\"a\":1}" },
-		{ "only len bytes", "{}}", 2, "{}" },
-		{ "white space everywhere", TEXT("\r\n\t { \"a\" :\n[ 1 ,\t2 ] , \"b\": { } }\n "),
+		{ "only the first len bytes are read", "{}}", 2, "{}" },
+		{ "whitespace everywhere", TEXT("\r\n\t { \"a\" :\n[ 1 ,\t2 ] , \"b\": { } }\n "),
 		    "{\"a\":[1,2],\"b\":{}}" },
-		{ "white space inside a string stays", TEXT("{\"a b\": \" c \"}"),
+		{ "whitespace inside a string is kept", TEXT("{\"a b\": \" c \"}"),
 		    "{\"a b\":\" c \"}" },
-		{ "a structure inside a string stays", TEXT("{ \"a\" : \"{ } [ ] , : \" }"),
+		{ "punctuation inside a string is kept", TEXT("{ \"a\" : \"{ } [ ] , : \" }"),
 		    "{\"a\":\"{ } [ ] , : \"}" },
-		{ "numbers keep their spelling",
+		{ "numbers are kept as written",
 		    TEXT("{\"a\":[0,-0,1.50,1e5,1E+05,-2.5e-3,12345678901234567890123]}"),
 		    "{\"a\":[0,-0,1.50,1e5,1E+05,-2.5e-3,12345678901234567890123]}" },
-		{ "the words", TEXT("{\"a\":[true,false,null]}"), "{\"a\":[true,false,null]}" },
-		{ "escapes of what is not ASCII, or not printable, keep their spelling",
+		{ "true, false and null", TEXT("{\"a\":[true,false,null]}"),
+		    "{\"a\":[true,false,null]}" },
+		{ "escapes of characters other than printable ASCII are kept",
 		    TEXT("{\"a\":"
 			 "\"\\b\\f\\n\\r\\t\\u00e4\\uD83E\\udD94\\u0000\\u001F\\u007f\\u0161\"}"),
 		    "{\"a\":"
 		    "\"\\b\\f\\n\\r\\t\\u00e4\\uD83E\\udD94\\u0000\\u001F\\u007f\\u0161\"}" },
-		{ "so do quote and backslash", TEXT("{\"a\":\"\\\"\\\\\\u0022\\u005c\"}"),
+		{ "escapes of quote and backslash are kept",
+		    TEXT("{\"a\":\"\\\"\\\\\\u0022\\u005c\"}"),
 		    "{\"a\":\"\\\"\\\\\\u0022\\u005c\"}" },
-		{ "other ASCII has one spelling",
+		{ "escapes of other printable ASCII are decoded",
 		    TEXT("{\"\\u0061ccoun\\u0074\":\"\\/\\u002F\\u0020 \\u007E\\u0041\"}"),
 		    "{\"account\":\"//  ~A\"}" },
 		{ "a backslash before the end of a string", TEXT("{\"a\":\"\\\\\" }"),
@@ -49,32 +51,31 @@ takes_one_object_and_nothing_else(void **state)
 		{ "a name twice", TEXT("{\"a\":1,\"a\":2}"), "{\"a\":1,\"a\":2}" },
 		{ "an empty name", TEXT("{\"\":1}"), "{\"\":1}" },
 
-		{ "nothing", TEXT(""), NULL },
-		{ "white space alone", TEXT(" \n"), NULL },
+		{ "an empty text", TEXT(""), NULL },
+		{ "only whitespace", TEXT(" \n"), NULL },
 		{ "an array", TEXT("[{}]"), NULL },
 		{ "a string", TEXT("\"a\""), NULL },
 		{ "a number", TEXT("1"), NULL },
 		{ "null", TEXT("null"), NULL },
 		{ "a second object", TEXT("{}{}"), NULL },
-		{ "something behind", TEXT("{} x"), NULL },
-		{ "a NUL behind", TEXT("{}\0"), NULL },
-		{ "a NUL instead of white space", TEXT("{\0}"), NULL },
+		{ "a letter after the object", TEXT("{} x"), NULL },
+		{ "a NUL after the object", TEXT("{}\0"), NULL },
+		{ "a NUL instead of whitespace", TEXT("{\0}"), NULL },
 		{ "a NUL in a string", TEXT("{\"a\":\"\0\"}"), NULL },
 		{ "a NUL in an escape", TEXT("{\"a\":\"\\\0\"}"), NULL },
 		{ "a byte order mark", TEXT("\xef\xbb\xbf{}"), NULL },
-		{ "left open", TEXT("{"), NULL },
-		{ "a string left open, whose rest would be a number", TEXT("{\"a\":\"\\u00372}"),
-		    NULL },
+		{ "an object left open", TEXT("{"), NULL },
+		{ "a string left open after an escape", TEXT("{\"a\":\"\\u00372}"), NULL },
 		{ "closed by the other bracket", TEXT("{]"), NULL },
 		{ "an array closed by the other bracket", TEXT("{\"a\":[}"), NULL },
 		{ "a name without quotes", TEXT("{a:1}"), NULL },
 		{ "single quotes", TEXT("{'a':1}"), NULL },
-		{ "a number for a name", TEXT("{1:1}"), NULL },
+		{ "a number as a name", TEXT("{1:1}"), NULL },
 		{ "no colon", TEXT("{\"a\" 1}"), NULL },
 		{ "no value", TEXT("{\"a\":}"), NULL },
 		{ "an equals sign", TEXT("{\"a\"=1}"), NULL },
-		{ "a comma behind the last member", TEXT("{\"a\":1,}"), NULL },
-		{ "a comma behind the last element", TEXT("{\"a\":[1,]}"), NULL },
+		{ "a comma after the last member", TEXT("{\"a\":1,}"), NULL },
+		{ "a comma after the last element", TEXT("{\"a\":[1,]}"), NULL },
 		{ "a comma before the first member", TEXT("{,\"a\":1}"), NULL },
 		{ "two commas", TEXT("{\"a\":[1,,2]}"), NULL },
 		{ "no comma", TEXT("{\"a\":[1 2]}"), NULL },
@@ -89,16 +90,16 @@ takes_one_object_and_nothing_else(void **state)
 		{ "an overlong slash", TEXT("{\"a\":\"\xc0\xaf\"}"), NULL },
 		{ "a surrogate in UTF-8", TEXT("{\"a\":\"\xed\xa0\x80\"}"), NULL },
 		{ "UTF-8 cut short by the quote", TEXT("{\"a\":\"\xe2\x82\"}"), NULL },
-		{ "a leading nought", TEXT("{\"a\":01}"), NULL },
-		{ "a negative with a leading nought", TEXT("{\"a\":-01}"), NULL },
+		{ "a leading zero", TEXT("{\"a\":01}"), NULL },
+		{ "a negative with a leading zero", TEXT("{\"a\":-01}"), NULL },
 		{ "a plus", TEXT("{\"a\":+1}"), NULL },
-		{ "a minus alone", TEXT("{\"a\":-}"), NULL },
+		{ "only a minus", TEXT("{\"a\":-}"), NULL },
 		{ "two minuses", TEXT("{\"a\":--1}"), NULL },
-		{ "a point at the beginning", TEXT("{\"a\":.5}"), NULL },
-		{ "a point at the end", TEXT("{\"a\":1.}"), NULL },
+		{ "a point before any digit", TEXT("{\"a\":.5}"), NULL },
+		{ "a point without a digit after it", TEXT("{\"a\":1.}"), NULL },
 		{ "two points", TEXT("{\"a\":1.5.5}"), NULL },
 		{ "an exponent without digits", TEXT("{\"a\":1e}"), NULL },
-		{ "an exponent with a sign alone", TEXT("{\"a\":1e+}"), NULL },
+		{ "an exponent with only a sign", TEXT("{\"a\":1e+}"), NULL },
 		{ "hexadecimal", TEXT("{\"a\":0x10}"), NULL },
 		{ "NaN", TEXT("{\"a\":NaN}"), NULL },
 		{ "Infinity", TEXT("{\"a\":Infinity}"), NULL },
@@ -109,7 +110,7 @@ takes_one_object_and_nothing_else(void **state)
 		{ "a comment", TEXT("{/**/}"), NULL },
 		{ "a vertical tab", TEXT("{\v}"), NULL },
 		{ "a no-break space", TEXT("{\xc2\xa0}"), NULL },
-		{ "a form", TEXT("a=1"), NULL },
+		{ "a form instead of JSON", TEXT("a=1"), NULL },
 	};
 
 	(void)state;
@@ -148,7 +149,7 @@ nested(struct ctx *ctx, int depth, char bracket)
 }
 
 static void
-keeps_its_limit_of_depth(void **state)
+limits_the_depth(void **state)
 {
 	(void)state;
 	for (const char *bracket = "{["; *bracket != '\0'; bracket++) {
@@ -160,14 +161,14 @@ keeps_its_limit_of_depth(void **state)
 		open_ctx(&ctx);
 		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX, *bracket);
 		assert_true(json_compact(&ctx, within, strlen(within), &line));
-		same_text("as deep as it may be", line, within);
+		same_text("at the limit of depth", line, within);
 
 		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX + 1, *bracket);
 		assert_true(json_compact_complete(within, strlen(within)));
 		doc = json_parse(within, strlen(within));
-		DEMAND("a line that holds the deepest can be read", doc != NULL);
+		DEMAND("json_parse reads a line that contains the deepest object", doc != NULL);
 		json_object_put(doc);
-		same_fault("a level too deep", &ctx,
+		same_fault("a level over the limit", &ctx,
 		    json_compact(&ctx, within, strlen(within), &line), FAULT_REQUEST);
 
 		within = nested(&ctx, JSON_COMPACT_DEPTH_MAX + 2, *bracket);
@@ -176,7 +177,7 @@ keeps_its_limit_of_depth(void **state)
 	}
 }
 
-/* Recursion is bounded, whatever comes. */
+/* Recursion is bounded for any input. */
 static void
 refuses_a_megabyte_of_brackets(void **state)
 {
@@ -196,28 +197,28 @@ refuses_a_megabyte_of_brackets(void **state)
 }
 
 static void
-knows_a_part_from_the_whole(void **state)
+distinguishes_a_part_from_the_whole(void **state)
 {
-	static const char whole[] =
+	static const char line[] =
 	    "{\"a\":[{\"b\":\"}\\\"]\"},1.5e3,true,null],\"c\":{},\"\xd1\x97\":"
 	    "\"\\u00e4\"}";
-	char spoiled[sizeof whole];
-	size_t len = sizeof whole - 1;
+	char corrupt[sizeof line];
+	size_t len = sizeof line - 1;
 
 	(void)state;
-	assert_true(json_compact_complete(whole, len));
+	assert_true(json_compact_complete(line, len));
 	for (size_t cut = 0; cut < len; cut++)
-		if (json_compact_complete(whole, cut))
-			fail_msg("the first %zu bytes of %zu pass for the whole", cut, len);
+		if (json_compact_complete(line, cut))
+			fail_msg("the first %zu bytes of %zu count as complete", cut, len);
 	for (size_t from = 1; from < len; from++)
-		if (json_compact_complete(whole + from, len - from)
-		    && strcmp(whole + from, "{}") != 0)
-			fail_msg("what follows byte %zu passes for the whole", from);
+		if (json_compact_complete(line + from, len - from)
+		    && strcmp(line + from, "{}") != 0)
+			fail_msg("what follows byte %zu counts as complete", from);
 	for (size_t at = 0; at < len; at++) {
-		memcpy(spoiled, whole, sizeof whole);
-		spoiled[at] = '\0'; /* as a disk may give it after a power failure */
-		if (json_compact_complete(spoiled, len))
-			fail_msg("a NUL at byte %zu is not seen", at);
+		memcpy(corrupt, line, sizeof line);
+		corrupt[at] = '\0'; /* as a disk may return it after a power failure */
+		if (json_compact_complete(corrupt, len))
+			fail_msg("a NUL at byte %zu is not noticed", at);
 	}
 	assert_false(json_compact_complete("{ }", 3));
 	assert_false(json_compact_complete("{}\n", 3));
@@ -226,7 +227,7 @@ knows_a_part_from_the_whole(void **state)
 }
 
 static bool
-make_step(struct ctx *ctx, void *arg)
+compact_in_arena(struct ctx *ctx, void *arg)
 {
 	const char *line;
 
@@ -238,21 +239,21 @@ make_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
-	try_small_arenas("a line", make_step, NULL);
+	try_small_arenas("a compacted line", compact_in_arena, NULL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_one_object_and_nothing_else),
-		cmocka_unit_test(keeps_its_limit_of_depth),
+		cmocka_unit_test(accepts_exactly_one_object),
+		cmocka_unit_test(limits_the_depth),
 		cmocka_unit_test(refuses_a_megabyte_of_brackets),
-		cmocka_unit_test(knows_a_part_from_the_whole),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(distinguishes_a_part_from_the_whole),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("json compact", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_json_slice.c - members and elements, taken out of a line where they stand. */
+/* test_json_slice.c - members and elements of a line, read without copying it. */
 #include "../../table.h"
 
 #include "base/strbuf.h"
@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
-/* Every member as name=value, one behind the other. */
+/* Every member as name=value, in order, separated by '|'. */
 static const char *
-taken_apart(struct ctx *ctx, const char *line)
+join_members(struct ctx *ctx, const char *line)
 {
 	struct json_slice rest = json_slice_of(line);
 	struct json_slice name;
@@ -28,27 +28,27 @@ taken_apart(struct ctx *ctx, const char *line)
 }
 
 static void
-takes_members_and_elements_in_their_order(void **state)
+reads_members_and_elements_in_order(void **state)
 {
 	static const struct {
 		const char *label, *line, *expected;
 	} table[] = {
 		{ "an empty object", "{}", "" },
 		{ "an empty array", "[]", "" },
-		{ "a string is neither", "\"{\\\"a\\\":1}\"", "" },
-		{ "a number is neither", "12", "" },
+		{ "a string has no members", "\"{\\\"a\\\":1}\"", "" },
+		{ "a number has no members", "12", "" },
 		{ "one member", "{\"a\":1}", "a=1" },
 		{ "members of all kinds",
 		    "{\"a\":\"b\",\"c\":-1.5e3,\"d\":null,\"e\":true,\"f\":{},\"g\":[]}",
 		    "a=\"b\"|c=-1.5e3|d=null|e=true|f={}|g=[]" },
 		{ "elements of all kinds", "[\"b\",-1.5e3,null,{},[]]",
 		    "=\"b\"|=-1.5e3|=null|={}|=[]" },
-		{ "nested ones stay whole", "{\"a\":{\"b\":[1,{\"c\":2}]},\"d\":[[1],[2]]}",
+		{ "nested values stay whole", "{\"a\":{\"b\":[1,{\"c\":2}]},\"d\":[[1],[2]]}",
 		    "a={\"b\":[1,{\"c\":2}]}|d=[[1],[2]]" },
 		{ "an array in an array", "[[]]", "=[]" },
 		{ "structure inside strings", "{\"a}\":\"],{\\\"\",\"b\":[\"}\",\"\\\\\"]}",
 		    "a}=\"],{\\\"\"|b=[\"}\",\"\\\\\"]" },
-		{ "escapes stay", "{\"\\u0061\":\"\\n\"}", "\\u0061=\"\\n\"" },
+		{ "escapes are kept", "{\"\\u0061\":\"\\n\"}", "\\u0061=\"\\n\"" },
 		{ "an empty name and an empty value", "{\"\":\"\"}", "=\"\"" },
 		{ "a name twice", "{\"a\":1,\"a\":2}", "a=1|a=2" },
 	};
@@ -58,7 +58,7 @@ takes_members_and_elements_in_their_order(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		same_text(table[i].label, taken_apart(&ctx, table[i].line), table[i].expected);
+		same_text(table[i].label, join_members(&ctx, table[i].line), table[i].expected);
 		ctx_close(&ctx);
 	}
 }
@@ -67,17 +67,17 @@ static void
 finds_a_member_by_its_name(void **state)
 {
 	static const struct {
-		const char *label, *line, *name, *expected; /* NULL: not there */
+		const char *label, *line, *name, *expected; /* NULL: not found */
 	} table[] = {
-		{ "the first", "{\"a\":1,\"b\":2}", "a", "1" },
-		{ "the last", "{\"a\":1,\"b\":[2]}", "b", "[2]" },
-		{ "of two the second", "{\"a\":1,\"a\":2}", "a", "2" },
-		{ "none", "{\"a\":1}", "b", NULL },
-		{ "not a part of a name", "{\"ab\":1}", "a", NULL },
-		{ "not a longer name", "{\"a\":1}", "ab", NULL },
-		{ "not one further in", "{\"a\":{\"b\":1}}", "b", NULL },
-		{ "none in an array", "[\"a\",1]", "a", NULL },
-		{ "none in an empty object", "{}", "a", NULL },
+		{ "the first member", "{\"a\":1,\"b\":2}", "a", "1" },
+		{ "the last member", "{\"a\":1,\"b\":[2]}", "b", "[2]" },
+		{ "the second of two with that name", "{\"a\":1,\"a\":2}", "a", "2" },
+		{ "a missing member", "{\"a\":1}", "b", NULL },
+		{ "a prefix of a name", "{\"ab\":1}", "a", NULL },
+		{ "a longer name", "{\"a\":1}", "ab", NULL },
+		{ "a nested member", "{\"a\":{\"b\":1}}", "b", NULL },
+		{ "a member of an array", "[\"a\",1]", "a", NULL },
+		{ "a member of an empty object", "{}", "a", NULL },
 	};
 
 	(void)state;
@@ -95,7 +95,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_members_and_elements_in_their_order),
+		cmocka_unit_test(reads_members_and_elements_in_order),
 		cmocka_unit_test(finds_a_member_by_its_name),
 	};
 

@@ -1,4 +1,5 @@
-/* test_json_strict.c - texts that json_parse reads, and that could mean two things. */
+/* test_json_strict.c - texts that json_parse accepts, but that parsers may understand
+ * differently. */
 #include "../../table.h"
 
 #include "text/json.h"
@@ -9,102 +10,106 @@
 #define TEXT(s) s, sizeof s - 1
 
 static void
-reads_what_means_one_thing(void **state)
+refuses_ambiguous_texts(void **state)
 {
 	static const struct {
 		const char *label, *text;
 		size_t len;
-		bool good;
+		bool valid;
 	} table[] = {
-		{ "no member", TEXT("{}"), true },
-		{ "one", TEXT("{\"a\":1}"), true },
-		{ "two", TEXT("{\"a\":1,\"b\":1}"), true },
+		{ "an empty object", TEXT("{}"), true },
+		{ "one member", TEXT("{\"a\":1}"), true },
+		{ "two members", TEXT("{\"a\":1,\"b\":1}"), true },
 		{ "the same name at two depths", TEXT("{\"a\":{\"a\":{\"a\":1}}}"), true },
 		{ "the same name in two objects", TEXT("[{\"a\":1},{\"a\":1}]"), true },
 		{ "a null member", TEXT("{\"a\":null,\"b\":null}"), true },
-		{ "names of other case", TEXT("{\"a\":1,\"A\":2}"), true },
+		{ "names that differ in case", TEXT("{\"a\":1,\"A\":2}"), true },
 		{ "an empty name", TEXT("{\"\":1,\"a\":2}"), true },
 		{ "names that differ in an escape", TEXT("{\"\\\\u0061\":1,\"a\":2}"), true },
 		{ "members in an array of arrays", TEXT("[[{\"a\":1}],[{\"b\":[]}]]"), true },
-		{ "no object at all", TEXT("[1,\"a\",null,1.5e3]"), true },
+		{ "no object", TEXT("[1,\"a\",null,1.5e3]"), true },
 		{ "a colon in a name", TEXT("{\"a:b\":1}"), true },
 		{ "colons in a value", TEXT("{\"a\":\"::\"}"), true },
 		{ "a quote and a colon in a value", TEXT("{\"a\":\"\\\":\"}"), true },
 		{ "a backslash before the end", TEXT("{\"a\":\"\\\\\",\"b\":\":\"}"), true },
-		{ "a quote written as an escape", TEXT("{\"a\":\"\\u0022:\"}"), true },
-		{ "white space around", TEXT(" {\t\"a\" :\n1 ,\r\"b\" : 2 } "), true },
+		{ "an escaped quote", TEXT("{\"a\":\"\\u0022:\"}"), true },
+		{ "whitespace between tokens", TEXT(" {\t\"a\" :\n1 ,\r\"b\" : 2 } "), true },
 		{ "UTF-8 of every length", TEXT("{\"\xd0\xae\":\"\xe2\x82\xac\xf0\x9f\x98\x80\"}"),
 		    true },
-		{ "words of single quotes in a string", TEXT("{\"a\":\"'NaN' I.\"}"), true },
-		{ "a NUL's escape, itself escaped", TEXT("{\"a\":\"\\\\u0000\"}"), true },
-		{ "only len bytes of it", "{\"a\":1}'", 7, true },
+		{ "single quotes and NaN in a string", TEXT("{\"a\":\"'NaN' I.\"}"), true },
+		{ "an escaped backslash before u0000", TEXT("{\"a\":\"\\\\u0000\"}"), true },
+		{ "only the first len bytes are read", "{\"a\":1}'", 7, true },
 
 		{ "a name twice", TEXT("{\"a\":1,\"a\":2}"), false },
-		{ "with the same value", TEXT("{\"a\":1,\"a\":1}"), false },
-		{ "with null", TEXT("{\"a\":null,\"a\":1}"), false },
-		{ "three times", TEXT("{\"a\":1,\"a\":2,\"a\":3}"), false },
-		{ "not side by side", TEXT("{\"a\":1,\"b\":2,\"a\":3}"), false },
-		{ "the first is escaped", TEXT("{\"\\u0061lg\":1,\"alg\":2}"), false },
-		{ "the second is escaped", TEXT("{\"alg\":1,\"\\u0061lg\":2}"), false },
-		{ "both are, in digits of other case", TEXT("{\"\\u004A\":1,\"\\u004a\":2}"),
+		{ "a name twice with the same value", TEXT("{\"a\":1,\"a\":1}"), false },
+		{ "a name twice, once with null", TEXT("{\"a\":null,\"a\":1}"), false },
+		{ "a name three times", TEXT("{\"a\":1,\"a\":2,\"a\":3}"), false },
+		{ "a name twice, not adjacent", TEXT("{\"a\":1,\"b\":2,\"a\":3}"), false },
+		{ "a name twice, the first escaped", TEXT("{\"\\u0061lg\":1,\"alg\":2}"), false },
+		{ "a name twice, the second escaped", TEXT("{\"alg\":1,\"\\u0061lg\":2}"), false },
+		{ "a name twice, escaped in digits of different case",
+		    TEXT("{\"\\u004A\":1,\"\\u004a\":2}"), false },
+		{ "a name twice, once with an escaped slash", TEXT("{\"a/b\":1,\"a\\/b\":2}"),
 		    false },
-		{ "a solidus escaped", TEXT("{\"a/b\":1,\"a\\/b\":2}"), false },
-		{ "beyond the basic plane", TEXT("{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"),
-		    false },
+		{ "a name above U+FFFF twice, once escaped",
+		    TEXT("{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"), false },
 		{ "an empty name twice", TEXT("{\"\":1,\"\":2}"), false },
-		{ "in an inner object", TEXT("{\"a\":{\"b\":1,\"b\":2}}"), false },
-		{ "in an array", TEXT("[1,{\"b\":1,\"b\":2}]"), false },
-		{ "in one that is dropped itself", TEXT("{\"a\":{\"b\":1,\"b\":2},\"a\":1}"),
+		{ "a name twice in an inner object", TEXT("{\"a\":{\"b\":1,\"b\":2}}"), false },
+		{ "a name twice in an array", TEXT("[1,{\"b\":1,\"b\":2}]"), false },
+		{ "a name twice in a value that is overwritten",
+		    TEXT("{\"a\":{\"b\":1,\"b\":2},\"a\":1}"), false },
+		{ "a name twice with objects as values", TEXT("{\"a\":{\"b\":1},\"a\":{\"c\":1}}"),
 		    false },
-		{ "objects under the same name", TEXT("{\"a\":{\"b\":1},\"a\":{\"c\":1}}"), false },
 
-		{ "a NUL behind a name", TEXT("{\"a\\u0000\":1}"), false },
-		{ "a NUL that makes two names one", TEXT("{\"a\\u0000b\":1,\"a\\u0000c\":2}"),
-		    false },
+		{ "a NUL after a name", TEXT("{\"a\\u0000\":1}"), false },
+		{ "a NUL that truncates two names to one",
+		    TEXT("{\"a\\u0000b\":1,\"a\\u0000c\":2}"), false },
 		{ "a NUL in a value", TEXT("{\"a\":\"\\u0000\"}"), false },
-		{ "a NUL behind an escaped backslash", TEXT("{\"a\":\"\\\\\\u0000\"}"), false },
+		{ "a NUL after an escaped backslash", TEXT("{\"a\":\"\\\\\\u0000\"}"), false },
 		{ "single quotes", TEXT("{'a':1}"), false },
 		{ "a colon in single quotes", TEXT("{'a:b':1,\"c\":2,\"c\":3}"), false },
-		{ "not a number", TEXT("{\"a\":NaN}"), false },
-		{ "infinity", TEXT("{\"a\":Infinity}"), false },
-		{ "minus infinity", TEXT("{\"a\":-Infinity}"), false },
-		{ "no digit behind the point", TEXT("{\"a\":1.}"), false },
-		{ "no digit behind the point, but an exponent", TEXT("{\"a\":1.e1}"), false },
+		{ "NaN", TEXT("{\"a\":NaN}"), false },
+		{ "Infinity", TEXT("{\"a\":Infinity}"), false },
+		{ "-Infinity", TEXT("{\"a\":-Infinity}"), false },
+		{ "no digit after the point", TEXT("{\"a\":1.}"), false },
+		{ "no digit after the point, but an exponent", TEXT("{\"a\":1.e1}"), false },
 		{ "a newline in a string", TEXT("{\"a\":\"\n\"}"), false },
 		{ "a tab in a name", TEXT("{\"\t\":1}"), false },
-		{ "an overlong form", TEXT("{\"a\":\"\xc0\xaf\"}"), false },
+		{ "an overlong slash", TEXT("{\"a\":\"\xc0\xaf\"}"), false },
 		{ "a surrogate", TEXT("{\"a\":\"\xed\xa0\x80\"}"), false },
 		{ "above U+10FFFF", TEXT("{\"a\":\"\xf4\x90\x80\x80\"}"), false },
 		{ "UTF-8 cut short", TEXT("{\"a\":\"\xe2\x82\"}"), false },
-		{ "half a character behind a backslash", TEXT("{\"a\":\"\\\xd0\xae\"}"), false },
-		{ "a NUL and more behind", TEXT("{}\0{"), false },
+		{ "a character that is not ASCII after a backslash", TEXT("{\"a\":\"\\\xd0\xae\"}"),
+		    false },
+		{ "a NUL and more after the text", TEXT("{}\0{"), false },
 
-		{ "nothing", "", 0, false },
-		{ "a point alone", TEXT("."), false },
+		{ "an empty text", "", 0, false },
+		{ "only a point", TEXT("."), false },
 		{ "a backslash at the end", TEXT("\"\\"), false },
 		{ "an escape cut short", TEXT("\"\\u00"), false },
-		{ "something behind", TEXT("{}x"), false },
+		{ "a letter after the text", TEXT("{}x"), false },
 		{ "not UTF-8", TEXT("{\"a\":\"\xff\"}"), false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		/* behind the last byte, the next one would be seen by a sanitizer */
+		/* exactly len bytes, so that a sanitizer reports a read past them */
 		char *text = malloc(table[i].len == 0 ? 1 : table[i].len);
 		struct json_object *doc;
 
 		assert_non_null(text);
 		memcpy(text, table[i].text, table[i].len);
 		doc = json_parse_strict(text, table[i].len);
-		DEMAND(table[i].label, (doc != NULL) == table[i].good);
+		DEMAND(table[i].label, (doc != NULL) == table[i].valid);
 		json_object_put(doc);
 		free(text);
 	}
 }
 
-/* Linear: what takes milliseconds would take hours if each name were compared with each. */
+/* Linear time: this takes milliseconds, but would take hours if each name were compared with every
+ * other. */
 static void
-counts_many_members(void **state)
+handles_many_members_in_linear_time(void **state)
 {
 	enum { MEMBERS = 200000, MEMBER_SIZE = 16 };
 	char *text = malloc((size_t)MEMBERS * MEMBER_SIZE + 2 * MEMBER_SIZE);
@@ -120,8 +125,8 @@ counts_many_members(void **state)
 			    text + len, MEMBER_SIZE, "%c\"m%d\":1", i == 0 ? '{' : ',', i);
 		len += (size_t)snprintf(text + len, MEMBER_SIZE, ",\"m%d\":1}", twice ? 0 : -1);
 		doc = json_parse_strict(text, len);
-		DEMAND(
-		    twice ? "the last is the first again" : "all differ", (doc == NULL) == twice);
+		DEMAND(twice ? "the last name repeats the first" : "all names differ",
+		    (doc == NULL) == twice);
 		json_object_put(doc);
 	}
 	free(text);
@@ -131,8 +136,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_means_one_thing),
-		cmocka_unit_test(counts_many_members),
+		cmocka_unit_test(refuses_ambiguous_texts),
+		cmocka_unit_test(handles_many_members_in_linear_time),
 	};
 
 	return cmocka_run_group_tests_name("json strict", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_nested_form.c - what bracket keys become, amoCRM's odd shapes, the limits,
- * and that the cost does not depend on the names. */
+/* test_nested_form.c - how keys with brackets become JSON, the forms that amoCRM sends, and the
+ * limits. */
 #include "../../table.h"
 
 #include "base/strbuf.h"
@@ -22,70 +22,71 @@ nests_as_php_does(void **state)
 		{ "no equals sign", "a", "{\"a\":\"\"}" },
 		{ "an empty value", "a=", "{\"a\":\"\"}" },
 		{ "an equals sign in the value", "a=b=c", "{\"a\":\"b=c\"}" },
-		{ "nothing between ampersands", "&&a=1&&b=2&", "{\"a\":\"1\",\"b\":\"2\"}" },
+		{ "empty pairs", "&&a=1&&b=2&", "{\"a\":\"1\",\"b\":\"2\"}" },
 		{ "an empty name", "=1", "{\"\":\"1\"}" },
-		{ "escapes and blanks in both", "a%20b+c=%D1%97+%2B",
+		{ "escapes and spaces in name and value", "a%20b+c=%D1%97+%2B",
 		    "{\"a b c\":\"\xd1\x97 +\"}" },
 		{ "an escaped ampersand and equals sign", "a%26%3D=%26%3D", "{\"a&=\":\"&=\"}" },
 		{ "quotes and control characters", "a%22=%0A%5C%7F",
 		    "{\"a\\\"\":\"\\u000a\\\\\\u007f\"}" },
-		{ "a dot and a blank stay in a name", "a.b+c=1", "{\"a.b c\":\"1\"}" },
+		{ "a dot and a space in a name are kept", "a.b+c=1", "{\"a.b c\":\"1\"}" },
 
 		{ "one level", "a[b]=1", "{\"a\":{\"b\":\"1\"}}" },
 		{ "brackets escaped, as amoCRM sends them", "a%5Bb%5D=1", "{\"a\":{\"b\":\"1\"}}" },
 		{ "three levels", "a[b][c][d]=1", "{\"a\":{\"b\":{\"c\":{\"d\":\"1\"}}}}" },
-		{ "members apart", "a[b]=1&c=2&a[d]=3",
+		{ "members of a level that are not adjacent", "a[b]=1&c=2&a[d]=3",
 		    "{\"a\":{\"b\":\"1\",\"d\":\"3\"},\"c\":\"2\"}" },
-		{ "members keep the order of their first appearance", "b=1&a=2&b=3",
+		{ "members in the order of first appearance", "b=1&a=2&b=3",
 		    "{\"b\":\"3\",\"a\":\"2\"}" },
 
 		{ "an array", "a[0]=x&a[1]=y", "{\"a\":[\"x\",\"y\"]}" },
 		{ "an array of one", "a[0]=x", "{\"a\":[\"x\"]}" },
 		{ "an array in another order", "a[2]=z&a[0]=x&a[1]=y",
 		    "{\"a\":[\"x\",\"y\",\"z\"]}" },
-		{ "an array over nine",
+		{ "an array of more than ten",
 		    "a[10]=k&a[9]=j&a[8]=i&a[7]=h&a[6]=g&a[5]=f&a[4]=e&a[3]=d&a[2]=c&a[1]=b&a[0]=a",
 		    "{\"a\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\"]}" },
-		{ "from 1", "a[1]=x", "{\"a\":{\"1\":\"x\"}}" },
-		{ "a gap", "a[0]=x&a[2]=y", "{\"a\":{\"0\":\"x\",\"2\":\"y\"}}" },
+		{ "indexes from 1", "a[1]=x", "{\"a\":{\"1\":\"x\"}}" },
+		{ "a missing index", "a[0]=x&a[2]=y", "{\"a\":{\"0\":\"x\",\"2\":\"y\"}}" },
 		{ "a name among indexes", "a[0]=x&a[b]=y", "{\"a\":{\"0\":\"x\",\"b\":\"y\"}}" },
-		{ "a leading nought is no index", "a[00]=x", "{\"a\":{\"00\":\"x\"}}" },
+		{ "a leading zero is no index", "a[00]=x", "{\"a\":{\"00\":\"x\"}}" },
 		{ "a sign is no index", "a[+0]=x&b[-0]=y",
 		    "{\"a\":{\" 0\":\"x\"},\"b\":{\"-0\":\"y\"}}" },
-		{ "a blank is no index", "a[0+]=x", "{\"a\":{\"0 \":\"x\"}}" },
+		{ "a space is no index", "a[0+]=x", "{\"a\":{\"0 \":\"x\"}}" },
 		{ "the outermost level is never an array", "0=x&1=y", "{\"0\":\"x\",\"1\":\"y\"}" },
 		{ "an array of arrays", "a[0][0]=x&a[0][1]=y&a[1][0]=z",
 		    "{\"a\":[[\"x\",\"y\"],[\"z\"]]}" },
 
-		{ "pushed", "a[]=x&a[]=y", "{\"a\":[\"x\",\"y\"]}" },
-		{ "pushed, each with a member of its own", "a[][b]=x&a[][b]=y",
+		{ "appended", "a[]=x&a[]=y", "{\"a\":[\"x\",\"y\"]}" },
+		{ "appended objects with one member each", "a[][b]=x&a[][b]=y",
 		    "{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}]}" },
-		{ "pushed behind an index", "a[5]=x&a[]=y", "{\"a\":{\"5\":\"x\",\"6\":\"y\"}}" },
-		{ "pushed behind names", "a[b]=x&a[]=y", "{\"a\":{\"b\":\"x\",\"0\":\"y\"}}" },
-		{ "named after it was pushed", "a[]=x&a[0]=y", "{\"a\":[\"y\"]}" },
-		{ "pushed inside what was pushed", "a[][]=x&a[][]=y", "{\"a\":[[\"x\"],[\"y\"]]}" },
-		{ "pushed behind the largest index but one", "a[9223372036854775805]=x&a[]=y",
+		{ "appended after an index", "a[5]=x&a[]=y", "{\"a\":{\"5\":\"x\",\"6\":\"y\"}}" },
+		{ "appended after names", "a[b]=x&a[]=y", "{\"a\":{\"b\":\"x\",\"0\":\"y\"}}" },
+		{ "appended, then set by its index", "a[]=x&a[0]=y", "{\"a\":[\"y\"]}" },
+		{ "appended arrays of one value", "a[][]=x&a[][]=y", "{\"a\":[[\"x\"],[\"y\"]]}" },
+		{ "appended after the largest index but one", "a[9223372036854775805]=x&a[]=y",
 		    "{\"a\":{\"9223372036854775805\":\"x\",\"9223372036854775806\":\"y\"}}" },
 		{ "a number too large for an index is a name", "a[9223372036854775808]=x&a[]=y",
 		    "{\"a\":{\"9223372036854775808\":\"x\",\"0\":\"y\"}}" },
 
-		{ "the last of two values", "a=1&a=2", "{\"a\":\"2\"}" },
-		{ "the last of two values further in", "a[b]=1&a[b]=2", "{\"a\":{\"b\":\"2\"}}" },
+		{ "the last of two values wins", "a=1&a=2", "{\"a\":\"2\"}" },
+		{ "the last of two nested values wins", "a[b]=1&a[b]=2", "{\"a\":{\"b\":\"2\"}}" },
 		{ "a level after a value", "a=1&a[b]=2", "{\"a\":{\"b\":\"2\"}}" },
 		{ "a value after a level", "a[b]=1&a=2", "{\"a\":\"2\"}" },
 		{ "a level, a value, a level", "a[b]=1&a=2&a[c]=3", "{\"a\":{\"c\":\"3\"}}" },
-		{ "pushing begins anew after a value", "a[]=x&a[]=y&a=1&a[]=z", "{\"a\":[\"z\"]}" },
-		{ "a name and its escaped spelling are one", "a[b]=1&%61[%62]=2",
+		{ "appending starts again after a value", "a[]=x&a[]=y&a=1&a[]=z",
+		    "{\"a\":[\"z\"]}" },
+		{ "an escaped name is the same name", "a[b]=1&%61[%62]=2",
 		    "{\"a\":{\"b\":\"2\"}}" },
 
 		{ "a bracket left open", "a[b=1", "{\"a[b\":\"1\"}" },
-		{ "a bracket left open further in", "a[b][c=1", "{\"a[b][c\":\"1\"}" },
-		{ "a bracket closed alone", "a]=1", "{\"a]\":\"1\"}" },
-		{ "something behind a bracket", "a[b]c=1", "{\"a[b]c\":\"1\"}" },
-		{ "something between brackets", "a[b]c[d]=1", "{\"a[b]c[d]\":\"1\"}" },
+		{ "the second bracket left open", "a[b][c=1", "{\"a[b][c\":\"1\"}" },
+		{ "a closing bracket alone", "a]=1", "{\"a]\":\"1\"}" },
+		{ "a letter after a bracket", "a[b]c=1", "{\"a[b]c\":\"1\"}" },
+		{ "a letter between brackets", "a[b]c[d]=1", "{\"a[b]c[d]\":\"1\"}" },
 		{ "a bracket inside brackets", "a[b[c]=1", "{\"a\":{\"b[c\":\"1\"}}" },
 		{ "brackets without a name", "[a]=1", "{\"\":{\"a\":\"1\"}}" },
-		{ "nothing but brackets", "[]=1", "{\"\":[\"1\"]}" },
+		{ "only brackets", "[]=1", "{\"\":[\"1\"]}" },
 
 		{ "bytes that are not UTF-8", "a%FF=%C0%AF+%ED%A0%80",
 		    "{\"a\xef\xbf\xbd\":\"\xef\xbf\xbd\xef\xbf\xbd "
@@ -109,7 +110,7 @@ nests_as_php_does(void **state)
 	}
 }
 
-/* Shapes seen in amoCRM's hooks, each a reason for somebody's parser to break. */
+/* Forms seen in amoCRM's webhooks, each of which may break a parser. */
 static void
 reads_what_amocrm_sends(void **state)
 {
@@ -132,7 +133,7 @@ reads_what_amocrm_sends(void **state)
 		    "{\"leads\":{\"add\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"update\":[{\"id\":\"3\"}"
 		    "]},"
 		    "\"contacts\":{\"update\":[{\"id\":\"4\"}]},\"account\":{\"id\":\"5\"}}" },
-		{ "a huge number for a key",
+		{ "a huge number as a key",
 		    "contacts[update][0][linked_leads_id][15319601][ID]=15319601",
 		    "{\"contacts\":{\"update\":[{\"linked_leads_id\":{\"15319601\":{\"ID\":"
 		    "\"15319601\"}}}]}}" },
@@ -152,7 +153,7 @@ reads_what_amocrm_sends(void **state)
 		    "{\"leads\":{\"delete\":\"5\"}}" },
 		{ "two indexes", "task[update][0][0][id]=1&task[update][0][1][id]=2",
 		    "{\"task\":{\"update\":[[{\"id\":\"1\"},{\"id\":\"2\"}]]}}" },
-		{ "an empty name and a date that is no number",
+		{ "an empty name and a date that is not a number",
 		    "leads[add][0][name]=&leads[add][0][date_create]=2026-11-22+04%3A19",
 		    "{\"leads\":{\"add\":[{\"name\":\"\",\"date_create\":\"2026-11-22 "
 		    "04:19\"}]}}" },
@@ -186,26 +187,26 @@ reads_what_amocrm_sends(void **state)
 }
 
 static void
-refuses_what_is_malformed(void **state)
+refuses_a_malformed_form(void **state)
 {
 	static const struct {
 		const char *label, *form;
 		size_t len;
 	} table[] = {
-		{ "nothing", TEXT("") },
-		{ "nothing but ampersands", TEXT("&&&") },
+		{ "an empty form", TEXT("") },
+		{ "only ampersands", TEXT("&&&") },
 		{ "an escape that is not hex in a value", TEXT("a=%zz") },
 		{ "an escape that is not hex in a name", TEXT("a%zz=1") },
 		{ "an escape that is not hex in brackets", TEXT("a[%zz]=1") },
 		{ "an escape cut short", TEXT("a=%4") },
 		{ "an escape cut short by the next pair", TEXT("a=%4&b=1") },
 		{ "a percent sign at the end", TEXT("a=%") },
-		{ "a bad escape behind good pairs", TEXT("a=1&b=2&c=%zz") },
+		{ "a malformed escape after valid pairs", TEXT("a=1&b=2&c=%zz") },
 		{ "an escaped NUL in a value", TEXT("a=%00") },
 		{ "an escaped NUL in a name", TEXT("a%00=1") },
 		{ "a raw NUL in a value", TEXT("a=\0") },
 		{ "a raw NUL between pairs", TEXT("a=1&\0&b=2") },
-		{ "no index above the highest", TEXT("a[9223372036854775807]=x&a[]=y") },
+		{ "appending after the largest index", TEXT("a[9223372036854775807]=x&a[]=y") },
 	};
 
 	(void)state;
@@ -220,7 +221,7 @@ refuses_what_is_malformed(void **state)
 	}
 }
 
-/* Limits, each from both sides. */
+/* Limits, each tested at the limit and one above it. */
 
 struct limit {
 	const char *label;
@@ -260,7 +261,7 @@ make_levels(struct strbuf *sb, int names)
 }
 
 static void
-make_pushed_levels(struct strbuf *sb, int names)
+make_appended_levels(struct strbuf *sb, int names)
 {
 	strbuf_addch(sb, 'a');
 	for (int i = 1; i < names; i++)
@@ -268,15 +269,14 @@ make_pushed_levels(struct strbuf *sb, int names)
 }
 
 static void
-keeps_its_limits(void **state)
+enforces_its_limits(void **state)
 {
 	static const struct limit limits[] = {
 		{ "pairs", NESTED_FORM_PAIRS_MAX, make_pairs },
-		{ "bytes of a key, once they are decoded", NESTED_FORM_KEY_MAX, make_key },
+		{ "decoded bytes of a key", NESTED_FORM_KEY_MAX, make_key },
 		{ "bytes of a key in brackets", NESTED_FORM_KEY_MAX, make_key_in_brackets },
 		{ "names in a key", NESTED_FORM_DEPTH_MAX, make_levels },
-		{ "names in a key, when they are pushed", NESTED_FORM_DEPTH_MAX,
-		    make_pushed_levels },
+		{ "names in a key that appends", NESTED_FORM_DEPTH_MAX, make_appended_levels },
 	};
 
 	(void)state;
@@ -300,9 +300,9 @@ keeps_its_limits(void **state)
 		}
 }
 
-/* What an arena of the web programs' size must hold. */
+/* The worst case that the web programs' arena must hold. */
 static void
-holds_the_worst_body_of_a_megabyte(void **state)
+fits_the_worst_body_into_the_arena(void **state)
 {
 	const char *line;
 	const char *form;
@@ -320,16 +320,16 @@ holds_the_worst_body_of_a_megabyte(void **state)
 	}
 	assert_true(strbuf_finish(&sb, &form));
 	assert_true(strlen(form) < 1048576);
-	same_fault("nothing but levels", &ctx, nested_form_to_json(&ctx, form, strlen(form), &line),
-	    FAULT_NONE);
+	same_fault("a form of levels only", &ctx,
+	    nested_form_to_json(&ctx, form, strlen(form), &line), FAULT_NONE);
 	assert_true(json_compact_complete(line, strlen(line)));
 	ctx_close(&ctx);
 }
 
-/* Bodies made by chance of what is special: the answer is a fault or one JSON object, the same that
- * json-c reads. */
+/* Random bodies of special characters: the result is a fault, or one JSON object that json-c
+ * parses. */
 static void
-writes_json_whatever_comes(void **state)
+writes_valid_json_for_random_input(void **state)
 {
 	static const char *const pieces[] = { "a", "b", "0", "1", "2", "[", "]", "[0]", "[1]", "[]",
 		"[a]", "=", "&", "&", "=x&", "%5B", "%5D", "+", "%22", "%5C", "%FF", "%0A", "\xff",
@@ -360,7 +360,7 @@ writes_json_whatever_comes(void **state)
 }
 
 static bool
-read_step(struct ctx *ctx, void *arg)
+convert_in_arena(struct ctx *ctx, void *arg)
 {
 	const char *line;
 
@@ -373,10 +373,10 @@ read_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
-	try_small_arenas("a form", read_step, NULL);
+	try_small_arenas("a form", convert_in_arena, NULL);
 }
 
 int
@@ -385,11 +385,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nests_as_php_does),
 		cmocka_unit_test(reads_what_amocrm_sends),
-		cmocka_unit_test(refuses_what_is_malformed),
-		cmocka_unit_test(keeps_its_limits),
-		cmocka_unit_test(holds_the_worst_body_of_a_megabyte),
-		cmocka_unit_test(writes_json_whatever_comes),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(refuses_a_malformed_form),
+		cmocka_unit_test(enforces_its_limits),
+		cmocka_unit_test(fits_the_worst_body_into_the_arena),
+		cmocka_unit_test(writes_valid_json_for_random_input),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("nested form", tests, NULL, NULL);

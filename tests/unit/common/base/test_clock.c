@@ -1,4 +1,4 @@
-/* test_clock.c - the clock that is never set back. */
+/* test_clock.c - a clock that never goes back. */
 #include "../../table.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@ counts_milliseconds_forward(void **state)
 	int64_t start = clock_ms();
 	int64_t before = start;
 	struct timespec now;
-	int64_t there;
+	int64_t expected;
 
 	(void)state;
 	while (clock_ms() < start + 3) {
@@ -21,8 +21,8 @@ counts_milliseconds_forward(void **state)
 		before = at;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	there = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	assert_true(there >= before && there - before < 60000);
+	expected = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	assert_true(expected >= before && expected - before < 60000);
 }
 
 int

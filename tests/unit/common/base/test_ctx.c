@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static void
-opens_only_what_there_is(void **state)
+opens_an_arena_that_fits_into_memory(void **state)
 {
 	static const struct {
 		const char *label;
@@ -16,8 +16,8 @@ opens_only_what_there_is(void **state)
 	} table[] = {
 		{ "one byte", 1, FAULT_NONE },
 		{ "a gigabyte, of which nothing is used", (size_t)1 << 30, FAULT_NONE },
-		{ "nothing at all", 0, FAULT_SERVER },
-		{ "more than there are addresses", SIZE_MAX / 2, FAULT_SERVER },
+		{ "no bytes", 0, FAULT_SERVER },
+		{ "more than the address space", SIZE_MAX / 2, FAULT_SERVER },
 	};
 
 	(void)state;
@@ -32,7 +32,7 @@ opens_only_what_there_is(void **state)
 }
 
 static void
-hands_out_zeroed_aligned_bytes(void **state)
+allocates_zeroed_aligned_bytes(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 16, 0, 17, 255, 1, 4096, 7 };
 	struct ctx ctx;
@@ -58,21 +58,21 @@ hands_out_zeroed_aligned_bytes(void **state)
 }
 
 static void
-hands_out_the_last_byte_and_no_more(void **state)
+allocates_up_to_the_last_byte(void **state)
 {
 	static const struct {
 		const char *label;
 		size_t arena, first, second;
 		bool fits;
 	} table[] = {
-		{ "all of it", 64, 64, 0, true },
+		{ "the whole arena", 64, 64, 0, true },
 		{ "one byte too many", 64, 65, 0, false },
-		{ "the rest of it", 64, 16, 48, true },
+		{ "the rest", 64, 16, 48, true },
 		{ "one byte more than the rest", 64, 16, 49, false },
-		{ "the rest, when alignment takes some", 64, 1, 48, true },
-		{ "what alignment takes", 64, 1, 49, false },
-		{ "alignment behind the arena's end", 60, 57, 1, false },
-		{ "a size that would wrap around", 64, 16, SIZE_MAX, false },
+		{ "the rest after alignment", 64, 1, 48, true },
+		{ "one byte more than the rest after alignment", 64, 1, 49, false },
+		{ "alignment past the end of the arena", 60, 57, 1, false },
+		{ "a size that would overflow", 64, 16, SIZE_MAX, false },
 		{ "the largest size", 64, SIZE_MAX, 0, false },
 	};
 
@@ -110,7 +110,7 @@ keeps_the_first_fault(void **state)
 }
 
 static void
-cuts_a_reason_at_its_limit(void **state)
+truncates_a_reason_at_its_limit(void **state)
 {
 	char longer[CTX_REASON_MAX + 1];
 	struct ctx ctx;
@@ -126,7 +126,7 @@ cuts_a_reason_at_its_limit(void **state)
 }
 
 static void
-leaves_nothing_of_a_request(void **state)
+wipes_everything_of_a_request(void **state)
 {
 	struct ctx ctx;
 	const char *secret;
@@ -151,7 +151,7 @@ leaves_nothing_of_a_request(void **state)
 }
 
 static void
-takes_back_what_came_since_a_mark(void **state)
+rewinds_to_a_mark(void **state)
 {
 	struct ctx ctx;
 	const char *kept;
@@ -165,7 +165,7 @@ takes_back_what_came_since_a_mark(void **state)
 	assert_true(ctx_strndup(&ctx, "gone", 4, &gone));
 	arena_rewind(&ctx, mark);
 	assert_string_equal(kept, "kept");
-	same_bytes("what was given back", gone, "\0\0\0\0", 4);
+	same_bytes("the memory after the mark", gone, "\0\0\0\0", 4);
 	assert_int_equal(arena_mark(&ctx), mark);
 	ctx_close(&ctx);
 }
@@ -218,25 +218,25 @@ copy_and_print(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
-	try_small_arenas("copies, prints and a text", copy_and_print, NULL);
+	try_small_arenas("copies, formatted strings and a strbuf", copy_and_print, NULL);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opens_only_what_there_is),
-		cmocka_unit_test(hands_out_zeroed_aligned_bytes),
-		cmocka_unit_test(hands_out_the_last_byte_and_no_more),
+		cmocka_unit_test(opens_an_arena_that_fits_into_memory),
+		cmocka_unit_test(allocates_zeroed_aligned_bytes),
+		cmocka_unit_test(allocates_up_to_the_last_byte),
 		cmocka_unit_test(keeps_the_first_fault),
-		cmocka_unit_test(cuts_a_reason_at_its_limit),
-		cmocka_unit_test(leaves_nothing_of_a_request),
-		cmocka_unit_test(takes_back_what_came_since_a_mark),
+		cmocka_unit_test(truncates_a_reason_at_its_limit),
+		cmocka_unit_test(wipes_everything_of_a_request),
+		cmocka_unit_test(rewinds_to_a_mark),
 		cmocka_unit_test(copies_and_prints),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("ctx", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_encode.c - hex, base64url, decimal numbers: what is read, and what is not. */
+/* test_encode.c - hex, base64, base64url and decimal numbers, written and read strictly. */
 #include "../../table.h"
 
 #include "base/encode.h"
@@ -9,29 +9,29 @@ reads_hex(void **state)
 {
 	static const struct {
 		const char *label, *text;
-		size_t len;        /* bytes asked for */
+		size_t len;        /* bytes to decode */
 		const char *bytes; /* NULL: refused */
 	} table[] = {
 		{ "RFC 4648 section 10", "666F6F626172", 6, "foobar" },
 		{ "lower case", "666f6f626172", 6, "foobar" },
-		{ "nothing", "", 0, "" },
+		{ "no bytes", "", 0, "" },
 		{ "all bits", "fF00", 2, "\xff\0" },
-		{ "something where nothing is asked for", "66", 0, NULL },
+		{ "digits where none are expected", "66", 0, NULL },
 		{ "a digit short", "666", 2, NULL },
 		{ "a byte short", "66", 2, NULL },
 		{ "a digit long", "66666", 2, NULL },
 		{ "a byte long", "666666", 2, NULL },
-		{ "empty", "", 1, NULL },
-		{ "a sign", "+666", 2, NULL },
+		{ "an empty text", "", 1, NULL },
+		{ "a plus", "+666", 2, NULL },
 		{ "a prefix", "0x66", 2, NULL },
-		{ "a blank", "66 6", 2, NULL },
+		{ "a space", "66 6", 2, NULL },
 		{ "a newline at the end", "6666\n", 2, NULL },
-		{ "before 0", "/0", 1, NULL },
-		{ "behind 9", ":0", 1, NULL },
-		{ "before A", "@0", 1, NULL },
-		{ "behind F", "G0", 1, NULL },
-		{ "before a", "0`", 1, NULL },
-		{ "behind f", "0g", 1, NULL },
+		{ "the character before 0", "/0", 1, NULL },
+		{ "the character after 9", ":0", 1, NULL },
+		{ "the character before A", "@0", 1, NULL },
+		{ "the character after F", "G0", 1, NULL },
+		{ "the character before a", "0`", 1, NULL },
+		{ "the character after f", "0g", 1, NULL },
 	};
 
 	(void)state;
@@ -65,7 +65,7 @@ writes_hex(void **state)
 }
 
 static void
-reads_two_digits_alone(void **state)
+reads_the_two_digits_of_a_byte(void **state)
 {
 	uint8_t byte = 0;
 
@@ -130,27 +130,27 @@ reads_base64url(void **state)
 		same_number(
 		    base64url_table[i].label, (long long)len, (long long)base64url_table[i].len);
 		same_bytes(base64url_table[i].label, bytes, base64url_table[i].bytes, len);
-		DEMAND("a NUL stands behind the bytes", bytes[len] == '\0');
+		DEMAND("the bytes are followed by a NUL", bytes[len] == '\0');
 		ctx_close(&ctx);
 	}
 }
 
 static void
-refuses_a_second_spelling(void **state)
+refuses_a_second_encoding_in_base64url(void **state)
 {
 	static const struct {
 		const char *label, *text;
 		size_t len;
 	} table[] = {
 		{ "padding", "Zg==", 4 },
-		{ "padding alone", "====", 4 },
+		{ "only padding", "====", 4 },
 		{ "one character", "Z", 1 },
-		{ "one character over four", "Zm9vY", 5 },
-		{ "the other alphabet's plus", "A+z_", 4 },
-		{ "the other alphabet's slash", "A-z/", 4 },
-		{ "a blank", "Zm9 v", 5 },
+		{ "one character after four", "Zm9vY", 5 },
+		{ "the plus of base64", "A+z_", 4 },
+		{ "the slash of base64", "A-z/", 4 },
+		{ "a space", "Zm9 v", 5 },
 		{ "a newline at the end", "Zm9v\n", 5 },
-		{ "a newline that makes four", "Zm8\n", 4 },
+		{ "a newline as the fourth character", "Zm8\n", 4 },
 		{ "a NUL", "Zm\0v", 4 },
 		{ "a NUL at the end", "Zm8", 4 },
 		{ "a dot", "Zm.v", 4 },
@@ -190,7 +190,7 @@ writes_and_reads_padded_base64(void **state)
 		{ "RFC 4648 section 10, foob", "foob", 4, "Zm9vYg==" },
 		{ "RFC 4648 section 10, fooba", "fooba", 5, "Zm9vYmE=" },
 		{ "RFC 4648 section 10, foobar", "foobar", 6, "Zm9vYmFy" },
-		{ "the other alphabet", "\x03\xec\xff\xe0\xc1", 5, "A+z/4ME=" },
+		{ "the plus and slash of base64", "\x03\xec\xff\xe0\xc1", 5, "A+z/4ME=" },
 	};
 
 	(void)state;
@@ -216,7 +216,7 @@ writes_and_reads_padded_base64(void **state)
 }
 
 static void
-refuses_a_second_spelling_of_base64(void **state)
+refuses_a_second_encoding_in_base64(void **state)
 {
 	static const struct {
 		const char *label, *text;
@@ -224,18 +224,18 @@ refuses_a_second_spelling_of_base64(void **state)
 	} table[] = {
 		{ "no padding of one byte", "Zg", 2 },
 		{ "no padding of two bytes", "Zm8", 3 },
-		{ "half a padding", "Zg=", 3 },
-		{ "a padding too many", "Zm8==", 5 },
-		{ "padding behind three bytes", "Zm9v====", 8 },
-		{ "padding alone", "====", 4 },
+		{ "one padding character of two", "Zg=", 3 },
+		{ "one padding character too many", "Zm8==", 5 },
+		{ "padding after three bytes", "Zm9v====", 8 },
+		{ "only padding", "====", 4 },
 		{ "one character and padding", "Z===", 4 },
-		{ "padding inside", "Zg==Zg==", 8 },
-		{ "something behind the padding", "Zg==Z", 5 },
-		{ "the URL's minus", "A-z/4ME=", 8 },
-		{ "the URL's underscore", "A+z_4ME=", 8 },
+		{ "padding in the middle", "Zg==Zg==", 8 },
+		{ "a character after the padding", "Zg==Z", 5 },
+		{ "the minus of base64url", "A-z/4ME=", 8 },
+		{ "the underscore of base64url", "A+z_4ME=", 8 },
 		{ "a newline", "Zm9v\nZm9v", 9 },
 		{ "a NUL", "Zm\0v", 4 },
-		{ "unused bits", "Zh==", 4 },
+		{ "unused bits of two characters", "Zh==", 4 },
 		{ "unused bits of three characters", "Zm9=", 4 },
 	};
 
@@ -254,7 +254,7 @@ refuses_a_second_spelling_of_base64(void **state)
 }
 
 static void
-gives_every_byte_back(void **state)
+decodes_what_it_encodes(void **state)
 {
 	uint8_t bytes[256];
 
@@ -287,7 +287,7 @@ gives_every_byte_back(void **state)
 }
 
 static bool
-there_and_back(struct ctx *ctx, void *arg)
+decode_and_encode(struct ctx *ctx, void *arg)
 {
 	const char *text = arg;
 	const uint8_t *bytes;
@@ -306,16 +306,16 @@ there_and_back(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	char four[] = "Zm9vYmFy";
 	char three[] = "Zm9vYmE";
 	char two[] = "Zm9vYg";
 
 	(void)state;
-	try_small_arenas("a multiple of three", there_and_back, four);
-	try_small_arenas("two bytes over", there_and_back, three);
-	try_small_arenas("one byte over", there_and_back, two);
+	try_small_arenas("a multiple of three", decode_and_encode, four);
+	try_small_arenas("a multiple of three and two bytes", decode_and_encode, three);
+	try_small_arenas("a multiple of three and one byte", decode_and_encode, two);
 }
 
 static void
@@ -332,22 +332,22 @@ reads_a_decimal_id(void **state)
 		{ "ten times the largest", "9223372036854775810", 0 },
 		{ "19 digits too large", "9999999999999999999", 0 },
 		{ "20 digits", "10000000000000000000", 0 },
-		{ "what wraps around to 1", "18446744073709551617", 0 },
-		{ "nought", "0", 0 },
-		{ "a leading nought", "01", 0 },
-		{ "empty", "", 0 },
+		{ "a number that overflows to 1", "18446744073709551617", 0 },
+		{ "zero", "0", 0 },
+		{ "a leading zero", "01", 0 },
+		{ "an empty text", "", 0 },
 		{ "a minus", "-1", 0 },
 		{ "a plus", "+1", 0 },
-		{ "a blank before", " 1", 0 },
-		{ "a blank behind", "1 ", 0 },
-		{ "a newline behind", "1\n", 0 },
-		{ "a letter behind", "1a", 0 },
+		{ "a space before the number", " 1", 0 },
+		{ "a space after the number", "1 ", 0 },
+		{ "a newline after the number", "1\n", 0 },
+		{ "a letter after the number", "1a", 0 },
 		{ "hex", "0x1", 0 },
 		{ "a fraction", "1.0", 0 },
 		{ "an exponent", "1e3", 0 },
 		{ "digits that are not ASCII", "\xd9\xa1", 0 },
-		{ "behind 9", "1:", 0 },
-		{ "before 0", "1/", 0 },
+		{ "the character after 9", "1:", 0 },
+		{ "the character before 0", "1/", 0 },
 	};
 
 	(void)state;
@@ -366,14 +366,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_hex),
 		cmocka_unit_test(writes_hex),
-		cmocka_unit_test(reads_two_digits_alone),
+		cmocka_unit_test(reads_the_two_digits_of_a_byte),
 		cmocka_unit_test(writes_base64url),
 		cmocka_unit_test(reads_base64url),
-		cmocka_unit_test(refuses_a_second_spelling),
+		cmocka_unit_test(refuses_a_second_encoding_in_base64url),
 		cmocka_unit_test(writes_and_reads_padded_base64),
-		cmocka_unit_test(refuses_a_second_spelling_of_base64),
-		cmocka_unit_test(gives_every_byte_back),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(refuses_a_second_encoding_in_base64),
+		cmocka_unit_test(decodes_what_it_encodes),
+		cmocka_unit_test(reports_a_full_arena),
 		cmocka_unit_test(reads_a_decimal_id),
 	};
 

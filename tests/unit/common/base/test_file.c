@@ -1,29 +1,29 @@
-/* test_file.c - files that hold secrets are opened only when nobody else can read them. */
+/* test_file.c - files that hold secrets are opened only if others cannot read them. */
 #include "../../folder.h"
 
 #include "base/file.h"
 
 static void
-looks_at_the_mode(void **state)
+checks_the_mode(void **state)
 {
 	static const struct {
 		const char *label;
 		mode_t mode;
 		bool safe;
 	} table[] = {
-		{ "the owner's", 0600, true },
-		{ "the owner's, to be read only", 0400, true },
-		{ "the web server's group may read", 0640, true },
-		{ "the same, to be read only", 0440, true },
+		{ "readable and writable for the owner", 0600, true },
+		{ "read-only for the owner", 0400, true },
+		{ "readable also for the group", 0640, true },
+		{ "read-only for owner and group", 0440, true },
 		{ "the group may write", 0660, false },
-		{ "the group may run it", 0650, false },
+		{ "the group may execute", 0650, false },
 		{ "the group may only write", 0620, false },
 		{ "others may read", 0604, false },
 		{ "everybody may read", 0644, false },
 		{ "others may write", 0602, false },
-		{ "others may run it", 0601, false },
-		{ "a program", 0700, false },
-		{ "everything", 0777, false },
+		{ "others may execute", 0601, false },
+		{ "the owner may execute", 0700, false },
+		{ "everybody may do everything", 0777, false },
 	};
 	char path[PATH_SIZE];
 
@@ -41,7 +41,7 @@ looks_at_the_mode(void **state)
 		if (ok) {
 			DEMAND(table[i].label, fgets(text, sizeof text, file) != NULL);
 			same_text(table[i].label, text, "secret");
-			DEMAND("a program started by ours does not inherit it",
+			DEMAND("the descriptor is not inherited by a child program",
 			    fcntl(fileno(file), F_GETFD) == FD_CLOEXEC);
 			fclose(file);
 		} else {
@@ -54,21 +54,21 @@ looks_at_the_mode(void **state)
 }
 
 static void
-opens_only_files(void **state)
+opens_only_regular_files(void **state)
 {
 	static const struct {
 		const char *label, *name;
 		enum fault_kind expected;
 	} table[] = {
-		{ "nothing there", "absent", FAULT_CONFIG },
+		{ "a missing file", "absent", FAULT_CONFIG },
 		{ "a folder", "folder", FAULT_CONFIG },
-		{ "a pipe that nobody writes to", "pipe", FAULT_CONFIG },
-		{ "a folder that is not there", "absent/secret", FAULT_CONFIG },
-		{ "a file where a folder should be", "file/secret", FAULT_CONFIG },
+		{ "a pipe without a writer", "pipe", FAULT_CONFIG },
+		{ "a missing folder", "absent/secret", FAULT_CONFIG },
+		{ "a file instead of a folder", "file/secret", FAULT_CONFIG },
 		{ "a link to a file", "link", FAULT_NONE },
-		{ "a link to nothing", "dangling", FAULT_CONFIG },
+		{ "a dangling link", "dangling", FAULT_CONFIG },
 		{ "a link to a file that others may read", "open_link", FAULT_CONFIG },
-		{ "no name", "", FAULT_CONFIG },
+		{ "the folder of the files", "", FAULT_CONFIG },
 	};
 	char path[PATH_SIZE];
 	char other[PATH_SIZE];
@@ -107,8 +107,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(looks_at_the_mode),
-		IN_FOLDER(opens_only_files),
+		IN_FOLDER(checks_the_mode),
+		IN_FOLDER(opens_only_regular_files),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

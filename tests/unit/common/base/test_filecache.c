@@ -1,4 +1,4 @@
-/* test_filecache.c - a file is read again when it has changed, and only then.
+/* test_filecache.c - a file is parsed again when it has changed, and only then.
  */
 #include "base/filecache.h"
 
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Gives out the text, unless it begins with '!'. */
+/* Gives the text of the file, unless it begins with '!'. */
 static bool
 parse_text(struct ctx *ctx, const char *path, const void **parsed)
 {
@@ -29,9 +29,9 @@ parse_text(struct ctx *ctx, const char *path, const void **parsed)
 	return true;
 }
 
-/* The same, and marks in the file's folder that it was asked. */
+/* The same, and creates a file that marks the call. */
 static bool
-parse_and_tell(struct ctx *ctx, const char *path, const void **parsed)
+parse_and_mark(struct ctx *ctx, const char *path, const void **parsed)
 {
 	char mark[PATH_SIZE];
 
@@ -41,7 +41,7 @@ parse_and_tell(struct ctx *ctx, const char *path, const void **parsed)
 }
 
 static bool
-was_read(const char *path)
+was_parsed(const char *path)
 {
 	char mark[PATH_SIZE];
 
@@ -49,15 +49,15 @@ was_read(const char *path)
 	return unlink(mark) == 0;
 }
 
-/* What is kept of the file as the next request sees it; NULL with a fault. */
+/* The text that the next request gets; NULL with a fault. */
 static const char *
-ask(struct ctx *ctx, const char *path)
+get_in_next_request(struct ctx *ctx, const char *path)
 {
 	const void *parsed = NULL;
 
 	ctx_wipe(ctx);
 	filecache_revalidate(ctx);
-	return filecache_get(ctx, FILECACHE_CONFIG, path, parse_and_tell, &parsed) ? parsed : NULL;
+	return filecache_get(ctx, FILECACHE_CONFIG, path, parse_and_mark, &parsed) ? parsed : NULL;
 }
 
 static void
@@ -70,16 +70,16 @@ rename_over(const char *path, const char *text)
 	assert_int_equal(rename(other, path), 0);
 }
 
-/* --- what may happen to a file */
+/* --- changes of a file */
 
 static void
-is_left_alone(const char *path)
+is_not_changed(const char *path)
 {
 	(void)path;
 }
 
 static void
-is_looked_at(const char *path)
+is_only_read(const char *path)
 {
 	size_t len;
 
@@ -93,7 +93,7 @@ is_edited(const char *path)
 }
 
 static void
-is_edited_and_set_back(const char *path)
+is_edited_with_its_old_mtime(const char *path)
 {
 	struct stat before;
 
@@ -111,7 +111,7 @@ is_replaced(const char *path)
 }
 
 static void
-is_replaced_by_one_as_old(const char *path)
+is_replaced_by_a_file_as_old(const char *path)
 {
 	char other[PATH_SIZE];
 
@@ -126,7 +126,7 @@ gets_another_mode(const char *path)
 }
 
 static void
-is_broken(const char *path)
+is_made_invalid(const char *path)
 {
 	file_write_text(path, "!");
 }
@@ -139,60 +139,61 @@ is_removed(const char *path)
 
 static const struct row {
 	const char *label;
-	void (*happens)(const char *path);
-	const char *then; /* NULL: a fault */
-	bool read;
+	void (*change)(const char *path);
+	const char *expected; /* NULL: a fault */
+	bool parsed;
 } rows[] = {
-	{ "left alone", is_left_alone, "one", false },
-	{ "looked at", is_looked_at, "one", false },
-	{ "edited, of the same size", is_edited, "two", true },
-	{ "edited, and its time set back", is_edited_and_set_back, "two", true },
+	{ "not changed", is_not_changed, "one", false },
+	{ "only read", is_only_read, "one", false },
+	{ "edited without changing its size", is_edited, "two", true },
+	{ "edited, with its mtime set back", is_edited_with_its_old_mtime, "two", true },
 	{ "replaced", is_replaced, "two", true },
-	{ "replaced by one as old and as large", is_replaced_by_one_as_old, "two", true },
-	{ "given another mode", gets_another_mode, "one", true },
-	{ "broken", is_broken, NULL, true },
+	{ "replaced by a file of the same age and size", is_replaced_by_a_file_as_old, "two",
+	    true },
+	{ "with another mode", gets_another_mode, "one", true },
+	{ "invalid", is_made_invalid, NULL, true },
 	{ "removed", is_removed, NULL, true },
 };
 
-struct one {
+struct file {
 	char path[PATH_SIZE];
 	struct ctx ctx;
 	struct filecache filecache;
 };
 
 static void
-set_up(struct one *one, const char *folder, size_t number)
+set_up(struct file *file, const char *folder, size_t number)
 {
 	char name[32];
 	char other[PATH_SIZE];
 
 	snprintf(name, sizeof name, "file-%zu", number);
-	path_in(folder, name, one->path);
-	file_write_text(one->path, "one");
-	assert_true(snprintf(other, sizeof other, "%s.as-old", one->path) < PATH_SIZE);
+	path_in(folder, name, file->path);
+	file_write_text(file->path, "one");
+	assert_true(snprintf(other, sizeof other, "%s.as-old", file->path) < PATH_SIZE);
 	file_write_text(other, "two");
-	assert_true(ctx_open(&one->ctx, 65536));
-	assert_true(filecache_open(&one->ctx, &one->filecache));
+	assert_true(ctx_open(&file->ctx, 65536));
+	assert_true(filecache_open(&file->ctx, &file->filecache));
 }
 
 static void
-tear_down(struct one *one)
+tear_down(struct file *file)
 {
-	filecache_close(&one->ctx);
-	ctx_close(&one->ctx);
+	filecache_close(&file->ctx);
+	ctx_close(&file->ctx);
 }
 
-/* Until the file is old enough for its times to tell of any change. */
+/* Waits until the file is old enough for its timestamps to show any change. */
 static void
-let_settle(const char *path)
+wait_until_timestamps_are_safe(const char *path)
 {
-	const struct timespec a_little = { .tv_nsec = 50000000 };
+	const struct timespec interval = { .tv_nsec = 50000000 };
 	struct timespec now;
 	struct stat st;
 
 	assert_int_equal(stat(path, &st), 0);
 	do {
-		nanosleep(&a_little, NULL);
+		nanosleep(&interval, NULL);
 		clock_gettime(CLOCK_REALTIME, &now);
 	} while (now.tv_sec - st.st_ctim.tv_sec <= FILECACHE_SAFE_AGE_S);
 }
@@ -207,94 +208,97 @@ check_text(const char *label, const char *got, const char *expected)
 }
 
 static void
-reads_what_has_changed(void **state)
+parses_a_file_again_after_a_change(void **state)
 {
-	static struct one ones[ROWS(rows)];
+	static struct file files[ROWS(rows)];
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		set_up(&ones[i], *state, i);
-		check_text(rows[i].label, ask(&ones[i].ctx, ones[i].path), "one");
-		DEMAND("a new file", was_read(ones[i].path));
-		check_text(rows[i].label, ask(&ones[i].ctx, ones[i].path), "one");
-		DEMAND("a file that is read while new", was_read(ones[i].path));
+		set_up(&files[i], *state, i);
+		check_text(rows[i].label, get_in_next_request(&files[i].ctx, files[i].path), "one");
+		DEMAND("a new file", was_parsed(files[i].path));
+		check_text(rows[i].label, get_in_next_request(&files[i].ctx, files[i].path), "one");
+		DEMAND("a new file in the next request", was_parsed(files[i].path));
 	}
-	let_settle(ones[ROWS(rows) - 1].path);
+	wait_until_timestamps_are_safe(files[ROWS(rows) - 1].path);
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct one *one = &ones[i];
+		struct file *file = &files[i];
 
-		check_text(rows[i].label, ask(&one->ctx, one->path), "one");
-		DEMAND("a file that has settled", was_read(one->path));
+		check_text(rows[i].label, get_in_next_request(&file->ctx, file->path), "one");
+		DEMAND("a file that has become old enough", was_parsed(file->path));
 		for (int again = 0; again < 3; again++) {
-			check_text(rows[i].label, ask(&one->ctx, one->path), "one");
-			DEMAND("a file that was read when settled", !was_read(one->path));
+			check_text(
+			    rows[i].label, get_in_next_request(&file->ctx, file->path), "one");
+			DEMAND("a file that was parsed when old enough", !was_parsed(file->path));
 		}
-		rows[i].happens(one->path);
-		check_text(rows[i].label, ask(&one->ctx, one->path), rows[i].then);
-		DEMAND(rows[i].label, was_read(one->path) == rows[i].read);
-		check_text(rows[i].label, ask(&one->ctx, one->path), rows[i].then);
-		tear_down(one);
+		rows[i].change(file->path);
+		check_text(
+		    rows[i].label, get_in_next_request(&file->ctx, file->path), rows[i].expected);
+		DEMAND(rows[i].label, was_parsed(file->path) == rows[i].parsed);
+		check_text(
+		    rows[i].label, get_in_next_request(&file->ctx, file->path), rows[i].expected);
+		tear_down(file);
 	}
 }
 
 static void
-tells_a_fault_until_it_is_mended(void **state)
+reports_a_fault_until_it_is_corrected(void **state)
 {
-	static struct one one;
+	static struct file file;
 
-	set_up(&one, *state, 0);
-	check_text("good", ask(&one.ctx, one.path), "one");
+	set_up(&file, *state, 0);
+	check_text("valid", get_in_next_request(&file.ctx, file.path), "one");
 	for (int again = 0; again < 3; again++) {
 		char reason[PATH_SIZE + 32];
 
-		rename_over(one.path, "!");
-		check_text("broken", ask(&one.ctx, one.path), NULL);
-		snprintf(reason, sizeof reason, "%s: is broken", one.path);
-		assert_int_equal(one.ctx.kind, FAULT_CONFIG);
-		same_text("the fault", one.ctx.reason, reason);
+		rename_over(file.path, "!");
+		check_text("invalid", get_in_next_request(&file.ctx, file.path), NULL);
+		snprintf(reason, sizeof reason, "%s: is broken", file.path);
+		assert_int_equal(file.ctx.kind, FAULT_CONFIG);
+		same_text("the fault", file.ctx.reason, reason);
 	}
-	rename_over(one.path, "mended");
-	check_text("mended", ask(&one.ctx, one.path), "mended");
-	assert_int_equal(one.ctx.kind, FAULT_NONE);
-	tear_down(&one);
+	rename_over(file.path, "mended");
+	check_text("corrected", get_in_next_request(&file.ctx, file.path), "mended");
+	assert_int_equal(file.ctx.kind, FAULT_NONE);
+	tear_down(&file);
 }
 
-/* Two steps of one request see the same, and what the first was given stays. */
+/* Two steps of one request get the same result, which stays valid until the request ends. */
 static void
 is_the_same_throughout_a_request(void **state)
 {
-	static struct one one;
+	static struct file file;
 	const void *again = NULL;
 	const char *first;
 
-	set_up(&one, *state, 0);
-	first = ask(&one.ctx, one.path);
-	rename_over(one.path, "two");
-	assert_true(filecache_get(&one.ctx, FILECACHE_CONFIG, one.path, parse_and_tell, &again));
+	set_up(&file, *state, 0);
+	first = get_in_next_request(&file.ctx, file.path);
+	rename_over(file.path, "two");
+	assert_true(filecache_get(&file.ctx, FILECACHE_CONFIG, file.path, parse_and_mark, &again));
 	assert_ptr_equal(again, first);
-	same_text("what was given first", first, "one");
-	check_text("the next request", ask(&one.ctx, one.path), "two");
-	tear_down(&one);
+	same_text("the first result", first, "one");
+	check_text("the next request", get_in_next_request(&file.ctx, file.path), "two");
+	tear_down(&file);
 }
 
 static void
-knows_one_path_from_another(void **state)
+distinguishes_paths(void **state)
 {
-	static struct one one;
+	static struct file file;
 	char other[PATH_SIZE];
 	const void *parsed = NULL;
 
-	set_up(&one, *state, 0);
+	set_up(&file, *state, 0);
 	path_in(*state, "other", other);
 	file_write_text(other, "other");
-	check_text("the first", ask(&one.ctx, one.path), "one");
-	assert_true(filecache_get(&one.ctx, FILECACHE_CONFIG, other, parse_and_tell, &parsed));
+	check_text("the first", get_in_next_request(&file.ctx, file.path), "one");
+	assert_true(filecache_get(&file.ctx, FILECACHE_CONFIG, other, parse_and_mark, &parsed));
 	same_text("another path in the same request", parsed, "other");
-	check_text("the first again", ask(&one.ctx, one.path), "one");
-	tear_down(&one);
+	check_text("the first again", get_in_next_request(&file.ctx, file.path), "one");
+	tear_down(&file);
 }
 
 static void
-keeps_nothing_where_nothing_is_kept(void **state)
+parses_every_time_without_a_cache(void **state)
 {
 	struct ctx ctx;
 	char path[PATH_SIZE];
@@ -303,8 +307,8 @@ keeps_nothing_where_nothing_is_kept(void **state)
 	file_write_text(path, "one");
 	assert_true(ctx_open(&ctx, 65536));
 	for (int again = 0; again < 2; again++) {
-		check_text("as CGI", ask(&ctx, path), "one");
-		DEMAND("as CGI", was_read(path));
+		check_text("as CGI", get_in_next_request(&ctx, path), "one");
+		DEMAND("as CGI", was_parsed(path));
 	}
 	ctx_close(&ctx);
 }
@@ -313,11 +317,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(reads_what_has_changed),
-		IN_FOLDER(tells_a_fault_until_it_is_mended),
+		IN_FOLDER(parses_a_file_again_after_a_change),
+		IN_FOLDER(reports_a_fault_until_it_is_corrected),
 		IN_FOLDER(is_the_same_throughout_a_request),
-		IN_FOLDER(knows_one_path_from_another),
-		IN_FOLDER(keeps_nothing_where_nothing_is_kept),
+		IN_FOLDER(distinguishes_paths),
+		IN_FOLDER(parses_every_time_without_a_cache),
 	};
 
 	return cmocka_run_group_tests_name("filecache", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_lock.c - one at a time, for as long as one lives, and waiting has an end. */
+/* test_lock.c - a lock has one holder, ends with its process, and is waited for with a timeout. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -6,18 +6,18 @@
 #include "base/lock.h"
 
 static void
-is_had_by_one(void **state)
+has_one_holder(void **state)
 {
 	static const struct {
 		const char *label;
 		int64_t first, second;
 		bool both;
 	} table[] = {
-		{ "the same", 0, 0, false },
-		{ "the same far behind", INT64_C(72057594037928191), INT64_C(72057594037928191),
-		    false },
-		{ "neighbours", 255, 256, true },
-		{ "the first and the last", 0, INT64_C(72057594037928191), true },
+		{ "the same byte", 0, 0, false },
+		{ "the same byte at the largest offset", INT64_C(72057594037928191),
+		    INT64_C(72057594037928191), false },
+		{ "adjacent bytes", 255, 256, true },
+		{ "the first byte and the last", 0, INT64_C(72057594037928191), true },
 	};
 	char path[PATH_SIZE];
 
@@ -37,14 +37,15 @@ is_had_by_one(void **state)
 			lock_release(&second);
 		lock_release(&first);
 		ctx_wipe(&ctx);
-		DEMAND("it is free again", lock_acquire(&ctx, path, table[i].first, 0, &first));
+		DEMAND(
+		    "the lock is free again", lock_acquire(&ctx, path, table[i].first, 0, &first));
 		lock_release(&first);
 		ctx_close(&ctx);
 	}
 }
 
 static void
-is_a_file_of_its_own(void **state)
+creates_an_empty_private_file(void **state)
 {
 	struct ctx ctx;
 	struct lock lock;
@@ -63,7 +64,7 @@ is_a_file_of_its_own(void **state)
 }
 
 static void
-waits_no_longer_than_it_may(void **state)
+waits_until_the_timeout(void **state)
 {
 	static const int64_t waits_ms[] = { 0, 1, 60, 300 };
 	struct ctx ctx;
@@ -82,7 +83,7 @@ waits_no_longer_than_it_may(void **state)
 		assert_false(lock_acquire(&ctx, path, 1, waits_ms[i], &lock));
 		assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 		took = clock_ms() - start;
-		/* above: what a busy machine may take */
+		/* on a busy machine it may take longer */
 		if (took < waits_ms[i] || took > waits_ms[i] + 5000)
 			fail_msg("waited %lld ms of %lld", (long long)took, (long long)waits_ms[i]);
 	}
@@ -90,20 +91,20 @@ waits_no_longer_than_it_may(void **state)
 	ctx_close(&ctx);
 }
 
-/* Two processes that tell each other, byte by byte, how far they are. */
+/* Two processes that synchronize by sending each other single bytes. */
 struct pair {
 	const char *path;
 	int to_child[2], to_parent[2];
 };
 
 static bool
-tell(const int ends[2])
+send_byte(const int ends[2])
 {
 	return write(ends[1], "x", 1) == 1;
 }
 
 static bool
-hear(const int ends[2])
+receive_byte(const int ends[2])
 {
 	char byte;
 
@@ -128,22 +129,22 @@ close_pair(struct pair *pair)
 }
 
 static bool
-wait_for_turn(void *arg)
+wait_for_lock(void *arg)
 {
 	const struct pair *pair = arg;
 	struct ctx ctx;
 	struct lock lock;
 
-	if (!ctx_open(&ctx, 4096) || !hear(pair->to_child)
+	if (!ctx_open(&ctx, 4096) || !receive_byte(pair->to_child)
 	    || lock_acquire(&ctx, pair->path, 1, 0, &lock) || ctx.kind != FAULT_UNAVAILABLE
-	    || !tell(pair->to_parent))
+	    || !send_byte(pair->to_parent))
 		return false;
 	ctx_wipe(&ctx);
 	return lock_acquire(&ctx, pair->path, 1, 10000, &lock);
 }
 
 static void
-gets_its_turn(void **state)
+acquires_a_lock_that_is_released(void **state)
 {
 	char path[PATH_SIZE];
 	struct pair pair;
@@ -153,27 +154,27 @@ gets_its_turn(void **state)
 
 	path_in(*state, "locks", path);
 	open_pair(&pair, path);
-	/* before the lock is taken, so that the child does not have its descriptor too */
-	pid = child_start(wait_for_turn, &pair);
+	/* before the lock is acquired, so that the child does not inherit its descriptor */
+	pid = child_start(wait_for_lock, &pair);
 	open_ctx(&ctx);
 	assert_true(lock_acquire(&ctx, path, 1, 0, &lock));
-	assert_true(tell(pair.to_child));
-	assert_true(hear(pair.to_parent));
+	assert_true(send_byte(pair.to_child));
+	assert_true(receive_byte(pair.to_parent));
 	lock_release(&lock);
-	child_says_true("the one who waited", child_status(pid));
+	child_says_true("the process that waited", child_status(pid));
 	close_pair(&pair);
 	ctx_close(&ctx);
 }
 
 static bool
-take_and_stop(void *arg)
+acquire_and_pause(void *arg)
 {
 	const struct pair *pair = arg;
 	struct ctx ctx;
 	struct lock lock;
 
 	if (!ctx_open(&ctx, 4096) || !lock_acquire(&ctx, pair->path, 1, 0, &lock)
-	    || !tell(pair->to_parent))
+	    || !send_byte(pair->to_parent))
 		return false;
 	pause();
 	return false;
@@ -190,8 +191,8 @@ ends_with_its_process(void **state)
 
 	path_in(*state, "locks", path);
 	open_pair(&pair, path);
-	pid = child_start(take_and_stop, &pair);
-	assert_true(hear(pair.to_parent));
+	pid = child_start(acquire_and_pause, &pair);
+	assert_true(receive_byte(pair.to_parent));
 	open_ctx(&ctx);
 	assert_false(lock_acquire(&ctx, path, 1, 0, &lock));
 	kill(pid, SIGKILL);
@@ -204,13 +205,13 @@ ends_with_its_process(void **state)
 }
 
 static void
-says_what_cannot_be_locked(void **state)
+names_the_file_that_cannot_be_locked(void **state)
 {
 	static const struct {
 		const char *label, *name;
 	} table[] = {
-		{ "a folder that is not there", "absent/locks" },
-		{ "a folder in its place", "" },
+		{ "a missing folder", "absent/locks" },
+		{ "a folder instead of a file", "" },
 	};
 	char path[PATH_SIZE];
 
@@ -228,7 +229,7 @@ says_what_cannot_be_locked(void **state)
 	}
 }
 
-/* A limit of 0 asks what is locked now. */
+/* A limit of 0 reports what is locked now. */
 static void
 finds_a_lock_in_a_range(void **state)
 {
@@ -237,14 +238,14 @@ finds_a_lock_in_a_range(void **state)
 		int64_t locked, offset, len;
 		bool found;
 	} table[] = {
-		{ "the byte itself", 17, 17, 1, true },
+		{ "only the locked byte", 17, 17, 1, true },
 		{ "at the start of the range", 17, 17, 9, true },
-		{ "at its end", 17, 9, 9, true },
-		{ "just before it", 17, 18, 9, false },
-		{ "just behind it", 17, 8, 9, false },
+		{ "at the end of the range", 17, 9, 9, true },
+		{ "just before the range", 17, 18, 9, false },
+		{ "just after the range", 17, 8, 9, false },
 		{ "in the whole file", 17, 0, 0, true },
-		{ "from there on", INT64_C(72057594037928191), 512, 0, true },
-		{ "before there", 511, 512, 0, false },
+		{ "in a range without an end", INT64_C(72057594037928191), 512, 0, true },
+		{ "before a range without an end", 511, 512, 0, false },
 	};
 	char path[PATH_SIZE];
 
@@ -264,14 +265,14 @@ finds_a_lock_in_a_range(void **state)
 			same_number(table[i].label, stale.offset, table[i].locked);
 		}
 		lock_release(&held);
-		DEMAND("it is free again", lock_find_stale(&ctx, path, 0, 0, 0, &stale));
-		DEMAND("it is free again", stale.path == NULL);
+		DEMAND("the lock is free again", lock_find_stale(&ctx, path, 0, 0, 0, &stale));
+		DEMAND("the lock is free again", stale.path == NULL);
 		ctx_close(&ctx);
 	}
 }
 
 static void
-finds_no_lock_where_there_is_no_file(void **state)
+finds_no_lock_without_a_file(void **state)
 {
 	struct stale_lock stale;
 	struct ctx ctx;
@@ -288,12 +289,12 @@ finds_no_lock_where_there_is_no_file(void **state)
 	path_in(*state, "locks/locks", path);
 	assert_false(lock_find_stale(&ctx, path, 0, 0, 60000, &stale));
 	assert_int_equal(ctx.kind, FAULT_STORAGE);
-	has_text("which file", ctx.reason, path);
+	has_text("the file is named", ctx.reason, path);
 	ctx_close(&ctx);
 }
 
 static void
-calls_a_lock_stale_at_its_limit(void **state)
+reports_a_lock_as_stale_at_the_limit(void **state)
 {
 	static const int64_t limits_ms[] = { 1, 60, 300 };
 	struct stale_lock stale;
@@ -316,16 +317,16 @@ calls_a_lock_stale_at_its_limit(void **state)
 	ctx_close(&ctx);
 }
 
-/* Locks one byte after the other, each before it releases the last, until it is killed. */
+/* Locks one byte after the other, each before it releases the previous one, until it is killed. */
 static bool
-hand_on(void *arg)
+lock_in_turn(void *arg)
 {
 	const struct pair *pair = arg;
 	struct lock lock[2];
 	struct ctx ctx;
 
 	if (!ctx_open(&ctx, 65536) || !lock_acquire(&ctx, pair->path, 0, 0, &lock[0])
-	    || !tell(pair->to_parent))
+	    || !send_byte(pair->to_parent))
 		return false;
 	for (int64_t i = 1; lock_acquire(&ctx, pair->path, i, 0, &lock[i % 2]); i++) {
 		lock_release(&lock[(i - 1) % 2]);
@@ -335,7 +336,7 @@ hand_on(void *arg)
 }
 
 static void
-calls_no_lock_stale_that_is_released(void **state)
+reports_no_lock_as_stale_that_is_released(void **state)
 {
 	enum { LIMIT_MS = 1000 };
 	struct stale_lock stale;
@@ -347,8 +348,8 @@ calls_no_lock_stale_that_is_released(void **state)
 
 	path_in(*state, "locks", path);
 	open_pair(&pair, path);
-	pid = child_start(hand_on, &pair);
-	assert_true(hear(pair.to_parent));
+	pid = child_start(lock_in_turn, &pair);
+	assert_true(receive_byte(pair.to_parent));
 	open_ctx(&ctx);
 	start = clock_ms();
 	assert_true(lock_find_stale(&ctx, path, 0, 0, LIMIT_MS, &stale));
@@ -364,16 +365,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(is_had_by_one),
-		IN_FOLDER(is_a_file_of_its_own),
-		IN_FOLDER(waits_no_longer_than_it_may),
-		IN_FOLDER(gets_its_turn),
+		IN_FOLDER(has_one_holder),
+		IN_FOLDER(creates_an_empty_private_file),
+		IN_FOLDER(waits_until_the_timeout),
+		IN_FOLDER(acquires_a_lock_that_is_released),
 		IN_FOLDER(ends_with_its_process),
-		IN_FOLDER(says_what_cannot_be_locked),
+		IN_FOLDER(names_the_file_that_cannot_be_locked),
 		IN_FOLDER(finds_a_lock_in_a_range),
-		IN_FOLDER(finds_no_lock_where_there_is_no_file),
-		IN_FOLDER(calls_a_lock_stale_at_its_limit),
-		IN_FOLDER(calls_no_lock_stale_that_is_released),
+		IN_FOLDER(finds_no_lock_without_a_file),
+		IN_FOLDER(reports_a_lock_as_stale_at_the_limit),
+		IN_FOLDER(reports_no_lock_as_stale_that_is_released),
 	};
 
 	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_log.c - what reaches the server's log, and what never does. */
+/* test_log.c - what is written to the server's log, and what is not. */
 #include "../../table.h"
 
 #include "base/log.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static void
-notes_what_is_printable(void **state)
+notes_only_printable_characters(void **state)
 {
 	static const struct {
 		const char *label, *key, *value, *expected;
@@ -15,17 +15,17 @@ notes_what_is_printable(void **state)
 		{ "a value", "host", "reforyou.amocrm.ru", " host=reforyou.amocrm.ru" },
 		{ "no value", "host", NULL, "" },
 		{ "an empty value", "host", "", " host=" },
-		{ "a blank", "name", "For You", " name=\"For You\"" },
-		{ "a newline would begin a line of its own", "code",
+		{ "a space", "name", "For You", " name=\"For You\"" },
+		{ "a newline, which would begin another line", "code",
 		    "1\namo-crm x:", " code=\"1?amo-crm x:\"" },
 		{ "a carriage return", "code", "1\r2", " code=1?2" },
 		{ "a tab", "code", "1\t2", " code=1?2" },
-		{ "a terminal's escape", "code", "\x1b[2J", " code=?[2J" },
+		{ "a terminal's escape sequence", "code", "\x1b[2J", " code=?[2J" },
 		{ "DEL", "code", "1\x7f", " code=1?" },
-		{ "a quote would end the value", "name", "a \"b", " name=\"a ?b\"" },
+		{ "a quote, which would end the value", "name", "a \"b", " name=\"a ?b\"" },
 		{ "a backslash", "name", "a\\", " name=a?" },
 		{ "UTF-8, byte by byte", "name", "\xd0\xaf", " name=??" },
-		{ "the ends of printable ASCII", "name", "!~", " name=!~" },
+		{ "the first and last printable ASCII characters", "name", "!~", " name=!~" },
 		{ "an equals sign", "q", "a=b", " q=a=b" },
 		{ "a key over 30 characters", "k234567890123456789012345678901", "v",
 		    " k23456789012345678901234567890=v" },
@@ -56,23 +56,23 @@ notes_numbers(void **state)
 }
 
 static void
-shortens_a_value(void **state)
+truncates_a_long_value(void **state)
 {
 	char value[LOG_VALUE_MAX + 2];
 
 	(void)state;
 	for (size_t len = LOG_VALUE_MAX; len <= LOG_VALUE_MAX + 1; len++)
-		for (int blank = 0; blank < 2; blank++) {
+		for (int space = 0; space < 2; space++) {
 			struct ctx ctx;
 
 			memset(value, 'x', len);
 			value[len] = '\0';
-			if (blank)
+			if (space)
 				value[0] = ' ';
 			open_ctx(&ctx);
 			log_note(&ctx, "k", value);
 			same_number("the note's length", (long long)strlen(ctx.notes),
-			    LOG_VALUE_MAX + (blank ? 5 : 3));
+			    LOG_VALUE_MAX + (space ? 5 : 3));
 			ctx_close(&ctx);
 		}
 }
@@ -129,15 +129,15 @@ writes_one_line(void **state)
 		enum fault_kind kind;
 		const char *reason, *note, *expected;
 	} table[] = {
-		{ "nothing to tell", FAULT_NONE, NULL, NULL, "" },
-		{ "something was done", FAULT_NONE, NULL, "1", "amo-crm callback: k=1\n" },
+		{ "no fault and no note", FAULT_NONE, NULL, NULL, "" },
+		{ "a note", FAULT_NONE, NULL, "1", "amo-crm callback: k=1\n" },
 		{ "a fault", FAULT_REFUSED, "hint (used already)", NULL,
 		    "amo-crm callback: fault=auth_failed reason=\"hint (used already)\"\n" },
 		{ "a fault and a note", FAULT_REFUSED, "hint", "1",
 		    "amo-crm callback: fault=auth_failed reason=\"hint\" k=1\n" },
-		{ "a reason that would end its line", FAULT_REFUSED, "a\nb\r\x1b", NULL,
+		{ "a reason with line breaks", FAULT_REFUSED, "a\nb\r\x1b", NULL,
 		    "amo-crm callback: fault=auth_failed reason=\"a?b??\"\n" },
-		{ "a reason that would end its quotes", FAULT_REFUSED, "a\" fault=none \\", NULL,
+		{ "a reason with quotes", FAULT_REFUSED, "a\" fault=none \\", NULL,
 		    "amo-crm callback: fault=auth_failed reason=\"a? fault=none ?\"\n" },
 		{ "a reason that is not ASCII", FAULT_REFUSED, "\xd0\xaf\x7f", NULL,
 		    "amo-crm callback: fault=auth_failed reason=\"???\"\n" },
@@ -159,7 +159,7 @@ writes_one_line(void **state)
 }
 
 static void
-ends_the_longest_line(void **state)
+completes_the_longest_line(void **state)
 {
 	struct ctx ctx;
 	char line[LOG_LINE_MAX];
@@ -182,13 +182,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(notes_what_is_printable),
+		cmocka_unit_test(notes_only_printable_characters),
 		cmocka_unit_test(notes_numbers),
-		cmocka_unit_test(shortens_a_value),
+		cmocka_unit_test(truncates_a_long_value),
 		cmocka_unit_test(drops_notes_beyond_the_limit),
 		cmocka_unit_test(notes_a_secret_by_its_digest),
 		cmocka_unit_test(writes_one_line),
-		cmocka_unit_test(ends_the_longest_line),
+		cmocka_unit_test(completes_the_longest_line),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

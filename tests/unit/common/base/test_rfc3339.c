@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static void
-prints_rfc_3339(void **state)
+writes_rfc_3339(void **state)
 {
 	static const struct {
 		const char *label;
@@ -15,20 +15,20 @@ prints_rfc_3339(void **state)
 		const char *expected;
 	} table[] = {
 		{ "the epoch", 0, "1970-01-01T00:00:00Z" },
-		{ "before it", -1, "1969-12-31T23:59:59Z" },
+		{ "the second before the epoch", -1, "1969-12-31T23:59:59Z" },
 		{ "a leap day", 951782400, "2000-02-29T00:00:00Z" },
 		{ "beyond 32 bits", 4294967296, "2106-02-07T06:28:16Z" },
-		{ "the header's example", 1795321140, "2026-11-22T04:19:00Z" },
+		{ "a time of 2026", 1795321140, "2026-11-22T04:19:00Z" },
 		{ "the last second of the year 9999", 253402300799, "9999-12-31T23:59:59Z" },
 		{ "the year 10000", 253402300800, "0000-00-00T00:00:00Z" },
-		{ "no year at all", INT64_MAX, "0000-00-00T00:00:00Z" },
-		{ "the first day that is counted", -62162035200, "0000-03-01T00:00:00Z" },
-		{ "the second before it", -62162035201, "0000-00-00T00:00:00Z" },
-		{ "no year at all, before it", INT64_MIN, "0000-00-00T00:00:00Z" },
+		{ "the largest number of seconds", INT64_MAX, "0000-00-00T00:00:00Z" },
+		{ "the first day that is supported", -62162035200, "0000-03-01T00:00:00Z" },
+		{ "the second before that day", -62162035201, "0000-00-00T00:00:00Z" },
+		{ "the smallest number of seconds", INT64_MIN, "0000-00-00T00:00:00Z" },
 	};
 
 	(void)state;
-	setenv("TZ", "Asia/Kathmandu", 1); /* UTC, wherever the server stands */
+	setenv("TZ", "Asia/Kathmandu", 1); /* UTC is written in any time zone */
 	tzset();
 	for (size_t i = 0; i < ROWS(table); i++) {
 		char out[RFC3339_SIZE];
@@ -39,9 +39,9 @@ prints_rfc_3339(void **state)
 	}
 }
 
-/* The C library's calendar, day by day up to the year 2800. */
+/* Compares every day up to the year 2800 with the C library's calendar. */
 static void
-knows_every_day_of_the_calendar(void **state)
+agrees_with_the_c_library_on_every_day(void **state)
 {
 	(void)state;
 	for (time_t at = -62162035200; at < 26192246400; at += 86399) {
@@ -63,7 +63,7 @@ knows_every_day_of_the_calendar(void **state)
 }
 
 static void
-prints_milliseconds_that_sort_as_time_does(void **state)
+writes_milliseconds_in_a_sortable_form(void **state)
 {
 	static const struct {
 		const char *label;
@@ -71,11 +71,12 @@ prints_milliseconds_that_sort_as_time_does(void **state)
 		const char *expected;
 	} table[] = {
 		{ "the epoch", { 0, 0 }, "1970-01-01T00:00:00.000Z" },
-		{ "cut, not rounded", { 1795321140, 999999999 }, "2026-11-22T04:19:00.999Z" },
+		{ "truncated, not rounded", { 1795321140, 999999999 }, "2026-11-22T04:19:00.999Z" },
 		{ "a single millisecond", { 1795321140, 1000000 }, "2026-11-22T04:19:00.001Z" },
-		{ "just under it", { 1795321140, 999999 }, "2026-11-22T04:19:00.000Z" },
-		{ "the last second there is", { 253402300799, 0 }, "9999-12-31T23:59:59.000Z" },
-		{ "past the year 9999", { 253402300800, 0 }, "0000-00-00T00:00:00.000Z" },
+		{ "just under a millisecond", { 1795321140, 999999 }, "2026-11-22T04:19:00.000Z" },
+		{ "the last second of the year 9999", { 253402300799, 0 },
+		    "9999-12-31T23:59:59.000Z" },
+		{ "after the year 9999", { 253402300800, 0 }, "0000-00-00T00:00:00.000Z" },
 	};
 
 	(void)state;
@@ -92,22 +93,22 @@ reads_rfc_3339(void **state)
 {
 	static const struct {
 		const char *label, *text;
-		bool good;
+		bool valid;
 		struct timespec expected;
 	} table[] = {
 		{ "UTC", "2026-11-22T04:19:00Z", true, { 1795321140, 0 } },
-		{ "small letters", "2026-11-22t04:19:00z", true, { 1795321140, 0 } },
-		{ "a blank for the T", "2026-11-22 04:19:00Z", true, { 1795321140, 0 } },
+		{ "lower-case letters", "2026-11-22t04:19:00z", true, { 1795321140, 0 } },
+		{ "a space for the T", "2026-11-22 04:19:00Z", true, { 1795321140, 0 } },
 		{ "milliseconds", "2026-11-22T04:19:00.123Z", true, { 1795321140, 123000000 } },
 		{ "more than nanoseconds", "2026-11-22T04:19:00.1234567899Z", true,
 		    { 1795321140, 123456789 } },
 		{ "east of Greenwich", "2026-11-22T06:19:00+02:00", true, { 1795321140, 0 } },
-		{ "west of it", "2026-11-22T00:49:00-03:30", true, { 1795321140, 0 } },
+		{ "west of Greenwich", "2026-11-22T00:49:00-03:30", true, { 1795321140, 0 } },
 		{ "a leap second", "2016-12-31T23:59:60Z", true, { 1483228800, 0 } },
 		{ "a leap day", "2024-02-29T00:00:00Z", true, { 1709164800, 0 } },
 		{ "before 1970", "1969-12-31T23:59:59Z", true, { -1, 0 } },
 		{ "a century without a leap day", "1900-02-29T00:00:00Z", false, { 0 } },
-		{ "a century with one", "2000-02-29T00:00:00Z", true, { 951782400, 0 } },
+		{ "a century with a leap day", "2000-02-29T00:00:00Z", true, { 951782400, 0 } },
 		{ "the last second of the year 9999", "9999-12-31T23:59:59Z", true,
 		    { 253402300799, 0 } },
 		{ "before March of the year 0", "0000-02-29T00:00:00Z", false, { 0 } },
@@ -124,18 +125,18 @@ reads_rfc_3339(void **state)
 		{ "an offset without minutes", "2026-11-22T04:19:00+02", false, { 0 } },
 		{ "no zone", "2026-11-22T04:19:00", false, { 0 } },
 		{ "a point without digits", "2026-11-22T04:19:00.Z", false, { 0 } },
-		{ "something after it", "2026-11-22T04:19:00Zx", false, { 0 } },
-		{ "a date alone", "2026-11-22", false, { 0 } },
+		{ "a letter after the zone", "2026-11-22T04:19:00Zx", false, { 0 } },
+		{ "only a date", "2026-11-22", false, { 0 } },
 		{ "a duration", "2h", false, { 0 } },
-		{ "nothing", "", false, { 0 } },
+		{ "an empty text", "", false, { 0 } },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct timespec at = { 0 };
 
-		DEMAND(table[i].label, rfc3339_parse(table[i].text, &at) == table[i].good);
-		if (table[i].good) {
+		DEMAND(table[i].label, rfc3339_parse(table[i].text, &at) == table[i].valid);
+		if (table[i].valid) {
 			same_number(table[i].label, at.tv_sec, table[i].expected.tv_sec);
 			same_number(table[i].label, at.tv_nsec, table[i].expected.tv_nsec);
 		}
@@ -146,9 +147,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prints_rfc_3339),
-		cmocka_unit_test(knows_every_day_of_the_calendar),
-		cmocka_unit_test(prints_milliseconds_that_sort_as_time_does),
+		cmocka_unit_test(writes_rfc_3339),
+		cmocka_unit_test(agrees_with_the_c_library_on_every_day),
+		cmocka_unit_test(writes_milliseconds_in_a_sortable_form),
 		cmocka_unit_test(reads_rfc_3339),
 	};
 

@@ -1,4 +1,4 @@
-/* test_sha2.c - SHA-256 (FIPS 180-4), HMAC (RFC 4231), comparing secrets. */
+/* test_sha2.c - SHA-256 (FIPS 180-4), HMAC (RFC 4231), comparison of secrets. */
 #include "../../table.h"
 
 #include "base/encode.h"
@@ -6,14 +6,14 @@
 
 #include <stdlib.h>
 
-/* A text said again and again, up to len bytes. */
+/* A text that is repeated up to len bytes. */
 struct repeated {
 	const char *text;
 	size_t len;
 };
 
 static uint8_t *
-spread(struct repeated r)
+repeat(struct repeated r)
 {
 	uint8_t *bytes = malloc(r.len + 1);
 	size_t period = strlen(r.text);
@@ -25,14 +25,14 @@ spread(struct repeated r)
 }
 
 static void
-digests(void **state)
+matches_known_digests(void **state)
 {
 	static const struct {
 		const char *label;
 		struct repeated data;
 		const char *hex;
 	} table[] = {
-		{ "nothing", { "", 0 },
+		{ "no bytes", { "", 0 },
 		    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 		{ "FIPS 180-4, one block", { "abc", 3 },
 		    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
@@ -44,19 +44,19 @@ digests(void **state)
 		      "hijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
 			112 },
 		    "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1" },
-		{ "FIPS 180-4, a million a", { "a", 1000000 },
+		{ "FIPS 180-4, a million times a", { "a", 1000000 },
 		    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0" },
 		{ "the longest of one block", { "a", 55 },
 		    "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
 		{ "the shortest of two blocks", { "a", 56 },
 		    "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
-		{ "a block", { "a", 64 },
+		{ "exactly one block", { "a", 64 },
 		    "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		uint8_t *data = spread(table[i].data);
+		uint8_t *data = repeat(table[i].data);
 		uint8_t raw[SHA256_SIZE];
 		uint8_t expected[SHA256_SIZE];
 		char hex[SHA256_HEX_SIZE];
@@ -82,8 +82,8 @@ static void
 same_macs(hmac *mac, const struct vector *vectors, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint8_t *key = spread(vectors[i].key);
-		uint8_t *data = spread(vectors[i].data);
+		uint8_t *key = repeat(vectors[i].key);
+		uint8_t *data = repeat(vectors[i].data);
 		uint8_t out[SHA512_SIZE];
 		char hex[2 * SHA512_SIZE + 1];
 
@@ -96,7 +96,7 @@ same_macs(hmac *mac, const struct vector *vectors, size_t count)
 }
 
 static void
-authenticates_with_sha256(void **state)
+matches_known_macs_of_sha256(void **state)
 {
 	static const struct vector vectors[] = {
 		{ "RFC 4231 test case 1", { "\x0b", 20 }, { "Hi There", 8 },
@@ -129,7 +129,7 @@ authenticates_with_sha256(void **state)
 		    "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" },
 		{ "a key of one block", { "k", 64 }, { "message", 7 },
 		    "890f3a16e0ca0aaa3bf180f70fa8e3970b3fd6505e98fde157988dcc19d1685c" },
-		{ "a key of one byte more", { "k", 65 }, { "message", 7 },
+		{ "a key one byte longer than a block", { "k", 65 }, { "message", 7 },
 		    "0c256505306af48015530c139bb7add5ad7a6a9291cd511278a067e765816fbd" },
 	};
 
@@ -138,7 +138,7 @@ authenticates_with_sha256(void **state)
 }
 
 static void
-authenticates_with_sha384(void **state)
+matches_known_macs_of_sha384(void **state)
 {
 	static const struct vector vectors[] = {
 		{ "RFC 4231 test case 1", { "\x0b", 20 }, { "Hi There", 8 },
@@ -157,7 +157,7 @@ authenticates_with_sha384(void **state)
 		{ "a key of one block", { "k", 128 }, { "message", 7 },
 		    "c0070c9d542588f7ed36da514a4c6f44f3abc151f206f71af3e5636f07376486"
 		    "543044e8b8047bbec2897ea96ba48fe2" },
-		{ "a key of one byte more", { "k", 129 }, { "message", 7 },
+		{ "a key one byte longer than a block", { "k", 129 }, { "message", 7 },
 		    "8ee3383d12b7783da835741fe2c87d74c3df46b85c841d19215dc5623d1b30e7"
 		    "fd59a2366574aae3519aeeda2921f023" },
 	};
@@ -167,7 +167,7 @@ authenticates_with_sha384(void **state)
 }
 
 static void
-authenticates_with_sha512(void **state)
+matches_known_macs_of_sha512(void **state)
 {
 	static const struct vector vectors[] = {
 		{ "RFC 4231 test case 1", { "\x0b", 20 }, { "Hi There", 8 },
@@ -186,7 +186,7 @@ authenticates_with_sha512(void **state)
 		{ "a key of one block", { "k", 128 }, { "message", 7 },
 		    "805f06d4d6d9c923f1a7efd79ca62a1478d7c4e894197141c86ff559583f500e"
 		    "6c2c704f9dd8c308a9e28e35537b5a8991d8ae7decbd1d3da1807a1c7c45ea55" },
-		{ "a key of one byte more", { "k", 129 }, { "message", 7 },
+		{ "a key one byte longer than a block", { "k", 129 }, { "message", 7 },
 		    "45fbc89230c41637233ee17b490378762bbbf97f33ca184570a79d3bd33ec952"
 		    "313f97605c20aa4b2ca01760fe03f3f454cd03db86acb45ec652fb97c66a4878" },
 	};
@@ -202,18 +202,18 @@ compares_secrets(void **state)
 		const char *label, *a, *b;
 		bool equal;
 	} table[] = {
-		{ "the same", "0123abcd", "0123abcd", true },
+		{ "equal", "0123abcd", "0123abcd", true },
 		{ "both empty", "", "", true },
 		{ "both absent", NULL, NULL, false },
-		{ "one absent", "0123abcd", NULL, false },
-		{ "the other absent", NULL, "0123abcd", false },
-		{ "absent and empty", NULL, "", false },
+		{ "the second absent", "0123abcd", NULL, false },
+		{ "the first absent", NULL, "0123abcd", false },
+		{ "the first absent, the second empty", NULL, "", false },
 		{ "the first character differs", "x123abcd", "0123abcd", false },
 		{ "the last character differs", "0123abcx", "0123abcd", false },
 		{ "case differs", "0123ABCD", "0123abcd", false },
-		{ "one is the other's beginning", "0123", "0123abcd", false },
-		{ "the other is the one's beginning", "0123abcd", "0123", false },
-		{ "empty and not", "", "0", false },
+		{ "the first is a prefix of the second", "0123", "0123abcd", false },
+		{ "the second is a prefix of the first", "0123abcd", "0123", false },
+		{ "only the first empty", "", "0", false },
 	};
 
 	(void)state;
@@ -225,10 +225,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(digests),
-		cmocka_unit_test(authenticates_with_sha256),
-		cmocka_unit_test(authenticates_with_sha384),
-		cmocka_unit_test(authenticates_with_sha512),
+		cmocka_unit_test(matches_known_digests),
+		cmocka_unit_test(matches_known_macs_of_sha256),
+		cmocka_unit_test(matches_known_macs_of_sha384),
+		cmocka_unit_test(matches_known_macs_of_sha512),
 		cmocka_unit_test(compares_secrets),
 	};
 

@@ -1,4 +1,4 @@
-/* test_signals.c - steps that must not be cut short. */
+/* test_signals.c - signals are blocked during a critical section. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -10,7 +10,7 @@
 static const struct {
 	const char *label;
 	int number;
-} held_signals[] = {
+} blocked_signals[] = {
 	{ "TERM", SIGTERM },
 	{ "HUP", SIGHUP },
 	{ "INT", SIGINT },
@@ -22,29 +22,30 @@ static const struct {
 static void
 restores_the_mask(void **state)
 {
-	for (size_t i = 0; i < ROWS(held_signals); i++) {
+	for (size_t i = 0; i < ROWS(blocked_signals); i++) {
 		sigset_t outer;
 		sigset_t before;
 		sigset_t now;
 
 		(void)state;
 		sigemptyset(&outer);
-		sigaddset(&outer, held_signals[i].number);
+		sigaddset(&outer, blocked_signals[i].number);
 		sigaddset(&outer, SIGUSR1);
 		sigprocmask(SIG_SETMASK, &outer, NULL);
 
 		signals_block(&before);
 		sigprocmask(SIG_BLOCK, NULL, &now);
-		for (size_t j = 0; j < ROWS(held_signals); j++)
-			DEMAND(held_signals[j].label, sigismember(&now, held_signals[j].number));
-		DEMAND("what was held before stays so", sigismember(&now, SIGUSR1));
-		DEMAND("ALRM is not held", !sigismember(&now, SIGALRM));
+		for (size_t j = 0; j < ROWS(blocked_signals); j++)
+			DEMAND(
+			    blocked_signals[j].label, sigismember(&now, blocked_signals[j].number));
+		DEMAND("a signal blocked before stays blocked", sigismember(&now, SIGUSR1));
+		DEMAND("ALRM is not blocked", !sigismember(&now, SIGALRM));
 
 		signals_restore(&before);
 		sigprocmask(SIG_BLOCK, NULL, &now);
 		for (int number = 1; number < SIGRTMIN; number++)
 			if (sigismember(&now, number) != sigismember(&outer, number))
-				fail_msg("%s is not as it was", strsignal(number));
+				fail_msg("%s is not restored", strsignal(number));
 		sigemptyset(&outer);
 		sigprocmask(SIG_SETMASK, &outer, NULL);
 	}
@@ -52,78 +53,79 @@ restores_the_mask(void **state)
 
 struct attempt {
 	int number;
-	bool release;
+	bool restore;
 };
 
 static bool
-signal_inside(void *arg)
+raise_while_blocked(void *arg)
 {
 	const struct attempt *attempt = arg;
 	sigset_t before;
 
 	signals_block(&before);
 	raise(attempt->number);
-	if (attempt->release)
+	if (attempt->restore)
 		signals_restore(&before);
 	return true;
 }
 
 static void
-holds_signals_back(void **state)
+blocks_each_signal(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS(held_signals); i++) {
-		struct attempt attempt = { held_signals[i].number, false };
+	for (size_t i = 0; i < ROWS(blocked_signals); i++) {
+		struct attempt attempt = { blocked_signals[i].number, false };
 
-		in_child(held_signals[i].label, signal_inside, &attempt);
+		in_child(blocked_signals[i].label, raise_while_blocked, &attempt);
 	}
 }
 
 static void
-lets_a_stop_through_afterwards(void **state)
+delivers_a_pending_signal_afterwards(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct attempt attempt = { held_signals[i].number, true };
-		int status = child_status(child_start(signal_inside, &attempt));
+		struct attempt attempt = { blocked_signals[i].number, true };
+		int status = child_status(child_start(raise_while_blocked, &attempt));
 
-		DEMAND(held_signals[i].label,
+		DEMAND(blocked_signals[i].label,
 		    WIFSIGNALED(status) && WTERMSIG(status) == attempt.number);
 	}
 }
 
-/* Whoever writes too much or to nobody is told by an error, and still there to answer for it. */
+/* Writing to a closed pipe or past the file size limit fails with an error and does not kill the
+ * process. */
 static bool
-write_to_nobody(void *arg)
+write_to_closed_pipe(void *arg)
 {
 	sigset_t before;
 	int ends[2];
-	bool told;
+	bool failed;
 
 	(void)arg;
 	if (pipe(ends) != 0)
 		return false;
 	close(ends[0]);
 	signals_block(&before);
-	told = write(ends[1], "x", 1) < 0 && errno == EPIPE;
+	failed = write(ends[1], "x", 1) < 0 && errno == EPIPE;
 	signals_restore(&before);
-	return told;
+	return failed;
 }
 
 static bool
-write_too_much(void *arg)
+write_past_limit(void *arg)
 {
 	const struct rlimit none = { 0, RLIM_INFINITY };
 	sigset_t before;
 	int fd = open(arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	bool told;
+	bool failed;
 
 	if (fd < 0 || setrlimit(RLIMIT_FSIZE, &none) != 0)
 		return false;
 	signals_block(&before);
-	told = write(fd, "x", 1) < 0 && errno == EFBIG;
+	failed = write(fd, "x", 1) < 0 && errno == EFBIG;
 	signals_restore(&before);
-	return told;
+	return failed;
 }
 
 static void
@@ -132,8 +134,8 @@ turns_a_failed_write_into_an_error(void **state)
 	char path[PATH_SIZE];
 
 	path_in(*state, "file", path);
-	in_child("a pipe that nobody reads", write_to_nobody, NULL);
-	in_child("a file over the limit", write_too_much, path);
+	in_child("a closed pipe", write_to_closed_pipe, NULL);
+	in_child("a file past the size limit", write_past_limit, path);
 }
 
 int
@@ -141,8 +143,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restores_the_mask),
-		cmocka_unit_test(holds_signals_back),
-		cmocka_unit_test(lets_a_stop_through_afterwards),
+		cmocka_unit_test(blocks_each_signal),
+		cmocka_unit_test(delivers_a_pending_signal_afterwards),
 		IN_FOLDER(turns_a_failed_write_into_an_error),
 	};
 

@@ -4,7 +4,7 @@
 #include "base/strbuf.h"
 
 static void
-grows_a_text_beside_other_things(void **state)
+grows_between_other_allocations(void **state)
 {
 	struct ctx ctx;
 	struct strbuf first;
@@ -34,13 +34,13 @@ grows_a_text_beside_other_things(void **state)
 	assert_true(strbuf_finish(&second, &two));
 	assert_int_equal(strlen(two), 100);
 	assert_int_equal(strlen(one), 10 * 2 + 90 * 3);
-	has_text("the first text", one, "0,1,2,3,");
-	has_text("the first text", one, ",98,99,");
+	has_text("the first string", one, "0,1,2,3,");
+	has_text("the first string", one, ",98,99,");
 	ctx_close(&ctx);
 }
 
 static void
-keeps_a_full_text_full(void **state)
+stays_full_once_it_is_full(void **state)
 {
 	struct ctx ctx;
 	struct strbuf sb;
@@ -59,7 +59,7 @@ keeps_a_full_text_full(void **state)
 }
 
 static void
-needs_a_byte_for_the_end(void **state)
+needs_a_byte_for_the_nul(void **state)
 {
 	static const struct {
 		const char *label, *text;
@@ -67,7 +67,7 @@ needs_a_byte_for_the_end(void **state)
 	} table[] = {
 		{ "one byte left", "1234567", true },
 		{ "no byte left", "12345678", false },
-		{ "over the end", "123456789", false },
+		{ "one byte too many", "123456789", false },
 	};
 
 	(void)state;
@@ -98,9 +98,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(grows_a_text_beside_other_things),
-		cmocka_unit_test(keeps_a_full_text_full),
-		cmocka_unit_test(needs_a_byte_for_the_end),
+		cmocka_unit_test(grows_between_other_allocations),
+		cmocka_unit_test(stays_full_once_it_is_full),
+		cmocka_unit_test(needs_a_byte_for_the_nul),
 	};
 
 	return cmocka_run_group_tests_name("strbuf", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_utf8.c - utf8_sequence_len against the table it is made from, and against every code
- * point. */
+/* test_utf8.c - utf8_sequence_len, compared with table 3-7 of the Unicode Standard and with every
+ * code point. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,15 +10,15 @@
 #include "base/utf8.h"
 
 static void
-knows_the_edges_of_each_row(void **state)
+accepts_the_limits_of_each_row(void **state)
 {
 	static const struct {
 		const char *label, *bytes;
 		size_t len, expected;
 	} table[] = {
-		{ "nothing", "", 0, 0 },
+		{ "no bytes", "", 0, 0 },
 		{ "NUL", "\0", 1, 1 },
-		{ "the last of one byte", "\x7F", 1, 1 },
+		{ "U+007F", "\x7F", 1, 1 },
 		{ "a trailing byte alone", "\x80", 1, 0 },
 		{ "overlong slash, C0", "\xC0\xAF", 2, 0 },
 		{ "overlong, C1", "\xC1\xBF", 2, 0 },
@@ -44,7 +44,7 @@ knows_the_edges_of_each_row(void **state)
 		{ "above U+10FFFF", "\xF4\x90\x80\x80", 4, 0 },
 		{ "F5", "\xF5\x80\x80\x80", 4, 0 },
 		{ "FF", "\xFF", 1, 0 },
-		{ "only the first of two", "z\x80", 2, 1 },
+		{ "only the first of two characters", "z\x80", 2, 1 },
 	};
 
 	(void)state;
@@ -56,7 +56,7 @@ knows_the_edges_of_each_row(void **state)
 	}
 }
 
-/* RFC 3629 section 3, the encoder's side, which knows nothing of table 3-7. */
+/* Encodes a code point by RFC 3629 section 3, independently of table 3-7. */
 static size_t
 encode(uint32_t point, char *out)
 {
@@ -70,7 +70,7 @@ encode(uint32_t point, char *out)
 }
 
 static void
-takes_every_code_point_but_surrogates(void **state)
+accepts_every_code_point_except_surrogates(void **state)
 {
 	(void)state;
 	for (uint32_t point = 0; point <= 0x10FFFF; point++) {
@@ -86,28 +86,28 @@ takes_every_code_point_but_surrogates(void **state)
 	}
 }
 
-/* As many sequences of three bytes are taken as there are code points to write with them. */
+/* As many sequences of three bytes are accepted as there are code points of that length. */
 static void
-takes_no_other_three_bytes(void **state)
+accepts_no_other_three_bytes(void **state)
 {
-	size_t taken = 0;
+	size_t accepted = 0;
 
 	(void)state;
 	for (uint32_t n = 0; n <= 0xFFFFFF; n++) {
 		const char bytes[] = { (char)(n >> 16), (char)(n >> 8), (char)n };
 
-		taken += utf8_sequence_len(bytes, 3) == 3;
+		accepted += utf8_sequence_len(bytes, 3) == 3;
 	}
-	assert_int_equal(taken, 0x10000 - 0x800 - 0x800);
+	assert_int_equal(accepted, 0x10000 - 0x800 - 0x800);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(knows_the_edges_of_each_row),
-		cmocka_unit_test(takes_every_code_point_but_surrogates),
-		cmocka_unit_test(takes_no_other_three_bytes),
+		cmocka_unit_test(accepts_the_limits_of_each_row),
+		cmocka_unit_test(accepts_every_code_point_except_surrogates),
+		cmocka_unit_test(accepts_no_other_three_bytes),
 	};
 
 	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);

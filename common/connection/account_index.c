@@ -167,27 +167,12 @@ account_index_op(
 	return account_key(ctx, account_id, &op->key);
 }
 
-static bool
-change_index(struct ctx *ctx, const struct store_config *store, int64_t account_id,
-    struct account_index_edit edit)
-{
-	struct store_op op;
-
-	return account_index_op(ctx, account_id, &edit, &op) && store_commit(ctx, store, &op, 1);
-}
-
 bool
 account_index_add(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
 {
-	return change_index(ctx, store, account_id,
-	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_ADD, NULL });
-}
+	struct account_index_edit edit = { amocrm_user_id, ACCOUNT_ADD, NULL };
+	struct store_op op;
 
-bool
-account_index_remove(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id)
-{
-	return change_index(ctx, store, account_id,
-	    (struct account_index_edit){ amocrm_user_id, ACCOUNT_REMOVE, NULL });
+	return account_index_op(ctx, account_id, &edit, &op) && store_commit(ctx, store, &op, 1);
 }

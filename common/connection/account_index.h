@@ -29,10 +29,8 @@ bool account_index_next(const char **users, int64_t *amocrm_user_id);
 bool account_index_contains(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     int64_t amocrm_user_id, bool *listed);
 
-/* Adds a user to the index, or removes one.  Idempotent. */
+/* Adds a user to the index.  Idempotent. */
 bool account_index_add(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
-bool account_index_remove(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, int64_t amocrm_user_id);
 
 /* A change of the index as one operation of store_commit; edit must live as long as the

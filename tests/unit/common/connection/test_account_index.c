@@ -36,9 +36,8 @@ reads_each_id(void **state)
 }
 
 static bool
-keep_only(struct setup *s, int64_t user, const char **before)
+commit_edit(struct setup *s, struct account_index_edit edit, const char **before)
 {
-	struct account_index_edit edit = { user, ACCOUNT_KEEP_ONLY, NULL };
 	struct store_op change;
 	bool ok = account_index_op(&s->ctx, 31920194, &edit, &change)
 	    && store_commit(&s->ctx, &s->cfg.store, &change, 1);
@@ -52,22 +51,22 @@ adds_and_removes_ids(void **state)
 {
 	static const struct {
 		const char *label;
-		enum { ADD, REMOVE, KEEP_ONLY } how;
+		int how; /* of struct account_index_edit */
 		int64_t user;
 		const char *after; /* NULL: no index */
 	} table[] = {
-		{ "remove an id from no index", REMOVE, 1, NULL },
-		{ "add the first id", ADD, 1, "1" },
-		{ "add the same id again", ADD, 1, "1" },
-		{ "add another id", ADD, 11, "1 11" },
-		{ "add a third id", ADD, 111, "1 11 111" },
-		{ "remove an id that is not listed", REMOVE, 2, "1 11 111" },
-		{ "remove an id whose digits are part of others", REMOVE, 11, "1 111" },
-		{ "add it again", ADD, 11, "1 111 11" },
-		{ "keep only a listed id", KEEP_ONLY, 111, "111" },
-		{ "keep only an id that is not listed", KEEP_ONLY, 5, "5" },
-		{ "remove the last id", REMOVE, 5, NULL },
-		{ "keep only one id of no index", KEEP_ONLY, 6, "6" },
+		{ "remove an id from no index", ACCOUNT_REMOVE, 1, NULL },
+		{ "add the first id", ACCOUNT_ADD, 1, "1" },
+		{ "add the same id again", ACCOUNT_ADD, 1, "1" },
+		{ "add another id", ACCOUNT_ADD, 11, "1 11" },
+		{ "add a third id", ACCOUNT_ADD, 111, "1 11 111" },
+		{ "remove an id that is not listed", ACCOUNT_REMOVE, 2, "1 11 111" },
+		{ "remove an id whose digits are part of others", ACCOUNT_REMOVE, 11, "1 111" },
+		{ "add it again", ACCOUNT_ADD, 11, "1 111 11" },
+		{ "keep only a listed id", ACCOUNT_KEEP_ONLY, 111, "111" },
+		{ "keep only an id that is not listed", ACCOUNT_KEEP_ONLY, 5, "5" },
+		{ "remove the last id", ACCOUNT_REMOVE, 5, NULL },
+		{ "keep only one id of no index", ACCOUNT_KEEP_ONLY, 6, "6" },
 	};
 	struct setup s;
 	const char *list = NULL;
@@ -76,14 +75,13 @@ adds_and_removes_ids(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const char *expected_before = list;
 		const char *before = NULL;
-		bool ok = table[i].how == ADD
+		bool ok = table[i].how == ACCOUNT_ADD
 		    ? account_index_add(&s.ctx, &s.cfg.store, 31920194, table[i].user)
-		    : table[i].how == REMOVE
-		    ? account_index_remove(&s.ctx, &s.cfg.store, 31920194, table[i].user)
-		    : keep_only(&s, table[i].user, &before);
+		    : commit_edit(&s,
+			(struct account_index_edit){ table[i].user, table[i].how, NULL }, &before);
 
 		same_fault(table[i].label, &s.ctx, ok, FAULT_NONE);
-		if (table[i].how == KEEP_ONLY)
+		if (table[i].how != ACCOUNT_ADD)
 			same_text(table[i].label, before, expected_before);
 		assert_true(account_index_users(&s.ctx, &s.cfg.store, 31920194, &list));
 		same_text(table[i].label, list, table[i].after);

@@ -41,7 +41,7 @@ read_json(struct ctx *ctx, const char *body, size_t len, struct form_field field
 	bool ok = json_object_is_type(doc, json_type_object);
 
 	for (size_t i = 0; ok && i < FIELDS; i++) {
-		const char *value = json_string(doc, field[i].name);
+		const char *value = json_get_string(doc, field[i].name);
 		struct json_object *member;
 
 		if (value == NULL)

@@ -95,9 +95,9 @@ static bool
 import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct json_object *doc, bool *stored)
 {
-	const char *key = json_string(doc, "key");
-	const char *value = json_string(doc, "value");
-	const char *text = json_string(doc, "tokens");
+	const char *key = json_get_string(doc, "key");
+	const char *value = json_get_string(doc, "value");
+	const char *text = json_get_string(doc, "tokens");
 	char lowered[HOST_SIZE];
 	struct connection connection;
 	struct tokens tokens;

@@ -51,8 +51,8 @@ static void
 fault_refused(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     const struct json_object *doc)
 {
-	const char *text = json_string(doc, "hint");
-	const char *title = json_string(doc, "title");
+	const char *text = json_get_string(doc, "hint");
+	const char *title = json_get_string(doc, "title");
 	const struct hint *hint = find_hint(reply, call->path, text == NULL ? "" : text);
 
 	ctx_fault(ctx, hint->kind, "%s refused with %ld: %.60s%s%.60s (%s)", call->host,

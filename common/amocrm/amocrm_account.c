@@ -11,11 +11,11 @@
 static bool
 read_id(const struct json_object *doc, const char *name, int64_t *out)
 {
-	const char *digits = json_string(doc, name);
+	const char *digits = json_get_string(doc, name);
 
 	if (digits != NULL)
 		return decimal_parse(digits, out);
-	return json_integer(doc, name, out) && *out > 0;
+	return json_get_integer(doc, name, out) && *out > 0;
 }
 
 /* The claims of a JWT, unverified, to be released with json_object_put; NULL: it is no JWT. */
@@ -52,7 +52,7 @@ static bool
 take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct json_object *doc, struct identity *identity)
 {
-	const char *subdomain = json_string(doc, "subdomain");
+	const char *subdomain = json_get_string(doc, "subdomain");
 	char lowered[HOST_SIZE];
 	const char *own_host;
 
@@ -104,7 +104,7 @@ amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const stru
 	struct json_object *doc = read_claims(ctx, tokens->access_token);
 	const char *api_host;
 	const char *header;
-	bool known = copy_host(ctx, cfg, json_string(doc, "api_domain"), &api_host);
+	bool known = copy_host(ctx, cfg, json_get_string(doc, "api_domain"), &api_host);
 	bool ok;
 
 	json_object_put(doc);
@@ -114,7 +114,7 @@ amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const stru
 		 &(struct amocrm_call){ "GET", api_host, "/oauth2/account/current/subdomain",
 		     header, NULL, deadline_ms },
 		 &doc)
-	    && copy_host(ctx, cfg, json_string(doc, "domain"), host);
+	    && copy_host(ctx, cfg, json_get_string(doc, "domain"), host);
 	json_object_put(doc);
 	return ok;
 }

@@ -29,7 +29,7 @@ amocrm_authorize_url(
 static bool
 copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, const char **token)
 {
-	const char *s = json_string(doc, name);
+	const char *s = json_get_string(doc, name);
 	size_t len = s == NULL ? 0 : strlen(s);
 
 	for (size_t i = 0; i < len; i++)
@@ -45,7 +45,7 @@ read_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *token
 {
 	int64_t expires_in;
 
-	if (!json_integer(doc, "expires_in", &expires_in) || expires_in <= 0
+	if (!json_get_integer(doc, "expires_in", &expires_in) || expires_in <= 0
 	    || expires_in > EXPIRES_IN_MAX)
 		return fault(ctx, FAULT_UNAVAILABLE, "the answer holds no usable expires_in");
 	tokens->expires_at = time(NULL) + (time_t)expires_in;

@@ -83,7 +83,7 @@ find_destination(const struct json_object *doc, const char *destination)
 		return SUBSCRIPTION_NONE;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *hook = json_object_array_get_idx(list, i);
-		const char *url = json_string(hook, "destination");
+		const char *url = json_get_string(hook, "destination");
 
 		if (url == NULL || strcmp(url, destination) != 0)
 			continue;

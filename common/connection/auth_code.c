@@ -27,7 +27,7 @@ auth_code_id(struct ctx *ctx, const char *key, const char **id)
 static bool
 copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
-	const char *s = json_string(doc, name);
+	const char *s = json_get_string(doc, name);
 
 	*out = NULL;
 	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
@@ -41,7 +41,7 @@ read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
 	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
 
-	if (!json_boolean(doc, "for_nobody", &code->unclaimable))
+	if (!json_get_boolean(doc, "for_nobody", &code->unclaimable))
 		code->unclaimable = false;
 	json_object_put(doc);
 	if (ok && code->connection == NULL)

@@ -59,7 +59,7 @@ tokens_write(struct ctx *ctx, const struct tokens *tokens, const char **text)
 static bool
 copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
-	const char *s = json_string(doc, name);
+	const char *s = json_get_string(doc, name);
 
 	if (s == NULL)
 		return fault(ctx, FAULT_CORRUPT, "a record has no %s", name);
@@ -71,7 +71,7 @@ take_time(struct ctx *ctx, const struct json_object *doc, const char *name, time
 {
 	int64_t seconds;
 
-	if (!json_integer(doc, name, &seconds))
+	if (!json_get_integer(doc, name, &seconds))
 		return fault(ctx, FAULT_CORRUPT, "a record has no %s", name);
 	*out = (time_t)seconds;
 	return true;
@@ -141,14 +141,14 @@ static bool
 copy_optional(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
 	*out = NULL;
-	return json_string(doc, name) == NULL || copy_string(ctx, doc, name, out);
+	return json_get_string(doc, name) == NULL || copy_string(ctx, doc, name, out);
 }
 
 static bool
 take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *connection)
 {
-	if (!json_integer(doc, "account_id", &connection->account_id)
-	    || !json_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
+	if (!json_get_integer(doc, "account_id", &connection->account_id)
+	    || !json_get_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
 		return fault(ctx, FAULT_CORRUPT, "a record is no connection");
 	return copy_optional(ctx, doc, "app_user", &connection->app_user)
 	    && copy_optional(ctx, doc, "authorization", &connection->authorization)

@@ -82,7 +82,7 @@ static bool
 decode_bytes(struct ctx *ctx, const struct json_object *doc, const char *name,
     const uint8_t **bytes, size_t *len)
 {
-	const char *base64url = json_string(doc, name);
+	const char *base64url = json_get_string(doc, name);
 
 	return base64url != NULL && base64url_decode(ctx, base64url, strlen(base64url), bytes, len);
 }
@@ -112,7 +112,7 @@ verify_reply_decode(struct ctx *ctx, const struct json_object *doc, bool *valid)
 {
 	int64_t number;
 
-	if (!json_integer(doc, "valid", &number) || number < 0 || number > 1)
+	if (!json_get_integer(doc, "valid", &number) || number < 0 || number > 1)
 		return fault(
 		    ctx, FAULT_SERVER, "amo-crm-crypto did not reply whether a signature is valid");
 	*valid = number == 1;
@@ -129,7 +129,7 @@ bool
 crypto_operation_decode(
     struct ctx *ctx, const struct json_object *doc, enum crypto_operation *operation)
 {
-	const char *name = json_string(doc, "do");
+	const char *name = json_get_string(doc, "do");
 
 	for (int i = 0; name != NULL && i < CRYPTO_OPERATIONS; i++)
 		if (strcmp(operations[i], name) == 0) {
@@ -142,8 +142,8 @@ crypto_operation_decode(
 static bool
 decode_key(struct ctx *ctx, const struct json_object *doc, const struct key **out)
 {
-	const char *kid = json_string(doc, "kid");
-	const char *hex = json_string(doc, "key");
+	const char *kid = json_get_string(doc, "kid");
+	const char *hex = json_get_string(doc, "key");
 	struct key *key;
 
 	if (kid == NULL || strlen(kid) > KEY_ID_MAX || hex == NULL
@@ -168,9 +168,9 @@ bool
 verify_request_decode(
     struct ctx *ctx, const struct json_object *doc, struct verify_request *request)
 {
-	request->algorithm = json_string(doc, "algorithm");
-	request->public_key = json_string(doc, "public_key");
-	request->signed_part = json_string(doc, "signed");
+	request->algorithm = json_get_string(doc, "algorithm");
+	request->public_key = json_get_string(doc, "public_key");
+	request->signed_part = json_get_string(doc, "signed");
 	if (request->algorithm == NULL || request->public_key == NULL
 	    || request->signed_part == NULL
 	    || !decode_bytes(ctx, doc, "signature", &request->signature, &request->signature_len))

@@ -69,7 +69,7 @@ check_members(struct jws *jws, const struct json_object *header)
 static bool
 check_algorithm(struct jws *jws, const struct json_object *header)
 {
-	const char *name = json_string(header, "alg");
+	const char *name = json_get_string(header, "alg");
 
 	return (name != NULL && strcmp(name, jws->algorithm->name) == 0)
 	    || refuse(
@@ -80,7 +80,7 @@ check_algorithm(struct jws *jws, const struct json_object *header)
 static bool
 copy_member(struct ctx *ctx, const struct json_object *header, const char *name, const char **value)
 {
-	const char *s = json_string(header, name);
+	const char *s = json_get_string(header, name);
 
 	*value = NULL;
 	return s == NULL || ctx_strndup(ctx, s, strlen(s), value);

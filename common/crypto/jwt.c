@@ -120,7 +120,7 @@ check_times(struct ctx *ctx, const struct jwt_config *cfg, const struct json_obj
 static bool
 check_issuer(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
-	const char *issuer = json_string(claims, "iss");
+	const char *issuer = json_get_string(claims, "iss");
 
 	return cfg->issuer == NULL || (issuer != NULL && strcmp(issuer, cfg->issuer) == 0)
 	    || fault(ctx, FAULT_TOKEN, "iss is not the configured issuer");
@@ -130,7 +130,7 @@ check_issuer(struct ctx *ctx, const struct jwt_config *cfg, const struct json_ob
 static bool
 names_audience(const struct json_object *claims, const char *audience)
 {
-	const char *single = json_string(claims, "aud");
+	const char *single = json_get_string(claims, "aud");
 	struct json_object *list;
 
 	if (single != NULL)
@@ -172,10 +172,10 @@ static bool
 read_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims,
     const char **user)
 {
-	const char *name = json_string(claims, cfg->user_claim);
+	const char *name = json_get_string(claims, cfg->user_claim);
 	int64_t number;
 
-	if (json_integer(claims, cfg->user_claim, &number) && number >= 0)
+	if (json_get_integer(claims, cfg->user_claim, &number) && number >= 0)
 		return ctx_printf(ctx, user, "%" PRId64, number);
 	if (name == NULL || name[0] == '\0')
 		return fault(ctx, FAULT_TOKEN, "%.30s is neither a text nor a whole number",

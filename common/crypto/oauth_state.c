@@ -71,12 +71,12 @@ oauth_state_make(
 static bool
 read_user(struct ctx *ctx, const struct json_object *claims, bool *ours, const char **app_user)
 {
-	const char *audience = json_string(claims, "aud");
-	const char *user = json_string(claims, "sub");
+	const char *audience = json_get_string(claims, "aud");
+	const char *user = json_get_string(claims, "sub");
 	int64_t expires;
 
 	*ours = audience != NULL && strcmp(audience, STATE_AUDIENCE) == 0 && user != NULL
-	    && user[0] != '\0' && json_integer(claims, "exp", &expires) && expires > time(NULL);
+	    && user[0] != '\0' && json_get_integer(claims, "exp", &expires) && expires > time(NULL);
 	return !*ours || ctx_strndup(ctx, user, strlen(user), app_user);
 }
 

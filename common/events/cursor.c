@@ -73,8 +73,8 @@ cursor_close(struct cursor *cursor)
 static bool
 parse_position(const struct json_object *doc, struct journal_position *position)
 {
-	return json_integer(doc, "segment", &position->segment)
-	    && json_integer(doc, "offset", &position->offset) && position->segment >= 0
+	return json_get_integer(doc, "segment", &position->segment)
+	    && json_get_integer(doc, "offset", &position->offset) && position->segment >= 0
 	    && position->offset >= 0;
 }
 
@@ -85,9 +85,10 @@ parse_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *cur
 	int64_t attempts;
 	int64_t next_at;
 
-	if (!json_integer(doc, "account_id", &blocked.account_id)
-	    || !parse_position(doc, &blocked.position) || !json_integer(doc, "attempts", &attempts)
-	    || attempts < 0 || attempts >= INT_MAX || !json_integer(doc, "next_at", &next_at))
+	if (!json_get_integer(doc, "account_id", &blocked.account_id)
+	    || !parse_position(doc, &blocked.position)
+	    || !json_get_integer(doc, "attempts", &attempts) || attempts < 0 || attempts >= INT_MAX
+	    || !json_get_integer(doc, "next_at", &next_at))
 		return false;
 	blocked.attempts = (int)attempts;
 	blocked.next_at = (time_t)next_at;

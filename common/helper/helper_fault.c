@@ -13,10 +13,10 @@ helper_fault_encode(struct strbuf *sb, const struct ctx *ctx)
 bool
 helper_fault_decode(struct ctx *ctx, const struct json_object *reply)
 {
-	const char *reason = json_string(reply, "reason");
+	const char *reason = json_get_string(reply, "reason");
 
 	if (!json_object_object_get_ex(reply, "fault", NULL))
 		return true;
-	return fault(ctx, fault_by_name(json_string(reply, "fault")), "%s",
+	return fault(ctx, fault_by_name(json_get_string(reply, "fault")), "%s",
 	    reason == NULL ? "the helper gave no reason" : reason);
 }

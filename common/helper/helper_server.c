@@ -74,7 +74,7 @@ set_alarm(const struct json_object *request)
 	int64_t deadline_ms;
 	int64_t left_s;
 
-	if (!json_integer(request, HELPER_DEADLINE, &deadline_ms))
+	if (!json_get_integer(request, HELPER_DEADLINE, &deadline_ms))
 		return;
 	left_s = (deadline_ms - clock_ms()) / 1000 + 1 + GRACE_S;
 	alarm(left_s > GRACE_S ? (unsigned)left_s : GRACE_S);

@@ -47,7 +47,7 @@ decode_flag(const struct json_object *doc, const char *name, bool *flag)
 {
 	int64_t number;
 
-	if (!json_integer(doc, name, &number))
+	if (!json_get_integer(doc, name, &number))
 		return false;
 	*flag = number != 0;
 	return true;
@@ -92,12 +92,12 @@ bool
 https_request_decode(struct ctx *ctx, const struct json_object *doc, struct https_request *request)
 {
 	*request = (struct https_request){
-		.method = json_string(doc, "method"),
-		.url = json_string(doc, "url"),
-		.host = json_string(doc, "host"),
+		.method = json_get_string(doc, "method"),
+		.url = json_get_string(doc, "url"),
+		.host = json_get_string(doc, "host"),
 	};
 	return (request->method != NULL && request->url != NULL && request->host != NULL
-		   && json_integer(doc, HELPER_DEADLINE, &request->deadline_ms)
+		   && json_get_integer(doc, HELPER_DEADLINE, &request->deadline_ms)
 		   && decode_flag(doc, "plain_allowed", &request->plain_allowed)
 		   && decode_flag(doc, "public_only", &request->public_only)
 		   && decode_flag(doc, "discard_body", &request->discard_body)
@@ -121,13 +121,13 @@ https_reply_encode(struct strbuf *sb, const struct https_reply *reply)
 bool
 https_reply_decode(struct ctx *ctx, const struct json_object *doc, struct https_reply *reply)
 {
-	const char *body = json_string(doc, "body");
+	const char *body = json_get_string(doc, "body");
 	int64_t status;
 	int64_t retry_after_s;
 
-	if (body == NULL || !json_integer(doc, "status", &status)
+	if (body == NULL || !json_get_integer(doc, "status", &status)
 	    || !decode_flag(doc, "is_json", &reply->is_json)
-	    || !json_integer(doc, "retry_after_s", &retry_after_s))
+	    || !json_get_integer(doc, "retry_after_s", &retry_after_s))
 		return fault(ctx, FAULT_SERVER, "amo-crm-https sent a line that is not a reply");
 	reply->status = (long)status;
 	reply->retry_after_s = (long)retry_after_s;

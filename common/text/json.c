@@ -111,7 +111,7 @@ json_parse_strict(const char *text, size_t len)
 }
 
 const char *
-json_string(const struct json_object *doc, const char *name)
+json_get_string(const struct json_object *doc, const char *name)
 {
 	struct json_object *member;
 
@@ -124,7 +124,7 @@ json_string(const struct json_object *doc, const char *name)
 }
 
 bool
-json_integer(const struct json_object *doc, const char *name, int64_t *out)
+json_get_integer(const struct json_object *doc, const char *name, int64_t *out)
 {
 	struct json_object *member;
 
@@ -139,7 +139,7 @@ json_integer(const struct json_object *doc, const char *name, int64_t *out)
 }
 
 bool
-json_boolean(const struct json_object *doc, const char *name, bool *out)
+json_get_boolean(const struct json_object *doc, const char *name, bool *out)
 {
 	struct json_object *member;
 

@@ -25,13 +25,13 @@ struct json_object *json_parse_strict(const char *text, size_t len);
 
 /* Gives a string member, which belongs to the document.  NULL: absent, not a string, with a NUL, or
  * doc is not an object. */
-const char *json_string(const struct json_object *doc, const char *name);
+const char *json_get_string(const struct json_object *doc, const char *name);
 
 /* Gives an integer member within int64_t.  False: absent or anything else. */
-bool json_integer(const struct json_object *doc, const char *name, int64_t *out);
+bool json_get_integer(const struct json_object *doc, const char *name, int64_t *out);
 
 /* Gives a boolean member.  False: absent or anything else; *out is unchanged then. */
-bool json_boolean(const struct json_object *doc, const char *name, bool *out);
+bool json_get_boolean(const struct json_object *doc, const char *name, bool *out);
 
 /* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.  NULL appends
  * null. */

@@ -35,8 +35,8 @@ write_and_read(struct ctx *ctx, const char *s)
 	strbuf_addstr(&sb, "}");
 	MUST(strbuf_finish(&sb, &written));
 	doc = json_parse_strict(written, strlen(written));
-	MUST(json_string(doc, "s") != NULL);
-	MUST(!is_utf8(s) || strcmp(json_string(doc, "s"), s) == 0);
+	MUST(json_get_string(doc, "s") != NULL);
+	MUST(!is_utf8(s) || strcmp(json_get_string(doc, "s"), s) == 0);
 	json_object_put(doc);
 }
 
@@ -58,9 +58,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	strict = json_parse_strict((const char *)bytes, size);
 	MUST(doc == NULL || memchr(bytes, '\0', size) == NULL);
 	MUST(strict == NULL || doc != NULL);
-	if (json_string(doc, "a") != NULL)
-		write_and_read(&ctx, json_string(doc, "a"));
-	if (json_integer(doc, "n", &number))
+	if (json_get_string(doc, "a") != NULL)
+		write_and_read(&ctx, json_get_string(doc, "a"));
+	if (json_get_integer(doc, "n", &number))
 		MUST(number != INT64_MIN);
 	json_object_put(doc);
 	json_object_put(strict);

@@ -57,7 +57,7 @@ static bool
 read_error(struct ctx *ctx, const struct https_reply *reply, const char **error)
 {
 	struct json_object *doc = json_parse(reply->body, strlen(reply->body));
-	const char *code = json_string(doc, "error");
+	const char *code = json_get_string(doc, "error");
 	bool ok = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
 
 	if (code == NULL)

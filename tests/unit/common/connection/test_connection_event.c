@@ -65,7 +65,7 @@ appends_an_event_for_each_change(void **state)
 		read_events(&s, &events);
 		same_number(table[i].label, events.count, (long long)i + 1);
 		doc = json_parse(events.last, strlen(events.last));
-		same_text(table[i].label, json_string(doc, "subdomain"), "reforyou");
+		same_text(table[i].label, json_get_string(doc, "subdomain"), "reforyou");
 		json_object_put(doc);
 		snprintf(name, sizeof name, "\"events\":[\"connection.%s\"]", table[i].action);
 		has_text(table[i].label, events.last, name);

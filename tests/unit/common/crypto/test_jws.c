@@ -45,7 +45,7 @@ knows_the_rfcs_by_secret(void **state)
 	same_text("RFC 7515 A.1, typ", jws.type, "JWT");
 	same_text("RFC 7515 A.1, kid", jws.kid, NULL);
 	claims = jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
-	same_text("RFC 7515 A.1, iss", json_string(claims, "iss"), "joe");
+	same_text("RFC 7515 A.1, iss", json_get_string(claims, "iss"), "joe");
 	json_object_put(claims);
 
 	claims =
@@ -117,7 +117,7 @@ verifies_what_it_signed(void **state)
 		same_text(label, jws.kid, "k");
 		claims = jws_claims(&ctx, &jws, &key);
 		DEMAND(label, claims != NULL);
-		same_text(label, json_string(claims, "sub"), table[i].subject);
+		same_text(label, json_get_string(claims, "sub"), table[i].subject);
 		json_object_put(claims);
 		ctx_close(&ctx);
 	}
@@ -200,7 +200,7 @@ knows_the_rfcs_by_public_key(void **state)
 		DEMAND(table[i].label,
 		    jws_parse(&ctx, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
 		claims = jws_claims(&ctx, &jws, &key);
-		same_text(table[i].label, json_string(claims, "iss"), table[i].issuer);
+		same_text(table[i].label, json_get_string(claims, "iss"), table[i].issuer);
 		if (claims == NULL)
 			has_text(table[i].label, jws.reason, "JSON");
 		json_object_put(claims);

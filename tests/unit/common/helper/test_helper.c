@@ -25,7 +25,7 @@ wait_for_end(pid_t pid)
 static const char *
 said(const struct ctx *ctx, const struct json_object *answer)
 {
-	return ctx->kind == FAULT_NONE ? json_string(answer, "text") : fault_name(ctx->kind);
+	return ctx->kind == FAULT_NONE ? json_get_string(answer, "text") : fault_name(ctx->kind);
 }
 
 /* The program in its folder: asks so many times, and tells what came of each. */

@@ -121,7 +121,7 @@ reads_string_members(void **state)
 		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 
 		DEMAND(table[i].label, (doc != NULL) == (table[i].text[0] != '\0'));
-		same_text(table[i].label, json_string(doc, "a"), table[i].expected);
+		same_text(table[i].label, json_get_string(doc, "a"), table[i].expected);
 		json_object_put(doc);
 	}
 }
@@ -160,7 +160,7 @@ reads_integer_members(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 		int64_t number = 7;
-		bool found = json_integer(doc, "a", &number);
+		bool found = json_get_integer(doc, "a", &number);
 
 		DEMAND(table[i].label, found == table[i].found);
 		same_number(table[i].label, number, found ? table[i].number : 7);
@@ -197,7 +197,8 @@ reads_boolean_members(void **state)
 		for (int before = 0; before <= 1; before++) {
 			bool value = before;
 
-			DEMAND(table[i].label, json_boolean(doc, "a", &value) == table[i].found);
+			DEMAND(
+			    table[i].label, json_get_boolean(doc, "a", &value) == table[i].found);
 			same_number(
 			    table[i].label, value, table[i].found ? table[i].value : before);
 		}

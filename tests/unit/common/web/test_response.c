@@ -51,8 +51,8 @@ tells_each_fault(void **state)
 		same_number(table[i].label, res.status, table[i].status);
 		same_text(table[i].label, res.content_type, "application/json");
 		doc = json_parse(res.body, res.body_len);
-		same_text(table[i].label, json_string(doc, "error"), table[i].code);
-		DEMAND(table[i].label, json_string(doc, "message") != NULL);
+		same_text(table[i].label, json_get_string(doc, "error"), table[i].code);
+		DEMAND(table[i].label, json_get_string(doc, "message") != NULL);
 		DEMAND(table[i].label,
 		    strncmp(res.body, "{\"success\":false,", strlen("{\"success\":false,")) == 0);
 		json_object_put(doc);
@@ -230,7 +230,7 @@ answers_even_without_arena(void **state)
 		body = strstr(server.written, "\r\n\r\n");
 		assert_non_null(body);
 		doc = json_parse(body, strlen(body));
-		if (json_string(doc, "error") == NULL)
+		if (json_get_string(doc, "error") == NULL)
 			fail_msg("an arena of %zu bytes: %s", size, server.written);
 		json_object_put(doc);
 		ctx_close(&ctx);

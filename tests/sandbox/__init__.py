@@ -1,12 +1,13 @@
-"""A stand-in for amoCRM, and our programs set up against it.
+"""A mock amoCRM server, and our programs configured to use it.
 
-The tests and `make run` need the same two things, so they live here together:
+The tests and `make run` need the same two things, so both are in this package:
 
-    the stand-in    amocrm.py, and what it is made of: oauth, tokens, subscriptions, limits, faults,
-                    record, listen, pki, consent, control (what it is asked), hooks (what it sends
-                    by itself); and receiver.py, a back end that events are posted on to
-    the set-up      site.py (our programs in a folder of their own, configured), servers.py (run
-                    bare, behind Apache, behind lighttpd), web.py (asking them), process.py
+    the mock server  amocrm.py and its parts: oauth, tokens, subscriptions, limits, faults, record,
+                     listen, pki, consent, control (commands over HTTP), hooks (the requests that
+                     amoCRM itself sends); and receiver.py, a back end that receives our deliveries
+    the set-up       site.py (our programs in a folder of their own, configured), servers.py (the
+                     programs run bare, behind Apache or behind lighttpd), web.py (an HTTP client),
+                     process.py
 
-Nothing but Python's standard library and the openssl command is used.
+Only Python's standard library and the openssl command are used.
 """

@@ -1,11 +1,11 @@
-"""The stand-in for amoCRM: its consent page, token endpoint and account, as strict as the real.
+"""The mock amoCRM server: consent page, token endpoint and accounts, as strict as the real one.
 
 In a test:      with Amocrm(folder, integration) as amocrm: amocrm.approve() …
 As a command:   python3 -m sandbox.amocrm --help   (from the folder tests)
 
-Our programs reach it under amoCRM's real host names: `connect_to` sends every host they could ask
-for to its TLS port, `ca_file` names the CA that signed its certificate.  So a request to a host
-that must never be asked ends up in its record as well.
+Our programs reach it under amoCRM's real host names: `connect_to` redirects every host to its TLS
+port, and `ca_file` names the CA that signed its certificate.  A request to a host that must never
+be contacted is therefore recorded here as well.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from .record import Record
 from .subscriptions import Subscriptions
 
 DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
-# Hosts that are not amoCRM's but that our programs could be lured to.  They are served with a valid
-# certificate, so that it is never TLS that saves a program from going there.
+# Hosts that are not amoCRM's, but that an attacker could direct our programs to.  They are served
+# with a valid certificate, so that a program cannot pass a test only because TLS failed.
 STRAYS = ("amocrm.ru", "evilamocrm.ru", "evil.com", "*.evil.com", "a.amocrm.ru.evil.com")
 
 
@@ -120,10 +120,10 @@ class Amocrm:
     def integration(self):
         return self.oauth.integration
 
-    # What a test says.
+    # What a test makes happen.
 
     def who(self, account=None, user=None):
-        """An account by id or host and one of its users by id; the first ones if not said."""
+        """An account by id or host, and one of its users by id; by default the first ones."""
         chosen = next(one for one in self.accounts if account in (None, one, one.id, one.host))
         return chosen, (chosen.users[0] if user is None else chosen.user(user))
 
@@ -131,7 +131,7 @@ class Amocrm:
         self.who(account)[0].users.append(User(user_id, name))
 
     def approve(self, account=None, user=None, state=None, code=None):
-        """Somebody pressed Allow: the parameters that amoCRM sends the browser back with."""
+        """A user pressed Allow: the parameters of amoCRM's redirect to the callback."""
         return self.consent.grant(*self.who(account, user), state=state, code=code)
 
     def deny(self, state=None):
@@ -143,8 +143,8 @@ class Amocrm:
     def rename(self, subdomain, account=None, old="not_found", told=None):
         """Gives an account another subdomain, as its owner can.
 
-        `old`: what its former host answers from now on, one of OLD_HOSTS.  `told`: the new host
-        as the API tells it, where that is not the truth.
+        `old`: what its former host answers from now on, one of OLD_HOSTS.  `told`: the host that
+        the API reports instead of the new one.
         """
         account, answer = self.who(account)[0], OLD_HOSTS[old]
         former, account.host = account.host, f"{subdomain}.{account.base_domain}"
@@ -155,23 +155,23 @@ class Amocrm:
         self.faults.add(kind, times, path, **options)
 
     def forget(self):
-        """No misbehaviour, nothing recorded; codes and tokens stay what they are."""
+        """Clears the queued faults and the record; codes and tokens stay valid."""
         self.faults.clear()
         self.limit.lift()
         self.record.clear()
 
     def reset(self):
-        """As new, but for the certificates and the ports."""
+        """The initial state again, except for the certificates and the ports."""
         self.forget()
         self.accounts = usual_accounts()
         self._former_hosts = {}
         self.subscriptions.forget()
         self.oauth.forget()
 
-    # What a test asks.
+    # What a test examines.
 
     def connections(self):
-        """Every TCP connection to the TLS port, whatever came of it."""
+        """Every TCP connection to the TLS port, even if no request followed."""
         return self.record.connections()
 
     def exchanges(self, grant_type="authorization_code"):
@@ -231,7 +231,7 @@ class Amocrm:
             return faults.problem(refused)
 
     def _serve_api_host(self, exchange):
-        """The host of all accounts, which an access token names as its api_domain."""
+        """The host shared by all accounts, the api_domain of an access token."""
         methods = self._routes_of_api_host.get(exchange.asked.path, {})
         if exchange.command not in methods:
             return not_found(exchange)
@@ -250,7 +250,7 @@ class Amocrm:
                       "server_time": now})
 
     def _subdomain(self, exchange):
-        """Where the account is that a refresh token belongs to."""
+        """The current host of the account that a refresh token belongs to."""
         account = self.oauth.account_of(exchange.asked.header("X-Refresh-Token"))
         host = account.told_host or account.host
         subdomain, _, base_domain = host.partition(".")
@@ -294,7 +294,7 @@ class Amocrm:
         return shown or Reply(404, b"Not found\n", "text/plain")
 
 
-# What a host says that was an account's before the account was renamed.
+# What the former host of a renamed account answers.
 
 def not_found(_exchange, _account=None):
     return Reply(404, b"<!DOCTYPE html><title>404</title><h1>Not Found</h1>")
@@ -327,14 +327,14 @@ def _token_request(asked):
         if not isinstance(members.get(name), str) or not members[name]:
             raise Refused(f"Check the `{name}` parameter")
     if len(members) != 5:
-        raise Refused(None, 400, "Bad Request", "A parameter too many")
+        raise Refused(None, 400, "Bad Request", "An unexpected parameter")
     return members
 
 
 def _unique(pairs):
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name twice")
+        raise ValueError("a repeated name")
     return members
 
 
@@ -343,11 +343,11 @@ def _json(told):
 
 
 def main():
-    options = argparse.ArgumentParser(description="A stand-in for amoCRM, on loopback.")
+    options = argparse.ArgumentParser(description="A mock amoCRM server on loopback.")
     options.add_argument("--redirect-uri", default="http://localhost:8080/api/amo-crm/callback")
     options.add_argument("--port", type=int, default=8081, help="of the consent page")
     chosen = options.parse_args()
-    # SIGTERM ends it the way Ctrl-C does: the folder is removed
+    # SIGTERM ends it as Ctrl-C does, so the folder is removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="amocrm-") as folder, \
             Amocrm(folder, usual_integration(chosen.redirect_uri), chosen.port) as amocrm:

@@ -1,11 +1,11 @@
-"""The page on which a person lets the integration in, and where it sends the browser then.
+"""The consent page: a user allows or denies the integration access, and the browser is redirected.
 
-It never sends anybody to an address other than the registered one.  Its form-action policy names
-that address only, as a careful vendor's would: a 302 chain from here into an app's own scheme
-dies in the browser, so whoever redirects to the app must do so from a page.
+It redirects to the registered redirect_uri only.  Its form-action policy names that address only,
+as a careful vendor's would.  A browser applies this policy to the whole chain of redirects, so a
+302 from the callback to an app's own scheme is blocked: the app has to be opened from a page.
 
-`mode=popup` and `mode=post_message` differ on amoCRM's side only in who closes the window; here
-both lead to the redirect.
+At amoCRM `mode=popup` and `mode=post_message` differ only in who closes the window; here both lead
+to the redirect.
 """
 
 from html import escape
@@ -47,13 +47,13 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>{style}</style>
 <main>
-<p class="mark">amoCRM, the stand-in for development</p>
+<p class="mark">Mock amoCRM server for development</p>
 {body}
 </main>
 </html>
 """
 
-FORM = """<h1>Let &ldquo;{name}&rdquo; into your account?</h1>
+FORM = """<h1>Allow &ldquo;{name}&rdquo; to access your account?</h1>
 <p>It will read and change leads, contacts and tasks on behalf of the user you choose.</p>
 <form method="post" action="{action}">
 <fieldset>
@@ -79,8 +79,8 @@ class ConsentPage:
         asked = dict(parse_qsl(query, keep_blank_values=True, encoding="latin-1"))
         if asked.get("client_id") != self._oauth.integration.client_id:
             return self._page(400, "No such integration",
-                              "<h1>No such integration</h1>\n<p>The client_id in this address is "
-                              "not one amoCRM knows.</p>")
+                              "<h1>No such integration</h1>\n<p>amoCRM does not know the client_id "
+                              "in this address.</p>")
         if exchange.command != "POST":
             return self._ask(query)
         form = dict(parse_qsl(exchange.asked.body.decode("latin-1"), keep_blank_values=True))
@@ -108,7 +108,7 @@ class ConsentPage:
         return told
 
     def redirect_url(self, told):
-        """The registered address with these parameters; latin-1 stands for bytes as they came."""
+        """The registered address with these parameters; latin-1 keeps their bytes unchanged."""
         uri = self._oauth.integration.redirect_uri
         query = "&".join(f"{name}={quote(value, safe='', encoding='latin-1')}"
                          for name, value in told.items())
@@ -118,7 +118,7 @@ class ConsentPage:
         return Reply(302, headers={"Location": self.redirect_url(told)})
 
     def _chosen(self, value):
-        """`user` alone means the first account's."""
+        """A value without an account id means the first account."""
         account_id, _, user_id = value.rpartition(":")
         for account in self._accounts():
             if account_id in ("", str(account.id)):
@@ -134,7 +134,7 @@ class ConsentPage:
                           role=" (admin)" if user.admin else "")
             for first, (account, user) in zip([True] + [False] * len(choices), choices))
         name = escape(self._oauth.integration.name)
-        return self._page(200, f"Let {name} in?", FORM.format(
+        return self._page(200, f"Allow {name}?", FORM.format(
             name=name, action=escape(f"/oauth?{query}"), choices=listed))
 
     def _page(self, status, title, body):

@@ -1,6 +1,7 @@
-"""What the stand-in can be told over HTTP, for a person with curl: POST /_sandbox/<verb>, JSON.
+"""Control of the mock amoCRM server over HTTP, for a person with curl: POST /_sandbox/<verb>, JSON.
 
-Only on the plain port, which listens on loopback.  The tests use the same things in-process.
+Only the plain port, which listens on loopback, has it.  The tests call the same functions
+in-process.
 """
 
 import json
@@ -36,12 +37,12 @@ class Control:
             return _json(400, {"error": str(wrong) or "no such account or user"})
 
     def faults(self):
-        """The kinds of misbehaviour."""
+        """The kinds of faults."""
         return {**{name: function.__doc__ for name, function in faults.KINDS.items()},
                 **faults.AT_CONNECT}
 
     def fault(self, kind, times=1, path=None, **options):
-        """kind, times, path: misbehave in the next requests."""
+        """kind, times, path: a fault in the next requests."""
         self._amocrm.misbehave(kind, times, path, **options)
         return {"queued": kind, "times": times}
 
@@ -55,45 +56,45 @@ class Control:
         return [request.summary() for request in self._amocrm.record.requests()]
 
     def reset(self):
-        """Forget misbehaviours and recorded requests."""
+        """Clear the queued faults and the recorded requests."""
         self._amocrm.forget()
         return {}
 
     def install(self, account=None, user=None, kind="from_widget"):
-        """account, user, kind: the call amoCRM makes when the integration is installed."""
+        """account, user, kind: the request that amoCRM sends when the integration is installed."""
         account, user = self._amocrm.who(account, user)
         return _sent(hooks.install_call(self._amocrm.consent, account, user, kind))
 
     def disconnect(self, url, account=None):
-        """url, account: amoCRM's signed disconnect hook, and no token works any more."""
+        """url, account: revoke everything issued, and send amoCRM's signed disconnect hook."""
         account, _ = self._amocrm.who(account)
         self._amocrm.oauth.uninstall(account)
         return _sent(hooks.disconnect_hook(url, self._amocrm.oauth.integration, account))
 
     def uninstall(self, account=None):
-        """account: revoke everything issued for it, without telling."""
+        """account: revoke everything issued for it, without the disconnect hook."""
         account, _ = self._amocrm.who(account)
         self._amocrm.oauth.uninstall(account)
         return {"account": account.host}
 
     def rename(self, subdomain, account=None, old="not_found"):
-        """subdomain, account, old: another subdomain, and what the former host answers."""
+        """subdomain, account, old: rename the account; old is the former host's response."""
         account, _ = self._amocrm.who(account)
         self._amocrm.rename(subdomain, account, old)
         return {"account": account.host}
 
     def limit(self, per_second=7):
-        """per_second: 429 beyond that, then 403 for everything, until reset."""
+        """per_second: 429 above this rate, then 403 for everything, until reset."""
         self._amocrm.limit.enforce(int(per_second))
         return {"per_second": int(per_second)}
 
     def subscriptions(self, account=None):
-        """account: its webhook subscriptions."""
+        """account: list its webhook subscriptions."""
         return self._amocrm.subscriptions.of(self._amocrm.who(account)[0])
 
     def webhook(self, url=None, account=None, speed=None, **fields):
-        """url, account, speed: a webhook, once; with speed repeated as amoCRM repeats it, so many
-        times faster.  In `make run` url is the back end's own where it is left out."""
+        """url, account, speed: send a webhook once; with speed, retry it as amoCRM does, that many
+        times faster.  In `make run` the default url is the back end's own."""
         account, _ = self._amocrm.who(account)
         if url is None and self._amocrm.demo:
             url = self._amocrm.demo.webhook_url()

@@ -1,5 +1,6 @@
-"""Two pages of `make run`: amoCRM's side, with a button for each thing an office does there, and a
-page that plays the mobile app.  Each button makes the real request and shows the real answer.
+"""Two pages of `make run`: one acts as a user of amoCRM, the other as the mobile app.
+
+Each button sends the real request and shows the real response.
 """
 
 from html import escape
@@ -9,7 +10,7 @@ from . import hooks
 from .consent import PAGE, STYLE
 from .listen import Reply
 
-PATIENCE = 10   # seconds for one of our answers
+PATIENCE = 10   # timeout of a request to our programs, in seconds
 
 MORE_STYLE = """
 h2 { font-size: 1rem; margin: 1.5rem 0 .5rem }
@@ -24,28 +25,28 @@ a { color: var(--accent) }
 """
 
 OFFICE = """<h1>The office's amoCRM account</h1>
-<p>amoCRM tells the back end what you do here.</p>
+<p>amoCRM reports what you do here to the back end.</p>
 <form method="post" action="/">
 <button name="do" value="lead">Change a lead</button>
 <button name="do" value="remove">Remove the integration</button>
 </form>
 {shown}
 <h2>The other side</h2>
-<p><a href="{connect}">The connect page</a> &middot; <a href="/app">The app, played by a page</a></p>"""
+<p><a href="{connect}">The connect page</a> &middot; <a href="/app">The app, as a page</a></p>"""
 
-APP = """<h1>The app, played by a page</h1>
-<p>Each button makes the app's own request, with its JWT.</p>
+APP = """<h1>The app, as a page</h1>
+<p>Each button sends the request that the app would send, with its JWT.</p>
 <form method="post" action="/app"><button name="do" value="status">Am I connected?</button></form>
 <form method="post" action="/app">
-<label for="link">The link of the page's button (copy its address)</label>
+<label for="link">The deep link (copy the address of the button on the callback's page)</label>
 <input name="link" id="link" placeholder="foryoure://…">
-<button name="do" value="exchange">Hand in the code</button></form>
+<button name="do" value="exchange">Exchange the code</button></form>
 <form method="post" action="/app"><button name="do" value="disconnect">Disconnect</button></form>
 {shown}
 <h2>The other side</h2>
 <p><a href="/">The office's amoCRM account</a></p>"""
 
-CONNECT_FIRST = "Connect first: only webhooks of connected accounts are taken."
+CONNECT_FIRST = "Connect first: only webhooks of connected accounts are accepted."
 
 
 class Demo:
@@ -53,7 +54,7 @@ class Demo:
         self._site, self._amocrm, self._connect_page = site, amocrm, connect_page
 
     def answer(self, exchange):
-        """None: it is not one of the two pages."""
+        """The response of one of the two pages, or None for any other path."""
         path = exchange.asked.path
         if path not in ("/", "/app"):
             return None
@@ -93,7 +94,7 @@ class Demo:
     @staticmethod
     def _shown(sent, asked, advice=""):
         answer = (sent.body or b"").decode("utf-8", "replace").strip()
-        return (f"<pre>{escape(asked)}\n{sent.status or 'no answer'} {escape(answer)}</pre>"
+        return (f"<pre>{escape(asked)}\n{sent.status or 'no response'} {escape(answer)}</pre>"
                 + (f"<p>{escape(advice)}</p>" if advice else ""))
 
     @staticmethod

@@ -1,8 +1,8 @@
-"""The programs as FastCGI behind real servers, in each of the ways the shipped files show.
+"""The programs as FastCGI behind real servers, in each of the ways that the shipped files describe.
 
-What is commented out in an example under a heading "# -- As FastCGI … --" is switched on by the rule
-the example gives its reader, and by no other.  The processes that no web server starts are started
-by the very command, or by the very units, that README has.
+The lines of an example that are commented out below a heading "# -- As FastCGI … --" are enabled by
+the rule that the example itself gives.  Processes that no web server starts are started by the
+command of README.md, or as its systemd units start them.
 """
 
 import atexit
@@ -23,7 +23,7 @@ HEADING = re.compile(r"\s*# -- (.*) --\n")
 
 
 def switched(text, on, off=None):
-    """Takes the # from the lines below the heading `on`, puts one before those below `off`."""
+    """Uncomments the lines below the heading `on`, and comments out those below `off`."""
     switched, seen, heading = [], set(), None
     for line in text.splitlines(keepends=True):
         if told := HEADING.fullmatch(line):
@@ -40,7 +40,7 @@ def switched(text, on, off=None):
 
 
 def running(program, environment):
-    """The numbers of the processes that run this program and were given this."""
+    """The pids of the processes that run this program with these environment variables."""
     given = [f"{name}={value}".encode() for name, value in environment.items()]
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
@@ -52,20 +52,20 @@ def running(program, environment):
 
 
 class FastCgi:
-    """What the set-ups have in common; a server's class follows it."""
+    """What these set-ups have in common; a mixin, placed before a server's class."""
 
-    heading = None      # the alternative of the example that is switched on
-    instead_of = None
+    heading = None      # the alternative of the example that is enabled
+    instead_of = None   # the alternative that is disabled
 
     def shipped(self):
         return switched(super().shipped(), self.heading, self.instead_of)
 
     def environment(self):
-        # an installed program has its configuration's place compiled in
+        # an installed program has the path of its configuration compiled in
         return {"AMO_CRM_CONFIG": str(self._site.config), "STARTED_FOR": str(self._run)}
 
     def processes(self, program):
-        """Their numbers: of this server, not of another at the same site."""
+        """The pids of the processes of this server, without another server's at the same site."""
         return running((self._site.programs / program).resolve(), self.environment())
 
     def folder_of_sockets(self, mode):
@@ -78,7 +78,7 @@ class FastCgi:
         return [path for path in self._run.rglob("*") if path.is_socket()]
 
     def end_server(self):
-        """As an administrator does: nothing but a signal to the one process."""
+        """As an administrator does: a signal to the server's main process only."""
         self._daemon.process.terminate()
         self._daemon.process.wait(PATIENCE)
 
@@ -112,9 +112,9 @@ class ApacheFcgid(FastCgi, Apache):
 
 
 class Spawned(FastCgi):
-    """The processes are started beforehand, by README's command."""
+    """The processes are started before the server, by README's command."""
 
-    logs_as_its_user = True     # the processes write one of them
+    logs_as_its_user = True     # the processes write to one of the logs
     needs = "spawn-fcgi"
 
     def _start(self, fixed):
@@ -136,7 +136,7 @@ class Spawned(FastCgi):
                            env={**os.environ, **self.environment()})
 
     def end_processes(self):
-        """By the numbers that spawn-fcgi has written down, as README says."""
+        """By the pid files that spawn-fcgi has written, as README says."""
         numbers = [int(number) for file in self.ran.glob("*.pid")
                    for number in file.read_text().split()]
         for number in numbers:
@@ -151,7 +151,7 @@ class Spawned(FastCgi):
 
 
 def readme_listing(word):
-    """The one listing of README, a shell's, that has this."""
+    """The only shell listing of README.md that contains this text."""
     [listing] = [listing for listing in re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md")
                                                    .read_text(), re.M | re.S) if word in listing]
     return listing
@@ -175,7 +175,7 @@ class Nginx(Spawned, Server):
     reload_signal = signal.SIGHUP
 
     def shipped(self):
-        return Server.shipped(self)     # it has no alternatives
+        return Server.shipped(self)     # this example has no alternatives
 
     def arguments(self, config):
         return ["-p", self._run, "-c", config]
@@ -189,7 +189,7 @@ class Nginx(Spawned, Server):
         return self._run / "amo-crm.conf"
 
     def outside(self):
-        """What the example says to put outside of the server block."""
+        """The lines that the example tells the reader to put outside of the server block."""
         listings = re.findall(r"(?:^#     .*\n)+", self.shipped(), re.MULTILINE)
         [listing] = [listing for listing in listings if "log_format" in listing]
         return re.sub(r"^#     ", "", listing, flags=re.MULTILINE)
@@ -222,7 +222,7 @@ http {{
 
 
 class NginxAndUnits(Nginx):
-    """The processes are started as the units have systemd do it."""
+    """The processes are started as systemd starts them by the units."""
 
     kind = "-units"
     needs = "multiwatch"
@@ -233,7 +233,7 @@ class NginxAndUnits(Nginx):
         told = dict(re.findall(r"^(\w+)=(.*)$", socket_unit.read_text() + service.read_text(), re.M))
         if (told["User"], told["SocketUser"], told["StandardInput"]) != (
                 "www-data", "www-data", "socket"):
-            raise ValueError("the units are others than this knows")
+            raise ValueError("the units differ from what this class expects")
         self._units = []
         for program in PROGRAMS:
             path = self.ran / Path(told["ListenStream"].replace("%i", program)).name
@@ -252,6 +252,6 @@ class NginxAndUnits(Nginx):
             unit.stop()
 
 
-# Those the tests of the CGI set-ups are run behind too.
+# The servers that the tests of the CGI set-ups are repeated behind.
 FASTCGI = {"lighttpd-fastcgi": LighttpdFastCgi, "apache-proxy": ApacheProxy,
            "apache-fcgid": ApacheFcgid, "nginx": Nginx}

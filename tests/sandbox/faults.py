@@ -1,7 +1,8 @@
-"""The ways in which amoCRM, or the network before it, can fail.
+"""The ways in which amoCRM, or the network in front of it, can fail.
 
-A fault is queued for the next `times` requests (of one path, if told so).  Each function below is
-one kind: it answers in place of the real route, or lets it run by `exchange.proceed(…)` first.
+A fault is queued for the next `times` requests, optionally of one path only.  Each function below
+is one kind of fault: it responds in place of the real route, or calls it by `exchange.proceed(…)`
+first.
 """
 
 import json
@@ -15,7 +16,7 @@ KINDS = {}
 CERTIFICATES = {
     "certificate_expired": "a certificate that has expired",
     "certificate_of_another": "a certificate for another host",
-    "certificate_unknown": "a certificate of a CA nobody knows",
+    "certificate_unknown": "a certificate of an unknown CA",
 }
 AT_CONNECT = {"reset_early": "a TCP reset before the TLS handshake", **CERTIFICATES}
 
@@ -38,7 +39,7 @@ HINTS = {
 
 
 def problem(refused):
-    """amoCRM's error answer.  As there, letters beyond ASCII are escaped."""
+    """amoCRM's error response; like amoCRM, it escapes non-ASCII characters."""
     told = {"hint": refused.hint, "title": refused.title,
             "type": "https://developers.amocrm.ru/v3/errors/OAuthProblemJson",
             "status": refused.status, "detail": refused.detail}
@@ -103,13 +104,13 @@ def bad_gateway(_exchange):
 
 @fault
 def hang(exchange):
-    """Takes the request and never answers."""
+    """Accepts the request and never responds."""
     exchange.pause(600)
 
 
 @fault
 def drip(exchange):
-    """A good beginning, then one byte every half second."""
+    """A valid beginning of a response, then one byte every half second."""
     exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                       b"Content-Length: 2000\r\n\r\n{")
     while exchange.pause(0.5):
@@ -118,7 +119,7 @@ def drip(exchange):
 
 @fault
 def cut(exchange):
-    """The right answer, of which the second half never comes."""
+    """The first half of the right response, then the connection is closed."""
     body = exchange.proceed().body
     exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                       b"Content-Length: %d\r\n\r\n%s" % (len(body), body[:len(body) // 2]))
@@ -126,7 +127,7 @@ def cut(exchange):
 
 @fault
 def huge(exchange):
-    """The right answer, padded to 1 MiB with spaces."""
+    """The right response, padded with spaces to 1 MiB."""
     reply = exchange.proceed()
     reply.body += b" " * ((1 << 20) - len(reply.body))
     return reply
@@ -134,7 +135,7 @@ def huge(exchange):
 
 @fault
 def endless(exchange):
-    """An answer in chunks that does not end."""
+    """A chunked response that does not end."""
     exchange.send_raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                       b"Transfer-Encoding: chunked\r\n\r\n")
     while exchange.pause(0):
@@ -143,13 +144,13 @@ def endless(exchange):
 
 @fault
 def redirect(_exchange, to="https://elsewhere.amocrm.ru/oauth2/access_token", status=307):
-    """A redirect to another host; whoever follows it hands the client secret over."""
+    """A redirect to another host; following it would disclose the client secret."""
     return Reply(status, headers={"Location": to})
 
 
 @fault
 def not_json(_exchange):
-    """200 with a page in place of JSON."""
+    """200 with an HTML page instead of JSON."""
     return Reply(200, b"<!DOCTYPE html><title>amoCRM</title><p>Maintenance")
 
 
@@ -173,41 +174,41 @@ def big_tokens(exchange, length=8192):
 
 @fault
 def opaque_token(exchange):
-    """An access token that is no JWT, so the account must be asked for."""
+    """An access token that is not a JWT, so the account must be requested from the API."""
     return exchange.proceed(opaque=True)
 
 
 @fault
 def claims(exchange, **overridden):
-    """An access token with other claims; null leaves one out."""
+    """An access token with other claims; null omits a claim."""
     return exchange.proceed(claims=overridden)
 
 
 @fault
 def lost_reply(exchange):
-    """Does what was asked, and the answer is lost on the way."""
+    """Carries out the request, then resets the connection: the reply is lost."""
     exchange.proceed()
     exchange.reset()
 
 
 @fault
 def hung_up(exchange):
-    """Does what was asked, and ends the connection without a byte of an answer."""
+    """Carries out the request, then closes the connection without a byte of a response."""
     exchange.proceed()
     exchange.close_connection = True
 
 
 @fault
 def late(exchange):
-    """Does what was asked, and never answers."""
+    """Carries out the request, and never responds."""
     exchange.proceed()
     exchange.pause(600)
 
 
 @fault
 def held(exchange, until=None, then=None):
-    """Does what was asked, and answers when the event `until` is set; with `then`, a fault of that
-    kind is the answer."""
+    """Carries out the request, and responds when the event `until` is set; with `then`, it waits
+    and responds with a fault of that kind instead."""
     reply = exchange.proceed() if then is None else None
     while not (until and until.is_set()) and exchange.pause(0.02):
         pass
@@ -216,7 +217,7 @@ def held(exchange, until=None, then=None):
 
 @fault
 def connection_reset(exchange):
-    """A TCP reset in place of an answer, nothing done."""
+    """A TCP reset instead of a response; the request is not carried out."""
     exchange.reset()
 
 
@@ -229,7 +230,7 @@ class Queued:
 
 
 class Faults:
-    """The queue.  The first that fits a request is used up by it."""
+    """The queue of faults.  A request consumes the first one that matches it."""
 
     def __init__(self):
         self._lock = threading.Lock()

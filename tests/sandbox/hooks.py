@@ -1,4 +1,4 @@
-"""What amoCRM sends by itself: the install call, the disconnect hook and webhooks."""
+"""The requests that amoCRM itself sends: the install call, the disconnect hook and webhooks."""
 
 import http.client
 import time
@@ -10,7 +10,7 @@ from . import tokens
 
 SENDER_AGENT = "amoService-oAuth-Code-Sender/1.0"
 WEBHOOK_AGENT = "amoCRM-Webhooks/3.0"
-INSTALL_PATIENCE = 3    # seconds; the answer is ignored and the call never repeated
+INSTALL_PATIENCE = 3    # seconds; the response is ignored and the call is never repeated
 WEBHOOK_PATIENCE = 2    # seconds
 MINUTE = 60
 REPEATS = (5 * MINUTE, 15 * MINUTE)
@@ -21,7 +21,7 @@ BAD_ANSWERS_WINDOW = 120 * MINUTE
 
 @dataclass
 class Sent:
-    """One request amoCRM made.  status is None when nothing came in time."""
+    """One request that amoCRM sent.  status is None if no response came in time."""
     url: str
     status: int = None
     body: bytes = b""
@@ -33,7 +33,7 @@ class Sent:
 
 
 def send(method, url, *, headers, body=None, patience):
-    """One request to one of our URLs; redirects are not followed."""
+    """Sends one request to one of our URLs; redirects are not followed."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=patience)
@@ -52,7 +52,7 @@ def send(method, url, *, headers, body=None, patience):
 
 
 def install_call(consent, account, user, kind="from_widget"):
-    """The integration was installed inside amoCRM: no browser, no state, no second try."""
+    """The integration was installed inside amoCRM: no browser, no state, no retry."""
     told = {**consent.grant(account, user), kind: "1"}
     return send("GET", consent.redirect_url(told), headers={"User-Agent": SENDER_AGENT},
                 patience=INSTALL_PATIENCE)
@@ -73,7 +73,7 @@ def disconnect_hook(url, integration, account):
 
 
 class WebhookSender:
-    """Delivers to one URL by amoCRM's rules; `speed` divides every wait."""
+    """Delivers to one URL by amoCRM's rules; every wait is divided by `speed`."""
 
     def __init__(self, url, speed=1.0):
         self.url, self.speed = url, speed
@@ -81,7 +81,7 @@ class WebhookSender:
         self._bad = []
 
     def deliver(self, body, content_type="application/x-www-form-urlencoded"):
-        """Sends until it is accepted or the repeats are used up; returns every try."""
+        """Retries until the webhook is accepted or no retry is left; returns every attempt."""
         request_id = str(uuid.uuid4())
         tries = []
         while not self.disabled:
@@ -108,7 +108,7 @@ class WebhookSender:
         return repeats[len(tries) - 1] if len(tries) <= len(repeats) else None
 
     def _count(self, sent):
-        """Over 100 bad answers in two hours with the last one bad: the hook is switched off."""
+        """amoCRM disables the hook at a bad response that is the 101st within two hours."""
         if sent.accepted:
             return
         now = time.monotonic() * self.speed
@@ -117,7 +117,7 @@ class WebhookSender:
 
 
 def webhook_body(account, **fields):
-    """A status change of one lead, as amoCRM writes it; `fields` replace or add its members."""
+    """A status change of one lead, as amoCRM encodes it; `fields` replace or add members."""
     told = {
         "leads[status][0][id]": "1001",
         "leads[status][0][status_id]": "142",

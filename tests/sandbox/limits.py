@@ -1,14 +1,14 @@
-"""amoCRM's limit: seven requests a second, then 429; who goes on all the same is shut out.
+"""amoCRM's rate limit: seven requests a second, then 429; a client that continues is blocked.
 
-Off until a test switches it on: the tests' own requests come faster than any program of ours
-should.
+It is off until a test enables it, because the tests' own requests come faster than our programs
+may.
 """
 
 import threading
 import time
 
 PER_SECOND = 7
-PATIENCE = 10       # requests refused with 429 in a row, before 403 for everything
+PATIENCE = 10       # consecutive requests refused with 429 before 403 for everything
 RETRY_AFTER = 1
 
 
@@ -31,7 +31,7 @@ class RateLimit:
         return self.per_second is not None and self._refused > self.patience
 
     def verdict(self):
-        """None: go on; "too_many" or "forbidden": the fault that answers instead."""
+        """None if the request is within the limit, else the fault to respond with."""
         now = time.monotonic()
         with self._lock:
             if self.per_second is None:
@@ -48,6 +48,6 @@ class RateLimit:
 
 
 def busiest_second(times):
-    """How many of these moments lie within one second, at most."""
+    """The largest number of these times that lie within one second."""
     times = sorted(times)
     return max((sum(1 for other in times if 0 <= other - first < 1) for first in times), default=0)

@@ -1,7 +1,8 @@
-"""The stand-in's two ports: plain HTTP on loopback for the browser, TLS for our programs.
+"""The mock server's two ports: plain HTTP on loopback for the browser, TLS for our programs.
 
 Every connection is recorded before a byte of it is read.  The TLS port is as strict as a real
-server: plain HTTP, an unknown server name, and a Host that is not the server name are refused.
+server: it refuses plain HTTP, an unknown server name, and a Host header that differs from the
+server name.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from .record import Request
 
 BODY_MAX = 1 << 20
 TLS_HANDSHAKE = 0x16
-PATIENCE = 30   # seconds for a client to go on with what it began
+PATIENCE = 30   # seconds that a client may be silent in the middle of a request
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Reply:
 
 
 class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """One port.  `answer(exchange)` returns a Reply, or None to just hang up."""
+    """One port.  `answer(exchange)` returns a Reply, or None to close the connection."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -60,7 +61,8 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def process_request_thread(self, request, client_address):
         connection = self.record.connected("tls" if self.tls else "plain")
         request.settimeout(PATIENCE)
-        # an answer is two writes, and the second one would wait 40 ms for the first to be seen
+        # a response is two writes; the second would be delayed until the first is acknowledged,
+        # up to 40 ms
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if self.tls:
@@ -113,7 +115,7 @@ class Exchange(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def proceed(self, **options):
-        """What the real route answers; for a fault that only spoils it."""
+        """The reply of the real route, for a fault that changes it or withholds it."""
         return self.route(self, **options)
 
     def send(self, reply):
@@ -134,7 +136,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def pause(self, seconds):
-        """False once the client has hung up or the stand-in is being stopped."""
+        """Waits; false once the client has hung up or the server is being stopped."""
         waited = 0
         while waited < seconds and not self.server.stopping.is_set():
             step = min(0.1, seconds - waited)
@@ -164,10 +166,10 @@ def reset(connection):
 
 
 class Tls:
-    """Takes a fresh connection through the handshake.  None: refused.
+    """Runs the handshake on a new connection; returns None if it is refused.
 
-    known(name) tells whether a server name is served here; spoil(connection) may name another
-    certificate than the good one, or "reset_early".
+    known(name) tells whether a server name is served here; spoil() may name another certificate
+    than the good one, or "reset_early".
     """
 
     def __init__(self, certificates, known, spoil):
@@ -196,7 +198,8 @@ class Tls:
             return None
 
     def _context(self, kind):
-        """One for each certificate, since a session is resumed only where it was begun."""
+        """One context for each certificate: a session is resumed only in the context it began
+        in."""
         certificate = self._certificates(kind)
         with self._lock:
             if certificate not in self._contexts:

@@ -1,7 +1,8 @@
 """amoCRM's rules about codes and tokens, without any HTTP.
 
-A code lives 20 minutes and works once; so does a refresh token, except on Kommo, where the old one
-works until the new pair is first used.  The clock can be moved, so no test waits for an expiry.
+A code is valid for 20 minutes and works once.  A refresh token works once too, except at Kommo,
+where the old one works until the new pair is first used.  The clock can be moved, so no test has to
+wait for an expiry.
 """
 
 import threading
@@ -16,7 +17,7 @@ REFRESH_LIFE = 92 * 24 * 3600
 
 
 class Refused(Exception):
-    """amoCRM's no.  `hint` is what tells one case from another; there are answers without one."""
+    """amoCRM refuses.  `hint` tells one case from another; some responses have none."""
 
     def __init__(self, hint, status=400, title="Authorization failed",
                  detail="The request was refused"):
@@ -48,7 +49,7 @@ class Account:
     host: str
     users: list
     name: str = ""
-    told_host: str = None   # what the API says its host is; None: the truth
+    told_host: str = None   # the host that the API reports; None: the real one
 
     @property
     def subdomain(self):
@@ -76,7 +77,7 @@ class Integration:
 
 @dataclass
 class Grant:
-    """What a code or a token stands for."""
+    """What a code or a token gives access to."""
     account: Account
     user: User
     issued_at: int
@@ -85,7 +86,7 @@ class Grant:
 
 @dataclass
 class Pair:
-    """One access and refresh token, as the token endpoint answers them."""
+    """An access token and a refresh token, as the token endpoint returns them."""
     grant: Grant
     access_token: str
     refresh_token: str
@@ -104,7 +105,7 @@ class AuthorizationServer:
         self.forget()
 
     def forget(self):
-        """As new: the clock too."""
+        """The initial state again, including the clock."""
         self.clock = Clock()
         self.kommo_grace = False
         self.access_life = ACCESS_LIFE
@@ -115,7 +116,7 @@ class AuthorizationServer:
     # What the consent page does.
 
     def issue_code(self, account, user, code=None):
-        """`code` instead of one of the usual look."""
+        """`code` is issued instead of a generated one."""
         code = code or tokens.sealed()
         with self._lock:
             self._codes[code] = Grant(account, user, self.clock.now())
@@ -124,7 +125,7 @@ class AuthorizationServer:
     # What the token endpoint does.
 
     def exchange(self, account, request, **shape):
-        """Spends a code.  `shape` makes unusual tokens, see _issue."""
+        """Uses up a code.  `shape` makes unusual tokens, see _issue."""
         with self._lock:
             self._check_client(request)
             grant = self._codes.get(request["code"])
@@ -152,7 +153,7 @@ class AuthorizationServer:
             return self._issue(pair.grant, predecessor=pair, **shape)
 
     def account_of(self, refresh_token):
-        """Whose refresh token this is; to ask does not spend it."""
+        """The account of a refresh token, which is not used up by this."""
         with self._lock:
             pair = self._by_refresh.get(refresh_token)
             if pair is None or pair.spent or self.clock.now() > pair.refresh_until:
@@ -172,7 +173,7 @@ class AuthorizationServer:
     # What happens to an account.
 
     def uninstall(self, account):
-        """The integration was removed: nothing issued for this account works any more."""
+        """The integration was removed: everything issued for this account is revoked."""
         with self._lock:
             for pair in list(self._by_refresh.values()):
                 if pair.grant.account is account:
@@ -181,7 +182,7 @@ class AuthorizationServer:
                 grant.spent = grant.spent or grant.account is account
 
     def secrets(self):
-        """Every secret handed out so far: none of these may be found in a log."""
+        """Every secret issued so far: none of them may be found in a log."""
         with self._lock:
             return [*self._codes, *self._by_access, *self._by_refresh]
 
@@ -203,7 +204,8 @@ class AuthorizationServer:
             raise Refused("Redirect URI is not associated with client")
 
     def _issue(self, grant, *, predecessor=None, opaque=False, length=0, claims=None):
-        """A new pair.  opaque: the access token is no JWT; length: of both; claims: overridden."""
+        """A new pair.  opaque: the access token is not a JWT; length: of both tokens; claims: of
+        the access token, replacing the usual ones."""
         now = self.clock.now()
         said = tokens.access_claims(
             client_id=self.integration.client_id, user_id=grant.user.id, account=grant.account,

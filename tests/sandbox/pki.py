@@ -1,7 +1,8 @@
-"""Certificates for the stand-in, made by the openssl command.
+"""Certificates for the mock amoCRM server, made by the openssl command.
 
-Host names and certificate checks are never weakened for a test: our programs are given this CA
-and find the real host names in the certificates.  Elliptic keys, so that a set is made in a moment.
+Checks of certificates and host names are never weakened for a test: our programs trust this CA and
+find the real host names in the certificates.  The keys are elliptic-curve keys, which are fast to
+generate.
 """
 
 import subprocess
@@ -43,7 +44,7 @@ class Authority:
     def issue(self, label, names, days=30):
         """Returns the paths of a certificate for these host names, and of its key.
 
-        Negative days make one that has expired.
+        Negative days make a certificate that has expired.
         """
         listed = ", ".join(f"DNS:{name}" for name in names)
         self._new_key_and_request(label, names[0])
@@ -64,6 +65,6 @@ class Authority:
 
 
 def covers(names, host):
-    """Whether a certificate for these names is good for this host."""
+    """Whether a certificate for these names is valid for this host."""
     return any(host == name or (name.startswith("*.") and "." in host
                                 and host.partition(".")[2] == name[2:]) for name in names)

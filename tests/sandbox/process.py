@@ -1,4 +1,4 @@
-"""Processes and folders that are gone when the one who asked for them is."""
+"""Processes and folders that are removed when the process that created them ends."""
 
 import atexit
 import contextlib
@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None)
 
 
 def die_with_parent():
-    """For preexec_fn.  Not the way for a process started from a thread that ends early."""
+    """For preexec_fn.  The child gets the signal when the thread that started it ends."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -27,7 +27,7 @@ def is_root():
 
 
 def web_user():
-    """Whom a web server started by root runs as; None: whoever runs this."""
+    """The user that a web server started by root runs as; None if we are not root."""
     if not is_root():
         return None
     for name in ("www-data", "nobody"):
@@ -37,13 +37,13 @@ def web_user():
 
 
 def as_web_user():
-    """Arguments for subprocess that drop root's rights."""
+    """Arguments for subprocess that drop root's privileges."""
     user = web_user()
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 
 def give(path, mode, owner=False):
-    """Sets a mode, and lets the web server's group (or the web server as owner) have the path."""
+    """Sets the mode, and makes the web server's group (and with `owner` its user) own the path."""
     user = web_user()
     if user:
         os.chown(path, user.pw_uid if owner else 0, user.pw_gid)
@@ -51,9 +51,9 @@ def give(path, mode, owner=False):
 
 
 def new_folder():
-    """A temporary folder the web server can look into and strangers cannot.
+    """A temporary folder that the web server can read and other users cannot.
 
-    root's own TMPDIR is often closed to others (libpam-tmpdir), so root gets one in /tmp.
+    The TMPDIR of root is often closed to others (libpam-tmpdir), so root gets a folder in /tmp.
     """
     folder = Path(tempfile.mkdtemp(prefix="amo-crm-", dir="/tmp" if is_root() else None))
     give(folder, 0o750)
@@ -66,14 +66,14 @@ def remove_folder(folder):
 
 
 def free_port():
-    """A port that was free a moment ago; a server that finds it taken is started again."""
+    """A port that was free a moment ago; a server that cannot bind it is started again."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def port_taken(port):
-    """Whether somebody listens there, on either loopback address."""
+    """Whether a process listens on the port, on either loopback address."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with contextlib.suppress(OSError), socket.socket(family) as probe:
             if probe.connect_ex((address, port)) == 0:
@@ -90,7 +90,7 @@ def dead_port():
 
 
 def wait_until(true, what, seconds=10.0):
-    """Polls; the error says what never came true."""
+    """Polls until the condition is true; the error names what was waited for."""
     deadline = time.monotonic() + seconds
     while True:
         seen = true()
@@ -102,7 +102,7 @@ def wait_until(true, what, seconds=10.0):
 
 
 def alive(pid):
-    """A process that is dead and was not waited for is not; who should have is the container's."""
+    """Whether a process runs.  A zombie does not: in a container orphans may never be reaped."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     return False

@@ -1,10 +1,10 @@
-"""A back end that events are posted on to, as strict as one should be.
+"""A back end that receives our deliveries, as strict as a back end should be.
 
-It verifies the signature of Standard Webhooks by its own means, refuses what does not verify, keeps
-what came, and fails on order:
+It verifies the Standard Webhooks signature with code of its own, refuses what does not verify,
+records every request, and fails on demand:
 
     receiver.misbehave("status", 2, status=500)         the next two
-    receiver.misbehave("status", None, every=3)         one in three, for ever
+    receiver.misbehave("status", None, every=3)         every third, without end
     receiver.misbehave("redirect", account=5)           the next one of that account
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from .listen import Listener, Reply, Tls
 from .record import Record
 
-TOLERANCE = 300     # seconds a timestamp may be off
-BODY_MAX = 32 << 20     # the longest event, with room to spare
+TOLERANCE = 300     # seconds that a timestamp may differ from now
+BODY_MAX = 32 << 20     # more than the longest event
 KINDS = {}
 
 
@@ -44,8 +44,8 @@ class Delivery:
     body: bytes
     headers: list
     account: int = None
-    problem: str = None     # why it is refused, were it not for any misbehaviour
-    status: int = None      # what it was answered; None: nothing
+    problem: str = None     # why it is refused, if no fault is planted for it
+    status: int = None      # the status of the response; None: no response
     time: float = field(default_factory=time.time)
 
     @property
@@ -72,27 +72,27 @@ def kind(function):
 
 @kind
 def status(_exchange, status=500, retry_after=None, body=b"no\n"):
-    """Any status, and Retry-After if that is given."""
+    """Any status, and optionally Retry-After."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return Reply(status, body, "text/plain", headers)
 
 
 @kind
 def redirect(_exchange, to="/elsewhere", status=307):
-    """A redirect; whoever follows it is recorded too."""
+    """A redirect; a client that follows it is recorded too."""
     return Reply(status, headers={"Location": to})
 
 
 @kind
 def slow(exchange, seconds=1):
-    """Takes the event, after a while."""
+    """Accepts the event after a while."""
     exchange.pause(seconds)
     return Reply(204)
 
 
 @kind
 def held(exchange, until=None):
-    """Takes the event when the event `until` is set."""
+    """Accepts the event when the threading event `until` is set."""
     while not until.is_set() and exchange.pause(0.02):
         pass
     return Reply(204)
@@ -100,20 +100,20 @@ def held(exchange, until=None):
 
 @kind
 def long(_exchange, length=1 << 20):
-    """Takes the event, with an answer much longer than anybody reads."""
+    """Accepts the event with a response that is much longer than deliver reads."""
     return Reply(200, b"x" * length, "text/plain")
 
 
 @kind
 def reset(exchange):
-    """A TCP reset in place of an answer."""
+    """A TCP reset instead of a response."""
     exchange.reset()
 
 
 @dataclass
 class Misbehaviour:
     kind: str
-    times: int      # None: for ever
+    times: int      # None: without end
     every: int
     account: int
     options: dict
@@ -127,7 +127,8 @@ class Misbehaviour:
 
 
 class Receiver:
-    """Plain http, or https with a certificate and its key.  Secrets may be changed at any time."""
+    """Listens by plain http, or by https with a certificate and its key.  The secrets may be
+    changed at any time."""
 
     def __init__(self, *own_secrets, certificate=None):
         self.secrets = list(own_secrets) or [new_secret()]
@@ -156,7 +157,7 @@ class Receiver:
 
     @property
     def secret(self):
-        """As it stands in the configuration."""
+        """The value of the configuration key."""
         return " ".join(self.secrets)
 
     def misbehave(self, kind, times=1, *, every=1, account=None, **options):
@@ -170,19 +171,19 @@ class Receiver:
             self._misbehaviours.clear()
 
     def clear(self):
-        """Nothing recorded, no misbehaviour."""
+        """Clears the record and the planted faults."""
         self.behave()
         self.record.clear()
         with self._lock:
             self._deliveries.clear()
 
-    # What a test asks.
+    # What a test examines.
 
     def connections(self):
         return self.record.connections("tls") + self.record.connections("plain")
 
     def deliveries(self):
-        """Everything that came, whatever it was answered."""
+        """Everything that was received, accepted or not."""
         with self._lock:
             return list(self._deliveries)
 
@@ -192,7 +193,7 @@ class Receiver:
     def problems(self):
         return [delivery.problem for delivery in self.deliveries() if delivery.problem]
 
-    # Answering.
+    # Responding.
 
     def _answer(self, exchange):
         delivery = self._read(exchange.asked)
@@ -204,7 +205,7 @@ class Receiver:
         elif delivery.problem:
             reply = Reply(401, delivery.problem.encode(), "text/plain")
         else:
-            reply = Reply(200, b"taken\n", "text/plain")
+            reply = Reply(200, b"accepted\n", "text/plain")
         delivery.status = reply and reply.status
         return reply
 
@@ -228,7 +229,7 @@ class Receiver:
 
     def _problem(self, asked, delivery):
         if (asked.method, asked.path) != ("POST", "/events"):
-            return f"{asked.method} {asked.path} is not where events go"
+            return f"{asked.method} {asked.path} is not the address of events"
         if asked.header("Content-Type") != "application/json":
             return f"Content-Type: {asked.header('Content-Type')}"
         if not delivery.timestamp.isdecimal() or abs(int(delivery.timestamp)
@@ -241,7 +242,7 @@ class Receiver:
         try:
             delivery.account = delivery.event["account_id"]
         except (ValueError, TypeError, KeyError) as wrong:
-            return f"no event: {wrong!r}"
+            return f"not an event: {wrong!r}"
         return None if delivery.event["id"] == delivery.id else "webhook-id is not the event's"
 
     def _verified(self, delivery):

@@ -1,4 +1,5 @@
-"""Everything that reached the stand-in, so that a test can count it, or prove there was nothing."""
+"""Records everything that reached the mock server, so that a test can count it or prove its
+absence."""
 
 import json
 import threading

@@ -1,8 +1,8 @@
-"""One question, three ways to ask it: the bare program, behind Apache, behind lighttpd.
+"""Three ways to send a program the same request: run bare, behind Apache, behind lighttpd.
 
-The two servers are started from the very *.conf.example files that are shipped; only the folders
-named at their top are replaced.  Around them stands what a distribution's own configuration gives.
-The same programs as FastCGI: fastcgi_servers.py.
+The two servers are started from the *.conf.example files that are shipped; only the folders named
+at their top are replaced.  The rest of the configuration is what a distribution provides.
+fastcgi_servers.py runs the same programs as FastCGI.
 """
 
 import contextlib
@@ -18,16 +18,17 @@ from .site import BASE, ROOT
 from .web import Malformed, Answer, ask, encode, parse_head
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
-# What Debian switches on by itself, and the one module that its guide says to add.
+# The modules that Debian enables by default, and the one that its guide tells administrators to
+# add.
 APACHE_USUAL = ("access_compat alias auth_basic authn_core authn_file authz_core authz_host "
                 "authz_user autoindex deflate dir env filter mime negotiation reqtimeout "
                 "setenvif status").split()
-STARTS = 5      # a free port may be taken by somebody else before the server has it
+STARTS = 5      # attempts: another process may take a free port before the server binds it
 PROGRAM_PATIENCE = 30   # seconds
 
 
 class Bare:
-    """The program itself, with a web server's environment and nothing else."""
+    """Runs the program itself, with the environment that a web server would give it."""
 
     name = "bare"
     url = "http://localhost"
@@ -38,7 +39,7 @@ class Bare:
         self._logs.mkdir(exist_ok=True)
 
     def environment(self, path, query, method, headers, body, chunked=False):
-        """RFC 3875 section 4.1, as Apache gives it."""
+        """The variables of RFC 3875 section 4.1, as Apache sets them."""
         told = {
             "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
             "SERVER_SOFTWARE": "test", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
@@ -61,9 +62,9 @@ class Bare:
 
     def start(self, path, query=None, method="GET", headers=None, body=None, chunked=False, *,
               launcher=(), start_new_session=False, **changed):
-        """The running program; `changed` environment variables, None for without.
+        """Starts the program; `changed` are environment variables, None removes one.
 
-        A launcher is a command that ends by running its arguments; it runs with our own rights.
+        A launcher is a command that finally runs its arguments; it runs with our own privileges.
         """
         environment = self.environment(path, encode(query), method, headers or {}, body, chunked)
         environment.update({name: value.encode() for name, value in changed.items()
@@ -86,7 +87,7 @@ class Bare:
             program.kill()
             program.wait()
         if program.returncode:
-            raise Malformed(f"the program ended with {program.returncode}, having written "
+            raise Malformed(f"the program exited with status {program.returncode} after it wrote "
                             f"{output[:300]!r}")
         return cgi_answer(output, method)
 
@@ -95,10 +96,10 @@ class Bare:
 
 
 def cgi_answer(output, method="GET"):
-    """A program's output, held to RFC 3875 section 6 to the letter."""
+    """Parses a program's output, strictly by RFC 3875 section 6."""
     head, end, body = output.partition(b"\r\n\r\n")
     if not end:
-        raise Malformed(f"no end of the head in {output[:300]!r}")
+        raise Malformed(f"the header section does not end in {output[:300]!r}")
     headers = parse_head(head.split(b"\r\n"))
     answer = Answer(200, headers, body)
     status = answer.header("Status")
@@ -107,21 +108,21 @@ def cgi_answer(output, method="GET"):
             raise Malformed(f"Status: {status!r}")
         answer.status = int(status[:3])
     if answer.header("Content-Type") is None and (body or answer.header("Location") is None):
-        raise Malformed("a body and no Content-Type")
+        raise Malformed("a body without a Content-Type")
     if answer.header("Location") is not None and answer.status // 100 != 3:
         raise Malformed(f"Location with the status {answer.status}")
     length = answer.header("Content-Length")
     if method == "HEAD":
         answer.body = b""
         if body:
-            raise Malformed("HEAD was answered with a body")
+            raise Malformed("the response to HEAD has a body")
     elif length is not None and int(length) != len(body):
-        raise Malformed(f"Content-Length {length}, {len(body)} bytes came")
+        raise Malformed(f"Content-Length {length}, but {len(body)} bytes were received")
     return answer
 
 
 class NotInstalled(FileNotFoundError):
-    """A server, or a part of it, is not on this machine."""
+    """A server, or a part of it, is not installed on this machine."""
 
 
 def find(program):
@@ -135,7 +136,7 @@ class Server:
     """What the real servers have in common."""
 
     name = None     # as in NAME.conf.example
-    kind = ""       # what else it is called here, where there are several of that name
+    kind = ""       # a suffix that tells set-ups of the same server apart
     program = None
     logs_as_its_user = False
 
@@ -143,7 +144,7 @@ class Server:
         self._site = site
         self._logs = site.logs / f"{self.name}{self.kind}"
         self._logs.mkdir(exist_ok=True)
-        # Apache opens its logs as root, lighttpd as its user; neither needs more than this
+        # Apache opens its logs as root, lighttpd as its own user
         process.give(self._logs, 0o750, owner=self.logs_as_its_user)
         self._run = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=site.folder))
         process.give(self._run, 0o750)
@@ -179,7 +180,7 @@ class Server:
         raise RuntimeError(f"{self.program} does not start:\n{self.errors()}")
 
     def environment(self):
-        """What it knows beyond our own."""
+        """Variables that the server's process gets in addition to our own."""
         return {}
 
     @property
@@ -191,22 +192,22 @@ class Server:
         return self._daemon.output() + logged
 
     def _answers(self):
-        """False when the server ended instead, as it does when the port is taken."""
+        """False if the server exited instead, as it does if the port is taken."""
         def settled():
             with contextlib.suppress(OSError, Malformed):
                 return not self._daemon.running or self.greet()
-        process.wait_until(settled, f"an answer of {self.program}")
+        process.wait_until(settled, f"a response of {self.program}")
         return self._daemon.running
 
     def greet(self):
-        """Any answer means that it is up."""
+        """Any response means that the server is up."""
         return self.ask("/", None, "GET", {}, None)
 
     def shipped(self):
         return (ROOT / f"{self.name}.conf.example").read_text()
 
     def example(self, replaced):
-        """The shipped example with our folders in place of the usual ones."""
+        """The shipped example with our folders instead of the default ones."""
         text = self.shipped()
         for usual, ours in replaced.items():
             if text.count(usual) != 1:
@@ -234,7 +235,7 @@ class Server:
 
 
 class Apache(Server):
-    """Apache 2.4 as Debian sets it up; `mpm="prefork"` is what many shared hostings run."""
+    """Apache 2.4 as Debian configures it; `mpm="prefork"` is what many shared hosts run."""
 
     name = "apache"
     program = "apache2"
@@ -268,7 +269,7 @@ MaxRequestWorkers 50
 	AllowOverride None
 	Require all denied
 </Directory>
-# the folder programs learn their configuration's place from; an installed one has it compiled in
+# an installed program has the path of its configuration compiled in
 SetEnv AMO_CRM_CONFIG {self._site.config}
 <VirtualHost 127.0.0.1:{self.port}>
 	DocumentRoot {self._site.htdocs}
@@ -278,13 +279,12 @@ SetEnv AMO_CRM_CONFIG {self._site.config}
 </VirtualHost>
 """
 
-
     def modules(self, mpm):
-        """Those that start programs."""
+        """The modules that start programs."""
         return ["cgi" if mpm == "prefork" else "cgid"]
 
     def settings(self, modules):
-        """Theirs, for the whole server."""
+        """The settings of these modules, for the whole server."""
         return [f"ScriptSock {self._run}/cgid.sock"] if "cgid" in modules else []
 
 
@@ -311,7 +311,7 @@ server.upload-dirs = ( "{self._uploads()}" )
 index-file.names = ( "index.html" )
 mimetype.assign = ( ".html" => "text/html; charset=utf-8", "" => "application/octet-stream" )
 accesslog.filename = "{self.access_log}"
-# an installed program has its configuration's place compiled in
+# an installed program has the path of its configuration compiled in
 setenv.set-environment = ( "AMO_CRM_CONFIG" => "{self._site.config}" )
 include "{self.our_example()}"
 """

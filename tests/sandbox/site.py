@@ -1,8 +1,8 @@
 """Our programs in a folder of their own: installed, configured, with a key ring and a store.
 
-The rights are those of a real installation.  When root sets it up, the programs and pages belong to
-root, the store to the web server's user, and what holds secrets is 0640 for that user's group; an
-ordinary user owns everything and the web server runs as that user.
+Owners and modes are those of a real installation.  If root sets it up, root owns the programs and
+pages, the web server's user owns the store, and files with secrets have mode 0640 and that user's
+group.  An ordinary user owns everything, and the web server runs as that user.
 """
 
 import configparser
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = (ROOT / (os.environ.get("BUILD") or "build")).resolve()   # as in the Makefile
 HTDOCS = ROOT / "htdocs"
 PROGRAMS = ("callback", "exchange-code", "status", "disconnect", "webhook")
-HELPERS = ("amo-crm-https", "amo-crm-crypto")    # what the programs have done by others
+HELPERS = ("amo-crm-https", "amo-crm-crypto")    # processes that the programs start
 BASE = "/api/amo-crm/"
 
 
 class NotBuilt(Exception):
-    """There is nothing to set up yet."""
+    """The programs have not been built yet."""
 
 
 class Site:
@@ -83,19 +83,19 @@ class Site:
 
     def new_store(self):
         with contextlib.suppress(FileNotFoundError):
-            # a test may have taken our own right to look into it
+            # a test may have removed our own permission to read it
             self.store.chmod(0o700)
             shutil.rmtree(self.store)
         self.store.mkdir()
         process.give(self.store, 0o700, owner=True)
 
     def write_keys(self, lines, mode=0o640):
-        """The key ring: lines `<kid> <64 hex digits>`."""
+        """Writes the key ring: lines `<kid> <64 hex digits>`."""
         self._key_ring += lines
         self._write_secret(self.keys, lines, mode)
 
     def settings(self):
-        """The configuration a site has when nothing else is said."""
+        """The default configuration of a site."""
         integration = self.amocrm.integration
         return {
             "amocrm": {
@@ -115,9 +115,9 @@ class Site:
         }
 
     def configure(self, *, mode=0o640, **changes):
-        """Writes the configuration anew: `section_key=value`; None leaves a key out.
+        """Rewrites the configuration: `section_key=value`; None omits a key.
 
-        The programs look at it for every request, so no server needs to be told.
+        The programs check the file for each request, so no server has to be restarted.
         """
         settings = self.settings()
         for name, value in changes.items():
@@ -134,7 +134,7 @@ class Site:
 
     @staticmethod
     def _write_secret(path, text, mode):
-        """By rename, so that a program never reads half a file."""
+        """Atomically, by rename, so that a program never reads a partial file."""
         written = path.with_suffix(".new")
         with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
@@ -142,7 +142,7 @@ class Site:
         written.rename(path)
 
     def reset(self, server=None):
-        """As new: what one test did is nothing to the next."""
+        """The initial state again, so that tests do not affect each other."""
         self.server = server
         self.amocrm.reset()
         self.amocrm.integration.redirect_uri = self.url("callback")
@@ -154,16 +154,16 @@ class Site:
         return f"{self.server.url if self.server else 'http://localhost'}{BASE}{program}"
 
     def webhook_url(self):
-        """As amoCRM is to call it: with the key, if the configuration has one by now."""
+        """The URL that amoCRM calls: with the key, if one is configured now."""
         written = configparser.ConfigParser(interpolation=None, strict=False)
         written.read(self.config)
         key = written.get("webhook", "secret", fallback=None)
         return self.url("webhook") + (f"?{urlencode({'key': key})}" if key else "")
 
-    # Asking.
+    # Sending requests.
 
     def ask(self, path, query=None, *, method="GET", headers=None, body=None, chunked=False):
-        """`path` is a program's name, or a whole path when it begins with a slash."""
+        """`path` is a program's name, or a whole path if it begins with a slash."""
         path = path if path.startswith("/") else BASE + path
         return self.server.ask(path, query, method, headers or {}, body, chunked)
 
@@ -183,19 +183,19 @@ class Site:
                               input=input, capture_output=True, text=True, timeout=60,
                               env={"PATH": "/usr/bin:/bin", **environment}, cwd="/", **rights)
         if check and done.returncode:
-            raise AssertionError(f"amocrmctl {' '.join(map(str, arguments))} ended with "
+            raise AssertionError(f"amocrmctl {' '.join(map(str, arguments))} exited with status "
                                  f"{done.returncode}: {done.stdout}{done.stderr}")
         return done
 
     def start_ctl(self, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options):
-        """The same, as a running process; whoever starts it ends it."""
+        """Starts amocrmctl in the same way; the caller has to end the process."""
         return subprocess.Popen(
             [self.amocrmctl, "-c", self.config, *map(str, arguments)], stdin=stdin, stdout=stdout,
             stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}, cwd="/",
             **process.as_web_user(), **options)
 
     def connections(self):
-        """What `amocrmctl accounts --json` tells."""
+        """The output of `amocrmctl accounts --json`."""
         return json.loads(self.ctl("accounts", "--json").stdout)
 
     # Logs.
@@ -207,7 +207,7 @@ class Site:
         self._log_marks = {file: file.stat().st_size for file in self._log_files()}
 
     def log_bytes(self):
-        """What was logged since the last reset or mark_logs, by whichever server."""
+        """What any server has logged since the last reset or mark_logs."""
         logged = b""
         for file in self._log_files():
             if file.name in ("error.log", "programs.log"):
@@ -217,35 +217,35 @@ class Site:
         return logged
 
     def log(self):
-        """The programs' own lines of it."""
+        """The lines of our programs among these."""
         lines = self.log_bytes().decode("utf-8", "replace").split("\n")
         return [line for line in lines if "amo-crm " in line]
 
     def logged(self, *words):
-        """Waits for a line with all these words: it is written after the answer was sent."""
+        """Waits for a line with all these words: it is written after the response was sent."""
         def line():
             return next((line for line in self.log() if all(word in line for word in words)), None)
         try:
             return process.wait_until(line, "a log line", seconds=5)
         except TimeoutError:
-            raise AssertionError(f"no log line has {words}; there is:\n"
+            raise AssertionError(f"no log line contains {words}; the lines are:\n"
                                  + "\n".join(self.log())) from None
 
     # Secrets.
 
     def secrets(self):
-        """Name and bytes of everything that must never lie about in the clear."""
+        """Name and bytes of every secret that must never be stored or logged in clear text."""
         integration = self.amocrm.integration
         yield "the client secret", integration.client_secret.encode()
         yield "the app's JWT secret", self.jwt_secret.encode()
         for line in self._key_ring.split("\n"):
             digits = line.partition(" ")[2]
-            # a test's malformed line is none, and 32 zero bytes stand in many a file
+            # not a malformed line of a test, nor 32 zero bytes, which many files contain
             if re.fullmatch("[0-9A-Fa-f]{64}", digits) and digits.strip("0"):
                 yield "a key", digits.encode()
                 yield "a key's bytes", bytes.fromhex(digits)
         for token in self.amocrm.oauth.secrets():
-            # a stretch from its middle: the beginning is the same in all, and a log may shorten
+            # a part of its middle: all begin alike, and a log may shorten them
             middle = len(token) // 2
             yield "a code or token", token[middle:middle + 24].encode()
             yield "the beginning of a code or token", token.removeprefix("def50200")[:32].encode() \
@@ -258,4 +258,4 @@ class Site:
         for file in files:
             content = file.read_bytes()
             for name, secret in known:
-                assert secret not in content, f"{name} stands in {file.relative_to(self.folder)}"
+                assert secret not in content, f"{name} is in {file.relative_to(self.folder)}"

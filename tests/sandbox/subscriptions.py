@@ -27,7 +27,7 @@ class Subscriptions:
 
     def forget(self):
         with self._lock:
-            self._hooks = {}    # of each account's id: destination to hook
+            self._hooks = {}    # account id -> destination -> hook
             self._last_id = 0
 
     def of(self, account):
@@ -35,7 +35,7 @@ class Subscriptions:
             return [dict(hook) for hook in self._hooks.get(account.id, {}).values()]
 
     def disable(self, account, destination):
-        """amoCRM has had enough of its answers."""
+        """amoCRM disables a hook after too many failed deliveries."""
         with self._lock:
             self._hooks[account.id][destination]["disabled"] = True
 

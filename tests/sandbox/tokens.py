@@ -1,7 +1,8 @@
-"""The shapes of amoCRM's secrets, and of the app's own token.
+"""The formats of amoCRM's secrets, and of the app's own token.
 
-amoCRM publishes no key for its access tokens, so nobody can check their signatures; here they are
-random bytes of the right length.  The app's token is signed, because we do check that one.
+amoCRM publishes no key for its access tokens, so a client cannot verify their signatures; here a
+signature is random bytes of the right length.  The app's token is really signed, because we verify
+that one.
 """
 
 import base64
@@ -22,12 +23,12 @@ def unbase64url(text):
 
 
 def sealed(length=1016):
-    """A code or a refresh token: to everybody but amoCRM, hex digits after a fixed beginning."""
+    """A code or a refresh token: opaque hex digits after a fixed prefix."""
     return "def50200" + secrets.token_hex((length - 8) // 2)
 
 
 def access_token(claims, length=0):
-    """A JWT that looks as RS256.  At least `length` characters, if that is asked for."""
+    """A JWT that looks like RS256, of at least `length` characters if `length` is given."""
     header = {"typ": "JWT", "alg": "RS256", "jti": secrets.token_hex(40)}
     claims = dict(claims, jti=header["jti"])
     padding = max(0, length - 1100)
@@ -55,7 +56,7 @@ def access_claims(*, client_id, user_id, account, issued_at, expires_at):
 
 
 def app_token(secret, user="app-user-1", algorithm="HS256", **claims):
-    """The mobile app's own bearer token.  A claim given as None is left out."""
+    """The mobile app's own bearer token.  A claim given as None is omitted."""
     digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
     claims = {"sub": user, "exp": int(time.time()) + 3600, **claims}
     claims = {name: value for name, value in claims.items() if value is not None}

@@ -1,6 +1,6 @@
-"""Asking over HTTP exactly what the test says, and reading what came without mercy.
+"""An HTTP client that sends exactly what the test specifies, and parses the response strictly.
 
-Python's own client refuses to send a malformed request and forgives a malformed answer; a test
+Python's own client refuses to send a malformed request and tolerates a malformed response; a test
 needs the opposite.
 """
 
@@ -13,31 +13,31 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-PATIENCE = 30   # seconds for a whole answer
+PATIENCE = 30   # seconds for the whole response
 
 
 class Malformed(AssertionError):
-    """What came is not a well-formed answer."""
+    """The response is not well-formed."""
 
 
 @dataclass
 class Answer:
     status: int
-    headers: list   # (name, value) as they came
+    headers: list   # (name, value) as received
     body: bytes
 
     def values(self, name):
         return [value for known, value in self.headers if known.lower() == name.lower()]
 
     def header(self, name):
-        """A header that may come once; None when it did not."""
+        """A header that may occur once; None if it is absent."""
         values = self.values(name)
         if len(values) > 1:
-            raise Malformed(f"{name} came {len(values)} times: {values}")
+            raise Malformed(f"{name} occurs {len(values)} times: {values}")
         return values[0] if values else None
 
     def headers_without(self, *names):
-        """All but those that rightly differ from answer to answer."""
+        """All headers except these, which may differ from response to response."""
         left_out = [name.lower() for name in names]
         return [(name, value) for name, value in self.headers if name.lower() not in left_out]
 
@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def link(self):
-        """The deep link, from Location or from the page's button; None when there is none."""
+        """The deep link, from Location or from the page's button; None if there is none."""
         if self.header("Location") is not None:
             return self.header("Location")
         return self.page.link if self.media_type == "text/html" else None
@@ -71,16 +71,16 @@ class Answer:
                           encoding="utf-8", errors="surrogateescape", strict_parsing=True)
         told = dict(pairs)
         if len(told) != len(pairs):
-            raise Malformed(f"a name twice in {self.link}")
+            raise Malformed(f"a repeated parameter in {self.link}")
         return told
 
 
 class Page(HTMLParser):
-    """A page taken apart.
+    """A parsed page.
 
-    `skeleton` is all of it that is not data: the elements with their attributes' names, and every
-    value that is not text between tags or a link.  Two answers of one kind must have the same
-    skeleton whatever was in the query, or something was injected.
+    `skeleton` is everything that is not data: the elements with the names of their attributes, and
+    every value except text between tags and links.  Two responses of one kind must have the same
+    skeleton whatever was in the query; otherwise something was injected.
     """
 
     RAW = ("script", "style")
@@ -109,7 +109,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         names = [name for name, _ in attrs]
         if len(set(names)) != len(names):
-            raise Malformed(f"an attribute twice in <{tag} {attrs}>")
+            raise Malformed(f"a repeated attribute in <{tag} {attrs}>")
         told = dict(attrs)
         links = ("href", "content") if tag in ("a", "meta") else ()
         self.skeleton.append((tag, *((name, None if name in links else value)
@@ -143,7 +143,7 @@ class Page(HTMLParser):
 
 
 def encode(query):
-    """A query: bytes or text as they are, or pairs (a dict will do) to be percent-encoded."""
+    """Encodes a query: bytes or text are used unchanged; pairs, or a dict, are percent-encoded."""
     if query is None:
         return None
     if isinstance(query, bytes):
@@ -155,20 +155,20 @@ def encode(query):
 
 
 def parse_head(head):
-    """Header lines without the final empty one."""
+    """Parses header lines, without the final empty line."""
     headers = []
     for line in head:
         name, colon, value = line.partition(b":")
         if not colon or not TOKEN.match(name):
             raise Malformed(f"not a header line: {line!r}")
         if CONTROL.search(value):
-            raise Malformed(f"a control byte in the header {line!r}")
+            raise Malformed(f"a control character in the header {line!r}")
         headers.append((name.decode("ascii"), value.strip(b" \t").decode("latin-1")))
     return headers
 
 
 def ask(port, method, target, headers, body, chunked=False, patience=PATIENCE):
-    """One request on one connection."""
+    """Sends one request on a connection of its own; returns the response."""
     sent = [method.encode() + b" " + target + b" HTTP/1.1"]
     headers = {"Host": f"localhost:{port}", "Connection": "close", **headers}
     if chunked:
@@ -196,13 +196,13 @@ def read(stream, method):
     lines = []
     while (line := stream.readline()) != b"\r\n":
         if not line.endswith(b"\r\n"):
-            raise Malformed(f"the head ends in {line!r}")
+            raise Malformed(f"the header section ends in {line!r}")
         lines.append(line[:-2])
     answer = Answer(int(told[1]), parse_head(lines), b"")
     if method != "HEAD" and answer.status not in (204, 304):
         answer.body = _read_body(stream, answer)
     if stream.read(1):
-        raise Malformed("something follows the answer")
+        raise Malformed("more bytes follow the response")
     return answer
 
 
@@ -220,5 +220,5 @@ def _read_body(stream, answer):
     length = answer.header("Content-Length")
     body = stream.read() if length is None else stream.read(int(length))
     if length is not None and len(body) != int(length):
-        raise Malformed(f"Content-Length {length}, {len(body)} bytes came")
+        raise Malformed(f"Content-Length {length}, but {len(body)} bytes were received")
     return body

@@ -1,4 +1,4 @@
-"""The mobile app: people logged in to it, the tokens it sends, and what it may be told."""
+"""The mobile app: its users, the tokens that it sends, and the responses that it may get."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,7 @@ from sandbox import tokens
 from sandbox.web import encode
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-# The three programs the app calls, each with the method it is called by.
+# The three programs that the app calls, with the method of the request.
 PROGRAMS = {"exchange-code": "POST", "status": "GET", "disconnect": "POST"}
 
 MODES = {
@@ -34,7 +34,7 @@ PER_USER = MODES["per_user, signed state"]
 
 
 class User:
-    """Somebody logged in to the app."""
+    """A user who is logged in to the app."""
 
     def __init__(self, site, name="olena"):
         self.site, self.name = site, name
@@ -48,13 +48,13 @@ class User:
         return bearer(self.token)
 
     def exchange(self, told=None, *, kind=JSON, **changed):
-        """Presents a code: the parameters of a callback, but for what is changed."""
+        """Presents a code: the parameters of a callback, with these changes."""
         told = {**(told or {}), **changed}
         body = json.dumps(told).encode() if kind == JSON else encode(told)
         return self.send(body, kind)
 
     def send(self, body, kind=JSON, **options):
-        """A body as it is, to exchange-code."""
+        """Sends this body to exchange-code."""
         return self.site.post("exchange-code", body=body, **options,
                               headers={**self.headers, "Content-Type": kind})
 
@@ -72,18 +72,18 @@ class User:
         return done(self.status())["data"]["authorizeUrl"]
 
     def state(self):
-        """As the app gets it: in the address it is to open."""
+        """The state that the app gets as part of the authorize URL."""
         return state_of(self.authorize_url())
 
     def consents(self, amocrm, state=None, **who):
-        """Goes to amoCRM with a state of their own, says yes, and comes back to the app: the
-        parameters of the callback, which has been called."""
+        """Allows access at amoCRM with the user's own state; returns the parameters of the
+        callback, which has been called."""
         told = amocrm.approve(state=state or self.state(), **who)
         expect.connected(self.site.get("callback", told), told["code"], told["state"])
         return told
 
     def connects(self, amocrm, state=None, **who):
-        """All of it."""
+        """Connects completely: consent, callback and exchange."""
         told = self.consents(amocrm, state, **who)
         connected(self.exchange(told), *whose(amocrm, **who))
         return told
@@ -104,14 +104,14 @@ def state_of(authorize_url):
 
 @contextlib.contextmanager
 def row(label):
-    """Names the row of a table in whatever fails inside."""
+    """Adds the label of a table's row to an assertion that fails inside the block."""
     try:
         yield
     except AssertionError as failed:
         raise AssertionError(f"{label}: {failed}") from failed
 
 
-# What the app is told.
+# The responses that the app gets.
 
 def done(answer):
     expect.hardened(answer)
@@ -136,7 +136,7 @@ def refused(answer, status, error):
     assert (answer.status, answer.header("Content-Type")) == (status, JSON), answer.text
     told = answer.json
     assert told.pop("success") is False
-    assert told.pop("error") == error, f"the app is told {answer.json['error']}"
+    assert told.pop("error") == error, f"the app gets {answer.json['error']}"
     assert re.fullmatch(r"[A-Za-z][ -~]+\.", told.pop("message"))
     assert told == {}
     assert answer.header("WWW-Authenticate") == ("Bearer" if status == 401 else None)
@@ -148,10 +148,10 @@ def already_claimed(answer):
     refused(answer, 409, "already_claimed")
 
 
-# What is kept of a connection.
+# What is stored of a connection.
 
 def sealed(site):
-    """Record by record, the tokens as they stand in the store."""
+    """The sealed tokens of each record, as they are stored."""
     saved = [json.loads(line) for line in site.ctl("export").stdout.splitlines()]
     return {line["key"]: line["value"].rpartition("\n")[2].encode() for line in saved
             if line["key"].startswith("connection:")}
@@ -165,10 +165,10 @@ def store_bytes(site):
     return b"".join(file.read_bytes() for file in site.store.rglob("*") if file.is_file())
 
 
-# The app's tokens beyond HS256, signed by the openssl command.
+# The app's tokens with algorithms other than HMAC, signed by the openssl command.
 
 def token(header, claims, sign):
-    """sign(bytes) gives the signature's bytes."""
+    """A JWT; sign(bytes) returns the bytes of the signature."""
     signed = ".".join(tokens.base64url(json.dumps(part).encode()) for part in (header, claims))
     return f"{signed}.{tokens.base64url(sign(signed.encode()))}"
 
@@ -200,7 +200,7 @@ class Signer:
 
     def _sign(self, signed):
         if self.algorithm == "EdDSA":
-            self._signed.write_bytes(signed)    # it is read twice, so no pipe will do
+            self._signed.write_bytes(signed)    # openssl reads it twice, so it cannot be a pipe
             return openssl("pkeyutl", "-sign", "-rawin", "-inkey", self._private,
                            "-in", self._signed)
         signature = openssl("dgst", "-sha256", "-sign", self._private, given=signed)
@@ -208,7 +208,8 @@ class Signer:
 
 
 def _flat(der):
-    """ECDSA's two numbers side by side (RFC 7518 section 3.4), from a SEQUENCE of two INTEGERs."""
+    """Converts an ECDSA signature from DER, a SEQUENCE of two INTEGERs, to the concatenated form of
+    RFC 7518 section 3.4."""
     r_end = 4 + der[3]
     r, s = der[4:r_end], der[r_end + 2:]
     return b"".join(number.lstrip(b"\0").rjust(32, b"\0") for number in (r, s))
@@ -219,10 +220,10 @@ def openssl(*arguments, given=None):
                           capture_output=True).stdout
 
 
-# States, as we make them.
+# States, signed as our programs sign them.
 
 def key_ring(site):
-    """Pairs of kid and key, the first first."""
+    """Pairs of kid and key, in the order of the file."""
     lines = [line.split(" ") for line in site.keys.read_text().splitlines()]
     return [(kid, bytes.fromhex(digits)) for kid, digits in lines]
 
@@ -236,7 +237,7 @@ def hs256(secret):
 
 
 def forged_state(site, user="olena", *, kid=None, secret=None, header=None, **claims):
-    """A state as good as one of ours, made with our own key; then whatever is changed spoils it."""
+    """A state signed with our own key, valid unless the arguments change something."""
     first_kid, first_key = key_ring(site)[0]
     header = {"typ": "amo-crm-state+jwt", "alg": "HS256", "kid": kid or first_kid, **(header or {})}
     header = {name: value for name, value in header.items() if value is not None}

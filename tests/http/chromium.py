@@ -1,8 +1,8 @@
-"""Debian's Chromium without a window, for what only a browser can tell.
+"""Debian's Chromium, headless, for what can only be tested in a browser.
 
-Opening an app cannot be seen from a page.  What was asked for is taken from the browser's own log:
-every navigation, by whom, to where.  What came of it is told by the desktop's xdg-open, for which a
-script stands in: Chromium gives it every link that an app is to be opened with.
+A page cannot observe that an app is opened.  The attempts are taken from the browser's own log,
+which has every navigation, its reason and its URL.  The links that really open an app are recorded
+by a script that replaces the desktop's xdg-open, which Chromium calls with each of them.
 """
 
 import contextlib
@@ -23,14 +23,15 @@ FLAGS = ("--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-dev-shm-usage", "--hide-scrollbars")
 SCHEMES = ("foryoure", "intent")
-# Chromium lets a page open an app once and asks for a tap from then on.  It says so, rightly.
+# Chromium lets a page open an app once, and requires a user gesture from then on.  These are the
+# messages that it then logs; they are no errors of the page.
 EXPECTED = ("because a user gesture is required", "Launched external handler")
 
 DESKTOP = """#!/bin/sh
 test "${0##*/}" != xdg-open || echo "$1" >> "$OPENED"
 """
 
-# Before a page's own scripts: what the policy has stopped.
+# Runs before a page's own scripts: records violations of the Content-Security-Policy.
 WATCH = """
 window.stopped = [];
 document.addEventListener('securitypolicyviolation', function (event) {
@@ -48,7 +49,7 @@ class Launch:
 
 
 class Chromium:
-    """`origin` may open apps without Chromium asking first: its question is a window of its own."""
+    """`origin` may open apps without a prompt, which would be a window of its own."""
 
     def __init__(self, folder, origin):
         self._folder = folder
@@ -84,7 +85,7 @@ class Chromium:
         self.driver.quit()
 
     def tell(self, command, **parameters):
-        """A command of the Chrome DevTools Protocol."""
+        """Sends a command of the Chrome DevTools Protocol."""
         return self.driver.execute_cdp_cmd(command, parameters)
 
     @contextlib.contextmanager
@@ -94,7 +95,7 @@ class Chromium:
         yield
         self.tell("Page.removeScriptToEvaluateOnNewDocument", **added)
 
-    # What kind of visitor it is.
+    # The visitor's device and preferences.
 
     def visitor(self, width=390, height=760, language="en", scheme="light", motion="no-preference",
                 agent=None, scripts=True):
@@ -124,7 +125,7 @@ class Chromium:
         self.driver.get(url)
 
     def _wait_for_paint(self):
-        """Until then Chromium drops what is pressed."""
+        """Before the first paint Chromium discards input."""
         process.wait_until(lambda: self.run(
             "return performance.getEntriesByType('paint').length"), "a first paint")
 
@@ -133,14 +134,14 @@ class Chromium:
         self.driver.find_element("id", "open").click()
 
     def key(self, key):
-        """A key pressed by the visitor; it works without JavaScript too."""
+        """The visitor presses a key; this works without JavaScript too."""
         self._wait_for_paint()
         code, number, text = {Keys.TAB: ("Tab", 9, ""), Keys.ENTER: ("Enter", 13, "\r")}[key]
         for kind in ("keyDown", "keyUp"):
             self.tell("Input.dispatchKeyEvent", type=kind, key=code, code=code, text=text,
                       windowsVirtualKeyCode=number)
 
-    # What can be seen.
+    # What the visitor sees.
 
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -155,7 +156,7 @@ class Chromium:
 
     @property
     def since_start(self):
-        """Milliseconds since the navigation that brought the page."""
+        """Milliseconds since the navigation to the page began."""
         return self.run("return performance.now()")
 
     @property
@@ -168,7 +169,7 @@ class Chromium:
         return self.driver.find_element("id", "late").is_displayed()
 
     def wait_for_late_text(self):
-        process.wait_until(lambda: self.late_text_shown, "the text for when the app did not open")
+        process.wait_until(lambda: self.late_text_shown, "the text for an app that did not open")
 
     def _collect(self):
         for entry in self.driver.get_log("performance"):
@@ -180,7 +181,7 @@ class Chromium:
 
     @property
     def launches(self):
-        """Attempts to open an app since the last forget."""
+        """The attempts to open an app since the last forget()."""
         self._collect()
         return list(self._events)
 
@@ -189,16 +190,16 @@ class Chromium:
         return self.launches
 
     def wait_until_opened(self):
-        """The link that the desktop was given to open an app with."""
+        """Waits for a link that the desktop was told to open an app with; returns it."""
         return process.wait_until(lambda: self._opened.read_text().strip(), "an app to be opened")
 
     def complaints(self):
-        """What the browser's console says, and what a policy has stopped on the page shown."""
+        """The messages of the browser's console, and the policy violations of the current page."""
         said = [entry["message"] for entry in self.driver.get_log("browser")
                 if not any(expected in entry["message"] for expected in EXPECTED)]
         return said + (self.run("return window.stopped") or [])
 
     def screenshot(self, folder, name):
-        """For a person to look at; folder None: nobody wants to."""
+        """Saves a picture for a person to look at, unless folder is None."""
         if folder:
             self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))

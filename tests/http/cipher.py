@@ -1,4 +1,4 @@
-"""A cipher that stops before it seals, so that a test can do something at that very moment."""
+"""A crypto helper that pauses before it seals, so that a test can do something at that moment."""
 
 import contextlib
 import os
@@ -23,12 +23,12 @@ real.wait()
 
 
 class HeldCipher:
-    """While the block runs, whatever is to be sealed waits until it is let go."""
+    """While the block runs, every request to seal waits until let_go() is called."""
 
     def __init__(self, site):
         self._program = site.libexec / "amo-crm-crypto"
         self._real = site.libexec / "amo-crm-crypto.real"
-        # the web server's user makes a file there
+        # the web server's user creates a file in it
         self._folder = site.folder / "held"
         self._waits, self._goes_on = self._folder / "waits", self._folder / "goes-on"
 
@@ -50,7 +50,7 @@ class HeldCipher:
         self._folder.rmdir()
 
     def wait(self):
-        process.wait_until(self._waits.exists, "something to be sealed")
+        process.wait_until(self._waits.exists, "a request to seal")
 
     def let_go(self):
         os.close(os.open(self._goes_on, os.O_CREAT | os.O_WRONLY, 0o644))

@@ -1,12 +1,12 @@
-"""The programs as their callers meet them: over HTTP, and against a stand-in for amoCRM.
+"""Tests of the programs over HTTP, with a mock amoCRM server.  The fixtures:
 
-    site       a fresh set-up; the test runs three times, asked bare, behind Apache, behind lighttpd
-    bare       a fresh set-up, asked bare: for what no web server has a say in
-    on_servers a fresh set-up behind each real server: for what the web server has a say in
-    fastcgi    a fresh set-up, asked by FastCGI: one process for each program
+    site       a fresh set-up; the test runs three times: bare, behind Apache, behind lighttpd
+    bare       a fresh set-up, the program run without a web server: for what does not depend on one
+    on_servers a fresh set-up behind each real server: for what depends on the web server
+    fastcgi    a fresh set-up, the programs run as FastCGI: one process for each program
 
-One stand-in, one Apache and one lighttpd serve a whole run.  The programs look at their configuration
-for every request, so a test changes it with site.configure() and nothing is restarted.
+One mock amoCRM server, one Apache and one lighttpd serve a whole run.  The programs check their
+configuration for each request, so a test changes it with site.configure() and restarts nothing.
 """
 
 import signal
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-# Behind the standard library: this folder's name, http, is one of its modules' too.
+# Appended, not prepended: the name of this folder, http, is also a module of the standard library.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import responder  # noqa: E402
@@ -26,9 +26,9 @@ from sandbox.site import NotBuilt, Site  # noqa: E402
 
 
 def pytest_configure():
-    # Ended by a plain kill, as CI does it, the fixtures still clean up.
+    # The fixtures clean up after SIGTERM too, which CI sends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A shell starts what it runs in the background with these ignored, and programs inherit that.
+    # A shell starts background jobs with these signals ignored, and programs inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
@@ -92,7 +92,7 @@ def fresh(site, server):
 
 @pytest.fixture
 def fastcgi(bare):
-    """The site, asked by FastCGI."""
+    """The site, with the programs run as FastCGI."""
     bare.server = responder.FastCgi(bare)
     yield bare
     bare.server.stop()

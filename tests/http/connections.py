@@ -1,4 +1,4 @@
-"""What tests of amocrmctl share: connected accounts, and what is stored of them."""
+"""Shared by the tests of amocrmctl: connected accounts, and what is stored of them."""
 
 import contextlib
 import fcntl
@@ -11,10 +11,10 @@ import time
 import expect
 from sandbox import process
 
-# Every account and amoCRM user at once; nobody need claim them.
+# Every account and amoCRM user may connect, and no app user has to claim the connection.
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
-ID, HOST = 31920194, "reforyou.amocrm.ru"   # the stand-in's first account
-SOON = 200      # seconds; so little is left that `token` renews it first
+ID, HOST = 31920194, "reforyou.amocrm.ru"   # the first account of the mock amoCRM server
+SOON = 200      # seconds; `token` first renews a token that expires this soon
 
 
 @contextlib.contextmanager
@@ -27,7 +27,7 @@ def tokens_that_last(amocrm, seconds):
 
 
 def connect(site, amocrm, *, life=None, **who):
-    """Through the callback; `life` in seconds of this first access token."""
+    """Connects by the callback; `life` is the lifetime of the first access token in seconds."""
     with tokens_that_last(amocrm, life or amocrm.oauth.access_life):
         told = amocrm.approve(**who)
         expect.connected(site.get("callback", told), told["code"])
@@ -40,7 +40,7 @@ def exported(site, *options):
 
 
 def stored(site):
-    """The stored pairs, by account and amoCRM user: what can be opened, opened."""
+    """The stored token pairs in plain text, by account and amoCRM user."""
     pairs = {}
     for line in exported(site, "--plain"):
         kind, *ids = line["key"].split(":")
@@ -50,35 +50,35 @@ def stored(site):
 
 
 def pair(site):
-    """The one that is stored."""
+    """The only stored token pair."""
     [only] = stored(site).values()
     return only
 
 
 def one(site):
-    """The one connection there is, as `accounts` tells it."""
+    """The only connection, as `accounts` reports it."""
     [only] = site.connections()
     return only
 
 
 def shard(site, key):
-    """The file of the store that holds the record of that name, among others."""
+    """The file of the store that contains the record with this key."""
     number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:2], "big") % 512
     return site.store / "connections" / f"{number:03x}.gdbm"
 
 
 def forget_list(site, account=ID):
-    """Takes away the list of who in the account has a connection."""
+    """Removes the list of the account's connections."""
     shard(site, f"account:{account}").unlink()
 
 
 def works(amocrm, token, account=None):
-    """The amoCRM user an access token is good for; to ask is to use it."""
+    """The amoCRM user of an access token, which counts as used by this."""
     return amocrm.oauth.bearer(amocrm.who(account)[0], token).user.id
 
 
 def age(site, seconds):
-    """Has everything stored happened so long ago."""
+    """Moves the times of all stored connections into the past."""
     lines = exported(site, "--plain")
     for line in lines:
         if line["key"].startswith("connection:"):
@@ -93,7 +93,7 @@ def age(site, seconds):
 
 def made_up(account, user=1, *, host=HOST, state="active", app_user=None, refreshed_at=None,
             lasts=86400, tokens=None):
-    """A connection that nobody ever made, as a line for `amocrmctl import`."""
+    """A made-up connection, as a line for `amocrmctl import`."""
     now = int(time.time())
     clear = {"account_id": account, "amocrm_user_id": user, "host": host, "app_user": app_user,
              "connected_at": refreshed_at or now, "refreshed_at": refreshed_at or now,
@@ -110,13 +110,13 @@ def compact(told):
 
 
 def take_in(site, lines, **options):
-    """`amocrmctl import` of these."""
+    """Imports these lines with `amocrmctl import`."""
     given = "".join((one if isinstance(one, str) else compact(one)) + "\n" for one in lines)
     return site.ctl("import", input=given, **options)
 
 
 def held_lock(site, name):
-    """One of the store's locks (store_lock), until what this returns is closed."""
+    """Takes one of the store's locks (store_lock) until the returned file is closed."""
     file = (site.store / "locks").open("ab")
     process.give(site.store / "locks", 0o600, owner=True)
     offset = 512 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
@@ -126,7 +126,7 @@ def held_lock(site, name):
 
 
 def notices(site):
-    """What became of connections, as the events tell it: account and action."""
+    """The events about connections: account and action."""
     events = map(json.loads, site.ctl("events").stdout.splitlines())
     return [(event["account_id"], event["events"][0].removeprefix("connection."))
             for event in events if event["events"][0].startswith("connection.")]

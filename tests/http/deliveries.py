@@ -1,4 +1,5 @@
-"""What tests of deliver and replay share: events in the journal, the cursor, and the receiver."""
+"""Shared by the tests of deliver and replay: events in the journal, the cursor, and the
+receiver."""
 
 import hashlib
 import json
@@ -27,7 +28,7 @@ def site(bare, amocrm, receiver):
 
 
 def configure(site, amocrm, receiver, **changes):
-    """Only amoCRM's own hosts lead to the stand-in, so that deliveries go where they are sent."""
+    """Redirects only amoCRM's hosts to the mock server, so that deliveries reach the receiver."""
     port = amocrm.connect_to.rpartition(":")[2]
     usual = {"deliver_url": receiver.url, "deliver_secret": receiver.secret,
              "deliver_allow_private": "yes", "webhook_accounts": "any",
@@ -36,7 +37,7 @@ def configure(site, amocrm, receiver, **changes):
 
 
 def event(n, account=5, *, at=None, **payload):
-    """An event as the journal keeps it; `at` in seconds since the epoch."""
+    """An event as the journal stores it; `at` in seconds since the epoch."""
     payload = {"account": {"id": str(account)}, "leads": {"add": [{"id": str(n)}]}, **payload}
     body = json.dumps(payload, ensure_ascii=False)
     received = datetime.fromtimestamp(time.time() if at is None else at, timezone.utc)
@@ -50,14 +51,14 @@ def line(told):
 
 
 def put(site, *events, number=1):
-    """Appends events, or whatever else is to stand in the journal."""
+    """Appends events, or other lines, to the journal."""
     journal.append(site, "".join(
         (one if isinstance(one, str) else line(one)) + "\n" for one in events), number=number)
     return events
 
 
 def deliver(site, *options, status=0):
-    """One run, which ends with that status; what it told."""
+    """Runs deliver once, which has to exit with this status."""
     done = site.ctl("deliver", *options, check=False)
     assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
     return done
@@ -72,12 +73,12 @@ def cursor_file(site):
 
 
 def blocked(site):
-    """The accounts whose events wait for a retry, by their ids."""
+    """The blocked accounts, by their ids."""
     return {one["account_id"]: one for one in json.loads(cursor_file(site).read_text())["held_up"]}
 
 
 def travel(site, **changes):
-    """To the time of the next attempt; `attempts=n`: as if so many had been made."""
+    """Makes the next attempt due now; `attempts=n`: as if n attempts had been made."""
     told = json.loads(cursor_file(site).read_text())
     for one in told["held_up"]:
         one.update({"next_at": 0, **changes})
@@ -85,7 +86,7 @@ def travel(site, **changes):
 
 
 def numbers(deliveries):
-    """The leads they tell of, which are numbered."""
+    """The numbers of the leads in these deliveries."""
     return [int(one.event["payload"]["leads"]["add"][0]["id"]) for one in deliveries]
 
 

@@ -1,4 +1,4 @@
-"""What an answer of the callback has to be, in the words of the tests that use it."""
+"""Assertions about responses of the callback."""
 
 import base64
 import hashlib
@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote_to_bytes
 from sandbox.web import encode
 
 DEEP_LINK = "foryoure://amo-crm/callback"
-# RFC 3986: what is not unreserved is percent-encoded, so nothing can end or continue the link.
+# All characters except RFC 3986's unreserved ones are percent-encoded, so that no value can end or
+# extend the link.
 LINK = re.compile(re.escape(DEEP_LINK) + r"\?(?:[A-Za-z_]+=(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})*&?)+")
 ON_EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 ON_EVERY_PAGE = {"Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
@@ -17,7 +18,7 @@ CLOSED = ("default-src", "base-uri", "form-action", "frame-ancestors")
 
 
 def hardened(answer):
-    """The headers that keep an answer out of caches, frames and other people's hands."""
+    """Checks the headers that keep a response out of caches, frames and referrers."""
     for name, value in ON_EVERY_ANSWER.items():
         assert answer.header(name) == value, f"{name} is {answer.header(name)!r}"
     if answer.media_type == "text/html" and answer.body:
@@ -28,11 +29,11 @@ def hardened(answer):
 
 
 def policy_is_closed(answer):
-    """Nothing may run or load but this page's own script and style, named by their SHA-256."""
+    """The policy allows only the page's own script and style, named by their SHA-256."""
     policy = dict(part.strip().partition(" ")[::2]
                   for part in answer.header("Content-Security-Policy").split(";"))
     for name in CLOSED:
-        assert policy.pop(name) == "'none'", f"the policy leaves {name} open"
+        assert policy.pop(name) == "'none'", f"the policy allows {name}"
     page = answer.page
     assert policy == {"script-src": _hashes(page.scripts), "style-src": _hashes(page.styles)}
 
@@ -43,10 +44,10 @@ def _hashes(texts):
 
 
 def link_of(answer):
-    """The deep link; it must be one, whatever came in the query."""
+    """The deep link, which has to be well-formed whatever the query was."""
     link = answer.link
-    assert link is not None, f"no deep link in an answer {answer.status} {answer.media_type}"
-    assert LINK.fullmatch(link), f"not a clean deep link: {link!r}"
+    assert link is not None, f"no deep link in a response {answer.status} {answer.media_type}"
+    assert LINK.fullmatch(link), f"not a well-formed deep link: {link!r}"
     return link
 
 
@@ -62,7 +63,7 @@ def failed(answer, error, state=None, status=200):
     assert answer.status == status
     link_of(answer)
     told = answer.link_query
-    assert told["error"] == error, f"the app is told {told}"
+    assert told["error"] == error, f"the app gets {told}"
     assert re.fullmatch(r"[A-Za-z][ -~]+\.", told["error_description"])
     assert told.get("state") == state
     assert set(told) <= {"error", "error_description", "state"}
@@ -72,8 +73,8 @@ def _encoded(text):
     return quote(text, safe="")
 
 
-def told_to_amocrm(answer, text):
-    """The answer to amoCRM's own server: plain text, and nothing an app could open."""
+def plain_text(answer, text):
+    """The response to amoCRM's own server: plain text without a deep link."""
     hardened(answer)
     assert answer.status == 200
     assert answer.media_type == "text/plain"
@@ -82,8 +83,8 @@ def told_to_amocrm(answer, text):
 
 
 def refused_by_lighttpd(site, query, answer):
-    """lighttpd answers 400 by itself, and starts no program, to an address that holds control
-    characters or no UTF-8."""
+    """lighttpd itself responds with 400, without starting a program, if the decoded query contains
+    control characters or is not UTF-8."""
     return site.server.name == "lighttpd" and answer.status == 400 and not _fit(encode(query))
 
 

@@ -1,4 +1,4 @@
-"""What `amocrmctl check` prints, as a script reads it."""
+"""The output of `amocrmctl check`, parsed."""
 
 import re
 import secrets
@@ -22,7 +22,7 @@ class Finding:
 
 
 def configure(site, **changes):
-    """A configuration as a real installation has it, nothing of which is to be found fault with."""
+    """A configuration like that of a real installation, in which check finds no fault."""
     site.amocrm.integration.redirect_uri = REDIRECT_URI
     site.configure(**{"amocrm_authorize_url": "https://www.amocrm.ru/oauth",
                       "webhook_secret": WEBHOOK_KEY, **changes})
@@ -37,11 +37,11 @@ def check(site, *options, **rights):
     matched = [LINE.fullmatch(line) for line in done.stdout.splitlines()]
     assert all(matched), f"not all of these lines are findings:\n{done.stdout}{done.stderr}"
     for name, secret in site.secrets():
-        assert secret.decode("latin-1") not in done.stdout + done.stderr, f"it shows {name}"
+        assert secret.decode("latin-1") not in done.stdout + done.stderr, f"it prints {name}"
     found = [Finding(*line.groups()) for line in matched]
     assert found, done.stderr
-    told_to_do = {finding.level: finding.to_do for finding in found if finding.level != "ok"}
-    assert all(told_to_do.values()), f"a finding without advice:\n{done.stdout}"
+    advice = {finding.level: finding.to_do for finding in found if finding.level != "ok"}
+    assert all(advice.values()), f"a finding without advice:\n{done.stdout}"
     assert done.returncode == int(any(finding.level == "WRONG" for finding in found)), done.stderr
     return found
 
@@ -51,14 +51,14 @@ def faults(found):
 
 
 def good(site, *options, **rights):
-    """Nothing but ok; returns the parts that were looked at."""
+    """All findings are ok; returns the parts that were checked."""
     found = check(site, *options, **rights)
     assert faults(found) == []
     return {finding.part for finding in found}
 
 
 def only(found, level, part, *words):
-    """Exactly that is wrong, and it is said with these words."""
+    """Exactly this one fault is reported, with these words."""
     wrong = faults(found)
     assert [(finding.level, finding.part) for finding in wrong] == [(level, part)], wrong
     for word in words:

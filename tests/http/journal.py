@@ -1,4 +1,4 @@
-"""The journal's files, as a test writes and reads them behind the programs' backs."""
+"""The files of the journal, which a test writes and reads without the programs."""
 
 import os
 
@@ -10,7 +10,7 @@ def segment(site, number=1):
 
 
 def append(site, text, *, number=1):
-    """A program that follows the journal never sees a folder or file that is not yet its own."""
+    """Appends to a segment.  New folders and files appear atomically, with their final owner."""
     file = segment(site, number)
     _appear(file.parent, lambda new: new.mkdir(), 0o700)
     _appear(file, lambda new: new.touch(), 0o600)

@@ -1,4 +1,4 @@
-"""The programs as FastCGI processes, asked as a web server asks them, and looked at from outside."""
+"""The programs as FastCGI processes: a client that acts as a web server, and their resources."""
 
 import socket
 import struct
@@ -23,7 +23,8 @@ def record(kind, content=b""):
 
 
 def stream(kind, content, piece=RECORD_MAX):
-    """The content in records of this many bytes, and the empty one that ends it."""
+    """The content in records of at most `piece` bytes, and the empty record that ends the
+    stream."""
     pieces = [content[at:at + piece] for at in range(0, len(content), piece)]
     return b"".join(record(kind, one) for one in [*pieces, b""])
 
@@ -40,13 +41,13 @@ def params(variables):
 
 
 def read_answer(connection):
-    """What came on the two streams until the request was ended."""
+    """The content of the two output streams up to the end of the request."""
     came = {STDOUT: b"", STDERR: b""}
     source = connection.makefile("rb")
     while True:
         head = source.read(8)
         if len(head) != 8:
-            raise ConnectionError(f"the program hung up, having sent {came[STDOUT][:300]!r}")
+            raise ConnectionError(f"the program closed the connection after {came[STDOUT][:300]!r}")
         _, kind, request, size, padding = struct.unpack(">BBHHBx", head)
         content = source.read(size + padding)[:size]
         assert request == REQUEST
@@ -57,20 +58,20 @@ def read_answer(connection):
 
 
 class FastCgi(Bare):
-    """One process, or several, for each program that is asked for."""
+    """Starts one process, or several, of each program at its first request."""
 
     name = "fastcgi"
 
     def __init__(self, site, processes=1):
         super().__init__(site)
         self._count, self._sockets = processes, {}
-        self.processes = {}     # of each program
-        self.family, self.more = socket.AF_UNIX, {}     # where it listens; more of its environment
+        self.processes = {}     # by program
+        self.family, self.more = socket.AF_UNIX, {}     # of its socket; additional environment
 
     def spawn(self, program):
-        """As a web server or spawn-fcgi does."""
+        """Starts the processes of a program as a web server or spawn-fcgi does."""
         listening = self._sockets[program] = socket.socket(self.family)
-        # a name of its own, of which no file is left; or a free port
+        # an abstract address, which leaves no file; or a free port
         listening.bind("" if self.family == socket.AF_UNIX else ("127.0.0.1", 0))
         listening.listen(64)
         with (self._logs / "output.log").open("ab") as output:
@@ -90,9 +91,9 @@ class FastCgi(Bare):
 
     def request(self, path, query, method, headers, body, chunked=False, *, keep=False,
                 piece=RECORD_MAX):
-        """Its bytes."""
+        """The bytes of a request."""
         variables = self.environment(path, encode(query), method, headers, body, chunked)
-        del variables["AMO_CRM_CONFIG"]     # the process knows it, not the web server
+        del variables["AMO_CRM_CONFIG"]     # set for the process, not by the web server
         return (begin(keep) + stream(PARAMS, params(variables), piece)
                 + stream(STDIN, body or b"", piece))
 
@@ -124,17 +125,17 @@ def only_process(site, program):
 
 
 def still_the_same(site):
-    """No process has ended, as one that crashed would have."""
+    """Asserts that no process has exited or crashed."""
     for processes in site.server.processes.values():
         assert [one.poll() for one in processes] == [None] * len(processes)
 
 
 def helpers(one):
-    """The processes it has started and keeps, none of them dead."""
+    """The names of its child processes by pid; none of them may be a zombie."""
     children = Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().split()
     return {child: Path(f"/proc/{child}/comm").read_text().strip() for child in children
             if " Z " not in Path(f"/proc/{child}/stat").read_text()
-            or pytest.fail(f"{child} is dead and was not waited for")}
+            or pytest.fail(f"{child} is a zombie")}
 
 
 def open_files(one):
@@ -142,6 +143,6 @@ def open_files(one):
 
 
 def memory(pid):
-    """Kilobytes that are its own."""
+    """Private memory in kilobytes."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))

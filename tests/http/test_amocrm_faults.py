@@ -1,5 +1,5 @@
-"""GET callback when amoCRM, or the way to it, fails: what the app is told, what the log says to do,
-and that nothing is lost by it."""
+"""GET callback when amoCRM or the network fails: the error for the app, the advice in the log, and
+that no stored token is lost."""
 
 import time
 
@@ -10,7 +10,7 @@ from sandbox import faults, process
 
 REFUSED, LATER = "auth_failed", "temporarily_unavailable"
 
-# The fault; what the app is told; words by which whoever reads the log knows what to do.
+# The fault, and words of the log line, which tell an administrator what to do.
 REFUSALS = {
     "code_expired": ("expired", "connect again"),
     "code_revoked": ("revoked", "connect again"),
@@ -42,7 +42,7 @@ TEMPORARY = {
     "certificate_of_another": ("certificate",),
     "certificate_unknown": ("certificate",),
 }
-# Answers of the right form that hold nothing of use.
+# Replies with status 200 that contain no usable token pair.
 USELESS = {
     "an empty object": "{}",
     "a list": "[]",
@@ -70,8 +70,8 @@ USELESS = {
 }
 
 
-def settled(site, amocrm):
-    """One connection is there before the fault; it has to be there after it."""
+def connected_before(site, amocrm):
+    """Connects once before the fault; returns the connection, which the fault must not change."""
     expect.connected(site.get("callback", told := amocrm.approve()), told["code"])
     [connection] = site.connections()
     token = site.ctl("token", 31920194).stdout
@@ -81,20 +81,20 @@ def settled(site, amocrm):
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_refusal_is_final_and_the_log_says_why(bare, amocrm, kind):
-    before = settled(bare, amocrm)
+    before = connected_before(bare, amocrm)
     amocrm.misbehave(kind)
 
     expect.failed(bare.get("callback", amocrm.approve(state="s")), REFUSED, "s")
 
     bare.logged(REFUSED, "reforyou.amocrm.ru", *REFUSALS[kind])
     assert len(amocrm.exchanges()) == 1
-    assert still(bare) == before
+    assert connection_and_token(bare) == before
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
 def test_a_temporary_fault_loses_nothing(bare, amocrm, kind):
-    before = settled(bare, amocrm)
-    # before anything was sent it may be tried a second time
+    before = connected_before(bare, amocrm)
+    # the request may be retried if nothing was sent
     tries = 2 if kind in faults.AT_CONNECT else 1
     amocrm.misbehave(kind, tries)
 
@@ -102,29 +102,29 @@ def test_a_temporary_fault_loses_nothing(bare, amocrm, kind):
 
     expect.failed(answer, LATER, "s")
     bare.logged(LATER, "reforyou.amocrm.ru", *TEMPORARY[kind])
-    assert len(amocrm.connections()) <= tries, "it was tried again, or a redirect was followed"
+    assert len(amocrm.connections()) <= tries, "the request was retried, or a redirect was followed"
     assert len(amocrm.exchanges()) <= 1
-    assert still(bare) == before
+    assert connection_and_token(bare) == before
 
 
-def still(site):
+def connection_and_token(site):
     [connection] = site.connections()
     return connection, site.ctl("token", 31920194).stdout
 
 
 @pytest.mark.parametrize("body", USELESS.values(), ids=USELESS.keys())
-def test_a_useless_answer_loses_nothing(bare, amocrm, body):
-    before = settled(bare, amocrm)
+def test_a_useless_reply_loses_nothing(bare, amocrm, body):
+    before = connected_before(bare, amocrm)
     amocrm.misbehave("other_json", body=body)
 
     expect.failed(bare.get("callback", amocrm.approve()), LATER)
 
     bare.logged(LATER)
-    assert still(bare) == before
+    assert connection_and_token(bare) == before
 
 
 @pytest.mark.parametrize("kind", ["forbidden", "server_error", "certificate_expired"])
-def test_after_a_temporary_fault_the_same_address_works(site, amocrm, kind):
+def test_the_same_url_works_after_a_temporary_fault(site, amocrm, kind):
     amocrm.misbehave(kind, 2 if kind in faults.AT_CONNECT else 1)
     told = amocrm.approve(state="s")
     expect.failed(site.get("callback", told), LATER, "s")
@@ -135,7 +135,7 @@ def test_after_a_temporary_fault_the_same_address_works(site, amocrm, kind):
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_the_time_is_limited_as_a_whole(site, amocrm, kind):
+def test_the_whole_exchange_has_a_deadline(site, amocrm, kind):
     site.configure(amocrm_timeout=1)
     amocrm.misbehave(kind)
     began = time.monotonic()
@@ -146,7 +146,7 @@ def test_the_time_is_limited_as_a_whole(site, amocrm, kind):
     site.logged(LATER, "imeout")
 
 
-def test_a_hanging_amocrm_holds_up_the_same_code_only(bare, amocrm):
+def test_a_hanging_exchange_blocks_only_its_own_code(bare, amocrm):
     bare.configure(amocrm_timeout=2)
     amocrm.misbehave("hang")
     path = bare.url("callback").removeprefix("http://localhost")
@@ -162,14 +162,14 @@ def test_a_hanging_amocrm_holds_up_the_same_code_only(bare, amocrm):
         slow.communicate()
 
 
-def test_nobody_listens(site, amocrm):
+def test_connection_refused(site, amocrm):
     with process.dead_port() as port:
         site.configure(amocrm_connect_to=f"::127.0.0.1:{port}")
         expect.failed(site.get("callback", amocrm.approve(state="s")), LATER, "s")
     site.logged(LATER, "reforyou.amocrm.ru", "onnect")
 
 
-def test_a_reset_before_any_byte_was_sent_is_tried_once_more(bare, amocrm):
+def test_a_reset_before_any_byte_was_sent_is_retried_once(bare, amocrm):
     amocrm.misbehave("reset_early")
     told = amocrm.approve()
 
@@ -186,7 +186,7 @@ def test_a_sent_request_is_never_repeated(bare, amocrm):
     expect.failed(bare.get("callback", told), LATER)
     assert len(amocrm.exchanges()) == 1
 
-    # the code is used up at amoCRM, so only a new consent helps
+    # the code is used up at amoCRM, so the user has to consent again
     expect.failed(bare.get("callback", told), REFUSED)
 
 
@@ -198,7 +198,7 @@ def test_a_redirect_is_not_followed(bare, amocrm):
         assert [connection.sni for connection in amocrm.connections()] == ["reforyou.amocrm.ru"]
 
 
-def test_a_ca_file_that_is_not_there(bare, amocrm):
+def test_a_missing_ca_file(bare, amocrm):
     bare.configure(amocrm_ca_file="/nonexistent/ca.pem")
 
     answer = bare.get("callback", amocrm.approve())
@@ -209,7 +209,7 @@ def test_a_ca_file_that_is_not_there(bare, amocrm):
 
 
 def test_environment_variables_of_curl_are_ignored(bare, amocrm):
-    """A caller's `Proxy:` header becomes HTTP_PROXY in a CGI program's environment."""
+    """A client's `Proxy:` header becomes HTTP_PROXY in the environment of a CGI program."""
     with process.dead_port() as port:
         proxy = f"http://127.0.0.1:{port}"
         path = bare.url("callback").removeprefix("http://localhost")
@@ -237,7 +237,7 @@ def test_tokens_of_8_kb(site, amocrm):
     assert amocrm.oauth.bearer(amocrm.who()[0], token)
 
 
-def test_an_access_token_that_is_no_jwt_makes_it_ask_whose_it_is(site, amocrm):
+def test_the_account_of_an_opaque_access_token_is_requested(site, amocrm):
     amocrm.misbehave("opaque_token")
     told = amocrm.approve(user=2)
 
@@ -270,7 +270,7 @@ ODD_CLAIMS = {
 
 
 @pytest.mark.parametrize("claims", ODD_CLAIMS.values(), ids=ODD_CLAIMS.keys())
-def test_odd_claims_are_not_believed_and_the_account_is_asked(bare, amocrm, claims):
+def test_invalid_claims_are_ignored_and_the_account_is_requested(bare, amocrm, claims):
     amocrm.misbehave("claims", **claims)
     told = amocrm.approve()
 
@@ -281,8 +281,8 @@ def test_odd_claims_are_not_believed_and_the_account_is_asked(bare, amocrm, clai
     assert (connection["account_id"], connection["amocrm_user_id"]) == (31920194, 1)
 
 
-def test_tokens_are_kept_while_the_account_cannot_be_asked(bare, amocrm):
-    """The code is used up by then: the tokens must not be lost with it."""
+def test_tokens_are_kept_while_the_account_cannot_be_requested(bare, amocrm):
+    """The code is used up by then, so the tokens must not be lost."""
     amocrm.misbehave("opaque_token", path="/oauth2/access_token")
     amocrm.misbehave("server_error", path="/api/v4/account")
     told = amocrm.approve(state="s")

@@ -1,4 +1,4 @@
-"""POST exchange-code: what its body may look like, and what it may not."""
+"""POST exchange-code: valid and invalid bodies."""
 
 import json
 from urllib.parse import unquote_to_bytes
@@ -12,10 +12,10 @@ from test_hostile import ANY_ACCOUNT, REFERERS
 in_both_kinds = pytest.mark.parametrize("kind", [JSON, FORM], ids=["JSON", "form"])
 
 
-# Good ones.
+# Valid bodies.
 
 def test_only_the_code_is_required(bare, amocrm):
-    """The pinned account stands in for a missing referer; null is absent."""
+    """The pinned account replaces a missing referer; null counts as absent."""
     olena = User(bare)
 
     for absent in ({}, {"state": None, "referer": None}):
@@ -25,7 +25,7 @@ def test_only_the_code_is_required(bare, amocrm):
     assert {request.host for request in amocrm.exchanges()} == {"reforyou.amocrm.ru"}
 
 
-def test_members_nobody_knows_are_ignored(bare, amocrm):
+def test_unknown_members_are_ignored(bare, amocrm):
     for kind in (JSON, FORM):
         app.connected(User(bare).exchange(amocrm.approve(), kind=kind, utm="x", codes="y"))
     told = {"more": {"code": ["x"]}, "list": [1, None, True], **amocrm.approve()}
@@ -36,7 +36,7 @@ def test_members_nobody_knows_are_ignored(bare, amocrm):
     "application/json; charset=utf-8", "Application/JSON", "application/json ;x=y",
     "application/x-www-form-urlencoded; charset=UTF-8", "APPLICATION/X-WWW-FORM-URLENCODED",
 ])
-def test_types_with_parameters_and_in_any_case(bare, amocrm, kind):
+def test_content_types_with_parameters_and_in_any_case(bare, amocrm, kind):
     code = amocrm.approve()["code"]
     body = f'{{"code":"{code}"}}' if "json" in kind.lower() else f"code={code}"
 
@@ -51,8 +51,8 @@ def test_a_body_in_chunks(site, amocrm, kind):
     app.connected(User(site).send(body.encode(), kind, chunked=True))
 
 
-def test_escapes_mean_what_they_say(bare, amocrm):
-    """In JSON and in forms the same code may be spelt in many ways."""
+def test_escapes_are_decoded(bare, amocrm):
+    """JSON and forms have several encodings of the same code."""
     code = amocrm.approve(code="def50200 + %41&\"їжак")["code"]
     for body, kind in (
             (json.dumps({"code": code}).encode(), JSON),
@@ -90,7 +90,7 @@ def test_no_code(site, amocrm, body, kind):
     assert amocrm.connections() == []
 
 
-def test_a_code_in_the_query_is_none(site, amocrm):
+def test_a_code_in_the_query_is_ignored(site, amocrm):
     app.refused(User(site).send(b"{}", query=amocrm.approve()), 400, "missing_code")
 
     assert amocrm.connections() == []
@@ -110,7 +110,7 @@ def test_neither_json_nor_a_form(site, amocrm, kind):
     assert amocrm.connections() == []
 
 
-def test_no_type_at_all(site, amocrm):
+def test_no_content_type(site, amocrm):
     answer = site.post("exchange-code", headers=User(site).headers, body=b'{"code":"c"}')
 
     app.refused(answer, 415, "unsupported_media_type")
@@ -203,7 +203,7 @@ def test_malformed_bodies_behind_real_servers(on_servers, amocrm):
     assert amocrm.connections() == []
 
 
-# Limits, on their good side.
+# Limits.
 
 @in_both_kinds
 def test_a_code_at_its_limit(site, amocrm, kind):
@@ -213,7 +213,7 @@ def test_a_code_at_its_limit(site, amocrm, kind):
 
 
 @in_both_kinds
-def test_a_code_at_its_limit_of_which_every_byte_is_escaped(bare, amocrm, kind):
+def test_a_code_at_its_limit_with_every_byte_escaped(bare, amocrm, kind):
     amocrm.approve(code="ї" * 2048)
     body = (b'{"code":"' + b"\\u0457" * 2048 + b'"}' if kind == JSON
             else b"code=" + b"%D1%97" * 2048)
@@ -245,7 +245,7 @@ def test_a_body_at_its_limit(site, amocrm, kind):
     ("1.2e1", 400, "invalid_request"),
     ("32769", 413, "too_large"), ("9" * 30, 413, "too_large"),
 ])
-def test_a_length_that_is_not_the_bodys(bare, amocrm, length, status, error):
+def test_a_wrong_content_length(bare, amocrm, length, status, error):
     headers = {**User(bare).headers, "Content-Type": JSON, "Content-Length": length}
 
     app.refused(bare.post("exchange-code", headers=headers, body=b'{"code":"c"}'), status, error)
@@ -253,21 +253,21 @@ def test_a_length_that_is_not_the_bodys(bare, amocrm, length, status, error):
     assert amocrm.connections() == []
 
 
-# Hosts that want the client secret: no packet may leave for them.
+# Hosts that are not amoCRM's: no packet, and so no client secret, may be sent to them.
 
 @in_both_kinds
 @pytest.mark.parametrize("referer", REFERERS.values(), ids=REFERERS.keys())
-def test_no_packet_leaves_for_a_host_that_is_not_amocrms(bare, amocrm, referer, kind):
+def test_no_packet_to_a_foreign_host(bare, amocrm, referer, kind):
     bare.configure(**ANY_ACCOUNT)
     body = f"code={amocrm.approve()['code']}&{referer}".encode()
 
     answer = User(bare).send(body if kind == FORM else as_json(body), kind)
 
-    assert amocrm.connections() == [], "amoCRM's secret may have gone there"
+    assert amocrm.connections() == [], "the client secret may have been sent there"
     app.refused(answer, 400, "invalid_request")
 
 
-def test_no_packet_leaves_with_a_pinned_account_either(bare, amocrm):
+def test_no_packet_to_a_foreign_host_with_a_pinned_account(bare, amocrm):
     code = amocrm.approve()["code"]
     for label, referer in {**REFERERS, "another account": "referer=second.amocrm.ru"}.items():
         with app.row(label):
@@ -277,7 +277,7 @@ def test_no_packet_leaves_with_a_pinned_account_either(bare, amocrm):
 
 
 def as_json(form):
-    """The same names and values as members, bytes that are no text too."""
+    """The same names and values as JSON members, including bytes that are not UTF-8."""
     pairs = [pair.partition(b"=")[::2] for pair in form.split(b"&")]
     return b"{" + b",".join(
         b'"%s":"%s"' % (_member(name).removesuffix(b"[]"), _member(value))
@@ -291,7 +291,7 @@ def _member(text):
                     for byte in plain)
 
 
-def test_behind_real_servers_no_packet_leaves_either(on_servers, amocrm):
+def test_no_packet_to_a_foreign_host_behind_real_servers(on_servers, amocrm):
     on_servers.configure(**ANY_ACCOUNT)
     for referer in ("evil.com", "a.amocrm.ru@evil.com", "127.0.0.1", "evil.com/.amocrm.ru", ""):
         told = amocrm.approve(state="s")
@@ -303,7 +303,7 @@ def test_behind_real_servers_no_packet_leaves_either(on_servers, amocrm):
     assert amocrm.connections() == []
 
 
-def test_a_good_host_is_asked_so_the_record_above_is_not_blind(bare, amocrm):
+def test_a_good_host_is_contacted_and_recorded(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
 
     app.connected(User(bare).exchange(amocrm.approve(), referer="REforYOU.amocrm.RU"))
@@ -311,7 +311,7 @@ def test_a_good_host_is_asked_so_the_record_above_is_not_blind(bare, amocrm):
     assert [connection.sni for connection in amocrm.connections()] == ["reforyou.amocrm.ru"]
 
 
-# Whoever is refused before the body was read learns it all the same.
+# Requests that are refused before the body was read.
 
 UNREAD = {
     "no token": ({}, 401, "missing_token"),
@@ -322,7 +322,7 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("headers, status, error", UNREAD.values(), ids=UNREAD.keys())
-def test_an_answer_is_whole_though_the_body_was_not_read(on_servers, headers, status, error):
+def test_the_response_is_complete_if_the_body_was_not_read(on_servers, headers, status, error):
     if status != 401:
         headers = {**User(on_servers).headers, **headers}
     for size in (1, 40_000, 400_000) * 4:

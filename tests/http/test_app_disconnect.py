@@ -11,7 +11,7 @@ by_either_method = pytest.mark.parametrize("method", ["POST", "DELETE"])
 
 @by_either_method
 @in_both_set_ups
-def test_erases_and_again_is_the_same(site, amocrm, mode, method):
+def test_disconnecting_erases_and_is_idempotent(site, amocrm, mode, method):
     site.configure(**mode)
     olena = User(site)
     olena.connects(amocrm)
@@ -23,13 +23,13 @@ def test_erases_and_again_is_the_same(site, amocrm, mode, method):
     assert not olena.is_connected()
     assert site.connections() == []
     assert site.ctl("token", 31920194, check=False).returncode == 1
-    assert len(amocrm.connections()) == asked, "amoCRM has no address to be told"
+    assert len(amocrm.connections()) == asked, "amoCRM has no API for disconnecting"
     site.assert_no_secret_in_store_or_logs()
 
 
 @by_either_method
 @in_every_mode
-def test_whoever_never_was_connected_is_disconnected(site, amocrm, mode, method):
+def test_disconnecting_without_a_connection_succeeds(site, amocrm, mode, method):
     site.configure(**mode)
 
     app.disconnected(User(site).disconnect(method))
@@ -38,7 +38,7 @@ def test_whoever_never_was_connected_is_disconnected(site, amocrm, mode, method)
     assert site.connections() == []
 
 
-def test_per_user_the_others_stay(site, amocrm):
+def test_per_user_other_users_stay_connected(site, amocrm):
     site.configure(**PER_USER, amocrm_account=None)
     olena, ivan, petro = (User(site, name) for name in ("olena", "ivan", "petro"))
     olena.connects(amocrm, user=1)
@@ -56,7 +56,7 @@ def test_per_user_the_others_stay(site, amocrm):
     assert site.ctl("token", "31920194/2").stdout and site.ctl("token", 30000003).stdout
 
 
-def test_shared_any_app_user_ends_everybodys(site, amocrm):
+def test_shared_any_app_user_disconnects_everybody(site, amocrm):
     olena, ivan = User(site, "olena"), User(site, "ivan")
     olena.connects(amocrm)
 
@@ -67,7 +67,7 @@ def test_shared_any_app_user_ends_everybodys(site, amocrm):
 
 
 @in_every_mode
-def test_one_may_connect_again(bare, amocrm, mode):
+def test_connecting_again_after_disconnecting(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     for _ in range(2):
@@ -79,7 +79,7 @@ def test_one_may_connect_again(bare, amocrm, mode):
 
 
 @in_both_set_ups
-def test_one_that_amocrm_has_revoked_is_erased_too(bare, amocrm, mode):
+def test_a_revoked_connection_is_erased(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     olena.connects(amocrm)
@@ -91,7 +91,7 @@ def test_one_that_amocrm_has_revoked_is_erased_too(bare, amocrm, mode):
     assert app.done(olena.status())["data"]["hasTokens"] is False
 
 
-def test_per_user_a_connection_somebody_else_has_taken_over_is_not_ones_own(bare, amocrm):
+def test_per_user_a_connection_taken_over_by_another_user_stays(bare, amocrm):
     bare.configure(**PER_USER)
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     olena.connects(amocrm, user=1)
@@ -102,8 +102,8 @@ def test_per_user_a_connection_somebody_else_has_taken_over_is_not_ones_own(bare
     assert ivan.is_connected()
 
 
-def test_what_is_reserved_for_somebody_stays_reserved(bare, amocrm):
-    """It is nobody's connection yet, so nobody can end it."""
+def test_a_reserved_connection_stays_reserved(bare, amocrm):
+    """It is not a connection of any user yet, so no user can disconnect it."""
     bare.configure(**MODES["shared, signed state"])
     olena = User(bare)
     told = olena.consents(amocrm)
@@ -114,8 +114,8 @@ def test_what_is_reserved_for_somebody_stays_reserved(bare, amocrm):
 
 
 @in_both_set_ups
-def test_nothing_of_the_tokens_is_left_not_even_sealed(bare, amocrm, mode):
-    """Whoever gets hold of the disk and of the key ring finds nothing to open."""
+def test_no_sealed_token_remains_on_disk(bare, amocrm, mode):
+    """Even with the disk and the key ring there is nothing left to decrypt."""
     bare.configure(**mode)
     olena = User(bare)
     olena.connects(amocrm)
@@ -128,9 +128,9 @@ def test_nothing_of_the_tokens_is_left_not_even_sealed(bare, amocrm, mode):
     assert sum(piece in left for piece in pieces) == 0
 
 
-# How it is asked.
+# The request.
 
-def test_what_stands_in_a_body_is_ignored(site, amocrm):
+def test_the_body_is_ignored(site, amocrm):
     User(site, "ivan").connects(amocrm)
     for body in (b'{"app_user":"ivan"}', b"code=c", b"\0\xff", b"x" * 100_000):
         headers = {**User(site).headers, "Content-Type": app.JSON}
@@ -139,7 +139,7 @@ def test_what_stands_in_a_body_is_ignored(site, amocrm):
     assert site.connections() == []
 
 
-def test_amocrms_signature_is_no_token(site, amocrm):
+def test_amocrms_signature_is_not_a_token(site, amocrm):
     olena = User(site)
     olena.connects(amocrm)
     query = hooks.disconnect_query(amocrm.integration, amocrm.who()[0])
@@ -150,7 +150,7 @@ def test_amocrms_signature_is_no_token(site, amocrm):
     assert olena.is_connected()
 
 
-def test_other_methods_are_refused_and_the_right_ones_named(site, amocrm):
+def test_other_methods_get_405_and_the_allowed_methods(site, amocrm):
     User(site).connects(amocrm)
 
     for method in ("PUT", "PATCH", "OPTIONS"):
@@ -160,7 +160,7 @@ def test_other_methods_are_refused_and_the_right_ones_named(site, amocrm):
     assert len(site.connections()) == 1
 
 
-def test_a_store_that_cannot_be_written_is_told(site, amocrm):
+def test_a_read_only_store_is_reported(site, amocrm):
     olena = User(site)
     olena.connects(amocrm)
     for folder in (site.store / "connections", site.store):

@@ -1,6 +1,6 @@
-"""POST exchange-code: the app presents the code its deep link brought, and owns the connection.
+"""POST exchange-code: the app presents the code of its deep link, and gets the connection.
 
-What its body may look like is in test_app_body.py.
+The tests of its body are in test_app_body.py.
 """
 
 import json
@@ -16,10 +16,10 @@ from app import (
 from sandbox import process
 
 
-# Done.
+# Success.
 
 @in_every_mode
-def test_a_code_nobody_has_seen(site, amocrm, mode):
+def test_a_new_code(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
 
@@ -34,7 +34,7 @@ def test_a_code_nobody_has_seen(site, amocrm, mode):
 
 
 @in_every_mode
-def test_a_code_the_callback_exchanged_a_moment_ago_is_not_exchanged_again(site, amocrm, mode):
+def test_a_code_exchanged_by_the_callback_is_not_exchanged_again(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
     told = olena.consents(amocrm)
@@ -47,7 +47,7 @@ def test_a_code_the_callback_exchanged_a_moment_ago_is_not_exchanged_again(site,
 
 
 @in_every_mode
-def test_again_by_the_same_user_is_the_same_answer(bare, amocrm, mode):
+def test_a_repeated_request_gets_the_same_response(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     told = olena.connects(amocrm)
@@ -61,7 +61,7 @@ def test_again_by_the_same_user_is_the_same_answer(bare, amocrm, mode):
 
 
 @in_every_mode
-def test_the_browser_may_come_later_than_the_app(bare, amocrm, mode):
+def test_the_callback_may_come_after_the_app(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     told = amocrm.approve(state=olena.state())
@@ -76,8 +76,8 @@ def test_the_browser_may_come_later_than_the_app(bare, amocrm, mode):
 
 @pytest.mark.parametrize("mode", [app.MODES["shared, any state"], app.MODES["per_user, any state"]],
                          ids=["shared", "per_user"])
-def test_a_state_of_the_apps_own_making(bare, amocrm, mode):
-    """Where any state is let in, none of ours is needed, nor any at all."""
+def test_a_state_made_by_the_app(bare, amocrm, mode):
+    """If any state is accepted, the state need not be ours, and may be missing."""
     bare.configure(**mode)
     olena = User(bare)
     for kind, state in ((JSON, "of the app's"), (FORM, "of the app's"), (JSON, None)):
@@ -89,7 +89,7 @@ def test_a_state_of_the_apps_own_making(bare, amocrm, mode):
     assert len(amocrm.exchanges()) == 6
 
 
-def test_without_a_pinned_account_the_referer_is_asked(bare, amocrm):
+def test_without_a_pinned_account_the_referer_is_contacted(bare, amocrm):
     bare.configure(**PER_USER, amocrm_account=None)
     for number, account in enumerate(amocrm.accounts):
         user = User(bare, f"user {number}")
@@ -99,10 +99,10 @@ def test_without_a_pinned_account_the_referer_is_asked(bare, amocrm):
     assert [request.host for request in amocrm.exchanges()] == [one.host for one in amocrm.accounts]
 
 
-# Somebody else's.
+# Codes of other app users.
 
 @in_every_mode
-def test_a_code_another_app_user_has_claimed(site, amocrm, mode):
+def test_a_code_claimed_by_another_app_user(site, amocrm, mode):
     site.configure(**mode)
     olena, ivan = User(site, "olena"), User(site, "ivan")
     told = olena.connects(amocrm)
@@ -128,7 +128,7 @@ def test_a_code_reserved_for_another_app_user(site, amocrm, mode):
 
 
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
-def test_a_code_that_is_nobodys_is_the_first_claimants(bare, amocrm, connections):
+def test_an_unreserved_code_belongs_to_the_first_claimant(bare, amocrm, connections):
     bare.configure(app_connections=connections, app_state="any")
     bare.get("callback", told := amocrm.approve(state="of the app's"))
 
@@ -137,7 +137,7 @@ def test_a_code_that_is_nobodys_is_the_first_claimants(bare, amocrm, connections
     app.already_claimed(User(bare, "olena").exchange(told))
 
 
-def test_many_users_at_once_with_one_code_are_one(site, amocrm):
+def test_only_one_of_many_concurrent_users_gets_a_code(site, amocrm):
     site.configure(app_connections="per_user", app_state="any")
     told = amocrm.approve()
     users = [User(site, f"user {number}") for number in range(8)]
@@ -153,7 +153,7 @@ def test_many_users_at_once_with_one_code_are_one(site, amocrm):
 
 
 @in_every_mode
-def test_browser_and_app_at_once_make_one_exchange(bare, amocrm, mode):
+def test_concurrent_callback_and_app_make_one_exchange(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     told = amocrm.approve(state=olena.state())
@@ -170,9 +170,9 @@ def test_browser_and_app_at_once_make_one_exchange(bare, amocrm, mode):
     assert olena.is_connected()
 
 
-# Whose a connection is when there are several.
+# The owner of a connection if there are several.
 
-def test_per_user_a_new_authorization_replaces_ones_own(bare, amocrm):
+def test_per_user_a_new_authorization_replaces_the_users_own(bare, amocrm):
     bare.configure(**PER_USER)
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     amocrm.add_user(3)
@@ -185,13 +185,13 @@ def test_per_user_a_new_authorization_replaces_ones_own(bare, amocrm):
         ("ivan", 2), ("olena", 3)]
 
 
-def test_per_user_an_amocrm_user_is_the_last_authorizers(bare, amocrm):
+def test_per_user_an_amocrm_user_belongs_to_the_last_claimant(bare, amocrm):
     bare.configure(**PER_USER)
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     olena.connects(amocrm, user=1)
 
     told = ivan.consents(amocrm, user=1)
-    assert olena.is_connected(), "nothing changes before the claim"
+    assert olena.is_connected(), "the owner changes only with the claim"
     app.connected(ivan.exchange(told))
 
     assert ivan.is_connected()
@@ -200,8 +200,8 @@ def test_per_user_an_amocrm_user_is_the_last_authorizers(bare, amocrm):
     assert len(bare.connections()) == 1
 
 
-def test_per_user_an_old_code_takes_nothing_back(bare, amocrm):
-    """The tokens are another's authorization by now."""
+def test_per_user_an_old_code_does_not_take_a_connection_back(bare, amocrm):
+    """The stored tokens are now those of another user's authorization."""
     bare.configure(**PER_USER)
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     old = olena.connects(amocrm, user=1)
@@ -212,7 +212,7 @@ def test_per_user_an_old_code_takes_nothing_back(bare, amocrm):
     assert ivan.is_connected() and not olena.is_connected()
 
 
-def test_shared_the_newest_authorization_is_everybodys(bare, amocrm):
+def test_shared_the_newest_authorization_is_used_by_everybody(bare, amocrm):
     bare.configure(**app.MODES["shared, signed state"])
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     told = amocrm.approve(user=2, state=ivan.state())
@@ -224,7 +224,7 @@ def test_shared_the_newest_authorization_is_everybodys(bare, amocrm):
 
 
 @in_both_set_ups
-def test_a_code_whose_connection_was_erased_since(bare, amocrm, mode):
+def test_a_code_whose_connection_has_been_erased(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     told = olena.connects(amocrm)
@@ -237,10 +237,10 @@ def test_a_code_whose_connection_was_erased_since(bare, amocrm, mode):
     olena.connects(amocrm)
 
 
-# Where states are signed: a code that nobody has seen.
+# New codes where states are signed.
 
 @where_states_are_signed
-def test_a_code_nobody_has_seen_without_the_callers_own_state(site, amocrm, mode):
+def test_a_new_code_requires_the_callers_own_state(site, amocrm, mode):
     site.configure(**mode)
     olena, ivan = User(site, "olena"), User(site, "ivan")
     mine = olena.state()
@@ -259,7 +259,7 @@ def test_a_code_nobody_has_seen_without_the_callers_own_state(site, amocrm, mode
 
 
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
-def test_another_users_signed_state_is_refused_where_any_state_is_let_in(site, amocrm, connections):
+def test_another_users_signed_state_is_refused_where_any_is_accepted(site, amocrm, connections):
     site.configure(app_connections=connections, app_state="any")
     told = amocrm.approve(state=User(site, "olena").state())
 
@@ -269,7 +269,7 @@ def test_another_users_signed_state_is_refused_where_any_state_is_let_in(site, a
     app.connected(User(site, "olena").exchange(told))
 
 
-# amoCRM says no, or nothing.
+# amoCRM refuses or fails.
 
 def test_amocrm_refuses(site, amocrm):
     site.configure(**PER_USER)
@@ -309,7 +309,7 @@ AMOCRM = {
 
 
 @pytest.mark.parametrize("kind, status, error", AMOCRM.values(), ids=AMOCRM.keys())
-def test_what_amocrm_does_wrong(bare, amocrm, kind, status, error):
+def test_amocrm_fails(bare, amocrm, kind, status, error):
     amocrm.misbehave(kind, 2 if kind.startswith("certificate") else 1)
 
     app.refused(User(bare).exchange(amocrm.approve()), status, error)
@@ -318,7 +318,7 @@ def test_what_amocrm_does_wrong(bare, amocrm, kind, status, error):
     bare.assert_no_secret_in_store_or_logs()
 
 
-def test_the_time_is_limited(bare, amocrm):
+def test_the_exchange_has_a_deadline(bare, amocrm):
     bare.configure(amocrm_timeout=1)
     amocrm.misbehave("hang")
     began = time.monotonic()
@@ -329,8 +329,8 @@ def test_the_time_is_limited(bare, amocrm):
 
 
 @in_both_set_ups
-def test_tokens_are_kept_while_the_account_cannot_be_asked(bare, amocrm, mode):
-    """The code is used up by then; the app's next try finds what the first has got."""
+def test_tokens_are_kept_while_the_account_cannot_be_requested(bare, amocrm, mode):
+    """The code is used up by then; the app's next request uses the tokens that were kept."""
     bare.configure(**mode)
     olena = User(bare)
     amocrm.misbehave("opaque_token", path="/oauth2/access_token")
@@ -344,10 +344,10 @@ def test_tokens_are_kept_while_the_account_cannot_be_asked(bare, amocrm, mode):
     assert olena.is_connected()
 
 
-# Methods, and our own faults.
+# Methods, and faults of our own.
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_methods_are_refused_and_the_right_one_named(site, amocrm, method):
+def test_other_methods_get_405_and_the_allowed_method(site, amocrm, method):
     body = None if method == "GET" else json.dumps(amocrm.approve()).encode()
     answer = site.ask("exchange-code", amocrm.approve(), method=method, body=body,
                       headers={**User(site).headers, "Content-Type": JSON})
@@ -357,7 +357,7 @@ def test_other_methods_are_refused_and_the_right_one_named(site, amocrm, method)
     assert amocrm.connections() == []
 
 
-def test_the_answer_to_head_has_no_body(site):
+def test_the_response_to_head_has_no_body(site):
     answer = site.ask("exchange-code", method="HEAD", headers=User(site).headers)
 
     assert (answer.status, answer.body) == (405, b"")
@@ -365,7 +365,7 @@ def test_the_answer_to_head_has_no_body(site):
 
 
 @pytest.mark.parametrize("program", app.PROGRAMS)
-def test_a_broken_configuration_is_told_in_json_without_a_reason(site, program):
+def test_a_broken_configuration_is_reported_in_json_without_a_reason(site, program):
     user = User(site)
     headers = user.headers
     site.write_config(site.config.read_text() + "colour = blue\n")
@@ -378,7 +378,7 @@ def test_a_broken_configuration_is_told_in_json_without_a_reason(site, program):
     site.logged(f"amo-crm {program}:", "server_error", "colour")
 
 
-def test_a_store_that_cannot_be_written_costs_no_code(site, amocrm):
+def test_a_read_only_store_does_not_use_up_the_code(site, amocrm):
     told = amocrm.approve()
     process.give(site.store, 0o500, owner=True)
 
@@ -390,7 +390,7 @@ def test_a_store_that_cannot_be_written_costs_no_code(site, amocrm):
 
 
 @where_states_are_signed
-def test_no_secret_lies_in_store_or_logs(site, amocrm, mode):
+def test_no_secret_is_in_store_or_logs(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
     told = olena.connects(amocrm)

@@ -1,4 +1,4 @@
-"""GET status: the app asks whether its user is connected, and how to become so."""
+"""GET status: whether the app's user is connected, and the URL to connect."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from sandbox.tokens import unbase64url
 MEMBERS = ["connected", "hasTokens", "domain", "accountId"]
 
 
-def told(user):
+def status_of(user):
     return app.done(user.status())
 
 
 def not_connected(user, domain="reforyou.amocrm.ru"):
-    answer = told(user)
+    answer = status_of(user)
     data = dict(answer["data"])
     assert data.pop("authorizeUrl")
     assert {**answer, "data": data} == {"success": True, "data": {
@@ -28,12 +28,12 @@ def not_connected(user, domain="reforyou.amocrm.ru"):
 
 
 def connected(user, domain="reforyou.amocrm.ru", account_id="31920194"):
-    assert told(user) == {"success": True, "data": {
+    assert status_of(user) == {"success": True, "data": {
         "connected": True, "hasTokens": True, "domain": domain, "accountId": account_id}}
 
 
 @in_both_set_ups
-def test_before_and_after(site, amocrm, mode):
+def test_before_and_after_connecting(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
     not_connected(olena)
@@ -43,7 +43,7 @@ def test_before_and_after(site, amocrm, mode):
     connected(olena)
 
 
-def test_without_a_pinned_account_there_is_no_domain_to_tell(site, amocrm):
+def test_without_a_pinned_account_there_is_no_domain(site, amocrm):
     site.configure(**PER_USER, amocrm_account=None)
     olena = User(site)
     not_connected(olena, domain=None)
@@ -53,7 +53,7 @@ def test_without_a_pinned_account_there_is_no_domain_to_tell(site, amocrm):
     connected(olena, "overseas.kommo.com", "30000003")
 
 
-def test_nobody_is_asked_and_nothing_is_written(bare, amocrm):
+def test_status_neither_contacts_amocrm_nor_writes(bare, amocrm):
     User(bare).connects(amocrm)
     before = seen(bare.store)
     asked = len(amocrm.connections())
@@ -69,7 +69,7 @@ def seen(folder):
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-# Where to go to be connected.
+# The authorize URL.
 
 def test_the_authorize_url(site, amocrm):
     url = urlsplit(User(site).authorize_url())
@@ -106,7 +106,7 @@ def test_a_client_id_is_escaped(bare):
     assert dict(parse_qsl(urlsplit(url).query))["client_id"] == "a b&state=c#%"
 
 
-def test_the_state_in_it_is_signed_and_names_the_app_user(bare):
+def test_the_state_in_the_authorize_url_is_signed_and_names_the_app_user(bare):
     kid, key = app.key_ring(bare)[0]
     before = int(time.time())
 
@@ -124,27 +124,27 @@ def test_the_state_in_it_is_signed_and_names_the_app_user(bare):
     assert unbase64url(signature) != app.hs256(key)(signed)
 
 
-def test_no_two_states_are_alike(bare):
+def test_every_state_is_unique(bare):
     assert len({User(bare).state() for _ in range(20)}) == 20
 
 
-def test_the_longest_name_still_makes_an_address(bare, amocrm):
+def test_the_longest_app_user_fits_into_the_authorize_url(bare, amocrm):
     for name in ("a" * 150, "ї" * 75, "\"" * 150, "🦔" * 37):
         assert len(User(bare, name).authorize_url()) < 2048
     User(bare, "\"" * 150).connects(amocrm)
     app.refused(User(bare, "a" * 151).status(), 401, "invalid_token")
 
 
-# What is not a working connection.
+# Connections that do not work any more.
 
 @in_both_set_ups
-def test_revoked(site, amocrm, mode):
+def test_a_revoked_connection(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
     olena.connects(amocrm)
     site.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
 
-    data = told(olena)["data"]
+    data = status_of(olena)["data"]
 
     assert list(data) == [*MEMBERS, "authorizeUrl"]
     assert (data["connected"], data["hasTokens"]) == (False, True)
@@ -154,8 +154,8 @@ def test_revoked(site, amocrm, mode):
 
 
 @pytest.mark.parametrize("days, is_connected", [(91, True), (93, False)])
-def test_tokens_that_nobody_renewed_for_three_months(bare, amocrm, days, is_connected):
-    """A backup is as good as a clock: the renewal is put back in one, and that is restored."""
+def test_tokens_that_were_not_renewed_for_three_months(bare, amocrm, days, is_connected):
+    """The time of the renewal is moved into the past in a backup, which is then restored."""
     olena = User(bare)
     olena.connects(amocrm)
     saved = bare.ctl("export", "--plain").stdout
@@ -163,13 +163,13 @@ def test_tokens_that_nobody_renewed_for_three_months(bare, amocrm, days, is_conn
     bare.new_store()
     bare.ctl("import", input=saved.replace(renewed, str(int(renewed) - days * 24 * 3600)))
 
-    data = told(olena)["data"]
+    data = status_of(olena)["data"]
 
     assert (data["connected"], data["hasTokens"]) == (is_connected, True)
     assert ("authorizeUrl" in data) is not is_connected
 
 
-def test_an_access_token_that_is_over_can_still_be_renewed(bare, amocrm):
+def test_an_expired_access_token_can_still_be_renewed(bare, amocrm):
     olena = User(bare)
     amocrm.oauth.clock.advance(-2 * 24 * 3600)
     olena.connects(amocrm)
@@ -177,9 +177,9 @@ def test_an_access_token_that_is_over_can_still_be_renewed(bare, amocrm):
     connected(olena)
 
 
-# Whose connection one sees.
+# The connection that a user sees.
 
-def test_per_user_nobody_sees_anybody_elses(site, amocrm):
+def test_per_user_each_user_sees_only_their_own_connection(site, amocrm):
     site.configure(**PER_USER, amocrm_account=None)
     people = [User(site, name) for name in ("olena", "ivan", "petro")]
     for user, account in zip(people, amocrm.accounts):
@@ -194,7 +194,7 @@ def test_per_user_nobody_sees_anybody_elses(site, amocrm):
         connected(user, account.host, str(account.id))
 
 
-def test_shared_everybody_sees_the_one(site, amocrm):
+def test_shared_everybody_sees_the_same_connection(site, amocrm):
     User(site, "olena").connects(amocrm)
 
     for name in ("olena", "ivan", "somebody new"):
@@ -208,7 +208,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
-def test_users_by_any_name_are_kept_apart(bare, amocrm, name):
+def test_users_with_unusual_names_are_kept_apart(bare, amocrm, name):
     bare.configure(**PER_USER)
     user, alike = User(bare, name), User(bare, name[:-1] + "_")
 
@@ -222,14 +222,14 @@ def test_users_by_any_name_are_kept_apart(bare, amocrm, name):
 
 @pytest.mark.parametrize("one, other", [("olena", "Olena"), ("olena", "olena "), ("a", "а"),
                                         ("é", "e\u0301"), ("1", "01")])
-def test_names_that_look_alike_are_two_users(bare, amocrm, one, other):
+def test_similar_names_are_different_users(bare, amocrm, one, other):
     bare.configure(**PER_USER)
     User(bare, one).connects(amocrm)
 
     not_connected(User(bare, other))
 
 
-def test_what_was_everybodys_becomes_nobodys_by_a_change_of_the_set_up(bare, amocrm):
+def test_a_shared_connection_belongs_to_no_user_after_a_change_to_per_user(bare, amocrm):
     User(bare).connects(amocrm)
 
     bare.configure(app_connections="per_user")
@@ -237,9 +237,9 @@ def test_what_was_everybodys_becomes_nobodys_by_a_change_of_the_set_up(bare, amo
     not_connected(User(bare))
 
 
-# Methods, and our own faults.
+# Methods, and faults of our own.
 
-def test_head_is_the_head_alone(site):
+def test_head_has_no_body(site):
     answer = User(site).status(method="HEAD")
 
     assert answer.status == 200 and answer.body == b""
@@ -248,21 +248,21 @@ def test_head_is_the_head_alone(site):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_methods_are_refused_and_the_right_ones_named(site, method):
+def test_other_methods_get_405_and_the_allowed_methods(site, method):
     answer = User(site).status(method=method, body=b"")
 
     app.refused(answer, 405, "method_not_allowed")
     assert answer.header("Allow") == "GET, HEAD"
 
 
-def test_what_stands_in_the_query_is_ignored(site):
+def test_the_query_is_ignored(site):
     for query in ("sub=ivan&user=ivan", "%zz", "a=1&a=1", "-h", "x=" + "y" * 4000):
         url = app.done(User(site).status(query=query))["data"]["authorizeUrl"]
         assert json.loads(unbase64url(app.state_of(url).split(".")[1]))["sub"] == "olena"
 
 
-def test_a_store_that_is_not_there_is_not_one_that_is_empty(site):
-    """Or the app would ask its user to connect again, into nothing."""
+def test_a_missing_store_is_not_an_empty_store(site):
+    """Otherwise the app would ask its user to connect again, which cannot be stored either."""
     site.store.rmdir()
 
     app.refused(User(site).status(), 503, "server_error")
@@ -270,15 +270,15 @@ def test_a_store_that_is_not_there_is_not_one_that_is_empty(site):
     site.logged("amo-crm status:", "server_error", str(site.store))
 
 
-def test_a_store_that_cannot_be_read(site, amocrm):
+def test_an_unreadable_store(site, amocrm):
     User(site).connects(amocrm)
     process.give(site.store, 0o000, owner=True)
 
     app.refused(User(site).status(), 503, "server_error")
 
 
-def test_a_key_ring_that_is_not_there(bare, amocrm):
-    """Who is connected needs no key to be told so; a state cannot be made without one."""
+def test_a_missing_key_ring(bare, amocrm):
+    """A connected user's status needs no key; without a connection a state has to be signed."""
     olena = User(bare)
     ring = bare.keys.read_text()
     olena.connects(amocrm)

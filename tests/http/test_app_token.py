@@ -1,6 +1,7 @@
-"""Who is asking: the app's token, where it may stand, and which ones are no good.
+"""Authentication by the app's token: the headers that may carry it, and the tokens that are
+refused.
 
-Asked of all three programs the app calls; a caller who is refused has changed nothing.
+Tested with all three programs that the app calls.  A request that is refused changes nothing.
 """
 
 import json
@@ -16,7 +17,7 @@ of_every_program = pytest.mark.parametrize("program", app.PROGRAMS)
 
 
 def ask(site, program, headers, query=None, body=b"{}", **changed):
-    """Exchange-code, once it knows who asks, says that there is no code; the others answer 200."""
+    """Sends a request without a code: exchange-code refuses it only after authentication."""
     method = app.PROGRAMS[program]
     headers = {"Content-Type": app.JSON, **headers} if method == "POST" else headers
     body = body if method == "POST" else None
@@ -26,14 +27,14 @@ def ask(site, program, headers, query=None, body=b"{}", **changed):
                            body, **changed)
 
 
-def known(program, answer):
+def authenticated(program, answer):
     if program == "exchange-code":
         app.refused(answer, 400, "missing_code")
     else:
         app.done(answer)
 
 
-# Where it may stand.
+# Headers that may carry the token.
 
 GOOD_PLACES = {
     "Authorization": lambda token: {"Authorization": f"Bearer {token}"},
@@ -53,15 +54,15 @@ GOOD_PLACES = {
 @of_every_program
 @pytest.mark.parametrize("place", GOOD_PLACES.values(), ids=GOOD_PLACES.keys())
 def test_the_token_is_found(site, program, place):
-    known(program, ask(site, program, place(site.app_token())))
+    authenticated(program, ask(site, program, place(site.app_token())))
 
 
 @of_every_program
-def test_after_a_rewrite_apache_has_renamed_the_header(bare, program):
+def test_apache_renames_the_header_after_a_rewrite(bare, program):
     token = f"Bearer {bare.app_token()}"
 
-    known(program, ask(bare, program, {}, REDIRECT_HTTP_AUTHORIZATION=token))
-    known(program, ask(bare, program, {"Authorization": "Basic b2xlbmE6c2VjcmV0"},
+    authenticated(program, ask(bare, program, {}, REDIRECT_HTTP_AUTHORIZATION=token))
+    authenticated(program, ask(bare, program, {"Authorization": "Basic b2xlbmE6c2VjcmV0"},
                        REDIRECT_HTTP_AUTHORIZATION=token))
     app.refused(ask(bare, program, {"Authorization": "Bearer x"},
                     REDIRECT_HTTP_AUTHORIZATION=token), 401, "invalid_token")
@@ -88,7 +89,7 @@ def test_the_token_is_missing(site, program, place):
 
 
 @of_every_program
-def test_a_token_in_the_query_or_the_body_is_none(site, program):
+def test_a_token_in_the_query_or_the_body_is_ignored(site, program):
     token = site.app_token()
     names = ("access_token", "token", "jwt", "authorization", "Authorization", "X-Auth-Token",
              "HTTP_AUTHORIZATION", "bearer_token")
@@ -100,8 +101,8 @@ def test_a_token_in_the_query_or_the_body_is_none(site, program):
 
 
 @of_every_program
-def test_two_values_joined_by_the_server_are_no_token(site, program):
-    """As a proxy or server passes on a header that came twice (RFC 9110 section 5.3)."""
+def test_two_header_values_joined_by_the_server_are_refused(site, program):
+    """A proxy or server may join a repeated header like this (RFC 9110 section 5.3)."""
     token = site.app_token()
     for joined in (f"Bearer {token}, Bearer {token}", f"Bearer {token},Bearer {token}",
                    f"Bearer {token}, Basic b2xlbmE6c2VjcmV0", f"Bearer {token} {token}"):
@@ -110,15 +111,15 @@ def test_two_values_joined_by_the_server_are_no_token(site, program):
 
 
 @of_every_program
-def test_a_header_that_comes_twice_names_nobody(on_servers, program):
-    """The server may join the two or refuse the request; it must not choose one."""
+def test_a_repeated_header_is_refused(on_servers, program):
+    """The server may join the two or refuse the request, but must not choose one."""
     answer = ask(on_servers, program, {"Authorization": f"Bearer {on_servers.app_token()}",
                                        "authorization": f"Bearer {on_servers.app_token('ivan')}"})
 
     assert answer.status in (400, 401)
 
 
-# Which are no good.
+# Tokens that are refused.
 
 def hour(hours):
     return int(time.time()) + hours * 3600
@@ -129,7 +130,7 @@ def claims(**changed):
 
 
 def signed(header=None, secret=None, raw=None):
-    """A token with another header, another key, or other bytes for claims."""
+    """A token with another header, another key, or raw bytes as claims."""
     def make(site):
         key = (secret or site.jwt_secret).encode()
         head = {"typ": "JWT", "alg": "HS256", **(header or {})}
@@ -158,7 +159,7 @@ BAD_TOKENS = {
     "no algorithm": (signed({"alg": "none"}), "alg"),
     "no algorithm and no signature": (lambda site: app.token(
         {"alg": "none"}, app.claims_of("olena"), lambda signed: b""), "alg"),
-    "an algorithm that is not said": (signed({"alg": None}), "alg"),
+    "a missing algorithm": (signed({"alg": None}), "alg"),
     "another algorithm": (lambda site: tokens.app_token(
         site.jwt_secret, "olena", algorithm="HS512"), "alg"),
     "an algorithm in small letters": (signed({"alg": "hs256"}), "alg"),
@@ -170,7 +171,7 @@ BAD_TOKENS = {
     "no exp": (claims(exp=None), "exp is missing"),
     "an exp of words": (claims(exp="tomorrow"), "exp"),
     "an exp in milliseconds": (claims(exp=hour(1) * 1000), "exp"),
-    "not yet": (claims(nbf=hour(1)), "nbf"),
+    "not yet valid": (claims(nbf=hour(1)), "nbf"),
     "issued tomorrow": (claims(iat=hour(24)), "iat"),
     "no user": (claims(sub=None), "sub"),
     "an empty user": (claims(sub=""), "sub"),
@@ -186,7 +187,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("make, why", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_bad_token_is_refused_and_the_reason_goes_to_the_log_only(bare, make, why):
+def test_a_bad_token_is_refused_and_only_the_log_has_the_reason(bare, make, why):
     token = make(bare)
     for program in app.PROGRAMS:
         bare.mark_logs()
@@ -197,15 +198,15 @@ def test_a_bad_token_is_refused_and_the_reason_goes_to_the_log_only(bare, make, 
 
 
 @of_every_program
-def test_real_servers_pass_the_refusal_on(on_servers, program):
+def test_real_servers_forward_the_refusal(on_servers, program):
     for label, (make, _) in BAD_TOKENS.items():
         token = make(on_servers)
-        if len(token) < 8000:   # what these servers let a header be
+        if len(token) < 8000:   # the servers' limit of a header
             with app.row(label):
                 app.refused(ask(on_servers, program, bearer(token)), 401, "invalid_token")
 
 
-def test_who_is_refused_changes_nothing(site, amocrm):
+def test_a_refused_request_changes_nothing(site, amocrm):
     olena = User(site)
     told = olena.connects(amocrm)
     before = site.connections()
@@ -225,7 +226,7 @@ def test_who_is_refused_changes_nothing(site, amocrm):
     assert site.connections() == before
 
 
-# What the configuration says of tokens.
+# Configuration of the token.
 
 def test_the_clocks_may_differ_by_the_leeway(bare):
     for leeway, seconds, status in ((60, 30, 200), (60, 120, 401), (0, 5, 401), (300, 120, 200)):
@@ -244,14 +245,14 @@ CLAIMS = {
     "one audience of several": ({"jwt_audience": "amo-crm"}, {"aud": ["x", "amo-crm"]}, 200),
     "no audience": ({"jwt_audience": "amo-crm"}, {}, 401),
     "another audience": ({"jwt_audience": "amo-crm"}, {"aud": ["amo-crm2", "amo"]}, 401),
-    "an audience nobody asked for": ({}, {"aud": "another", "iss": "another"}, 200),
+    "an audience without one configured": ({}, {"aud": "another", "iss": "another"}, 200),
     "another claim for the user": ({"jwt_user_claim": "uid"}, {"uid": 7, "sub": None}, 200),
-    "and that one missing": ({"jwt_user_claim": "uid"}, {}, 401),
+    "another claim for the user, missing": ({"jwt_user_claim": "uid"}, {}, 401),
 }
 
 
 @pytest.mark.parametrize("settings, said, status", CLAIMS.values(), ids=CLAIMS.keys())
-def test_claims_that_are_checked_when_set(bare, settings, said, status):
+def test_claims_are_checked_if_configured(bare, settings, said, status):
     bare.configure(**settings)
 
     assert bare.get("status", headers=bearer(bare.app_token(**said))).status == status
@@ -265,17 +266,17 @@ def test_a_number_names_the_same_user_as_its_digits(bare, amocrm):
     assert not User(bare, 170).is_connected()
 
 
-# The other algorithms: exactly the configured one is taken.
+# Other algorithms: only the configured one is accepted.
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_other_digests(bare, algorithm):
+def test_other_hmac_algorithms(bare, algorithm):
     bare.configure(jwt_algorithm=algorithm)
     for other in ("HS256", "HS384", "HS512"):
         token = tokens.app_token(bare.jwt_secret, "olena", algorithm=other)
         for program in app.PROGRAMS:
             answer = ask(bare, program, bearer(token))
             if other == algorithm:
-                known(program, answer)
+                authenticated(program, answer)
             else:
                 app.refused(answer, 401, "invalid_token")
 
@@ -295,7 +296,7 @@ def by_public_key(site, signer, **settings):
 
 @pytest.mark.parametrize("algorithm", app.Signer.PARAMETERS)
 def test_public_keys(site, amocrm, signers, algorithm):
-    """From the first question to the last: each is asked with a token just signed."""
+    """All requests of an app, each with a newly signed token."""
     signer = signers[algorithm]
     by_public_key(site, signer, **app.PER_USER)
 
@@ -311,7 +312,7 @@ def test_public_keys(site, amocrm, signers, algorithm):
 
 
 @pytest.mark.parametrize("algorithm", app.Signer.PARAMETERS)
-def test_public_keys_verify_nobody_else(bare, signers, algorithm):
+def test_public_keys_refuse_other_signatures(bare, signers, algorithm):
     signer = signers[algorithm]
     by_public_key(bare, signer)
     good = signer.token("olena")
@@ -339,7 +340,7 @@ def test_public_keys_verify_nobody_else(bare, signers, algorithm):
     assert bare.get("status", headers=bearer(good)).status == 200
 
 
-def test_a_public_key_that_is_not_there_or_of_another_kind(bare, signers):
+def test_a_missing_public_key_or_one_of_another_type(bare, signers):
     for algorithm, key in (("RS256", "/nonexistent.pem"), ("RS256", signers["ES256"].public),
                            ("ES256", signers["EdDSA"].public), ("EdDSA", bare.keys)):
         bare.configure(jwt_algorithm=algorithm, jwt_public_key=key, jwt_secret=None)

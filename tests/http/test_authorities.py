@@ -1,7 +1,7 @@
-"""Which certificates amoCRM is checked with: those of ca_file alone, or the system's, from their folder
-or from their file.
+"""The CA certificates that amoCRM's certificate is verified with: those of ca_file alone, or the
+system's, from their folder or from their bundle file.
 
-The system's are put in place in a mount namespace of its own: nothing is mounted that could be left.
+The system's certificates are replaced in a mount namespace, so no mount can remain.
 """
 
 import shlex
@@ -12,7 +12,7 @@ import pytest
 
 import expect
 
-FOLDER = Path("/etc/ssl/certs")     # as Debian's libcurl is built
+FOLDER = Path("/etc/ssl/certs")     # compiled into Debian's libcurl
 BUNDLE = FOLDER / "ca-certificates.crt"
 
 
@@ -23,11 +23,11 @@ def may_unshare():
 
 
 pytestmark = pytest.mark.skipif(not may_unshare(),
-                                reason="no mount namespace may be made here (unshare -rm)")
+                                reason="mount namespaces are not permitted here (unshare -rm)")
 
 
 def callback(site, amocrm, *files):
-    """Asked where these are all the certificates that the system has."""
+    """Calls the callback where these files are the system's only CA certificates."""
     told = amocrm.approve(state="s")
     copies = "".join(f" && cp {shlex.quote(str(amocrm.ca_file))} {shlex.quote(str(file))}"
                      for file in files)
@@ -41,24 +41,24 @@ def callback(site, amocrm, *files):
 
 
 def name_in_folder(certificate):
-    """As OpenSSL looks it up."""
+    """The file name under which OpenSSL looks up a certificate."""
     done = subprocess.run(["openssl", "x509", "-noout", "-subject_hash", "-in", certificate],
                           capture_output=True, text=True, check=True)
     return FOLDER / f"{done.stdout.strip()}.0"
 
 
-def test_the_systems(bare, amocrm):
+def test_the_systems_ca_certificates(bare, amocrm):
     bare.configure(amocrm_ca_file=None)
     in_folder = name_in_folder(amocrm.ca_file)
     assert callback(bare, amocrm, in_folder) is None
-    assert callback(bare, amocrm, BUNDLE) is None, "a folder that cannot be looked up in"
+    assert callback(bare, amocrm, BUNDLE) is None, "the folder has no hashed names, only the bundle"
     assert len(amocrm.exchanges()) == 2
-    assert callback(bare, amocrm) == "server_error", "none: ours to mend"
+    assert callback(bare, amocrm) == "server_error", "no certificates: a fault of our own"
     assert len(amocrm.exchanges()) == 2
 
 
-def test_ca_file_is_in_place_of_the_systems(bare, amocrm):
-    """Not beside them: whoever names one trusts no other."""
+def test_ca_file_replaces_the_systems_certificates(bare, amocrm):
+    """The system's certificates are not trusted in addition."""
     other = bare.folder / "other.pem"
     other.write_text(BUNDLE.read_text().split("-----END CERTIFICATE-----")[0]
                      + "-----END CERTIFICATE-----\n")

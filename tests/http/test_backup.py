@@ -1,4 +1,4 @@
-"""amocrmctl export and import: everything comes back, and nothing newer is lost for it."""
+"""amocrmctl export and import: everything is restored, and newer tokens are not overwritten."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def sealed(site):
     return site.ctl("export").stdout
 
 
-def told(imported, left_alone=0):
+def summary(imported, left_alone=0):
     return f"imported {imported}, left alone {left_alone}: here already, and as new\n"
 
 
@@ -37,7 +37,7 @@ def by_id(site):
 
 
 def everything(site, amocrm):
-    """A store with something of each kind; who is in it."""
+    """Fills the store with records of each kind; returns the connected app user."""
     olena = app.User(site)
     site.configure(**{**ANY_ACCOUNT, "app_state": "signed"})
     olena.connects(amocrm)
@@ -49,16 +49,16 @@ def everything(site, amocrm):
     return olena
 
 
-# There and back.
+# Export and import.
 
 @pytest.mark.parametrize("options", [[], ["--plain"]], ids=["sealed", "plain"])
-def test_everything_comes_back(site, amocrm, options):
+def test_everything_is_restored(site, amocrm, options):
     olena = everything(site, amocrm)
     before, plain = by_id(site), sorted(site.ctl("export", "--plain").stdout.splitlines())
     backup = site.ctl("export", *options).stdout
     site.new_store()
 
-    assert site.ctl("import", input=backup).stdout == told(7)
+    assert site.ctl("import", input=backup).stdout == summary(7)
 
     assert by_id(site) == before
     assert sorted(site.ctl("export", "--plain").stdout.splitlines()) == plain
@@ -67,10 +67,10 @@ def test_everything_comes_back(site, amocrm, options):
     assert site.ctl("refresh", f"{ID}/1").returncode == 0
     hook = disconnect_query(amocrm.integration, amocrm.who()[0])
     assert site.get("disconnect", hook).status == 200
-    assert by_id(site)[ID, 1]["state"] == "revoked", "the account has forgotten whose it is"
+    assert by_id(site)[ID, 1]["state"] == "revoked", "the account's list of connections is missing"
 
 
-def test_a_shared_set_up_comes_back(site, amocrm):
+def test_a_shared_set_up_is_restored(site, amocrm):
     site.configure()
     connect(site, amocrm)
     backup = sealed(site)
@@ -81,7 +81,7 @@ def test_a_shared_set_up_comes_back(site, amocrm):
     assert app.User(site).is_connected()
 
 
-def test_with_another_key_ring_only_the_plain_one_comes_back(site, amocrm):
+def test_with_another_key_ring_only_a_plain_backup_is_restored(site, amocrm):
     everything(site, amocrm)
     before, pairs = by_id(site), stored(site)
     closed, plain = sealed(site), site.ctl("export", "--plain").stdout
@@ -90,15 +90,15 @@ def test_with_another_key_ring_only_the_plain_one_comes_back(site, amocrm):
 
     done = site.ctl("import", input=closed, check=False)
     assert done.returncode == 1
-    assert done.stdout == told(2), "whose they are is no secret"
+    assert done.stdout == summary(2), "the records of app users are not secret"
     assert done.stderr.count("which is not in the key ring") == 5
     assert site.connections() == []
 
-    assert site.ctl("import", input=plain).stdout == told(5, 2)
+    assert site.ctl("import", input=plain).stdout == summary(5, 2)
     assert (by_id(site), stored(site)) == (before, pairs)
 
 
-def test_the_same_id_for_another_key_does_not_open_it(site, amocrm):
+def test_another_key_with_the_same_id_does_not_decrypt(site, amocrm):
     connect(site, amocrm)
     backup = sealed(site)
     site.new_store()
@@ -110,7 +110,7 @@ def test_the_same_id_for_another_key_does_not_open_it(site, amocrm):
     assert site.connections() == []
 
 
-def test_one_that_does_not_open_keeps_no_other_back(site):
+def test_a_record_that_does_not_decrypt_does_not_stop_the_export(site):
     take_in(site, [made_up(7)])
     site.write_keys(f"k2 {secrets.token_hex(32)}\n")
     take_in(site, [made_up(account) for account in (5, 6, 8, 9)])
@@ -121,15 +121,15 @@ def test_one_that_does_not_open_keeps_no_other_back(site):
     assert sorted(json.loads(line)["key"] for line in done.stdout.splitlines()) == [
         f"connection:{account}:1" for account in (5, 6, 8, 9)]
     assert done.stderr.startswith("amocrmctl export: connection:7:1: ")
-    assert len(sealed(site).splitlines()) == 5, "what stays sealed need not be opened"
+    assert len(sealed(site).splitlines()) == 5, "a sealed export decrypts nothing"
 
 
-def test_nothing_is_nothing(site):
+def test_an_empty_store_and_an_empty_backup(site):
     assert sealed(site) == ""
-    assert site.ctl("import", input="").stdout == told(0)
+    assert site.ctl("import", input="").stdout == summary(0)
 
 
-def test_a_sealed_backup_tells_no_secret(site, amocrm):
+def test_a_sealed_backup_contains_no_secret(site, amocrm):
     everything(site, amocrm)
     backup = sealed(site).encode()
 
@@ -138,7 +138,7 @@ def test_a_sealed_backup_tells_no_secret(site, amocrm):
     assert b"access-" not in backup and b"refresh-" not in backup
 
 
-def test_a_plain_one_is_not_shown_on_a_terminal(site, amocrm):
+def test_a_plain_backup_is_not_printed_on_a_terminal(site, amocrm):
     connect(site, amocrm)
     master, slave = pty.openpty()
     try:
@@ -152,7 +152,7 @@ def test_a_plain_one_is_not_shown_on_a_terminal(site, amocrm):
     assert b"terminal" in complaint
 
 
-# What is here already.
+# Records that exist already.
 
 def test_newer_tokens_are_left_alone(site, amocrm):
     connect(site, amocrm)
@@ -162,42 +162,42 @@ def test_newer_tokens_are_left_alone(site, amocrm):
     newest = stored(site)
 
     for backup in backups:
-        assert site.ctl("import", input=backup).stdout == told(0, 1)
+        assert site.ctl("import", input=backup).stdout == summary(0, 1)
         assert stored(site) == newest
 
 
-def test_those_that_are_as_new_are_left_alone(site, amocrm):
+def test_equally_new_tokens_are_left_alone(site, amocrm):
     connect(site, amocrm)
     before = exported(site)
 
-    assert site.ctl("import", input=sealed(site)).stdout == told(0, 1)
+    assert site.ctl("import", input=sealed(site)).stdout == summary(0, 1)
 
     assert exported(site) == before
 
 
-def test_newer_ones_take_the_place_of_older_ones(site, amocrm):
+def test_newer_tokens_replace_older_ones(site, amocrm):
     connect(site, amocrm)
     backup = sealed(site)
     connections.age(site, 1000)
     site.ctl("refresh", ID)
     connections.age(site, 500)
 
-    assert site.ctl("import", input=backup).stdout == told(1)
+    assert site.ctl("import", input=backup).stdout == summary(1)
 
-    assert sealed(site) != backup, "sealed anew"
+    assert sealed(site) != backup, "sealed again"
     assert works(amocrm, stored(site)[ID, 1]["access_token"]) == 1
 
 
-def test_whose_a_connection_is_by_now_stays_so(site):
+def test_the_current_connection_of_an_app_user_is_kept(site):
     take_in(site, [made_up(5), made_up(6), {"key": "app:olena", "value": "connection:5:1"}])
 
     done = take_in(site, [{"key": "app:olena", "value": "connection:6:1"}])
 
-    assert done.stdout == told(0, 1)
+    assert done.stdout == summary(0, 1)
     assert {"key": "app:olena", "value": "connection:5:1"} in exported(site)
 
 
-def test_cut_short_and_run_again(site):
+def test_an_interrupted_import_can_be_repeated(site):
     lines = [made_up(account) for account in range(1, 100)]
     given = "".join(compact(line) + "\n" for line in lines).encode()
     chance = random.Random()
@@ -217,10 +217,10 @@ def test_cut_short_and_run_again(site):
 
     assert done.returncode == 0
     assert len(stored(site)) == 99
-    assert take_in(site, lines).stdout == told(0, 99)
+    assert take_in(site, lines).stdout == summary(0, 99)
 
 
-# What is damaged.
+# Corrupt backups.
 
 def with_value(line, change):
     return {**line, "value": change(line["value"])}
@@ -232,12 +232,12 @@ def with_clear(line, **changed):
 
 
 def flipped(value):
-    """One character of the sealed text, which is not its last: that may hold unused bits."""
+    """Changes one character of the sealed text; not the last one, which may contain unused bits."""
     return value[:-20] + ("A" if value[-20] != "A" else "B") + value[-19:]
 
 
-# What is made of a good sealed line.
-DAMAGED_SEALED = {
+# Changes of a valid sealed line.
+CORRUPT_SEALED = {
     "cut": lambda line: compact(line)[:-30],
     "cut in the value": lambda line: with_value(line, lambda value: value[:-30]),
     "a character changed": lambda line: with_value(line, flipped),
@@ -254,49 +254,49 @@ DAMAGED_SEALED = {
     "another key's id": lambda line: with_value(
         line, lambda value: value.replace("\nk1.", "\nk2.")),
 }
-DAMAGED_PLAIN = {
-    "no JSON": lambda line: "connection:5:1 = x",
+CORRUPT_PLAIN = {
+    "not JSON": lambda line: "connection:5:1 = x",
     "empty": lambda line: "",
     "a list": lambda line: "[]",
     "no key": lambda line: {"value": line["value"]},
     "no value": lambda line: {"key": line["key"]},
-    "a value that is no text": lambda line: {**line, "value": 5},
-    "a name twice": lambda line: compact(line)[:-1] + ',"key":"connection:5:1"}',
-    "what is no connection": lambda line: {**line, "key": "code:5"},
-    "what only we may write": lambda line: {"key": "account:5", "value": "1 2 3"},
+    "a value that is not a string": lambda line: {**line, "value": 5},
+    "a repeated name": lambda line: compact(line)[:-1] + ',"key":"connection:5:1"}',
+    "not a connection": lambda line: {**line, "key": "code:5"},
+    "a record that cannot be imported": lambda line: {"key": "account:5", "value": "1 2 3"},
     "no tokens": lambda line: {"key": line["key"], "value": line["value"]},
-    "tokens that are no JSON": lambda line: {**line, "tokens": "x"},
+    "tokens that are not JSON": lambda line: {**line, "tokens": "x"},
     "no refresh token": lambda line: {**line, "tokens": '{"access_token":"a","expires_at":5}'},
     "no access token": lambda line: {**line, "tokens": '{"refresh_token":"a","expires_at":5}'},
-    "no end of them": lambda line: {**line, "tokens": '{"access_token":"a","refresh_token":"b"}'},
+    "no expiry": lambda line: {**line, "tokens": '{"access_token":"a","refresh_token":"b"}'},
     "no account": lambda line: with_clear(line, account_id="x"),
     "a host that is not amoCRM's": lambda line: with_clear(line, host="x.evil.com"),
-    "a host that is more than one": lambda line: with_clear(line, host="x.amocrm.ru@evil.com"),
+    "a host with user information": lambda line: with_clear(line, host="x.amocrm.ru@evil.com"),
     "no host": lambda line: with_clear(line, host=None),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGED_SEALED.values(), ids=DAMAGED_SEALED.keys())
-def test_a_damaged_sealed_line_is_named_and_passed(site, damage):
+@pytest.mark.parametrize("corrupt", CORRUPT_SEALED.values(), ids=CORRUPT_SEALED.keys())
+def test_a_corrupt_sealed_line_is_reported_and_skipped(site, corrupt):
     take_in(site, [made_up(4), made_up(5), made_up(7)])
     good = {line["key"]: line for line in exported(site)}
     site.new_store()
 
-    done = take_in(site, [good["connection:4:1"], damage(good["connection:5:1"]),
+    done = take_in(site, [good["connection:4:1"], corrupt(good["connection:5:1"]),
                           good["connection:7:1"]], check=False)
 
-    named_and_passed(site, done)
+    reported_and_skipped(site, done)
 
 
-@pytest.mark.parametrize("damage", DAMAGED_PLAIN.values(), ids=DAMAGED_PLAIN.keys())
-def test_a_damaged_plain_line_is_named_and_passed(site, damage):
-    done = take_in(site, [made_up(4), damage(made_up(5)), made_up(7)], check=False)
+@pytest.mark.parametrize("corrupt", CORRUPT_PLAIN.values(), ids=CORRUPT_PLAIN.keys())
+def test_a_corrupt_plain_line_is_reported_and_skipped(site, corrupt):
+    done = take_in(site, [made_up(4), corrupt(made_up(5)), made_up(7)], check=False)
 
-    named_and_passed(site, done)
+    reported_and_skipped(site, done)
 
 
-def named_and_passed(site, done):
-    assert (done.returncode, done.stdout) == (1, told(2))
+def reported_and_skipped(site, done):
+    assert (done.returncode, done.stdout) == (1, summary(2))
     [complaint] = done.stderr.splitlines()
     assert complaint.startswith("amocrmctl import: line 2: ")
     assert set(stored(site)) == {(4, 1), (7, 1)}
@@ -313,21 +313,21 @@ def test_a_value_of_another_line_is_refused(site):
 
     done = take_in(site, swapped, check=False)
 
-    assert (done.returncode, done.stdout) == (1, told(0))
+    assert (done.returncode, done.stdout) == (1, summary(0))
     assert site.connections() == []
 
 
-def test_the_last_line_may_lack_its_end_and_others_have_two(site):
+def test_lines_may_end_with_crlf_and_the_last_without_newline(site):
     lines = [compact(made_up(account)) for account in (4, 5)]
 
-    assert site.ctl("import", input=lines[0] + "\r\n" + lines[1]).stdout == told(2)
+    assert site.ctl("import", input=lines[0] + "\r\n" + lines[1]).stdout == summary(2)
 
 
-def test_a_line_may_be_long(site):
+def test_a_long_line(site):
     line = made_up(5, tokens={"access_token": "a" * 16384, "refresh_token": "r" * 16384,
                               "expires_at": 4102444800})
 
-    assert take_in(site, [line]).stdout == told(1)
+    assert take_in(site, [line]).stdout == summary(1)
 
     assert stored(site)[5, 1]["access_token"] == "a" * 16384
     done = take_in(site, [made_up(6, tokens={"access_token": "a" * 100_000, "refresh_token": "r",
@@ -335,9 +335,9 @@ def test_a_line_may_be_long(site):
     assert done.returncode == 1 and "line 1: " in done.stderr
 
 
-@pytest.mark.parametrize("lasts", [100, 86400], ids=["soon over", "fresh"])
-def test_a_host_that_is_allowed_no_more_is_not_asked(site, amocrm, lasts):
-    """Neither the secret nor a token goes there."""
+@pytest.mark.parametrize("lasts", [100, 86400], ids=["expires soon", "fresh"])
+def test_a_host_that_is_no_longer_allowed_is_not_contacted(site, amocrm, lasts):
+    """Neither the client secret nor a token is sent to it."""
     take_in(site, [made_up(5, host="five.kommo.com", lasts=lasts)])
     site.configure(**ANY_ACCOUNT, amocrm_account_domains="amocrm.ru")
 
@@ -351,13 +351,13 @@ def test_a_host_that_is_allowed_no_more_is_not_asked(site, amocrm, lasts):
 
 @pytest.mark.parametrize("command", [
     ["export", "--all"], ["export", "--plain", "x"], ["export", "x"], ["import", "file"]])
-def test_a_wrong_call_is_told(site, command):
+def test_wrong_arguments_are_reported(site, command):
     done = site.ctl(*command, check=False, input="")
 
     assert done.returncode == 2 and "usage:" in done.stderr
 
 
-def test_a_full_disk_behind_the_output_is_no_success(site, amocrm):
+def test_a_failed_write_to_standard_output_is_an_error(site, amocrm):
     connect(site, amocrm)
     with open("/dev/full", "wb") as full:
         running = site.start_ctl("export", stdout=full)
@@ -367,13 +367,14 @@ def test_a_full_disk_behind_the_output_is_no_success(site, amocrm):
     assert b"standard output" in complaint
 
 
-def test_importing_again_mends_what_a_kill_left(site, amocrm):
-    """A connection that is here, and as new, but on no list, as amoCRM's hook would not find it."""
+def test_importing_again_repairs_an_interrupted_import(site, amocrm):
+    """The connection is stored, but not in its account's list, so amoCRM's hook would not find
+    it."""
     connect(site, amocrm)
     lines = exported(site)
     connections.forget_list(site)
 
-    assert take_in(site, lines).stdout == told(0, len(lines))
+    assert take_in(site, lines).stdout == summary(0, len(lines))
 
     site.get("disconnect", disconnect_query(amocrm.integration, amocrm.who()[0]))
     assert connections.one(site)["state"] == "revoked"

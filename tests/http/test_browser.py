@@ -1,6 +1,6 @@
 """The redirect page and the connect page, in a real browser behind a real web server.
 
-To look at the pages: AMO_CRM_SCREENSHOTS=/some/folder keeps a picture of each.
+AMO_CRM_SCREENSHOTS=/some/folder saves a picture of each page.
 """
 
 import os
@@ -36,7 +36,7 @@ def chromium(runners):
 
 @pytest.fixture
 def site(one_site, runners):
-    """A page is the same behind every server: one will do."""
+    """The pages are the same behind every server, so one server is enough."""
     one_site.reset(runners("apache"))
     one_site.configure(app_name="ForYouRe")
     return one_site
@@ -44,7 +44,7 @@ def site(one_site, runners):
 
 @pytest.fixture
 def visitor(chromium):
-    """The browser, as new; afterwards it must have had nothing to complain about."""
+    """The browser in its initial state; after the test it must have reported no problem."""
     chromium.as_new()
     yield chromium
     chromium.tell("Emulation.setScriptExecutionDisabled", value=False)
@@ -52,7 +52,7 @@ def visitor(chromium):
 
 
 def address(site, ending=ALLOWED, state="s1"):
-    """Where amoCRM sends the browser when the authorization ends like this."""
+    """The URL that amoCRM redirects the browser to when the authorization ends like this."""
     told = {
         ALLOWED: lambda: site.amocrm.approve(state=state),
         DENIED: lambda: site.amocrm.deny(state=state),
@@ -65,7 +65,7 @@ def address(site, ending=ALLOWED, state="s1"):
     return f"{site.url('callback')}?{urlencode(told)}" if told else site.url("callback")
 
 
-def said(link):
+def link_params(link):
     """The parameters of a deep link."""
     assert link.startswith(DEEP_LINK), link
     return {name: value for name, [value] in
@@ -76,14 +76,14 @@ def code_in(url):
     return parse_qs(urlsplit(url).query)["code"][0]
 
 
-# Opening the app by itself.
+# Opening the app automatically.
 
-def test_the_app_is_opened_once_at_once_with_the_code(site, visitor):
+def test_the_app_is_opened_once_and_immediately_with_the_code(site, visitor):
     url = address(site)
     visitor.open(url)
-    [launch] = visitor.launches     # asked for before the page had ended loading
+    [launch] = visitor.launches     # requested before the page had finished loading
     assert launch.reason == "scriptInitiated"
-    assert said(launch.link) == {"code": code_in(url), "state": "s1"}
+    assert link_params(launch.link) == {"code": code_in(url), "state": "s1"}
     assert launch.link == visitor.link
     visitor.wait_for_late_text()
     assert len(visitor.launches) == 1
@@ -99,15 +99,15 @@ def test_the_app_is_opened_without_a_timer(site, visitor):
     (DENIED, "access_denied"), (REFUSED, "auth_failed"), (UNREACHABLE, "temporarily_unavailable"),
     (NOTHING, "missing_code"),
 ])
-def test_the_app_learns_of_an_error_once_too(site, visitor, ending, error):
+def test_the_app_is_opened_once_with_an_error(site, visitor, ending, error):
     visitor.open(address(site, ending))
     [launch] = visitor.wait_for_launches()
-    assert said(launch.link)["error"] == error
+    assert link_params(launch.link)["error"] == error
     assert launch.link == visitor.link
 
 
 def test_a_reload_does_not_open_the_app(site, visitor):
-    """Pressed at once, while the address still has the code: the same page, its button working."""
+    """A reload while the address still has the code: the same page, and its button works."""
     visitor.open(address(site))
     link = visitor.link
     visitor.wait_for_launches()
@@ -146,8 +146,8 @@ def test_going_back_does_not_open_the_app(site, visitor, leave):
     assert visitor.launches == []
 
 
-def test_a_tab_restored_as_if_new_does_not_open_the_app(site, visitor):
-    """Some browsers restore a tab under its first navigation type; its history entry tells."""
+def test_a_restored_tab_does_not_open_the_app(site, visitor):
+    """Some browsers restore a tab with its original navigation type; the history entry shows it."""
     with visitor.before_scripts("""
             performance.getEntriesByType = function () { return [{ type: 'navigate' }]; };"""):
         visitor.open(address(site))
@@ -174,13 +174,13 @@ def test_button_mode_waits_for_the_visitor(site, visitor):
     assert len(visitor.launches) == 1
 
 
-def test_without_javascript_the_page_opens_the_app_and_its_button_does(site, visitor):
+def test_without_javascript_the_page_and_its_button_open_the_app(site, visitor):
     visitor.visitor(scripts=False)
     url = address(site)
     visitor.open(url)
     [launch] = visitor.wait_for_launches()
     assert launch.reason == "metaTagRefresh"
-    assert said(launch.link) == {"code": code_in(url), "state": "s1"}
+    assert link_params(launch.link) == {"code": code_in(url), "state": "s1"}
     visitor.key(Keys.TAB)
     visitor.key(Keys.ENTER)
     pressed = visitor.wait_for_launches(2)[1]
@@ -207,10 +207,10 @@ def test_on_android_the_intent_comes_first_and_the_plain_link_second(site, visit
     assert ";package=com.foryou.realestate;" in launch.link
     first, second = visitor.driver.find_elements("css selector", "a")
     assert first.get_attribute("href") == launch.link
-    assert said(second.get_attribute("href")) == {"code": code_in(url), "state": "s1"}
+    assert link_params(second.get_attribute("href")) == {"code": code_in(url), "state": "s1"}
     visitor.forget()
     second.click()
-    assert said(visitor.wait_until_opened())["code"] == code_in(url)
+    assert link_params(visitor.wait_until_opened())["code"] == code_in(url)
 
 
 # Afterwards.
@@ -240,15 +240,15 @@ def test_the_address_bar_loses_code_and_state(site, visitor):
     "</script><script>window.ran=1</script>", "javascript:window.ran=1", "&quot;&#39;&lt;",
     "{{text:heading}}", "\u202eї \\ %41 + ;", "a#Intent;end",
 ])
-def test_a_hostile_state_stays_a_state(site, visitor, state):
+def test_a_hostile_state_is_escaped(site, visitor, state):
     visitor.open(address(site, state=state))
-    assert said(visitor.wait_for_launches()[0].link)["state"] == state
+    assert link_params(visitor.wait_for_launches()[0].link)["state"] == state
     assert visitor.run("return window.ran") is None
     assert visitor.run("return document.scripts.length") == 1
     assert visitor.driver.find_elements("css selector", "img") == []
 
 
-def test_a_hostile_app_name_stays_a_name(site, visitor):
+def test_a_hostile_app_name_is_escaped(site, visitor):
     name = "<img src=x onerror=window.ran=1>\"'&amp;"
     site.configure(app_name=name)
     visitor.open(address(site))
@@ -257,7 +257,7 @@ def test_a_hostile_app_name_stays_a_name(site, visitor):
 
 
 def test_the_policy_is_in_force(site, visitor):
-    """And these tests would notice what it stops."""
+    """These tests would also notice a violation of the policy."""
     visitor.open(address(site))
     visitor.run("""
         var script = document.createElement('script');
@@ -281,13 +281,13 @@ HEADINGS = {
 }
 ENDINGS = (ALLOWED, DENIED, REFUSED, UNREACHABLE, NOTHING)
 
-# Everything that is wrong with how a page is laid out, in words.
+# Returns a list of the faults in a page's layout.
 FAULTS = Path(__file__).with_name("layout.js").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", HEADINGS)
-def test_it_is_readable_in_every_language_and_ending(site, visitor, language, scheme):
+def test_it_is_readable_in_every_language_and_outcome(site, visitor, language, scheme):
     for ending, heading in zip(ENDINGS, HEADINGS[language]):
         visitor.visitor(language=language, scheme=scheme, motion="reduce")
         visitor.open(address(site, ending))
@@ -316,7 +316,7 @@ def test_it_fits_every_window_and_every_name(site, visitor, width, height):
 def test_the_button_is_high_enough_and_first_in_tab_order(site, visitor):
     visitor.open(address(site))
     visitor.key(Keys.TAB)
-    button = process.wait_until(lambda: visitor.focused, "anything with the focus")
+    button = process.wait_until(lambda: visitor.focused, "an element with the focus")
     assert button.get_attribute("id") == "open"
     assert button.size["height"] >= 44
     assert button.value_of_css_property("outline-style") == "solid", "no focus ring"
@@ -342,8 +342,8 @@ def test_from_the_connect_page_through_amocrm_into_the_app(site, visitor):
     visitor.driver.find_element("css selector", "button[value=allow]").click()
     [launch] = visitor.wait_for_launches()
     assert launch.reason == "scriptInitiated"
-    assert visitor.wait_until_opened() == launch.link   # the tap on Allow is enough
-    told = said(launch.link)
+    assert visitor.wait_until_opened() == launch.link   # the click on Allow is the user gesture
+    told = link_params(launch.link)
     assert told["state"] == state
     assert told["code"].startswith("def50200")
 
@@ -360,7 +360,7 @@ def test_the_connect_page_builds_the_link(site, visitor, asked, begins):
     assert link.startswith(begins)
     assert link.endswith("&mode=popup")
     visitor.driver.refresh()
-    assert connect_link(visitor) != link, "every state is a new one"
+    assert connect_link(visitor) != link, "each page has a new state"
 
 
 @pytest.mark.parametrize("asked", [
@@ -369,7 +369,7 @@ def test_the_connect_page_builds_the_link(site, visitor, asked, begins):
     "https://localhost/oauth", "http://localhost.evil.example/oauth", "http://u@localhost/oauth",
     "javascript:window.ran=1", "data:text/html,x", "//localhost/oauth",
 ])
-def test_the_connect_page_goes_nowhere_else(site, visitor, asked):
+def test_the_connect_page_links_to_no_other_host(site, visitor, asked):
     visitor.open(connect_page(site, authorize_url=asked))
     assert connect_link(visitor).startswith("https://www.amocrm.ru/oauth?")
     assert visitor.driver.find_element("id", "refused").is_displayed()
@@ -383,7 +383,7 @@ def test_the_connect_page_waits_for_a_client_id(site, visitor):
 
 
 def test_the_connect_page_has_its_button_on_the_first_screen(site, visitor):
-    """As `make run` opens it, on a notebook."""
+    """With the query of `make run`, on a notebook's screen."""
     visitor.visitor(width=1280, height=800)
     visitor.open(connect_page(site, authorize_url="http://localhost:8081/oauth"))
     button = visitor.driver.find_element("id", "connect")

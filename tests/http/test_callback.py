@@ -1,4 +1,4 @@
-"""GET callback: what the app is told in every case, and what is stored."""
+"""GET callback: the deep link in every case, and what is stored."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import expect
 from connections import held_lock
 from sandbox.web import Answer
 
-# Asked without a pinned account every allowed host may come; nobody's state has to be signed.
+# Without a pinned account every allowed host is accepted; states need not be signed.
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 
 STATES = {
@@ -22,8 +22,8 @@ STATES = {
     "a word": "xyz",
     "reserved characters": "a b&c=d#e?f/g:h;i+j%k",
     "not ASCII": "їжак 🦔",
-    "what looks like an escape": "%41%zz%",
-    "as long as it may be": "s" * 2048,
+    "like an escape": "%41%zz%",
+    "at its limit": "s" * 2048,
 }
 
 
@@ -67,7 +67,7 @@ def test_the_stored_access_token_is_the_one_amocrm_gave(bare, amocrm):
     assert amocrm.oauth.bearer(amocrm.who()[0], token.rstrip("\n")).user.id == 1
 
 
-def test_amocrm_is_asked_exactly_what_it_wants(bare, amocrm):
+def test_the_request_to_the_token_endpoint(bare, amocrm):
     told = amocrm.approve()
     bare.get("callback", told)
 
@@ -86,7 +86,7 @@ def test_amocrm_is_asked_exactly_what_it_wants(bare, amocrm):
     assert len(amocrm.connections()) == 1
 
 
-def test_no_secret_lies_in_store_or_logs(site, amocrm):
+def test_no_secret_is_in_store_or_logs(site, amocrm):
     site.get("callback", amocrm.approve(state="s"))
     site.get("callback", {**amocrm.approve(), "code": "def50200" + "0" * 1000})
     amocrm.misbehave("server_error")
@@ -96,7 +96,7 @@ def test_no_secret_lies_in_store_or_logs(site, amocrm):
     site.assert_no_secret_in_store_or_logs()
 
 
-def test_parameters_nobody_knows_are_ignored(site, amocrm):
+def test_unknown_parameters_are_ignored(site, amocrm):
     told = amocrm.approve(state="s")
 
     answer = site.get("callback", {"utm": "x", **told, "something": "", "": "", "new[0]": "1"})
@@ -111,7 +111,7 @@ def test_client_id_and_platform_may_be_missing(site, amocrm):
     expect.connected(site.get("callback", told), told["code"], "s")
 
 
-def test_the_pinned_account_stands_in_for_a_missing_referer(site, amocrm):
+def test_the_pinned_account_replaces_a_missing_referer(site, amocrm):
     told = amocrm.approve()
     del told["referer"]
 
@@ -120,7 +120,7 @@ def test_the_pinned_account_stands_in_for_a_missing_referer(site, amocrm):
     assert [request.host for request in amocrm.exchanges()] == ["reforyou.amocrm.ru"]
 
 
-def test_without_a_pinned_account_each_referer_is_asked_itself(site, amocrm):
+def test_without_a_pinned_account_each_referer_is_contacted(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     hosts = [account.host for account in amocrm.accounts]
     for host in hosts:
@@ -146,9 +146,9 @@ def test_per_user_every_amocrm_user_keeps_a_connection(bare, amocrm):
     assert sorted(one["amocrm_user_id"] for one in bare.connections()) == [1, 2]
 
 
-# The three ways to hand the link over.
+# The three ways to open the app.
 
-def test_page_tries_once_by_itself_and_shows_a_button(site, amocrm):
+def test_page_opens_the_app_once_automatically_and_shows_a_button(site, amocrm):
     told = amocrm.approve(state="s")
     site.configure(app_redirect="page")
     answer = site.get("callback", told)
@@ -158,7 +158,7 @@ def test_page_tries_once_by_itself_and_shows_a_button(site, amocrm):
     assert "data-auto" in automatic(answer)
 
 
-def test_button_never_tries_by_itself(site, amocrm):
+def test_button_never_opens_the_app_automatically(site, amocrm):
     told = amocrm.approve(state="s")
     site.configure(app_redirect="button")
     answer = site.get("callback", told)
@@ -178,7 +178,7 @@ def test_302_is_a_redirect_into_the_app(site, amocrm):
 
 
 def automatic(answer):
-    """What makes a page leave by itself: an attribute the script looks for, or a refresh."""
+    """The means that open the app automatically: the script's attribute, or a refresh."""
     elements = [part for part in answer.page.skeleton if isinstance(part, tuple)]
     return ({name for part in elements for name, *_ in part[1:] if name == "data-auto"}
             | {"refresh" for part in elements if ("http-equiv", "refresh") in part[1:]})
@@ -203,7 +203,7 @@ def test_android_gets_an_intent_link_first_and_the_plain_one_second(site, amocrm
     target, fragment = intent.split("#")
     assert target == (f"intent://amo-crm/callback?code={told['code']}"
                       "&state=%3Bend%23Intent%3BS.x%3D1%3Bend")
-    # no S.browser_fallback_url: Chrome would also leave the page for it when only a tap was missing
+    # no S.browser_fallback_url: Chrome would also open it if only the user gesture was missing
     assert fragment == "Intent;scheme=foryoure;package=com.foryou.realestate;end"
     assert any(link.startswith("foryoure:") for link in links)
 
@@ -215,7 +215,7 @@ def test_other_phones_get_no_intent_link(bare, amocrm):
     expect.connected(bare.get("callback", told, headers={"User-Agent": "iPhone"}), told["code"])
 
 
-# Errors amoCRM sends, and requests that are no good.
+# Errors from amoCRM, and invalid requests.
 
 AMOCRM_ERRORS = {
     "denied": ("access_denied", "access_denied"),
@@ -248,7 +248,7 @@ def test_a_denial_leaves_stored_tokens_alone(site, amocrm):
     assert len(before) == 1
 
 
-def test_an_error_that_came_with_a_code_wins_and_the_code_is_not_used(site, amocrm):
+def test_an_error_together_with_a_code_wins_and_the_code_is_not_used(site, amocrm):
     told = {**amocrm.approve(), "error": "access_denied"}
 
     expect.failed(site.get("callback", told), "access_denied")
@@ -294,7 +294,7 @@ MALFORMED = {
     "code over its limit": "code=" + "c" * 4097,
     "state over its limit": "{good}&state=" + "s" * 2049,
     "referer with brackets": "{good}&referer[]=reforyou.amocrm.ru",
-    "somebody else's client_id": "code=1&client_id=01d01160-d7a0-4087-b4af-6a1bb83fcd1d",
+    "another client_id": "code=1&client_id=01d01160-d7a0-4087-b4af-6a1bb83fcd1d",
 }
 
 
@@ -319,7 +319,7 @@ BAD_ESCAPES = {
 }
 
 
-# lighttpd repairs such an escape, %zz to %25zz, before a program sees it.
+# lighttpd repairs such an escape, %zz to %25zz, before it starts the program.
 @pytest.mark.parametrize("site", ["bare", "apache"], indirect=True)
 @pytest.mark.parametrize("query", BAD_ESCAPES.values(), ids=BAD_ESCAPES.keys())
 def test_bad_escapes_never_reach_amocrm(site, amocrm, query):
@@ -329,12 +329,12 @@ def test_bad_escapes_never_reach_amocrm(site, amocrm, query):
     assert amocrm.connections() == []
 
 
-def test_a_code_at_its_limit_is_asked_for(site, amocrm):
+def test_a_code_at_its_limit_is_sent_to_amocrm(site, amocrm):
     expect.failed(site.get("callback", {"code": "c" * 4096}), "auth_failed")
     assert len(amocrm.exchanges()) == 1
 
 
-def test_a_valid_state_comes_back_with_a_refused_request(site, amocrm):
+def test_a_refused_request_returns_a_valid_state(site, amocrm):
     told = {**amocrm.approve(state="s"), "client_id": "another"}
 
     expect.failed(site.get("callback", told), "invalid_request", "s")
@@ -368,7 +368,7 @@ SIGNED_STATES = {
 
 
 @pytest.mark.parametrize("change", SIGNED_STATES.values(), ids=SIGNED_STATES.keys())
-def test_where_states_are_signed_no_other_is_taken(site, amocrm, change):
+def test_where_states_are_signed_other_states_are_refused(site, amocrm, change):
     site.configure(app_state="signed")
 
     answer = site.get("callback", amocrm.approve(state=change(signed_state(site))))
@@ -378,7 +378,7 @@ def test_where_states_are_signed_no_other_is_taken(site, amocrm, change):
     assert amocrm.connections() == []
 
 
-def test_a_state_signed_by_us_is_taken(site, amocrm):
+def test_a_state_signed_by_us_is_accepted(site, amocrm):
     site.configure(app_state="signed")
     state = signed_state(site)
     told = amocrm.approve(state=state)
@@ -386,7 +386,7 @@ def test_a_state_signed_by_us_is_taken(site, amocrm):
     expect.connected(site.get("callback", told), told["code"], state)
 
 
-def test_an_apps_own_token_is_no_state(site, amocrm):
+def test_the_apps_own_token_is_not_a_state(site, amocrm):
     site.configure(app_state="signed")
 
     answer = site.get("callback", amocrm.approve(state=site.app_token()))
@@ -396,14 +396,14 @@ def test_an_apps_own_token_is_no_state(site, amocrm):
 
 
 def signed_state(site):
-    """As the app gets it: in the address that status tells."""
+    """The state that the app gets as part of the URL from status."""
     answer = site.get("status", headers={"Authorization": f"Bearer {site.app_token()}"})
     return parse_qs(urlsplit(answer.json["data"]["authorizeUrl"]).query)["state"][0]
 
 
-# The same code again.
+# Repeated and concurrent requests.
 
-def test_a_reload_gets_the_same_answer_from_one_exchange(site, amocrm):
+def test_a_reload_gets_the_same_response_without_a_second_exchange(site, amocrm):
     told = amocrm.approve(state="s")
 
     for _ in range(3):
@@ -414,7 +414,7 @@ def test_a_reload_gets_the_same_answer_from_one_exchange(site, amocrm):
 
 
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
-def test_a_reload_gets_the_same_answer_after_another_authorization(site, amocrm, connections):
+def test_a_reload_gets_the_same_response_after_another_authorization(site, amocrm, connections):
     site.configure(app_connections=connections, app_state="any")
     first, second = amocrm.approve(user=1), amocrm.approve(user=2)
 
@@ -424,7 +424,7 @@ def test_a_reload_gets_the_same_answer_after_another_authorization(site, amocrm,
     assert len(amocrm.exchanges()) == 2
 
 
-def test_eight_at_once_with_one_code_make_one_exchange(site, amocrm):
+def test_eight_concurrent_requests_with_one_code_make_one_exchange(site, amocrm):
     told = amocrm.approve(state="s")
 
     with ThreadPoolExecutor(8) as pool:
@@ -435,7 +435,7 @@ def test_eight_at_once_with_one_code_make_one_exchange(site, amocrm):
     assert len(amocrm.exchanges()) == 1
 
 
-def test_eight_codes_at_once_are_eight_connections(site, amocrm):
+def test_eight_concurrent_codes_make_eight_connections(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     for user in range(100, 108):
         amocrm.add_user(user)
@@ -449,8 +449,8 @@ def test_eight_codes_at_once_are_eight_connections(site, amocrm):
     assert sorted(one["amocrm_user_id"] for one in site.connections()) == list(range(100, 108))
 
 
-def test_shared_eight_codes_at_once_are_one_connection(site, amocrm):
-    """The newest wins, and whoever was overtaken is connected all the same."""
+def test_shared_eight_concurrent_codes_make_one_connection(site, amocrm):
+    """The newest one wins; the others get the same successful response."""
     for user in range(100, 108):
         amocrm.add_user(user)
     told = [amocrm.approve(user=user) for user in range(100, 108)]
@@ -466,28 +466,28 @@ def test_shared_eight_codes_at_once_are_one_connection(site, amocrm):
 
 MODES = ["page", "button", "302"]
 
-# What leads nowhere near amoCRM, as a query.
+# Queries without a request to amoCRM.
 WITHOUT_A_CODE = {
-    "nothing": {},
-    "no": {"error": "access_denied", "state": "s"},
+    "no query": {},
+    "denied": {"error": "access_denied", "state": "s"},
     "another error": {"error": "Some Text"},
     "malformed": b"code=%zz&state=s",
-    "a name twice": b"code=1&code=2&state=s",
-    "another's client_id": {"code": "c", "client_id": "another", "state": "s"},
-    "another's host": {"code": "c", "referer": "evil.com", "state": "s"},
+    "a repeated parameter": b"code=1&code=2&state=s",
+    "another client_id": {"code": "c", "client_id": "another", "state": "s"},
+    "a foreign host": {"code": "c", "referer": "evil.com", "state": "s"},
     "an install call that is malformed": b"from_widget=1&code=%zz",
 }
 
 
 def head(answer):
-    """What we say there; how long a body is that is left out, we never say."""
+    """The status and our own headers, without the length of the body."""
     return answer.status, sorted(answer.headers_without(
         "Accept-Ranges", "Connection", "Content-Length", "Date", "Server", "Transfer-Encoding"))
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", WITHOUT_A_CODE.values(), ids=WITHOUT_A_CODE.keys())
-def test_without_an_exchange_head_is_the_head_of_get(bare, amocrm, query, mode):
+def test_without_an_exchange_head_has_the_headers_of_get(bare, amocrm, query, mode):
     bare.configure(app_redirect=mode)
 
     assert head(bare.ask("callback", query, method="HEAD")) == head(bare.get("callback", query))
@@ -495,7 +495,7 @@ def test_without_an_exchange_head_is_the_head_of_get(bare, amocrm, query, mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm, mode):
-    """It is that of a code that will be taken, as far as this can be known without asking."""
+    """Without asking amoCRM, the headers are those of a code that amoCRM will accept."""
     site.configure(app_redirect=mode)
     told = amocrm.approve(state="s")
 
@@ -506,28 +506,28 @@ def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm, mode):
     after = site.ask("callback", told, method="HEAD")
 
     assert before.body == after.body == b""
-    assert before.header("Location") is None, "nobody is connected yet"
+    assert before.header("Location") is None, "there is no connection yet"
     assert head(before) == head(Answer(answer.status, answer.headers_without("Location"), b""))
     assert head(after) == head(answer)
     assert len(amocrm.exchanges()) == 1
 
 
-@pytest.mark.parametrize("query", [{}, {"code": "c"}], ids=["without a code", "with one"])
+@pytest.mark.parametrize("query", [{}, {"code": "c"}], ids=["without a code", "with a code"])
 def test_head_of_an_install_call(bare, amocrm, query):
     answer = bare.ask("callback", {"from_widget": "1", "referer": "reforyou.amocrm.ru", **query},
                       method="HEAD")
 
-    expect.told_to_amocrm(answer, "")
+    expect.plain_text(answer, "")
     assert amocrm.connections() == []
 
 
-# Called by amoCRM itself.
+# Calls by amoCRM itself.
 
 @pytest.mark.parametrize("kind", ["from_widget", "from_exchange"])
-def test_installing_stores_the_connection_and_says_so_in_plain_text(site, amocrm, kind):
+def test_an_install_call_stores_the_connection_and_gets_plain_text(site, amocrm, kind):
     answer = site.get("callback", {**amocrm.approve(), kind: "1"})
 
-    expect.told_to_amocrm(answer, "connected")
+    expect.plain_text(answer, "connected")
     assert len(site.connections()) == 1
 
 
@@ -538,19 +538,19 @@ def test_the_install_call_as_amocrm_makes_it(on_servers, amocrm):
     assert len(on_servers.connections()) == 1
 
 
-def test_the_install_call_is_over_in_time_even_when_amocrm_hangs(site, amocrm):
+def test_an_install_call_ends_in_time_if_amocrm_hangs(site, amocrm):
     amocrm.misbehave("hang")
     began = time.monotonic()
 
     answer = site.get("callback", {**amocrm.approve(), "from_widget": "1"})
 
     assert time.monotonic() - began < 3
-    expect.told_to_amocrm(answer, "temporarily_unavailable")
+    expect.plain_text(answer, "temporarily_unavailable")
     site.logged("temporarily_unavailable")
 
 
 @pytest.mark.parametrize("seconds", [1.5, 60], ids=["for a while", "all the time"])
-def test_nor_does_it_wait_longer_for_another_that_has_its_code(bare, amocrm, seconds):
+def test_an_install_call_ends_in_time_if_its_code_is_locked(bare, amocrm, seconds):
     told = amocrm.approve()
     amocrm.misbehave("hang")
     lock = held_lock(bare, "code:" + hashlib.sha256(told["code"].encode()).hexdigest())
@@ -564,17 +564,17 @@ def test_nor_does_it_wait_longer_for_another_that_has_its_code(bare, amocrm, sec
     release.cancel()
     lock.close()
     assert took < 3
-    expect.told_to_amocrm(answer, "temporarily_unavailable")
+    expect.plain_text(answer, "temporarily_unavailable")
 
 
-def test_a_faulty_install_call_gets_no_deep_link_either(site, amocrm):
+def test_an_invalid_install_call_gets_no_deep_link(site, amocrm):
     answer = site.get("callback", {"from_widget": "1", "code": "c", "client_id": "another"})
 
-    expect.told_to_amocrm(answer, "invalid_request")
+    expect.plain_text(answer, "invalid_request")
     assert amocrm.connections() == []
 
 
-def test_with_a_state_it_is_a_browser(site, amocrm):
+def test_an_install_call_with_a_state_is_treated_as_a_browser(site, amocrm):
     told = amocrm.approve(state="s")
 
     expect.connected(site.get("callback", {**told, "from_widget": "1"}), told["code"], "s")
@@ -583,7 +583,7 @@ def test_with_a_state_it_is_a_browser(site, amocrm):
 # Methods.
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_other_methods_are_refused_and_the_right_ones_named(site, amocrm, method):
+def test_other_methods_get_405_and_the_allowed_methods(site, amocrm, method):
     answer = site.ask("callback", amocrm.approve(), method=method, body=b"")
 
     refused(answer)
@@ -592,14 +592,14 @@ def test_other_methods_are_refused_and_the_right_ones_named(site, amocrm, method
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "get", "GETS", "", "G" * 5000])
-def test_methods_that_are_none(bare, amocrm, method):
+def test_unknown_methods(bare, amocrm, method):
     answer = bare.ask("callback", amocrm.approve(), method=method)
 
     refused(answer)
     assert amocrm.connections() == []
 
 
-def test_no_method_at_all(bare):
+def test_a_missing_method(bare):
     program = bare.server.start(bare.url("callback").removeprefix("http://localhost"),
                                 REQUEST_METHOD=None)
 
@@ -619,13 +619,13 @@ def refused(answer):
     assert told["message"]
 
 
-# Words for the visitor.
+# Languages.
 
 @pytest.mark.parametrize("wanted, given", [
     ("uk", "uk"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("de,en;q=0.5", "en"), (None, "en"),
     ("uk;q=0,ru;q=0.1", "ru"), ("*", "en"), ("UK-ua", "uk"),
 ])
-def test_the_page_speaks_the_visitors_language(site, wanted, given):
+def test_the_page_is_in_the_visitors_language(site, wanted, given):
     answer = site.get("callback", {"error": "access_denied"},
                       headers={"Accept-Language": wanted} if wanted else {})
 
@@ -635,8 +635,8 @@ def test_the_page_speaks_the_visitors_language(site, wanted, given):
     expect.failed(answer, "access_denied")
 
 
-def test_no_query_variable_at_all(bare, amocrm):
-    """A server may leave QUERY_STRING out when there is none."""
+def test_a_missing_query_string_variable(bare, amocrm):
+    """A server may omit QUERY_STRING if there is no query."""
     path = bare.url("callback").removeprefix("http://localhost")
     program = bare.server.start(path, QUERY_STRING=None)
 

@@ -1,4 +1,5 @@
-"""`amocrmctl check` and `urls`: each fault is planted alone in a set-up without any, and named alone."""
+"""`amocrmctl check` and `urls`: a single fault in an otherwise valid set-up is the only one
+reported."""
 
 import contextlib
 import fcntl
@@ -25,12 +26,12 @@ PARTS = {"configuration", "keys", "redirect_uri", "client_id", "client_secret", 
          "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https", "amo-crm-crypto",
          "store", "disk", "locks",
          "records", "connections", "events", "clock"}
-ROOT_ONLY = pytest.mark.skipif(not process.is_root(), reason="only root can give files away")
+ROOT_ONLY = pytest.mark.skipif(not process.is_root(), reason="only root can change owners")
 
 
 @pytest.fixture
 def connected(bare, amocrm):
-    """One account is connected, and nothing is wrong; afterwards keys and programs are as before."""
+    """One account is connected, and nothing is wrong; the key ring is restored afterwards."""
     keys = bare.keys.read_text()
     configure(bare)
     bare.get("callback", amocrm.approve())
@@ -49,13 +50,13 @@ def test_nothing_is_wrong(connected, as_web_user):
         assert path.stat().st_uid == before.get(path, connected.store.stat().st_uid)
 
 
-def test_nothing_is_wrong_before_anybody_has_connected(bare):
+def test_nothing_is_wrong_before_the_first_connection(bare):
     configure(bare)
 
     assert good(bare) == PARTS
 
 
-def test_how_it_is_called(bare):
+def test_usage(bare):
     configure(bare)
 
     assert bare.ctl("check", "--offline", check=False).returncode == 2
@@ -68,7 +69,7 @@ def plant(site, level, part, *words, **rights):
     only(check(site, **rights), level, part, *words)
 
 
-# Values of the configuration: what is changed; the finding; words of it.
+# Wrong values of the configuration: the changes; the level and part of the finding; words of it.
 
 VALUES = {
     "the old address": (
@@ -87,7 +88,7 @@ VALUES = {
     "plain http": (
         {"amocrm_redirect_uri": "http://localhost:8080/api/amo-crm/callback"},
         "WRONG", "redirect_uri", "https://"),
-    "a host nobody else can reach": (
+    "a host that only this machine can reach": (
         {"amocrm_redirect_uri": "https://localhost/api/amo-crm/callback"},
         "WRONG", "redirect_uri", "phone"),
     "a user name in the address": (
@@ -121,14 +122,14 @@ VALUES = {
         "WRONG", "authorize_url", "other platform", "reforyou.amocrm.ru"),
     "amoCRM's page, Kommo's account": (
         {"amocrm_account": "overseas.kommo.com"}, "WRONG", "authorize_url", "other platform"),
-    "a page of nobody's": (
+    "an unknown page": (
         {"amocrm_authorize_url": "https://www.amocrm.ru/oauth2/access_token"},
         "WRONG", "authorize_url", "https://www.amocrm.ru/oauth for amoCRM"),
-    "a platform that is not let in": (
+    "a platform that is not allowed": (
         {"amocrm_account": None, "app_connections": "per_user",
          "amocrm_account_domains": "kommo.com"},
         "WRONG", "authorize_url", "account_domains"),
-    "a stranger's domain": (
+    "a foreign domain": (
         {"amocrm_account_domains": "amocrm.ru evil.com"},
         "WRONG", "account_domains", "evil.com", "client_secret would be sent"),
     "a whole top-level domain": (
@@ -149,7 +150,7 @@ VALUES = {
     "a receiver and no secret": (
         {"deliver_url": "https://receiver.foryou-realestate.com/"},
         "WRONG", "deliver", "not both set", "whsec_"),
-    "a secret that is none": (
+    "an invalid secret": (
         {"deliver_url": "https://receiver.foryou-realestate.com/", "deliver_secret": "hello"},
         "WRONG", "deliver", "whsec_"),
     "the example's receiver": (
@@ -164,32 +165,32 @@ VALUES = {
         {"deliver_url": REDIRECT_URI.replace("callback", "webhook"),
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
         "WRONG", "deliver", "round for ever"),
-    "no certificates at that place": (
+    "a missing file of certificates": (
         {"amocrm_ca_file": "/nothing/there.pem"},
         "WRONG", "certificates", "/nothing/there.pem", "No such file"),
     "a file without certificates": (
         {"amocrm_ca_file": "/etc/passwd"}, "WRONG", "certificates", "holds none"),
-    "a way that is none": (
+    "a malformed connect_to": (
         {"amocrm_connect_to": "reforyou.amocrm.ru=127.0.0.1"},
         "WRONG", "network", "connect_to", "HOST1:PORT1:HOST2:PORT2"),
-    "a way with a word for a port": (
+    "a connect_to without a port number": (
         {"amocrm_connect_to": "reforyou.amocrm.ru:https:127.0.0.1:8443"},
         "WRONG", "network", "connect_to"),
-    "a proxy of an unknown kind": (
+    "a proxy of an unknown type": (
         {"amocrm_proxy": "ftp://proxy:21"}, "WRONG", "network", "proxy", "socks5h"),
-    "a key that is not known": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
+    "an unknown key": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
 }
 
 
 @pytest.mark.parametrize("case", VALUES)
-def test_a_value(bare, case):
+def test_a_wrong_value(bare, case):
     changes, level, part, *words = VALUES[case]
     configure(bare, **changes)
 
     plant(bare, level, part, *words)
 
 
-def test_other_values_that_are_right(bare):
+def test_other_valid_values(bare):
     configure(bare, amocrm_connect_to=" [::1]:443:[::1]:8443  ::127.0.0.1:1 a:1:b:2 ",
               amocrm_proxy="socks5h://proxy:1080", amocrm_account="overseas.kommo.com",
               amocrm_authorize_url="https://www.kommo.com/oauth", amocrm_ca_file=None,
@@ -208,8 +209,8 @@ def test_a_proxys_password_is_not_shown(bare):
     assert "password" not in wrong.text.replace("may hold a password", "")
 
 
-def test_a_set_up_for_trying_out_is_said_to_be_one(bare, amocrm):
-    """As `make run` makes it."""
+def test_a_trial_set_up_gets_warnings_only(bare, amocrm):
+    """The configuration of `make run`."""
     bare.configure(amocrm_redirect_uri="http://localhost:8080/api/amo-crm/callback",
                    webhook_secret=findings.WEBHOOK_KEY)
 
@@ -241,28 +242,28 @@ def public_keys(amocrm_and_folder):
 
 
 @pytest.mark.parametrize("algorithm, key", [("RS256", "rsa"), ("ES256", "ec"), ("EdDSA", "ed")])
-def test_a_public_key_that_is_right(bare, public_keys, algorithm, key):
+def test_a_valid_public_key(bare, public_keys, algorithm, key):
     configure(bare, jwt_secret=None, jwt_algorithm=algorithm, jwt_public_key=public_keys[key])
 
     assert good(bare) == PARTS
 
 
 PUBLIC_KEYS = {
-    "for another algorithm": ("RS256", "ec", "RS256 wants an RSA key"),
-    "for another one": ("ES256", "ed", "ES256 wants an EC key"),
+    "an EC key for RS256": ("RS256", "ec", "RS256 wants an RSA key"),
+    "an Ed25519 key for ES256": ("ES256", "ed", "ES256 wants an EC key"),
     "too short": ("RS256", "short", "2048 bits"),
-    "the private one": ("EdDSA", "ed private", "no PEM public key"),
+    "the private key": ("EdDSA", "ed private", "no PEM public key"),
 }
 
 
 @pytest.mark.parametrize("algorithm, key, word", PUBLIC_KEYS.values(), ids=PUBLIC_KEYS.keys())
-def test_a_public_key(bare, public_keys, algorithm, key, word):
+def test_an_invalid_public_key(bare, public_keys, algorithm, key, word):
     configure(bare, jwt_secret=None, jwt_algorithm=algorithm, jwt_public_key=public_keys[key])
 
     plant(bare, "WRONG", "jwt", word, "openssl pkey")
 
 
-def test_a_public_key_that_is_not_there(bare):
+def test_a_missing_public_key(bare):
     configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key="/nothing/there.pem")
 
     plant(bare, "WRONG", "jwt", "/nothing/there.pem")
@@ -277,7 +278,7 @@ def test_a_public_key_that_others_can_replace(bare, public_keys):
         public_keys["ed"].chmod(0o640)
 
 
-# The configuration's and the key ring's files.
+# The files of the configuration and of the key ring.
 
 def own_by(path, uid, mode):
     os.chown(path, uid, process.web_user().pw_gid if uid == 0 else uid)
@@ -289,10 +290,10 @@ FILES = {
         lambda site: site.config.unlink(), "WRONG", "configuration", "amo-crm.conf.example"),
     "an open configuration": (
         lambda site: site.config.chmod(0o644), "WRONG", "configuration", "0644", "chmod"),
-    "no INI": (
+    "not an INI file": (
         lambda site: site.write_config("[amocrm]\nwhat is this\n"),
         "WRONG", "configuration", "amo-crm.conf:2:", "example"),
-    "a folder anybody may write": (
+    "a folder that others may write": (
         lambda site: site.folder.chmod(0o757), "WRONG", "configuration", "chmod o-w"),
     "no key ring": (lambda site: site.keys.unlink(), "WRONG", "keys", "backup", "keygen"),
     "an open key ring": (lambda site: site.keys.chmod(0o660), "WRONG", "keys", "0660", "chmod"),
@@ -306,12 +307,12 @@ FILES = {
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_a_file(connected, case):
+def test_a_wrong_file(connected, case):
     breaking, level, part, *words = FILES[case]
     breaking(connected)
 
     found = check(connected)
-    if case == "a folder anybody may write":    # the key ring lies in it too
+    if case == "a folder that others may write":    # the key ring is in this folder too
         found = [one for one in found if one.part != "keys"]
 
     only(found, level, part, *words)
@@ -321,24 +322,24 @@ FOREIGN_FILES = {
     "a configuration for root alone": (
         lambda site: own_by(site.config, 0, 0o600), "WRONG", "configuration",
         "Permission denied", "chown"),
-    "a configuration of somebody else's": (
+    "a configuration of another user": (
         lambda site: own_by(site.config, 12345, 0o640) or os.chown(
             site.config, 12345, process.web_user().pw_gid),
         "warn", "configuration", "user 12345", "root"),
-    "a configuration of a strange group": (
+    "a configuration of another group": (
         lambda site: os.chown(site.config, process.web_user().pw_uid, 12345),
         "warn", "configuration", "group 12345", "chgrp"),
     "a key ring for root alone": (
         lambda site: own_by(site.keys, 0, 0o600), "WRONG", "keys", "Permission denied", "chown"),
-    "a key ring of somebody else's": (
+    "a key ring of another user": (
         lambda site: os.chown(site.keys, 12345, process.web_user().pw_gid),
         "warn", "keys", "user 12345"),
-    "a store of root's": (
+    "a store owned by root": (
         lambda site: os.chown(site.store, 0, 0), "WRONG", "store", "belongs to root", "chown -R"),
-    "a shard of root's": (
+    "a shard owned by root": (
         lambda site: [os.chown(shard, 0, 0) for shard in site.store.rglob("*.gdbm")],
         "WRONG", "store", ".gdbm", "www-data", "chown -R"),
-    "a folder of root's": (
+    "a folder owned by root": (
         lambda site: own_by(site.store / "events", 0, 0o700),
         "WRONG", "store", "events: not", "chown -R"),
 }
@@ -347,14 +348,14 @@ FOREIGN_FILES = {
 @ROOT_ONLY
 @pytest.mark.parametrize("as_web_user", [True, False], ids=["the web server's user", "root"])
 @pytest.mark.parametrize("case", FOREIGN_FILES)
-def test_a_file_of_somebody_elses(connected, case, as_web_user):
+def test_a_file_of_another_owner(connected, case, as_web_user):
     breaking, level, part, *words = FOREIGN_FILES[case]
     breaking(connected)
 
     plant(connected, level, part, *words, as_web_user=as_web_user)
 
 
-def test_a_key_ring_where_web_pages_lie(bare):
+def test_a_key_ring_in_a_web_folder(bare):
     configure(bare)
     folder = bare.folder / "public_html"
     folder.mkdir()
@@ -372,9 +373,9 @@ def test_a_key_ring_where_web_pages_lie(bare):
 # The helpers.
 
 HELPERS = {
-    "gone": lambda program: program.unlink(),
-    "not to be run": lambda program: program.chmod(0o644),
-    "something else": lambda program: replace(program, "exit 0"),
+    "missing": lambda program: program.unlink(),
+    "not executable": lambda program: program.chmod(0o644),
+    "another program": lambda program: replace(program, "exit 0"),
     "of another version": lambda program: replace(program, "read line; echo '{\"hello\":1}'"),
 }
 
@@ -391,7 +392,7 @@ def replace(program, script):
 
 @pytest.mark.parametrize("name", ["amo-crm-https", "amo-crm-crypto"])
 @pytest.mark.parametrize("breaking", HELPERS.values(), ids=HELPERS.keys())
-def test_a_helper(connected, breaking, name):
+def test_a_broken_helper(connected, breaking, name):
     program = connected.libexec / name
     kept = shutil.copy(program, connected.folder / "kept-helper")
     breaking(program)
@@ -418,7 +419,7 @@ def write(site, name, text, age=0):
 
 
 STORES = {
-    "not there": (
+    "missing": (
         lambda site: shutil.rmtree(site.store), "WRONG", "store", "No such file", "install -d"),
     "a file": (
         lambda site: (shutil.rmtree(site.store), site.store.touch()),
@@ -427,7 +428,7 @@ STORES = {
         lambda site: site.store.chmod(0o755), "WRONG", "store", "0755", "chmod 0700"),
     "closed to its owner": (
         lambda site: site.store.chmod(0o500), "WRONG", "store", "0500", "chmod 0700"),
-    "not to be changed": (
+    "read-only": (
         lambda site: (site.store / "connections").chmod(0o500),
         "WRONG", "store", "Permission denied"),
     "a shard open to others": (
@@ -435,34 +436,34 @@ STORES = {
     "a copy left over": (
         lambda site: write(site, "connections/03f.gdbm.new", "half", 2 * 3600),
         "warn", "store", "03f.gdbm.new", "harmless"),
-    "all shards damaged": (
+    "all shards corrupt": (
         lambda site: [shard.write_bytes(b"\xff" * 4096) for shard in shards(site)],
         "WRONG", "records", ".gdbm", "backup"),
-    "a record on no list": (
+    "a record that is missing from its list": (
         forget_list, "WRONG", "records", "31920194:1", "not on its account's list",
         "amocrmctl rekey"),
     "another key": (
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n"),
         "WRONG", "records", "31920194:1", "k1", "1 of 1"),
-    "the same name, another key": (
+    "another key with the same id": (
         lambda site: site.write_keys(f"k1 {'0123456789abcdef' * 4}\n"),
         "WRONG", "records", "does not open", "key ring"),
     "a new key in front": (
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n" + site.keys.read_text()),
         "warn", "records", "older key", "amocrmctl rekey"),
-    "a part of an event": (
+    "an incomplete event": (
         lambda site: append(site, '{"id":"cut sh'), "warn", "events", "1 events were cut short"),
     "an event from the future": (
         lambda site: append(site, event(time.time() + 400 * DAY)),
         "WRONG", "clock", "store holds something of", "timedatectl"),
-    "a damaged cursor": (
+    "a corrupt cursor": (
         lambda site: write(site, "events/cursor", "{"),
         "WRONG", "events", "cursor", "restore"),
 }
 
 
 @pytest.mark.parametrize("case", STORES)
-def test_the_store(connected, case):
+def test_a_broken_store(connected, case):
     breaking, level, part, *words = STORES[case]
     breaking(connected)
     try:
@@ -475,14 +476,14 @@ def test_the_store(connected, case):
                 folder.chmod(0o700)
 
 
-def test_what_is_under_way_is_not_left_over(connected):
+def test_a_change_in_progress_is_not_a_leftover(connected):
     write(connected, "connections/03f.gdbm.new", "half", 60)
-    (connected.store / "backup.tar").touch()    # as root: none of ours
+    (connected.store / "backup.tar").touch()    # owned by root, but not one of our files
 
     assert good(connected) == PARTS
 
 
-def test_somebody_else_is_told_to_run_it_as_the_owner(connected):
+def test_another_user_is_told_to_run_check_as_the_owner(connected):
     if not process.is_root():
         pytest.skip("only root can run it as somebody else")
     connected.config.chmod(0o640)
@@ -494,10 +495,10 @@ def test_somebody_else_is_told_to_run_it_as_the_owner(connected):
     assert "run check as root or as that user" in done.stdout
 
 
-# Connections whose time is over, or nearly.
+# Connections that have expired or expire soon.
 
 def age(site, seconds):
-    """The only connection as it was renewed so long ago."""
+    """Moves the last refresh of the only connection into the past."""
     site.store.chmod(0o700)
     lines = []
     for line in site.ctl("export", "--plain").stdout.splitlines():
@@ -512,32 +513,32 @@ def age(site, seconds):
     site.ctl("import", input="".join(lines))
 
 
-def test_a_connection_that_amocrm_has_forgotten(connected):
+def test_a_connection_whose_refresh_token_has_expired(connected):
     age(connected, 93 * DAY)
 
     plant(connected, "warn", "connections", "31920194:1", "forgotten", "refresh --due")
 
 
-def test_a_connection_that_ends_soon(connected):
+def test_a_connection_whose_refresh_token_expires_soon(connected):
     age(connected, 90 * DAY)
 
     plant(connected, "warn", "connections", "within a week", "amocrmctl refresh")
 
 
-def test_a_connection_in_its_prime(connected):
+def test_a_connection_that_does_not_expire_soon(connected):
     age(connected, 80 * DAY)
 
     assert good(connected) == PARTS
 
 
-def test_a_connection_that_was_ended_in_amocrm(connected, amocrm):
+def test_a_connection_that_was_disconnected_in_amocrm(connected, amocrm):
     query = hooks.disconnect_query(amocrm.integration, amocrm.who()[0])
     assert connected.get("disconnect", query).status == 200
 
     plant(connected, "warn", "connections", "31920194:1", "disconnected in amoCRM")
 
 
-# Events, and posting them on.
+# Events and their delivery.
 
 def event(at):
     when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at))
@@ -564,13 +565,13 @@ def write_cursor(site, **told):
           json.dumps({"segment": 1, "offset": end, "held_up": [], **told}))
 
 
-def test_events_that_wait_a_moment(delivering):
+def test_events_that_have_just_arrived(delivering):
     append(delivering, event(time.time() - 60))
 
     assert good(delivering) == PARTS | {"delivery"}
 
 
-def test_events_that_nobody_posts_on(delivering):
+def test_events_that_are_not_delivered(delivering):
     write_cursor(delivering)
     append(delivering, event(time.time() - 2 * DAY))
     append(delivering, event(time.time()))
@@ -578,7 +579,7 @@ def test_events_that_nobody_posts_on(delivering):
     plant(delivering, "WRONG", "delivery", "2 events wait", "deliver --follow")
 
 
-def test_events_that_have_all_been_posted_on(delivering):
+def test_events_that_have_all_been_delivered(delivering):
     append(delivering, event(time.time() - 2 * DAY))
     write_cursor(delivering)
 
@@ -603,7 +604,7 @@ def test_events_that_were_given_up(delivering):
 
 @contextlib.contextmanager
 def locked(site, name, byte):
-    """An open-file-description lock, as the programs take them."""
+    """Holds an open file description lock, as the programs use."""
     path = site.store / name
     with path.open("a+b") as file:
         process.give(path, 0o600, owner=True)
@@ -620,23 +621,23 @@ LOCKS = {
 
 
 @pytest.mark.parametrize("name, byte, level, word", LOCKS.values(), ids=LOCKS.keys())
-def test_a_lock_that_is_not_let_go(connected, name, byte, level, word):
+def test_a_lock_that_is_held_too_long(connected, name, byte, level, word):
     configure(connected, amocrm_timeout=1)
 
     with locked(connected, name, byte):
         found = check(connected)
-    # while it is held nothing can be changed in that shard, so a probe may fail as well
+    # nothing can be written to that shard while the lock is held, so check's own test may fail too
     only([one for one in found if one.part != "store" or one.level == "ok"],
          level, "locks", word, "lsof")
 
 
-def test_a_lock_that_is_let_go_in_time(connected):
-    """As one that is held while amoCRM is asked."""
+def test_a_lock_that_is_released_in_time(connected):
+    """Like a lock that is held during a request to amoCRM."""
     with locked(connected, "locks", 10 ** 15):
         asking = subprocess.Popen([connected.amocrmctl, "-c", connected.config, "check"],
                                   stdout=subprocess.PIPE, text=True, **process.as_web_user())
         process.wait_until(lambda: has_open(asking, connected.store / "locks"),
-                           "a look at the locks")
+                           "check to open the lock file")
     told = asking.communicate()[0]
 
     assert asking.returncode == 0, told
@@ -651,10 +652,10 @@ def has_open(running, path):
     return False
 
 
-# The disk, in a mount namespace of its own: nothing is mounted that could be left behind.
+# The disk, in a mount namespace, so that no mount can remain.
 
 def on_small_disk(site, options):
-    """The findings with a store on a disk of its own."""
+    """Runs check with the store on a disk of its own."""
     user = process.web_user()
     space = ["unshare", "-m"] if user else ["unshare", "-mc", "--keep-caps"]
     owner = f",uid={user.pw_uid},gid={user.pw_gid}" if user else ""
@@ -673,11 +674,11 @@ DISKS = {
 
 
 @pytest.mark.parametrize("options, level, word", DISKS.values(), ids=DISKS.keys())
-def test_a_disk(bare, options, level, word):
+def test_a_disk_that_is_full_or_nearly_full(bare, options, level, word):
     configure(bare)
     done = on_small_disk(bare, options)
     if "unshare" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"no mount namespace may be made here: {done.stderr}")
+        pytest.skip(f"mount namespaces are not permitted here: {done.stderr}")
 
     found = [findings.Finding(*findings.LINE.fullmatch(line).groups())
              for line in done.stdout.splitlines()]
@@ -709,14 +710,14 @@ def test_urls(bare):
         assert ("redirect-uri", url) in told["never"]
 
 
-def test_urls_of_a_set_up_for_trying_out(bare):
+def test_urls_of_a_trial_set_up(bare):
     told = urls(bare)
 
     assert ("redirect-uri", "http://localhost/api/amo-crm/callback") in told["enter"]
     assert not told["enter"] & told["never"]
 
 
-def test_urls_cannot_be_told_of_a_redirect_uri_that_is_wrong(bare):
+def test_urls_requires_a_valid_redirect_uri(bare):
     configure(bare, amocrm_redirect_uri=REDIRECT_URI + "/")
 
     done = bare.ctl("urls", check=False)

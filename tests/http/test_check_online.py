@@ -1,8 +1,8 @@
-"""`amocrmctl check --online`: our addresses behind a web server with TLS, and amoCRM's answers.
+"""`amocrmctl check --online`: our URLs behind a web server with TLS, and amoCRM's responses.
 
-Most faults are planted in a front that stands where the web server would: it ends TLS and passes on
-to a real Apache what it is not told to answer itself.  What Apache's own configuration can spoil is
-spoilt in an Apache.
+Most faults are planted in a reverse proxy, which terminates TLS and forwards to a real Apache every
+request that it is not told to respond to itself.  Faults of Apache's own configuration are tested
+with an Apache.
 """
 
 import json
@@ -28,7 +28,7 @@ HTML = "text/html"
 
 
 class Prompt(Listener):
-    """Without the pause that TCP makes between the head of an answer and its body."""
+    """Without Nagle's algorithm, which would delay the body of a response."""
 
     def get_request(self):
         connection, address = super().get_request()
@@ -37,7 +37,7 @@ class Prompt(Listener):
 
 
 class Front:
-    """TLS for our public names, and whatever a web server can do wrong."""
+    """A reverse proxy with TLS for our public names, and with the faults of a web server."""
 
     def __init__(self, folder, apache):
         self._apache = apache
@@ -71,7 +71,7 @@ class Front:
         return self._certificates["good"]
 
     def _answer(self, exchange):
-        """By what was planted for the path, or else the host; else Apache's."""
+        """The reply planted for the path or for the host, else that of Apache."""
         path, host = exchange.asked.path, exchange.asked.host
         reply = self.replies.get(path if host == PUBLIC else None) or self.replies.get(host)
         return reply(exchange) if reply else self.pass_on(exchange)
@@ -100,7 +100,7 @@ def front(the_front):
 
 
 def reachable(site, amocrm, front, port=None, **changes):
-    """The public names lead to the front, all others to the stand-in for amoCRM."""
+    """Redirects the public names to the reverse proxy, all others to the mock amoCRM server."""
     bundle = site.folder / "both-cas.pem"
     bundle.write_text(front.ca + amocrm.ca_file.read_text())
     process.give(bundle, 0o644)
@@ -111,7 +111,7 @@ def reachable(site, amocrm, front, port=None, **changes):
 
 @pytest.fixture
 def subscriptions(amocrm):
-    """What the stand-in says of an account's webhooks; a test changes the list."""
+    """The webhooks that the mock server reports for an account; a test changes the list."""
     told = []
 
     def answer(exchange, account, **_shape):
@@ -143,7 +143,7 @@ def destination():
 
 @pytest.fixture
 def subscribed(public, amocrm, subscriptions):
-    """One account is connected and sends its webhooks."""
+    """One account is connected and subscribed to webhooks."""
     public.get("callback", amocrm.approve())
     subscriptions.append({"id": 1, "destination": destination(), "disabled": False,
                           "settings": ["add_lead"]})
@@ -151,7 +151,7 @@ def subscribed(public, amocrm, subscriptions):
 
 
 def asked(site, *options, **rights):
-    """The parts that only --online looks at; all others are right."""
+    """The findings with --online."""
     return check(site, "--online", *options, **rights)
 
 
@@ -162,21 +162,21 @@ def test_nothing_is_wrong(subscribed, as_web_user):
     assert looked_at >= ASKED | {"subscription"}
 
 
-def test_nothing_is_wrong_before_anybody_has_connected(public):
+def test_nothing_is_wrong_before_the_first_connection(public):
     looked_at = good(public, "--online")
 
     assert looked_at >= ASKED
     assert "subscription" not in looked_at
 
 
-def test_nothing_is_asked_without_online(subscribed, front, amocrm):
+def test_without_online_no_request_is_sent(subscribed, front, amocrm):
     amocrm.forget()
 
     assert not good(subscribed) & PUBLIC_PARTS
     assert amocrm.connections() == []
 
 
-def test_nothing_is_changed_by_asking(subscribed, amocrm):
+def test_online_changes_nothing(subscribed, amocrm):
     before = subscribed.connections()
     events = subscribed.ctl("events").stdout
 
@@ -188,7 +188,7 @@ def test_nothing_is_changed_by_asking(subscribed, amocrm):
 
 @pytest.mark.parametrize("redirect", ["page", "button", "302"])
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
-def test_whatever_else_is_configured(public, amocrm, front, redirect, connections):
+def test_other_valid_configurations(public, amocrm, front, redirect, connections):
     reachable(public, amocrm, front, app_redirect=redirect, app_connections=connections,
               jwt_issuer="me", jwt_audience="you", jwt_user_claim="uid", jwt_algorithm="HS512",
               jwt_secret="0123456789abcdef0123456789ABCDEF" * 2)
@@ -204,7 +204,7 @@ def test_no_account_is_pinned_or_connected(public, amocrm, front):
     assert amocrm.exchanges() == []
 
 
-def test_an_account_that_is_not_pinned_is_asked_when_it_is_connected(
+def test_a_connected_account_is_contacted_if_none_is_pinned(
         public, amocrm, front, subscriptions):
     public.get("callback", amocrm.approve(account="second.amocrm.ru"))
     reachable(public, amocrm, front, amocrm_account=None, app_connections="per_user",
@@ -216,8 +216,8 @@ def test_an_account_that_is_not_pinned_is_asked_when_it_is_connected(
     assert amocrm.exchanges()[-1].host == "second.amocrm.ru"
 
 
-def test_a_set_up_for_trying_out(on_servers):
-    """As `make run` makes it: our addresses are asked without TLS, and not at the stand-in."""
+def test_a_trial_set_up(on_servers):
+    """The set-up of `make run`: our URLs are requested without TLS, not from the mock server."""
     on_servers.configure(webhook_secret=findings.WEBHOOK_KEY)
 
     found = asked(on_servers)
@@ -227,7 +227,7 @@ def test_a_set_up_for_trying_out(on_servers):
     assert {one.part for one in found} >= ASKED
 
 
-# What the web server does in a program's place.
+# Responses of a web server that does not run the program.
 
 def reply(status, body, media_type=HTML):
     return lambda exchange: Reply(status, body, media_type)
@@ -249,7 +249,7 @@ ANSWERS = {
     "a callback that does not start": (
         "callback", reply(500, b"<h1>Internal Server Error</h1>"), "500", "error log"),
     "no program at exchange-code": ("exchange-code", NOT_FOUND, "404", "405 method_not_allowed"),
-    "nobody let in at status": (
+    "forbidden at status": (
         "status", reply(403, b"<h1>Forbidden</h1>"), "403", "Require all granted"),
     "a web server that sends a token of its own": (
         "status", reply(401, b'{"success":false,"error":"invalid_token"}', "application/json"),
@@ -262,7 +262,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_an_address(public, front, case):
+def test_a_wrong_response_at_an_address(public, front, case):
     program, answer, *words = ANSWERS[case]
     front.replies[f"/api/amo-crm/{program}"] = answer
 
@@ -276,7 +276,7 @@ def test_another_program_at_the_callback(public, front):
     only(asked(public), "WRONG", "callback", "401 missing_token", "another program")
 
 
-def test_two_programs_exchanged(public, front):
+def test_two_programs_swapped(public, front):
     front.replies["/api/amo-crm/webhook"] = lambda exchange: front.pass_on(
         exchange, "/api/amo-crm/status")
 
@@ -284,7 +284,7 @@ def test_two_programs_exchanged(public, front):
 
 
 def test_programs_that_cannot_read_the_configuration(public, front, runners):
-    """The web server's programs go by another configuration than the one that is checked."""
+    """The web server's programs use another configuration than the one that is checked."""
     server_error = reply(500, b'{"success":false,"error":"server_error","message":"x"}',
                          "application/json")
     page = reply(500, b'<a href="foryoure://amo-crm/callback?error=server_error&amp;">', HTML)
@@ -315,7 +315,7 @@ def test_a_wrong_address_that_answers(public, front, case):
     only(asked(public), "warn", "wrong-address", *words)
 
 
-def test_a_wrong_address_that_cannot_be_reached_is_as_good(public, amocrm, front):
+def test_a_wrong_address_may_be_unreachable(public, amocrm, front):
     with process.dead_port() as dead:
         reachable(public, amocrm, front, amocrm_connect_to=(
             f"{APEX}:443:127.0.0.1:{dead} {PUBLIC}:443:127.0.0.1:{front.port} "
@@ -324,16 +324,16 @@ def test_a_wrong_address_that_cannot_be_reached_is_as_good(public, amocrm, front
         assert good(public, "--online") >= ASKED
 
 
-# The way there.
+# DNS, TCP and TLS.
 
-def test_a_name_without_an_address(public, amocrm, front):
+def test_a_host_name_without_an_address(public, amocrm, front):
     reachable(public, amocrm, front, amocrm_connect_to=(
         f"{PUBLIC}:443:nobody.invalid:443 {amocrm.connect_to}"))
 
     only(asked(public), "WRONG", "address", PUBLIC, "DNS")
 
 
-def test_a_port_where_nobody_listens(public, amocrm, front):
+def test_a_closed_port(public, amocrm, front):
     with process.dead_port() as dead:
         reachable(public, amocrm, front, port=dead)
 
@@ -341,13 +341,13 @@ def test_a_port_where_nobody_listens(public, amocrm, front):
 
 
 @pytest.mark.parametrize("certificate", ["another's", "expired"])
-def test_a_certificate(public, front, certificate):
+def test_a_wrong_certificate(public, front, certificate):
     front.certificate = certificate
 
     only(asked(public), "WRONG", "address", PUBLIC, "certificate for this name")
 
 
-def test_a_certificate_of_nobody_knows_whom(public, amocrm, front):
+def test_a_certificate_of_an_unknown_ca(public, amocrm, front):
     reachable(public, amocrm, front, amocrm_ca_file=amocrm.ca_file)
 
     only(asked(public), "WRONG", "address", PUBLIC, "public authority")
@@ -361,14 +361,14 @@ def test_plain_http_where_tls_should_be(public, amocrm, front, runners):
 
 # The app's token.
 
-def test_a_web_server_that_keeps_the_token(public, front):
+def test_a_web_server_that_drops_the_token(public, front):
     front.replies["/api/amo-crm/status"] = lambda exchange: front.pass_on(
         exchange, without=["authorization"])
 
     only(asked(public), "WRONG", "authorization", "401 missing_token", "CGIPassAuth")
 
 
-def test_programs_that_go_by_another_jwt_secret(public, front, amocrm):
+def test_programs_with_another_jwt_secret(public, front, amocrm):
     stranger = "Authorization", f"Bearer {tokens.app_token('another secret of 32 bytes or so')}"
 
     def with_another(exchange):
@@ -394,11 +394,11 @@ def by_public_key(public, amocrm, front, tmp_path_factory):
     return public
 
 
-def test_a_token_that_no_secret_can_sign(by_public_key):
+def test_a_public_key_instead_of_a_jwt_secret(by_public_key):
     assert good(by_public_key, "--online") >= ASKED
 
 
-def test_a_web_server_that_keeps_a_token_no_secret_can_sign(by_public_key, front):
+def test_a_web_server_that_drops_the_token_with_a_public_key(by_public_key, front):
     front.replies["/api/amo-crm/status"] = lambda exchange: front.pass_on(
         exchange, without=["authorization"])
 
@@ -408,7 +408,7 @@ def test_a_web_server_that_keeps_a_token_no_secret_can_sign(by_public_key, front
 # A real Apache with TLS, from the shipped example.
 
 class TlsApache(Apache):
-    """`without` is a line of the example that somebody has left out."""
+    """`without` is a line that is removed from the example."""
 
     def configuration(self):
         certificate, key = self._options["certificate"]
@@ -439,7 +439,7 @@ def test_a_real_apache(subscribed, amocrm, front):
         server.stop()
 
 
-def test_a_real_apache_that_keeps_the_token(subscribed, amocrm, front):
+def test_a_real_apache_that_drops_the_token(subscribed, amocrm, front):
     server = TlsApache(subscribed, certificate=front.certificate_files(),
                        without="\tCGIPassAuth On\n")
     try:
@@ -463,7 +463,7 @@ AMOCRM = {
 
 
 @pytest.mark.parametrize("changes, part, word", AMOCRM.values(), ids=AMOCRM.keys())
-def test_a_key_that_amocrm_does_not_know(public, amocrm, front, changes, part, word):
+def test_a_credential_that_amocrm_refuses(public, amocrm, front, changes, part, word):
     reachable(public, amocrm, front, **changes)
 
     only(asked(public), "WRONG", part, "reforyou.amocrm.ru refused", word, "the same here")
@@ -475,13 +475,13 @@ def test_another_redirect_uri(public, amocrm):
     only(asked(public), "WRONG", "redirect_uri", "byte for byte")
 
 
-def test_an_account_that_wants_another_host(public, amocrm):
+def test_an_account_at_another_host(public, amocrm):
     amocrm.misbehave("send_to_account")
 
     only(asked(public), "WRONG", "account", "another host")
 
 
-def test_a_refusal_that_tells_nothing(public, amocrm):
+def test_a_refusal_without_a_hint(public, amocrm):
     amocrm.misbehave("invalid_client_russian")
 
     only(asked(public), "WRONG", "client_secret", "Неверный клиент", "unpaid")
@@ -490,7 +490,7 @@ def test_a_refusal_that_tells_nothing(public, amocrm):
 @pytest.mark.parametrize("kind, word", [
     ("forbidden", "403"), ("too_many", "429"), ("server_error", "500"), ("not_json", "200"),
     ("certificate_unknown", "certificate")])
-def test_an_amocrm_that_does_not_answer_as_it_should(public, amocrm, kind, word):
+def test_an_unexpected_response_of_amocrm(public, amocrm, kind, word):
     amocrm.misbehave(kind, times=2)
 
     only(asked(public), "WRONG", "amocrm", "reforyou.amocrm.ru", word)
@@ -503,7 +503,7 @@ def test_an_amocrm_that_hangs(public, amocrm, front):
     only(asked(public), "WRONG", "amocrm", "reforyou.amocrm.ru", "later")
 
 
-def test_an_amocrm_that_nobody_can_reach(public, amocrm, front):
+def test_an_unreachable_amocrm(public, amocrm, front):
     with process.dead_port() as dead:
         reachable(public, amocrm, front, amocrm_connect_to=(
             f"{PUBLIC}:443:127.0.0.1:{front.port} {APEX}:443:127.0.0.1:{front.port} "
@@ -512,8 +512,8 @@ def test_an_amocrm_that_nobody_can_reach(public, amocrm, front):
         only(asked(public), "WRONG", "amocrm", "firewall")
 
 
-def test_nobody_is_asked_by_keys_that_are_wrong(public, amocrm, front):
-    """One cause, one line: what amoCRM would say to them is known."""
+def test_amocrm_is_not_contacted_with_wrong_credentials(public, amocrm, front):
+    """One cause, one finding: amoCRM would certainly refuse these credentials."""
     reachable(public, amocrm, front, amocrm_client_secret="replace-me")
 
     only(asked(public), "WRONG", "client_secret", "example's")
@@ -522,14 +522,14 @@ def test_nobody_is_asked_by_keys_that_are_wrong(public, amocrm, front):
 
 # The webhook's subscription.
 
-def test_a_webhook_that_amocrm_has_switched_off(subscribed, subscriptions):
+def test_a_webhook_that_amocrm_has_disabled(subscribed, subscriptions):
     subscriptions[0]["disabled"] = True
 
     only(asked(subscribed), "WRONG", "subscription", "switched our webhook off",
          "amocrmctl subscribe")
 
 
-def test_a_webhook_that_was_never_asked_for(subscribed, subscriptions):
+def test_a_missing_subscription(subscribed, subscriptions):
     subscriptions.clear()
 
     only(asked(subscribed), "warn", "subscription", "31920194", "amocrmctl subscribe")
@@ -541,14 +541,14 @@ def test_a_webhook_with_an_old_key(subscribed, subscriptions):
     only(asked(subscribed), "warn", "subscription", "amocrmctl subscribe")
 
 
-def test_a_user_who_may_not_look_at_webhooks(subscribed, amocrm):
+def test_a_user_who_may_not_read_subscriptions(subscribed, amocrm):
     amocrm.misbehave("forbidden", path="/api/v4/webhooks")
 
     only(asked(subscribed), "WRONG", "subscription", "403", "administrator")
 
 
 def test_tokens_that_amocrm_has_revoked(subscribed, amocrm):
-    """It shows when they are first used; the connection is then marked as revoked."""
+    """Their first use fails; the connection is then marked as revoked."""
     amocrm.oauth.uninstall(amocrm.who()[0])
 
     [wrong] = faults(asked(subscribed))
@@ -556,7 +556,7 @@ def test_tokens_that_amocrm_has_revoked(subscribed, amocrm):
     assert wrong.part == "subscription"
 
 
-def test_an_account_that_is_revoked_is_not_asked(subscribed, amocrm, subscriptions):
+def test_a_revoked_account_is_not_contacted(subscribed, amocrm, subscriptions):
     subscribed.ctl("disconnect", 31920194)
 
     assert "subscription" not in good(subscribed, "--online")

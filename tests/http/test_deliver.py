@@ -1,4 +1,4 @@
-"""amocrmctl deliver: every event reaches the back end, in its account's order, signed."""
+"""amocrmctl deliver: every event reaches the back end, signed, and in order for each account."""
 
 import email.utils
 import importlib.util
@@ -25,9 +25,9 @@ from sandbox.site import ROOT
 DAY = 86400
 
 
-# What is sent.
+# The request.
 
-def test_an_event_is_posted_as_it_is_printed(site, receiver):
+def test_an_event_is_delivered_as_it_is_printed(site, receiver):
     webhooks.accepted(webhooks.send(site, b"leads[add][0][id]=1&account[id]=5"))
     began = int(time.time())
 
@@ -46,7 +46,7 @@ def test_an_event_is_posted_as_it_is_printed(site, receiver):
         signature(receiver.secret, delivery.id, delivery.timestamp, delivery.body)]
 
 
-def test_each_is_sent_once(site, receiver):
+def test_each_event_is_sent_once(site, receiver):
     put(site, *(event(n) for n in range(3)))
 
     assert deliver(site).stdout == counts(3)
@@ -57,7 +57,7 @@ def test_each_is_sent_once(site, receiver):
     assert numbers(receiver.deliveries()) == [0, 1, 2, 3]
 
 
-def test_without_events_nothing_is_done(site, receiver):
+def test_without_events_no_connection_is_made(site, receiver):
     assert deliver(site).stdout == counts(0)
     assert receiver.connections() == []
 
@@ -65,8 +65,8 @@ def test_without_events_nothing_is_done(site, receiver):
 BODIES = {
     "Ukrainian": "п'ятниця, їжак".encode(),
     "beyond the first plane": "🏠 \U0010fffd".encode(),
-    "what JSON escapes": b"\"\\\b\f\n\r\t\x01\x1f\x7f/",
-    "what JavaScript would not take": "\u2028\u2029".encode(),
+    "characters that JSON escapes": b"\"\\\b\f\n\r\t\x01\x1f\x7f/",
+    "line ends of JavaScript": "\u2028\u2029".encode(),
     "not UTF-8": b"\xff\xc0\xaf\xed\xa0\x80ok",
     "a NUL": b"a\0b",
     "a script": b"</script><script>",
@@ -77,7 +77,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("text", BODIES.values(), ids=BODIES.keys())
-def test_whatever_stands_in_it(site, receiver, text):
+def test_any_content_of_an_event(site, receiver, text):
     body = b"leads[add][0][name]=" + quote(text).encode() + b"&account[id]=5"
     if b"\0" in text:
         webhooks.refused(webhooks.send(site, body), 400, "invalid_request")
@@ -90,8 +90,8 @@ def test_whatever_stands_in_it(site, receiver, text):
     assert delivery.line + "\n" == site.ctl("events").stdout
 
 
-def test_as_long_as_a_webhook_may_be(site, receiver):
-    """Many times what is read of an answer; every byte is several in JSON, and more in a string."""
+def test_the_longest_default_webhook(site, receiver):
+    """Each byte of the webhook becomes several bytes of JSON."""
     head = b"account[id]=5&leads[add][0][text]="
     webhooks.accepted(webhooks.send(site, head + b"\x01" * (webhooks.MAX_BODY - len(head))))
     put(site, event(1))
@@ -101,8 +101,8 @@ def test_as_long_as_a_webhook_may_be(site, receiver):
     assert len(receiver.taken()[0].body) > 6 * (webhooks.MAX_BODY - 1000)
 
 
-def test_as_long_as_an_event_may_be(site, amocrm, receiver):
-    """The configuration allows bodies of 8 MiB; the journal, events of 32 MiB."""
+def test_the_longest_event(site, amocrm, receiver):
+    """The configuration allows bodies of 8 MiB, the journal allows events of 32 MiB."""
     configure(site, amocrm, receiver, webhook_max_body=8388608)
     head = b"account[id]=5&leads[add][0][text]="
     webhooks.accepted(webhooks.send(site, head + b"\x01" * 4_500_000))
@@ -113,15 +113,15 @@ def test_as_long_as_an_event_may_be(site, amocrm, receiver):
     assert len(receiver.taken()[0].body) > 27_000_000
 
 
-def test_an_event_of_no_account(site, receiver):
+def test_events_without_an_account(site, receiver):
     put(site, {**event(1), "account_id": None}, {**event(2), "account_id": None})
 
     assert deliver(site).stdout == counts(2)
 
 
-def test_what_is_no_event_is_passed(site, receiver):
+def test_lines_that_are_not_events_are_skipped(site, receiver):
     whole = line(event(2))
-    put(site, event(1), "no event at all", '{"not":"ours"}', whole[:50], whole[:-1], "[]", "null",
+    put(site, event(1), "not an event", '{"not":"ours"}', whole[:50], whole[:-1], "[]", "null",
         "", event(3))
 
     done = deliver(site)
@@ -130,7 +130,7 @@ def test_what_is_no_event_is_passed(site, receiver):
     assert "torn lines" in done.stderr
 
 
-def test_a_line_is_waited_for_until_it_is_whole(site, receiver):
+def test_an_incomplete_line_is_not_delivered_yet(site, receiver):
     put(site, event(1))
     whole = line(event(2)) + "\n"
     with journal.segment(site).open("a") as file:
@@ -144,7 +144,7 @@ def test_a_line_is_waited_for_until_it_is_whole(site, receiver):
     assert numbers(receiver.deliveries()) == [1, 2]
 
 
-def test_events_of_one_segment_after_the_other(site, receiver):
+def test_segments_are_delivered_in_order(site, receiver):
     for number in (1, 2, 10):
         put(site, event(number), number=number)
     assert deliver(site).stdout == counts(3)
@@ -157,7 +157,7 @@ def test_events_of_one_segment_after_the_other(site, receiver):
     assert numbers(receiver.deliveries()) == [1, 2, 10, 11]
 
 
-# What need not be kept.
+# Removing old segments.
 
 def age(file, days):
     then = time.time() - days * DAY
@@ -168,7 +168,7 @@ def segments(site):
     return sorted(int(file.stem) for file in journal.segment(site).parent.glob("0*.ndjson"))
 
 
-def test_what_is_delivered_and_old_is_forgotten(site, amocrm, receiver):
+def test_old_delivered_segments_are_removed(site, amocrm, receiver):
     for number in range(1, 6):
         put(site, event(number), number=number)
     for number, days in {1: 100, 2: 91, 3: 89, 4: 95}.items():
@@ -176,14 +176,14 @@ def test_what_is_delivered_and_old_is_forgotten(site, amocrm, receiver):
 
     deliver(site)
 
-    assert segments(site) == [3, 4, 5], "the oldest go first, and none from the middle"
+    assert segments(site) == [3, 4, 5], "old segments are removed from the beginning only"
     configure(site, amocrm, receiver, webhook_keep_days=88)
     assert deliver(site).stdout == counts(0)
-    assert segments(site) == [5], "the newest stays"
+    assert segments(site) == [5], "the newest segment is kept"
     assert numbers(receiver.taken()) == [1, 2, 3, 4, 5]
 
 
-def test_what_is_not_delivered_is_not_forgotten(site, receiver):
+def test_undelivered_segments_are_kept(site, receiver):
     for number in range(1, 6):
         put(site, event(number, account=number), number=number)
         age(journal.segment(site, number), 1000)
@@ -197,12 +197,12 @@ def test_what_is_not_delivered_is_not_forgotten(site, receiver):
     assert segments(site) == [5]
 
 
-def test_following_forgets_too(site, receiver):
+def test_follow_removes_old_segments(site, receiver):
     with Following(site):
         for number in (1, 2):
             put(site, event(number), number=number)
         age(journal.segment(site, 1), 1000)
-        process.wait_until(lambda: segments(site) == [2], "the first segment to go")
+        process.wait_until(lambda: segments(site) == [2], "the removal of the first segment")
     assert numbers(receiver.taken()) == [1, 2]
 
 
@@ -221,7 +221,7 @@ def test_two_secrets_make_two_signatures(site, amocrm, receiver):
         signature(secret, delivery.id, delivery.timestamp, delivery.body) for secret in (new, old)]
 
 
-def test_the_old_secret_alone_verifies_while_there_are_two(site, amocrm, receiver):
+def test_the_old_secret_verifies_while_two_are_configured(site, amocrm, receiver):
     configure(site, amocrm, receiver, deliver_secret=f"{new_secret()} {receiver.secret}")
     put(site, event(1))
 
@@ -230,7 +230,7 @@ def test_the_old_secret_alone_verifies_while_there_are_two(site, amocrm, receive
     assert len(receiver.taken()) == 1
 
 
-def test_another_secret_is_refused_by_the_receiver(site, amocrm, receiver):
+def test_the_receiver_refuses_another_secret(site, amocrm, receiver):
     configure(site, amocrm, receiver, deliver_secret=new_secret())
     put(site, event(1))
 
@@ -239,8 +239,8 @@ def test_another_secret_is_refused_by_the_receiver(site, amocrm, receiver):
     assert receiver.taken() == []
 
 
-def test_the_example_for_receivers_verifies_it(site, receiver, monkeypatch):
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)   # nothing is left among the documents
+def test_the_example_receiver_verifies_a_delivery(site, receiver, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)   # no file is left in docs/
     place = ROOT / "docs" / "examples" / "verify_webhook.py"
     spec = importlib.util.spec_from_file_location("verify_webhook", place)
     example = importlib.util.module_from_spec(spec)
@@ -263,13 +263,13 @@ BAD_SECRETS = {
     "only the prefix": "whsec_",
     "23 bytes": new_secret(23),
     "65 bytes": new_secret(65),
-    "no base64": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa*w",
-    "a bad one beside a good one": f"{new_secret()} whsec_short",
+    "not base64": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa*w",
+    "an invalid secret after a valid one": f"{new_secret()} whsec_short",
 }
 
 
 @pytest.mark.parametrize("secret", BAD_SECRETS.values(), ids=BAD_SECRETS.keys())
-def test_a_secret_that_is_none_is_told_beforehand(site, amocrm, receiver, secret):
+def test_an_invalid_secret_is_reported_before_connecting(site, amocrm, receiver, secret):
     configure(site, amocrm, receiver, deliver_secret=secret)
     put(site, event(1))
 
@@ -280,16 +280,16 @@ def test_a_secret_that_is_none_is_told_beforehand(site, amocrm, receiver, secret
     assert receiver.connections() == []
 
 
-# Where it is sent, and where never.
+# URLs that are allowed and refused.
 
-def test_without_a_url_nothing_can_be_done(site, amocrm, receiver):
+def test_a_missing_url_is_reported(site, amocrm, receiver):
     configure(site, amocrm, receiver, deliver_url=None)
 
     assert "url" in deliver(site, status=1).stderr
 
 
 def test_https_and_its_certificate(site, amocrm, tmp_path):
-    """A receiver whose certificate the CA in ca_file has signed, and one whose has not."""
+    """A receiver with a certificate of the CA in ca_file, and one with that of an unknown CA."""
     good = amocrm.issue("backend", ["backend.example"])
     unknown = pki.Authority(tmp_path / "ca", "Unknown CA").issue("backend", ["backend.example"])
     for certificate, taken in ((unknown, 0), (good, 1)):
@@ -306,7 +306,7 @@ def test_https_and_its_certificate(site, amocrm, tmp_path):
             assert "certificate" in done.stderr or taken
 
 
-# {port} leads to the receiver wherever that is possible at all.
+# {port} is the receiver's, where it can be reached at all.
 PRIVATE = {
     "loopback": "https://127.0.0.1:{port}/events",
     "all of loopback": "https://127.1.2.3:{port}/events",
@@ -315,19 +315,19 @@ PRIVATE = {
     "loopback in octal": "https://0177.0.0.1:{port}/events",
     "loopback cut short": "https://127.1:{port}/events",
     "a name that is loopback": "https://localhost:{port}/events",
-    "the same in capitals": "https://LOCALHOST:{port}/events",
-    "the same with a dot": "https://localhost.:{port}/events",
-    "a name that leads to loopback": "https://backend.example/events",
+    "loopback's name in capitals": "https://LOCALHOST:{port}/events",
+    "loopback's name with a dot": "https://localhost.:{port}/events",
+    "a name that resolves to loopback": "https://backend.example/events",
     "this machine": "https://0.0.0.0:{port}/events",
     "loopback, IPv6": "https://[::1]:{port}/events",
     "loopback, IPv4 in IPv6": "https://[::ffff:127.0.0.1]:{port}/events",
     "this machine, IPv6": "https://[::]:{port}/events",
-    "ten": "https://10.0.0.1/events",
-    "one seven two": "https://172.16.0.1/events",
-    "its end": "https://172.31.255.254/events",
-    "one nine two": "https://192.168.1.1/events",
-    "link-local, where clouds tell secrets": "https://169.254.169.254/events",
-    "carriers'": "https://100.64.0.1/events",
+    "10.0.0.0/8": "https://10.0.0.1/events",
+    "172.16.0.0/12": "https://172.16.0.1/events",
+    "172.16.0.0/12, its last address": "https://172.31.255.254/events",
+    "192.168.0.0/16": "https://192.168.1.1/events",
+    "link-local, a cloud's metadata service": "https://169.254.169.254/events",
+    "carrier-grade NAT": "https://100.64.0.1/events",
     "multicast": "https://224.0.0.1/events",
     "broadcast": "https://255.255.255.255/events",
     "unique local": "https://[fd00::1]/events",
@@ -338,7 +338,7 @@ PRIVATE = {
 
 
 @pytest.mark.parametrize("url", PRIVATE.values(), ids=PRIVATE.keys())
-def test_private_addresses_are_not_called(site, amocrm, receiver, url):
+def test_private_addresses_are_refused(site, amocrm, receiver, url):
     configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
               deliver_allow_private="no",
               amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
@@ -348,13 +348,13 @@ def test_private_addresses_are_not_called(site, amocrm, receiver, url):
     deliver(site, status=1)
 
     assert receiver.connections() == []
-    assert time.monotonic() - began < 2, "it has tried to connect"
+    assert time.monotonic() - began < 2, "it tried to connect"
 
 
 @pytest.mark.parametrize("url", [PRIVATE[name] for name in (
-    "loopback", "a name that is loopback", "a name that leads to loopback", "this machine")])
-def test_they_are_where_it_is_allowed(site, amocrm, receiver, url):
-    """Or the test above proves nothing.  https it is, so the handshake is all that comes."""
+    "loopback", "a name that is loopback", "a name that resolves to loopback", "this machine")])
+def test_private_addresses_are_contacted_if_allowed(site, amocrm, receiver, url):
+    """So the test above proves something.  The receiver has no TLS: only the handshake begins."""
     configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
               amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
     put(site, event(1))
@@ -375,12 +375,12 @@ def test_plain_http_is_refused(site, amocrm, receiver, url):
     assert "allow_private" in deliver(site, status=1).stderr
 
     assert receiver.connections() == []
-    assert not cursor_file(site).exists(), "the account is blocked, though nobody was asked"
+    assert not cursor_file(site).exists(), "the account is blocked, though no request was sent"
 
 
 @pytest.mark.parametrize("url", ["https://user:word@127.0.0.1:{port}/events", "https://",
                                  "ftp://127.0.0.1:{port}/events", "file:///etc/passwd"])
-def test_a_url_that_is_none_is_told_beforehand(site, amocrm, receiver, url):
+def test_an_invalid_url_is_reported_before_connecting(site, amocrm, receiver, url):
     configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port))
     put(site, event(1))
 
@@ -400,10 +400,10 @@ def test_a_redirect_is_a_failure_and_not_followed(site, receiver, status):
     assert list(blocked(site)) == [5]
 
 
-# What is taken, and what becomes of what is not.
+# Responses that accept an event, and failures.
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
-def test_what_counts_as_taken(site, receiver, status):
+def test_statuses_that_accept_an_event(site, receiver, status):
     put(site, event(1))
     receiver.misbehave("status", status=status)
 
@@ -416,7 +416,7 @@ def test_what_counts_as_taken(site, receiver, status):
     ({"status": 401}, "401"), ({"status": 404}, "404"), ({"status": 409}, "409"),
     ({"status": 429}, "429"), ({"status": 500}, "500"), ({"status": 503}, "503"),
     ({"kind": "reset"}, "127.0.0.1")])
-def test_what_does_not(site, receiver, kind, told):
+def test_failures_that_are_retried(site, receiver, kind, told):
     put(site, event(1))
     receiver.misbehave(**{"kind": "status", **kind})
 
@@ -424,13 +424,13 @@ def test_what_does_not(site, receiver, kind, told):
 
     assert done.stdout == counts(0, blocked=1)
     assert told in done.stderr and event(1)["id"][:8] in done.stderr
-    assert deliver(site, status=1).stdout == counts(0, blocked=1), "its time has not come"
+    assert deliver(site, status=1).stdout == counts(0, blocked=1), "it is retried too early"
     assert len(receiver.deliveries()) == 1
     travel(site)
     assert deliver(site).stdout == counts(1)
 
 
-def test_nobody_listens(site, amocrm, receiver):
+def test_connection_refused(site, amocrm, receiver):
     put(site, event(1))
     with process.dead_port() as port:
         configure(site, amocrm, receiver, deliver_url=f"http://127.0.0.1:{port}/events")
@@ -441,21 +441,21 @@ def test_nobody_listens(site, amocrm, receiver):
     assert deliver(site).stdout == counts(1)
 
 
-def test_a_long_answer_is_not_read(site, receiver):
+def test_a_long_response_is_not_read(site, receiver):
     put(site, event(1), event(2))
     receiver.misbehave("long")
 
     assert deliver(site).stdout == counts(2)
 
 
-def test_a_slow_receiver_is_waited_for(site, receiver):
+def test_a_slow_receiver(site, receiver):
     put(site, event(1))
     receiver.misbehave("slow", seconds=1.5)
 
     assert deliver(site).stdout == counts(1)
 
 
-def test_410_ends_it(site, receiver):
+def test_410_stops_delivery(site, receiver):
     put(site, event(1), event(2), event(3, account=6))
     receiver.misbehave("status", status=410)
 
@@ -463,15 +463,15 @@ def test_410_ends_it(site, receiver):
 
     assert "410" in done.stderr and "no more events" in done.stderr
     assert len(receiver.deliveries()) == 1
-    assert deliver(site).stdout == counts(3), "what was refused for good is lost"
+    assert deliver(site).stdout == counts(3), "events are lost after 410"
 
 
-def test_410_ends_following(site, receiver):
+def test_410_stops_follow(site, receiver):
     put(site, event(1))
     receiver.misbehave("status", status=410)
 
     with Following(site) as following:
-        assert following.ended() == 0, "it would be started again"
+        assert following.ended() == 0, "a supervisor would start it again"
     assert b"410" in following.complaint
 
 
@@ -484,7 +484,7 @@ def test_a_blocked_account_does_not_block_others(site, receiver):
     assert deliver(site, status=1).stdout == counts(8, blocked=1)
 
     assert numbers(receiver.taken()) == [0, 2, 3, 5, 6, 8, 9, 11]
-    assert [one.account for one in receiver.deliveries()].count(6) == 1, "one behind it was tried"
+    assert [one.account for one in receiver.deliveries()].count(6) == 1, "a later event was sent"
     receiver.behave()
     put(site, event(12, account=6), event(13))
     travel(site)
@@ -513,8 +513,8 @@ def in_order(deliveries):
     return True
 
 
-def test_behind_a_retried_event_others_may_fail(site, receiver):
-    """Each has its attempts for itself."""
+def test_each_event_has_its_own_attempts(site, receiver):
+    """The number of attempts is counted for each event."""
     put(site, *(event(n) for n in range(4)))
     receiver.misbehave("status", None, every=2)
     for _ in range(3):
@@ -525,10 +525,10 @@ def test_behind_a_retried_event_others_may_fail(site, receiver):
     assert numbers(receiver.taken()) == [0, 1, 2, 3]
 
 
-# When it is tried again.
+# Retries.
 
 @pytest.mark.parametrize("attempts", range(9))
-def test_the_schedule(site, receiver, attempts):
+def test_the_retry_schedule(site, receiver, attempts):
     put(site, event(1))
     receiver.misbehave("status", None)
     deliver(site, status=1)
@@ -543,8 +543,8 @@ def test_the_schedule(site, receiver, attempts):
     assert 0.89 * RETRY_AFTER[attempts] - 2 < wait < 1.11 * RETRY_AFTER[attempts] + 1
 
 
-def test_the_schedule_is_not_the_same_to_the_second(site, receiver):
-    """Receivers that failed together are not asked together."""
+def test_the_retry_schedule_has_jitter(site, receiver):
+    """Events that failed together are not retried together."""
     put(site, *(event(n, account=n) for n in range(20)))
     receiver.misbehave("status", None)
     deliver(site, status=1)
@@ -581,8 +581,8 @@ def test_retry_after_a_date(site, receiver):
 
 
 @pytest.mark.parametrize("ahead, taken", [(0.99 * DAY, 0), (400 * DAY, 1)],
-                         ids=["as the schedule may say", "written when the clock was fast"])
-def test_a_clock_that_was_set_back_blocks_nobody(site, receiver, ahead, taken):
+                         ids=["within the schedule", "written when the clock was fast"])
+def test_a_clock_that_was_set_back_does_not_block_an_account(site, receiver, ahead, taken):
     put(site, event(1))
     receiver.misbehave("status")
     deliver(site, status=1)
@@ -593,7 +593,7 @@ def test_a_clock_that_was_set_back_blocks_nobody(site, receiver, ahead, taken):
     assert told == counts(taken, blocked=1 - taken)
 
 
-def test_what_is_never_taken_is_put_aside(site, receiver):
+def test_an_event_is_given_up_after_the_last_attempt(site, receiver):
     put(site, event(1), event(2), event(3, account=6))
     receiver.misbehave("status", None, account=5)
     deliver(site, status=1)
@@ -605,14 +605,14 @@ def test_what_is_never_taken_is_put_aside(site, receiver):
     assert "given up" in done.stderr
     assert dead(site) == [event(1)] or dead(site)[0]["id"] == event(1)["id"]
     assert (site.store / "events" / "dead.ndjson").stat().st_mode & 0o777 == 0o600
-    assert blocked(site)[5]["attempts"] == 1, "the next one begins anew"
+    assert blocked(site)[5]["attempts"] == 1, "the attempts of the next event start at one"
     receiver.behave()
     travel(site)
     assert deliver(site).stdout == counts(1)
     assert numbers(receiver.taken()) == [3, 2]
 
 
-def test_what_was_put_aside_stays_so(site, receiver):
+def test_an_event_that_was_given_up_is_not_delivered_again(site, receiver):
     put(site, event(1))
     receiver.misbehave("status", None)
     deliver(site, status=1)
@@ -630,9 +630,9 @@ def numbers_of(events):
     return [int(one["payload"]["leads"]["add"][0]["id"]) for one in events]
 
 
-# Repetitions.
+# Duplicates.
 
-def test_a_repetition_is_not_sent(site, receiver):
+def test_a_duplicate_is_not_sent(site, receiver):
     body = b"leads[add][0][id]=1&account[id]=5"
     for _ in range(3):
         webhooks.accepted(webhooks.send(site, body))
@@ -640,14 +640,14 @@ def test_a_repetition_is_not_sent(site, receiver):
     webhooks.accepted(webhooks.send(site, body))
     webhooks.accepted(webhooks.send(site, body.replace(b"=1", b"=2")))
 
-    assert deliver(site).stdout == counts(1), "another process has forgotten what was sent"
+    assert deliver(site).stdout == counts(1), "another process does not know what was sent"
 
     assert len({one.id for one in receiver.deliveries()}) == len(receiver.deliveries()) == 2
 
 
 @pytest.mark.parametrize("later, sent", [(1, 1), (DAY - 60, 1), (DAY + 60, 2)])
 @pytest.mark.parametrize("restart", [False, True], ids=["in one run", "in two"])
-def test_a_day_later_it_is_another_event(site, receiver, later, sent, restart):
+def test_a_duplicate_a_day_later_is_another_event(site, receiver, later, sent, restart):
     began = time.time() - 1.9 * DAY
     first = event(1, at=began)
     put(site, first)
@@ -660,7 +660,7 @@ def test_a_day_later_it_is_another_event(site, receiver, later, sent, restart):
     assert len(receiver.deliveries()) == sent
 
 
-def test_a_repetition_of_a_blocked_event(site, receiver):
+def test_a_duplicate_of_a_blocked_event(site, receiver):
     put(site, event(1), event(1))
     receiver.misbehave("status")
     deliver(site, status=1)
@@ -673,9 +673,9 @@ def test_a_repetition_of_a_blocked_event(site, receiver):
     assert numbers(receiver.taken()) == [1, 2]
 
 
-# What becomes of connections is told the same way.
+# Events about connections.
 
-def test_connections_that_come_and_go(site, amocrm, receiver):
+def test_events_about_connections(site, amocrm, receiver):
     connect(site, amocrm, life=SOON)
     amocrm.misbehave("server_error")
     site.ctl("token", ID, check=False)
@@ -701,7 +701,7 @@ def test_connections_that_come_and_go(site, amocrm, receiver):
             assert secret not in one.body, name
 
 
-# Following, and one at a time.
+# deliver --follow, and its lock.
 
 class Following:
     def __init__(self, site):
@@ -723,7 +723,7 @@ def arrived(receiver, count):
     return process.wait_until(lambda: len(receiver.taken()) >= count, f"{count} deliveries")
 
 
-def test_follow_goes_on(site, receiver):
+def test_follow_delivers_new_events(site, receiver):
     put(site, event(0))
     with Following(site) as following:
         for n in range(1, 4):
@@ -734,13 +734,13 @@ def test_follow_goes_on(site, receiver):
     assert numbers(receiver.taken()) == [0, 1, 2, 3]
 
 
-def test_follow_begins_before_the_first_event_of_all(site, receiver):
+def test_follow_starts_before_the_first_event(site, receiver):
     with Following(site):
         webhooks.accepted(webhooks.send(site, b"leads[add][0][id]=1&account[id]=5"))
         arrived(receiver, 1)
 
 
-def test_follow_tries_again_by_itself(site, receiver):
+def test_follow_retries(site, receiver):
     put(site, event(1), event(2), event(3, account=6))
     receiver.misbehave("status", 2, account=5, retry_after=1)
     with Following(site):
@@ -749,7 +749,7 @@ def test_follow_tries_again_by_itself(site, receiver):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_asking_it_to_end_ends_it(site, receiver, name):
+def test_a_signal_ends_follow(site, receiver, name):
     put(site, event(1))
     with Following(site) as following:
         arrived(receiver, 1)
@@ -759,10 +759,10 @@ def test_asking_it_to_end_ends_it(site, receiver, name):
         assert following.ended() in (0, -getattr(signal, name))
         assert time.monotonic() - began < 2
     assert following.complaint == b""
-    assert deliver(site).stdout == counts(0), "what was sent is sent again"
+    assert deliver(site).stdout == counts(0), "a delivered event is sent again"
 
 
-def test_only_one_at_a_time(site, receiver):
+def test_only_one_deliver_runs_at_a_time(site, receiver):
     release = threading.Event()
     put(site, event(1))
     receiver.misbehave("held", until=release)
@@ -780,7 +780,7 @@ def test_only_one_at_a_time(site, receiver):
 
 @pytest.mark.parametrize("options", [["now"], ["--sometimes"], ["--once", "5"], ["--follow=1"],
                                      ["--once", "--follow"]])
-def test_a_wrong_call_is_told(site, receiver, options):
+def test_wrong_arguments_are_reported(site, receiver, options):
     put(site, event(1))
 
     why, usage = deliver(site, *options, status=2).stderr.splitlines()
@@ -789,22 +789,22 @@ def test_a_wrong_call_is_told(site, receiver, options):
     assert receiver.connections() == []
 
 
-# When our own side is at fault.
+# Faults of our own.
 
 CURSORS = {
-    "empty": "", "no JSON": "{", "a list": "[]", "no place": '{"held_up":[]}',
+    "empty": "", "not JSON": "{", "a list": "[]", "no position": '{"held_up":[]}',
     "no list": '{"segment":1,"offset":0}',
-    "an account without a place": '{"segment":1,"offset":0,"held_up":[{"account_id":5}]}',
-    "attempts below none": '{"segment":1,"offset":9,"held_up":[{"account_id":5,"segment":1,'
+    "an account without a position": '{"segment":1,"offset":0,"held_up":[{"account_id":5}]}',
+    "negative attempts": '{"segment":1,"offset":9,"held_up":[{"account_id":5,"segment":1,'
                            '"offset":0,"attempts":-7,"next_at":0}]}',
-    "attempts beyond all numbers": '{"segment":1,"offset":9,"held_up":[{"account_id":5,'
+    "too many attempts": '{"segment":1,"offset":9,"held_up":[{"account_id":5,'
                                    '"segment":1,"offset":0,"attempts":4294967290,"next_at":0}]}',
-    "a place before the file": '{"segment":1,"offset":-9,"held_up":[]}',
+    "a negative position": '{"segment":1,"offset":-9,"held_up":[]}',
 }
 
 
 @pytest.mark.parametrize("text", CURSORS.values(), ids=CURSORS.keys())
-def test_a_damaged_cursor_is_told_and_nothing_is_sent(site, receiver, text):
+def test_a_corrupt_cursor_is_reported_and_nothing_is_sent(site, receiver, text):
     put(site, event(1))
     cursor_file(site).write_text(text)
     process.give(cursor_file(site), 0o600, owner=True)
@@ -815,25 +815,25 @@ def test_a_damaged_cursor_is_told_and_nothing_is_sent(site, receiver, text):
     assert cursor_file(site).read_text() == text
 
 
-def test_a_place_that_cannot_be_kept_ends_it(site, receiver):
+def test_an_unwritable_cursor_stops_delivery(site, receiver):
     put(site, *(event(n) for n in range(5)))
     folder = site.store / "events"
     folder.chmod(0o500)
     try:
         assert "cursor" in deliver(site, status=1).stderr
-        assert len(receiver.deliveries()) == 1, "it goes on, and will have to send all again"
+        assert len(receiver.deliveries()) == 1, "it continues without a saved cursor"
     finally:
         folder.chmod(0o700)
     assert deliver(site).stdout == counts(5)
 
 
-def test_a_store_that_is_not_there(site, amocrm, receiver):
+def test_a_missing_store(site, amocrm, receiver):
     configure(site, amocrm, receiver, store_path=site.folder / "nowhere")
 
     assert "nowhere" in deliver(site, status=1).stderr
 
 
-def test_no_secret_is_told(site, receiver):
+def test_no_secret_is_printed(site, receiver):
     put(site, event(1), event(2, account=6))
     receiver.misbehave("status")
 

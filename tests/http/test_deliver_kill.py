@@ -1,5 +1,5 @@
-"""amocrmctl deliver --follow under a storm of kill -9, with a back end that fails one time in
-three: every event arrives, in its account's order."""
+"""amocrmctl deliver --follow, often killed with kill -9, with a back end that fails every third
+time:  every event arrives, in order for each account."""
 
 import random
 import threading
@@ -12,14 +12,14 @@ from deliveries import (RETRY_AFTER, blocked, dead, deliver, event, numbers, put
 from sandbox import process
 
 ACCOUNTS = 8
-EVENTS = 15             # of each
+EVENTS = 15             # of each account
 PATIENCE = 40           # seconds
-LONGEST = 1.0           # seconds one is left to live
+LONGEST = 1.0           # seconds until a process is killed at the latest
 TURNS = 15
 
 
 def send_all(site, sent):
-    """amoCRM goes on while deliver comes and goes."""
+    """amoCRM sends webhooks while deliver is killed and restarted."""
     for number in range(ACCOUNTS * EVENTS):
         body = b"leads[add][0][id]=%d&account[id]=%d" % (number, 5 + number % ACCOUNTS)
         webhooks.accepted(webhooks.send(site, body))
@@ -27,13 +27,13 @@ def send_all(site, sent):
 
 
 def storm(site, receiver, chance):
-    """Until all has arrived; how many were killed."""
+    """Kills deliver until all events have arrived; returns the number of kills."""
     kills, deadline = 0, time.monotonic() + PATIENCE
     while len({one.id for one in receiver.taken()}) < ACCOUNTS * EVENTS:
-        assert time.monotonic() < deadline, "not all arrives"
+        assert time.monotonic() < deadline, "some events do not arrive"
         following = site.start_ctl("deliver", "--follow")
         try:
-            # now and then in the very middle of a delivery
+            # every other time in the middle of a delivery
             came = len(receiver.deliveries())
             if chance.random() < 0.5:
                 process.wait_until(lambda: len(receiver.deliveries()) > came, "a delivery", 3)
@@ -66,20 +66,20 @@ def test_every_event_arrives_in_order(site, receiver):
     for one, number in zip(receiver.taken(), numbers(receiver.taken())):
         arrived[one.account].append(number)
     for account, came in arrived.items():
-        # a repetition may be late: what was handed to the helper before a kill goes on its way
+        # a duplicate may be late: the helper sends what it was given before the kill
         first = list(dict.fromkeys(came))
         assert first == list(range(account - 5, ACCOUNTS * EVENTS, ACCOUNTS)), f"seed {seed}"
     twice = len(receiver.taken()) - ACCOUNTS * EVENTS
-    assert twice <= kills, "more than one is sent again for each kill"
+    assert twice <= kills, "more than one duplicate for each kill"
 
     receiver.clear()
-    travel(site)    # a repetition may have been refused
+    travel(site)    # a duplicate may have been refused
     deliver(site)
     assert len(receiver.deliveries()) <= 1 and blocked(site) == {}
 
 
-def test_what_is_put_aside_is_never_nowhere(site, receiver):
-    """Killed around the last of all attempts."""
+def test_no_event_is_lost_while_it_is_given_up(site, receiver):
+    """deliver is killed at about the last attempt."""
     chance = random.Random()
     for number in range(TURNS):
         put(site, event(number))
@@ -96,5 +96,5 @@ def test_what_is_put_aside_is_never_nowhere(site, receiver):
         travel(site)
         deliver(site)
 
-    put_aside = {int(one["payload"]["leads"]["add"][0]["id"]) for one in dead(site)}
-    assert put_aside | set(numbers(receiver.taken())) == set(range(TURNS))
+    given_up = {int(one["payload"]["leads"]["add"][0]["id"]) for one in dead(site)}
+    assert given_up | set(numbers(receiver.taken())) == set(range(TURNS))

@@ -1,5 +1,5 @@
-"""`make dist`, unpacked as on a shared host: without our libraries, and under suEXEC, which leaves a
-program nothing of the environment that a server was configured to give it.
+"""`make dist`, unpacked as on a shared host: without our libraries, and under suEXEC, which removes
+from a program's environment the variables of the server's configuration.
 """
 
 import ctypes
@@ -33,14 +33,14 @@ USER = "nobody"
 SIZE = re.compile(r"^ +(\d+) KB  (.+)$", re.MULTILINE)
 
 
-# What is in it.
+# The archive.
 
 @pytest.fixture(scope="module")
 def tarball():
     archives = ("libjson-c", "libgdbm", "libcrypto", "libfcgi", "libinih")
     if any("/" not in subprocess.run(["cc", f"-print-file-name={name}.a"], capture_output=True,
                                      text=True).stdout for name in archives):
-        pytest.skip("the libraries are not here as archives, so nothing static can be made")
+        pytest.skip("the static libraries are not installed")
     build = Path(tempfile.mkdtemp(prefix="amo-crm-dist-"))
     try:
         done = subprocess.run(["make", "dist", f"BUILD={build}"], cwd=ROOT, capture_output=True,
@@ -69,7 +69,7 @@ def mode_of(path):
     return path.stat().st_mode & 0o7777
 
 
-def test_modes_are_those_a_host_wants(unpacked):
+def test_modes(unpacked):
     for path in unpacked.rglob("*"):
         assert not mode_of(path) & 0o022, f"{path} is writable by others"
     for program in PROGRAMS:
@@ -81,8 +81,8 @@ def test_modes_are_those_a_host_wants(unpacked):
         assert mode_of(home / name) == mode, name
 
 
-def test_it_is_moved_into_a_home_that_has_a_site_already(tarball, tmp_path):
-    """As the text says it, by what a file manager does: nothing is in the way."""
+def test_installing_into_a_home_folder_that_has_a_site(tarball, tmp_path):
+    """As README.txt describes it, by what a file manager does: no file is in the way."""
     site = tmp_path / "public_html"
     site.mkdir()
     (site / "index.html").write_text("mine")
@@ -106,7 +106,7 @@ def test_nothing_but_the_programs_is_in_the_web_folder(unpacked):
     assert there == {Path("api/amo-crm") / name for name in [*PROGRAMS, ".htaccess"]}
 
 
-def test_sizes_are_told_by_make_and_by_the_text(tarball, unpacked):
+def test_make_and_the_readme_give_the_sizes(tarball, unpacked):
     readme = (unpacked / "README.txt").read_text()
     assert "@" not in re.sub(r"\S+@\S+", "", readme)
     told = dict((name, int(size)) for size, name in SIZE.findall(readme))
@@ -114,7 +114,7 @@ def test_sizes_are_told_by_make_and_by_the_text(tarball, unpacked):
     for program in PROGRAMS:
         size = (programs_of(unpacked) / program).stat().st_size
         assert abs(told[program] * 1000 - size) <= 1000
-        assert size < 2_000_000, f"{program} is not lean"
+        assert size < 2_000_000, f"{program} is too large"
 
 
 def test_the_configuration_needs_only_the_user_replaced(unpacked):
@@ -124,7 +124,7 @@ def test_the_configuration_needs_only_the_user_replaced(unpacked):
                      "path = /home/USER/amo-crm/store", "keys = /home/USER/amo-crm/keys"]
 
 
-def test_check_says_what_user_stands_for(unpacked):
+def test_check_explains_the_placeholder_user(unpacked):
     home = unpacked / "amo-crm"
     done = subprocess.run([home / "bin" / "amocrmctl", "-c", home / "amo-crm.conf", "check"],
                           capture_output=True, text=True)
@@ -135,7 +135,7 @@ def test_check_says_what_user_stands_for(unpacked):
         assert line.startswith("WRONG") and "stands for your own home folder" in line, line
 
 
-def test_the_configurations_place_can_be_chosen():
+def test_the_path_of_the_configuration_can_be_chosen():
     shown = subprocess.run(["make", "-n", "dist", "CONFIG=/home2/olena/amo-crm/amo-crm.conf"],
                            cwd=ROOT, capture_output=True, text=True, check=True,
                            env={**os.environ, "MAKEFLAGS": ""}).stdout
@@ -143,7 +143,7 @@ def test_the_configurations_place_can_be_chosen():
     assert "../../../amo-crm/amo-crm.conf" not in shown
 
 
-# How a key ring is made, by the lines of the text.
+# The ways to make a key ring, by the lines of README.txt.
 
 def indented(readme, beginning):
     [line] = re.findall(rf"^ +({re.escape(beginning)}.*)$", readme, re.MULTILINE)
@@ -175,13 +175,13 @@ def test_the_terminal_makes_a_key(unpacked):
 
 def test_the_browser_makes_a_key(unpacked):
     if shutil.which("node") is None:
-        pytest.skip("node, which stands in for a browser's console, is not installed")
+        pytest.skip("node, used instead of a browser's console, is not installed")
     line = indented((unpacked / "README.txt").read_text(), "'k1 '")
     made = subprocess.run(["node", "-p", line], capture_output=True, text=True).stdout
     assert is_ring(made)
 
 
-# A host.
+# A shared host.
 
 @pytest.fixture(scope="module")
 def amocrm():
@@ -192,7 +192,7 @@ def amocrm():
 
 
 class Host(Site):
-    """The archive in somebody's home folder.  `home` is what its owner calls that folder."""
+    """The archive in a user's home folder.  `home` is the path of that folder for its owner."""
 
     def __init__(self, amocrm, unpacked, place, home, owner, amocrm_name="127.0.0.1"):
         self.amocrm, self.folder, self.home = amocrm, place, home
@@ -211,7 +211,7 @@ class Host(Site):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
 
     def _fill_in(self, connect_to):
-        """What the text tells to fill in, and the way to the stand-in."""
+        """Fills in what README.txt tells the user to, and redirects amoCRM's hosts to the mock."""
         integration = self.amocrm.integration
         filled = {"client_id": integration.client_id, "client_secret": integration.client_secret,
                   "redirect_uri": integration.redirect_uri, "secret": self.jwt_secret}
@@ -223,8 +223,8 @@ class Host(Site):
         (self.folder / "amo-crm" / "keys").write_text(f"k1 {secrets.token_hex(32)}\n")
 
 
-def works(host):
-    """All that users, phones and amoCRM ask."""
+def assert_works(host):
+    """Every kind of request by browsers, the app and amoCRM."""
     expect.failed(host.get("callback"), "missing_code")
     told = host.amocrm.approve(state="s")
     expect.connected(host.get("callback", told), told["code"], "s")
@@ -237,10 +237,10 @@ def works(host):
     app.refused(host.get("status"), 401, "missing_token")
 
 
-# Without any library, folder or file of the system's.
+# Without any library or file of the system.
 
 class Inside(Bare):
-    """Programs started in a root folder of their own."""
+    """The programs run in a chroot."""
 
     def __init__(self, host, root):
         super().__init__(host)
@@ -274,30 +274,30 @@ class Inside(Bare):
 def in_chroot(amocrm, unpacked):
     if not process.is_root() and subprocess.run(["unshare", "-r", "true"],
                                                 capture_output=True).returncode:
-        pytest.skip("only root may make a root folder here")
+        pytest.skip("only root may use chroot here")
     root = process.new_folder()
     place = root / PLACE.relative_to("/")
     place.mkdir(parents=True)
-    # the one thing of the system's that is looked at: how a name becomes an address
+    # the only file of the system that is read, to resolve a host name
     (root / "etc").mkdir()
-    (root / "etc" / "hosts").write_text("127.0.0.1 amocrm.stand-in\n")
-    host = Host(amocrm, unpacked, place, PLACE, process.web_user(), "amocrm.stand-in")
+    (root / "etc" / "hosts").write_text("127.0.0.1 amocrm.mock\n")
+    host = Host(amocrm, unpacked, place, PLACE, process.web_user(), "amocrm.mock")
     host.server = Inside(host, root)
     yield host
     process.remove_folder(root)
 
 
-def test_the_text_quotes_the_pages(in_chroot):
+def test_the_readme_quotes_the_pages(in_chroot):
     readme = (ROOT / "dist" / "README.txt").read_text()
     english = {"Accept-Language": "en"}
-    sound, unsound = re.findall(r'"(Please [^"]+)"', readme)
-    assert sound in in_chroot.get("callback", headers=english).page.said
+    ok_page, broken_page = re.findall(r'"(Please [^"]+)"', readme)
+    assert ok_page in in_chroot.get("callback", headers=english).page.said
     in_chroot.config.chmod(0o644)
-    assert unsound in in_chroot.get("callback", headers=english).page.said
+    assert broken_page in in_chroot.get("callback", headers=english).page.said
 
 
-def test_nothing_but_the_kernel_is_needed(in_chroot):
-    works(in_chroot)
+def test_the_programs_need_only_the_kernel(in_chroot):
+    assert_works(in_chroot)
     done = in_chroot.server.command(
         PLACE / "amo-crm" / "bin" / "amocrmctl",
         ["-c", PLACE / "amo-crm" / "amo-crm.conf", "events"], {}, b"")
@@ -305,11 +305,11 @@ def test_nothing_but_the_kernel_is_needed(in_chroot):
     assert b'"leads.add"' in done.stdout
 
 
-# Behind Apache, as the user's own programs.
+# Behind Apache, run as the user.
 
 class Suexec(Apache):
     name = "apache"
-    allowed = "FileInfo Options"    # AuthConfig is what hosts keep back
+    allowed = "FileInfo Options"    # hosts do not allow AuthConfig
 
     def configuration(self):
         modules = ["mpm_event", *APACHE_USUAL, "cgid", "alias", "rewrite", "suexec"]
@@ -334,7 +334,7 @@ Suexec On
 <VirtualHost 127.0.0.1:{self.port}>
 	SuexecUserGroup #{user.pw_uid} #{user.pw_gid}
 	DocumentRoot {self._site.folder}/public_html
-	# suEXEC takes it away again
+	# suEXEC removes it
 	SetEnv AMO_CRM_CONFIG /nonexistent
 	<Directory {self._site.folder}/public_html>
 		Require all granted
@@ -369,14 +369,14 @@ def under_suexec(amocrm, unpacked):
 
 
 def test_under_suexec(under_suexec):
-    works(under_suexec)
+    assert_works(under_suexec)
     for file in (under_suexec.folder / "amo-crm" / "store").rglob("*"):
         assert file.owner() == USER
 
 
 @pytest.mark.parametrize("name", ["", ".htaccess", "other", "amo-crm.conf", "callback/more",
                                   "callback.conf", "../amo-crm/.htaccess"])
-def test_nothing_else_is_there_for_visitors(under_suexec, name):
+def test_no_other_file_is_served(under_suexec, name):
     for path in (under_suexec.programs / "other", under_suexec.programs / "callback.conf"):
         path.write_text("not for visitors")
     answer = under_suexec.get(name)
@@ -384,19 +384,19 @@ def test_nothing_else_is_there_for_visitors(under_suexec, name):
     assert BASE + "callback" in answer.text or name == "callback/more"
 
 
-def test_where_names_must_end_in_cgi(under_suexec):
-    """Renamed, with the two lines of .htaccess switched on: the addresses stay."""
+def test_programs_renamed_to_cgi(under_suexec):
+    """Renamed, with the two lines of .htaccess enabled: the URLs stay the same."""
     for program in PROGRAMS:
         (under_suexec.programs / program).rename(under_suexec.programs / f"{program}.cgi")
     htaccess = under_suexec.programs / ".htaccess"
     switched, count = re.subn(r"^#(Rewrite)", r"\1", htaccess.read_text(), flags=re.MULTILINE)
     assert count == 2
     htaccess.write_text(switched)
-    works(under_suexec)
+    assert_works(under_suexec)
 
 
-def test_a_script_in_a_programs_place(under_suexec):
-    """The last way of the text, for a configuration that stands elsewhere."""
+def test_scripts_in_place_of_the_programs(under_suexec):
+    """The last alternative of README.txt, for a configuration at another path."""
     readme = (ROOT / "dist" / "README.txt").read_text()
     script = "".join(f"{indented(readme, line)}\n" for line in ("#!/bin/sh", "AMO_CRM_CONFIG="))
     elsewhere = under_suexec.folder / "elsewhere"
@@ -408,4 +408,4 @@ def test_a_script_in_a_programs_place(under_suexec):
         path = under_suexec.programs / program
         path.write_text(script.replace("/home/USER/amo-crm", str(elsewhere))
                         .replace("cgi-bin/callback", f"cgi-bin/{program}"))
-    works(under_suexec)
+    assert_works(under_suexec)

@@ -1,8 +1,8 @@
-"""The documents say what the programs do.
+"""The documentation matches the programs.
 
-What README.md and docs/*.md show in a block marked `console` is run here, command by command, and
-what comes is compared with what they print; only what differs from run to run (codes, times, ports)
-is left out of the comparison.
+The `console` blocks of README.md and docs/*.md are run here, command by command, and the output is
+compared with the output in the document; only what differs from run to run (codes, times, ports) is
+not compared.
 """
 
 import base64
@@ -28,16 +28,16 @@ TEXTS = ["README.md", "docs/app-developers.md", "docs/webhooks.md"]
 MANUALS = ["amocrmctl.1", "amo-crm.conf.5"]
 
 
-# What is shown is what comes.
+# Commands and their output.
 
 def console_blocks(text):
-    """The blocks marked `console`: lists of (command, the lines it prints)."""
+    """The `console` blocks: lists of (command, lines of output)."""
     return [sessions(block.split("\n"))
             for block in re.findall(r"^```console\n(.*?)\n```$", text, re.M | re.S)]
 
 
 def sessions(lines):
-    """A command begins with "$ " and goes on for as long as the shell wants more."""
+    """Splits a block.  A command begins with "$ " and has as many lines as the shell needs."""
     shown = []
     lines = list(lines)
     while lines:
@@ -53,8 +53,8 @@ def sessions(lines):
     return shown
 
 
-def said_here(command, names):
-    """The command for this run: other ports, another folder."""
+def for_this_run(command, names):
+    """The command with the ports and the folder of this run."""
     assigned = re.match(r"(\w+)=", command)
     if assigned and assigned[1] in names:
         return f"{assigned[1]}={names[assigned[1]]}"
@@ -62,8 +62,8 @@ def said_here(command, names):
 
 
 def run_session(commands, names):
-    """What each command prints, all of them in one shell."""
-    script = "".join(f"{said_here(command, names)}\nprintf '\\036'\n" for command in commands)
+    """The output of each command; all are run in one shell."""
+    script = "".join(f"{for_this_run(command, names)}\nprintf '\\036'\n" for command in commands)
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
                           env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
@@ -73,15 +73,15 @@ def run_session(commands, names):
             .replace(names["amo"], "http://localhost:8081").rstrip("\n") for text in printed[:-1]]
 
 
-def shortened(text):
-    """As the documents print it: no one reads a kilobyte of digits."""
+def abbreviated(text):
+    """Abbreviates codes and tokens as the documents do."""
     text = re.sub(r"def50200[0-9a-f]{20,}", "def50200…", text)
     return re.sub(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "eyJ…", text)
 
 
 def comparable(text):
-    """Without what differs from run to run."""
-    text = "\n".join(line.rstrip() for line in shortened(text).split("\n"))
+    """Replaces what differs from run to run."""
+    text = "\n".join(line.rstrip() for line in abbreviated(text).split("\n"))
     for pattern, name in [
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
@@ -101,20 +101,20 @@ def behind_apache(one_site, runners):
 
 
 @pytest.mark.parametrize("document", TEXTS)
-def test_what_a_document_shows_is_what_comes(document, behind_apache, amocrm):
+def test_console_blocks_show_the_real_output(document, behind_apache, amocrm):
     blocks = console_blocks((ROOT / document).read_text())
     shown = [pair for block in blocks for pair in block]
     names = {"conf": behind_apache.config, "api": behind_apache.url("").rstrip("/"),
              "amo": amocrm.plain_url, "amocrmctl": behind_apache.amocrmctl}
 
-    came = run_session([command for command, _ in shown], names)
+    outputs = run_session([command for command, _ in shown], names)
 
     assert shown, f"{document} shows no command"
-    for (command, printed), text in zip(shown, came):
+    for (command, printed), text in zip(shown, outputs):
         assert comparable(text) == comparable("\n".join(printed)), f"$ {command}"
 
 
-# The command.
+# amocrmctl's help, manual and completion.
 
 def amocrmctl_help(*arguments):
     done = subprocess.run([BUILD / "bin" / "amocrmctl", *arguments, "--help"],
@@ -137,12 +137,12 @@ def commands():
     for name in names:
         text = amocrmctl_help(name)
         told[name] = options_of(text.split("\n")[0])
-        assert options_of(text) <= told[name], f"{name} --help explains what its usage has not"
+        assert options_of(text) <= told[name], f"{name}: options that its usage line lacks"
     return told
 
 
 def manual_commands():
-    """The same from amocrmctl.1: each command's heading, and the options explained below it."""
+    """The commands of amocrmctl.1: the options of the heading, and those explained below it."""
     text = (DOCS / "amocrmctl.1").read_text()
     section = text.partition("\n.Sh COMMANDS\n")[2].partition("\n.Sh ")[0]
     told = {}
@@ -165,7 +165,7 @@ def test_the_manual_has_every_command_and_option(commands):
         assert manual[name] == (options, options), f"{name}: in the heading, and explained"
 
 
-def test_the_manual_has_the_options_of_all(commands):
+def test_the_manual_has_the_global_options(commands):
     usage = amocrmctl_help().partition("\ncommands:\n")[0]
     manual = (DOCS / "amocrmctl.1").read_text().partition("\n.Sh COMMANDS\n")[0]
 
@@ -176,7 +176,7 @@ def test_the_manual_has_the_options_of_all(commands):
 
 
 def completed(*words, path=None):
-    """What the completion offers for the last word."""
+    """The completions of the last word."""
     script = f"""
         . {DOCS}/amocrmctl.bash
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -196,7 +196,7 @@ def test_the_completion_has_every_command_and_option(commands):
         assert completed(name, "--") == options | {"--help"}, name
 
 
-def test_the_completion_offers_what_is_connected(tmp_path):
+def test_the_completion_offers_connected_accounts(tmp_path):
     stub = tmp_path / "amocrmctl"
     stub.write_text("#!/bin/sh\n[ \"$*\" = '-c some.conf accounts --json' ] && "
                     "echo '[\n{\"account_id\":31,\"domain\":\"a.amocrm.ru\"}\n]'\n")
@@ -211,7 +211,7 @@ def test_the_completion_offers_what_is_connected(tmp_path):
 # The configuration.
 
 def config_keys():
-    """(section, key) -> (fallback or None, required), from the table the programs use."""
+    """(section, key) -> (fallback or None, required), from the programs' own table."""
     source = (ROOT / "common/config/config_keys.c").read_text()
     table = source.partition("config_keys[] = {")[2].partition("\n};")[0]
     store = re.search(r'#define STORE_PATH "(.*?)"', source)[1]
@@ -250,7 +250,7 @@ def manual_keys():
 
 
 def readme_keys():
-    """(section, key) -> (default, meaning) of README's table."""
+    """(section, key) -> (default, meaning), from README's table."""
     rows = re.findall(r"^\| (\w+) \| `(\w+)` \| (.*?) \| (.*) \|$",
                       (ROOT / "README.md").read_text(), re.M)
     return {(section, key): (default, meaning) for section, key, default, meaning in rows}
@@ -301,15 +301,15 @@ def test_a_manual_is_well_formed(manual, tool):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-# What the documents name is there.
+# Links, make targets, folders and units.
 
 def anchor(heading):
-    """As GitHub makes it."""
+    """The anchor that GitHub generates."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("document", TEXTS)
-def test_links_lead_somewhere(document):
+def test_links_have_a_target(document):
     text = (ROOT / document).read_text()
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
 
@@ -323,7 +323,7 @@ def test_links_lead_somewhere(document):
 
 
 @pytest.mark.parametrize("document", TEXTS)
-def test_make_knows_what_the_documents_ask_it_for(document):
+def test_make_targets_of_the_documents_exist(document):
     text = (ROOT / document).read_text()
     code = "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
                      + re.findall(r"`([^`\n]+)`", text))
@@ -333,8 +333,8 @@ def test_make_knows_what_the_documents_ask_it_for(document):
     assert named <= targets, f"the Makefile has no {named - targets}"
 
 
-def test_readme_tells_of_every_folder_of_common():
-    """From the top down, with the public headers that check-style lets others include."""
+def test_readme_describes_every_folder_of_common():
+    """From the top down, with the public headers that check-style allows others to include."""
     reading = (ROOT / "README.md").read_text().partition("\n## Reading the code\n")[2]
     rows = re.findall(r"^\| `(\w+)/` \| [^|]+ \| ([^|]+) \|$", reading, re.M)
     loader = importlib.machinery.SourceFileLoader("check_style", str(ROOT / "tests/unit/check-style"))
@@ -396,19 +396,19 @@ def test_the_units_are_well_formed(tmp_path):
     assert len(units) == 5
     for unit in units:
         text = unit.read_text().replace("/usr/local/bin/amocrmctl", str(BUILD / "bin/amocrmctl"))
-        text = text.replace("/usr/bin/multiwatch", "/bin/true")     # which may not be installed
-        # looked for by man, which has it only once it is installed
+        text = text.replace("/usr/bin/multiwatch", "/bin/true")     # may not be installed
+        # the manual is found only once it is installed
         text = re.sub(r"^Documentation=.*\n", "", text, flags=re.M)
         (tmp_path / unit.name).write_text(text)
 
     done = subprocess.run(["systemd-analyze", "verify", *(tmp_path / unit.name for unit in units)],
                           capture_output=True, text=True)
 
-    # of other units of this machine it may have much to say
+    # it may report faults of other units of this machine
     assert [line for line in done.stderr.split("\n") if "amo-crm" in line] == []
 
 
-def test_the_units_call_what_there_is(commands):
+def test_the_units_use_existing_commands(commands):
     units = [unit for unit in (DOCS / "systemd").glob("*.service") if "fastcgi" not in unit.name]
     assert len(units) == 2
     for unit in units:
@@ -417,7 +417,7 @@ def test_the_units_call_what_there_is(commands):
         assert options_of(" ".join(arguments)) <= commands[name]
 
 
-# The receivers.
+# The example receivers.
 
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(range(100, 124))).decode()
@@ -431,7 +431,7 @@ RECEIVERS = {
 
 
 class Receiver:
-    """One of the examples, running."""
+    """A running example receiver."""
 
     def __init__(self, command, secrets, folder):
         self._said = folder / "said"
@@ -483,7 +483,7 @@ def start_receiver(request, tmp_path):
 
 
 def signature(secret, event_id, timestamp, body):
-    """As the specification has it, and by nothing of ours."""
+    """The signature by the specification, without using our own code."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     mac = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
     return "v1," + base64.b64encode(mac.digest()).decode()
@@ -497,11 +497,11 @@ def signed(*secrets, body=EVENT, event_id="ab" * 32, ago=0, timestamp=None):
                                           for secret in secrets)}
 
 
-# What the receiver has; the headers; the body that comes; whether it is believed.
+# The receiver's secrets; the headers; the body; whether the delivery is accepted.
 DELIVERIES = {
-    "right": (NEW, lambda: signed(NEW), EVENT, True),
-    "right, four minutes old": (NEW, lambda: signed(NEW, ago=240), EVENT, True),
-    "right, our clock is late": (NEW, lambda: signed(NEW, ago=-240), EVENT, True),
+    "valid": (NEW, lambda: signed(NEW), EVENT, True),
+    "valid, four minutes old": (NEW, lambda: signed(NEW, ago=240), EVENT, True),
+    "valid, our clock is slow": (NEW, lambda: signed(NEW, ago=-240), EVENT, True),
     "both secrets here, the new one used": (f"{NEW} {OLD}", lambda: signed(NEW), EVENT, True),
     "both secrets here, the old one used": (f"{NEW} {OLD}", lambda: signed(OLD), EVENT, True),
     "both secrets used, only the new one here": (NEW, lambda: signed(NEW, OLD), EVENT, True),
@@ -511,14 +511,14 @@ DELIVERIES = {
     "another secret": (NEW, lambda: signed(OTHER), EVENT, False),
     "another secret, two here": (f"{NEW} {OLD}", lambda: signed(OTHER), EVENT, False),
     "six minutes old": (NEW, lambda: signed(NEW, ago=360), EVENT, False),
-    "of the future": (NEW, lambda: signed(NEW, ago=-360), EVENT, False),
+    "from the future": (NEW, lambda: signed(NEW, ago=-360), EVENT, False),
     "a changed body": (NEW, lambda: signed(NEW), EVENT.replace(b"31920194", b"31920195"), False),
     "the same JSON, written differently": (NEW, lambda: signed(NEW), EVENT + b" ", False),
     "no body": (NEW, lambda: signed(NEW), b"", False),
     "another id": (NEW, lambda: {**signed(NEW), "webhook-id": "cd" * 32}, EVENT, False),
     "another timestamp": (
         NEW, lambda: {**signed(NEW), "webhook-timestamp": str(int(time.time()) + 5)}, EVENT, False),
-    "a timestamp that is none, well signed": (
+    "an invalid timestamp with a valid signature": (
         NEW, lambda: signed(NEW, timestamp="now"), EVENT, False),
     "no id": (NEW, lambda: without("webhook-id"), EVENT, False),
     "no timestamp": (NEW, lambda: without("webhook-timestamp"), EVENT, False),
@@ -537,9 +537,9 @@ def without(name):
     return {known: value for known, value in signed(NEW).items() if known != name}
 
 
-def test_a_receiver_believes_what_it_should(start_receiver):
+def test_a_receiver_accepts_only_valid_deliveries(start_receiver):
     receivers = {}
-    for label, (secrets, headers, body, believed) in DELIVERIES.items():
+    for label, (secrets, headers, body, accepted) in DELIVERIES.items():
         if secrets not in receivers:
             receivers[secrets] = start_receiver(secrets)
         receiver = receivers[secrets]
@@ -547,24 +547,24 @@ def test_a_receiver_believes_what_it_should(start_receiver):
 
         status = receiver.post(body, headers())
 
-        assert status == (200 if believed else 401), label
-        assert receiver.taken[before:] == ([json.loads(EVENT)] if believed else []), label
+        assert status == (200 if accepted else 401), label
+        assert receiver.taken[before:] == ([json.loads(EVENT)] if accepted else []), label
 
 
 @pytest.mark.parametrize("secrets", ["", "secret", f"{NEW} secret"])
-def test_a_receiver_does_not_start_without_good_secrets(start_receiver, secrets):
+def test_a_receiver_does_not_start_without_valid_secrets(start_receiver, secrets):
     with pytest.raises(AssertionError, match="WEBHOOK_SECRET must be"):
         start_receiver(secrets)
 
 
-def test_what_is_delivered_is_taken(behind_apache, amocrm, start_receiver):
-    """From amoCRM's webhook to the example, as docs/webhooks.md describes it."""
+def test_a_receiver_gets_what_deliver_sends(behind_apache, amocrm, start_receiver):
+    """From amoCRM's webhook to the example receiver, as docs/webhooks.md describes."""
     site, receiver = behind_apache, start_receiver(f"{OLD} {NEW}")
     site.get("callback", amocrm.approve())
     form = b"leads[status][0][id]=7&leads[status][0][name]=%D0%9E%D0%BB&account[id]=31920194"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert site.post("webhook", headers=headers, body=form).status == 200
-    # the stand-in's connect_to leads every host to it, the receiver's too
+    # connect_to would redirect the receiver's host to the mock amoCRM server too
     site.configure(deliver_url=f"http://127.0.0.1:{receiver.port}/amo-crm", deliver_secret=NEW,
                    deliver_allow_private="yes", amocrm_connect_to=None)
 

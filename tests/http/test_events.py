@@ -123,7 +123,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("options", WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_call_is_told(site, options):
+def test_wrong_arguments_are_reported(site, options):
     done = site.ctl("events", *options, check=False)
 
     assert done.returncode == 2
@@ -255,7 +255,7 @@ def test_follow_prints_what_is_there_and_what_comes(site):
         assert follower.process.poll() is None
 
 
-def test_follow_begins_before_the_first_event_of_all(site):
+def test_follow_starts_before_the_first_event(site):
     with Follower(site) as follower:
         follower.waiting()
         accepted(send(site, EVENT % 1))
@@ -328,7 +328,7 @@ def test_a_store_that_is_not_there_is_not_one_without_events(site):
 
 
 @pytest.mark.parametrize("options", [[], ["--items"], ["--follow"]])
-def test_a_full_disk_behind_the_output_is_no_success(site, options):
+def test_a_failed_write_to_standard_output_is_an_error(site, options):
     put(site, *STORED)
     with open("/dev/full", "w") as full:
         done = subprocess.run([site.amocrmctl, "-c", site.config, "events", *options], stdout=full,

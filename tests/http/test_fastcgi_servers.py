@@ -1,8 +1,9 @@
 """The programs as FastCGI behind lighttpd, Apache and nginx, each as the shipped files have it.
 
-First the tests of the CGI set-ups, run again: whatever is asked of a program behind a server is asked
-here too, of the same programs in processes that stay.  Then what is FastCGI's own: whose processes
-they are, who may connect to them, what becomes of them, and senders that are slow, large or gone.
+First the tests of the CGI set-ups, run again: whatever is asked of a program behind a server is
+asked here too, of the same programs in processes that stay.  Then what is FastCGI's own: whose
+processes they are, who may connect to them, what becomes of them, and senders that are slow, large
+or gone.
 """
 
 import contextlib
@@ -41,7 +42,7 @@ from test_webhook import SMALL, digest
 SAME = [test_app_body, test_app_disconnect, test_app_exchange, test_app_status, test_app_token,
         test_callback, test_hook, test_servers, test_states, test_webhook]
 LEFT_OUT = {
-    "test_the_install_call_is_over_in_time_even_when_amocrm_hangs": "seconds, and the program's own",
+    "test_an_install_call_ends_in_time_if_amocrm_hangs": "seconds, and the program's own",
     "test_bad_escapes_never_reach_amocrm": "names the servers itself",
     "test_a_body_that_is_cut_off_is_not_stored": "differs: see below",
 }

@@ -71,13 +71,13 @@ REFERERS = {
 
 
 @pytest.mark.parametrize("referer", REFERERS.values(), ids=REFERERS.keys())
-def test_no_packet_leaves_for_a_host_that_is_not_amocrms(site, amocrm, referer):
+def test_no_packet_to_a_foreign_host(site, amocrm, referer):
     site.configure(**ANY_ACCOUNT)
     no_packet_leaves(site, amocrm, referer)
 
 
 @pytest.mark.parametrize("referer", REFERERS.values(), ids=REFERERS.keys())
-def test_no_packet_leaves_with_a_pinned_account_either(bare, amocrm, referer):
+def test_no_packet_to_a_foreign_host_with_a_pinned_account(bare, amocrm, referer):
     no_packet_leaves(bare, amocrm, referer)
 
 
@@ -93,7 +93,7 @@ def no_packet_leaves(site, amocrm, referer):
 
 
 @pytest.mark.parametrize("pinned", [False, True], ids=["any account", "one account"])
-def test_a_good_host_is_asked_so_the_record_above_is_not_blind(site, amocrm, pinned):
+def test_a_good_host_is_contacted_and_recorded(site, amocrm, pinned):
     site.configure(**({} if pinned else ANY_ACCOUNT))
     told = {**amocrm.approve(state="s"), "referer": "REforYOU.amocrm.RU"}
 
@@ -185,7 +185,7 @@ def same_page(answer, tame):
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_state_stays_a_state(site, amocrm, tame, value):
+def test_a_hostile_state_is_escaped(site, amocrm, tame, value):
     told = amocrm.approve(state=value)
 
     answer = ask(site, told)
@@ -197,7 +197,7 @@ def test_a_hostile_state_stays_a_state(site, amocrm, tame, value):
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_state_stays_a_state_in_a_redirect(site, amocrm, value):
+def test_a_hostile_state_is_escaped_in_a_redirect(site, amocrm, value):
     site.configure(app_redirect="302")
     told = amocrm.approve(state=value)
 

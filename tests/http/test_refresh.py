@@ -141,7 +141,7 @@ def test_only_those_that_are_due(bare, amocrm):
 @pytest.mark.parametrize("arguments", [
     ["--due"], ["--due", "x"], ["--due", "-1"], ["--due", "1.5"], ["--due", "99999999999"],
     ["--all"], ["1", "2"], ["1", "2", "3"]])
-def test_a_wrong_call_is_told(bare, amocrm, arguments):
+def test_wrong_arguments_are_reported(bare, amocrm, arguments):
     connect(bare, amocrm, life=SOON)
 
     done = bare.ctl("refresh", *arguments, check=False)
@@ -714,7 +714,8 @@ def test_accounts_that_are_blocked_stop_nobody_else(bare, amocrm):
 
 
 def test_no_account_is_always_behind_those_that_are_blocked(bare, amocrm):
-    """Blocked accounts, three of them in a row, would else keep the same others waiting for ever."""
+    """Blocked accounts, three of them in a row, would else keep the same others waiting for
+    ever."""
     fleet(bare, amocrm, 6)
     first = set()
     for _ in range(40):

@@ -113,7 +113,7 @@ def test_what_fails_is_told_and_the_others_go_on(site, receiver, now):
         == [True, True]
 
 
-def test_410_ends_it(site, receiver, now):
+def test_410_stops_delivery(site, receiver, now):
     receiver.clear()
     receiver.misbehave("status", status=410)
 
@@ -165,7 +165,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("label, options", WRONG.items(), ids=WRONG.keys())
-def test_a_wrong_call_is_told(site, receiver, label, options):
+def test_wrong_arguments_are_reported(site, receiver, label, options):
     put(site, event(1))
 
     why, usage = replay(site, *options, status=2).stderr.splitlines()

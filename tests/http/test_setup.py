@@ -147,8 +147,8 @@ def test_a_broken_configuration_never_redirects(bare, amocrm):
 def test_the_install_call_learns_of_it_too(bare, amocrm):
     bare.write_config("")
 
-    expect.told_to_amocrm(bare.get("callback", {**amocrm.approve(), "from_widget": "1"}),
-                          "server_error")
+    expect.plain_text(bare.get("callback", {**amocrm.approve(), "from_widget": "1"}),
+                      "server_error")
 
 
 # The key ring.
@@ -227,7 +227,7 @@ def test_a_key_that_is_gone_opens_nothing(bare, amocrm, key_ring):
 
 # The store.
 
-def test_a_store_that_is_not_there(site, amocrm):
+def test_a_missing_store(site, amocrm):
     shutil.rmtree(site.store)
 
     lost_nothing(site, amocrm, str(site.store))

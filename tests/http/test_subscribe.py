@@ -199,7 +199,7 @@ def test_a_redirect_uri_that_is_no_callback(site, amocrm):
 
 
 @pytest.mark.parametrize("arguments", [["subscribe"], ["unsubscribe"], ["unsubscribe", "1", "2"]])
-def test_a_wrong_call_is_told(site, amocrm, arguments):
+def test_wrong_arguments_are_reported(site, amocrm, arguments):
     done = site.ctl(*arguments, check=False)
 
     assert done.returncode == 2 and "usage:" in done.stderr

@@ -1,4 +1,4 @@
-"""What tests of POST webhook share: sending a body, and what became of it."""
+"""Shared by the tests of POST webhook: sending a body, and the events that are stored."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ MAX_BODY = 1 << 20    # the default
 
 
 def send(site, body, query=None, *, content_type=FORM, chunked=False, **headers):
-    """`headers`: Content_Length="5" lies about the length."""
+    """`headers` are added, for example Content_Length="5" for a wrong length."""
     told = {"Content-Type": content_type} if content_type else {}
     told.update({name.replace("_", "-"): value for name, value in headers.items()})
     return site.post("webhook", query, body=body, headers=told, chunked=chunked)
@@ -34,7 +34,7 @@ def refused(answer, status, error):
 
 
 def lines(site, *options):
-    """What `amocrmctl events` prints, without our own notices of connections made or ended."""
+    """The output of `amocrmctl events`, without our own events about connections."""
     printed = site.ctl("events", *options)
     assert printed.stderr == "", printed.stderr
     told = [json.loads(line) for line in printed.stdout.splitlines()]

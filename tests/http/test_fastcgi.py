@@ -1,6 +1,6 @@
-"""The same programs as FastCGI: started once, with a listening socket for standard input.
+"""The same programs as FastCGI: started once, with a listening socket as standard input.
 
-One process answers request after request, so what one of them leaves behind is the next one's.
+One process handles many requests, so no state of a request may affect the next one.
 """
 
 import json
@@ -19,10 +19,10 @@ from sandbox import hooks, process
 from sandbox.servers import BASE
 
 
-# The same as CGI.
+# The same responses as CGI.
 
 @pytest.mark.parametrize("mode", app.MODES.values(), ids=app.MODES.keys())
-def test_from_the_first_question_to_the_last(fastcgi, amocrm, mode):
+def test_all_requests_of_an_app(fastcgi, amocrm, mode):
     fastcgi.configure(**mode)
     olena, ivan = User(fastcgi, "olena"), User(fastcgi, "ivan")
     for _ in range(2):
@@ -52,11 +52,11 @@ SAME = {
     "a very long query": ("callback", "GET", "code=" + "c" * 20_000, {}, None),
     "an install call": ("callback", "GET", "from_widget=1", {}, None),
     "a wrong method": ("callback", "POST", None, {}, b"x"),
-    "a wrong method, the head": ("disconnect", "HEAD", None, {}, None),
+    "a wrong method, HEAD": ("disconnect", "HEAD", None, {}, None),
     "no method": ("callback", "", None, {}, None),
     "no token": ("exchange-code", "POST", None, {"Content-Type": JSON}, b'{"code":"c"}'),
     "a wrong token": ("status", "GET", None, {"Authorization": "Bearer x"}, None),
-    "a wrong token, the head": ("status", "HEAD", None, {"Authorization": "Bearer x"}, None),
+    "a wrong token, HEAD": ("status", "HEAD", None, {"Authorization": "Bearer x"}, None),
     "no body": ("exchange-code", "POST", None, {"Content-Type": JSON, "X-Auth-Token": "?"}, b""),
     "no type": ("exchange-code", "POST", None, {"X-Auth-Token": "?"}, b"code=c"),
     "a bad host in the body": ("exchange-code", "POST", None, {
@@ -85,7 +85,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("label", SAME)
-def test_the_same_answer_and_the_same_log_line_as_by_cgi(bare, label):
+def test_the_same_response_and_log_line_as_by_cgi(bare, label):
     program, method, query, headers, body = SAME[label]
     if not bare.has(program):
         pytest.skip(f"there is no {program}")
@@ -100,7 +100,7 @@ def test_the_same_answer_and_the_same_log_line_as_by_cgi(bare, label):
     bare.server = FastCgi(bare)
     try:
         assert asked() == by_cgi
-        assert asked() == by_cgi, "the second answer of one process is another"
+        assert asked() == by_cgi, "the second response of a process differs"
         for piece in (1, 7, 8192):
             if len(body or b"") < 1000 or piece > 1000:
                 request = bare.server.request(BASE + program, query, method, headers, body,
@@ -114,7 +114,7 @@ def test_the_same_answer_and_the_same_log_line_as_by_cgi(bare, label):
         bare.server.stop()
 
 
-# One process for many.
+# One process for many requests.
 
 def test_several_requests_on_one_connection(fastcgi, amocrm):
     olena = User(fastcgi)
@@ -128,8 +128,8 @@ def test_several_requests_on_one_connection(fastcgi, amocrm):
     still_the_same(fastcgi)
 
 
-def test_a_fault_is_forgotten_with_its_request(fastcgi, amocrm):
-    """Neither the next answer nor the next log line knows of it."""
+def test_a_fault_does_not_affect_the_next_request(fastcgi, amocrm):
+    """Neither the next response nor the next log line contains anything of it."""
     olena = User(fastcgi)
     for told in ({"code": "c" * 5000}, {"code": "c", "referer": "evil.com"}, {"code": ""}, {}):
         assert olena.exchange(told).status == 400
@@ -145,7 +145,7 @@ def test_a_fault_is_forgotten_with_its_request(fastcgi, amocrm):
         assert not any(word in line for line in lines), lines
 
 
-def test_nothing_of_one_request_is_in_the_answer_to_another(fastcgi, amocrm):
+def test_responses_contain_nothing_of_other_requests(fastcgi, amocrm):
     fastcgi.configure(**PER_USER)
     olena, ivan = User(fastcgi, "olena"), User(fastcgi, "ivan")
     olena.connects(amocrm)
@@ -156,7 +156,7 @@ def test_nothing_of_one_request_is_in_the_answer_to_another(fastcgi, amocrm):
     assert olena.is_connected()
 
 
-def test_a_changed_configuration_holds_from_the_next_request_on(fastcgi):
+def test_a_changed_configuration_applies_to_the_next_request(fastcgi):
     olena = User(fastcgi)
     assert olena.status().status == 200
     text = fastcgi.config.read_text()
@@ -169,9 +169,9 @@ def test_a_changed_configuration_holds_from_the_next_request_on(fastcgi):
     still_the_same(fastcgi)
 
 
-# Clients that go away, come all at once, or send nonsense.
+# Clients that hang up, connect at the same time, or send garbage.
 
-def test_a_client_that_hangs_up_costs_nobody_else(fastcgi, amocrm):
+def test_a_client_that_hangs_up_does_not_affect_others(fastcgi, amocrm):
     olena = User(fastcgi)
     whole = fastcgi.server.request(f"{BASE}status", None, "GET", olena.headers, None)
     for sent in (b"", whole[:4], whole[:8], whole[:16], whole[:40], whole[:-8], whole):
@@ -185,7 +185,7 @@ def test_a_client_that_hangs_up_costs_nobody_else(fastcgi, amocrm):
     still_the_same(fastcgi)
 
 
-def test_a_phone_that_hangs_up_during_the_exchange_costs_no_tokens(fastcgi, amocrm):
+def test_tokens_are_stored_if_a_phone_hangs_up_during_the_exchange(fastcgi, amocrm):
     olena = User(fastcgi)
     told = amocrm.approve()
     request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
@@ -200,7 +200,7 @@ def test_a_phone_that_hangs_up_during_the_exchange_costs_no_tokens(fastcgi, amoc
     still_the_same(fastcgi)
 
 
-def test_many_at_once_are_answered_one_by_one(fastcgi):
+def test_concurrent_requests_are_handled_one_by_one(fastcgi):
     olena = User(fastcgi)
     fastcgi.server.spawn("status")
     with ThreadPoolExecutor(16) as pool:
@@ -227,11 +227,11 @@ def test_several_processes_at_one_socket_make_one_exchange(bare, amocrm):
         bare.server.stop()
 
 
-# Its end.
+# The end of the process.
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
 @pytest.mark.parametrize("program", ["callback", "exchange-code", "status", "disconnect"])
-def test_it_ends_and_so_do_its_helpers(fastcgi, amocrm, program, how):
+def test_its_helpers_end_with_it(fastcgi, amocrm, program, how):
     User(fastcgi).connects(amocrm)
     fastcgi.ask(program, method=app.PROGRAMS.get(program, "GET"))
     one = only_process(fastcgi, program)
@@ -243,7 +243,7 @@ def test_it_ends_and_so_do_its_helpers(fastcgi, amocrm, program, how):
     process.wait_until(lambda: not any(map(process.alive, children)), f"the end of {children}")
 
 
-def test_a_helper_that_was_killed_is_started_again(fastcgi, amocrm):
+def test_a_killed_helper_is_restarted(fastcgi, amocrm):
     olena = User(fastcgi)
     for _ in range(3):
         app.connected(olena.exchange(amocrm.approve()))

@@ -1,4 +1,5 @@
-"""The life of a FastCGI process: what it reads again, when it starts again, and how it ends."""
+"""The life of a FastCGI process: when it rereads files, when it restarts itself, and how it
+ends."""
 
 import contextlib
 import ctypes
@@ -28,7 +29,7 @@ SETTLED = 2     # seconds; KEPT_SETTLED_S
 IN_OPEN = 0x20
 
 
-# What it reads.
+# The files that it reads.
 
 class Opened:
     """Counts how often a file is opened, by inotify."""
@@ -51,17 +52,17 @@ class Opened:
 
 
 def let_settle(*paths):
-    """Until a change would show in the times of the files."""
+    """Waits until a change of the files would change their times."""
     process.wait_until(
         lambda: all(int(time.time()) - int(path.stat().st_ctime) > SETTLED for path in paths),
         "files that are old enough")
 
 
-def test_files_are_read_when_they_have_changed_and_only_then(fastcgi):
+def test_files_are_read_only_if_they_have_changed(fastcgi):
     fastcgi.configure(**PER_USER)
     olena = User(fastcgi)
     let_settle(fastcgi.config, fastcgi.keys)
-    assert not olena.is_connected()     # it makes a state, for which it needs the key ring
+    assert not olena.is_connected()     # it signs a state, for which it needs the key ring
     config, keys = Opened(fastcgi.config), Opened(fastcgi.keys)
     try:
         for _ in range(20):
@@ -79,8 +80,8 @@ def test_files_are_read_when_they_have_changed_and_only_then(fastcgi):
 
 
 @pytest.mark.parametrize("file", ["config", "keys"])
-def test_a_file_others_may_read_is_refused_at_once(fastcgi, file):
-    """chmod changes neither content nor mtime."""
+def test_a_file_that_others_may_read_is_refused_immediately(fastcgi, file):
+    """chmod changes neither the content nor the mtime."""
     fastcgi.configure(**PER_USER)
     olena, path = User(fastcgi), getattr(fastcgi, file)
     let_settle(fastcgi.config, fastcgi.keys)
@@ -97,7 +98,7 @@ def test_a_file_others_may_read_is_refused_at_once(fastcgi, file):
     still_the_same(fastcgi)
 
 
-def test_a_new_key_is_taken_from_the_ring(fastcgi):
+def test_a_new_key_of_the_ring_is_used(fastcgi):
     fastcgi.configure(**PER_USER)
     olena, ring = User(fastcgi), fastcgi.keys.read_text()
     let_settle(fastcgi.config, fastcgi.keys)
@@ -110,7 +111,7 @@ def test_a_new_key_is_taken_from_the_ring(fastcgi):
 
 
 @pytest.mark.parametrize("broken", ["colour = blue\n", "\0", "[jwt]\nsecret = short\n"])
-def test_a_broken_configuration_is_told_until_it_is_mended(fastcgi, broken):
+def test_a_broken_configuration_is_reported_until_it_is_repaired(fastcgi, broken):
     olena, text = User(fastcgi), fastcgi.config.read_text()
     let_settle(fastcgi.config)
     assert olena.status().status == 200
@@ -126,18 +127,18 @@ def test_a_broken_configuration_is_told_until_it_is_mended(fastcgi, broken):
     still_the_same(fastcgi)
 
 
-# How it starts again.
+# How it restarts itself.
 
 def layout(one):
-    """Where its program was put, at random, when it was started."""
+    """The random address that its program was loaded at when it started."""
     return Path(f"/proc/{one.pid}/maps").read_text().split("-")[0]
 
 
 @pytest.mark.skipif(Path("/proc/sys/kernel/randomize_va_space").read_text().strip() == "0",
-                    reason="programs are not put at random places here")
-def test_it_starts_again_after_so_many_requests_and_nobody_notices(fastcgi, amocrm):
+                    reason="address space layout randomization is disabled")
+def test_it_restarts_itself_after_many_requests_unnoticed(fastcgi, amocrm):
     olena = User(fastcgi)
-    app.connected(olena.exchange(amocrm.approve()))     # by the helpers
+    app.connected(olena.exchange(amocrm.approve()))     # starts the helpers
     one = only_process(fastcgi, "exchange-code")
     files, children, born = open_files(one), helpers(one), layout(one)
     assert children
@@ -156,7 +157,7 @@ def test_it_starts_again_after_so_many_requests_and_nobody_notices(fastcgi, amoc
     still_the_same(fastcgi)
     process.wait_until(lambda: not any(map(process.alive, children)), "the end of the helpers")
     app.connected(olena.exchange(amocrm.approve()))
-    process.wait_until(lambda: len(children_of(one)) == len(children), "no dead helper")
+    process.wait_until(lambda: len(children_of(one)) == len(children), "no zombie")
     assert open_files(one) <= files + 1
     one.terminate()
     assert one.wait(PATIENCE) == 0
@@ -165,7 +166,7 @@ def test_it_starts_again_after_so_many_requests_and_nobody_notices(fastcgi, amoc
 # How it ends.
 
 def descriptors(one):
-    """But for the listening socket, and the three standard ones."""
+    """The open files, except standard input, output and error."""
     return [file for file in Path(f"/proc/{one.pid}/fd").iterdir() if int(file.name) > 2]
 
 
@@ -189,19 +190,19 @@ def test_it_ends_between_requests(fastcgi, how):
 def test_it_ends_before_the_first_request(fastcgi, how):
     fastcgi.server.spawn("status")
     one = only_process(fastcgi, "status")
-    process.wait_until(lambda: signals_held(one), "the program's start")
+    process.wait_until(lambda: signals_blocked(one), "the program's start")
     one.send_signal(how)
     assert one.wait(PATIENCE) == 0
 
 
-def signals_held(one):
+def signals_blocked(one):
     status = Path(f"/proc/{one.pid}/status").read_text()
     [mask] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
     return mask >> (signal.SIGTERM - 1) & 1
 
 
-def test_what_was_ignored_stays_ignored(fastcgi):
-    """nohup."""
+def test_an_ignored_signal_stays_ignored(fastcgi):
+    """As under nohup."""
     usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         fastcgi.get("status")
@@ -217,14 +218,14 @@ def test_what_was_ignored_stays_ignored(fastcgi):
 
 
 @pytest.mark.parametrize("sent", [0, 1, 3], ids="{} requests".format)
-def test_a_connection_that_is_held_open_does_not_hold_its_end_up(fastcgi, sent):
+def test_an_open_connection_does_not_delay_its_end(fastcgi, sent):
     with fastcgi.server.connect("status") as connection:
         for _ in range(sent):
             connection.sendall(fastcgi.server.request(
                 f"{BASE}status", None, "GET", {}, None, keep=True))
             assert fastcgi.server.answer(connection, "GET").status == 401
         one = only_process(fastcgi, "status")
-        process.wait_until(lambda: signals_held(one), "the program's start")
+        process.wait_until(lambda: signals_blocked(one), "the program's start")
         one.terminate()
         assert one.wait(PATIENCE) == 0
         if sent:
@@ -234,7 +235,7 @@ def test_a_connection_that_is_held_open_does_not_hold_its_end_up(fastcgi, sent):
 @pytest.mark.parametrize("how", ENDS)
 @pytest.mark.parametrize("cut", ["begin", "params", "body"])
 @pytest.mark.parametrize("keep", [False, True], ids=["closed", "kept"])
-def test_a_request_that_has_begun_to_come_is_answered_first(fastcgi, how, cut, keep):
+def test_a_request_in_progress_is_completed_first(fastcgi, how, cut, keep):
     olena = User(fastcgi)
     body = b'{"code":""}'
     variables = fastcgi.server.environment(
@@ -249,7 +250,7 @@ def test_a_request_that_has_begun_to_come_is_answered_first(fastcgi, how, cut, k
     with fastcgi.server.connect("exchange-code") as connection:
         one = only_process(fastcgi, "exchange-code")
         connection.sendall(whole[:before])
-        process.wait_until(lambda: signals_held(one) and all_taken(connection), "its beginning")
+        process.wait_until(lambda: signals_blocked(one) and all_read(connection), "a partial read")
         one.send_signal(how)
         connection.sendall(whole[before:])
         app.refused(fastcgi.server.answer(connection, "POST"), 400, "missing_code")
@@ -259,13 +260,13 @@ def test_a_request_that_has_begun_to_come_is_answered_first(fastcgi, how, cut, k
 SIOCOUTQ = 0x5411
 
 
-def all_taken(connection):
-    """What was sent has been read at the other end."""
+def all_read(connection):
+    """Whether the other end has read everything that was sent."""
     return struct.unpack("i", fcntl.ioctl(connection, SIOCOUTQ, b"\0" * 4))[0] == 0
 
 
-def test_a_signal_for_the_whole_group_leaves_a_request_its_helpers(fastcgi, amocrm):
-    """As Ctrl-C, or systemd with KillMode=control-group."""
+def test_a_signal_to_the_whole_group_does_not_end_helpers_in_use(fastcgi, amocrm):
+    """As Ctrl-C does, or systemd with KillMode=control-group."""
     olena = User(fastcgi)
     app.connected(olena.exchange(amocrm.approve()))
     one = only_process(fastcgi, "exchange-code")
@@ -285,19 +286,19 @@ def test_a_signal_for_the_whole_group_leaves_a_request_its_helpers(fastcgi, amoc
     process.wait_until(lambda: not any(map(process.alive, children)), "the end of the helpers")
 
 
-def test_of_several_processes_those_that_end_lose_no_request(bare):
-    """Whoever is woken by a connection that another has taken neither waits for it nor fails."""
+def test_no_request_is_lost_while_processes_end(bare):
+    """A process woken by a connection that another one has accepted neither blocks nor fails."""
     bare.server = FastCgi(bare, processes=6)
     olena = User(bare)
     try:
         assert olena.status().status == 200
         processes = bare.server.processes["status"]
         for one in processes:
-            process.wait_until(lambda one=one: signals_held(one), "the program's start")
+            process.wait_until(lambda one=one: signals_blocked(one), "the program's start")
         with ThreadPoolExecutor(8) as pool:
             answers = [pool.submit(olena.status) for _ in range(400)]
             for one in processes[1:]:
-                process.wait_until(lambda: sum(answer.done() for answer in answers) > 20, "some")
+                process.wait_until(lambda: sum(answer.done() for answer in answers) > 20, "answers")
                 one.terminate()
             for one in processes[1:]:
                 assert one.wait(PATIENCE) == 0
@@ -308,21 +309,21 @@ def test_of_several_processes_those_that_end_lose_no_request(bare):
         bare.server.stop()
 
 
-def test_a_process_woken_for_nothing_does_not_wait_for_the_next_connection(bare):
-    """All are woken by a connection, one of them takes it; the others must still hear of their end."""
+def test_a_spurious_wake_up_does_not_block_a_process(bare):
+    """A connection wakes all processes, one accepts it; the others must still react to SIGTERM."""
     bare.server = FastCgi(bare, processes=8)
     request = bare.server.request(f"{BASE}status", None, "GET", {}, None)
     try:
         bare.server.spawn("status")
         processes = bare.server.processes["status"]
         for one in processes:
-            process.wait_until(lambda one=one: signals_held(one), "the program's start")
+            process.wait_until(lambda one=one: signals_blocked(one), "the program's start")
         for _ in range(50):
             for one in processes:
                 one.send_signal(signal.SIGSTOP)
             with bare.server.connect("status") as connection:
                 connection.sendall(request)
-                for one in processes:   # all find it there
+                for one in processes:   # all of them see the connection
                     one.send_signal(signal.SIGCONT)
                 assert bare.server.answer(connection, "GET").status == 401
         for one in processes:
@@ -333,28 +334,28 @@ def test_a_process_woken_for_nothing_does_not_wait_for_the_next_connection(bare)
         bare.server.stop()
 
 
-def test_a_helper_that_ends_by_itself_leaves_no_zombie(fastcgi, amocrm):
-    """Though it is asked for nothing any more."""
+def test_a_helper_that_exits_leaves_no_zombie(fastcgi, amocrm):
+    """Even if the program does not use the helper again."""
     app.connected(User(fastcgi).exchange(amocrm.approve()))
     one = only_process(fastcgi, "exchange-code")
     for child in helpers(one):
         os.kill(int(child), signal.SIGKILL)
     process.wait_until(lambda: not children_of(one), "the end of all helpers")
-    process.wait_until(lambda: not any(map(is_socket, descriptors(one))), "no end of a socket pair")
+    process.wait_until(lambda: not any(map(is_socket, descriptors(one))), "no open socket")
     app.connected(User(fastcgi).exchange(amocrm.approve()))
 
 
-# Connections that say nothing, or are kept.
+# Connections that send nothing, or are kept open.
 
-def test_a_connection_that_says_nothing_is_given_up(fastcgi):
+def test_a_silent_connection_is_closed(fastcgi):
     with fastcgi.server.connect("status") as silent:
         assert fastcgi.get("status").status == 401
         assert silent.recv(1) == b""
     still_the_same(fastcgi)
 
 
-def test_a_kept_connection_survives_a_body_that_was_not_read(fastcgi):
-    """Refused for its size, or by its method: what is left of it is no part of the next request."""
+def test_a_kept_connection_survives_an_unread_body(fastcgi):
+    """Refused for its size or its method: the rest of the body is not read as the next request."""
     olena = User(fastcgi)
     headers = {**olena.headers, "Content-Type": FORM}
     with fastcgi.server.connect("exchange-code") as connection:
@@ -369,13 +370,14 @@ def test_a_kept_connection_survives_a_body_that_was_not_read(fastcgi):
     still_the_same(fastcgi)
 
 
-def test_an_end_of_the_body_that_comes_late_is_no_request(fastcgi):
-    """The empty record behind a GET, in a packet of its own, on a connection that is kept."""
+def test_a_late_end_of_the_body_is_not_a_request(fastcgi):
+    """The empty record that ends the body of a GET, in a packet of its own, on a kept
+    connection."""
     with fastcgi.server.connect("status") as connection:
         for _ in range(3):
             request = fastcgi.server.request(f"{BASE}status", None, "GET", {}, None, keep=True)
             connection.sendall(request[:-8])
-            process.wait_until(lambda: all_taken(connection), "most of it")
+            process.wait_until(lambda: all_read(connection), "the request to be read")
             connection.sendall(request[-8:])
             assert fastcgi.server.answer(connection, "GET").status == 401
     still_the_same(fastcgi)
@@ -384,8 +386,8 @@ def test_an_end_of_the_body_that_comes_late_is_no_request(fastcgi):
 @pytest.mark.parametrize("allowed,answered", [
     (None, True), ("127.0.0.1", True), ("10.0.0.1,127.0.0.1", True), ("10.0.0.1", False),
     ("127.0.0.10", False), ("", False)])
-def test_only_those_named_may_connect(fastcgi, allowed, answered):
-    """FCGI_WEB_SERVER_ADDRS, of the specification's section 3.2."""
+def test_only_allowed_addresses_may_connect(fastcgi, allowed, answered):
+    """FCGI_WEB_SERVER_ADDRS, section 3.2 of the specification."""
     fastcgi.server.more = {} if allowed is None else {"FCGI_WEB_SERVER_ADDRS": allowed}
     fastcgi.server.family = socket.AF_INET
     if answered:

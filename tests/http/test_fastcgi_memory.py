@@ -1,4 +1,4 @@
-"""Nothing piles up in a FastCGI process, or in its helpers, however many requests come."""
+"""A FastCGI process and its helpers leak neither memory nor open files over many requests."""
 
 import json
 import secrets
@@ -10,9 +10,9 @@ from app import FORM, JSON, User
 from responder import helpers, memory, only_process, open_files, still_the_same
 from sandbox import hooks, process
 
-WARM_UP, ROUNDS = 5, 40     # each round asks each program SHARE times
+WARM_UP, ROUNDS = 5, 40     # each round sends each program SHARE requests
 SHARE = 20
-GROWTH = 1.1    # a page here and there is no leak
+GROWTH = 1.1    # a few pages are not a leak
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="there is no smaps_rollup")
@@ -23,7 +23,7 @@ def some(length):
 
 
 def ask_all(site, amocrm, number):
-    """Good requests and bad ones, small and large, none like another."""
+    """Valid and invalid requests, small and large, all of them different."""
     user = User(site, some(60))
     for _ in range(SHARE // 4):
         user.status()
@@ -52,7 +52,7 @@ def ask_all(site, amocrm, number):
         site.post("webhook", body=event.encode(), headers={"Content-Type": FORM})
         site.post("webhook", body=some(5000).encode(), headers={"Content-Type": JSON})
         site.post("webhook", body=b"account[id]=7&x=1", headers={"Content-Type": FORM})
-    user.exchange(code="def50200" + secrets.token_hex(500))     # which amoCRM refuses
+    user.exchange(code="def50200" + secrets.token_hex(500))     # amoCRM refuses it
     amocrm.misbehave("not_json")
     site.get("callback", amocrm.approve())
     if number % 8 == 0:
@@ -61,7 +61,7 @@ def ask_all(site, amocrm, number):
 
 
 def state_of(site):
-    """Of every process, and of its helpers, by program: memory, open files."""
+    """Memory and open files of every process and of its helpers."""
     told = {}
     for program in site.server.processes:
         one = only_process(site, program)
@@ -71,11 +71,11 @@ def state_of(site):
     return told
 
 
-def test_memory_and_open_files_stay_as_they_are(fastcgi, amocrm):
+def test_memory_and_open_files_do_not_grow(fastcgi, amocrm):
     for number in range(WARM_UP):
         ask_all(fastcgi, amocrm, number)
     before = state_of(fastcgi)
-    assert len(before) > 5, "no helpers"
+    assert len(before) > 5, "there are no helpers"
     for number in range(ROUNDS):
         ask_all(fastcgi, amocrm, number)
     still_the_same(fastcgi)
@@ -86,4 +86,4 @@ def test_memory_and_open_files_stay_as_they_are(fastcgi, amocrm):
         return {name: (before[name], after[name]) for name, (used, files) in after.items()
                 if used > GROWTH * before[name][0] or (files or 0) > (before[name][1] or 0)}
     # the last connection may still be closing
-    process.wait_until(lambda: not grown(), f"an end of growing: {grown()}", seconds=5)
+    process.wait_until(lambda: not grown(), f"these to stop growing: {grown()}", seconds=5)

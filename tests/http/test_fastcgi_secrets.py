@@ -1,9 +1,9 @@
-"""What a FastCGI process and its helpers still know of a request that is over: nothing.
+"""After a request, no secret of it remains in the memory of a FastCGI process and its helpers.
 
-Their memory is read from outside, all of it, and searched for what was secret in the request: as it
-came, and as it was sent on.  What stays is what the configuration and the key ring hold, which every
-request needs: the integration's client_secret, the app's JWT secret, the webhook's key, the keys that
-seal.  They are not looked for.
+Their whole memory is read from outside and searched for the secrets of the request, as they were
+received and as they were forwarded.  The secrets of the configuration and of the key ring stay in
+memory, because every request needs them: the client_secret, the app's JWT secret, the webhook's
+key, the encryption keys.  They are not searched for.
 """
 
 import json
@@ -23,17 +23,17 @@ from responder import PATIENCE, helpers, only_process
 from sandbox import hooks, process
 
 PAGE = os.sysconf("SC_PAGESIZE")
-PIECE = 16      # characters; nobody meets so many by chance
-PIECES_MAX = 400    # that are looked for; of a large body they are taken from all over it
+PIECE = 16      # characters; so many do not match by chance
+PIECES_MAX = 400    # that are searched for; of a large body, evenly distributed ones
 
 
 def pieces(secret):
-    """Stretches of it.  Whatever is left of the secret, if 31 characters, holds one of them."""
+    """Parts of the secret.  Any 31 consecutive characters of the secret contain one of them."""
     return [secret[at:at + PIECE] for at in range(0, max(1, len(secret) - PIECE + 1), PIECE)]
 
 
 def readable_memory(pid):
-    """What every mapping that can be read holds, and its name."""
+    """The name and the content of every readable mapping."""
     with (open(f"/proc/{pid}/mem", "rb", buffering=0) as memory,
           open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap):
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
@@ -46,21 +46,21 @@ def readable_memory(pid):
 
 
 def used(pagemap, start, end):
-    """The pages that exist, as stretches: a large reservation has few.  Linux, Documentation/
-    admin-guide/mm/pagemap.rst: 8 bytes for each page, of which bit 63 is set if it is in memory, and
-    bit 62 if it is in the swap."""
+    """The ranges of pages that exist; a large reservation has few.  Linux,
+    Documentation/admin-guide/ mm/pagemap.rst: 8 bytes for each page, with bit 63 set if it is in
+    memory, and bit 62 if it is in the swap."""
     pagemap.seek(start // PAGE * 8)
     told = pagemap.read((end - start) // PAGE * 8)
-    stretches = []
+    ranges = []
     for number, (page,) in enumerate(struct.iter_unpack("=Q", told)):
         at = start + number * PAGE
         if page >> 62 == 0:
             continue
-        if stretches and sum(stretches[-1]) == at:
-            stretches[-1] = (stretches[-1][0], stretches[-1][1] + PAGE)
+        if ranges and sum(ranges[-1]) == at:
+            ranges[-1] = (ranges[-1][0], ranges[-1][1] + PAGE)
         else:
-            stretches.append((at, PAGE))
-    return stretches
+            ranges.append((at, PAGE))
+    return ranges
 
 
 def is_allowed(pid):
@@ -77,7 +77,7 @@ def processes(site, program):
 
 
 def left_over(site, program, told):
-    """Where a piece of what was told is found: process, mapping, name of the secret."""
+    """Where a piece of a secret is found: name of the secret, mapping, process."""
     wanted = [(piece.encode(), name) for name, secret in told.items() for piece in pieces(secret)]
     wanted = wanted[::-(-len(wanted) // PIECES_MAX)]
     found = set()
@@ -89,7 +89,7 @@ def left_over(site, program, told):
 
 
 def assert_forgotten(site, program, **told):
-    """The answer comes a moment before all is wiped."""
+    """The response is sent a moment before the memory is wiped."""
     for pid in processes(site, program):
         if not is_allowed(pid):
             pytest.skip(f"the memory of process {pid} may not be read here (ptrace_scope?)")
@@ -100,12 +100,12 @@ def assert_forgotten(site, program, **told):
 
 
 def signed_part(token):
-    """A JWT without its first part, which is the same in all."""
+    """A JWT without its header, which is the same in all tokens."""
     return token.partition(".")[2]
 
 
 def marked(**more):
-    """Headers that a web server hands on with the rest, and what is secret in them."""
+    """Headers with secrets that a web server forwards too."""
     cookie = f"session={secrets.token_urlsafe(48)}"
     return {"Cookie": cookie, "User-Agent": secrets.token_urlsafe(200), **more}
 
@@ -116,7 +116,7 @@ def all_of(headers):
 
 
 def amocrm_secrets(amocrm):
-    """Codes and tokens that amoCRM has given out."""
+    """Codes and tokens that amoCRM has issued."""
     return {f"code or token {number}": token.removeprefix("def50200").partition(".")[2] or
             token.removeprefix("def50200")
             for number, token in enumerate(amocrm.oauth.secrets())}
@@ -126,10 +126,10 @@ def some_user(site):
     return User(site, f"user-{secrets.token_hex(16)}")
 
 
-# What the search is worth.
+# The search itself.
 
-def test_a_secret_that_is_still_there_is_found(fastcgi):
-    """The configuration's, which may stay."""
+def test_a_secret_in_memory_is_found(fastcgi):
+    """A secret of the configuration, which stays in memory."""
     fastcgi.get("status")
     if not is_allowed(only_process(fastcgi, "status").pid):
         pytest.skip("the memory of a process may not be read here")
@@ -154,7 +154,7 @@ def test_status(fastcgi, token):
     assert_forgotten(fastcgi, "status", **all_of(headers), user=user.name)
 
 
-def test_status_that_makes_a_state(fastcgi):
+def test_status_with_a_new_state(fastcgi):
     fastcgi.configure(**PER_USER)
     user = some_user(fastcgi)
     state = user.state()
@@ -179,7 +179,7 @@ def test_an_exchange(fastcgi, amocrm, kind):
     fastcgi.configure(**PER_USER)
     user = some_user(fastcgi)
     told = amocrm.approve(state=user.state())
-    for _ in range(2):      # exchanged, and then known already
+    for _ in range(2):      # exchanged, and then found in the store
         app.connected(user.exchange(told, kind=kind))
         assert_forgotten(fastcgi, "exchange-code", code=told["code"], user=user.name,
                          state=signed_part(told["state"]), token=signed_part(user.token),
@@ -204,7 +204,7 @@ def test_an_exchange_that_fails(fastcgi, amocrm, kind):
 
 
 def test_a_body_that_is_not_read_to_its_end(fastcgi):
-    """Over its limit, and refused."""
+    """The body is over its limit, and refused."""
     headers = marked(**some_user(fastcgi).headers, **{"Content-Type": FORM})
     parts = {f"part {number}": secrets.token_urlsafe(600) for number in range(60)}
     body = "&".join(f"p{number}={part}" for number, part in enumerate(parts.values())).encode()
@@ -226,7 +226,7 @@ def test_a_callback(fastcgi, amocrm, redirect):
                          state=told["state"], **amocrm_secrets(amocrm))
 
 
-def test_a_callback_that_leads_nowhere(fastcgi, amocrm):
+def test_a_callback_that_is_refused(fastcgi, amocrm):
     code, state = "def50200" + secrets.token_hex(500), secrets.token_urlsafe(100)
     for query in ({"code": code, "state": state},
                   {"code": code, "state": state, "referer": f"{state.lower()}.example"},

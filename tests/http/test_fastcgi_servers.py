@@ -1,9 +1,8 @@
-"""The programs as FastCGI behind lighttpd, Apache and nginx, each as the shipped files have it.
+"""The programs as FastCGI behind lighttpd, Apache and nginx, configured by the shipped files.
 
-First the tests of the CGI set-ups, run again: whatever is asked of a program behind a server is
-asked here too, of the same programs in processes that stay.  Then what is FastCGI's own: whose
-processes they are, who may connect to them, what becomes of them, and senders that are slow, large
-or gone.
+First the tests of the CGI set-ups are repeated with FastCGI processes.  The other tests are about
+FastCGI itself: the owner of the processes, who may connect to them, how they end, and senders that
+are slow, send large bodies, or hang up.
 """
 
 import contextlib
@@ -42,9 +41,9 @@ from test_webhook import SMALL, digest
 SAME = [test_app_body, test_app_disconnect, test_app_exchange, test_app_status, test_app_token,
         test_callback, test_hook, test_servers, test_states, test_webhook]
 LEFT_OUT = {
-    "test_an_install_call_ends_in_time_if_amocrm_hangs": "seconds, and the program's own",
-    "test_bad_escapes_never_reach_amocrm": "names the servers itself",
-    "test_a_body_that_is_cut_off_is_not_stored": "differs: see below",
+    "test_an_install_call_ends_in_time_if_amocrm_hangs": "slow, and independent of the server",
+    "test_bad_escapes_never_reach_amocrm": "parametrized with its own servers",
+    "test_a_body_that_is_cut_off_is_not_stored": "replaced by a test below",
 }
 
 
@@ -69,13 +68,13 @@ def behind(one_site, servers, name):
         pytest.skip(str(reason))
 
 
-# What the tests of other files are given here.
+# The fixtures of the repeated tests.
 
 @pytest.fixture(params=FASTCGI)
 def site(request, one_site, servers):
     given = behind(one_site, servers, request.param)
     if "_webhook_" in request.node.name:
-        given.configure(webhook_accounts="any")     # as that file has it for all of its own
+        given.configure(webhook_accounts="any")     # as in that file
     return given
 
 
@@ -98,14 +97,14 @@ for same in SAME:
     globals().update(over_servers(same))
 
 
-def test_the_tests_of_other_files_are_run_here():
+def test_the_tests_of_other_files_are_repeated():
     for same in SAME:
         assert over_servers(same), same
     for name in LEFT_OUT:
         assert any(hasattr(module, name) for module in SAME), name
 
 
-# A server of a test's own.
+# A server for one test.
 
 @contextlib.contextmanager
 def started(one_site, name):
@@ -128,20 +127,20 @@ def own(request, one_site):
 
 @pytest.fixture(params=["lighttpd-fastcgi", "apache-fcgid"])
 def managed(request, one_site):
-    """Where the web server starts the processes."""
+    """Set-ups in which the web server starts the processes."""
     with started(one_site, request.param) as site:
         yield site
 
 
 @pytest.fixture(params=["lighttpd-fastcgi", "apache-fcgid", "nginx-units"])
 def watched(request, one_site):
-    """Where somebody starts a process anew."""
+    """Set-ups in which a process is restarted automatically."""
     with started(one_site, request.param) as site:
         yield site
 
 
 def ask_all(site):
-    """Every program is running after this."""
+    """Sends a request to every program; all of them are running afterwards."""
     for program in PROGRAMS:
         answer = site.ask(program, method=app.PROGRAMS.get(program, "GET"), body=b"")
         expect.hardened(answer)
@@ -151,7 +150,7 @@ def processes(site):
     return {program: site.server.processes(program) for program in PROGRAMS}
 
 
-# Whose they are, and who may connect.
+# Owners and permissions.
 
 def test_they_run_as_the_web_servers_user(own):
     ask_all(own)
@@ -165,7 +164,7 @@ def test_they_run_as_the_web_servers_user(own):
 
 
 @pytest.mark.parametrize("name", [*FASTCGI, "nginx-units"])
-def test_nobody_else_may_connect(one_site, name):
+def test_other_users_may_not_connect(one_site, name):
     with started(one_site, name) as site:
         ask_all(site)
         sockets = site.server.sockets()
@@ -177,7 +176,7 @@ def test_nobody_else_may_connect(one_site, name):
             assert not path.stat().st_mode & 0o002 or name in ("lighttpd-fastcgi", "apache-fcgid")
 
 
-def test_as_the_units_have_it(one_site, amocrm):
+def test_the_systemd_units(one_site, amocrm):
     with started(one_site, "nginx-units") as site:
         olena = User(site)
         told = olena.connects(amocrm)
@@ -186,7 +185,7 @@ def test_as_the_units_have_it(one_site, amocrm):
         site.logged("amo-crm callback:", "client_id")
 
 
-# What becomes of them.
+# The end and the restart of the processes.
 
 def test_they_end_with_the_web_server(managed):
     ask_all(managed)
@@ -200,53 +199,53 @@ def test_they_end_with_the_web_server(managed):
 
 
 @pytest.mark.parametrize("name", [*FASTCGI, "nginx-units"])
-def test_nothing_is_left(one_site, name):
+def test_no_process_is_left(one_site, name):
     with started(one_site, name) as site:
         ask_all(site)
         server = site.server
     assert not any(server.processes(program) for program in PROGRAMS)
 
 
-def test_a_reload_leaves_none_of_the_old(managed):
+def test_a_reload_ends_the_old_processes(managed):
     ask_all(managed)
     before = {number for numbers in processes(managed).values() for number in numbers}
 
     managed.server.reload()
 
-    process.wait_until(lambda: not any(map(process.alive, before)), "the end of the old ones", PATIENCE)
-    process.wait_until(lambda: answers(managed), "an answer after the reload", PATIENCE)
+    process.wait_until(lambda: not any(map(process.alive, before)), "the old ones to end", PATIENCE)
+    process.wait_until(lambda: answers(managed), "a response after the reload", PATIENCE)
     ask_all(managed)
 
 
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
-def test_a_reload_leaves_alone_what_others_have_started(one_site, name):
+def test_a_reload_does_not_affect_separately_started_processes(one_site, name):
     with started(one_site, name) as site:
         before = processes(site)
         site.server.reload()
-        process.wait_until(lambda: answers(site), "an answer after the reload", PATIENCE)
+        process.wait_until(lambda: answers(site), "a response after the reload", PATIENCE)
         ask_all(site)
         assert processes(site) == before
 
 
 def answers(site):
-    """Apart from the moments in which nobody listens."""
+    """Whether a request succeeds; it fails while no process listens."""
     with contextlib.suppress(OSError, web.Malformed):
         return site.get("status").status == 401
 
 
-def test_one_that_was_killed_is_started_anew(watched):
+def test_a_killed_process_is_restarted(watched):
     ask_all(watched)
     before = watched.server.processes("status")
     for number in before:
         os.kill(number, signal.SIGKILL)
 
-    process.wait_until(lambda: answers(watched), "a new one", PATIENCE)
+    process.wait_until(lambda: answers(watched), "a new process", PATIENCE)
 
     assert set(watched.server.processes("status")) - set(before)
 
 
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
-def test_the_others_go_on_for_one_that_was_killed(one_site, name):
+def test_the_other_processes_replace_a_killed_one(one_site, name):
     with started(one_site, name) as site:
         first, *others = site.server.processes("status")
         assert len(others) == 3
@@ -266,7 +265,7 @@ def assert_unlogged(site):
         assert SECRET.encode() not in file.read_bytes(), file
 
 
-def test_neither_query_nor_referer_stand_beside_what_a_program_says(on_servers):
+def test_the_error_log_contains_neither_query_nor_referer(on_servers):
     on_servers.get("callback", **WITH_SECRETS)
 
     on_servers.logged("amo-crm callback:", "client_id")
@@ -274,7 +273,7 @@ def test_neither_query_nor_referer_stand_beside_what_a_program_says(on_servers):
 
 
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
-def test_nor_where_nobody_listens(one_site, name):
+def test_the_logs_contain_no_secret_if_no_process_listens(one_site, name):
     with started(one_site, name) as site:
         site.server.end_processes()
         for program in PROGRAMS:
@@ -285,10 +284,10 @@ def test_nor_where_nobody_listens(one_site, name):
         assert_unlogged(site)
 
 
-# Senders.
+# Slow, large and interrupted requests.
 
 def begin(site, framing, program="webhook", headers=()):
-    """A request of which a part is still to come."""
+    """Sends the header section of a request; the body is sent later."""
     connection = socket.create_connection(("127.0.0.1", site.server.port), PATIENCE)
     lines = [f"POST {BASE}{program} HTTP/1.1", "Host: localhost", f"Content-Type: {FORM}",
              *headers, framing]
@@ -308,15 +307,15 @@ def accepted(answer):
 
 
 def events(site):
-    """The ids of those that came by webhook."""
+    """The ids of the stored events."""
     lines = map(json.loads, site.ctl("events").stdout.splitlines())
     return [line["id"] for line in lines]
 
 
 @in_both_framings
-def test_slow_senders_keep_no_process_waiting(on_servers, framing, before):
+def test_slow_senders_do_not_block_a_process(on_servers, framing, before):
     if on_servers.server.kind == "-proxy" and before:
-        pytest.skip("mod_proxy_fcgi passes a body in chunks on as it comes")
+        pytest.skip("mod_proxy_fcgi does not buffer a chunked body")
     on_servers.configure(webhook_accounts="any")
     rest = b"&x=".ljust(1000 - len(SMALL), b"x")
     with contextlib.ExitStack() as stack:
@@ -325,7 +324,7 @@ def test_slow_senders_keep_no_process_waiting(on_servers, framing, before):
             connection.sendall(before + SMALL)
         accepted(on_servers.post("webhook", body=SMALL, headers={"Content-Type": FORM}))
 
-        # they were all still waited for, and none was given up
+        # no slow connection was closed meanwhile
         for connection in slow:
             connection.sendall(rest + (b"\r\n0\r\n\r\n" if before else b""))
             assert b" 200 " in connection.makefile("rb").readline()
@@ -333,13 +332,13 @@ def test_slow_senders_keep_no_process_waiting(on_servers, framing, before):
 
 
 @in_both_framings
-def test_of_a_body_that_is_cut_off_nothing_is_stored(on_servers, framing, before):
+def test_an_incomplete_body_is_not_stored(on_servers, framing, before):
     on_servers.configure(webhook_accounts="any")
     with begin(on_servers, framing) as connection:
         connection.sendall(before + SMALL)
         connection.shutdown(socket.SHUT_WR)
         first = connection.makefile("rb").readline()
-    # mod_fcgid says that it is its own fault
+    # mod_fcgid responds with a server error
     expected = b" 500 " if on_servers.server.kind == "-fcgid" else b" 400 "
     assert first == b"" or expected in first
 
@@ -348,7 +347,7 @@ def test_of_a_body_that_is_cut_off_nothing_is_stored(on_servers, framing, before
 
 
 @in_both_framings
-def test_a_sender_that_is_gone_costs_nobody_else(on_servers, framing, before):
+def test_a_sender_that_hangs_up_does_not_affect_others(on_servers, framing, before):
     on_servers.configure(webhook_accounts="any")
     for _ in range(16):
         with begin(on_servers, framing) as connection:
@@ -359,7 +358,7 @@ def test_a_sender_that_is_gone_costs_nobody_else(on_servers, framing, before):
     assert events(on_servers) == [digest(SMALL)] * 8
 
 
-def test_a_phone_that_hangs_up_during_the_exchange_costs_no_tokens(on_servers, amocrm):
+def test_tokens_are_stored_if_a_phone_hangs_up_during_the_exchange(on_servers, amocrm):
     olena = User(on_servers)
     told = amocrm.approve()
     body = json.dumps(told).encode()
@@ -374,9 +373,9 @@ def test_a_phone_that_hangs_up_during_the_exchange_costs_no_tokens(on_servers, a
     assert len(amocrm.exchanges()) == 1
 
 
-@pytest.mark.parametrize("limit", [1 << 20, 8 << 20], ids=["the usual", "the largest"])
+@pytest.mark.parametrize("limit", [1 << 20, 8 << 20], ids=["default", "largest"])
 def test_bodies_up_to_the_limit_and_far_beyond(on_servers, limit):
-    """None of the servers' own walls stands before max_body."""
+    """The servers' own limits are not smaller than max_body."""
     on_servers.configure(webhook_accounts="any", webhook_max_body=limit)
 
     def status(length, chunked):
@@ -387,12 +386,12 @@ def test_bodies_up_to_the_limit_and_far_beyond(on_servers, limit):
         assert status(limit, chunked) == 200
         assert status(limit + 1, chunked) == 413
     assert status((8 << 20) + 1, False) == 413
-    # mod_fcgid has no better word for a body in chunks that is larger than its wall
+    # mod_fcgid responds with 500 to a chunked body that is larger than its limit
     assert status(9 << 20, True) == (500 if on_servers.server.kind == "-fcgid" else 413)
 
 
 def test_the_longest_redirect_fits(on_servers):
-    """Written as it is, a state takes a third of the room that its escapes take."""
+    """Each byte of the state becomes three bytes in the percent-encoded redirect."""
     on_servers.configure(app_redirect="302")
     state = "|" * 2048
 

@@ -1,6 +1,6 @@
-"""Signals to a whole group of processes, as Ctrl-C sends them, and a server that is stopped.
+"""Signals to a whole process group, as sent by Ctrl-C or when a server is stopped.
 
-The helpers are in the group too.  What they have in hand is brought to its end, and then they end.
+The helpers are in the group too.  They complete the request in progress, and then they exit.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
 
 
 def members(program):
-    """The processes of the session that the program was started in, itself and helpers alike."""
+    """The names of all processes in the program's session: the program itself and its helpers."""
     found = []
     for folder in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):      # it has ended meanwhile
+        with contextlib.suppress(OSError):      # the process has exited meanwhile
             begin, _, rest = Path(f"/proc/{folder}/stat").read_text().rpartition(")")
             state, _, _, session = rest.split()[:4]
             if int(session) == program.pid and state != "Z":
@@ -33,7 +33,7 @@ def members(program):
 
 
 def all_ended(program):
-    process.wait_until(lambda: not members(program), "the end of them all")
+    process.wait_until(lambda: not members(program), "the end of all processes")
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -58,8 +58,8 @@ def test_a_refresh(bare, amocrm, name):
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_refresh_that_is_sealing(bare, amocrm, name):
-    """The cipher had to open the old pair before it, so it was started before signals were held."""
+def test_a_refresh_that_is_sealing_the_new_pair(bare, amocrm, name):
+    """The crypto helper was started to decrypt the old pair, before signals were blocked."""
     connect(bare, amocrm, life=SOON)
     before = pair(bare)
     with HeldCipher(bare) as cipher:
@@ -78,7 +78,7 @@ def test_a_refresh_that_is_sealing(bare, amocrm, name):
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_refreshes_in_a_row(bare, amocrm, name):
-    """What is in hand is brought to its end, and no other is begun."""
+    """The refresh in progress is completed, and no other one begins."""
     fleet(bare, amocrm, 3)
     release = threading.Event()
     amocrm.misbehave("held", until=release)
@@ -119,7 +119,7 @@ def test_a_callback(bare, amocrm, name):
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
-def test_when_its_asker_is_killed_a_helper_ends_with_its_call(bare, amocrm, fault):
+def test_a_helper_ends_with_its_request_if_the_program_is_killed(bare, amocrm, fault):
     bare.configure(amocrm_timeout=2)
     connect(bare, amocrm, life=SOON)
     amocrm.misbehave(fault)
@@ -127,8 +127,8 @@ def test_when_its_asker_is_killed_a_helper_ends_with_its_call(bare, amocrm, faul
     process.wait_until(lambda: refreshes(amocrm), "the refresh")
 
     asking.kill()
-    asking.wait()       # and not for the end of its error stream, which the helper has too
+    asking.wait()       # not communicate(): the helper has the error stream open too
 
-    assert "amo-crm-https" in members(asking), "there is none that could outlive it"
+    assert "amo-crm-https" in members(asking), "there is no helper that could outlive the program"
     all_ended(asking)
     asking.communicate()

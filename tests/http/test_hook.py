@@ -1,7 +1,7 @@
-"""GET disconnect, and GET webhook alike: amoCRM says that an account has disconnected.
+"""GET disconnect and GET webhook: amoCRM reports that an account has disconnected.
 
-The signature has no time in it, so one address is valid for ever: whoever has seen it can say the
-same again.  So connections are revoked, not erased, and a new authorization brings them back.
+The signed data contains no time, so a URL stays valid for ever and can be replayed.  Connections
+are therefore revoked, not erased, and a new authorization makes them active again.
 """
 
 import json
@@ -16,21 +16,21 @@ from sandbox.tokens import disconnect_signature
 
 ACCOUNT = 31920194
 SECOND = 32720107
-# As amoCRM documents it.
+# The example in amoCRM's documentation.
 VECTOR_ID = "01d01160-d7a0-4087-b4af-6a1bb83fcd1d"
 VECTOR = "66704de1ff8c90176a27178c1a62a0c85646f6f59021f45363d893e83e607d74"
 
 
 @pytest.fixture(params=["disconnect", "webhook"])
 def hook(request, one_site):
-    """Whichever of the two addresses stands in amoCRM's settings."""
+    """Either of the two URLs that may be entered in amoCRM's settings."""
     if not one_site.has(request.param):
         pytest.skip(f"there is no {request.param}")
     return request.param
 
 
 def signed(amocrm, account_id=ACCOUNT, **changed):
-    """A good call, but for what is changed; None leaves out."""
+    """A valid query with these changes; None omits a parameter."""
     integration = amocrm.integration
     told = {"client_uuid": integration.client_id, "account_id": str(account_id)}
     told["signature"] = disconnect_signature(integration.client_secret, *told.values())
@@ -42,10 +42,10 @@ def states(site):
     return {(one["account_id"], one["amocrm_user_id"]): one["state"] for one in site.connections()}
 
 
-# Right.
+# Valid calls.
 
 @in_both_set_ups
-def test_a_right_signature_revokes(site, amocrm, hook, mode):
+def test_a_valid_signature_revokes(site, amocrm, hook, mode):
     site.configure(**mode)
     olena = User(site)
     olena.connects(amocrm)
@@ -62,7 +62,7 @@ def test_a_right_signature_revokes(site, amocrm, hook, mode):
 
 
 @in_both_set_ups
-def test_again_is_harmless_and_a_new_authorization_makes_it_active(bare, amocrm, hook, mode):
+def test_it_is_idempotent_and_a_new_authorization_reactivates(bare, amocrm, hook, mode):
     bare.configure(**mode)
     olena = User(bare)
     olena.connects(amocrm)
@@ -77,7 +77,7 @@ def test_again_is_harmless_and_a_new_authorization_makes_it_active(bare, amocrm,
 
 
 def test_amocrms_own_call(on_servers, amocrm, hook):
-    """By the stand-in's own sender, with its user agent and its patience."""
+    """Sent by the mock server, with amoCRM's user agent and timeout."""
     olena = User(on_servers)
     olena.connects(amocrm)
 
@@ -100,7 +100,7 @@ def test_every_connection_of_that_account_and_no_other(bare, amocrm, hook):
     assert states(bare) == {(ACCOUNT, 1): "revoked", (ACCOUNT, 2): "revoked",
                             (SECOND, 11): "active", (30000003, 21): "active"}
     assert [user.is_connected() for user in people.values()] == [False, False, True, True]
-    # one who authorizes again brings back one's own only
+    # a new authorization reactivates only the user's own connection
     people["ivan"].connects(amocrm, user=2)
     assert [user.is_connected() for user in people.values()] == [False, True, True, True]
 
@@ -114,7 +114,7 @@ def test_an_account_that_is_not_connected(bare, amocrm, hook):
     assert states(bare) == {(ACCOUNT, 1): "active"}
 
 
-def test_one_that_waits_for_its_claimant_is_revoked_too(bare, amocrm, hook):
+def test_a_reserved_connection_is_revoked(bare, amocrm, hook):
     bare.configure(**PER_USER)
     olena = User(bare)
     told = olena.consents(amocrm)
@@ -125,7 +125,7 @@ def test_one_that_waits_for_its_claimant_is_revoked_too(bare, amocrm, hook):
     assert not olena.is_connected()
 
 
-def test_the_vector_amocrm_documents(site, amocrm, hook):
+def test_the_example_of_amocrms_documentation(site, amocrm, hook):
     second = {"amocrm_account": "second.amocrm.ru"}
     site.configure(**second)
     olena = User(site)
@@ -148,7 +148,7 @@ def test_the_order_and_other_parameters_do_not_matter(bare, amocrm, hook):
     assert states(bare) == {(ACCOUNT, 1): "revoked"}
 
 
-# Wrong.
+# Invalid calls.
 
 def signature(amocrm, message, secret=None):
     client_uuid, _, account_id = message.partition("|")
@@ -160,7 +160,7 @@ def without(told, name):
 
 
 def for_text(text):
-    """An account id that is spelt oddly, with the right signature of that very spelling."""
+    """An account id in another spelling, with a valid signature of that spelling."""
     return lambda amocrm: signed(amocrm, text)
 
 
@@ -172,12 +172,12 @@ WRONG = {
     "an empty client_uuid": lambda amocrm: signed(amocrm, client_uuid=""),
     "an empty account_id": for_text(""),
     "an empty signature": lambda amocrm: signed(amocrm, signature=""),
-    "another secret's": lambda amocrm: signed(
+    "of another secret": lambda amocrm: signed(
         amocrm, signature=disconnect_signature("another", amocrm.integration.client_id, ACCOUNT)),
-    "an empty secret's": lambda amocrm: signed(
+    "of an empty secret": lambda amocrm: signed(
         amocrm, signature=disconnect_signature("", amocrm.integration.client_id, ACCOUNT)),
     "upper case": lambda amocrm: signed(amocrm, signature=signed(amocrm)["signature"].upper()),
-    "one digit else": lambda amocrm: signed(
+    "one digit changed": lambda amocrm: signed(
         amocrm, signature=changed_digit(signed(amocrm)["signature"])),
     "cut by a digit": lambda amocrm: signed(amocrm, signature=signed(amocrm)["signature"][:-1]),
     "half": lambda amocrm: signed(amocrm, signature=signed(amocrm)["signature"][:32]),
@@ -191,9 +191,9 @@ WRONG = {
         amocrm, signature=signed(amocrm, SECOND)["signature"]),
     "of another client_uuid": lambda amocrm: signed(
         amocrm, signature=signature(amocrm, f"{VECTOR_ID}|{ACCOUNT}")),
-    "another client_uuid, rightly signed": lambda amocrm: signed(
+    "another client_uuid, validly signed": lambda amocrm: signed(
         amocrm, client_uuid=VECTOR_ID, signature=signature(amocrm, f"{VECTOR_ID}|{ACCOUNT}")),
-    "our client_uuid in capitals, rightly signed": lambda amocrm: signed(
+    "our client_uuid in capitals, validly signed": lambda amocrm: signed(
         amocrm, client_uuid=amocrm.integration.client_id.upper(),
         signature=signature(amocrm, f"{amocrm.integration.client_id.upper()}|{ACCOUNT}")),
     "the bar moved": lambda amocrm: signed(
@@ -261,7 +261,7 @@ def test_a_malformed_call_changes_nothing(site, amocrm, hook):
     told = signed(amocrm)
     good = "&".join(f"{name}={value}" for name, value in told.items())
     for label, query in MALFORMED.items():
-        # lighttpd repairs a bad escape before a program sees it
+        # lighttpd repairs a bad escape before it starts the program
         if site.server.name != "lighttpd" or "%zz" not in query:
             with app.row(label):
                 answer = site.get(hook, query.format(good=good, uuid=told["client_uuid"],
@@ -271,7 +271,7 @@ def test_a_malformed_call_changes_nothing(site, amocrm, hook):
     assert states(site) == {(ACCOUNT, 1): "active"}
 
 
-def test_neither_a_token_nor_the_webhooks_key_stands_in_for_the_signature(site, amocrm, hook):
+def test_neither_a_token_nor_the_webhooks_key_replaces_the_signature(site, amocrm, hook):
     site.configure(webhook_secret="a key of sixteen")
     olena = User(site)
     olena.connects(amocrm)
@@ -279,11 +279,11 @@ def test_neither_a_token_nor_the_webhooks_key_stands_in_for_the_signature(site, 
         app.refused(site.get(hook, query, headers=olena.headers), 403, "invalid_signature")
 
     assert states(site) == {(ACCOUNT, 1): "active"}
-    # nor is the key asked for beside it
+    # the signature alone is enough, without the key
     app.disconnected(site.get(hook, signed(amocrm)))
 
 
-def test_the_three_parameters_in_a_body_are_no_hook(site, amocrm):
+def test_parameters_in_a_body_are_not_a_hook(site, amocrm):
     olena = User(site)
     olena.connects(amocrm)
     body = "&".join(f"{name}={value}" for name, value in signed(amocrm).items()).encode()
@@ -314,8 +314,8 @@ def test_head_is_not_the_hook(site, amocrm, hook):
 
 
 @in_both_set_ups
-def test_what_was_revoked_is_not_what_a_claim_brings_back(bare, amocrm, mode):
-    """The code of before is no new authorization."""
+def test_claiming_the_old_code_does_not_reactivate(bare, amocrm, mode):
+    """The old code is not a new authorization."""
     bare.configure(**mode)
     olena = User(bare)
     told = olena.connects(amocrm)

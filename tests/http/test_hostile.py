@@ -1,4 +1,4 @@
-"""GET callback against people: hosts that want the client secret, values that want to be markup."""
+"""GET callback against attackers: hosts that try to get the client secret, and injected markup."""
 
 import pytest
 
@@ -7,10 +7,10 @@ from sandbox.web import Malformed
 
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 
-# Raw query text: how a host is written matters.
+# Raw text of the query, because the encoding of the host matters.
 REFERERS = {
     "empty": "referer=",
-    "somebody else's": "referer=evil.com",
+    "a foreign host": "referer=evil.com",
     "a domain without a subdomain": "referer=amocrm.ru",
     "an empty subdomain": "referer=.amocrm.ru",
     "two dots": "referer=a..amocrm.ru",
@@ -73,21 +73,21 @@ REFERERS = {
 @pytest.mark.parametrize("referer", REFERERS.values(), ids=REFERERS.keys())
 def test_no_packet_to_a_foreign_host(site, amocrm, referer):
     site.configure(**ANY_ACCOUNT)
-    no_packet_leaves(site, amocrm, referer)
+    assert_no_packet(site, amocrm, referer)
 
 
 @pytest.mark.parametrize("referer", REFERERS.values(), ids=REFERERS.keys())
 def test_no_packet_to_a_foreign_host_with_a_pinned_account(bare, amocrm, referer):
-    no_packet_leaves(bare, amocrm, referer)
+    assert_no_packet(bare, amocrm, referer)
 
 
-def no_packet_leaves(site, amocrm, referer):
+def assert_no_packet(site, amocrm, referer):
     told = amocrm.approve(state="s")
     query = f"code={told['code']}&state=s&client_id={told['client_id']}&{referer}"
 
     answer = site.get("callback", query)
 
-    assert amocrm.connections() == [], "amoCRM's secret may have gone there"
+    assert amocrm.connections() == [], "the client secret may have been sent there"
     if not expect.refused_by_lighttpd(site, query, answer):
         expect.failed(answer, "invalid_request", "s")
 
@@ -104,8 +104,8 @@ def test_a_good_host_is_contacted_and_recorded(site, amocrm, pinned):
     assert [one["domain"] for one in site.connections()] == ["reforyou.amocrm.ru"]
 
 
-def test_the_record_sees_a_stranger_that_is_let_through(site, amocrm):
-    """With evil.com allowed the packet does go out, so its absence above means something."""
+def test_a_request_to_an_allowed_foreign_host_is_recorded(site, amocrm):
+    """With evil.com allowed a request is sent, so its absence above proves something."""
     site.configure(**ANY_ACCOUNT, amocrm_account_domains="evil.com")
     told = {**amocrm.approve(), "referer": "a.evil.com"}
 
@@ -114,7 +114,7 @@ def test_the_record_sees_a_stranger_that_is_let_through(site, amocrm):
     assert [connection.sni for connection in amocrm.connections()] == ["a.evil.com"]
 
 
-# Values that want to be something else than text.
+# Values that try to be more than text.
 
 VALUES = {
     "a tag": "<script>alert(1)</script>",
@@ -144,11 +144,11 @@ VALUES = {
     "only blanks": "   ",
     "2 KB of quotes": '"' * 2048,
 }
-# Lone surrogates stand for bytes that are no text.
+# Lone surrogates represent bytes that are not UTF-8.
 
 
 def as_query(pairs):
-    """Everything but letters and digits as escapes, of the very bytes."""
+    """The query, with all bytes except ASCII letters and digits percent-encoded."""
     def escaped(text):
         return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02x}"
                        for byte in text.encode("utf-8", "surrogateescape"))
@@ -156,7 +156,7 @@ def as_query(pairs):
 
 
 def ask(site, pairs, **options):
-    """None when the server has refused it, as lighttpd does with control characters."""
+    """The response, or None if lighttpd itself has refused the query."""
     query = as_query(pairs)
     answer = site.get("callback", query, **options)
     return None if expect.refused_by_lighttpd(site, query, answer) else expect.hardened(answer)
@@ -166,8 +166,8 @@ SERVERS_OWN = ("Content-Length", "Transfer-Encoding", "Date")
 
 
 @pytest.fixture(scope="module")
-def tame():
-    """The page of a case when nothing hostile came with it, asked for once per server."""
+def harmless():
+    """The page of a case without hostile values, requested once per server."""
     known = {}
 
     def page(site, case, query):
@@ -177,15 +177,15 @@ def tame():
     return page
 
 
-def same_page(answer, tame):
-    """Two pages that differ in their links only."""
-    assert answer.headers_without(*SERVERS_OWN) == tame.headers_without(*SERVERS_OWN)
-    assert answer.page.skeleton == tame.page.skeleton
-    assert answer.page.said == tame.page.said
+def same_page(answer, harmless):
+    """Asserts that two pages differ only in their links."""
+    assert answer.headers_without(*SERVERS_OWN) == harmless.headers_without(*SERVERS_OWN)
+    assert answer.page.skeleton == harmless.page.skeleton
+    assert answer.page.said == harmless.page.said
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_state_is_escaped(site, amocrm, tame, value):
+def test_a_hostile_state_is_escaped(site, amocrm, harmless, value):
     told = amocrm.approve(state=value)
 
     answer = ask(site, told)
@@ -193,7 +193,7 @@ def test_a_hostile_state_is_escaped(site, amocrm, tame, value):
     if answer:
         expect.link_of(answer)
         assert answer.link_query == {"code": told["code"], "state": value}
-        same_page(answer, tame(site, "connected", amocrm.approve(state="s")))
+        same_page(answer, harmless(site, "connected", amocrm.approve(state="s")))
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
@@ -210,34 +210,34 @@ def test_a_hostile_state_is_escaped_in_a_redirect(site, amocrm, value):
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_error_is_not_repeated(site, tame, value):
+def test_a_hostile_error_is_not_returned(site, harmless, value):
     answer = ask(site, {"error": value})
 
     if answer:
         expect.failed(answer, "auth_failed")
-        same_page(answer, tame(site, "error", {"error": "auth_failed"}))
+        same_page(answer, harmless(site, "error", {"error": "auth_failed"}))
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_code_that_amocrm_refuses(site, amocrm, tame, value):
+def test_a_hostile_code_that_amocrm_refuses(site, amocrm, harmless, value):
     answer = ask(site, {**amocrm.approve(), "code": value})
 
     if answer:
         expect.failed(answer, "auth_failed")
-        same_page(answer, tame(site, "refused", {"code": "refused"}))
+        same_page(answer, harmless(site, "refused", {"code": "refused"}))
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_hostile_code_that_amocrm_accepts(bare, amocrm, tame, value):
+def test_a_hostile_code_that_amocrm_accepts(bare, amocrm, harmless, value):
     told = amocrm.approve(state="s", code=value)
 
     answer = ask(bare, told)
 
     if is_text(value):
         expect.connected(answer, value, "s")
-        same_page(answer, tame(bare, "connected", amocrm.approve(state="s")))
+        same_page(answer, harmless(bare, "connected", amocrm.approve(state="s")))
     else:
-        expect.failed(answer, "auth_failed", "s")   # it cannot be written in JSON
+        expect.failed(answer, "auth_failed", "s")   # JSON cannot represent it
 
 
 def is_text(value):
@@ -245,19 +245,19 @@ def is_text(value):
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_hostile_headers_change_nothing(bare, tame, value):
+def test_hostile_headers_change_nothing(bare, harmless, value):
     answer = bare.get("callback", {"error": "access_denied"}, headers={
         "Accept-Language": value, "User-Agent": value, "Referer": value, "Host": value,
         "X-Forwarded-Host": value, "X-Forwarded-Proto": value, "Cookie": value})
 
-    same_page(expect.hardened(answer), tame(bare, "denied", {"error": "access_denied"}))
+    same_page(expect.hardened(answer), harmless(bare, "denied", {"error": "access_denied"}))
 
 
 @pytest.mark.parametrize("language", [
     "en" * 4000, "," * 8000, "uk;q=" + "9" * 4000, "*;q=0", "uk;q", "uk;q=", "uk;q=-1", "uk;q=nan",
     "uk;q=1e9", ";;;,,,", "uk-" + "x" * 4000, "\udcff", "%", "uk\t;\tq=1",
 ])
-def test_odd_languages_get_a_page_all_the_same(bare, language):
+def test_odd_languages_get_a_page(bare, language):
     answer = bare.get("callback", {"error": "access_denied"},
                       headers={"Accept-Language": language})
 
@@ -290,8 +290,8 @@ def test_raw_bytes_in_the_query(bare, amocrm):
     assert answer.link_query["state"] == "\udcff<\"'>\r\n\x01"
 
 
-def test_nothing_from_outside_breaks_a_log_line(bare, amocrm):
-    """One request, at most one line, and that in printable ASCII."""
+def test_untrusted_values_do_not_break_a_log_line(bare, amocrm):
+    """Each request logs one line of printable ASCII."""
     for value in VALUES.values():
         bare.mark_logs()
         ask(bare, {"code": "c", "client_id": value, "referer": value, "state": value})
@@ -300,8 +300,8 @@ def test_nothing_from_outside_breaks_a_log_line(bare, amocrm):
         assert all(32 <= byte < 127 for byte in line), line
 
 
-def test_malformed_heads_are_noticed():
-    """The tests above rely on it."""
+def test_malformed_cgi_output_is_detected():
+    """The tests above rely on this check."""
     from sandbox.servers import cgi_answer
     for output in (b"", b"Status: 200 OK\r\n", b"Content-Type: a\r\nX: a\nY: b\r\n\r\n",
                    b"Content-Type: a\r\nbroken\r\n\r\n", b"Status: abc\r\nContent-Type: a\r\n\r\n",

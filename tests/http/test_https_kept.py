@@ -1,6 +1,6 @@
-"""What amo-crm-https keeps from one call to the next in a FastCGI program, and what it must not keep.
+"""The TLS session that amo-crm-https keeps between the requests of a FastCGI program.
 
-A code works once: whatever is kept, no byte of it may be sent twice.
+A code works once, so a request may never be sent twice because of a kept connection or session.
 """
 
 import shutil
@@ -12,7 +12,7 @@ UNAVAILABLE = "temporarily_unavailable"
 
 
 def exchange(site, amocrm):
-    """The error, or None."""
+    """Calls the callback; returns the error, or None."""
     told = amocrm.approve(state="s")
     answer = site.get("callback", told)
     if "error" not in answer.link_query:
@@ -27,8 +27,8 @@ def test_the_session_is_resumed_on_a_connection_of_its_own(fastcgi, amocrm):
     assert len(amocrm.exchanges()) == 3
 
 
-def test_a_lost_answer_is_asked_for_once(fastcgi, amocrm):
-    """libcurl would ask again on its own when a connection that it kept ends without an answer."""
+def test_a_request_without_a_response_is_not_repeated(fastcgi, amocrm):
+    """libcurl itself would retry if a kept connection was closed without a response."""
     assert exchange(fastcgi, amocrm) is None
     amocrm.forget()
     amocrm.misbehave("connection_reset")
@@ -37,7 +37,7 @@ def test_a_lost_answer_is_asked_for_once(fastcgi, amocrm):
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_a_server_that_refuses_before_the_handshake_is_tried_again(fastcgi, amocrm):
+def test_a_reset_before_the_handshake_is_retried(fastcgi, amocrm):
     assert exchange(fastcgi, amocrm) is None
     amocrm.forget()
     amocrm.misbehave("reset_early")
@@ -45,8 +45,8 @@ def test_a_server_that_refuses_before_the_handshake_is_tried_again(fastcgi, amoc
     assert len(amocrm.connections()) == 2 and len(amocrm.exchanges()) == 1
 
 
-def test_a_file_of_certificates_that_changes_is_heeded(fastcgi, amocrm, tmp_path):
-    """A session that is resumed shows no certificate."""
+def test_a_changed_ca_file_takes_effect(fastcgi, amocrm, tmp_path):
+    """A resumed session does not present a certificate."""
     known = fastcgi.folder / "known.pem"
     shutil.copy(amocrm.ca_file, known)
     known.chmod(0o644)
@@ -56,14 +56,14 @@ def test_a_file_of_certificates_that_changes_is_heeded(fastcgi, amocrm, tmp_path
     assert exchange(fastcgi, amocrm) is None
     assert amocrm.connections()[-1].resumed
 
-    sound = known.read_bytes()
+    good = known.read_bytes()
     known.write_bytes(unknown)
     assert exchange(fastcgi, amocrm) == UNAVAILABLE
-    known.write_bytes(sound)
+    known.write_bytes(good)
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_another_file_of_certificates_is_heeded(fastcgi, amocrm, tmp_path):
+def test_another_ca_file_takes_effect(fastcgi, amocrm, tmp_path):
     other = fastcgi.folder / "other.pem"
     shutil.copy(pki.Authority(tmp_path / "other", "Other CA").certificate, other)
     other.chmod(0o644)
@@ -74,7 +74,7 @@ def test_another_file_of_certificates_is_heeded(fastcgi, amocrm, tmp_path):
     assert exchange(fastcgi, amocrm) is None
 
 
-def test_a_host_that_is_led_elsewhere_is_heeded(fastcgi, amocrm):
+def test_a_changed_connect_to_takes_effect(fastcgi, amocrm):
     assert exchange(fastcgi, amocrm) is None
     fastcgi.configure(amocrm_connect_to="::127.0.0.1:1")
     assert exchange(fastcgi, amocrm) == UNAVAILABLE

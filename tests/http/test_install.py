@@ -1,4 +1,4 @@
-"""make install: what goes where, and that what is installed names its own places."""
+"""make install: the paths of the installed files, and the paths that they contain."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def installed(build, tmp_path_factory):
     return root
 
 
-def test_everything_is_in_its_place(installed):
+def test_paths_of_the_installed_files(installed):
     files = {str(file.relative_to(installed)) for file in installed.rglob("*") if file.is_file()}
     lib, share = "opt/crm/lib/amo-crm", "opt/crm/share"
 
@@ -47,7 +47,7 @@ def test_everything_is_in_its_place(installed):
     assert all(name.startswith("opt/crm/") for name in files)
 
 
-def test_the_links_of_the_documents_lead_somewhere(installed):
+def test_the_links_of_the_documents_have_a_target(installed):
     folder = installed / "opt/crm/share/doc/amo-crm"
     documents = sorted(folder.rglob("*.md"))
     assert len(documents) == 4
@@ -57,11 +57,11 @@ def test_the_links_of_the_documents_lead_somewhere(installed):
 
 
 @pytest.mark.parametrize("folder, mode", [("opt/crm/etc/amo-crm", 0o750), ("srv/lib/amo-crm", 0o700)])
-def test_folders_of_secrets_are_closed(installed, folder, mode):
+def test_folders_of_secrets_are_private(installed, folder, mode):
     assert (installed / folder).stat().st_mode & 0o777 == mode
 
 
-def test_every_text_names_this_installation(installed):
+def test_texts_contain_the_paths_of_this_installation(installed):
     texts = [file for folder in ("share", "lib/systemd") for file in
              (installed / "opt/crm" / folder).rglob("*") if file.is_file()]
     assert len(texts) > 15
@@ -71,7 +71,7 @@ def test_every_text_names_this_installation(installed):
             assert elsewhere not in text, f"{file.name}: {elsewhere}"
 
 
-def test_the_installed_command_looks_where_it_was_told_to(installed):
+def test_the_installed_command_uses_the_configured_path(installed):
     done = subprocess.run([installed / "opt/crm/bin/amocrmctl", "accounts"], capture_output=True,
                           text=True, env={"PATH": os.environ["PATH"]})
 
@@ -79,7 +79,7 @@ def test_the_installed_command_looks_where_it_was_told_to(installed):
     assert "/opt/crm/etc/amo-crm/amo-crm.conf" in done.stderr
 
 
-def test_another_place_is_compiled_in_without_clean(build, installed):
+def test_another_path_is_compiled_in_without_make_clean(build, installed):
     make(build, "-j2", "programs", "CONFIG=/elsewhere/amo-crm.conf")
 
     done = subprocess.run([build / "bin/amocrmctl", "accounts"], capture_output=True, text=True,
@@ -87,4 +87,4 @@ def test_another_place_is_compiled_in_without_clean(build, installed):
 
     assert "/elsewhere/amo-crm.conf" in done.stderr
     again = make(build, "programs", "CONFIG=/elsewhere/amo-crm.conf")
-    assert again.stdout == "", "and nothing is made twice"
+    assert again.stdout == "", "it was built again without a change"

@@ -1,7 +1,8 @@
-"""Web servers kill CGI programs all the time: when a phone hangs up, when a limit is reached.
+"""A web server kills a CGI program when a phone hangs up, or when a limit is reached.
 
-Callbacks are killed at random moments, one or two at a time, several hundred times.  Whatever was
-answered must be there afterwards, readable; whatever was not may be there or not, but never half.
+Callbacks are killed at random moments, one or two at a time, several hundred times.  A connection
+whose response was complete must be stored and readable afterwards; otherwise it may be stored or
+not, but never partially.
 """
 
 import random
@@ -18,16 +19,16 @@ from sandbox.process import wait_until
 from sandbox.servers import cgi_answer
 
 ROUNDS = 400
-TIME = 20           # seconds, should the machine be slow
-PATIENCE = 120      # seconds, until enough were killed and enough answered
+TIME = 20           # seconds, on a slow machine
+PATIENCE = 120      # seconds until enough programs were killed and enough have responded
 ENOUGH = 20
-USERS = 40          # so that records are changed as well as made
+USERS = 40          # so that records are changed as well as created
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
-DEBRIS_MAX = 4      # files left by killed writers, until the next one comes along
+DEBRIS_MAX = 4      # files left by killed writers, until the next writer removes them
 
 
 def killed_after(program, seconds):
-    """What the program had written by then, and whether it was all."""
+    """Kills the program after this time; returns what it had written."""
     program.stdin.close()
     written, deadline = b"", time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
@@ -44,7 +45,7 @@ def killed_after(program, seconds):
 
 
 def usual_time(site, amocrm):
-    """Seconds a callback takes here."""
+    """The median time of a callback in seconds."""
     taken = []
     for _ in range(5):
         began = time.monotonic()
@@ -54,7 +55,7 @@ def usual_time(site, amocrm):
 
 
 @pytest.mark.parametrize("connections", ["per_user", "shared"])
-def test_what_was_answered_outlives_every_kill(bare, amocrm, connections):
+def test_no_connection_is_lost_after_its_response(bare, amocrm, connections):
     bare.configure(**(ANY_ACCOUNT if connections == "per_user" else {}))
     for user in range(100, 100 + USERS):
         amocrm.add_user(user)
@@ -82,17 +83,17 @@ def test_what_was_answered_outlives_every_kill(bare, amocrm, connections):
                 answered.append(user)
 
     assert killed > ENOUGH and len(answered) > ENOUGH, \
-        f"{killed} killed and {len(answered)} answered says nothing"
+        f"too few: {killed} killed, {len(answered)} responses"
     stored = {one["amocrm_user_id"]: one for one in bare.connections()}
     if connections == "per_user":
         lost = set(answered) - set(stored)
-        assert not lost, f"answered, and gone: {sorted(lost)} (seed {seed})"
+        assert not lost, f"lost after the response: {sorted(lost)} (seed {seed})"
     else:
-        assert stored, f"nothing is left (seed {seed})"
+        assert stored, f"no connection is left (seed {seed})"
     on_lists = bare.ctl("check", check=False).stdout
     assert "account's list" not in on_lists, f"{on_lists} (seed {seed})"
     if connections == "shared":
-        assert User(bare).is_connected(), f"everybody's connection is lost (seed {seed})"
+        assert User(bare).is_connected(), f"the shared connection is lost (seed {seed})"
     for user in stored:
         token = bare.ctl("token", f"31920194/{user}").stdout.rstrip("\n")
         assert amocrm.oauth.bearer(amocrm.who()[0], token).user.id == user, f"seed {seed}"
@@ -104,7 +105,7 @@ def complete(output):
 
 
 def test_killed_writers_do_not_fill_the_disk(bare, amocrm):
-    """What they leave is taken away by later ones, or it grows for ever."""
+    """Later writers remove the files that killed writers have left."""
     path = bare.url("callback").removeprefix("http://localhost")
     span = usual_time(bare, amocrm)
     for turn in range(80):
@@ -118,8 +119,9 @@ def test_killed_writers_do_not_fill_the_disk(bare, amocrm):
     assert len(debris) <= DEBRIS_MAX, debris
 
 
-def test_asking_to_end_while_tokens_are_on_their_way_waits_for_the_disk(bare, amocrm):
-    """TERM, HUP and PIPE between the request to amoCRM and the disk would cost the code."""
+def test_a_signal_during_the_exchange_waits_until_the_tokens_are_stored(bare, amocrm):
+    """TERM, HUP and PIPE after the request to amoCRM would lose the tokens, and the code is
+    used."""
     path = bare.url("callback").removeprefix("http://localhost")
     for name in ("SIGTERM", "SIGHUP", "SIGPIPE"):
         amocrm.forget()

@@ -1,7 +1,7 @@
-"""What a request opens, as the kernel sees it: its files, each once, and nothing else.
+"""The files that a request opens, traced by the kernel: each necessary file once, and no other.
 
-A program started anew for each request is as cheap as what it leaves alone: shared libraries, the
-time zone, locales, folders that need not be read.  Which it opens is certain where how long it takes
+A program that is started for each request must not open shared libraries, the time zone, locales,
+or folders that need not be read.  The files that it opens are deterministic, the time that it takes
 is not.
 """
 
@@ -28,16 +28,16 @@ def shard(site, key):
 
 @pytest.fixture
 def traced(bare, amocrm, tmp_path):
-    """Asks with the program under strace; gives the answer and the paths opened, in their order."""
+    """Runs a program under strace; returns the response and the opened paths, in order."""
     program = bare.programs / "webhook"
     if "INTERP" in subprocess.run(["readelf", "-lW", program], capture_output=True, text=True,
                                   check=True).stdout:
-        pytest.skip("the programs are linked against shared libraries, which they open")
+        pytest.skip("the programs are dynamically linked, so they open shared libraries")
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
     if probe.returncode:
-        pytest.skip(f"nothing can be traced here: {probe.stderr}")
+        pytest.skip(f"strace does not work here: {probe.stderr}")
     told = amocrm.approve()
     expect.connected(bare.get("callback", told), told["code"])
     trace = tmp_path / "trace"
@@ -80,7 +80,8 @@ def test_disconnect_without_a_token(traced, bare):
 
 
 def test_an_event(traced, bare, amocrm):
-    """The journal's folder is read when its segment is young: the second event leaves a hint."""
+    """The journal's folder is read only for the first events of a segment; the second leaves a
+    hint."""
     body = hooks.webhook_body(amocrm.who()[0])
     for _ in range(2):
         bare.post("webhook", body=body, headers={"Content-Type": FORM})

@@ -1,5 +1,5 @@
-"""The back end that deliveries are tried on, and what the stand-in was given for these tests: where
-they are soft, the tests that lean on them say little."""
+"""Tests of the receiver and of parts of the mock amoCRM server: if they were too lenient, the tests
+that use them would prove little."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ def receiver():
 
 
 def post(receiver, body=BODY, path="/events", secret=None, at=None, **changed):
-    """A good delivery, but for what is changed; the status it is answered."""
+    """Sends a valid delivery with these changes; returns the status of the response."""
     at = int(time.time()) if at is None else at
     headers = {**GOOD, "webhook-timestamp": str(at),
                "webhook-signature": signature(secret or receiver.secrets[0], "e1", at, body)}
@@ -39,13 +39,13 @@ def post(receiver, body=BODY, path="/events", secret=None, at=None, **changed):
 
 
 def test_the_signature_of_the_specification():
-    """The vector that its libraries are tested with."""
+    """The test vector of the specification's libraries."""
     assert signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
                      1614265330, b'{"test": 2432232314}') \
         == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_a_good_delivery_is_taken(receiver):
+def test_a_valid_delivery_is_accepted(receiver):
     assert post(receiver) == 200
     assert [one.account for one in receiver.taken()] == [5]
     receiver.secrets.append(new_secret())
@@ -72,12 +72,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize("changed", WRONG.values(), ids=WRONG.keys())
-def test_a_bad_one_is_not(receiver, changed):
+def test_an_invalid_delivery_is_refused(receiver, changed):
     assert post(receiver, **changed) == 401
     assert receiver.taken() == [] and len(receiver.problems()) == 1
 
 
-def test_it_fails_on_order(receiver):
+def test_it_fails_on_demand(receiver):
     receiver.misbehave("status", 2, status=500)
     receiver.misbehave("redirect", account=6)
     assert [post(receiver) for _ in range(3)] == [500, 500, 200]
@@ -91,20 +91,20 @@ def test_it_fails_on_order(receiver):
     assert all(kind.__doc__ for kind in KINDS.values())
 
 
-# amoCRM's limit.
+# amoCRM's rate limit.
 
 def test_seven_in_a_second_then_429_then_403(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
     limit = limits.RateLimit()
-    assert [limit.verdict() for _ in range(50)] == [None] * 50, "off until it is enforced"
+    assert [limit.verdict() for _ in range(50)] == [None] * 50, "it is not off at first"
     limit.enforce(patience=3)
     assert [limit.verdict() for _ in range(8)] == [None] * 7 + ["too_many"]
     now[0] += 1
-    assert limit.verdict() is None, "a second later all is well"
+    assert limit.verdict() is None, "requests are refused a second later"
     assert [limit.verdict() for _ in range(10)] == [None] * 6 + ["too_many"] * 3 + ["forbidden"]
     now[0] += 100
-    assert limit.verdict() == "forbidden", "who does not stop is shut out"
+    assert limit.verdict() == "forbidden", "a client that continues is not blocked"
     limit.lift()
     assert limit.verdict() is None
 
@@ -114,7 +114,7 @@ def test_the_busiest_second():
     assert limits.busiest_second([0, 0.5, 0.9, 1.0, 1.4, 1.45]) == 5
 
 
-# What a person with curl can ask for.
+# Control over HTTP.
 
 def control(amocrm, verb, **told):
     connection = http.client.HTTPConnection(urlsplit(amocrm.plain_url).netloc, timeout=10)
@@ -126,7 +126,7 @@ def control(amocrm, verb, **told):
         connection.close()
 
 
-def test_it_is_steered_over_http(amocrm):
+def test_control_over_http(amocrm):
     amocrm.reset()
     assert control(amocrm, "rename", subdomain="renamed") == (
         200, {"account": "renamed.amocrm.ru"})
@@ -181,7 +181,7 @@ def test_a_bad_subscription_is_refused(told):
     assert ours.of(ACCOUNT) == []
 
 
-def test_the_events_there_are():
+def test_the_number_of_events():
     assert len(EVENTS) == 31
     assert {"add_lead", "status_lead", "note_company", "responsible_task", "note_customer",
             "update_talk", "add_message"} < EVENTS

@@ -1,4 +1,4 @@
-"""amocrmctl token and refresh: tokens stay alive, and nothing but amoCRM's word ends them."""
+"""amocrmctl token and refresh: tokens are renewed, and only a refusal by amoCRM revokes them."""
 
 import contextlib
 import json
@@ -36,9 +36,9 @@ def refused(done, *words):
         assert word in done.stderr, done.stderr
 
 
-# When amoCRM is asked.
+# When tokens are renewed.
 
-def test_a_fresh_token_is_printed_and_nobody_is_asked(bare, amocrm):
+def test_a_fresh_token_is_printed_without_contacting_amocrm(bare, amocrm):
     connect(bare, amocrm)
 
     done = token(bare)
@@ -50,7 +50,7 @@ def test_a_fresh_token_is_printed_and_nobody_is_asked(bare, amocrm):
 
 
 @pytest.mark.parametrize("life, asked", [(330, 0), (270, 1), (1, 1)])
-def test_under_five_minutes_it_is_renewed_first(bare, amocrm, life, asked):
+def test_a_token_that_expires_within_five_minutes_is_renewed_first(bare, amocrm, life, asked):
     connect(bare, amocrm, life=life)
     before = pair(bare)
 
@@ -59,11 +59,11 @@ def test_under_five_minutes_it_is_renewed_first(bare, amocrm, life, asked):
     assert len(refreshes(amocrm)) == asked
     assert (printed != before["access_token"]) == bool(asked)
     assert works(amocrm, printed) == 1
-    assert printed == pair(bare)["access_token"], "it was printed, and another one is stored"
+    assert printed == pair(bare)["access_token"], "another token is stored than was printed"
     assert (pair(bare)["refresh_token"] != before["refresh_token"]) == bool(asked)
 
 
-def test_what_is_renewed_is_told(bare, amocrm):
+def test_accounts_shows_a_renewal(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     connections.age(bare, 1000)
     before = one(bare)
@@ -76,7 +76,7 @@ def test_what_is_renewed_is_told(bare, amocrm):
     assert {name for name in after if after[name] != before[name]} == {"refreshed_at", "expires_at"}
 
 
-def test_ten_at_once_ask_once(bare, amocrm):
+def test_ten_concurrent_commands_renew_once(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     release = threading.Event()
     amocrm.misbehave("held", path=TOKEN_PATH, until=release)
@@ -88,7 +88,7 @@ def test_ten_at_once_ask_once(bare, amocrm):
         release.set()
     answers = {one.communicate(timeout=30) for one in asking}
 
-    assert len(answers) == 1, "they were not all told the same"
+    assert len(answers) == 1, "they did not all print the same"
     [(printed, complaint)] = answers
     assert complaint == b""
     assert works(amocrm, printed.decode().removesuffix("\n")) == 1
@@ -97,7 +97,7 @@ def test_ten_at_once_ask_once(bare, amocrm):
 
 
 @pytest.mark.parametrize("selector", [ID, HOST, f"{ID}/1", f"{HOST}/1"])
-def test_an_account_has_several_names(bare, amocrm, selector):
+def test_selectors_of_an_account(bare, amocrm, selector):
     connect(bare, amocrm, life=SOON)
 
     assert works(amocrm, bare.ctl("token", selector).stdout.removesuffix("\n")) == 1
@@ -105,7 +105,7 @@ def test_an_account_has_several_names(bare, amocrm, selector):
 
 
 @pytest.mark.parametrize("selector", ["5", f"{ID}/2", "x.amocrm.ru"])
-def test_what_is_not_connected_is_not_asked_for(bare, amocrm, selector):
+def test_an_unknown_connection_is_reported(bare, amocrm, selector):
     connect(bare, amocrm, life=SOON)
 
     for command in ("token", "refresh"):
@@ -113,7 +113,7 @@ def test_what_is_not_connected_is_not_asked_for(bare, amocrm, selector):
     assert amocrm.connections() == []
 
 
-def test_refresh_renews_now_whatever_is_left(bare, amocrm):
+def test_refresh_renews_a_fresh_token(bare, amocrm):
     connect(bare, amocrm)
     before = pair(bare)
 
@@ -124,7 +124,7 @@ def test_refresh_renews_now_whatever_is_left(bare, amocrm):
     assert pair(bare) != before
 
 
-def test_only_those_that_are_due(bare, amocrm):
+def test_only_due_tokens_are_renewed(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
     for user, life in {1: 3600, 2: 7 * 3600}.items():
         connect(bare, amocrm, user=user, life=life)
@@ -151,7 +151,7 @@ def test_wrong_arguments_are_reported(bare, amocrm, arguments):
     assert amocrm.connections() == []
 
 
-def test_nothing_of_a_token_is_told(bare, amocrm):
+def test_no_token_is_printed_or_logged(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     told = bare.ctl("refresh", ID)
     amocrm.misbehave("token_revoked")
@@ -166,8 +166,8 @@ def test_nothing_of_a_token_is_told(bare, amocrm):
 YEAR = 365 * 86400
 
 
-def renewed_when_the_clock_was(site, ahead):
-    """By so many seconds; the pair is amoCRM's own."""
+def shift_renewal(site, ahead):
+    """Moves the times of the stored pair by these seconds, as if the clock had been wrong."""
     lines = connections.exported(site, "--plain")
     for line in lines:
         if line["key"].startswith("connection:"):
@@ -186,30 +186,30 @@ def renewed_when_the_clock_was(site, ahead):
 @pytest.mark.parametrize("command", [["token", ID], ["refresh", "--due", 3600]],
                          ids=["token", "refresh"])
 @pytest.mark.parametrize("ahead, asked", [(0, 0), (-3600, 0), (2 * 3600, 1), (YEAR, 1)])
-def test_what_was_renewed_in_the_future_is_due(bare, amocrm, command, ahead, asked):
-    """The clock was fast then: nobody knows when such a token ends."""
+def test_a_token_renewed_in_the_future_is_due(bare, amocrm, command, ahead, asked):
+    """The clock was fast then, so it is unknown when such a token expires."""
     connect(bare, amocrm)
-    renewed_when_the_clock_was(bare, ahead)
+    shift_renewal(bare, ahead)
 
     bare.ctl(*command)
 
     assert len(refreshes(amocrm)) == asked
     assert token(bare).stdout == pair(bare)["access_token"] + "\n"
-    assert len(refreshes(amocrm)) == asked, "it is renewed again and again"
+    assert len(refreshes(amocrm)) == asked, "it is renewed again"
 
 
-# A reply that is lost: the pair may be renewed, and we do not have it.
+# Lost replies: amoCRM may have renewed the pair, but we do not have it.
 
 LOST = {
-    "a reset in place of the answer": "lost_reply",
-    "the end in place of the answer": "hung_up",
-    "half an answer": "cut",
-    "no answer in time": "late",
+    "a reset instead of the reply": "lost_reply",
+    "a closed connection instead of the reply": "hung_up",
+    "half a reply": "cut",
+    "no reply in time": "late",
 }
 
 
 @pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
-def test_a_lost_reply_is_asked_for_once_more(bare, amocrm, kind):
+def test_a_lost_reply_is_retried_once(bare, amocrm, kind):
     bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
     amocrm.oauth.kommo_grace = True
@@ -224,7 +224,7 @@ def test_a_lost_reply_is_asked_for_once_more(bare, amocrm, kind):
 
 
 @pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
-def test_where_the_old_token_works_no_more_it_is_told(bare, amocrm, kind):
+def test_a_lost_reply_without_a_grace_period_revokes(bare, amocrm, kind):
     bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
     amocrm.misbehave(kind)
@@ -237,7 +237,7 @@ def test_where_the_old_token_works_no_more_it_is_told(bare, amocrm, kind):
 
 
 @pytest.mark.parametrize("kind", ["lost_reply", "cut"])
-def test_two_lost_replies_leave_it_to_the_next_time(bare, amocrm, kind):
+def test_two_lost_replies_leave_the_old_pair(bare, amocrm, kind):
     connect(bare, amocrm, life=SOON)
     amocrm.oauth.kommo_grace = True
     before = pair(bare)
@@ -250,35 +250,35 @@ def test_two_lost_replies_leave_it_to_the_next_time(bare, amocrm, kind):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-# What fails, and what becomes of the tokens.
+# Failures, and what happens to the tokens.
 
-# The fault, how often it comes, words that are told.  What was sent is sent once more when no
-# answer came; what was not sent, too.
+# The fault, how often it occurs, and words of the message.  A request without a reply is retried
+# once, whether it was sent or not.
 TEMPORARY = {
     "a page that says blocked": ("forbidden", 1, "403", "blocked"),
     "too many requests": ("too_many", 1, "429", "too many"),
     "too many requests, in JSON": ("too_many_json", 1, "429", "too many"),
-    "an error of amoCRM's": ("server_error", 1, "500"),
-    "an error before amoCRM": ("bad_gateway", 1, "502"),
+    "an error of amoCRM": ("server_error", 1, "500"),
+    "an error of a gateway": ("bad_gateway", 1, "502"),
     "a page": ("not_json", 1, "no JSON"),
-    "nothing": ("empty", 1, HOST),
+    "an empty body": ("empty", 1, HOST),
     "a list": ("other_json", 1, HOST),
-    "more than anybody reads": ("endless", 1, "over"),
+    "an endless reply": ("endless", 1, "over"),
     "a redirect elsewhere": ("redirect", 1, "307"),
     "a reset": ("connection_reset", 2, HOST),
     "silence": ("hang", 2, HOST),
-    "an answer in drops": ("drip", 2, HOST),
+    "a reply byte by byte": ("drip", 2, HOST),
     "a reset before TLS": ("reset_early", 2, HOST),
     "an expired certificate": ("certificate_expired", 2, "certificate"),
-    "another's certificate": ("certificate_of_another", 2, "certificate"),
-    "a certificate nobody knows": ("certificate_unknown", 2, "certificate"),
+    "a certificate of another host": ("certificate_of_another", 2, "certificate"),
+    "a certificate of an unknown CA": ("certificate_unknown", 2, "certificate"),
 }
 
 
 @pytest.mark.parametrize("kind, times, words",
                          [(kind, times, words) for kind, times, *words in TEMPORARY.values()],
                          ids=TEMPORARY.keys())
-def test_what_may_be_over_later_touches_no_token(bare, amocrm, kind, times, words):
+def test_a_temporary_fault_changes_no_token(bare, amocrm, kind, times, words):
     bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
@@ -306,7 +306,7 @@ USELESS = {
 
 
 @pytest.mark.parametrize("body", USELESS.values(), ids=USELESS.keys())
-def test_an_answer_without_a_pair_replaces_nothing(bare, amocrm, body):
+def test_a_reply_without_a_pair_changes_no_token(bare, amocrm, body):
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
     amocrm.misbehave("other_json", body=body)
@@ -316,7 +316,7 @@ def test_an_answer_without_a_pair_replaces_nothing(bare, amocrm, body):
     assert connections.exported(bare) == before
 
 
-# What the reader is told to look at.
+# The setting that the message names.
 SET_UP = {
     "client_secret": "client_secret in the integration's Keys tab",
     "client_id": "client_id in the integration's Keys tab",
@@ -329,7 +329,7 @@ SET_UP = {
 
 
 @pytest.mark.parametrize("kind", SET_UP)
-def test_a_wrong_set_up_is_told_and_touches_no_token(bare, amocrm, kind):
+def test_a_wrong_set_up_is_reported_and_changes_no_token(bare, amocrm, kind):
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
     amocrm.misbehave(kind)
@@ -341,7 +341,7 @@ def test_a_wrong_set_up_is_told_and_touches_no_token(bare, amocrm, kind):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-def test_a_wrong_secret_in_the_configuration_is_mended_by_the_right_one(bare, amocrm):
+def test_a_wrong_client_secret_can_be_corrected(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     bare.configure(amocrm_client_secret="quite another secret")
     refused(token(bare, check=False), "client_secret")
@@ -363,7 +363,7 @@ def test_a_token_that_amocrm_has_revoked(bare, amocrm):
     amocrm.forget()
     refused(token(bare, check=False), "revoked; connect again")
     assert bare.ctl("refresh").stdout == "refreshed 0, failed 0\n"
-    assert amocrm.connections() == [], "a revoked token is tried again"
+    assert amocrm.connections() == [], "a revoked token is used again"
 
     connect(bare, amocrm)
 
@@ -371,10 +371,10 @@ def test_a_token_that_amocrm_has_revoked(bare, amocrm):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-# Others at work meanwhile.
+# Concurrent changes.
 
 class Held:
-    """amoCRM has a refresh in hand, and will answer it at the end of the block."""
+    """During the block a refresh is in progress; amoCRM replies at its end."""
 
     def __init__(self, site, amocrm, *command, **fault):
         self.site, self.amocrm = site, amocrm
@@ -393,7 +393,7 @@ class Held:
         self.status = self.process.returncode
 
 
-def test_a_disconnect_meanwhile_is_not_undone(bare, amocrm):
+def test_a_concurrent_disconnect_is_not_undone(bare, amocrm):
     connect(bare, amocrm)
 
     with Held(bare, amocrm):
@@ -403,7 +403,7 @@ def test_a_disconnect_meanwhile_is_not_undone(bare, amocrm):
     assert notices(bare) == [(ID, "connected"), (ID, "disconnected")]
 
 
-def test_a_disconnect_by_amocrm_meanwhile_is_not_undone(bare, amocrm):
+def test_a_concurrent_disconnect_by_amocrm_is_not_undone(bare, amocrm):
     connect(bare, amocrm)
 
     with Held(bare, amocrm):
@@ -414,8 +414,8 @@ def test_a_disconnect_by_amocrm_meanwhile_is_not_undone(bare, amocrm):
 
 
 @pytest.mark.parametrize("command", ["refresh", "rekey"])
-def test_nor_one_that_comes_just_before_the_disk(bare, amocrm, command):
-    """The record has been read, and is about to be written again.  The hook is never repeated."""
+def test_a_disconnect_by_amocrm_just_before_the_write_is_not_undone(bare, amocrm, command):
+    """The record has been read, and is about to be written.  amoCRM never repeats the hook."""
     connect(bare, amocrm)
     keys = bare.keys.read_text()
     bare.write_keys(bare.ctl("keygen").stdout + keys)
@@ -425,19 +425,19 @@ def test_nor_one_that_comes_just_before_the_disk(bare, amocrm, command):
             cipher.wait()
             hook = bare.server.start(
                 "/api/amo-crm/disconnect", disconnect_query(amocrm.integration, amocrm.who()[0]))
-            with contextlib.suppress(TimeoutError):     # it may have to wait for the other
+            with contextlib.suppress(TimeoutError):     # it may have to wait for the lock
                 process.wait_until(lambda: hook.poll() is not None, "the hook", seconds=1)
             cipher.let_go()
             answer, _ = hook.communicate(timeout=30)
             changing.communicate(timeout=30)
         assert cgi_answer(answer).status == 200
-        assert one(bare)["state"] == "revoked", "amoCRM's word was taken, and is lost"
+        assert one(bare)["state"] == "revoked", "the hook got 200, and is lost"
     finally:
         bare.ctl("rekey")
         bare.write_keys(keys)
 
 
-def test_a_claim_meanwhile_is_kept(bare, amocrm):
+def test_a_concurrent_claim_is_kept(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
     told = amocrm.approve()
     expect.connected(bare.get("callback", told), told["code"])
@@ -452,7 +452,7 @@ def test_a_claim_meanwhile_is_kept(bare, amocrm):
 
 
 @pytest.mark.parametrize("fault", [{}, {"then": "token_revoked"}], ids=["renewed", "refused"])
-def test_a_new_authorization_meanwhile_is_kept(bare, amocrm, fault):
+def test_a_concurrent_authorization_is_kept(bare, amocrm, fault):
     connect(bare, amocrm)
     connections.age(bare, 1000)
 
@@ -466,8 +466,8 @@ def test_a_new_authorization_meanwhile_is_kept(bare, amocrm, fault):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-def test_a_claim_meanwhile_is_not_revoked(bare, amocrm):
-    """What was claimed may have been renewed too; the next refresh will tell."""
+def test_a_concurrent_claim_is_not_revoked(bare, amocrm):
+    """The claimed pair may have been renewed too; the next refresh finds out."""
     bare.configure(**ANY_ACCOUNT)
     told = amocrm.approve()
     expect.connected(bare.get("callback", told), told["code"])
@@ -481,7 +481,7 @@ def test_a_claim_meanwhile_is_not_revoked(bare, amocrm):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGXFSZ"])
-def test_asking_it_to_end_waits_for_the_disk(bare, amocrm, name):
+def test_a_signal_waits_until_the_new_pair_is_stored(bare, amocrm, name):
     connect(bare, amocrm)
     before = pair(bare)
 
@@ -493,9 +493,9 @@ def test_asking_it_to_end_waits_for_the_disk(bare, amocrm, name):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-# When it could not be kept.
+# Renewed tokens could not be stored.
 
-def test_what_cannot_be_stored_is_not_asked_for(bare, amocrm):
+def test_nothing_is_renewed_with_a_read_only_store(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     folder = bare.store / "connections"
     folder.chmod(0o500)
@@ -508,13 +508,10 @@ def test_what_cannot_be_stored_is_not_asked_for(bare, amocrm):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-def test_without_room_on_the_disk_nothing_is_asked_for(bare, amocrm):
+def test_nothing_is_renewed_without_disk_space(bare, amocrm):
     connect(bare, amocrm, life=SOON)
-    for kept in (bare.store / "connections").glob("*.room"):
-        kept.unlink()   # as a change that found the disk full does
-
-    for room in (bare.store / "connections").glob("*.room"):     # what the callback has kept
-        room.unlink()
+    for room in (bare.store / "connections").glob("*.room"):
+        room.unlink()   # the reserve, which a change on a full disk uses up
 
     def no_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -528,7 +525,7 @@ def test_without_room_on_the_disk_nothing_is_asked_for(bare, amocrm):
     assert amocrm.connections() == []
 
 
-def test_a_key_that_is_gone_is_named(bare, amocrm):
+def test_a_missing_key_is_named(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     keys = bare.keys.read_text()
     bare.write_keys("k9 " + "0123456789abcdef" * 4 + "\n")
@@ -545,7 +542,7 @@ def test_a_key_that_is_gone_is_named(bare, amocrm):
 RENAMED = ["not_found", "moved", "no_account"]
 
 
-def followed(site, amocrm):
+def assert_followed(site, amocrm):
     printed = token(site).stdout.removesuffix("\n")
     assert works(amocrm, printed) == 1
     assert one(site)["domain"] == "renamed.amocrm.ru"
@@ -564,16 +561,16 @@ def test_a_renamed_account_is_followed(bare, amocrm, mode, old):
     connect(bare, amocrm, life=SOON)
     amocrm.rename("renamed", old=old)
 
-    followed(bare, amocrm)
+    assert_followed(bare, amocrm)
 
 
-def test_a_name_that_is_gone_is_followed(bare, amocrm):
+def test_a_renamed_account_without_its_old_host_is_followed(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     amocrm.rename("renamed")
-    # a label this long is no name at all, so no resolver is asked
+    # a label this long is invalid, so no resolver is contacted
     bare.configure(amocrm_connect_to=f"{HOST}:443:{'x' * 64}.invalid:443 {amocrm.connect_to}")
 
-    followed(bare, amocrm)
+    assert_followed(bare, amocrm)
 
 
 HOSTILE = ["evil.com", "renamed.evil.com", "evilamocrm.ru", "renamed.amocrm.ru.evil.com",
@@ -598,7 +595,7 @@ def test_a_new_host_that_is_not_amocrms_is_not_followed(bare, amocrm, told):
 @pytest.mark.parametrize("claimed", [
     "evil.com", "api-b.evil.com", "evilamocrm.ru", "api.b.amocrm.ru", "api-b.amocrm.ru@evil.com",
     None, 5])
-def test_a_refresh_token_goes_to_no_host_that_is_not_amocrms(bare, amocrm, claimed):
+def test_a_refresh_token_is_not_sent_to_a_foreign_host(bare, amocrm, claimed):
     amocrm.misbehave("claims", path=TOKEN_PATH, api_domain=claimed)
     connect(bare, amocrm, life=SOON)
     amocrm.rename("renamed")
@@ -612,7 +609,7 @@ def test_a_refresh_token_goes_to_no_host_that_is_not_amocrms(bare, amocrm, claim
 
 @pytest.mark.parametrize("kind", ["forbidden", "server_error", "token_revoked", "not_json",
                                   "lost_reply", "other_json"])
-def test_when_nobody_tells_the_new_name_the_tokens_are_kept(bare, amocrm, kind):
+def test_tokens_are_kept_if_the_new_host_cannot_be_found(bare, amocrm, kind):
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
     amocrm.rename("renamed")
@@ -622,10 +619,10 @@ def test_when_nobody_tells_the_new_name_the_tokens_are_kept(bare, amocrm, kind):
 
     assert connections.exported(bare) == before
     amocrm.forget()
-    followed(bare, amocrm)
+    assert_followed(bare, amocrm)
 
 
-def test_a_lost_reply_of_the_new_host_is_asked_for_once_more(bare, amocrm):
+def test_a_lost_reply_of_the_new_host_is_retried_once(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     amocrm.oauth.kommo_grace = True
     amocrm.rename("renamed", old="moved")
@@ -638,17 +635,17 @@ def test_a_lost_reply_of_the_new_host_is_asked_for_once_more(bare, amocrm):
         HOST, "renamed.amocrm.ru", "renamed.amocrm.ru"]
 
 
-# Many at once.
+# Many connections.
 
 def fleet(site, amocrm, users, life=SOON):
-    """As many amoCRM users of one account, all of them connected."""
+    """Connects this many amoCRM users of one account."""
     site.configure(**ANY_ACCOUNT)
     for user in range(100, 100 + users):
         amocrm.add_user(user)
         connect(site, amocrm, user=user, life=life)
 
 
-def test_not_more_than_amocrm_allows(bare, amocrm):
+def test_refreshes_stay_within_amocrms_rate_limit(bare, amocrm):
     fleet(bare, amocrm, 15)
     amocrm.limit.enforce()
 
@@ -659,7 +656,7 @@ def test_not_more_than_amocrm_allows(bare, amocrm):
     assert [(request.status, request.host) for request in refreshes(amocrm)] == [(200, HOST)] * 15
 
 
-def test_retry_after_is_waited_for(bare, amocrm):
+def test_retry_after_is_respected(bare, amocrm):
     fleet(bare, amocrm, 3)
     amocrm.misbehave("too_many")
 
@@ -672,7 +669,7 @@ def test_retry_after_is_waited_for(bare, amocrm):
     assert bare.ctl("refresh", "--due", 3600).stdout == "refreshed 1, failed 0\n"
 
 
-def test_one_that_fails_does_not_stop_the_others(bare, amocrm):
+def test_a_failed_refresh_does_not_stop_the_others(bare, amocrm):
     fleet(bare, amocrm, 4)
     amocrm.misbehave("server_error")
     amocrm.misbehave("token_revoked")
@@ -687,8 +684,9 @@ def test_one_that_fails_does_not_stop_the_others(bare, amocrm):
         "refresh_failed", "revoked"]
 
 
-def test_an_address_that_is_blocked_asks_no_longer(bare, amocrm):
-    """Each further call would prolong it.  The next run begins elsewhere, and does the rest."""
+def test_a_blocked_ip_address_stops_the_run(bare, amocrm):
+    """Each further request would prolong the block.  The next run starts with another
+    connection."""
     fleet(bare, amocrm, 8)
     amocrm.misbehave("forbidden", 3)
 
@@ -702,7 +700,7 @@ def test_an_address_that_is_blocked_asks_no_longer(bare, amocrm):
     assert bare.ctl("refresh", "--due", 3600).stdout == "refreshed 8, failed 0\n"
 
 
-def test_accounts_that_are_blocked_stop_nobody_else(bare, amocrm):
+def test_blocked_accounts_do_not_stop_the_others(bare, amocrm):
     fleet(bare, amocrm, 8)
     for kind in "forbidden forbidden server_error forbidden forbidden not_json forbidden".split():
         amocrm.misbehave(kind)
@@ -713,9 +711,8 @@ def test_accounts_that_are_blocked_stop_nobody_else(bare, amocrm):
     assert len(refreshes(amocrm)) == 8
 
 
-def test_no_account_is_always_behind_those_that_are_blocked(bare, amocrm):
-    """Blocked accounts, three of them in a row, would else keep the same others waiting for
-    ever."""
+def test_blocked_accounts_do_not_starve_the_others(bare, amocrm):
+    """Otherwise three blocked accounts in a row would block the same other accounts for ever."""
     fleet(bare, amocrm, 6)
     first = set()
     for _ in range(40):
@@ -725,9 +722,9 @@ def test_no_account_is_always_behind_those_that_are_blocked(bare, amocrm):
         first.add(refreshes(amocrm)[0].json["refresh_token"])
         if len(first) > 1:
             return
-    raise AssertionError("it begins with the same one each time")
+    raise AssertionError("each run starts with the same connection")
 
 
-def test_nothing_to_do_is_done(bare, amocrm):
+def test_refresh_without_connections(bare, amocrm):
     assert bare.ctl("refresh").stdout == "refreshed 0, failed 0\n"
     assert bare.ctl("refresh", "--due", 21600).stdout == "refreshed 0, failed 0\n"

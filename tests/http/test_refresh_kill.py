@@ -1,7 +1,7 @@
 """amocrmctl token and refresh, killed with kill -9 at any moment.
 
-What was printed is on disk; and no connection is lost that amoCRM has not itself made useless: one
-whose answer was on its way when the process ended, and whose old token works no more.
+A token that was printed is on disk.  A connection is lost only if amoCRM had already revoked its
+old token when the process was killed, before the reply with the new pair was stored.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ from sandbox.limits import PER_SECOND, busiest_second
 
 ROUNDS = 80
 ACCOUNTS = 50
-PATIENCE = 40           # seconds for all of them to be renewed, however often it is killed
+PATIENCE = 40           # seconds until all connections are renewed, in spite of the kills
 DUE = 3600
 
 
 def killed_after(asking, seconds):
-    """What it had printed by then."""
+    """Kills the process after this time; returns what it had printed."""
     printed, deadline = b"", time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         if not select.select([asking.stdout], [], [], left)[0]:
@@ -38,7 +38,7 @@ def killed_after(asking, seconds):
 
 
 def usual_time(site):
-    """Seconds a refresh takes here."""
+    """The median time of a refresh in seconds."""
     taken = []
     for _ in range(5):
         began = time.monotonic()
@@ -53,7 +53,7 @@ def test_what_was_printed_is_on_disk(bare, amocrm):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     printed = killed = 0
-    with tokens_that_last(amocrm, SOON):    # every call has to renew it
+    with tokens_that_last(amocrm, SOON):    # every call has to renew the token
         span = usual_time(bare)
         for _ in range(ROUNDS):
             asking = bare.start_ctl("token", ID)
@@ -63,7 +63,7 @@ def test_what_was_printed_is_on_disk(bare, amocrm):
                 printed += 1
                 assert pair(bare)["access_token"].encode() == line.rstrip(b"\n"), f"seed {seed}"
     assert killed > ROUNDS // 10 and printed > ROUNDS // 20, \
-        f"{killed} killed and {printed} printed says nothing"
+        f"too few: {killed} killed, {printed} printed"
     assert works(amocrm, bare.ctl("token", ID).stdout.removesuffix("\n")) == 1
 
 
@@ -75,7 +75,7 @@ def fleet(site, amocrm, size):
 
 
 def due(site):
-    """Users who are still to be renewed, and those whose connection is over."""
+    """The users whose tokens are still due, and those whose connection is revoked."""
     soon = time.time() + DUE
     pairs = stored(site)
     states = {told["amocrm_user_id"]: told["state"] for told in site.connections()}
@@ -89,8 +89,8 @@ def refreshes(amocrm):
     return amocrm.exchanges("refresh_token")
 
 
-def aimed(amocrm, chance):
-    """Seconds until amoCRM has one of the next requests in hand, or a little longer."""
+def aim(amocrm, chance):
+    """Waits until amoCRM has received one of the next requests; returns a short random delay."""
     more = len(refreshes(amocrm)) + chance.randrange(1, 4)
     with contextlib.suppress(TimeoutError):
         process.wait_until(lambda: len(refreshes(amocrm)) >= more, "a request", seconds=1)
@@ -98,18 +98,19 @@ def aimed(amocrm, chance):
 
 
 def storm(site, amocrm, chance):
-    """Refreshes what is due until nothing is left of it; whom amoCRM had in hand at a kill."""
+    """Refreshes and kills until nothing is due; returns the number of kills, and the users whose
+    request was in progress at a kill."""
     first = {tokens["refresh_token"]: user for (_, user), tokens in stored(site).items()}
     kills, deadline = [], time.monotonic() + PATIENCE
     while due(site)[0]:
-        assert time.monotonic() < deadline, "it does not come to an end"
+        assert time.monotonic() < deadline, "tokens are still due"
         refreshing = site.start_ctl("refresh", "--due", DUE)
         killed_after(refreshing,
-                     aimed(amocrm, chance) if chance.random() < 0.7 else chance.uniform(0.02, 1.5))
+                     aim(amocrm, chance) if chance.random() < 0.7 else chance.uniform(0.02, 1.5))
         if refreshing.returncode:
             kills.append(len(refreshes(amocrm)))
     asked = [first[request.json["refresh_token"]] for request in refreshes(amocrm)]
-    # what was handed to the helper before the kill may arrive after it
+    # the helper may send a request after the kill
     return len(kills), {user for count in kills for user in asked[max(count - 1, 0):count + 1]}
 
 
@@ -120,14 +121,14 @@ def test_random_kills(bare, amocrm, grace, size):
     amocrm.oauth.kommo_grace = grace
     seed = random.randrange(1 << 32)
 
-    kills, in_hand = storm(bare, amocrm, random.Random(seed))
+    kills, in_progress = storm(bare, amocrm, random.Random(seed))
 
-    assert kills > 2, "so few kills say nothing"
+    assert kills > 2, "too few kills"
     assert busiest_second([request.time for request in refreshes(amocrm)]) <= 2 * PER_SECOND
     lost = due(bare)[1]
     if grace:
         assert not lost, f"lost: {lost} (seed {seed})"
-    assert lost <= in_hand, f"lost: {lost - in_hand}, and not by a kill (seed {seed})"
+    assert lost <= in_progress, f"lost without a kill: {lost - in_progress} (seed {seed})"
     assert [action for _, action in notices(bare)].count("revoked") == len(lost)
     for (_, user), tokens in stored(bare).items():
         if user not in lost:

@@ -1,4 +1,4 @@
-"""amocrmctl rekey: a key is replaced, and no token is ever out of reach for it."""
+"""amocrmctl rekey: a key is replaced, and every token can be decrypted all the time."""
 
 import contextlib
 import random
@@ -25,7 +25,7 @@ def site(bare):
 
 
 def new_key(site):
-    """On top of the ring, as the administrator puts it, above the one that sealed until now."""
+    """Adds a key at the top of the ring, above the current one, as an administrator does."""
     made = site.ctl("keygen").stdout
     site.write_keys(made + site.keys.read_text().splitlines(True)[0])
     return made
@@ -41,7 +41,7 @@ def sealing_keys(site):
             if line["key"].startswith("connection:")}
 
 
-def test_afterwards_the_old_key_can_be_taken_out(site, amocrm):
+def test_the_old_key_can_be_removed_afterwards(site, amocrm):
     connect(site, amocrm)
     before = pair(site)
     made = new_key(site)
@@ -55,7 +55,7 @@ def test_afterwards_the_old_key_can_be_taken_out(site, amocrm):
     assert amocrm.connections() == []
 
 
-def test_what_has_the_key_already_is_left_alone(site, amocrm):
+def test_a_connection_with_the_current_key_is_left_alone(site, amocrm):
     connect(site, amocrm)
     before = connections.exported(site)
 
@@ -64,12 +64,12 @@ def test_what_has_the_key_already_is_left_alone(site, amocrm):
     assert connections.exported(site) == before
 
 
-def test_with_nothing_to_do(site):
+def test_without_connections(site):
     assert site.ctl("rekey").stdout == "sealed anew 0 of 0\n"
 
 
 @pytest.mark.parametrize("first", ["k", "k11", "K1", "k-1"])
-def test_a_key_whose_id_is_like_the_old_ones(site, amocrm, first):
+def test_a_key_with_a_similar_id(site, amocrm, first):
     connect(site, amocrm)
     site.write_keys(f"{first} {secrets.token_hex(32)}\n" + site.keys.read_text())
 
@@ -78,7 +78,7 @@ def test_a_key_whose_id_is_like_the_old_ones(site, amocrm, first):
     assert sealing_keys(site) == {first}
 
 
-def test_all_else_stays_as_it_was(site, amocrm):
+def test_everything_else_is_unchanged(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     take_in(site, [made_up(5), made_up(5, 2, state="revoked"), made_up(6, app_user="їжак\n\""),
                    made_up(7, refreshed_at=1000000000),
@@ -94,8 +94,8 @@ def test_all_else_stays_as_it_was(site, amocrm):
     assert stored(site) == pairs
 
 
-def test_what_is_on_no_list_is_put_there(site, amocrm):
-    """Else amoCRM's hook would not find it, and its webhooks would be refused."""
+def test_a_connection_missing_from_its_accounts_list_is_added(site, amocrm):
+    """Otherwise amoCRM's hook would not find the connection, and its webhooks would be refused."""
     connect(site, amocrm)
     forget_list(site)
 
@@ -108,7 +108,7 @@ def test_what_is_on_no_list_is_put_there(site, amocrm):
     assert site.ctl("rekey").stderr == ""
 
 
-def test_one_that_does_not_open_is_named_and_keeps_no_other_back(site):
+def test_a_record_that_does_not_decrypt_is_reported_and_skipped(site):
     site.configure(**ANY_ACCOUNT)
     take_in(site, [made_up(7)])
     lost = site.keys.read_text()
@@ -128,8 +128,8 @@ def test_one_that_does_not_open_is_named_and_keeps_no_other_back(site):
     assert len(stored(site)) == 5
 
 
-def test_cut_short_at_any_moment(site):
-    """And run again; all the while every token can be had."""
+def test_killed_at_any_moment(site):
+    """It can be repeated, and meanwhile every token is available."""
     site.configure(**ANY_ACCOUNT)
     take_in(site, [made_up(account) for account in range(1, MANY + 1)])
     before = stored(site)
@@ -139,7 +139,7 @@ def test_cut_short_at_any_moment(site):
     kills = rounds = 0
     while kills < KILLS:
         rounds += 1
-        assert rounds < 4 * KILLS, "it is never in the middle"
+        assert rounds < 4 * KILLS, "it was never killed before its end"
         running = site.start_ctl("rekey")
         time.sleep(chance.uniform(0, 0.3) * span)
         account = chance.randrange(1, MANY + 1)
@@ -166,8 +166,8 @@ def time_of_a_whole_run(site):
     return took
 
 
-def test_refreshing_meanwhile(site, amocrm):
-    """Neither undoes the other."""
+def test_concurrent_refreshes(site, amocrm):
+    """Neither command undoes the changes of the other."""
     site.configure(**ANY_ACCOUNT)
     for user in (1, 2):
         connect(site, amocrm, user=user)
@@ -184,12 +184,12 @@ def test_refreshing_meanwhile(site, amocrm):
             newest = amocrm.exchanges("refresh_token")
             assert works(amocrm, stored(site)[ID, user]["access_token"]) == user
             assert stored(site)[ID, user]["refresh_token"] not in {
-                request.json["refresh_token"] for request in newest}, "an old pair came back"
+                request.json["refresh_token"] for request in newest}, "an old pair was stored again"
 
 
 @contextlib.contextmanager
 def replaced_meanwhile(site, amocrm, grant):
-    """While amoCRM has one request in hand the key is replaced, and the old one taken out."""
+    """While a request to amoCRM is in progress, the key is replaced and the old one removed."""
     release = threading.Event()
     amocrm.misbehave("held", path="/oauth2/access_token", until=release)
     try:
@@ -202,7 +202,7 @@ def replaced_meanwhile(site, amocrm, grant):
         release.set()
 
 
-def only_the_new_key_is_needed(site):
+def assert_only_the_new_key_is_needed(site):
     assert sealing_keys(site) == {first_key(site)}
     assert site.ctl("rekey").stdout.startswith("sealed anew 0 of ")
 
@@ -213,12 +213,12 @@ def test_a_refresh_that_has_read_the_old_key(site, amocrm):
         refreshing = site.start_ctl("token", ID)
     printed = refreshing.communicate(timeout=30)[0].decode()
 
-    only_the_new_key_is_needed(site)
+    assert_only_the_new_key_is_needed(site)
     assert works(amocrm, pair(site)["access_token"]) == 1
     assert printed == pair(site)["access_token"] + "\n" == site.ctl("token", ID).stdout
 
 
-def test_the_refreshes_behind_it_too(site, amocrm):
+def test_several_refreshes_that_have_read_the_old_key(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     for user in (1, 2):
         connect(site, amocrm, user=user, life=connections.SOON)
@@ -226,14 +226,14 @@ def test_the_refreshes_behind_it_too(site, amocrm):
         refreshing = site.start_ctl("refresh", "--due", "3600")
     assert refreshing.communicate(timeout=30)[0] == b"refreshed 2, failed 0\n"
 
-    only_the_new_key_is_needed(site)
+    assert_only_the_new_key_is_needed(site)
     for (_, user), tokens in stored(site).items():
         assert works(amocrm, tokens["access_token"]) == user
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["a first one", "one that was connected"])
-def test_an_authorization_that_has_read_the_old_key(site, amocrm, known):
-    if known:
+@pytest.mark.parametrize("connected_before", [False, True], ids=["first", "again"])
+def test_an_authorization_that_has_read_the_old_key(site, amocrm, connected_before):
+    if connected_before:
         connect(site, amocrm)
     told = amocrm.approve()
     with replaced_meanwhile(site, amocrm, "authorization_code"):
@@ -241,7 +241,7 @@ def test_an_authorization_that_has_read_the_old_key(site, amocrm, known):
         program = site.server.start(path, told)
     program.communicate(timeout=30)
 
-    only_the_new_key_is_needed(site)
+    assert_only_the_new_key_is_needed(site)
     assert works(amocrm, pair(site)["access_token"]) == 1
 
 

@@ -1,4 +1,4 @@
-"""amocrmctl replay: events are delivered again, whatever has become of them."""
+"""amocrmctl replay: events are delivered again, whether they were delivered or not."""
 
 import time
 from datetime import datetime, timezone
@@ -23,7 +23,7 @@ def rfc3339(at):
 
 @pytest.fixture
 def now(site):
-    """Five events, of 4, 3, 2, 1 and 0 hours ago; all delivered."""
+    """Five delivered events, received 4, 3, 2, 1 and 0 hours ago."""
     now = int(time.time())
     put(site, *(event(n, account=5 + n % 2, at=now - (4 - n) * HOUR) for n in range(5)))
     deliver(site)
@@ -32,16 +32,16 @@ def now(site):
 
 SINCE = {
     "all": (["--since", "1d"], [0, 1, 2, 3, 4]),
-    "how long ago": (["--since", "150m"], [2, 3, 4]),
+    "a duration": (["--since", "150m"], [2, 3, 4]),
     "between": (["--since", "210m", "--until", "30m"], [1, 2, 3]),
-    "the other way about": (["--since", "30m", "--until", "210m"], []),
-    "until alone is now": (["--since", "30m"], [4]),
-    "in the other order": (["--until=150m", "--since=1d"], [0, 1]),
+    "since after until": (["--since", "30m", "--until", "210m"], []),
+    "until is now by default": (["--since", "30m"], [4]),
+    "options in the other order": (["--until=150m", "--since=1d"], [0, 1]),
 }
 
 
 @pytest.mark.parametrize("options, expected", SINCE.values(), ids=SINCE.keys())
-def test_from_when_until_when(site, receiver, now, options, expected):
+def test_since_and_until(site, receiver, now, options, expected):
     receiver.clear()
 
     done = replay(site, *options)
@@ -51,7 +51,7 @@ def test_from_when_until_when(site, receiver, now, options, expected):
     assert (done.stdout, done.stderr) == ("", f"sent {len(expected)}, failed 0\n")
 
 
-def test_both_ends_belong_to_it(site, receiver, now):
+def test_since_and_until_are_inclusive(site, receiver, now):
     receiver.clear()
 
     replay(site, "--since", rfc3339(now - 3 * HOUR), "--until", rfc3339(now - HOUR))
@@ -59,7 +59,7 @@ def test_both_ends_belong_to_it(site, receiver, now):
     assert numbers(receiver.taken()) == [1, 2, 3]
 
 
-def test_as_they_are_printed_and_signed_anew(site, receiver, now):
+def test_events_are_delivered_as_printed_and_signed_again(site, receiver, now):
     before = receiver.taken()
     receiver.clear()
 
@@ -70,7 +70,7 @@ def test_as_they_are_printed_and_signed_anew(site, receiver, now):
     assert [one.id for one in receiver.taken()] == [one.id for one in before]
 
 
-def test_one_of_them(site, receiver, now):
+def test_one_event_by_its_id(site, receiver, now):
     meant = receiver.taken()[2]
     receiver.clear()
 
@@ -81,7 +81,7 @@ def test_one_of_them(site, receiver, now):
     assert [one.line for one in receiver.taken()] == [meant.line]
 
 
-def test_each_once_though_amocrm_repeated_it(site, receiver):
+def test_duplicates_are_sent_once(site, receiver):
     put(site, event(1), event(1), event(2), event(1))
 
     replay(site, "--since", "1h")
@@ -89,7 +89,7 @@ def test_each_once_though_amocrm_repeated_it(site, receiver):
     assert numbers(receiver.taken()) == [1, 2]
 
 
-def test_looking_at_it_first(site, amocrm, receiver, now):
+def test_dry_run(site, amocrm, receiver, now):
     receiver.clear()
     configure(site, amocrm, receiver, deliver_url=None, deliver_secret=None)
 
@@ -100,7 +100,7 @@ def test_looking_at_it_first(site, amocrm, receiver, now):
     assert receiver.connections() == []
 
 
-def test_what_fails_is_told_and_the_others_go_on(site, receiver, now):
+def test_failures_are_reported_and_the_others_are_sent(site, receiver, now):
     receiver.clear()
     receiver.misbehave("status", None, account=6)
 
@@ -119,11 +119,11 @@ def test_410_stops_delivery(site, receiver, now):
 
     done = replay(site, "--since", "1d", status=1)
 
-    assert len(receiver.deliveries()) == 1, "who wants no more was asked again"
+    assert len(receiver.deliveries()) == 1, "it continues after 410"
     assert "410" in done.stderr and done.stderr.splitlines()[-1] == "sent 0, failed 1"
 
 
-def test_it_leaves_delivery_as_it_is(site, receiver, now):
+def test_it_does_not_change_the_state_of_deliver(site, receiver, now):
     put(site, event(5), event(6))
     receiver.misbehave("status")
     deliver(site, status=1)
@@ -136,7 +136,7 @@ def test_it_leaves_delivery_as_it_is(site, receiver, now):
     assert deliver(site).stdout == counts(2)
 
 
-def test_what_was_put_aside_can_be_sent_again(site, receiver):
+def test_an_event_that_was_given_up_can_be_sent_again(site, receiver):
     put(site, event(1))
     receiver.misbehave("status", None)
     deliver(site, status=1)
@@ -149,7 +149,7 @@ def test_what_was_put_aside_can_be_sent_again(site, receiver):
     assert numbers(receiver.taken()) == [1]
 
 
-def test_torn_lines_are_passed(site, receiver):
+def test_torn_lines_are_skipped(site, receiver):
     put(site, event(1), line(event(2))[:50], "nonsense", event(3))
 
     replay(site, "--since", "1h")
@@ -175,7 +175,7 @@ def test_wrong_arguments_are_reported(site, receiver, label, options):
     assert receiver.connections() == []
 
 
-def test_where_to_is_asked_first(site, amocrm, receiver):
+def test_missing_settings_are_reported(site, amocrm, receiver):
     put(site, event(1))
     for missing in ("deliver_url", "deliver_secret"):
         configure(site, amocrm, receiver, **{missing: None})

@@ -1,4 +1,4 @@
-"""`make run`: what it prints works as pasted, and Ctrl-C leaves nothing behind."""
+"""`make run`: its commands work as pasted, and Ctrl-C leaves no process or file behind."""
 
 import html
 import json
@@ -24,7 +24,7 @@ COMMAND = re.compile(r"^ {10}(\S.*)$", re.MULTILINE)
 
 @pytest.fixture(scope="module", params=["whoever runs the tests", "an ordinary user"])
 def checkout(request):
-    """Where it is run, and by whom.  root's tests try an ordinary user too, on a copy."""
+    """The folder and the user.  Tests run by root try an ordinary user too, on a copy."""
     if request.param == "whoever runs the tests":
         yield ROOT, {}
         return
@@ -50,7 +50,7 @@ def checkout(request):
 
 @contextmanager
 def running(checkout, port):
-    """The process and what it has printed, once it has said all."""
+    """Starts it; yields the process and its complete output."""
     folder, rights = checkout
     environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
     if folder != ROOT:
@@ -62,12 +62,12 @@ def running(checkout, port):
         printed = ""
         while "Ctrl-C" not in printed:
             line = program.stdout.readline()
-            assert line, f"it ended, having printed: {printed}"
+            assert line, f"it exited after printing: {printed}"
             printed += line
         yield program, printed
     finally:
         if program.poll() is None:
-            program.terminate()     # it has a folder to remove
+            program.terminate()     # so that it removes its folder
             try:
                 program.wait(20)
             finally:
@@ -98,10 +98,10 @@ def test_every_command_works_as_it_is_pasted(checkout):
         assert denied.startswith("foryoure://amo-crm/callback?error=access_denied")
         by_url = dict(zip(commands, shown))
         for command, output in by_url.items():
-            assert output.strip(), f"nothing came of {command}"
+            assert output.strip(), f"no output of {command}"
             if command.endswith(("status", "disconnect")):
                 assert '"success":true' in output
-        # the fault that was asked for, and its end
+        # the fault is returned once
         [failing] = [n for n, command in enumerate(commands) if "server_error" in command]
         assert commands[failing + 1] == commands[0]
         assert "error=temporarily_unavailable" in shown[failing + 1]
@@ -111,7 +111,7 @@ def test_every_command_works_as_it_is_pasted(checkout):
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/app-developers.md", "docs/webhooks.md"])
-def test_the_names_are_those_the_documents_begin_with(checkout, document):
+def test_the_shell_variables_are_those_of_the_documents(checkout, document):
     begun = re.search(r"^```console\n((?:\$ \w+=\S+\n)+)", (ROOT / document).read_text(), re.MULTILINE)
     with running(checkout, process.free_port()) as (_, printed):
         names = NAME.findall(printed)
@@ -124,8 +124,8 @@ def test_the_names_are_those_the_documents_begin_with(checkout, document):
         assert re.fullmatch(r"[0-9a-f-]{36}\nmissing_code\n\{\}\n", told)
 
 
-def test_a_refused_webhook_is_not_waited_for(checkout):
-    """amoCRM would repeat it for an hour and a half."""
+def test_a_refused_webhook_is_not_retried(checkout):
+    """amoCRM would retry it for an hour and a half."""
     with running(checkout, process.free_port()) as (_, printed):
         base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
         [command] = [command for command in COMMAND.findall(printed) if "/webhook" in command]
@@ -133,11 +133,11 @@ def test_a_refused_webhook_is_not_waited_for(checkout):
         [sent] = json.loads(pasted(command, checkout[0]))
 
         assert sent["status"] == 403
-        shown = asked(base, "", do="lead")
+        shown = press(base, "", do="lead")
         assert "\n403 " in shown and "Connect first" in shown
 
 
-def test_webhooks_bring_the_key_that_the_configuration_has_by_now(checkout):
+def test_webhooks_use_the_currently_configured_key(checkout):
     with running(checkout, process.free_port()) as (_, printed):
         base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
         commands = COMMAND.findall(printed)
@@ -153,18 +153,18 @@ def test_webhooks_bring_the_key_that_the_configuration_has_by_now(checkout):
         assert button(base, "", do="lead") == 'POST webhook\n200 {"success":true}'
 
 
-def asked(base, page, **told):
-    """What a page says after one of its buttons."""
+def press(base, page, **told):
+    """The page after one of its buttons was pressed."""
     with urllib.request.urlopen(base + page, urlencode(told).encode(), timeout=20) as answer:
         return html.unescape(answer.read().decode())
 
 
 def button(base, page, **told):
-    """The real answer in it."""
-    return re.search(r"<pre>(.*?)</pre>", asked(base, page, **told), re.DOTALL)[1]
+    """The response that the page shows."""
+    return re.search(r"<pre>(.*?)</pre>", press(base, page, **told), re.DOTALL)[1]
 
 
-def test_its_pages_show_the_whole_circle(checkout):
+def test_all_actions_of_its_pages(checkout):
     with running(checkout, process.free_port()) as (_, printed):
         base = re.search(r"^ +(http://localhost:\d+/)app ", printed, re.MULTILINE)[1]
         [link] = pasted(COMMAND.findall(printed)[0], checkout[0]).split()
@@ -181,7 +181,7 @@ def test_its_pages_show_the_whole_circle(checkout):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_ends_at_once_and_leaves_nothing(checkout, ending):
+def test_it_ends_immediately_and_cleans_up(checkout, ending):
     port = process.free_port()
     with running(checkout, port) as (program, printed):
         folder = Path(re.search(r"removes (/\S+)", printed)[1])
@@ -214,8 +214,8 @@ def left_of(folder):
     return found
 
 
-def test_killed_it_takes_the_server_with_it(checkout):
-    """Even kill -9, which lets it remove nothing."""
+def test_its_server_ends_if_it_is_killed(checkout):
+    """Even kill -9, after which it cannot clean up."""
     with running(checkout, process.free_port()) as (program, printed):
         folder = Path(re.search(r"removes (/\S+)", printed)[1])
         assert left_of(folder)
@@ -231,7 +231,7 @@ def refused(port):
                           timeout=30, env={**os.environ, "PORT": str(port)})
 
 
-def test_a_busy_port_is_told_in_one_sentence():
+def test_a_busy_port_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
 
@@ -243,20 +243,20 @@ def test_a_busy_port_is_told_in_one_sentence():
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
-def test_a_port_that_is_none(port):
+def test_an_invalid_port_is_reported(port):
     done = refused(port)
 
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1 and port in done.stderr
 
 
-def test_a_consent_port_that_is_taken_is_no_obstacle(checkout):
+def test_a_busy_consent_port_is_replaced(checkout):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             other.bind(("127.0.0.1", 8081))
             other.listen()
         except OSError:
-            pass    # somebody has it already, which is as good
+            pass    # another process has the port already
         with running(checkout, process.free_port()) as (_, printed):
             assert "localhost%3A8081%2F" not in printed

@@ -1,4 +1,5 @@
-"""The stand-in itself: a test that leans on it means little where it is softer than amoCRM."""
+"""The mock amoCRM server itself: where it was more lenient than amoCRM, tests would prove
+little."""
 
 import json
 import socket
@@ -23,7 +24,7 @@ def fresh(amocrm):
 
 
 def curl(amocrm, url, *options):
-    """Status and body; status 0 when there was no answer."""
+    """Status and body; status 0 if there was no response."""
     way = ([] if url.startswith(amocrm.plain_url)
            else ["--cacert", amocrm.ca_file, "--connect-to", amocrm.connect_to])
     done = subprocess.run(["curl", "-s", "--max-time", "5", *way, "-w", "\n%{http_code}", *options,
@@ -33,7 +34,7 @@ def curl(amocrm, url, *options):
 
 
 def token(amocrm, host=HOST, raw=None, content_type="application/json", **changed):
-    """Asks the token endpoint with a good request, but for what is changed; None leaves out."""
+    """Sends a valid token request with these changes; None omits a parameter."""
     integration = amocrm.integration
     body = {"client_id": integration.client_id, "client_secret": integration.client_secret,
             "grant_type": "authorization_code", "redirect_uri": integration.redirect_uri, **changed}
@@ -47,7 +48,7 @@ def refresh(amocrm, refresh_token):
     return token(amocrm, grant_type="refresh_token", refresh_token=refresh_token)
 
 
-def test_a_code_gives_a_pair_once(amocrm):
+def test_a_code_is_exchanged_once(amocrm):
     code = amocrm.approve(user=2)["code"]
     assert code.startswith("def50200") and 900 < len(code) < 1100
 
@@ -70,7 +71,7 @@ def refusal(hint, status=400):
         "detail": "The request was refused"}
 
 
-def test_a_code_lives_twenty_minutes(amocrm):
+def test_a_code_expires_after_twenty_minutes(amocrm):
     codes = [amocrm.approve()["code"] for _ in range(2)]
     amocrm.oauth.clock.advance(CODE_LIFE - 5)
     assert token(amocrm, code=codes[0])[0] == 200
@@ -90,7 +91,7 @@ def test_a_code_lives_twenty_minutes(amocrm):
     ({"host": "second.amocrm.ru"}, "Send request to account", 400),
     ({"host": "nosuch.amocrm.ru"}, "Invalid account", 400),
 ])
-def test_a_faulty_request_is_refused_and_does_not_spend_the_code(amocrm, changed, hint, status):
+def test_an_invalid_request_is_refused_and_does_not_use_up_the_code(amocrm, changed, hint, status):
     code = amocrm.approve()["code"]
 
     assert token(amocrm, **{"code": code, **changed}) == refusal(hint, status)
@@ -103,11 +104,11 @@ def test_a_faulty_request_is_refused_and_does_not_spend_the_code(amocrm, changed
     ("{}", "text/plain"), ("not json", "application/json"), ("[]", "application/json"),
     ('{"code":"1","code":"2"}', "application/json"),
 ])
-def test_only_a_json_object_is_read(amocrm, raw, content_type):
+def test_only_a_json_object_is_accepted(amocrm, raw, content_type):
     assert token(amocrm, raw=raw, content_type=content_type)[0] == 400
 
 
-def test_a_parameter_too_many_is_refused(amocrm):
+def test_an_unexpected_parameter_is_refused(amocrm):
     assert token(amocrm, code=amocrm.approve()["code"], scope="all")[0] == 400
 
 
@@ -132,7 +133,7 @@ def test_kommos_refresh_token_works_until_the_new_pair_is_used(amocrm):
     assert refresh(amocrm, first["refresh_token"])[0] == 401
 
 
-def test_tokens_end(amocrm):
+def test_tokens_expire(amocrm):
     _, pair = token(amocrm, code=amocrm.approve()["code"])
     amocrm.oauth.clock.advance(ACCESS_LIFE + 1)
     assert account(amocrm, pair["access_token"])[0] == 401
@@ -145,7 +146,7 @@ def account(amocrm, access_token, host=HOST):
                 "-H", f"Authorization: Bearer {access_token}")
 
 
-def test_the_account_is_told_to_its_own_token_only(amocrm):
+def test_the_account_requires_its_own_token(amocrm):
     _, pair = token(amocrm, code=amocrm.approve(user=2)["code"])
 
     status, body = account(amocrm, pair["access_token"])
@@ -160,7 +161,7 @@ def test_the_account_is_told_to_its_own_token_only(amocrm):
     assert refresh(amocrm, pair["refresh_token"])[0] == 401
 
 
-def test_what_a_real_server_refuses(amocrm):
+def test_requests_that_a_real_server_refuses(amocrm):
     assert curl(amocrm, f"https://{HOST}/nothing")[0] == 404
     assert curl(amocrm, f"https://{HOST}/oauth2/access_token")[0] == 405
     assert curl(amocrm, f"https://{HOST}/", "-H", "Host: second.amocrm.ru")[0] == 421
@@ -187,7 +188,7 @@ def press(amocrm, form, query):
     return done.stdout
 
 
-def test_allow_comes_back_to_the_registered_address_only(amocrm):
+def test_allow_redirects_to_the_registered_address_only(amocrm):
     client = amocrm.integration.client_id
     url = press(amocrm, "answer=allow&user=2",
                 f"client_id={client}&state=%FFa%20%2B%22&redirect_uri=http://evil.com/&mode=popup")
@@ -199,7 +200,7 @@ def test_allow_comes_back_to_the_registered_address_only(amocrm):
     assert (told["referer"], told["platform"], told["client_id"]) == (HOST, "1", client)
 
 
-def test_deny_comes_back_without_a_code(amocrm):
+def test_deny_redirects_without_a_code(amocrm):
     client = amocrm.integration.client_id
 
     url = press(amocrm, "answer=deny", f"client_id={client}&state=s")
@@ -208,13 +209,13 @@ def test_deny_comes_back_without_a_code(amocrm):
                    "&state=s")
 
 
-def test_an_unknown_integration_goes_nowhere(amocrm):
+def test_an_unknown_integration_is_not_redirected(amocrm):
     assert press(amocrm, "answer=allow&user=1", "client_id=x&state=s") == ""
     assert press(amocrm, "answer=allow&user=99",
                  f"client_id={amocrm.integration.client_id}") == ""
 
 
-def test_the_page_cannot_be_written_into(amocrm):
+def test_the_consent_page_escapes_its_values(amocrm):
     status, page = curl(amocrm, f"{amocrm.authorize_url}?client_id={amocrm.integration.client_id}"
                                 "&state=%22%3E<script>")
     assert status == 200
@@ -222,16 +223,16 @@ def test_the_page_cannot_be_written_into(amocrm):
     assert page.count("Allow</button>") == page.count("Deny</button>") == 1
 
 
-# Faults, hooks and the control address.
+# Faults, hooks and control over HTTP.
 
-def test_a_fault_lasts_as_long_as_it_was_told_to(amocrm):
+def test_a_fault_occurs_as_often_as_requested(amocrm):
     code = amocrm.approve()["code"]
     amocrm.misbehave("code_expired", 2, path="/oauth2/access_token")
     assert curl(amocrm, f"https://{HOST}/nothing")[0] == 404
     assert [token(amocrm, code=code)[0] for _ in range(3)] == [400, 400, 200]
 
 
-def test_a_lost_reply_has_done_its_work(amocrm):
+def test_a_lost_reply_was_carried_out(amocrm):
     code = amocrm.approve()["code"]
     amocrm.misbehave("lost_reply")
     curl(amocrm, f"https://{HOST}/oauth2/access_token", "-H", "Content-Type: application/json",
@@ -247,7 +248,7 @@ def control(amocrm, verb, **told):
     return status, json.loads(body)
 
 
-def test_it_is_steered_over_http(amocrm):
+def test_control_over_http(amocrm):
     assert control(amocrm, "fault", kind="forbidden") == (200, {"queued": "forbidden", "times": 1})
     assert curl(amocrm, f"https://{HOST}/")[0] == 403
     assert control(amocrm, "fault", kind="nonsense")[0] == 400
@@ -258,25 +259,25 @@ def test_it_is_steered_over_http(amocrm):
     assert control(amocrm, "clock", advance=3600)[1]["now"] >= before + 3600
 
 
-def test_every_fault_says_what_it_is():
+def test_every_fault_has_a_description():
     assert all(kind.__doc__ for kind in faults.KINDS.values())
 
 
 def test_the_signature_of_the_disconnect_hook():
-    """The vendor's vector."""
+    """The example in amoCRM's documentation."""
     assert disconnect_signature("secret", "01d01160-d7a0-4087-b4af-6a1bb83fcd1d", 32720107) \
         == "66704de1ff8c90176a27178c1a62a0c85646f6f59021f45363d893e83e607d74"
 
 
 @pytest.mark.parametrize("status, tries", [(200, 1), (204, 1), (302, 3), (403, 3), (500, 5)])
-def test_webhooks_are_repeated_as_amocrm_does(monkeypatch, status, tries):
+def test_webhooks_are_retried_as_by_amocrm(monkeypatch, status, tries):
     monkeypatch.setattr(hooks, "send", lambda *_, **__: hooks.Sent("", status))
     sender = hooks.WebhookSender("http://localhost/", speed=1e9)
 
     assert len(sender.deliver(b"a=1")) == tries
 
 
-def test_a_bad_receiver_is_switched_off(monkeypatch):
+def test_a_failing_receiver_is_disabled(monkeypatch):
     monkeypatch.setattr(hooks, "send", lambda *_, **__: hooks.Sent("", 404))
     sender = hooks.WebhookSender("http://localhost/", speed=1)
     for _ in range(100):

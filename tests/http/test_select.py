@@ -1,4 +1,4 @@
-"""Which connection ACCOUNT and ACCOUNT/USER mean to amocrmctl."""
+"""The connection that ACCOUNT and ACCOUNT/USER select in amocrmctl."""
 
 import pytest
 
@@ -21,8 +21,8 @@ def token(site, account):
 
 @where_states_are_signed
 @by_id_and_host
-def test_a_newer_one_that_is_only_reserved_is_not_meant(site, amocrm, mode, account):
-    """Who consented to it may have been lured there."""
+def test_a_newer_reserved_connection_is_not_selected(site, amocrm, mode, account):
+    """An attacker may have lured the user who consented."""
     site.configure(**mode)
     boss, broker = User(site, "boss"), User(site, "broker")
     state = broker.state()
@@ -37,7 +37,7 @@ def test_a_newer_one_that_is_only_reserved_is_not_meant(site, amocrm, mode, acco
     assert works(amocrm, token(site, account)) == 7
 
 
-def test_nor_when_everybodys_is_revoked(site, amocrm):
+def test_a_reserved_connection_is_not_selected_if_the_shared_one_is_revoked(site, amocrm):
     site.configure(**MODES["shared, signed state"])
     boss, broker = User(site, "boss"), User(site, "broker")
     state = broker.state()
@@ -51,7 +51,7 @@ def test_nor_when_everybodys_is_revoked(site, amocrm):
     assert "revoked" in done.stderr
 
 
-def test_where_any_state_is_let_in_the_newest_is_meant(site, amocrm):
+def test_where_any_state_is_accepted_the_newest_is_selected(site, amocrm):
     site.configure(**{**PER_USER, **ANY_ACCOUNT})
     User(site).connects(amocrm)
     age(site, 100)
@@ -62,7 +62,7 @@ def test_where_any_state_is_let_in_the_newest_is_meant(site, amocrm):
 
 
 @pytest.mark.parametrize("command", ["token", "refresh", "disconnect", "subscribe", "unsubscribe"])
-def test_what_cannot_be_an_account_is_wrong_usage(site, command):
+def test_invalid_selectors(site, command):
     for text in ("", "/", "/7", f"{ID}/", f"{ID}/x", f"{ID}/7x", f"{ID}/7/8", f"{HOST}/-7",
                  "--all"):
         done = site.ctl(command, text, check=False)

@@ -1,6 +1,6 @@
-"""What the shipped Apache and lighttpd examples promise: addresses, logs, headers that get through.
+"""The shipped Apache and lighttpd examples: URLs, logs, and headers that they forward.
 
-The programs behind them are tested elsewhere; here a wrong line of an example shows.
+The programs behind them are tested elsewhere; these tests find a wrong line of an example.
 """
 
 import re
@@ -31,7 +31,7 @@ WRONG = [
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
 @pytest.mark.parametrize("path", WRONG)
-def test_a_wrong_address_names_the_right_ones(on_servers, path, method):
+def test_a_wrong_url_gets_404_and_the_right_urls(on_servers, path, method):
     answer = on_servers.ask(path, "code=1", method=method, body=b"" if method == "POST" else None)
 
     assert answer.status == 404
@@ -42,7 +42,7 @@ def test_a_wrong_address_names_the_right_ones(on_servers, path, method):
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/api/other", "/amo-crm/callback"])
-def test_other_addresses_are_left_to_the_site(on_servers, path):
+def test_other_urls_belong_to_the_site(on_servers, path):
     answer = on_servers.get(path)
 
     assert "/api/amo-crm/callback" not in answer.text or path == "/"
@@ -60,18 +60,18 @@ def test_queries_and_referers_stay_out_of_the_access_log(on_servers, amocrm):
     written = logged(on_servers, "/index.html")
 
     assert secret not in written
-    assert "/api/amo-crm/callback" in written, "these requests are not logged at all"
-    assert "plain=visible" in written, "other requests have lost their query"
+    assert "/api/amo-crm/callback" in written, "requests to our programs are not logged"
+    assert "plain=visible" in written, "the query of other requests is not logged"
 
 
 def logged(site, last):
-    """The access log, once its last line has been written."""
+    """Waits until the last line has been written; returns the access log."""
     log = site.server.access_log
     wait_until(lambda: log.exists() and last in log.read_text(), f"{last} in the access log")
     return log.read_text()
 
 
-def test_the_error_log_has_the_programs_line(on_servers, amocrm):
+def test_the_error_log_contains_the_programs_line(on_servers, amocrm):
     told = {**amocrm.approve(), "client_id": "another"}
 
     on_servers.get("callback", told)
@@ -80,7 +80,7 @@ def test_the_error_log_has_the_programs_line(on_servers, amocrm):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "TRACK"])
-def test_trace_sends_nothing_back(on_servers, method):
+def test_trace_does_not_return_headers(on_servers, method):
     answer = on_servers.ask("callback", method=method,
                             headers={"Authorization": "Bearer secret", "Cookie": "a=secret"})
 
@@ -100,9 +100,9 @@ def test_apache_behind_prefork_as_shared_hosting_runs_it(one_site, amocrm):
         server.stop()
 
 
-# The .htaccess of `make dist`, by a user's own Apache; test_dist.py has it under suEXEC.
+# The .htaccess of `make dist`, with a private Apache; test_dist.py tests it under suEXEC.
 HTACCESS = {
-    "as it stands": ("", lambda text: text),
+    "unchanged": ("", lambda text: text),
     "names in .cgi": (".cgi", lambda text: re.sub("^#(?=Rewrite)", "", text, flags=re.MULTILINE)),
 }
 
@@ -128,7 +128,7 @@ def test_the_htaccess_for_shared_hosting(one_site, amocrm, case):
 
 
 class SharedHosting(Apache):
-    """A hosting where an .htaccess is all one may write, and that keeps AuthConfig to itself."""
+    """A shared host on which the user controls only an .htaccess, without AuthConfig."""
 
     def our_example(self):
         docroot = self._run / "public_html"
@@ -138,7 +138,7 @@ class SharedHosting(Apache):
         shutil.copy(self._site.programs / "callback", programs / f"callback{suffix}")
         for helper in HELPERS:
             shutil.copy(self._site.libexec / helper, programs)
-        # what it sees of the Authorization header is all that is asked of this one
+        # a script that prints the Authorization header that it gets
         (programs / f"status{suffix}").write_text(
             "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'; env | grep AUTHORIZATION\n")
         (programs / f"status{suffix}").chmod(0o755)
@@ -154,7 +154,7 @@ class SharedHosting(Apache):
         return included
 
 
-def test_an_answer_keeps_its_headers(on_servers, amocrm):
+def test_a_response_keeps_its_headers(on_servers, amocrm):
     told = amocrm.approve()
 
     answer = on_servers.get("callback", told)
@@ -164,8 +164,8 @@ def test_an_answer_keeps_its_headers(on_servers, amocrm):
     assert "Status" not in [name for name, _ in answer.headers]
 
 
-def test_nothing_but_the_programs_is_served(on_servers):
-    """Neither a program's file nor the configuration can be fetched."""
+def test_only_the_programs_are_served(on_servers):
+    """Neither the file of a program nor the configuration can be downloaded."""
     for path in ("/cgi-bin/callback", "/amo-crm.conf", "/keys", "/api/amo-crm/amo-crm.conf",
                  "/api/amo-crm/..%2famo-crm.conf", "/api/amo-crm/callback/../../amo-crm.conf"):
         answer = on_servers.get(path)

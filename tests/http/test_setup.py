@@ -1,7 +1,7 @@
-"""GET callback when our own side is at fault: configuration, key ring, store, disk.
+"""GET callback with faults of our own: configuration, key ring, store, disk.
 
-The visitor gets the page and the default deep link, never a reason; the reason is in the log.  And
-as a code works once, whatever can be found wrong is found before amoCRM is asked.
+The visitor gets the page and the default deep link, never the reason, which is in the log only.  A
+code works once, so every fault that can be detected is detected before amoCRM is contacted.
 """
 
 import os
@@ -21,7 +21,7 @@ def configuration(site):
     return site.config.read_text()
 
 
-# What is done to a good configuration; what the log has to say.
+# The change of a valid configuration; a word of the log line.
 BROKEN = {
     "empty": (lambda text: "", "missing"),
     "unknown key": (lambda text: text + "colour = blue\n", "colour"),
@@ -39,11 +39,11 @@ BROKEN = {
         lambda text: text.replace("account = reforyou.amocrm.ru", "account = evil.com"), "account"),
     "a word for a number": (lambda text: "[amocrm]\ntimeout = soon\n" + text, "timeout"),
     "a number out of bounds": (lambda text: "[amocrm]\ntimeout = 0\n" + text, "timeout"),
-    "a choice there is not": (lambda text: "[app]\nredirect = meta\n" + text, "redirect"),
+    "an unknown choice": (lambda text: "[app]\nredirect = meta\n" + text, "redirect"),
     "a deep link that is script": (
         lambda text: "[app]\ndeep_link = javascript:alert(1)\n" + text, "deep_link"),
     "a short jwt secret": (lambda text: replaced(text, "secret = ", "secret = short"), "secret"),
-    "no INI": (lambda text: text + "what is this\n", ""),
+    "not an INI file": (lambda text: text + "what is this\n", ""),
     "a line that is too long": (lambda text: text + "# " + "x" * 100_000 + "\n[x", ""),
     "a NUL": (lambda text: text.replace("shared", "sha\0red"), ""),
     "not closed": (lambda text: text + "[app\n", ""),
@@ -59,12 +59,12 @@ def replaced(text, beginning, line):
                    for old in text.splitlines(True))
 
 
-def our_fault(site, answer, *words):
-    """The default page, and the reason in the log only."""
+def assert_our_fault(site, answer, *words):
+    """Asserts the default page, with the reason in the log only."""
     expect.failed(answer, "server_error", "s", status=500)
     line = site.logged("server_error", *words)
     for told in (str(site.folder), "amo-crm.conf"):
-        assert told not in answer.text, "the visitor learns where things are"
+        assert told not in answer.text, "the visitor sees a path"
     return line
 
 
@@ -74,32 +74,32 @@ def test_a_broken_configuration(bare, amocrm, breaking, word):
 
     answer = bare.get("callback", amocrm.approve(state="s"))
 
-    our_fault(bare, answer, str(bare.config), word)
+    assert_our_fault(bare, answer, str(bare.config), word)
     assert amocrm.connections() == []
 
 
-def test_the_line_at_fault_is_named(bare, amocrm):
+def test_the_line_of_the_fault_is_logged(bare, amocrm):
     text = configuration(bare) + "colour = blue\n"
     bare.write_config(text)
 
     answer = bare.get("callback", amocrm.approve(state="s"))
 
-    our_fault(bare, answer, f"{bare.config}:{len(text.splitlines())}:", "colour")
+    assert_our_fault(bare, answer, f"{bare.config}:{len(text.splitlines())}:", "colour")
 
 
 def test_a_broken_configuration_never_shows_its_secrets(bare, amocrm):
     for key in ("client_secret", "secret"):
         bare.configure()
         bare.write_config(configuration(bare).replace(f"\n{key} = ", f"\n{key} = x\n{key} = "))
-        our_fault(bare, bare.get("callback", amocrm.approve(state="s")), "twice")
+        assert_our_fault(bare, bare.get("callback", amocrm.approve(state="s")), "twice")
 
     bare.assert_no_secret_in_store_or_logs()
 
 
-def test_no_configuration(site, amocrm):
+def test_a_missing_configuration(site, amocrm):
     site.config.unlink()
 
-    our_fault(site, site.get("callback", amocrm.approve(state="s")), str(site.config))
+    assert_our_fault(site, site.get("callback", amocrm.approve(state="s")), str(site.config))
 
     assert amocrm.connections() == []
 
@@ -108,19 +108,20 @@ def test_no_configuration(site, amocrm):
 def test_a_configuration_open_to_others(site, amocrm, mode):
     site.configure(mode=mode)
 
-    our_fault(site, site.get("callback", amocrm.approve(state="s")), f"{mode:04o}", "it must be 0600")
+    assert_our_fault(site, site.get("callback", amocrm.approve(state="s")),
+                     f"{mode:04o}", "it must be 0600")
 
     assert amocrm.connections() == []
 
 
-def test_a_configuration_that_cannot_be_read(site, amocrm):
+def test_an_unreadable_configuration(site, amocrm):
     site.configure(mode=0o000)
 
-    our_fault(site, site.get("callback", amocrm.approve(state="s")), "Permission denied")
+    assert_our_fault(site, site.get("callback", amocrm.approve(state="s")), "Permission denied")
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
-def test_a_configuration_that_is_no_file(bare, amocrm, kind):
+def test_a_configuration_that_is_not_a_file(bare, amocrm, kind):
     bare.config.unlink()
     try:
         if kind == "folder":
@@ -132,7 +133,7 @@ def test_a_configuration_that_is_no_file(bare, amocrm, kind):
         if kind != "device":
             process.give(bare.config, 0o700 if kind == "folder" else 0o600, owner=True)
 
-        our_fault(bare, bare.get("callback", amocrm.approve(state="s")), str(bare.config))
+        assert_our_fault(bare, bare.get("callback", amocrm.approve(state="s")), str(bare.config))
     finally:
         bare.config.rmdir() if kind == "folder" else bare.config.unlink()
 
@@ -141,10 +142,10 @@ def test_a_broken_configuration_never_redirects(bare, amocrm):
     bare.configure(app_redirect="302")
     bare.write_config(configuration(bare) + "colour = blue\n")
 
-    our_fault(bare, bare.get("callback", amocrm.approve(state="s")), "colour")
+    assert_our_fault(bare, bare.get("callback", amocrm.approve(state="s")), "colour")
 
 
-def test_the_install_call_learns_of_it_too(bare, amocrm):
+def test_an_install_call_gets_the_error(bare, amocrm):
     bare.write_config("")
 
     expect.plain_text(bare.get("callback", {**amocrm.approve(), "from_widget": "1"}),
@@ -167,36 +168,36 @@ KEY_RINGS = {
 
 @pytest.fixture
 def key_ring(bare):
-    """Whatever the test does to it, the next one finds the old one."""
+    """The key ring, which is restored after the test."""
     text = bare.keys.read_text()
     yield bare.keys
     bare.write_keys(text)
 
 
 @pytest.mark.parametrize("lines", KEY_RINGS.values(), ids=KEY_RINGS.keys())
-def test_a_broken_key_ring_costs_no_code(bare, amocrm, key_ring, lines):
+def test_a_broken_key_ring_does_not_use_up_the_code(bare, amocrm, key_ring, lines):
     bare.write_keys(lines)
 
-    lost_nothing(bare, amocrm, str(key_ring))
+    assert_code_still_valid(bare, amocrm, str(key_ring))
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o000])
-def test_a_key_ring_with_the_wrong_mode_costs_no_code(bare, amocrm, key_ring, mode):
+def test_a_key_ring_with_the_wrong_mode_does_not_use_up_the_code(bare, amocrm, key_ring, mode):
     bare.write_keys(key_ring.read_text(), mode)
 
-    lost_nothing(bare, amocrm, str(key_ring))
+    assert_code_still_valid(bare, amocrm, str(key_ring))
 
 
-def test_a_missing_key_ring_costs_no_code(bare, amocrm, key_ring):
+def test_a_missing_key_ring_does_not_use_up_the_code(bare, amocrm, key_ring):
     key_ring.rename(key_ring.with_suffix(".away"))
     try:
-        lost_nothing(bare, amocrm, str(key_ring))
+        assert_code_still_valid(bare, amocrm, str(key_ring))
     finally:
         key_ring.with_suffix(".away").rename(key_ring)
 
 
-def lost_nothing(site, amocrm, *words):
-    """The app hears server_error; amoCRM was not asked, so the code is still good."""
+def assert_code_still_valid(site, amocrm, *words):
+    """Asserts server_error for the app; amoCRM was not contacted, so the code is still valid."""
     answer = site.get("callback", amocrm.approve(state="s"))
 
     expect.hardened(answer)
@@ -206,7 +207,7 @@ def lost_nothing(site, amocrm, *words):
     assert amocrm.exchanges() == []
 
 
-def test_a_new_key_in_front_still_opens_the_old(bare, amocrm, key_ring):
+def test_a_new_first_key_leaves_old_tokens_readable(bare, amocrm, key_ring):
     bare.get("callback", amocrm.approve())
     token = bare.ctl("token", 31920194).stdout
     bare.write_keys(f"k2 {GOOD_KEY}\n" + key_ring.read_text())
@@ -214,7 +215,7 @@ def test_a_new_key_in_front_still_opens_the_old(bare, amocrm, key_ring):
     assert bare.ctl("token", 31920194).stdout == token
 
 
-def test_a_key_that_is_gone_opens_nothing(bare, amocrm, key_ring):
+def test_a_removed_key_makes_tokens_unreadable(bare, amocrm, key_ring):
     bare.get("callback", amocrm.approve())
     bare.write_keys(f"k2 {GOOD_KEY}\n")
 
@@ -230,25 +231,25 @@ def test_a_key_that_is_gone_opens_nothing(bare, amocrm, key_ring):
 def test_a_missing_store(site, amocrm):
     shutil.rmtree(site.store)
 
-    lost_nothing(site, amocrm, str(site.store))
+    assert_code_still_valid(site, amocrm, str(site.store))
 
 
-def test_a_store_that_cannot_be_written(site, amocrm):
+def test_a_read_only_store(site, amocrm):
     process.give(site.store, 0o500, owner=True)
 
-    lost_nothing(site, amocrm, str(site.store), "Permission denied")
+    assert_code_still_valid(site, amocrm, str(site.store), "Permission denied")
 
 
 def test_a_store_that_is_a_file(bare, amocrm):
     bare.store.rmdir()
     bare.store.touch()
     try:
-        lost_nothing(bare, amocrm, str(bare.store))
+        assert_code_still_valid(bare, amocrm, str(bare.store))
     finally:
         bare.store.unlink()
 
 
-def test_a_damaged_shard_is_reported_and_left_alone(bare, amocrm):
+def test_a_corrupt_shard_is_reported_and_left_alone(bare, amocrm):
     bare.get("callback", told := amocrm.approve())
     shards = [shard for shard in bare.store.rglob("*.gdbm") if shard.stat().st_size]
     for shard in shards:
@@ -261,7 +262,7 @@ def test_a_damaged_shard_is_reported_and_left_alone(bare, amocrm):
     assert all(shard.read_bytes().startswith(b"\xff") for shard in shards)
 
 
-def test_nothing_of_the_store_is_open_to_others(site, amocrm):
+def test_the_store_is_private(site, amocrm):
     site.get("callback", amocrm.approve())
 
     paths = [site.store, *site.store.rglob("*")]
@@ -270,8 +271,8 @@ def test_nothing_of_the_store_is_open_to_others(site, amocrm):
         assert path.stat().st_mode & 0o077 == 0, f"{path} is {path.stat().st_mode & 0o777:o}"
 
 
-def test_root_and_the_web_server_may_take_turns(bare, amocrm):
-    """An administrator's look at the connections must not lock the web server out."""
+def test_root_and_the_web_server_can_use_the_store_in_turn(bare, amocrm):
+    """After root has listed the connections, the web server can still use the store."""
     bare.get("callback", amocrm.approve())
     bare.ctl("accounts", as_web_user=False)
     bare.ctl("token", 31920194, as_web_user=False)
@@ -279,7 +280,7 @@ def test_root_and_the_web_server_may_take_turns(bare, amocrm):
     expect.connected(bare.get("callback", told := amocrm.approve()), told["code"])
 
 
-# A full disk, in a mount namespace of its own: nothing is mounted that could be left behind.
+# A full disk, in a mount namespace, so that no mount can remain.
 
 def may_unshare():
     return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"],
@@ -287,7 +288,7 @@ def may_unshare():
 
 
 def on_small_disk(site, query, size, filled):
-    """Runs the callback with a store of `size` KiB of which `filled` are taken."""
+    """Runs the callback with a store of `size` KiB, of which `filled` KiB are used."""
     script = (f"mount -t tmpfs -o size={size}k,mode=0700 none {shlex.quote(str(site.store))} && "
               f"head -c {filled * 1024} /dev/zero >{shlex.quote(str(site.store / 'filler'))}; "
               'exec "$@"')
@@ -295,19 +296,19 @@ def on_small_disk(site, query, size, filled):
                            None, launcher=["unshare", "-rm", "sh", "-c", script, "sh"])
 
 
-@pytest.mark.skipif(not may_unshare(), reason="no mount namespace may be made here (unshare -rm)")
+@pytest.mark.skipif(not may_unshare(), reason="no mount namespaces (unshare -rm)")
 def test_a_full_disk(bare, amocrm):
     answer = on_small_disk(bare, amocrm.approve(state="s"), size=64, filled=64)
 
     expect.hardened(answer)
     assert answer.link_query["error"] == "server_error"
     bare.logged("server_error", "No space left on device")
-    assert amocrm.exchanges() == [], "the code was used though its tokens had no place"
+    assert amocrm.exchanges() == [], "the code was used without space for its tokens"
 
 
-@pytest.mark.skipif(not may_unshare(), reason="no mount namespace may be made here (unshare -rm)")
-def test_a_disk_that_fills_up_half_way(bare, amocrm):
-    """Whatever room there is: a sound answer, and connected only when all of it is written."""
+@pytest.mark.skipif(not may_unshare(), reason="no mount namespaces (unshare -rm)")
+def test_a_disk_with_little_space(bare, amocrm):
+    """With any free space: a valid response, and success only if everything was stored."""
     answers = []
     for free in (0, 64, 256, 512, 1024, 2048, 4096):
         told = amocrm.approve(state="s")

@@ -1,7 +1,7 @@
-"""Signed states, and the people they are there to stop.
+"""Signed states, and the attacks that they prevent.
 
-A state of ours names the app user who asked for the authorization.  A code that comes back with it
-is reserved: nobody is connected before that user claims it, and nobody else can.
+A state of ours names the app user who requested the authorization.  A code that comes back with it
+is reserved: it connects no user until that user claims it, and no other user can claim it.
 """
 
 import json
@@ -22,12 +22,12 @@ def invalid(answer, state=None):
     expect.failed(answer, "invalid_request", state)
 
 
-def nobody_is_connected(*users):
+def assert_not_connected(*users):
     for user in users:
         assert not user.is_connected(), f"{user.name} is connected"
 
 
-# The link thief: another app, or another person's hand on the phone, gets the deep link.
+# A thief of the link: another app, or another person who uses the phone, gets the deep link.
 
 @in_every_mode
 def test_a_stolen_deep_link_is_useless_to_another_user(site, amocrm, mode):
@@ -39,7 +39,7 @@ def test_a_stolen_deep_link_is_useless_to_another_user(site, amocrm, mode):
                     {**told, "state": "x"}, {**told, "referer": "evil.com"}):
         app.already_claimed(thief.exchange(attempt))
         app.already_claimed(thief.exchange(attempt, kind=FORM))
-    nobody_is_connected(owner, thief)
+    assert_not_connected(owner, thief)
 
     app.connected(owner.exchange(told))
     app.already_claimed(thief.exchange(told))
@@ -47,8 +47,8 @@ def test_a_stolen_deep_link_is_useless_to_another_user(site, amocrm, mode):
 
 
 @where_states_are_signed
-def test_a_thief_who_was_faster_than_the_callback_gets_nothing_either(site, amocrm, mode):
-    """The code has not been exchanged yet, but came with somebody's state."""
+def test_a_thief_who_is_faster_than_the_callback_gets_nothing(site, amocrm, mode):
+    """The code has not been exchanged yet, but its state names its owner."""
     site.configure(**mode)
     owner, thief = User(site, "owner"), User(site, "thief")
     told = amocrm.approve(state=owner.state())
@@ -61,8 +61,8 @@ def test_a_thief_who_was_faster_than_the_callback_gets_nothing_either(site, amoc
 
 
 @in_every_mode
-def test_the_callback_does_not_hand_a_reserved_code_on(bare, amocrm, mode):
-    """Whoever has the deep link can ask the callback too, with any state; it changes nothing."""
+def test_the_callback_does_not_change_the_owner_of_a_reserved_code(bare, amocrm, mode):
+    """A thief of the deep link can call the callback too, with any state; this changes nothing."""
     bare.configure(**mode)
     owner, thief = User(bare, "owner"), User(bare, "thief")
     told = owner.consents(amocrm)
@@ -72,14 +72,14 @@ def test_the_callback_does_not_hand_a_reserved_code_on(bare, amocrm, mode):
     bare.get("callback", {"code": told["code"]})
 
     app.already_claimed(thief.exchange(told, state=thief.state()))
-    nobody_is_connected(owner, thief)
+    assert_not_connected(owner, thief)
     app.connected(owner.exchange(told))
 
 
-# The consent phisher: lures a victim into saying yes under the phisher's own state.
+# Consent phishing: the attacker makes a victim consent with the attacker's own state.
 
 @in_every_mode
-def test_consent_under_somebody_elses_state_connects_nobody(site, amocrm, mode):
+def test_consent_with_another_users_state_connects_nobody(site, amocrm, mode):
     site.configure(**mode)
     phisher, victim = User(site, "phisher"), User(site, "victim")
     lure = phisher.state()
@@ -87,17 +87,17 @@ def test_consent_under_somebody_elses_state_connects_nobody(site, amocrm, mode):
     told = amocrm.approve(state=lure, user=2)
     expect.connected(site.get("callback", told), told["code"], lure)
 
-    # the deep link opens the victim's own app, so only the victim ever has the code
-    nobody_is_connected(phisher, victim)
+    # the deep link opens the victim's own app, so only the victim gets the code
+    assert_not_connected(phisher, victim)
     for state in (lure, victim.state(), None):
         app.already_claimed(victim.exchange(told, state=state))
-    nobody_is_connected(phisher, victim)
+    assert_not_connected(phisher, victim)
     assert [connection["app_user"] for connection in site.connections()] == [None]
 
 
 @where_states_are_signed
-def test_a_code_slipped_to_the_victims_app_connects_nobody(site, amocrm, mode):
-    """The other way round: the victim is to work in the phisher's account."""
+def test_an_attackers_code_in_the_victims_app_connects_nobody(site, amocrm, mode):
+    """The reverse attack: the victim would work in the attacker's account."""
     site.configure(**mode)
     phisher, victim = User(site, "phisher"), User(site, "victim")
     unseen = amocrm.approve(state=phisher.state(), user=2)
@@ -108,7 +108,7 @@ def test_a_code_slipped_to_the_victims_app_connects_nobody(site, amocrm, mode):
     seen = phisher.consents(amocrm, user=2)
     for state in (seen["state"], victim.state(), None):
         app.already_claimed(victim.exchange(seen, state=state))
-    nobody_is_connected(phisher, victim)
+    assert_not_connected(phisher, victim)
 
 
 def by_the_administrator(site, amocrm):
@@ -121,7 +121,7 @@ def by_amocrm(site, amocrm):
 
 @pytest.mark.parametrize("end", [by_the_administrator, by_amocrm])
 @in_every_mode
-def test_nor_does_it_connect_who_was_connected_before(bare, amocrm, mode, end):
+def test_consent_phishing_does_not_reconnect_former_users(bare, amocrm, mode, end):
     bare.configure(**mode)
     boss, other, phisher = (User(bare, name) for name in ("boss", "other", "phisher"))
     lure = phisher.state()
@@ -130,14 +130,14 @@ def test_nor_does_it_connect_who_was_connected_before(bare, amocrm, mode, end):
 
     told = phisher.consents(amocrm, lure)
 
-    nobody_is_connected(boss, other, phisher)
+    assert_not_connected(boss, other, phisher)
     app.connected(phisher.exchange(told))
     assert phisher.is_connected()
     assert boss.is_connected() == (mode["app_connections"] == "shared")
 
 
 @where_states_are_signed
-def test_an_unclaimed_consent_leaves_who_is_connected_so(bare, amocrm, mode):
+def test_an_unclaimed_consent_does_not_disconnect_others(bare, amocrm, mode):
     bare.configure(**mode)
     boss, ivan = User(bare, "boss"), User(bare, "ivan")
     state = ivan.state()
@@ -148,8 +148,8 @@ def test_an_unclaimed_consent_leaves_who_is_connected_so(bare, amocrm, mode):
     assert boss.is_connected()
 
 
-def test_an_older_code_takes_nothing_from_who_has_claimed_a_newer_one(bare, amocrm):
-    """Of the same amoCRM user, who has one connection."""
+def test_an_older_code_does_not_replace_a_newer_claim(bare, amocrm):
+    """Both codes are of the same amoCRM user, who has one connection."""
     bare.configure(**MODES["per_user, signed state"])
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     older, newer = olena.consents(amocrm), ivan.consents(amocrm)
@@ -158,14 +158,14 @@ def test_an_older_code_takes_nothing_from_who_has_claimed_a_newer_one(bare, amoc
     for _ in range(2):
         app.already_claimed(olena.exchange(older))
 
-    nobody_is_connected(olena)
+    assert_not_connected(olena)
     assert ivan.is_connected()
     olena.connects(amocrm)
-    nobody_is_connected(ivan)
+    assert_not_connected(ivan)
 
 
 @in_every_mode
-def test_ones_own_older_code_changes_nothing(bare, amocrm, mode):
+def test_an_older_code_of_the_same_user_changes_nothing(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     older, newer = olena.consents(amocrm), olena.consents(amocrm)
@@ -177,7 +177,7 @@ def test_ones_own_older_code_changes_nothing(bare, amocrm, mode):
     assert len(bare.connections()) == 1
 
 
-# States that are not ours, or not any more.
+# States that are not ours, or have expired.
 
 def unsigned(site, mine):
     header = json.dumps({"typ": "amo-crm-state+jwt", "alg": "none"})
@@ -195,7 +195,7 @@ def forged(**how):
 
 
 def raw_claims(text):
-    """Signed by us, but with these very bytes for claims."""
+    """Signed by us, but with these raw bytes as claims."""
     def make(site, mine):
         signed = f"{mine.split('.')[0]}.{base64url(text)}"
         key = app.derived(app.key_ring(site)[0][1])
@@ -206,7 +206,7 @@ def raw_claims(text):
 BAD_STATES = {
     "missing": lambda site, mine: None,
     "empty": lambda site, mine: "",
-    "of the app's own making": lambda site, mine: "xyz",
+    "made by the app": lambda site, mine: "xyz",
     "two dots": lambda site, mine: "..",
     "without its signature": lambda site, mine: mine.rpartition(".")[0],
     "with an empty signature": lambda site, mine: mine.rpartition(".")[0] + ".",
@@ -273,7 +273,7 @@ def test_a_state_that_is_not_ours_never_reaches_amocrm(bare, amocrm, make):
 
 
 @where_states_are_signed
-def test_behind_real_servers_neither(on_servers, amocrm, mode):
+def test_a_bad_state_never_reaches_amocrm_behind_real_servers(on_servers, amocrm, mode):
     on_servers.configure(**mode)
     olena = User(on_servers)
     mine = olena.state()
@@ -287,7 +287,7 @@ def test_behind_real_servers_neither(on_servers, amocrm, mode):
     app.connected(olena.exchange(told))
 
 
-def test_a_state_forged_with_our_own_key_is_good_so_the_spoiled_ones_above_mean_something(
+def test_a_forged_state_with_our_own_key_is_accepted(
         bare, amocrm):
     bare.configure(**MODES["per_user, signed state"])
     for said in ({}, {"exp": int(time.time()) + 30}, {"exp": 4102444800}, {"jti": None}):
@@ -298,7 +298,7 @@ def test_a_state_forged_with_our_own_key_is_good_so_the_spoiled_ones_above_mean_
         app.connected(olena.exchange(told))
 
 
-def test_where_any_state_is_let_in_a_bad_one_is_passed_through(bare, amocrm):
+def test_where_any_state_is_accepted_a_bad_one_is_forwarded(bare, amocrm):
     bare.configure(**MODES["per_user, any state"])
     mine = User(bare).state()
     told = amocrm.approve()
@@ -312,7 +312,7 @@ def test_where_any_state_is_let_in_a_bad_one_is_passed_through(bare, amocrm):
 
 @pytest.mark.parametrize("label", ["for another user", "unsigned", "signed by another key",
                                    "expired a second ago", "the app's own token"])
-def test_where_any_state_is_let_in_a_bad_one_reserves_nothing(bare, amocrm, label):
+def test_where_any_state_is_accepted_a_bad_one_reserves_nothing(bare, amocrm, label):
     bare.configure(**MODES["per_user, any state"])
     bad = BAD_STATES[label](bare, User(bare).state())
     bare.get("callback", told := amocrm.approve(state=bad))
@@ -320,7 +320,7 @@ def test_where_any_state_is_let_in_a_bad_one_reserves_nothing(bare, amocrm, labe
     app.connected(User(bare, "somebody").exchange(told))
 
 
-def test_amocrms_error_brings_back_only_a_state_of_ours(site, amocrm):
+def test_an_error_of_amocrm_returns_only_a_state_of_ours(site, amocrm):
     site.configure(**MODES["shared, signed state"])
     mine = User(site).state()
 
@@ -332,7 +332,7 @@ def test_amocrms_error_brings_back_only_a_state_of_ours(site, amocrm):
                   "invalid_request", mine)
 
 
-# A state is no token, and a token no state.
+# A state is not a token, and a token is not a state.
 
 def test_a_state_is_not_accepted_as_the_apps_token(site, amocrm):
     state = User(site).state()
@@ -347,8 +347,8 @@ def test_a_state_is_not_accepted_as_the_apps_token(site, amocrm):
     assert amocrm.connections() == []
 
 
-def test_not_even_where_both_are_signed_with_one_secret(bare):
-    """An administrator's mistake: the app's secret is what our states' key was derived to."""
+def test_a_state_is_not_accepted_as_a_token_with_the_same_secret(bare):
+    """An administrator's mistake: the app's secret is the key that our states are signed with."""
     for header, aud in (({"typ": "amo-crm-state+jwt"}, None), ({"typ": "JWT"}, "amo-crm:state"),
                         ({"typ": "JWT"}, ["amo-crm:state"]), ({}, "amo-crm:state")):
         token = app.token({"alg": "HS256", **header}, app.claims_of("olena", aud=aud),
@@ -371,13 +371,13 @@ def test_the_apps_token_is_not_accepted_as_a_state(site, amocrm):
 
 @pytest.fixture
 def key_ring(one_site):
-    """Whatever the test does to it, the next one finds the old one."""
+    """The text of the key ring, which is restored after the test."""
     text = one_site.keys.read_text()
     yield text
     one_site.write_keys(text)
 
 
-def test_a_new_key_in_front_leaves_states_valid_until_the_old_one_is_gone(site, amocrm, key_ring):
+def test_states_stay_valid_after_a_new_key_until_the_old_one_is_removed(site, amocrm, key_ring):
     site.configure(**MODES["per_user, signed state"])
     olena, ivan = User(site, "olena"), User(site, "ivan")
     by_old = [olena.state() for _ in range(3)]
@@ -395,12 +395,12 @@ def test_a_new_key_in_front_leaves_states_valid_until_the_old_one_is_gone(site, 
     invalid(site.get("callback", amocrm.approve(state=by_old[2])))
     app.refused(olena.exchange(amocrm.approve(state=by_old[2])), 400, "invalid_request")
     assert len(amocrm.connections()) == asked
-    # what is reserved already stays so
+    # a code that is reserved already stays reserved
     app.already_claimed(ivan.exchange(told))
     app.connected(olena.exchange(told))
 
 
-def test_the_kid_chooses_the_key_and_no_other_is_tried(bare, amocrm, key_ring):
+def test_only_the_key_named_by_the_kid_is_tried(bare, amocrm, key_ring):
     bare.configure(**MODES["per_user, signed state"])
     bare.write_keys(f"{key_ring}k2 {OTHER_KEY}\n")
     (_, first), (_, second) = app.key_ring(bare)
@@ -425,19 +425,19 @@ def test_an_install_call_is_stored_for_nobody(bare, amocrm, mode, kind):
     expect.plain_text(bare.get("callback", {**told, kind: "1"}), "connected")
 
     olena = User(bare)
-    nobody_is_connected(olena)
+    assert_not_connected(olena)
     assert [(one["state"], one["app_user"]) for one in bare.connections()] == [("active", None)]
     for state in (olena.state(), "x", None):
         app.already_claimed(olena.exchange(told, state=state))
-    # nor by way of the callback
+    # the callback does not reserve it either
     bare.get("callback", {**told, "state": olena.state()})
     app.already_claimed(olena.exchange(told, state=olena.state()))
-    nobody_is_connected(olena)
+    assert_not_connected(olena)
     assert len(amocrm.exchanges()) == 1
 
 
 @where_states_are_signed
-def test_after_an_install_call_the_same_amocrm_user_may_still_connect(bare, amocrm, mode):
+def test_after_an_install_call_the_same_amocrm_user_can_connect(bare, amocrm, mode):
     bare.configure(**mode)
     bare.get("callback", {**amocrm.approve(), "from_widget": "1"})
 
@@ -447,7 +447,7 @@ def test_after_an_install_call_the_same_amocrm_user_may_still_connect(bare, amoc
 
 
 @where_states_are_signed
-def test_an_install_call_leaves_whoever_is_connected_connected(bare, amocrm, mode):
+def test_an_install_call_does_not_disconnect_users(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     olena.connects(amocrm, user=1)
@@ -460,7 +460,7 @@ def test_an_install_call_leaves_whoever_is_connected_connected(bare, amocrm, mod
 
 
 @where_states_are_signed
-def test_an_install_call_that_carries_a_state_is_none(site, amocrm, mode):
+def test_an_install_call_with_a_state_is_not_an_install_call(site, amocrm, mode):
     site.configure(**mode)
     for state in ("", "x", "a.b.c"):
         invalid(site.get("callback", {**amocrm.approve(state=state), "from_widget": "1"}))
@@ -473,11 +473,11 @@ def test_amocrms_own_install_call_is_stored_for_nobody(on_servers, amocrm):
 
     assert amocrm.install().status == 200
 
-    nobody_is_connected(User(on_servers))
+    assert_not_connected(User(on_servers))
     assert [one["app_user"] for one in on_servers.connections()] == [None]
 
 
-def test_where_any_state_is_let_in_an_install_call_is_a_connection(bare, amocrm):
+def test_where_any_state_is_accepted_an_install_call_connects(bare, amocrm):
     olena = User(bare)
     told = amocrm.approve()
 

@@ -1,4 +1,4 @@
-"""amocrmctl subscribe and unsubscribe: amoCRM's webhooks come to our URL, or come no more."""
+"""amocrmctl subscribe and unsubscribe: whether amoCRM sends its webhooks to our URL."""
 
 import pytest
 
@@ -12,7 +12,7 @@ USUAL = ["add_lead", "update_lead", "status_lead"]
 
 
 def subscriptions(amocrm, account=None):
-    """Destination and events of each."""
+    """The events of each destination."""
     listed = amocrm.subscriptions.of(amocrm.who(account)[0])
     return {hook["destination"]: hook["settings"] for hook in listed}
 
@@ -27,7 +27,7 @@ def site(bare, amocrm):
     return bare
 
 
-def test_the_usual_events(site, amocrm):
+def test_the_default_events(site, amocrm):
     done = site.ctl("subscribe", ID)
 
     assert subscriptions(amocrm) == {site.url("webhook"): USUAL}
@@ -36,13 +36,13 @@ def test_the_usual_events(site, amocrm):
         "", f"{HOST} now sends: add_lead update_lead status_lead\n")
 
 
-def test_all_events_there_are(site, amocrm):
+def test_all_events(site, amocrm):
     site.ctl("subscribe", HOST, *sorted(EVENTS))
 
     assert subscriptions(amocrm) == {site.url("webhook"): sorted(EVENTS)}
 
 
-def test_again_replaces_the_events(site, amocrm):
+def test_subscribing_again_replaces_the_events(site, amocrm):
     site.ctl("subscribe", ID)
     [before] = amocrm.subscriptions.of(amocrm.who()[0])
 
@@ -52,7 +52,7 @@ def test_again_replaces_the_events(site, amocrm):
     assert (after["id"], after["settings"]) == (before["id"], ["add_contact"])
 
 
-def test_again_switches_a_disabled_one_on(site, amocrm):
+def test_subscribing_again_enables_a_disabled_hook(site, amocrm):
     site.ctl("subscribe", ID)
     account, _ = amocrm.who()
     amocrm.subscriptions.disable(account, site.url("webhook"))
@@ -65,7 +65,7 @@ def test_again_switches_a_disabled_one_on(site, amocrm):
 @pytest.mark.parametrize("secret, query", [
     ("0123456789abcdef", "key=0123456789abcdef"),
     ("a b&c=d#e%f+g?h/ї", "key=a%20b%26c%3Dd%23e%25f%2Bg%3Fh%2F%D1%97")])
-def test_the_key_is_in_the_address_and_nowhere_else(site, amocrm, secret, query):
+def test_the_key_is_only_in_the_url(site, amocrm, secret, query):
     site.configure(webhook_secret=secret)
 
     done = site.ctl("subscribe", ID)
@@ -75,7 +75,7 @@ def test_the_key_is_in_the_address_and_nowhere_else(site, amocrm, secret, query)
     assert secret not in done.stdout + done.stderr and query not in done.stdout + done.stderr
 
 
-def test_what_amocrm_then_sends_is_taken(on_servers, amocrm):
+def test_webhooks_of_a_subscription_are_accepted(on_servers, amocrm):
     on_servers.configure(webhook_secret="a b&c=d#e%f+g?h/")
     connect(on_servers, amocrm)
     on_servers.ctl("subscribe", ID)
@@ -88,7 +88,7 @@ def test_what_amocrm_then_sends_is_taken(on_servers, amocrm):
     assert hooks.WebhookSender(destination.partition("?")[0]).post(b"a=1").status == 403
 
 
-def test_a_token_that_ends_soon_is_renewed_first(bare, amocrm):
+def test_a_token_that_expires_soon_is_renewed_first(bare, amocrm):
     connect(bare, amocrm, life=SOON)
 
     bare.ctl("subscribe", ID)
@@ -97,7 +97,7 @@ def test_a_token_that_ends_soon_is_renewed_first(bare, amocrm):
     assert subscriptions(amocrm) == {bare.url("webhook"): USUAL}
 
 
-def test_only_the_account_that_is_meant(site, amocrm):
+def test_only_the_selected_account_is_subscribed(site, amocrm):
     site.configure(amocrm_account=None, app_connections="per_user", app_state="any")
     connect(site, amocrm, account=32720107)
 
@@ -107,7 +107,7 @@ def test_only_the_account_that_is_meant(site, amocrm):
     assert subscriptions(amocrm) == {}
 
 
-# The end of it.
+# Unsubscribing.
 
 def test_unsubscribe(site, amocrm):
     site.ctl("subscribe", ID)
@@ -120,7 +120,7 @@ def test_unsubscribe(site, amocrm):
     assert (done.stdout, done.stderr) == ("", f"{HOST} sends no more webhooks to us.\n")
 
 
-def test_others_subscriptions_stay(site, amocrm):
+def test_other_subscriptions_stay(site, amocrm):
     account, user = amocrm.who()
     amocrm.subscriptions.subscribe(account, user, b'{"destination":"https://other.example/",'
                                                   b'"settings":["add_task"]}')
@@ -131,15 +131,15 @@ def test_others_subscriptions_stay(site, amocrm):
     assert subscriptions(amocrm) == {"https://other.example/": ["add_task"]}
 
 
-def test_there_was_none(site, amocrm):
+def test_unsubscribe_without_a_subscription(site, amocrm):
     assert site.ctl("unsubscribe", ID).returncode == 0
     assert subscriptions(amocrm) == {}
 
 
-# When it cannot be done.
+# Failures.
 
 @pytest.mark.parametrize("command", ["subscribe", "unsubscribe"])
-def test_a_revoked_connection_is_told(site, amocrm, command):
+def test_a_revoked_connection_is_reported(site, amocrm, command):
     amocrm.misbehave("token_revoked")
     site.ctl("refresh", ID, check=False)
     assert one(site)["state"] == "revoked"
@@ -153,8 +153,8 @@ def test_a_revoked_connection_is_told(site, amocrm, command):
 
 
 @pytest.mark.parametrize("command", ["subscribe", "unsubscribe"])
-def test_a_token_that_amocrm_takes_no_more(site, amocrm, command):
-    """Whoever reads it must not look for the fault in client_secret."""
+def test_a_token_that_amocrm_no_longer_accepts(site, amocrm, command):
+    """The message must not blame client_secret."""
     amocrm.oauth.uninstall(amocrm.who()[0])
 
     done = site.ctl(command, ID, check=False)
@@ -162,7 +162,7 @@ def test_a_token_that_amocrm_takes_no_more(site, amocrm, command):
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{HOST} refused with 401" in done.stderr
     assert "client_secret" not in done.stderr and "connect again" in done.stderr
-    assert one(site)["state"] == "active", "only a refresh tells for sure"
+    assert one(site)["state"] == "active", "only a refused refresh revokes a connection"
 
 
 def test_an_event_that_amocrm_does_not_know(site, amocrm):
@@ -176,7 +176,7 @@ def test_an_event_that_amocrm_does_not_know(site, amocrm):
 @pytest.mark.parametrize("kind", ["forbidden", "too_many", "server_error", "not_json", "hang",
                                   "connection_reset", "certificate_unknown"])
 @pytest.mark.parametrize("command", ["subscribe", "unsubscribe"])
-def test_what_may_be_over_later_changes_nothing(site, amocrm, command, kind):
+def test_a_temporary_fault_changes_nothing(site, amocrm, command, kind):
     site.configure(amocrm_timeout=1)
     before = exported(site)
     amocrm.misbehave(kind, 2)
@@ -189,7 +189,7 @@ def test_what_may_be_over_later_changes_nothing(site, amocrm, command, kind):
     assert subscriptions(amocrm) == {}
 
 
-def test_a_redirect_uri_that_is_no_callback(site, amocrm):
+def test_a_redirect_uri_that_is_not_a_callback(site, amocrm):
     site.configure(amocrm_redirect_uri="http://localhost/oauth/back")
 
     done = site.ctl("subscribe", ID, check=False)

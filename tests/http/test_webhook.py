@@ -1,4 +1,4 @@
-"""POST webhook: what is answered in every case, and what `amocrmctl events` then has."""
+"""POST webhook: the response in every case, and what `amocrmctl events` prints afterwards."""
 
 import contextlib
 import json
@@ -23,14 +23,14 @@ SMALL = b"leads[add][0][id]=1&account[id]=5"
 
 @pytest.fixture(autouse=True)
 def any_account(request):
-    """Whoever sends it, unless a test says otherwise."""
+    """Accepts webhooks of any account, unless a test configures something else."""
     for name in ("site", "bare", "on_servers"):
         if name in request.fixturenames:
             request.getfixturevalue(name).configure(webhook_accounts="any")
 
 
 def connect(site, amocrm, account=None):
-    """Connects an account; then only connected ones may send."""
+    """Connects an account, and accepts webhooks of connected accounts only."""
     settings = {"app_connections": "per_user", "app_state": "any", "amocrm_account": None}
     site.configure(**settings)
     told = amocrm.approve(account=account)
@@ -39,7 +39,7 @@ def connect(site, amocrm, account=None):
 
 # Stored.
 
-def test_an_event_is_stored_with_what_is_known_of_it(site, amocrm):
+def test_an_event_is_stored_with_its_metadata(site, amocrm):
     account = amocrm.who()[0]
     body = hooks.webhook_body(account)
     request_id = str(uuid.uuid4())
@@ -67,7 +67,7 @@ def test_an_event_is_stored_with_what_is_known_of_it(site, amocrm):
     }
 
 
-# Name, pairs as amoCRM sends them, the payload, the events.
+# The pairs as amoCRM sends them, the payload, the events.
 SHAPES = {
     "account first": (
         "account[id]=5&account[subdomain]=x&leads[add][0][id]=1",
@@ -128,7 +128,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("escaped", [False, True], ids=["raw brackets", "escaped brackets"])
 @pytest.mark.parametrize("pairs, payload, events", SHAPES.values(), ids=SHAPES.keys())
-def test_every_shape_amocrm_sends_is_kept(site, pairs, payload, events, escaped):
+def test_every_structure_that_amocrm_sends_is_kept(site, pairs, payload, events, escaped):
     if escaped:
         split = [pair.partition("=") for pair in pairs.split("&")]
         pairs = urlencode([(name, value.replace("+", " ")) for name, _, value in split])
@@ -158,7 +158,7 @@ BODIES = {
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
 @pytest.mark.parametrize("body, content_type", BODIES.values(), ids=BODIES.keys())
-def test_forms_and_json_are_events_alike(site, body, content_type, chunked):
+def test_forms_and_json_are_stored(site, body, content_type, chunked):
     accepted(send(site, body, content_type=content_type, chunked=chunked))
 
     [line] = webhooks.lines(site)
@@ -176,7 +176,7 @@ def test_json_numbers_keep_their_spelling(bare):
     assert '{"a":{"b":[12345678901234567890123,1.50,1E+2]}}' in bare.ctl("events").stdout
 
 
-def test_bytes_that_are_not_utf8_are_replaced_and_the_id_is_of_what_came(site):
+def test_bytes_that_are_not_utf8_are_replaced_after_the_id_is_computed(site):
     body = b"leads[add][0][name]=%FFa\xc0\xaf&leads[add][0][%E2%82]=%ED%A0%80&account[id]=5"
 
     accepted(send(site, body))
@@ -198,21 +198,21 @@ def test_ten_thousand_pairs(site):
         {"f": [str(at * 20 + field) for field in range(20)]} for at in range(500)]
 
 
-def test_the_same_webhook_again_is_another_line_with_the_same_id(site):
+def test_a_repeated_webhook_is_stored_again_with_the_same_id(site):
     for _ in range(2):
         accepted(send(site, SMALL))
 
     assert [line["id"] for line in webhooks.lines(site)] == [digest(SMALL)] * 2
 
 
-def test_a_request_id_is_data(bare):
+def test_a_request_id_is_escaped(bare):
     accepted(send(bare, SMALL, X_Amocrm_Requestid='a"},\x7f\\ї'))
 
     [line] = webhooks.lines(bare)
     assert line["request_id"] == 'a"},\x7f\\ї'
 
 
-def test_nothing_of_a_success_stands_in_the_log(site):
+def test_a_success_is_not_logged(site):
     accepted(send(site, SMALL))
     refused(send(site, b""), 400, "invalid_request")
 
@@ -249,7 +249,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body, content_type", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_malformed_is_refused_and_not_stored(site, body, content_type):
+def test_a_malformed_body_is_refused_and_not_stored(site, body, content_type):
     refused(send(site, body, content_type=content_type), 400, "invalid_request")
 
     assert webhooks.lines(site) == []
@@ -258,7 +258,7 @@ def test_what_is_malformed_is_refused_and_not_stored(site, body, content_type):
 @pytest.mark.parametrize("body", [
     b"a" + 15 * b"[a]" + b"=1", b"a=1&" * 20000, b"a" * 1024 + b"=1",
 ], ids=["levels", "pairs", "the key's length"])
-def test_what_is_just_within_a_limit_is_stored(site, body):
+def test_a_body_just_within_a_limit_is_stored(site, body):
     accepted(send(site, body))
 
     [line] = webhooks.lines(site)
@@ -291,7 +291,7 @@ def body_of(length):
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
-@pytest.mark.parametrize("limit", [1024, None], ids=["a small limit", "the usual limit"])
+@pytest.mark.parametrize("limit", [1024, None], ids=["a small limit", "the default limit"])
 def test_the_limit_of_a_body(site, limit, chunked):
     site.configure(webhook_accounts="any", webhook_max_body=limit)
     limit = limit or MAX_BODY
@@ -305,7 +305,7 @@ def test_the_limit_of_a_body(site, limit, chunked):
 
 @pytest.mark.parametrize("told", ["0", "5", "32", "34", "1000", "-1", "x", "33x", " 33", "+33",
                                   "0x21", "99999999999999999999"])
-def test_a_length_that_is_not_that_of_the_body(bare, told):
+def test_a_wrong_content_length(bare, told):
     assert len(SMALL) == 33
     answer = send(bare, SMALL, Content_Length=told)
 
@@ -316,9 +316,9 @@ def test_a_length_that_is_not_that_of_the_body(bare, told):
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
 def test_a_body_that_is_cut_off_is_not_stored(on_servers, chunked):
-    """The sender hangs up in the middle: what came could pass for a whole form."""
+    """The sender hangs up in the middle; what was received looks like a complete form."""
     if chunked and on_servers.server.name == "apache":
-        pytest.skip("Apache tells a program of the end of a body in chunks, not of how it came")
+        pytest.skip("Apache does not tell a program that a chunked body is incomplete")
     framing = (b"Transfer-Encoding: chunked\r\n\r\n1000\r\n" if chunked
                else b"Content-Length: 1000\r\n\r\n")
     with socket.create_connection(("127.0.0.1", on_servers.server.port), 30) as connection:
@@ -378,11 +378,11 @@ def test_with_the_right_key_it_is_stored(site, query):
     assert len(webhooks.lines(site)) == 1
 
 
-def test_without_a_key_configured_none_is_asked_for(site):
+def test_without_a_configured_key_none_is_required(site):
     accepted(send(site, SMALL, "key=whatever"))
 
 
-def test_the_key_reaches_no_log(on_servers):
+def test_the_key_is_not_logged(on_servers):
     on_servers.configure(webhook_accounts="any", webhook_secret=KEY)
 
     accepted(send(on_servers, SMALL, f"key={KEY}"))
@@ -394,9 +394,9 @@ def test_the_key_reaches_no_log(on_servers):
         assert KEY.encode() not in file.read_bytes(), file
 
 
-# Whose webhooks.
+# The accounts whose webhooks are accepted.
 
-def test_only_connected_accounts_are_heard(site, amocrm):
+def test_only_webhooks_of_connected_accounts_are_accepted(site, amocrm):
     connect(site, amocrm)
     ours, other = amocrm.who()[0], amocrm.who(32720107)[0]
 
@@ -412,7 +412,7 @@ def test_only_connected_accounts_are_heard(site, amocrm):
     site.logged("webhook", "forbidden", "names no account")
 
 
-def test_nobody_is_heard_while_no_account_is_connected(site, amocrm):
+def test_no_webhook_is_accepted_without_a_connection(site, amocrm):
     site.configure()
 
     refused(send(site, hooks.webhook_body(amocrm.who()[0])), 403, "forbidden")
@@ -426,8 +426,8 @@ def test_nobody_is_heard_while_no_account_is_connected(site, amocrm):
     (b'{"account":{"id":%d},"connection":{"revoked":[{}]}}', JSON),
     (b'{"account":{"id":%d},"\\u0063onnection":{"revoked":[{}]}}', JSON),
 ], ids=["a form", "an escaped form", "JSON", "escaped JSON"])
-def test_nobody_else_tells_of_connections(site, amocrm, body, content_type):
-    """Events of that name are ours; a back end believes them."""
+def test_a_webhook_cannot_contain_our_own_events(site, amocrm, body, content_type):
+    """Events of that name are our own, and back ends rely on them."""
     connect(site, amocrm)
 
     refused(send(site, body % amocrm.who()[0].id, content_type=content_type), 400,
@@ -437,7 +437,7 @@ def test_nobody_else_tells_of_connections(site, amocrm, body, content_type):
 
 
 @pytest.mark.parametrize("name", ["\\u0061ccount", "account"])
-def test_the_account_that_is_told_is_the_one_that_was_looked_up(site, amocrm, name):
+def test_a_repeated_account_is_refused(site, amocrm, name):
     connect(site, amocrm)
     ours, other = amocrm.who()[0].id, 7
     body = f'{{"account":{{"id":{ours}}},"{name}":{{"id":{other}}}}}'
@@ -447,7 +447,7 @@ def test_the_account_that_is_told_is_the_one_that_was_looked_up(site, amocrm, na
 
 # GET: the disconnect hook.
 
-def test_the_disconnect_hook_works_here_too(site, amocrm):
+def test_the_disconnect_hook(site, amocrm):
     connect(site, amocrm)
     account = amocrm.who()[0]
     accepted(send(site, hooks.webhook_body(account)))
@@ -486,13 +486,13 @@ def test_any_other_get_changes_nothing(site, amocrm, spoil):
     assert [one["state"] for one in site.connections()] == ["active"]
 
 
-# When it cannot be stored.
+# Failures to store an event.
 
-def test_a_store_without_permission_is_told_and_mended(site):
+def test_a_store_without_permission_is_reported(site):
     accepted(send(site, SMALL + b"&n=1"))
     events = site.store / "events"
     rights = events.stat()
-    if process.is_root():       # else whoever runs this is the owner, for whom the mode is enough
+    if process.is_root():       # otherwise we are the owner, and the mode is enough
         os.chown(events, 0, 0)
     os.chmod(events, 0)
 
@@ -505,7 +505,7 @@ def test_a_store_without_permission_is_told_and_mended(site):
     assert [line["payload"]["n"] for line in webhooks.lines(site)] == ["1", "3"]
 
 
-def test_a_store_that_is_not_there_is_told(site):
+def test_a_missing_store_is_reported(site):
     site.store.rename(site.folder / "elsewhere")
     try:
         refused(send(site, SMALL), 503, "server_error")
@@ -517,7 +517,7 @@ def test_a_store_that_is_not_there_is_told(site):
 
 @contextlib.contextmanager
 def small_disk(site, size):
-    """A disk of that many bytes under the store."""
+    """Mounts a disk of this many bytes at the store."""
     user = process.web_user()
     if user is None:
         pytest.skip("only root can mount a small disk")
@@ -525,7 +525,7 @@ def small_disk(site, size):
         ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700,uid={user.pw_uid},"
          f"gid={user.pw_gid}", "tmpfs", site.store], capture_output=True, text=True)
     if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"mounting is not permitted here: {mounted.stderr.strip()}")
     try:
         yield
     finally:
@@ -538,7 +538,7 @@ def fill(path):
             file.write(b"x" * 4096)
 
 
-def test_a_full_disk_is_told_and_loses_nothing(site):
+def test_a_full_disk_is_reported_and_loses_no_event(site):
     large = SMALL + b"&n=large&x=" + b"x" * 100000
     with small_disk(site, 256 * 1024):
         stored = []
@@ -547,7 +547,7 @@ def test_a_full_disk_is_told_and_loses_nothing(site):
             stored.append(str(n))
         ballast = site.store / "ballast"
         fill(ballast)
-        # a little space: a large event begins to be written, and must be undone
+        # little space: writing a large event fails half way, and must be undone
         os.truncate(ballast, ballast.stat().st_size - 40960)
         refused(send(site, large), 503, "server_error")
         accepted(send(site, SMALL + b"&n=small"))
@@ -555,7 +555,7 @@ def test_a_full_disk_is_told_and_loses_nothing(site):
         fill(site.store / "more")
         n = 0
         while (answer := send(site, SMALL + b"&n=last%d" % n)).status == 200:
-            stored.append(f"last{n}")    # what is left of the last block
+            stored.append(f"last{n}")    # the rest of the last block
             n += 1
         refused(answer, 503, "server_error")
         assert [line["payload"]["n"] for line in webhooks.lines(site)] == stored
@@ -566,9 +566,9 @@ def test_a_full_disk_is_told_and_loses_nothing(site):
         assert [line["payload"]["n"] for line in webhooks.lines(site)] == stored
 
 
-# Many at once.
+# Concurrent webhooks.
 
-def test_two_hundred_at_once_are_all_stored_and_none_is_mixed_up(site):
+def test_two_hundred_concurrent_webhooks_are_all_stored_intact(site):
     bodies = [urlencode({"leads[update][0][id]": str(n), "account[id]": "5",
                          "leads[update][0][text]": chr(0x430 + n % 32) * (n * 37 % 3000)}).encode()
               for n in range(200)]

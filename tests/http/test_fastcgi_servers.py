@@ -23,7 +23,7 @@ import test_app_exchange
 import test_app_status
 import test_app_token
 import test_callback
-import test_hook
+import test_disconnect_hook
 import test_servers
 import test_states
 import test_webhook
@@ -34,12 +34,12 @@ from sandbox.fastcgi_servers import FASTCGI, PATIENCE, NginxAndUnits
 from sandbox.servers import NotInstalled
 from sandbox.site import BASE, PROGRAMS
 from test_app_token import signers  # noqa: F401
-from test_hook import hook  # noqa: F401
+from test_disconnect_hook import hook  # noqa: F401
 from test_states import key_ring  # noqa: F401
 from test_webhook import SMALL, digest
 
 SAME = [test_app_body, test_app_disconnect, test_app_exchange, test_app_status, test_app_token,
-        test_callback, test_hook, test_servers, test_states, test_webhook]
+        test_callback, test_disconnect_hook, test_servers, test_states, test_webhook]
 LEFT_OUT = {
     "test_an_install_call_ends_in_time_if_amocrm_hangs": "slow, and independent of the server",
     "test_bad_escapes_never_reach_amocrm": "parametrized with its own servers",

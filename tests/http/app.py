@@ -47,10 +47,10 @@ class User:
     def headers(self):
         return bearer(self.token)
 
-    def exchange(self, told=None, *, kind=JSON, **changed):
+    def exchange(self, params=None, *, kind=JSON, **changed):
         """Presents a code: the parameters of a callback, with these changes."""
-        told = {**(told or {}), **changed}
-        body = json.dumps(told).encode() if kind == JSON else encode(told)
+        params = {**(params or {}), **changed}
+        body = json.dumps(params).encode() if kind == JSON else encode(params)
         return self.send(body, kind)
 
     def send(self, body, kind=JSON, **options):
@@ -78,15 +78,15 @@ class User:
     def consents(self, amocrm, state=None, **who):
         """Allows access at amoCRM with the user's own state; returns the parameters of the
         callback, which has been called."""
-        told = amocrm.approve(state=state or self.state(), **who)
-        expect.connected(self.site.get("callback", told), told["code"], told["state"])
-        return told
+        params = amocrm.approve(state=state or self.state(), **who)
+        expect.connected(self.site.get("callback", params), params["code"], params["state"])
+        return params
 
     def connects(self, amocrm, state=None, **who):
         """Connects completely: consent, callback and exchange."""
-        told = self.consents(amocrm, state, **who)
-        connected(self.exchange(told), *whose(amocrm, **who))
-        return told
+        params = self.consents(amocrm, state, **who)
+        connected(self.exchange(params), *whose(amocrm, **who))
+        return params
 
 
 def bearer(token):
@@ -134,11 +134,11 @@ def disconnected(answer):
 def refused(answer, status, error):
     expect.hardened(answer)
     assert (answer.status, answer.header("Content-Type")) == (status, JSON), answer.text
-    told = answer.json
-    assert told.pop("success") is False
-    assert told.pop("error") == error, f"the app gets {answer.json['error']}"
-    assert re.fullmatch(r"[A-Za-z][ -~]+\.", told.pop("message"))
-    assert told == {}
+    members = answer.json
+    assert members.pop("success") is False
+    assert members.pop("error") == error, f"the app gets {answer.json['error']}"
+    assert re.fullmatch(r"[A-Za-z][ -~]+\.", members.pop("message"))
+    assert members == {}
     assert answer.header("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     if status == 503:
         assert int(answer.header("Retry-After")) > 0

@@ -29,8 +29,8 @@ def tokens_that_last(amocrm, seconds):
 def connect(site, amocrm, *, life=None, **who):
     """Connects by the callback; `life` is the lifetime of the first access token in seconds."""
     with tokens_that_last(amocrm, life or amocrm.oauth.access_life):
-        told = amocrm.approve(**who)
-        expect.connected(site.get("callback", told), told["code"])
+        params = amocrm.approve(**who)
+        expect.connected(site.get("callback", params), params["code"])
     amocrm.forget()
 
 
@@ -105,8 +105,8 @@ def made_up(account, user=1, *, host=HOST, state="active", app_user=None, refres
             "value": "\n".join((state, compact(clear), "")), "tokens": compact(tokens)}
 
 
-def compact(told):
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def take_in(site, lines, **options):

@@ -46,8 +46,8 @@ def event(n, account=5, *, at=None, **payload):
             "subdomain": None, "events": ["leads.add"], "request_id": None, "payload": payload}
 
 
-def line(told):
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def line(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def put(site, *events, number=1):
@@ -79,10 +79,10 @@ def blocked(site):
 
 def travel(site, **changes):
     """Makes the next attempt due now; `attempts=n`: as if n attempts had been made."""
-    told = json.loads(cursor_file(site).read_text())
-    for one in told["held_up"]:
+    cursor = json.loads(cursor_file(site).read_text())
+    for one in cursor["held_up"]:
         one.update({"next_at": 0, **changes})
-    cursor_file(site).write_text(json.dumps(told))
+    cursor_file(site).write_text(json.dumps(cursor))
 
 
 def numbers(deliveries):

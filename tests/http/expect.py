@@ -62,11 +62,11 @@ def failed(answer, error, state=None, status=200):
     hardened(answer)
     assert answer.status == status
     link_of(answer)
-    told = answer.link_query
-    assert told["error"] == error, f"the app gets {told}"
-    assert re.fullmatch(r"[A-Za-z][ -~]+\.", told["error_description"])
-    assert told.get("state") == state
-    assert set(told) <= {"error", "error_description", "state"}
+    params = answer.link_query
+    assert params["error"] == error, f"the app gets {params}"
+    assert re.fullmatch(r"[A-Za-z][ -~]+\.", params["error_description"])
+    assert params.get("state") == state
+    assert set(params) <= {"error", "error_description", "state"}
 
 
 def _encoded(text):

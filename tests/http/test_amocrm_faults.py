@@ -72,7 +72,7 @@ USELESS = {
 
 def connected_before(site, amocrm):
     """Connects once before the fault; returns the connection, which the fault must not change."""
-    expect.connected(site.get("callback", told := amocrm.approve()), told["code"])
+    expect.connected(site.get("callback", params := amocrm.approve()), params["code"])
     [connection] = site.connections()
     token = site.ctl("token", 31920194).stdout
     amocrm.forget()
@@ -126,10 +126,10 @@ def test_a_useless_reply_loses_nothing(bare, amocrm, body):
 @pytest.mark.parametrize("kind", ["forbidden", "server_error", "certificate_expired"])
 def test_the_same_url_works_after_a_temporary_fault(site, amocrm, kind):
     amocrm.misbehave(kind, 2 if kind in faults.AT_CONNECT else 1)
-    told = amocrm.approve(state="s")
-    expect.failed(site.get("callback", told), LATER, "s")
+    params = amocrm.approve(state="s")
+    expect.failed(site.get("callback", params), LATER, "s")
 
-    expect.connected(site.get("callback", told), told["code"], "s")
+    expect.connected(site.get("callback", params), params["code"], "s")
 
     assert len(site.connections()) == 1
 
@@ -154,8 +154,8 @@ def test_a_hanging_exchange_blocks_only_its_own_code(bare, amocrm):
     try:
         process.wait_until(amocrm.exchanges, "the first exchange")
         began = time.monotonic()
-        told = amocrm.approve()
-        expect.connected(bare.get("callback", told), told["code"])
+        params = amocrm.approve()
+        expect.connected(bare.get("callback", params), params["code"])
         assert time.monotonic() - began < 1
     finally:
         slow.kill()
@@ -171,9 +171,9 @@ def test_connection_refused(site, amocrm):
 
 def test_a_reset_before_any_byte_was_sent_is_retried_once(bare, amocrm):
     amocrm.misbehave("reset_early")
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    expect.connected(bare.get("callback", told), told["code"])
+    expect.connected(bare.get("callback", params), params["code"])
 
     assert len(amocrm.connections()) == 2
     assert len(amocrm.exchanges()) == 1
@@ -181,13 +181,13 @@ def test_a_reset_before_any_byte_was_sent_is_retried_once(bare, amocrm):
 
 def test_a_sent_request_is_never_repeated(bare, amocrm):
     amocrm.misbehave("lost_reply")
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    expect.failed(bare.get("callback", told), LATER)
+    expect.failed(bare.get("callback", params), LATER)
     assert len(amocrm.exchanges()) == 1
 
     # the code is used up at amoCRM, so the user has to consent again
-    expect.failed(bare.get("callback", told), REFUSED)
+    expect.failed(bare.get("callback", params), REFUSED)
 
 
 def test_a_redirect_is_not_followed(bare, amocrm):
@@ -213,14 +213,14 @@ def test_environment_variables_of_curl_are_ignored(bare, amocrm):
     with process.dead_port() as port:
         proxy = f"http://127.0.0.1:{port}"
         path = bare.url("callback").removeprefix("http://localhost")
-        told = amocrm.approve()
+        params = amocrm.approve()
         program = bare.server.start(
-            path, told, HTTP_PROXY=proxy, http_proxy=proxy, HTTPS_PROXY=proxy, https_proxy=proxy,
+            path, params, HTTP_PROXY=proxy, http_proxy=proxy, HTTPS_PROXY=proxy, https_proxy=proxy,
             ALL_PROXY=proxy, all_proxy=proxy, SSL_CERT_FILE="/nonexistent",
             CURL_CA_BUNDLE="/nonexistent", SSLKEYLOGFILE=str(bare.folder / "keylog"))
         output, _ = program.communicate(timeout=30)
 
-    assert f"code={told['code']}".encode() in output
+    assert f"code={params['code']}".encode() in output
     assert not (bare.folder / "keylog").exists()
 
 
@@ -228,9 +228,9 @@ def test_environment_variables_of_curl_are_ignored(bare, amocrm):
 
 def test_tokens_of_8_kb(site, amocrm):
     amocrm.misbehave("big_tokens")
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    expect.connected(site.get("callback", told), told["code"])
+    expect.connected(site.get("callback", params), params["code"])
 
     token = site.ctl("token", 31920194).stdout.rstrip("\n")
     assert len(token) >= 8192
@@ -239,9 +239,9 @@ def test_tokens_of_8_kb(site, amocrm):
 
 def test_the_account_of_an_opaque_access_token_is_requested(site, amocrm):
     amocrm.misbehave("opaque_token")
-    told = amocrm.approve(user=2)
+    params = amocrm.approve(user=2)
 
-    expect.connected(site.get("callback", told), told["code"])
+    expect.connected(site.get("callback", params), params["code"])
 
     [asked] = amocrm.record.requests("/api/v4/account")
     assert asked.status == 200
@@ -272,9 +272,9 @@ ODD_CLAIMS = {
 @pytest.mark.parametrize("claims", ODD_CLAIMS.values(), ids=ODD_CLAIMS.keys())
 def test_invalid_claims_are_ignored_and_the_account_is_requested(bare, amocrm, claims):
     amocrm.misbehave("claims", **claims)
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    expect.connected(bare.get("callback", told), told["code"])
+    expect.connected(bare.get("callback", params), params["code"])
 
     assert len(amocrm.record.requests("/api/v4/account")) == 1
     [connection] = bare.connections()
@@ -285,11 +285,11 @@ def test_tokens_are_kept_while_the_account_cannot_be_requested(bare, amocrm):
     """The code is used up by then, so the tokens must not be lost."""
     amocrm.misbehave("opaque_token", path="/oauth2/access_token")
     amocrm.misbehave("server_error", path="/api/v4/account")
-    told = amocrm.approve(state="s")
-    expect.failed(bare.get("callback", told), LATER, "s")
+    params = amocrm.approve(state="s")
+    expect.failed(bare.get("callback", params), LATER, "s")
     assert bare.connections() == []
 
-    expect.connected(bare.get("callback", told), told["code"], "s")
+    expect.connected(bare.get("callback", params), params["code"], "s")
 
     assert len(amocrm.exchanges()) == 1
     assert len(bare.connections()) == 1

@@ -28,8 +28,8 @@ def test_only_the_code_is_required(bare, amocrm):
 def test_unknown_members_are_ignored(bare, amocrm):
     for kind in (JSON, FORM):
         app.connected(User(bare).exchange(amocrm.approve(), kind=kind, utm="x", codes="y"))
-    told = {"more": {"code": ["x"]}, "list": [1, None, True], **amocrm.approve()}
-    app.connected(User(bare).send(json.dumps(told).encode()))
+    params = {"more": {"code": ["x"]}, "list": [1, None, True], **amocrm.approve()}
+    app.connected(User(bare).send(json.dumps(params).encode()))
 
 
 @pytest.mark.parametrize("kind", [
@@ -45,8 +45,8 @@ def test_content_types_with_parameters_and_in_any_case(bare, amocrm, kind):
 
 @in_both_kinds
 def test_a_body_in_chunks(site, amocrm, kind):
-    told = amocrm.approve()
-    body = json.dumps(told) if kind == JSON else f"code={told['code']}"
+    params = amocrm.approve()
+    body = json.dumps(params) if kind == JSON else f"code={params['code']}"
 
     app.connected(User(site).send(body.encode(), kind, chunked=True))
 
@@ -207,9 +207,9 @@ def test_malformed_bodies_behind_real_servers(on_servers, amocrm):
 
 @in_both_kinds
 def test_a_code_at_its_limit(site, amocrm, kind):
-    told = amocrm.approve(code="c" * 4096)
+    params = amocrm.approve(code="c" * 4096)
 
-    app.connected(User(site).exchange(told, kind=kind))
+    app.connected(User(site).exchange(params, kind=kind))
 
 
 @in_both_kinds
@@ -294,11 +294,11 @@ def _member(text):
 def test_no_packet_to_a_foreign_host_behind_real_servers(on_servers, amocrm):
     on_servers.configure(**ANY_ACCOUNT)
     for referer in ("evil.com", "a.amocrm.ru@evil.com", "127.0.0.1", "evil.com/.amocrm.ru", ""):
-        told = amocrm.approve(state="s")
+        params = amocrm.approve(state="s")
         for kind in (JSON, FORM):
-            app.refused(User(on_servers).exchange(told, referer=referer, kind=kind),
+            app.refused(User(on_servers).exchange(params, referer=referer, kind=kind),
                         400, "invalid_request")
-    app.refused(User(on_servers).exchange(code=told["code"]), 400, "invalid_request")
+    app.refused(User(on_servers).exchange(code=params["code"]), 400, "invalid_request")
 
     assert amocrm.connections() == []
 

@@ -106,11 +106,11 @@ def test_a_reserved_connection_stays_reserved(bare, amocrm):
     """It is not a connection of any user yet, so no user can disconnect it."""
     bare.configure(**MODES["shared, signed state"])
     olena = User(bare)
-    told = olena.consents(amocrm)
+    params = olena.consents(amocrm)
 
     app.disconnected(User(bare, "ivan").disconnect())
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
 
 @in_both_set_ups

@@ -37,10 +37,10 @@ def test_a_new_code(site, amocrm, mode):
 def test_a_code_exchanged_by_the_callback_is_not_exchanged_again(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
-    told = olena.consents(amocrm)
+    params = olena.consents(amocrm)
     assert not olena.is_connected()
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
     assert len(amocrm.exchanges()) == 1
     assert olena.is_connected()
@@ -50,11 +50,11 @@ def test_a_code_exchanged_by_the_callback_is_not_exchanged_again(site, amocrm, m
 def test_a_repeated_request_gets_the_same_response(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
-    told = olena.connects(amocrm)
+    params = olena.connects(amocrm)
     before = bare.connections()
 
     for _ in range(2):
-        app.connected(olena.exchange(told))
+        app.connected(olena.exchange(params))
 
     assert len(amocrm.exchanges()) == 1
     assert bare.connections() == before
@@ -64,13 +64,13 @@ def test_a_repeated_request_gets_the_same_response(bare, amocrm, mode):
 def test_the_callback_may_come_after_the_app(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
-    told = amocrm.approve(state=olena.state())
-    app.connected(olena.exchange(told))
+    params = amocrm.approve(state=olena.state())
+    app.connected(olena.exchange(params))
 
-    expect.connected(bare.get("callback", told), told["code"], told["state"])
+    expect.connected(bare.get("callback", params), params["code"], params["state"])
 
     assert len(amocrm.exchanges()) == 1
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
     assert olena.is_connected()
 
 
@@ -81,10 +81,10 @@ def test_a_state_made_by_the_app(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
     for kind, state in ((JSON, "of the app's"), (FORM, "of the app's"), (JSON, None)):
-        told = amocrm.approve(state=state)
-        app.connected(olena.exchange(told, kind=kind))
-        bare.get("callback", told := amocrm.approve(state=state))
-        app.connected(olena.exchange(told, kind=kind))
+        params = amocrm.approve(state=state)
+        app.connected(olena.exchange(params, kind=kind))
+        bare.get("callback", params := amocrm.approve(state=state))
+        app.connected(olena.exchange(params, kind=kind))
 
     assert len(amocrm.exchanges()) == 6
 
@@ -93,8 +93,8 @@ def test_without_a_pinned_account_the_referer_is_contacted(bare, amocrm):
     bare.configure(**PER_USER, amocrm_account=None)
     for number, account in enumerate(amocrm.accounts):
         user = User(bare, f"user {number}")
-        told = amocrm.approve(account.host, state=user.state())
-        app.connected(user.exchange(told), account.host, str(account.id))
+        params = amocrm.approve(account.host, state=user.state())
+        app.connected(user.exchange(params), account.host, str(account.id))
 
     assert [request.host for request in amocrm.exchanges()] == [one.host for one in amocrm.accounts]
 
@@ -105,12 +105,12 @@ def test_without_a_pinned_account_the_referer_is_contacted(bare, amocrm):
 def test_a_code_claimed_by_another_app_user(site, amocrm, mode):
     site.configure(**mode)
     olena, ivan = User(site, "olena"), User(site, "ivan")
-    told = olena.connects(amocrm)
+    params = olena.connects(amocrm)
 
-    for state in (told["state"], ivan.state() if not ivan.is_connected() else None, "x", None):
-        app.already_claimed(ivan.exchange(told, state=state))
+    for state in (params["state"], ivan.state() if not ivan.is_connected() else None, "x", None):
+        app.already_claimed(ivan.exchange(params, state=state))
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
     assert len(amocrm.exchanges()) == 1
 
 
@@ -118,32 +118,32 @@ def test_a_code_claimed_by_another_app_user(site, amocrm, mode):
 def test_a_code_reserved_for_another_app_user(site, amocrm, mode):
     site.configure(**mode)
     olena, ivan = User(site, "olena"), User(site, "ivan")
-    told = olena.consents(amocrm)
+    params = olena.consents(amocrm)
 
-    for state in (told["state"], ivan.state(), "x", None):
-        app.already_claimed(ivan.exchange(told, state=state))
+    for state in (params["state"], ivan.state(), "x", None):
+        app.already_claimed(ivan.exchange(params, state=state))
 
     assert not ivan.is_connected()
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
 
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
 def test_an_unreserved_code_belongs_to_the_first_claimant(bare, amocrm, connections):
     bare.configure(app_connections=connections, app_state="any")
-    bare.get("callback", told := amocrm.approve(state="of the app's"))
+    bare.get("callback", params := amocrm.approve(state="of the app's"))
 
-    app.connected(User(bare, "ivan").exchange(told))
+    app.connected(User(bare, "ivan").exchange(params))
 
-    app.already_claimed(User(bare, "olena").exchange(told))
+    app.already_claimed(User(bare, "olena").exchange(params))
 
 
 def test_only_one_of_many_concurrent_users_gets_a_code(site, amocrm):
     site.configure(app_connections="per_user", app_state="any")
-    told = amocrm.approve()
+    params = amocrm.approve()
     users = [User(site, f"user {number}") for number in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda user: user.exchange(told), users))
+        answers = list(pool.map(lambda user: user.exchange(params), users))
 
     assert sorted(answer.status for answer in answers) == [200] + [409] * 7
     [winner] = [user for user, answer in zip(users, answers) if answer.status == 200]
@@ -156,14 +156,14 @@ def test_only_one_of_many_concurrent_users_gets_a_code(site, amocrm):
 def test_concurrent_callback_and_app_make_one_exchange(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
-    told = amocrm.approve(state=olena.state())
-    asks = [lambda: bare.get("callback", told), lambda: olena.exchange(told)] * 4
+    params = amocrm.approve(state=olena.state())
+    asks = [lambda: bare.get("callback", params), lambda: olena.exchange(params)] * 4
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda ask: ask(), asks))
 
     for answer in answers[::2]:
-        expect.connected(answer, told["code"], told["state"])
+        expect.connected(answer, params["code"], params["state"])
     for answer in answers[1::2]:
         app.connected(answer)
     assert len(amocrm.exchanges()) == 1
@@ -190,9 +190,9 @@ def test_per_user_an_amocrm_user_belongs_to_the_last_claimant(bare, amocrm):
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
     olena.connects(amocrm, user=1)
 
-    told = ivan.consents(amocrm, user=1)
+    params = ivan.consents(amocrm, user=1)
     assert olena.is_connected(), "the owner changes only with the claim"
-    app.connected(ivan.exchange(told))
+    app.connected(ivan.exchange(params))
 
     assert ivan.is_connected()
     data = app.done(olena.status())["data"]
@@ -215,9 +215,9 @@ def test_per_user_an_old_code_does_not_take_a_connection_back(bare, amocrm):
 def test_shared_the_newest_authorization_is_used_by_everybody(bare, amocrm):
     bare.configure(**app.MODES["shared, signed state"])
     olena, ivan = User(bare, "olena"), User(bare, "ivan")
-    told = amocrm.approve(user=2, state=ivan.state())
+    params = amocrm.approve(user=2, state=ivan.state())
     olena.connects(amocrm, user=1)
-    app.connected(ivan.exchange(told))
+    app.connected(ivan.exchange(params))
 
     assert olena.is_connected() and ivan.is_connected()
     assert [one["amocrm_user_id"] for one in bare.connections()] == [2]
@@ -227,10 +227,10 @@ def test_shared_the_newest_authorization_is_used_by_everybody(bare, amocrm):
 def test_a_code_whose_connection_has_been_erased(bare, amocrm, mode):
     bare.configure(**mode)
     olena = User(bare)
-    told = olena.connects(amocrm)
+    params = olena.connects(amocrm)
     app.disconnected(olena.disconnect())
 
-    app.refused(olena.exchange(told), 400, "auth_failed")
+    app.refused(olena.exchange(params), 400, "auth_failed")
 
     assert not olena.is_connected()
     assert len(amocrm.exchanges()) == 1
@@ -261,12 +261,12 @@ def test_a_new_code_requires_the_callers_own_state(site, amocrm, mode):
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
 def test_another_users_signed_state_is_refused_where_any_is_accepted(site, amocrm, connections):
     site.configure(app_connections=connections, app_state="any")
-    told = amocrm.approve(state=User(site, "olena").state())
+    params = amocrm.approve(state=User(site, "olena").state())
 
-    app.refused(User(site, "ivan").exchange(told), 400, "invalid_request")
+    app.refused(User(site, "ivan").exchange(params), 400, "invalid_request")
 
     assert amocrm.connections() == []
-    app.connected(User(site, "olena").exchange(told))
+    app.connected(User(site, "olena").exchange(params))
 
 
 # amoCRM refuses or fails.
@@ -285,14 +285,14 @@ def test_amocrm_refuses(site, amocrm):
 def test_amocrm_is_not_reachable(site, amocrm):
     site.configure(**PER_USER)
     olena = User(site)
-    told = amocrm.approve(state=olena.state())
+    params = amocrm.approve(state=olena.state())
     with process.dead_port() as port:
         site.configure(**PER_USER, amocrm_connect_to=f"::127.0.0.1:{port}")
-        app.refused(olena.exchange(told), 503, "temporarily_unavailable")
+        app.refused(olena.exchange(params), 503, "temporarily_unavailable")
     assert site.connections() == []
 
     site.configure(**PER_USER)
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
 
 AMOCRM = {
@@ -335,10 +335,10 @@ def test_tokens_are_kept_while_the_account_cannot_be_requested(bare, amocrm, mod
     olena = User(bare)
     amocrm.misbehave("opaque_token", path="/oauth2/access_token")
     amocrm.misbehave("server_error", path="/api/v4/account")
-    told = amocrm.approve(state=olena.state())
-    app.refused(olena.exchange(told), 503, "temporarily_unavailable")
+    params = amocrm.approve(state=olena.state())
+    app.refused(olena.exchange(params), 503, "temporarily_unavailable")
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
     assert len(amocrm.exchanges()) == 1
     assert olena.is_connected()
@@ -379,26 +379,26 @@ def test_a_broken_configuration_is_reported_in_json_without_a_reason(site, progr
 
 
 def test_a_read_only_store_does_not_use_up_the_code(site, amocrm):
-    told = amocrm.approve()
+    params = amocrm.approve()
     process.give(site.store, 0o500, owner=True)
 
-    app.refused(User(site).exchange(told), 503, "server_error")
+    app.refused(User(site).exchange(params), 503, "server_error")
 
     assert amocrm.exchanges() == []
     process.give(site.store, 0o700, owner=True)
-    app.connected(User(site).exchange(told))
+    app.connected(User(site).exchange(params))
 
 
 @where_states_are_signed
 def test_no_secret_is_in_store_or_logs(site, amocrm, mode):
     site.configure(**mode)
     olena = User(site)
-    told = olena.connects(amocrm)
-    app.already_claimed(User(site, "ivan").exchange(told, state=None))
-    olena.exchange(code="def50200" + "0" * 1000, state=told["state"])
+    params = olena.connects(amocrm)
+    app.already_claimed(User(site, "ivan").exchange(params, state=None))
+    olena.exchange(code="def50200" + "0" * 1000, state=params["state"])
     olena.exchange(amocrm.approve(), state="s", referer="evil.com")
     site.logged("exchange-code", "auth_failed")
 
     site.assert_no_secret_in_store_or_logs()
-    for token in (told["state"], olena.token):
+    for token in (params["state"], olena.token):
         assert token.rpartition(".")[2].encode() not in site.log_bytes()

@@ -63,7 +63,7 @@ def test_apache_renames_the_header_after_a_rewrite(bare, program):
 
     authenticated(program, ask(bare, program, {}, REDIRECT_HTTP_AUTHORIZATION=token))
     authenticated(program, ask(bare, program, {"Authorization": "Basic b2xlbmE6c2VjcmV0"},
-                       REDIRECT_HTTP_AUTHORIZATION=token))
+                               REDIRECT_HTTP_AUTHORIZATION=token))
     app.refused(ask(bare, program, {"Authorization": "Bearer x"},
                     REDIRECT_HTTP_AUTHORIZATION=token), 401, "invalid_token")
 
@@ -208,14 +208,14 @@ def test_real_servers_forward_the_refusal(on_servers, program):
 
 def test_a_refused_request_changes_nothing(site, amocrm):
     olena = User(site)
-    told = olena.connects(amocrm)
+    params = olena.connects(amocrm)
     before = site.connections()
     fresh = amocrm.approve()
     asked = len(amocrm.connections())
 
     for token in (site.app_token(exp=hour(-1)), site.app_token()[:-4] + "AAAA", None):
         headers = bearer(token) if token else {}
-        for code in (told, fresh):
+        for code in (params, fresh):
             ask(site, "exchange-code", headers, body=json.dumps(code).encode())
         for method in ("POST", "DELETE"):
             answer = site.ask("disconnect", method=method, headers=headers,
@@ -303,9 +303,9 @@ def test_public_keys(site, amocrm, signers, algorithm):
     def headers():
         return bearer(signer.token("olena"))
     url = app.done(site.get("status", headers=headers()))["data"]["authorizeUrl"]
-    told = amocrm.approve(state=app.state_of(url))
+    params = amocrm.approve(state=app.state_of(url))
     app.connected(site.post("exchange-code", headers={**headers(), "Content-Type": app.JSON},
-                            body=json.dumps(told).encode()))
+                            body=json.dumps(params).encode()))
     assert app.done(site.get("status", headers=headers()))["data"]["connected"] is True
     app.disconnected(site.post("disconnect", headers=headers(), body=b""))
     assert site.connections() == []

@@ -53,7 +53,7 @@ def visitor(chromium):
 
 def address(site, ending=ALLOWED, state="s1"):
     """The URL that amoCRM redirects the browser to when the authorization ends like this."""
-    told = {
+    params = {
         ALLOWED: lambda: site.amocrm.approve(state=state),
         DENIED: lambda: site.amocrm.deny(state=state),
         REFUSED: lambda: site.amocrm.approve(state=state) | {"code": "def50200nonsense"},
@@ -62,7 +62,7 @@ def address(site, ending=ALLOWED, state="s1"):
     }[ending]()
     if ending == UNREACHABLE:
         site.amocrm.misbehave("server_error")
-    return f"{site.url('callback')}?{urlencode(told)}" if told else site.url("callback")
+    return f"{site.url('callback')}?{urlencode(params)}" if params else site.url("callback")
 
 
 def link_params(link):
@@ -343,9 +343,9 @@ def test_from_the_connect_page_through_amocrm_into_the_app(site, visitor):
     [launch] = visitor.wait_for_launches()
     assert launch.reason == "scriptInitiated"
     assert visitor.wait_until_opened() == launch.link   # the click on Allow is the user gesture
-    told = link_params(launch.link)
-    assert told["state"] == state
-    assert told["code"].startswith("def50200")
+    params = link_params(launch.link)
+    assert params["state"] == state
+    assert params["code"].startswith("def50200")
 
 
 @pytest.mark.parametrize("asked, begins", [

@@ -28,15 +28,15 @@ pytestmark = pytest.mark.skipif(not may_unshare(),
 
 def callback(site, amocrm, *files):
     """Calls the callback where these files are the system's only CA certificates."""
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
     copies = "".join(f" && cp {shlex.quote(str(amocrm.ca_file))} {shlex.quote(str(file))}"
                      for file in files)
     script = (f"mount -t tmpfs none {FOLDER}{copies} && "
               f"mount -t tmpfs -o mode=0700 none {shlex.quote(str(site.store))} && " 'exec "$@"')
-    answer = site.server.ask(site.url("callback").removeprefix("http://localhost"), told, "GET", {},
-                             None, launcher=["unshare", "-rm", "sh", "-c", script, "sh"])
+    answer = site.server.ask(site.url("callback").removeprefix("http://localhost"), params, "GET",
+                             {}, None, launcher=["unshare", "-rm", "sh", "-c", script, "sh"])
     if "error" not in answer.link_query:
-        expect.connected(answer, told["code"], "s")
+        expect.connected(answer, params["code"], "s")
     return answer.link_query.get("error")
 
 

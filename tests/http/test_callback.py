@@ -31,9 +31,9 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
 def test_code_and_state_reach_the_app_and_tokens_are_on_disk(site, amocrm, state):
-    told = amocrm.approve(state=state)
+    params = amocrm.approve(state=state)
 
-    expect.connected(site.get("callback", told), told["code"], state or "")
+    expect.connected(site.get("callback", params), params["code"], state or "")
 
     assert len(amocrm.exchanges()) == 1
     [connection] = site.connections()
@@ -68,8 +68,8 @@ def test_the_stored_access_token_is_the_one_amocrm_gave(bare, amocrm):
 
 
 def test_the_request_to_the_token_endpoint(bare, amocrm):
-    told = amocrm.approve()
-    bare.get("callback", told)
+    params = amocrm.approve()
+    bare.get("callback", params)
 
     [request] = amocrm.exchanges()
 
@@ -80,7 +80,7 @@ def test_the_request_to_the_token_endpoint(bare, amocrm):
         "client_id": amocrm.integration.client_id,
         "client_secret": amocrm.integration.client_secret,
         "grant_type": "authorization_code",
-        "code": told["code"],
+        "code": params["code"],
         "redirect_uri": amocrm.integration.redirect_uri,
     }
     assert len(amocrm.connections()) == 1
@@ -97,25 +97,25 @@ def test_no_secret_is_in_store_or_logs(site, amocrm):
 
 
 def test_unknown_parameters_are_ignored(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
 
-    answer = site.get("callback", {"utm": "x", **told, "something": "", "": "", "new[0]": "1"})
+    answer = site.get("callback", {"utm": "x", **params, "something": "", "": "", "new[0]": "1"})
 
-    expect.connected(answer, told["code"], "s")
+    expect.connected(answer, params["code"], "s")
 
 
 def test_client_id_and_platform_may_be_missing(site, amocrm):
-    told = amocrm.approve(state="s")
-    del told["client_id"], told["platform"]
+    params = amocrm.approve(state="s")
+    del params["client_id"], params["platform"]
 
-    expect.connected(site.get("callback", told), told["code"], "s")
+    expect.connected(site.get("callback", params), params["code"], "s")
 
 
 def test_the_pinned_account_replaces_a_missing_referer(site, amocrm):
-    told = amocrm.approve()
-    del told["referer"]
+    params = amocrm.approve()
+    del params["referer"]
 
-    expect.connected(site.get("callback", told), told["code"])
+    expect.connected(site.get("callback", params), params["code"])
 
     assert [request.host for request in amocrm.exchanges()] == ["reforyou.amocrm.ru"]
 
@@ -124,8 +124,8 @@ def test_without_a_pinned_account_each_referer_is_contacted(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     hosts = [account.host for account in amocrm.accounts]
     for host in hosts:
-        told = amocrm.approve(host)
-        expect.connected(site.get("callback", told), told["code"])
+        params = amocrm.approve(host)
+        expect.connected(site.get("callback", params), params["code"])
 
     assert [request.host for request in amocrm.exchanges()] == hosts
     assert sorted(one["domain"] for one in site.connections()) == sorted(hosts)
@@ -149,31 +149,31 @@ def test_per_user_every_amocrm_user_keeps_a_connection(bare, amocrm):
 # The three ways to open the app.
 
 def test_page_opens_the_app_once_automatically_and_shows_a_button(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
     site.configure(app_redirect="page")
-    answer = site.get("callback", told)
+    answer = site.get("callback", params)
 
-    expect.connected(answer, told["code"], "s")
+    expect.connected(answer, params["code"], "s")
     assert answer.media_type == "text/html"
     assert "data-auto" in automatic(answer)
 
 
 def test_button_never_opens_the_app_automatically(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
     site.configure(app_redirect="button")
-    answer = site.get("callback", told)
+    answer = site.get("callback", params)
 
-    expect.connected(answer, told["code"], "s")
+    expect.connected(answer, params["code"], "s")
     assert answer.media_type == "text/html"
     assert automatic(answer) == set()
 
 
 def test_302_is_a_redirect_into_the_app(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
     site.configure(app_redirect="302")
-    answer = site.get("callback", told)
+    answer = site.get("callback", params)
 
-    expect.connected(answer, told["code"], "s", status=302)
+    expect.connected(answer, params["code"], "s", status=302)
     expect.failed(site.get("callback", {"state": "s"}), "missing_code", "s", status=302)
 
 
@@ -185,23 +185,23 @@ def automatic(answer):
 
 
 def test_another_deep_link_keeps_its_own_query(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
     site.configure(app_deep_link="https://app.example.com/amo?from=crm")
 
-    link = site.get("callback", told).link
+    link = site.get("callback", params).link
 
-    assert link == f"https://app.example.com/amo?from=crm&code={told['code']}&state=s"
+    assert link == f"https://app.example.com/amo?from=crm&code={params['code']}&state=s"
 
 
 def test_android_gets_an_intent_link_first_and_the_plain_one_second(site, amocrm):
-    told = amocrm.approve(state=";end#Intent;S.x=1;end")
+    params = amocrm.approve(state=";end#Intent;S.x=1;end")
     site.configure(app_android_package="com.foryou.realestate")
-    answer = site.get("callback", told, headers={"User-Agent": "Mozilla/5.0 (Linux; Android 15)"})
+    answer = site.get("callback", params, headers={"User-Agent": "Mozilla/5.0 (Linux; Android 15)"})
 
     links = [link for link in answer.page.links.values() if link]
     intent = next(link for link in links if link.startswith("intent:"))
     target, fragment = intent.split("#")
-    assert target == (f"intent://amo-crm/callback?code={told['code']}"
+    assert target == (f"intent://amo-crm/callback?code={params['code']}"
                       "&state=%3Bend%23Intent%3BS.x%3D1%3Bend")
     # no S.browser_fallback_url: Chrome would also open it if only the user gesture was missing
     assert fragment == "Intent;scheme=foryoure;package=com.foryou.realestate;end"
@@ -209,10 +209,10 @@ def test_android_gets_an_intent_link_first_and_the_plain_one_second(site, amocrm
 
 
 def test_other_phones_get_no_intent_link(bare, amocrm):
-    told = amocrm.approve()
+    params = amocrm.approve()
     bare.configure(app_android_package="com.foryou.realestate")
 
-    expect.connected(bare.get("callback", told, headers={"User-Agent": "iPhone"}), told["code"])
+    expect.connected(bare.get("callback", params, headers={"User-Agent": "iPhone"}), params["code"])
 
 
 # Errors from amoCRM, and invalid requests.
@@ -228,14 +228,14 @@ AMOCRM_ERRORS = {
 }
 
 
-@pytest.mark.parametrize("sent, told", AMOCRM_ERRORS.values(), ids=AMOCRM_ERRORS.keys())
-def test_amocrms_error_reaches_the_app(site, amocrm, sent, told):
+@pytest.mark.parametrize("sent, expected", AMOCRM_ERRORS.values(), ids=AMOCRM_ERRORS.keys())
+def test_amocrms_error_reaches_the_app(site, amocrm, sent, expected):
     query = {"error": sent, "state": "s&t"}
     answer = site.get("callback", query)
 
     assert amocrm.connections() == []
     if not expect.refused_by_lighttpd(site, query, answer):
-        expect.failed(answer, told, "s&t")
+        expect.failed(answer, expected, "s&t")
 
 
 def test_a_denial_leaves_stored_tokens_alone(site, amocrm):
@@ -249,9 +249,9 @@ def test_a_denial_leaves_stored_tokens_alone(site, amocrm):
 
 
 def test_an_error_together_with_a_code_wins_and_the_code_is_not_used(site, amocrm):
-    told = {**amocrm.approve(), "error": "access_denied"}
+    params = {**amocrm.approve(), "error": "access_denied"}
 
-    expect.failed(site.get("callback", told), "access_denied")
+    expect.failed(site.get("callback", params), "access_denied")
 
     assert amocrm.connections() == []
 
@@ -277,8 +277,8 @@ def test_neither_code_nor_error(site, amocrm, query):
 
 
 def good_query(amocrm, **changed):
-    told = {**amocrm.approve(), **changed}
-    return "&".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    params = {**amocrm.approve(), **changed}
+    return "&".join(f"{name}={value}" for name, value in params.items() if value is not None)
 
 
 MALFORMED = {
@@ -335,17 +335,17 @@ def test_a_code_at_its_limit_is_sent_to_amocrm(site, amocrm):
 
 
 def test_a_refused_request_returns_a_valid_state(site, amocrm):
-    told = {**amocrm.approve(state="s"), "client_id": "another"}
+    params = {**amocrm.approve(state="s"), "client_id": "another"}
 
-    expect.failed(site.get("callback", told), "invalid_request", "s")
+    expect.failed(site.get("callback", params), "invalid_request", "s")
 
 
 def test_missing_referer_without_a_pinned_account(site, amocrm):
     site.configure(**ANY_ACCOUNT)
-    told = amocrm.approve()
-    del told["referer"]
+    params = amocrm.approve()
+    del params["referer"]
 
-    expect.failed(site.get("callback", told), "invalid_request")
+    expect.failed(site.get("callback", params), "invalid_request")
 
     assert amocrm.connections() == []
 
@@ -381,9 +381,9 @@ def test_where_states_are_signed_other_states_are_refused(site, amocrm, change):
 def test_a_state_signed_by_us_is_accepted(site, amocrm):
     site.configure(app_state="signed")
     state = signed_state(site)
-    told = amocrm.approve(state=state)
+    params = amocrm.approve(state=state)
 
-    expect.connected(site.get("callback", told), told["code"], state)
+    expect.connected(site.get("callback", params), params["code"], state)
 
 
 def test_the_apps_own_token_is_not_a_state(site, amocrm):
@@ -404,10 +404,10 @@ def signed_state(site):
 # Repeated and concurrent requests.
 
 def test_a_reload_gets_the_same_response_without_a_second_exchange(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
 
     for _ in range(3):
-        expect.connected(site.get("callback", told), told["code"], "s")
+        expect.connected(site.get("callback", params), params["code"], "s")
 
     assert len(amocrm.exchanges()) == 1
     assert len(site.connections()) == 1
@@ -418,20 +418,20 @@ def test_a_reload_gets_the_same_response_after_another_authorization(site, amocr
     site.configure(app_connections=connections, app_state="any")
     first, second = amocrm.approve(user=1), amocrm.approve(user=2)
 
-    for told in (first, second, first, second):
-        expect.connected(site.get("callback", told), told["code"])
+    for params in (first, second, first, second):
+        expect.connected(site.get("callback", params), params["code"])
 
     assert len(amocrm.exchanges()) == 2
 
 
 def test_eight_concurrent_requests_with_one_code_make_one_exchange(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: site.get("callback", told), range(8)))
+        answers = list(pool.map(lambda _: site.get("callback", params), range(8)))
 
     for answer in answers:
-        expect.connected(answer, told["code"], "s")
+        expect.connected(answer, params["code"], "s")
     assert len(amocrm.exchanges()) == 1
 
 
@@ -439,12 +439,12 @@ def test_eight_concurrent_codes_make_eight_connections(site, amocrm):
     site.configure(**ANY_ACCOUNT)
     for user in range(100, 108):
         amocrm.add_user(user)
-    told = [amocrm.approve(user=user) for user in range(100, 108)]
+    codes = [amocrm.approve(user=user) for user in range(100, 108)]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda one: site.get("callback", one), told))
+        answers = list(pool.map(lambda one: site.get("callback", one), codes))
 
-    for answer, one in zip(answers, told):
+    for answer, one in zip(answers, codes):
         expect.connected(answer, one["code"])
     assert sorted(one["amocrm_user_id"] for one in site.connections()) == list(range(100, 108))
 
@@ -453,12 +453,12 @@ def test_shared_eight_concurrent_codes_make_one_connection(site, amocrm):
     """The newest one wins; the others get the same successful response."""
     for user in range(100, 108):
         amocrm.add_user(user)
-    told = [amocrm.approve(user=user) for user in range(100, 108)]
+    codes = [amocrm.approve(user=user) for user in range(100, 108)]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda one: site.get("callback", one), told))
+        answers = list(pool.map(lambda one: site.get("callback", one), codes))
 
-    for answer, one in zip(answers, told):
+    for answer, one in zip(answers, codes):
         expect.connected(answer, one["code"])
     [connection] = site.connections()
     assert connection["amocrm_user_id"] in range(100, 108)
@@ -497,13 +497,13 @@ def test_without_an_exchange_head_has_the_headers_of_get(bare, amocrm, query, mo
 def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm, mode):
     """Without asking amoCRM, the headers are those of a code that amoCRM will accept."""
     site.configure(app_redirect=mode)
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
 
-    before = site.ask("callback", told, method="HEAD")
+    before = site.ask("callback", params, method="HEAD")
     assert amocrm.connections() == []
-    answer = site.get("callback", told)
-    expect.connected(answer, told["code"], "s", status=302 if mode == "302" else 200)
-    after = site.ask("callback", told, method="HEAD")
+    answer = site.get("callback", params)
+    expect.connected(answer, params["code"], "s", status=302 if mode == "302" else 200)
+    after = site.ask("callback", params, method="HEAD")
 
     assert before.body == after.body == b""
     assert before.header("Location") is None, "there is no connection yet"
@@ -551,14 +551,14 @@ def test_an_install_call_ends_in_time_if_amocrm_hangs(site, amocrm):
 
 @pytest.mark.parametrize("seconds", [1.5, 60], ids=["for a while", "all the time"])
 def test_an_install_call_ends_in_time_if_its_code_is_locked(bare, amocrm, seconds):
-    told = amocrm.approve()
+    params = amocrm.approve()
     amocrm.misbehave("hang")
-    lock = held_lock(bare, "code:" + hashlib.sha256(told["code"].encode()).hexdigest())
+    lock = held_lock(bare, "code:" + hashlib.sha256(params["code"].encode()).hexdigest())
     release = threading.Timer(seconds, lock.close)
     release.start()
     began = time.monotonic()
 
-    answer = bare.get("callback", {**told, "from_widget": "1"})
+    answer = bare.get("callback", {**params, "from_widget": "1"})
 
     took = time.monotonic() - began
     release.cancel()
@@ -575,9 +575,9 @@ def test_an_invalid_install_call_gets_no_deep_link(site, amocrm):
 
 
 def test_an_install_call_with_a_state_is_treated_as_a_browser(site, amocrm):
-    told = amocrm.approve(state="s")
+    params = amocrm.approve(state="s")
 
-    expect.connected(site.get("callback", {**told, "from_widget": "1"}), told["code"], "s")
+    expect.connected(site.get("callback", {**params, "from_widget": "1"}), params["code"], "s")
 
 
 # Methods.
@@ -613,10 +613,10 @@ def refused(answer):
     expect.hardened(answer)
     assert answer.status == 405
     assert answer.media_type == "application/json"
-    told = json.loads(answer.text)
-    assert told["success"] is False
-    assert told["error"] == "method_not_allowed"
-    assert told["message"]
+    members = json.loads(answer.text)
+    assert members["success"] is False
+    assert members["error"] == "method_not_allowed"
+    assert members["message"]
 
 
 # Languages.

@@ -72,14 +72,14 @@ def test_no_connection_is_lost_after_its_response(bare, amocrm, connections):
         pair = []
         for _ in range(chance.choice((1, 2))):
             user = chance.randrange(100, 100 + USERS)
-            told = amocrm.approve(user=user)
-            pair.append((user, told, bare.server.start(path, told)))
-        for user, told, program in pair:
+            params = amocrm.approve(user=user)
+            pair.append((user, params, bare.server.start(path, params)))
+        for user, params, program in pair:
             output = killed_after(program, chance.uniform(0.1, 1.4) * span)
             if program.returncode:
                 killed += 1
             if complete(output):
-                expect.connected(cgi_answer(output), told["code"])
+                expect.connected(cgi_answer(output), params["code"])
                 answered.append(user)
 
     assert killed > ENOUGH and len(answered) > ENOUGH, \
@@ -111,7 +111,7 @@ def test_killed_writers_do_not_fill_the_disk(bare, amocrm):
     for turn in range(80):
         killed_after(bare.server.start(path, amocrm.approve()), span * (0.2 + turn / 80))
     for _ in range(3):
-        expect.connected(bare.get("callback", told := amocrm.approve()), told["code"])
+        expect.connected(bare.get("callback", params := amocrm.approve()), params["code"])
 
     debris = [file.name for file in bare.store.rglob("*")
               if file.is_file() and file.suffix not in (".gdbm", ".room")
@@ -125,8 +125,8 @@ def test_a_signal_during_the_exchange_waits_until_the_tokens_are_stored(bare, am
     path = bare.url("callback").removeprefix("http://localhost")
     for name in ("SIGTERM", "SIGHUP", "SIGPIPE"):
         amocrm.forget()
-        told = amocrm.approve(user=2)
-        program = bare.server.start(path, told)
+        params = amocrm.approve(user=2)
+        program = bare.server.start(path, params)
         wait_until(amocrm.exchanges, "the exchange")
         program.send_signal(getattr(signal, name))
         try:
@@ -134,5 +134,5 @@ def test_a_signal_during_the_exchange_waits_until_the_tokens_are_stored(bare, am
         except subprocess.TimeoutExpired:
             program.kill()
             raise
-        expect.connected(bare.get("callback", told), told["code"])
+        expect.connected(bare.get("callback", params), params["code"])
         assert len(amocrm.exchanges()) == 1, f"{name} has lost the tokens"

@@ -502,13 +502,13 @@ def age(site, seconds):
     site.store.chmod(0o700)
     lines = []
     for line in site.ctl("export", "--plain").stdout.splitlines():
-        told = json.loads(line)
-        if "tokens" in told:
-            state, clear = told["value"].rstrip("\n").split("\n")
+        record = json.loads(line)
+        if "tokens" in record:
+            state, clear = record["value"].rstrip("\n").split("\n")
             clear = json.loads(clear)
             clear["connected_at"] = clear["refreshed_at"] = int(time.time() - seconds)
-            told["value"] = f"{state}\n{json.dumps(clear, separators=(',', ':'))}\n"
-        lines.append(json.dumps(told) + "\n")
+            record["value"] = f"{state}\n{json.dumps(clear, separators=(',', ':'))}\n"
+        lines.append(json.dumps(record) + "\n")
     shutil.rmtree(site.store / "connections")
     site.ctl("import", input="".join(lines))
 
@@ -559,10 +559,10 @@ def delivering(connected):
     return connected
 
 
-def write_cursor(site, **told):
+def write_cursor(site, **members):
     end = (site.store / "events/0000000001.ndjson").stat().st_size
     write(site, "events/cursor",
-          json.dumps({"segment": 1, "offset": end, "held_up": [], **told}))
+          json.dumps({"segment": 1, "offset": end, "held_up": [], **members}))
 
 
 def test_events_that_have_just_arrived(delivering):
@@ -638,10 +638,10 @@ def test_a_lock_that_is_released_in_time(connected):
                                   stdout=subprocess.PIPE, text=True, **process.as_web_user())
         process.wait_until(lambda: has_open(asking, connected.store / "locks"),
                            "check to open the lock file")
-    told = asking.communicate()[0]
+    printed = asking.communicate()[0]
 
-    assert asking.returncode == 0, told
-    assert "none is held for long" in told
+    assert asking.returncode == 0, printed
+    assert "none is held for long" in printed
 
 
 def has_open(running, path):
@@ -690,8 +690,8 @@ def test_a_disk_that_is_full_or_nearly_full(bare, options, level, word):
 
 def urls(site):
     printed = site.ctl("urls").stdout
-    told = [line.split(maxsplit=3) for line in printed.splitlines()]
-    return {verdict: {(field, url) for word, field, url, _ in told if word == verdict}
+    lines = [line.split(maxsplit=3) for line in printed.splitlines()]
+    return {verdict: {(field, url) for word, field, url, _ in lines if word == verdict}
             for verdict in ("enter", "never")}
 
 
@@ -699,22 +699,22 @@ def test_urls(bare):
     configure(bare)
     base = REDIRECT_URI.removesuffix("callback")
 
-    told = urls(bare)
+    shown = urls(bare)
 
-    assert told["enter"] == {
+    assert shown["enter"] == {
         ("redirect-uri", REDIRECT_URI), ("second-field", base + "disconnect"),
         ("second-field", base + "webhook"), ("webhooks", base + "webhook?key=<secret>")}
     for url in (REDIRECT_URI + "/", REDIRECT_URI.replace("admin.", ""),
                 REDIRECT_URI.replace("https", "http"),
                 REDIRECT_URI.replace("/api/", "/api/v1/integrations/")):
-        assert ("redirect-uri", url) in told["never"]
+        assert ("redirect-uri", url) in shown["never"]
 
 
 def test_urls_of_a_trial_set_up(bare):
-    told = urls(bare)
+    shown = urls(bare)
 
-    assert ("redirect-uri", "http://localhost/api/amo-crm/callback") in told["enter"]
-    assert not told["enter"] & told["never"]
+    assert ("redirect-uri", "http://localhost/api/amo-crm/callback") in shown["enter"]
+    assert not shown["enter"] & shown["never"]
 
 
 def test_urls_requires_a_valid_redirect_uri(bare):

@@ -112,19 +112,19 @@ def reachable(site, amocrm, front, port=None, **changes):
 @pytest.fixture
 def subscriptions(amocrm):
     """The webhooks that the mock server reports for an account; a test changes the list."""
-    told = []
+    webhooks = []
 
     def answer(exchange, account, **_shape):
         scheme, _, token = (exchange.asked.header("Authorization") or "").partition(" ")
         amocrm.oauth.bearer(account, token)
-        if not told:
+        if not webhooks:
             return Reply(204)
-        return Reply(200, json.dumps({"_embedded": {"webhooks": told}}).encode(),
+        return Reply(200, json.dumps({"_embedded": {"webhooks": webhooks}}).encode(),
                      "application/hal+json")
     path = "/api/v4/webhooks"
     before = amocrm._routes.get(path)
     amocrm._routes[path] = {**(before or {}), "GET": answer}
-    yield told
+    yield webhooks
     if before is None:
         del amocrm._routes[path]
     else:

@@ -55,9 +55,9 @@ def test_the_other_connections_are_refreshed(site, amocrm):
 
 
 def test_the_other_connections_are_listed(site):
-    told = json.loads(reported(site.ctl("accounts", "--json", check=False)).stdout)
+    listed = json.loads(reported(site.ctl("accounts", "--json", check=False)).stdout)
 
-    assert {one["amocrm_user_id"] for one in told} == set(USERS) - {BAD}
+    assert {one["amocrm_user_id"] for one in listed} == set(USERS) - {BAD}
     assert reported(site.ctl("accounts", check=False)).stdout.count(f"{ID}/") == 3
 
 
@@ -107,8 +107,8 @@ def test_amocrms_hook_revokes_the_others_and_gets_503(site, amocrm):
     for _ in range(2):
         app.refused(site.get("disconnect", query), 503, "server_error")
 
-        told = site.ctl("export", check=False).stdout
-        assert told.count('"value":"revoked') == 3 and '"value":"active' not in told
+        exported = site.ctl("export", check=False).stdout
+        assert exported.count('"value":"revoked') == 3 and '"value":"active' not in exported
     site.ctl("disconnect", f"{ID}/{BAD}")
     app.disconnected(site.get("disconnect", query))
 
@@ -149,7 +149,7 @@ def test_a_new_authorization_by_the_callback_replaces_the_corrupt_connection(bar
     connect(bare, amocrm)
     corrupt(bare, f"connection:{ID}:1")
 
-    expect.connected(bare.get("callback", told := amocrm.approve()), told["code"])
+    expect.connected(bare.get("callback", params := amocrm.approve()), params["code"])
 
     assert len(bare.connections()) == 1
 

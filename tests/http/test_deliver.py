@@ -411,19 +411,19 @@ def test_statuses_that_accept_an_event(site, receiver, status):
     assert deliver(site).stdout == counts(0)
 
 
-@pytest.mark.parametrize("kind, told", [
+@pytest.mark.parametrize("kind, word", [
     ({"status": 300}, "300"), ({"status": 304}, "304"), ({"status": 400}, "400"),
     ({"status": 401}, "401"), ({"status": 404}, "404"), ({"status": 409}, "409"),
     ({"status": 429}, "429"), ({"status": 500}, "500"), ({"status": 503}, "503"),
     ({"kind": "reset"}, "127.0.0.1")])
-def test_failures_that_are_retried(site, receiver, kind, told):
+def test_failures_that_are_retried(site, receiver, kind, word):
     put(site, event(1))
     receiver.misbehave(**{"kind": "status", **kind})
 
     done = deliver(site, status=1)
 
     assert done.stdout == counts(0, blocked=1)
-    assert told in done.stderr and event(1)["id"][:8] in done.stderr
+    assert word in done.stderr and event(1)["id"][:8] in done.stderr
     assert deliver(site, status=1).stdout == counts(0, blocked=1), "it is retried too early"
     assert len(receiver.deliveries()) == 1
     travel(site)
@@ -536,10 +536,10 @@ def test_the_retry_schedule(site, receiver, attempts):
         travel(site, attempts=attempts)
         deliver(site, status=1)
 
-    told = blocked(site)[5]
+    account = blocked(site)[5]
 
-    assert told["attempts"] == max(attempts + 1, 1)
-    wait = told["next_at"] - time.time()
+    assert account["attempts"] == max(attempts + 1, 1)
+    wait = account["next_at"] - time.time()
     assert 0.89 * RETRY_AFTER[attempts] - 2 < wait < 1.11 * RETRY_AFTER[attempts] + 1
 
 
@@ -588,9 +588,9 @@ def test_a_clock_that_was_set_back_does_not_block_an_account(site, receiver, ahe
     deliver(site, status=1)
     travel(site, next_at=int(time.time() + ahead))
 
-    told = deliver(site, status=0 if taken else 1).stdout
+    printed = deliver(site, status=0 if taken else 1).stdout
 
-    assert told == counts(taken, blocked=1 - taken)
+    assert printed == counts(taken, blocked=1 - taken)
 
 
 def test_an_event_is_given_up_after_the_last_attempt(site, receiver):
@@ -686,18 +686,18 @@ def test_events_about_connections(site, amocrm, receiver):
 
     deliver(site)
 
-    told = receiver.taken()
-    assert actions(told) == ["connection.connected", "connection.refresh_failed",
-                             "connection.revoked", "connection.connected",
-                             "connection.disconnected"]
-    assert {one.account for one in told} == {ID}
+    deliveries = receiver.taken()
+    assert actions(deliveries) == ["connection.connected", "connection.refresh_failed",
+                                   "connection.revoked", "connection.connected",
+                                   "connection.disconnected"]
+    assert {one.account for one in deliveries} == {ID}
     assert receiver.problems() == []
-    assert [one.line for one in told] == site.ctl("events").stdout.splitlines()
-    payload = told[1].event["payload"]
+    assert [one.line for one in deliveries] == site.ctl("events").stdout.splitlines()
+    payload = deliveries[1].event["payload"]
     assert payload["account"] == {"id": str(ID), "subdomain": "reforyou"}
     assert "500" in payload["connection"]["refresh_failed"][0]["reason"]
     for name, secret in site.secrets():
-        for one in told:
+        for one in deliveries:
             assert secret not in one.body, name
 
 

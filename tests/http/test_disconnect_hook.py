@@ -32,10 +32,10 @@ def hook(request, one_site):
 def signed(amocrm, account_id=ACCOUNT, **changed):
     """A valid query with these changes; None omits a parameter."""
     integration = amocrm.integration
-    told = {"client_uuid": integration.client_id, "account_id": str(account_id)}
-    told["signature"] = disconnect_signature(integration.client_secret, *told.values())
-    told.update(changed)
-    return {name: value for name, value in told.items() if value is not None}
+    params = {"client_uuid": integration.client_id, "account_id": str(account_id)}
+    params["signature"] = disconnect_signature(integration.client_secret, *params.values())
+    params.update(changed)
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def states(site):
@@ -117,11 +117,11 @@ def test_an_account_that_is_not_connected(bare, amocrm, hook):
 def test_a_reserved_connection_is_revoked(bare, amocrm, hook):
     bare.configure(**PER_USER)
     olena = User(bare)
-    told = olena.consents(amocrm)
+    params = olena.consents(amocrm)
 
     app.disconnected(bare.get(hook, signed(amocrm)))
 
-    app.refused(olena.exchange(told), 400, "auth_failed")
+    app.refused(olena.exchange(params), 400, "auth_failed")
     assert not olena.is_connected()
 
 
@@ -141,9 +141,9 @@ def test_the_example_of_amocrms_documentation(site, amocrm, hook):
 
 def test_the_order_and_other_parameters_do_not_matter(bare, amocrm, hook):
     User(bare).connects(amocrm)
-    told = dict(reversed(signed(amocrm).items()))
+    params = dict(reversed(signed(amocrm).items()))
 
-    app.disconnected(bare.get(hook, {"utm": "x", **told, "more[]": "", "key": "not asked for"}))
+    app.disconnected(bare.get(hook, {"utm": "x", **params, "more[]": "", "key": "not asked for"}))
 
     assert states(bare) == {(ACCOUNT, 1): "revoked"}
 
@@ -155,8 +155,8 @@ def signature(amocrm, message, secret=None):
     return disconnect_signature(secret or amocrm.integration.client_secret, client_uuid, account_id)
 
 
-def without(told, name):
-    return {known: value for known, value in told.items() if known != name}
+def without(params, name):
+    return {known: value for known, value in params.items() if known != name}
 
 
 def for_text(text):
@@ -231,9 +231,9 @@ def test_a_wrong_call_changes_nothing(site, amocrm, hook):
     olena.connects(amocrm)
     for label, make in WRONG.items():
         with app.row(label):
-            told = make(amocrm)
-            answer = site.get(hook, told)
-            if not expect.refused_by_lighttpd(site, told, answer):
+            params = make(amocrm)
+            answer = site.get(hook, params)
+            if not expect.refused_by_lighttpd(site, params, answer):
                 app.refused(answer, 403, "invalid_signature")
             assert olena.is_connected()
     assert states(site) == {(ACCOUNT, 1): "active"}
@@ -258,14 +258,14 @@ MALFORMED = {
 def test_a_malformed_call_changes_nothing(site, amocrm, hook):
     olena = User(site)
     olena.connects(amocrm)
-    told = signed(amocrm)
-    good = "&".join(f"{name}={value}" for name, value in told.items())
+    params = signed(amocrm)
+    good = "&".join(f"{name}={value}" for name, value in params.items())
     for label, query in MALFORMED.items():
         # lighttpd repairs a bad escape before it starts the program
         if site.server.name != "lighttpd" or "%zz" not in query:
             with app.row(label):
-                answer = site.get(hook, query.format(good=good, uuid=told["client_uuid"],
-                                                     signature=told["signature"]))
+                answer = site.get(hook, query.format(good=good, uuid=params["client_uuid"],
+                                                     signature=params["signature"]))
                 assert answer.status in (400, 403)
                 assert olena.is_connected()
     assert states(site) == {(ACCOUNT, 1): "active"}
@@ -318,10 +318,10 @@ def test_claiming_the_old_code_does_not_reactivate(bare, amocrm, mode):
     """The old code is not a new authorization."""
     bare.configure(**mode)
     olena = User(bare)
-    told = olena.connects(amocrm)
+    params = olena.connects(amocrm)
     bare.get("disconnect", signed(amocrm))
 
-    app.refused(olena.exchange(told), 400, "auth_failed")
+    app.refused(olena.exchange(params), 400, "auth_failed")
 
     assert not olena.is_connected()
     assert states(bare) == {(ACCOUNT, 1): "revoked"}

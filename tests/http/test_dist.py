@@ -47,7 +47,7 @@ def tarball():
                               text=True, env={**os.environ, "MAKEFLAGS": ""})
         assert done.returncode == 0, done.stdout + done.stderr
         [made] = build.glob("*.tar.gz")
-        yield SimpleNamespace(path=made, told=done.stdout)
+        yield SimpleNamespace(path=made, printed=done.stdout)
     finally:
         process.remove_folder(build)
 
@@ -109,11 +109,11 @@ def test_nothing_but_the_programs_is_in_the_web_folder(unpacked):
 def test_make_and_the_readme_give_the_sizes(tarball, unpacked):
     readme = (unpacked / "README.txt").read_text()
     assert "@" not in re.sub(r"\S+@\S+", "", readme)
-    told = dict((name, int(size)) for size, name in SIZE.findall(readme))
-    assert SIZE.findall(tarball.told) == SIZE.findall(readme)
+    sizes = dict((name, int(size)) for size, name in SIZE.findall(readme))
+    assert SIZE.findall(tarball.printed) == SIZE.findall(readme)
     for program in PROGRAMS:
         size = (programs_of(unpacked) / program).stat().st_size
-        assert abs(told[program] * 1000 - size) <= 1000
+        assert abs(sizes[program] * 1000 - size) <= 1000
         assert size < 2_000_000, f"{program} is too large"
 
 
@@ -226,8 +226,8 @@ class Host(Site):
 def assert_works(host):
     """Every kind of request by browsers, the app and amoCRM."""
     expect.failed(host.get("callback"), "missing_code")
-    told = host.amocrm.approve(state="s")
-    expect.connected(host.get("callback", told), told["code"], "s")
+    params = host.amocrm.approve(state="s")
+    expect.connected(host.get("callback", params), params["code"], "s")
     user = app.User(host)
     assert app.done(user.status())["data"]["connected"] is True
     webhooks.accepted(webhooks.send(

@@ -133,24 +133,24 @@ def commands():
     listed = amocrmctl_help().partition("\ncommands:\n")[2]
     names = re.findall(r"^  ([a-z]+)", listed, re.M)
     assert len(names) > 10
-    told = {}
+    options = {}
     for name in names:
         text = amocrmctl_help(name)
-        told[name] = options_of(text.split("\n")[0])
-        assert options_of(text) <= told[name], f"{name}: options that its usage line lacks"
-    return told
+        options[name] = options_of(text.split("\n")[0])
+        assert options_of(text) <= options[name], f"{name}: options that its usage line lacks"
+    return options
 
 
 def manual_commands():
     """The commands of amocrmctl.1: the options of the heading, and those explained below it."""
     text = (DOCS / "amocrmctl.1").read_text()
     section = text.partition("\n.Sh COMMANDS\n")[2].partition("\n.Sh ")[0]
-    told = {}
+    found = {}
     for entry in re.split(r"^\.It Ic ", section, flags=re.M)[1:]:
         heading, _, rest = entry.partition("\n")
         explained = "\n".join(re.findall(r"^\.It (Fl .*)", rest, re.M))
-        told[heading.split()[0]] = (manual_options(heading), manual_options(explained))
-    return told
+        found[heading.split()[0]] = (manual_options(heading), manual_options(explained))
+    return found
 
 
 def manual_options(text):
@@ -169,9 +169,9 @@ def test_the_manual_has_the_global_options(commands):
     usage = amocrmctl_help().partition("\ncommands:\n")[0]
     manual = (DOCS / "amocrmctl.1").read_text().partition("\n.Sh COMMANDS\n")[0]
 
-    told = set(re.findall(r"^  (-[a-z]), (--[a-z]+)", usage, re.M))
-    assert told == {("-c", "--config"), ("-h", "--help")}
-    for short, long in told:
+    options = set(re.findall(r"^  (-[a-z]), (--[a-z]+)", usage, re.M))
+    assert options == {("-c", "--config"), ("-h", "--help")}
+    for short, long in options:
         assert re.search(rf"^\.It Fl {short[1]} .*Fl {long[1:]}\b", manual, re.M), long
 
 
@@ -215,38 +215,38 @@ def config_keys():
     source = (ROOT / "common/config/config_keys.c").read_text()
     table = source.partition("config_keys[] = {")[2].partition("\n};")[0]
     store = re.search(r'#define STORE_PATH "(.*?)"', source)[1]
-    told = {}
+    keys = {}
     for entry in re.split(r"(?=\bKEY\()", table)[1:]:
         section, key = re.match(r"KEY\((\w+), (\w+)\)", entry).groups()
         fallback = re.search(r'\.fallback = (?:"([^"]*)"|(STORE_PATH))', entry)
-        told[section, key] = (fallback and (store if fallback[2] else fallback[1]),
+        keys[section, key] = (fallback and (store if fallback[2] else fallback[1]),
                               ".required = true" in entry)
-    assert len(told) > 30
-    return told
+    assert len(keys) > 30
+    return keys
 
 
 def example_keys():
     """(section, key) -> (value, given), from amo-crm.conf.example."""
-    told, section = {}, None
+    keys, section = {}, None
     for line in (ROOT / "amo-crm.conf.example").read_text().split("\n"):
         if line.startswith("["):
             section = line.strip("[]")
         given = re.match(r"(#?)([a-z_]+) = (.*)", line)
         if given:
-            assert (section, given[2]) not in told
-            told[section, given[2]] = (given[3], not given[1])
-    return told
+            assert (section, given[2]) not in keys
+            keys[section, given[2]] = (given[3], not given[1])
+    return keys
 
 
 def manual_keys():
     """(section, key) -> its text in amo-crm.conf.5."""
-    told = {}
+    keys = {}
     text = (DOCS / "amo-crm.conf.5").read_text()
     for part in re.split(r"^\.Ss \[", text, flags=re.M)[1:]:
         section, _, rest = part.partition("]")
         for entry in re.split(r"^\.It Ic ", rest.partition("\n.Sh ")[0], flags=re.M)[1:]:
-            told[section, entry.split("\n")[0]] = entry
-    return told
+            keys[section, entry.split("\n")[0]] = entry
+    return keys
 
 
 def readme_keys():
@@ -440,11 +440,11 @@ class Receiver:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=taken, stderr=said,
                 env={"PATH": os.environ["PATH"], "WEBHOOK_SECRET": secrets, "PORT": "0"})
-        told = process.wait_until(
+        started = process.wait_until(
             lambda: re.search(r"http://127\.0\.0\.1:(\d+)/\n", self._said.read_text())
             or self._process.poll() is not None, "the receiver")
-        assert told is not True, self._said.read_text()
-        self.port = int(told[1])
+        assert started is not True, self._said.read_text()
+        self.port = int(started[1])
 
     def post(self, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -27,16 +27,16 @@ def test_all_requests_of_an_app(fastcgi, amocrm, mode):
     olena, ivan = User(fastcgi, "olena"), User(fastcgi, "ivan")
     for _ in range(2):
         assert not olena.is_connected()
-        told = olena.consents(amocrm)
-        app.already_claimed(ivan.exchange(told))
-        app.connected(olena.exchange(told, kind=FORM))
+        params = olena.consents(amocrm)
+        app.already_claimed(ivan.exchange(params))
+        app.connected(olena.exchange(params, kind=FORM))
         assert olena.is_connected()
         query = hooks.disconnect_query(amocrm.integration, amocrm.who()[0])
         app.disconnected(fastcgi.get("disconnect", query))
         assert not olena.is_connected()
-        told = amocrm.approve(state=olena.state())
-        app.connected(olena.exchange(told))
-        expect.connected(fastcgi.get("callback", told), told["code"], told["state"])
+        params = amocrm.approve(state=olena.state())
+        app.connected(olena.exchange(params))
+        expect.connected(fastcgi.get("callback", params), params["code"], params["state"])
         app.disconnected(olena.disconnect("DELETE"))
     assert len(amocrm.exchanges()) == 4
     fastcgi.assert_no_secret_in_store_or_logs()
@@ -131,8 +131,8 @@ def test_several_requests_on_one_connection(fastcgi, amocrm):
 def test_a_fault_does_not_affect_the_next_request(fastcgi, amocrm):
     """Neither the next response nor the next log line contains anything of it."""
     olena = User(fastcgi)
-    for told in ({"code": "c" * 5000}, {"code": "c", "referer": "evil.com"}, {"code": ""}, {}):
-        assert olena.exchange(told).status == 400
+    for params in ({"code": "c" * 5000}, {"code": "c", "referer": "evil.com"}, {"code": ""}, {}):
+        assert olena.exchange(params).status == 400
     amocrm.misbehave("server_error")
     app.refused(olena.exchange(amocrm.approve()), 503, "temporarily_unavailable")
     fastcgi.mark_logs()
@@ -187,14 +187,14 @@ def test_a_client_that_hangs_up_does_not_affect_others(fastcgi, amocrm):
 
 def test_tokens_are_stored_if_a_phone_hangs_up_during_the_exchange(fastcgi, amocrm):
     olena = User(fastcgi)
-    told = amocrm.approve()
+    params = amocrm.approve()
     request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
-        **olena.headers, "Content-Type": JSON}, json.dumps(told).encode())
+        **olena.headers, "Content-Type": JSON}, json.dumps(params).encode())
     with fastcgi.server.connect("exchange-code") as connection:
         connection.sendall(request)
         process.wait_until(amocrm.exchanges, "the exchange")
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
     assert len(amocrm.exchanges()) == 1
     still_the_same(fastcgi)
@@ -215,10 +215,10 @@ def test_several_processes_at_one_socket_make_one_exchange(bare, amocrm):
     bare.server = FastCgi(bare, processes=4)
     try:
         olena = User(bare)
-        told = amocrm.approve(state=olena.state())
+        params = amocrm.approve(state=olena.state())
         bare.server.spawn("exchange-code")
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: olena.exchange(told), range(8)))
+            answers = list(pool.map(lambda _: olena.exchange(params), range(8)))
         for answer in answers:
             app.connected(answer)
         assert len(amocrm.exchanges()) == 1
@@ -254,9 +254,9 @@ def test_a_killed_helper_is_restarted(fastcgi, amocrm):
 
 def test_term_during_an_exchange_waits_until_the_tokens_are_on_disk(fastcgi, amocrm):
     olena = User(fastcgi)
-    told = amocrm.approve()
+    params = amocrm.approve()
     request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
-        **olena.headers, "Content-Type": JSON}, json.dumps(told).encode())
+        **olena.headers, "Content-Type": JSON}, json.dumps(params).encode())
     with fastcgi.server.connect("exchange-code") as connection:
         connection.sendall(request)
         process.wait_until(amocrm.exchanges, "the exchange")
@@ -267,5 +267,5 @@ def test_term_during_an_exchange_waits_until_the_tokens_are_on_disk(fastcgi, amo
 
     fastcgi.server.end("exchange-code")
     fastcgi.server.spawn("exchange-code")   # as a supervisor would
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
     assert len(amocrm.exchanges()) == 1

@@ -271,10 +271,10 @@ def test_a_signal_to_the_whole_group_does_not_end_helpers_in_use(fastcgi, amocrm
     app.connected(olena.exchange(amocrm.approve()))
     one = only_process(fastcgi, "exchange-code")
     children = helpers(one)
-    told = amocrm.approve()
+    callback_params = amocrm.approve()
     amocrm.forget()
     request = fastcgi.server.request(f"{BASE}exchange-code", None, "POST", {
-        **olena.headers, "Content-Type": JSON}, json.dumps(told).encode())
+        **olena.headers, "Content-Type": JSON}, json.dumps(callback_params).encode())
     with fastcgi.server.connect("exchange-code") as connection:
         connection.sendall(request)
         process.wait_until(amocrm.exchanges, "the exchange")

@@ -62,13 +62,13 @@ def ask_all(site, amocrm, number):
 
 def state_of(site):
     """Memory and open files of every process and of its helpers."""
-    told = {}
+    state = {}
     for program in site.server.processes:
         one = only_process(site, program)
-        told[program] = (memory(one.pid), open_files(one))
+        state[program] = (memory(one.pid), open_files(one))
         for child, name in helpers(one).items():
-            told[f"{name} of {program}"] = (memory(child), None)
-    return told
+            state[f"{name} of {program}"] = (memory(child), None)
+    return state
 
 
 def test_memory_and_open_files_do_not_grow(fastcgi, amocrm):

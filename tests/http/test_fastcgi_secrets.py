@@ -50,9 +50,9 @@ def used(pagemap, start, end):
     Documentation/admin-guide/ mm/pagemap.rst: 8 bytes for each page, with bit 63 set if it is in
     memory, and bit 62 if it is in the swap."""
     pagemap.seek(start // PAGE * 8)
-    told = pagemap.read((end - start) // PAGE * 8)
+    entries = pagemap.read((end - start) // PAGE * 8)
     ranges = []
-    for number, (page,) in enumerate(struct.iter_unpack("=Q", told)):
+    for number, (page,) in enumerate(struct.iter_unpack("=Q", entries)):
         at = start + number * PAGE
         if page >> 62 == 0:
             continue
@@ -76,9 +76,10 @@ def processes(site, program):
     return {str(one.pid): program, **helpers(one)}
 
 
-def left_over(site, program, told):
+def left_over(site, program, secret_values):
     """Where a piece of a secret is found: name of the secret, mapping, process."""
-    wanted = [(piece.encode(), name) for name, secret in told.items() for piece in pieces(secret)]
+    wanted = [(piece.encode(), name) for name, secret in secret_values.items()
+              for piece in pieces(secret)]
     wanted = wanted[::-(-len(wanted) // PIECES_MAX)]
     found = set()
     for pid, name in processes(site, program).items():
@@ -88,15 +89,15 @@ def left_over(site, program, told):
     return sorted(found)
 
 
-def assert_forgotten(site, program, **told):
+def assert_forgotten(site, program, **secret_values):
     """The response is sent a moment before the memory is wiped."""
     for pid in processes(site, program):
         if not is_allowed(pid):
             pytest.skip(f"the memory of process {pid} may not be read here (ptrace_scope?)")
     try:
-        process.wait_until(lambda: not left_over(site, program, told), "", seconds=3)
+        process.wait_until(lambda: not left_over(site, program, secret_values), "", seconds=3)
     except TimeoutError:
-        raise AssertionError("\n".join(left_over(site, program, told))) from None
+        raise AssertionError("\n".join(left_over(site, program, secret_values))) from None
 
 
 def signed_part(token):
@@ -178,11 +179,11 @@ def test_status_with_a_public_key(fastcgi, tmp_path_factory, algorithm):
 def test_an_exchange(fastcgi, amocrm, kind):
     fastcgi.configure(**PER_USER)
     user = some_user(fastcgi)
-    told = amocrm.approve(state=user.state())
+    params = amocrm.approve(state=user.state())
     for _ in range(2):      # exchanged, and then found in the store
-        app.connected(user.exchange(told, kind=kind))
-        assert_forgotten(fastcgi, "exchange-code", code=told["code"], user=user.name,
-                         state=signed_part(told["state"]), token=signed_part(user.token),
+        app.connected(user.exchange(params, kind=kind))
+        assert_forgotten(fastcgi, "exchange-code", code=params["code"], user=user.name,
+                         state=signed_part(params["state"]), token=signed_part(user.token),
                          **amocrm_secrets(amocrm))
 
 
@@ -196,10 +197,10 @@ def test_an_exchange_that_is_refused(fastcgi, amocrm):
 @pytest.mark.parametrize("kind", ["server_error", "not_json", "hung_up", "lost_reply"])
 def test_an_exchange_that_fails(fastcgi, amocrm, kind):
     user = some_user(fastcgi)
-    told = amocrm.approve()
+    params = amocrm.approve()
     amocrm.misbehave(kind, times=9)
-    assert user.exchange(told).status == 503
-    assert_forgotten(fastcgi, "exchange-code", code=told["code"], user=user.name,
+    assert user.exchange(params).status == 503
+    assert_forgotten(fastcgi, "exchange-code", code=params["code"], user=user.name,
                      **amocrm_secrets(amocrm))
 
 
@@ -217,13 +218,13 @@ def test_a_body_that_is_not_read_to_its_end(fastcgi):
 @pytest.mark.parametrize("redirect", ["page", "302"])
 def test_a_callback(fastcgi, amocrm, redirect):
     fastcgi.configure(app_redirect=redirect)
-    told = amocrm.approve(state=secrets.token_urlsafe(100))
+    params = amocrm.approve(state=secrets.token_urlsafe(100))
     headers = marked()
     for _ in range(2):
-        answer = fastcgi.get("callback", told, headers=headers)
+        answer = fastcgi.get("callback", params, headers=headers)
         assert answer.status == (200 if redirect == "page" else 302)
-        assert_forgotten(fastcgi, "callback", **all_of(headers), code=told["code"],
-                         state=told["state"], **amocrm_secrets(amocrm))
+        assert_forgotten(fastcgi, "callback", **all_of(headers), code=params["code"],
+                         state=params["state"], **amocrm_secrets(amocrm))
 
 
 def test_a_callback_that_is_refused(fastcgi, amocrm):

@@ -179,9 +179,9 @@ def test_other_users_may_not_connect(one_site, name):
 def test_the_systemd_units(one_site, amocrm):
     with started(one_site, "nginx-units") as site:
         olena = User(site)
-        told = olena.connects(amocrm)
-        expect.failed(site.get("callback", {**told, "client_id": "another"}), "invalid_request",
-                      told["state"])
+        params = olena.connects(amocrm)
+        expect.failed(site.get("callback", {**params, "client_id": "another"}), "invalid_request",
+                      params["state"])
         site.logged("amo-crm callback:", "client_id")
 
 
@@ -360,15 +360,15 @@ def test_a_sender_that_hangs_up_does_not_affect_others(on_servers, framing, befo
 
 def test_tokens_are_stored_if_a_phone_hangs_up_during_the_exchange(on_servers, amocrm):
     olena = User(on_servers)
-    told = amocrm.approve()
-    body = json.dumps(told).encode()
+    params = amocrm.approve()
+    body = json.dumps(params).encode()
     sent = [f"POST {BASE}exchange-code HTTP/1.1", "Host: localhost", f"Content-Type: {JSON}",
             f"Authorization: {olena.headers['Authorization']}", f"Content-Length: {len(body)}"]
     with socket.create_connection(("127.0.0.1", on_servers.server.port), PATIENCE) as connection:
         connection.sendall("\r\n".join([*sent, "", ""]).encode() + body)
         process.wait_until(amocrm.exchanges, "the exchange")
 
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))
 
     assert len(amocrm.exchanges()) == 1
 

@@ -100,11 +100,11 @@ def test_refreshes_in_a_row(bare, amocrm, name):
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_callback(bare, amocrm, name):
-    told = amocrm.approve()
+    params = amocrm.approve()
     release = threading.Event()
     amocrm.misbehave("held", until=release)
     path = bare.url("callback").removeprefix("http://localhost")
-    program = bare.server.start(path, told, start_new_session=True)
+    program = bare.server.start(path, params, start_new_session=True)
     try:
         process.wait_until(amocrm.exchanges, "the exchange")
         os.killpg(program.pid, getattr(signal, name))
@@ -112,7 +112,7 @@ def test_a_callback(bare, amocrm, name):
         release.set()
         program.communicate(timeout=30)
 
-    expect.connected(bare.get("callback", told), told["code"])
+    expect.connected(bare.get("callback", params), params["code"])
     assert len(amocrm.exchanges()) == 1, f"{name} has lost the tokens"
     assert works(amocrm, bare.ctl("token", ID).stdout.removesuffix("\n")) == 1
     all_ended(program)

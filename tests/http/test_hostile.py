@@ -82,8 +82,8 @@ def test_no_packet_to_a_foreign_host_with_a_pinned_account(bare, amocrm, referer
 
 
 def assert_no_packet(site, amocrm, referer):
-    told = amocrm.approve(state="s")
-    query = f"code={told['code']}&state=s&client_id={told['client_id']}&{referer}"
+    params = amocrm.approve(state="s")
+    query = f"code={params['code']}&state=s&client_id={params['client_id']}&{referer}"
 
     answer = site.get("callback", query)
 
@@ -95,9 +95,9 @@ def assert_no_packet(site, amocrm, referer):
 @pytest.mark.parametrize("pinned", [False, True], ids=["any account", "one account"])
 def test_a_good_host_is_contacted_and_recorded(site, amocrm, pinned):
     site.configure(**({} if pinned else ANY_ACCOUNT))
-    told = {**amocrm.approve(state="s"), "referer": "REforYOU.amocrm.RU"}
+    params = {**amocrm.approve(state="s"), "referer": "REforYOU.amocrm.RU"}
 
-    expect.connected(site.get("callback", told), told["code"], "s")
+    expect.connected(site.get("callback", params), params["code"], "s")
 
     assert [connection.sni for connection in amocrm.connections()] == ["reforyou.amocrm.ru"]
     assert [request.host for request in amocrm.exchanges()] == ["reforyou.amocrm.ru"]
@@ -107,9 +107,9 @@ def test_a_good_host_is_contacted_and_recorded(site, amocrm, pinned):
 def test_a_request_to_an_allowed_foreign_host_is_recorded(site, amocrm):
     """With evil.com allowed a request is sent, so its absence above proves something."""
     site.configure(**ANY_ACCOUNT, amocrm_account_domains="evil.com")
-    told = {**amocrm.approve(), "referer": "a.evil.com"}
+    params = {**amocrm.approve(), "referer": "a.evil.com"}
 
-    site.get("callback", told)
+    site.get("callback", params)
 
     assert [connection.sni for connection in amocrm.connections()] == ["a.evil.com"]
 
@@ -186,27 +186,27 @@ def same_page(answer, harmless):
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
 def test_a_hostile_state_is_escaped(site, amocrm, harmless, value):
-    told = amocrm.approve(state=value)
+    params = amocrm.approve(state=value)
 
-    answer = ask(site, told)
+    answer = ask(site, params)
 
     if answer:
         expect.link_of(answer)
-        assert answer.link_query == {"code": told["code"], "state": value}
+        assert answer.link_query == {"code": params["code"], "state": value}
         same_page(answer, harmless(site, "connected", amocrm.approve(state="s")))
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
 def test_a_hostile_state_is_escaped_in_a_redirect(site, amocrm, value):
     site.configure(app_redirect="302")
-    told = amocrm.approve(state=value)
+    params = amocrm.approve(state=value)
 
-    answer = ask(site, told)
+    answer = ask(site, params)
 
     if answer:
         assert answer.status == 302
         expect.link_of(answer)
-        assert answer.link_query == {"code": told["code"], "state": value}
+        assert answer.link_query == {"code": params["code"], "state": value}
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
@@ -229,9 +229,9 @@ def test_a_hostile_code_that_amocrm_refuses(site, amocrm, harmless, value):
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
 def test_a_hostile_code_that_amocrm_accepts(bare, amocrm, harmless, value):
-    told = amocrm.approve(state="s", code=value)
+    params = amocrm.approve(state="s", code=value)
 
-    answer = ask(bare, told)
+    answer = ask(bare, params)
 
     if is_text(value):
         expect.connected(answer, value, "s")
@@ -271,9 +271,9 @@ LONG = [(name, size) for size in (8192, 100_000)
 
 @pytest.mark.parametrize("name, size", LONG)
 def test_long_values_are_refused_without_a_packet(bare, amocrm, name, size):
-    told = {**amocrm.approve(), name: "x" * size}
+    params = {**amocrm.approve(), name: "x" * size}
 
-    answer = bare.get("callback", told)
+    answer = bare.get("callback", params)
 
     expect.hardened(answer)
     assert answer.link_query["error"] == "invalid_request"
@@ -281,8 +281,8 @@ def test_long_values_are_refused_without_a_packet(bare, amocrm, name, size):
 
 
 def test_raw_bytes_in_the_query(bare, amocrm):
-    told = amocrm.approve()
-    query = b"&".join(f"{name}={value}".encode() for name, value in told.items())
+    params = amocrm.approve()
+    query = b"&".join(f"{name}={value}".encode() for name, value in params.items())
 
     answer = bare.get("callback", query + b"&state=\xff<\"'>\r\n\x01")
 

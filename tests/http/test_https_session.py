@@ -13,10 +13,10 @@ UNAVAILABLE = "temporarily_unavailable"
 
 def exchange(site, amocrm):
     """Calls the callback; returns the error, or None."""
-    told = amocrm.approve(state="s")
-    answer = site.get("callback", told)
+    params = amocrm.approve(state="s")
+    answer = site.get("callback", params)
     if "error" not in answer.link_query:
-        expect.connected(answer, told["code"], "s")
+        expect.connected(answer, params["code"], "s")
     return answer.link_query.get("error")
 
 

@@ -38,8 +38,8 @@ def traced(bare, amocrm, tmp_path):
     probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
     if probe.returncode:
         pytest.skip(f"strace does not work here: {probe.stderr}")
-    told = amocrm.approve()
-    expect.connected(bare.get("callback", told), told["code"])
+    params = amocrm.approve()
+    expect.connected(bare.get("callback", params), params["code"])
     trace = tmp_path / "trace"
 
     def ask(program, query=None, method="GET", headers=None, body=None):
@@ -57,13 +57,13 @@ def test_without_a_code(traced, bare):
 
 
 def test_the_same_code_again(traced, bare, amocrm):
-    told = amocrm.approve()
-    expect.connected(bare.get("callback", told), told["code"])
+    params = amocrm.approve()
+    expect.connected(bare.get("callback", params), params["code"])
 
-    answer, opened = traced("callback", told)
+    answer, opened = traced("callback", params)
 
-    expect.connected(answer, told["code"])
-    code = hashlib.sha256(told["code"].encode()).hexdigest()
+    expect.connected(answer, params["code"])
+    code = hashlib.sha256(params["code"].encode()).hexdigest()
     assert opened == [str(bare.config), shard(bare, f"code:{code}")]
 
 

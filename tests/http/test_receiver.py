@@ -116,10 +116,10 @@ def test_the_busiest_second():
 
 # Control over HTTP.
 
-def control(amocrm, verb, **told):
+def control(amocrm, verb, **members):
     connection = http.client.HTTPConnection(urlsplit(amocrm.plain_url).netloc, timeout=10)
     try:
-        connection.request("POST", f"/_sandbox/{verb}", json.dumps(told))
+        connection.request("POST", f"/_sandbox/{verb}", json.dumps(members))
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
@@ -147,8 +147,8 @@ def test_control_over_http(amocrm):
 ACCOUNT, USER = Account(5, "five.amocrm.ru", []), User(1, "Olena")
 
 
-def subscribed(subscriptions, **told):
-    reply = subscriptions.subscribe(ACCOUNT, USER, json.dumps(told).encode())
+def subscribed(subscriptions, **members):
+    reply = subscriptions.subscribe(ACCOUNT, USER, json.dumps(members).encode())
     return reply.status, json.loads(reply.body)
 
 
@@ -160,23 +160,23 @@ def test_subscriptions():
     status, hook = subscribed(ours, destination="https://a.example/x?y", settings=["add_task"])
     assert (status, hook["settings"]) == (200, ["add_task"])
     ours.disable(ACCOUNT, "https://a.example/x?y")
-    told = json.loads(ours.listed(ACCOUNT).body)
-    assert [one["disabled"] for one in told["_embedded"]["webhooks"]] == [True]
+    listed = json.loads(ours.listed(ACCOUNT).body)
+    assert [one["disabled"] for one in listed["_embedded"]["webhooks"]] == [True]
     assert ours.unsubscribe(ACCOUNT, b'{"destination":"https://b.example/"}').status == 204
     assert len(ours.of(ACCOUNT)) == 1 and ours.of(Account(6, "", [])) == []
     assert ours.unsubscribe(ACCOUNT, b'{"destination":"https://a.example/x?y"}').status == 204
     assert ours.of(ACCOUNT) == []
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("members", [
     {}, {"destination": "https://a.example/"}, {"settings": ["add_lead"]},
     {"destination": "nowhere", "settings": ["add_lead"]},
     {"destination": "https://a.example/", "settings": []},
     {"destination": "https://a.example/", "settings": ["add_lead", "status_contact"]},
     {"destination": "https://a.example/", "settings": "add_lead"}])
-def test_a_bad_subscription_is_refused(told):
+def test_a_bad_subscription_is_refused(members):
     ours = Subscriptions()
-    assert subscribed(ours, **told)[0] == 400
+    assert subscribed(ours, **members)[0] == 400
     assert ours.unsubscribe(ACCOUNT, b"[]").status == 400
     assert ours.of(ACCOUNT) == []
 

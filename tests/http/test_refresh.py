@@ -153,13 +153,13 @@ def test_wrong_arguments_are_reported(bare, amocrm, arguments):
 
 def test_no_token_is_printed_or_logged(bare, amocrm):
     connect(bare, amocrm, life=SOON)
-    told = bare.ctl("refresh", ID)
+    renewed = bare.ctl("refresh", ID)
     amocrm.misbehave("token_revoked")
     complained = bare.ctl("refresh", ID, check=False)
 
     bare.assert_no_secret_in_store_or_logs()
     for name, secret in bare.secrets():
-        for text in (told.stdout, told.stderr, complained.stdout, complained.stderr):
+        for text in (renewed.stdout, renewed.stderr, complained.stdout, complained.stderr):
             assert secret not in text.encode(), name
 
 
@@ -389,7 +389,7 @@ class Held:
 
     def __exit__(self, *_):
         self.release.set()
-        self.told, self.complaint = self.process.communicate(timeout=30)
+        self.printed, self.complaint = self.process.communicate(timeout=30)
         self.status = self.process.returncode
 
 
@@ -439,12 +439,12 @@ def test_a_disconnect_by_amocrm_just_before_the_write_is_not_undone(bare, amocrm
 
 def test_a_concurrent_claim_is_kept(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
-    told = amocrm.approve()
-    expect.connected(bare.get("callback", told), told["code"])
+    params = amocrm.approve()
+    expect.connected(bare.get("callback", params), params["code"])
     amocrm.forget()
 
     with Held(bare, amocrm) as held:
-        app.connected(app.User(bare).exchange(told))
+        app.connected(app.User(bare).exchange(params))
 
     assert held.status == 0
     assert one(bare)["app_user"] == "olena"
@@ -457,8 +457,8 @@ def test_a_concurrent_authorization_is_kept(bare, amocrm, fault):
     connections.age(bare, 1000)
 
     with Held(bare, amocrm, **fault):
-        told = amocrm.approve()
-        expect.connected(bare.get("callback", told), told["code"])
+        params = amocrm.approve()
+        expect.connected(bare.get("callback", params), params["code"])
         newest = pair(bare)
 
     assert pair(bare) == newest
@@ -469,12 +469,12 @@ def test_a_concurrent_authorization_is_kept(bare, amocrm, fault):
 def test_a_concurrent_claim_is_not_revoked(bare, amocrm):
     """The claimed pair may have been renewed too; the next refresh finds out."""
     bare.configure(**ANY_ACCOUNT)
-    told = amocrm.approve()
-    expect.connected(bare.get("callback", told), told["code"])
+    params = amocrm.approve()
+    expect.connected(bare.get("callback", params), params["code"])
     amocrm.forget()
 
     with Held(bare, amocrm, then="token_revoked") as held:
-        app.connected(app.User(bare).exchange(told))
+        app.connected(app.User(bare).exchange(params))
 
     assert held.status == 1
     assert (one(bare)["app_user"], one(bare)["state"]) == ("olena", "active")
@@ -518,9 +518,9 @@ def test_nothing_is_renewed_without_disk_space(bare, amocrm):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     asking = bare.start_ctl("token", ID, preexec_fn=no_room)
-    told, complaint = asking.communicate(timeout=30)
+    printed, complaint = asking.communicate(timeout=30)
 
-    assert (asking.returncode, told) == (1, b"")
+    assert (asking.returncode, printed) == (1, b"")
     assert b"too large" in complaint
     assert amocrm.connections() == []
 
@@ -578,11 +578,11 @@ HOSTILE = ["evil.com", "renamed.evil.com", "evilamocrm.ru", "renamed.amocrm.ru.e
            "renamed.amocrm.ru:8443", "renamed.amocrm.ru/", "renamed", "127.0.0.1"]
 
 
-@pytest.mark.parametrize("told", HOSTILE)
-def test_a_new_host_that_is_not_amocrms_is_not_followed(bare, amocrm, told):
+@pytest.mark.parametrize("reported", HOSTILE)
+def test_a_new_host_that_is_not_amocrms_is_not_followed(bare, amocrm, reported):
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
-    amocrm.rename("renamed", told=told)
+    amocrm.rename("renamed", reported=reported)
 
     refused(token(bare, check=False), HOST, "404")
 

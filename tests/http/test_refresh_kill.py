@@ -78,7 +78,7 @@ def due(site):
     """The users whose tokens are still due, and those whose connection is revoked."""
     soon = time.time() + DUE
     pairs = stored(site)
-    states = {told["amocrm_user_id"]: told["state"] for told in site.connections()}
+    states = {one["amocrm_user_id"]: one["state"] for one in site.connections()}
     assert pairs.keys() == {(ID, user) for user in states}
     return ({user for user, state in states.items()
              if state == "active" and pairs[ID, user]["expires_at"] < soon},

@@ -88,8 +88,8 @@ def test_everything_else_is_unchanged(site, amocrm):
 
     assert site.ctl("rekey").stdout == "sealed anew 4 of 4\n"
 
-    def by_id(told):
-        return sorted(told, key=lambda one: (one["account_id"], one["amocrm_user_id"]))
+    def by_id(listed):
+        return sorted(listed, key=lambda one: (one["account_id"], one["amocrm_user_id"]))
     assert by_id(site.connections()) == by_id(before)
     assert stored(site) == pairs
 
@@ -235,10 +235,10 @@ def test_several_refreshes_that_have_read_the_old_key(site, amocrm):
 def test_an_authorization_that_has_read_the_old_key(site, amocrm, connected_before):
     if connected_before:
         connect(site, amocrm)
-    told = amocrm.approve()
+    params = amocrm.approve()
     with replaced_meanwhile(site, amocrm, "authorization_code"):
         path = site.url("callback").removeprefix("http://localhost")
-        program = site.server.start(path, told)
+        program = site.server.start(path, params)
     program.communicate(timeout=30)
 
     assert_only_the_new_key_is_needed(site)

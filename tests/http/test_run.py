@@ -118,10 +118,10 @@ def test_the_shell_variables_are_those_of_the_documents(checkout, document):
 
         assert [name.partition("=")[0] for name in names] \
             == [line.removeprefix("$ ").partition("=")[0] for line in begun[1].splitlines()[:3]]
-        told = pasted("\n".join([*names, 'sed -n "s/^client_id = //p" "$conf"',
-                                 'curl -s "$api/callback" | grep -o missing_code | head -1',
-                                 'curl -s "$amo/_sandbox/reset" -d ""']), checkout[0])
-        assert re.fullmatch(r"[0-9a-f-]{36}\nmissing_code\n\{\}\n", told)
+        output = pasted("\n".join([*names, 'sed -n "s/^client_id = //p" "$conf"',
+                                   'curl -s "$api/callback" | grep -o missing_code | head -1',
+                                   'curl -s "$amo/_sandbox/reset" -d ""']), checkout[0])
+        assert re.fullmatch(r"[0-9a-f-]{36}\nmissing_code\n\{\}\n", output)
 
 
 def test_a_refused_webhook_is_not_retried(checkout):
@@ -153,15 +153,15 @@ def test_webhooks_use_the_currently_configured_key(checkout):
         assert button(base, "", do="lead") == 'POST webhook\n200 {"success":true}'
 
 
-def press(base, page, **told):
+def press(base, page, **fields):
     """The page after one of its buttons was pressed."""
-    with urllib.request.urlopen(base + page, urlencode(told).encode(), timeout=20) as answer:
+    with urllib.request.urlopen(base + page, urlencode(fields).encode(), timeout=20) as answer:
         return html.unescape(answer.read().decode())
 
 
-def button(base, page, **told):
+def button(base, page, **fields):
     """The response that the page shows."""
-    return re.search(r"<pre>(.*?)</pre>", press(base, page, **told), re.DOTALL)[1]
+    return re.search(r"<pre>(.*?)</pre>", press(base, page, **fields), re.DOTALL)[1]
 
 
 def test_all_actions_of_its_pages(checkout):

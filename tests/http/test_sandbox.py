@@ -152,8 +152,9 @@ def test_the_account_requires_its_own_token(amocrm):
     status, body = account(amocrm, pair["access_token"])
 
     assert status == 200
-    told = json.loads(body)
-    assert (told["id"], told["subdomain"], told["current_user_id"]) == (31920194, "reforyou", 2)
+    members = json.loads(body)
+    assert (members["id"], members["subdomain"], members["current_user_id"]) == (
+        31920194, "reforyou", 2)
     assert account(amocrm, "x")[0] == 401
     assert account(amocrm, pair["access_token"], "second.amocrm.ru")[0] == 401
     amocrm.oauth.uninstall(amocrm.who()[0])
@@ -195,9 +196,9 @@ def test_allow_redirects_to_the_registered_address_only(amocrm):
 
     assert url.startswith(amocrm.integration.redirect_uri + "?code=def50200")
     assert "state=%FFa%20%2B%22&" in url
-    told = dict(parse_qsl(urlsplit(url).query, encoding="latin-1"))
-    assert set(told) == {"code", "state", "referer", "platform", "client_id"}
-    assert (told["referer"], told["platform"], told["client_id"]) == (HOST, "1", client)
+    params = dict(parse_qsl(urlsplit(url).query, encoding="latin-1"))
+    assert set(params) == {"code", "state", "referer", "platform", "client_id"}
+    assert (params["referer"], params["platform"], params["client_id"]) == (HOST, "1", client)
 
 
 def test_deny_redirects_without_a_code(amocrm):
@@ -243,8 +244,8 @@ def test_a_lost_reply_was_carried_out(amocrm):
     assert token(amocrm, code=code) == refusal("Authorization code has been revoked")
 
 
-def control(amocrm, verb, **told):
-    status, body = curl(amocrm, f"{amocrm.plain_url}/_sandbox/{verb}", "-d", json.dumps(told))
+def control(amocrm, verb, **members):
+    status, body = curl(amocrm, f"{amocrm.plain_url}/_sandbox/{verb}", "-d", json.dumps(members))
     return status, json.loads(body)
 
 

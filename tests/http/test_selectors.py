@@ -29,11 +29,11 @@ def test_a_newer_reserved_connection_is_not_selected(site, amocrm, mode, account
     boss.connects(amocrm)
     age(site, 100)
 
-    told = broker.consents(amocrm, state, user=7)
+    params = broker.consents(amocrm, state, user=7)
 
     assert works(amocrm, token(site, account)) == 1
     assert works(amocrm, token(site, f"{account}/7")) == 7
-    broker.exchange(told)
+    broker.exchange(params)
     assert works(amocrm, token(site, account)) == 7
 
 

@@ -72,9 +72,9 @@ def logged(site, last):
 
 
 def test_the_error_log_contains_the_programs_line(on_servers, amocrm):
-    told = {**amocrm.approve(), "client_id": "another"}
+    params = {**amocrm.approve(), "client_id": "another"}
 
-    on_servers.get("callback", told)
+    on_servers.get("callback", params)
 
     on_servers.logged("amo-crm callback:", "invalid_request", "client_id")
 
@@ -92,8 +92,8 @@ def test_apache_behind_prefork_as_shared_hosting_runs_it(one_site, amocrm):
     server = Apache(one_site, mpm="prefork")
     try:
         one_site.reset(server)
-        told = amocrm.approve(state="s")
-        expect.connected(one_site.get("callback", told), told["code"], "s")
+        params = amocrm.approve(state="s")
+        expect.connected(one_site.get("callback", params), params["code"], "s")
         assert one_site.get(WRONG[0]).media_type == "text/plain"
         assert one_site.ask("callback", method="TRACE").status == 405
     finally:
@@ -114,8 +114,8 @@ def test_the_htaccess_for_shared_hosting(one_site, amocrm, case):
                            htaccess=changed((ROOT / "dist" / "htaccess").read_text()))
     try:
         one_site.reset(server)
-        told = amocrm.approve(state="s")
-        expect.connected(one_site.get("callback", told), told["code"], "s")
+        params = amocrm.approve(state="s")
+        expect.connected(one_site.get("callback", params), params["code"], "s")
         seen = one_site.get("status", headers={"Authorization": "Bearer seen"})
         assert "AUTHORIZATION=Bearer seen" in seen.text
         for path in ("nothing", ".htaccess", "callback.orig", *HELPERS):
@@ -155,11 +155,11 @@ class SharedHosting(Apache):
 
 
 def test_a_response_keeps_its_headers(on_servers, amocrm):
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    answer = on_servers.get("callback", told)
+    answer = on_servers.get("callback", params)
 
-    expect.connected(answer, told["code"])
+    expect.connected(answer, params["code"])
     assert answer.header("Content-Type") == "text/html; charset=utf-8"
     assert "Status" not in [name for name, _ in answer.headers]
 

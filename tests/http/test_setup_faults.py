@@ -63,8 +63,8 @@ def assert_our_fault(site, answer, *words):
     """Asserts the default page, with the reason in the log only."""
     expect.failed(answer, "server_error", "s", status=500)
     line = site.logged("server_error", *words)
-    for told in (str(site.folder), "amo-crm.conf"):
-        assert told not in answer.text, "the visitor sees a path"
+    for path in (str(site.folder), "amo-crm.conf"):
+        assert path not in answer.text, "the visitor sees a path"
     return line
 
 
@@ -250,12 +250,12 @@ def test_a_store_that_is_a_file(bare, amocrm):
 
 
 def test_a_corrupt_shard_is_reported_and_left_alone(bare, amocrm):
-    bare.get("callback", told := amocrm.approve())
+    bare.get("callback", params := amocrm.approve())
     shards = [shard for shard in bare.store.rglob("*.gdbm") if shard.stat().st_size]
     for shard in shards:
         shard.write_bytes(b"\xff" * shard.stat().st_size)
 
-    answer = bare.get("callback", told)
+    answer = bare.get("callback", params)
 
     assert answer.link_query["error"] == "server_error"
     bare.logged("server_error", ".gdbm")
@@ -277,7 +277,7 @@ def test_root_and_the_web_server_can_use_the_store_in_turn(bare, amocrm):
     bare.ctl("accounts", as_web_user=False)
     bare.ctl("token", 31920194, as_web_user=False)
 
-    expect.connected(bare.get("callback", told := amocrm.approve()), told["code"])
+    expect.connected(bare.get("callback", params := amocrm.approve()), params["code"])
 
 
 # A full disk, in a mount namespace, so that no mount can remain.
@@ -311,12 +311,12 @@ def test_a_disk_with_little_space(bare, amocrm):
     """With any free space: a valid response, and success only if everything was stored."""
     answers = []
     for free in (0, 64, 256, 512, 1024, 2048, 4096):
-        told = amocrm.approve(state="s")
-        answer = expect.hardened(on_small_disk(bare, told, size=4096, filled=4096 - free))
+        params = amocrm.approve(state="s")
+        answer = expect.hardened(on_small_disk(bare, params, size=4096, filled=4096 - free))
         answers.append(answer.link_query.get("error"))
         if answers[-1]:
             assert answers[-1] == "server_error"
         else:
-            expect.connected(answer, told["code"], "s")
+            expect.connected(answer, params["code"], "s")
 
     assert answers[0] == "server_error" and answers[-1] is None, answers

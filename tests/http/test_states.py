@@ -33,16 +33,16 @@ def assert_not_connected(*users):
 def test_a_stolen_deep_link_is_useless_to_another_user(site, amocrm, mode):
     site.configure(**mode)
     owner, thief = User(site, "owner"), User(site, "thief")
-    told = owner.consents(amocrm)
+    params = owner.consents(amocrm)
 
-    for attempt in (told, {"code": told["code"]}, {**told, "state": thief.state()},
-                    {**told, "state": "x"}, {**told, "referer": "evil.com"}):
+    for attempt in (params, {"code": params["code"]}, {**params, "state": thief.state()},
+                    {**params, "state": "x"}, {**params, "referer": "evil.com"}):
         app.already_claimed(thief.exchange(attempt))
         app.already_claimed(thief.exchange(attempt, kind=FORM))
     assert_not_connected(owner, thief)
 
-    app.connected(owner.exchange(told))
-    app.already_claimed(thief.exchange(told))
+    app.connected(owner.exchange(params))
+    app.already_claimed(thief.exchange(params))
     assert len(amocrm.exchanges()) == 1
 
 
@@ -51,13 +51,13 @@ def test_a_thief_who_is_faster_than_the_callback_gets_nothing(site, amocrm, mode
     """The code has not been exchanged yet, but its state names its owner."""
     site.configure(**mode)
     owner, thief = User(site, "owner"), User(site, "thief")
-    told = amocrm.approve(state=owner.state())
+    params = amocrm.approve(state=owner.state())
 
-    for state in (told["state"], None, "x"):
-        app.refused(thief.exchange(told, state=state), 400, "invalid_request")
+    for state in (params["state"], None, "x"):
+        app.refused(thief.exchange(params, state=state), 400, "invalid_request")
 
     assert amocrm.connections() == []
-    app.connected(owner.exchange(told))
+    app.connected(owner.exchange(params))
 
 
 @in_every_mode
@@ -65,15 +65,15 @@ def test_the_callback_does_not_change_the_owner_of_a_reserved_code(bare, amocrm,
     """A thief of the deep link can call the callback too, with any state; this changes nothing."""
     bare.configure(**mode)
     owner, thief = User(bare, "owner"), User(bare, "thief")
-    told = owner.consents(amocrm)
+    params = owner.consents(amocrm)
 
-    bare.get("callback", {**told, "state": thief.state()})
-    bare.get("callback", {"code": told["code"], "from_widget": "1"})
-    bare.get("callback", {"code": told["code"]})
+    bare.get("callback", {**params, "state": thief.state()})
+    bare.get("callback", {"code": params["code"], "from_widget": "1"})
+    bare.get("callback", {"code": params["code"]})
 
-    app.already_claimed(thief.exchange(told, state=thief.state()))
+    app.already_claimed(thief.exchange(params, state=thief.state()))
     assert_not_connected(owner, thief)
-    app.connected(owner.exchange(told))
+    app.connected(owner.exchange(params))
 
 
 # Consent phishing: the attacker makes a victim consent with the attacker's own state.
@@ -84,13 +84,13 @@ def test_consent_with_another_users_state_connects_nobody(site, amocrm, mode):
     phisher, victim = User(site, "phisher"), User(site, "victim")
     lure = phisher.state()
 
-    told = amocrm.approve(state=lure, user=2)
-    expect.connected(site.get("callback", told), told["code"], lure)
+    params = amocrm.approve(state=lure, user=2)
+    expect.connected(site.get("callback", params), params["code"], lure)
 
     # the deep link opens the victim's own app, so only the victim gets the code
     assert_not_connected(phisher, victim)
     for state in (lure, victim.state(), None):
-        app.already_claimed(victim.exchange(told, state=state))
+        app.already_claimed(victim.exchange(params, state=state))
     assert_not_connected(phisher, victim)
     assert [connection["app_user"] for connection in site.connections()] == [None]
 
@@ -128,10 +128,10 @@ def test_consent_phishing_does_not_reconnect_former_users(bare, amocrm, mode, en
     boss.connects(amocrm)
     end(bare, amocrm)
 
-    told = phisher.consents(amocrm, lure)
+    params = phisher.consents(amocrm, lure)
 
     assert_not_connected(boss, other, phisher)
-    app.connected(phisher.exchange(told))
+    app.connected(phisher.exchange(params))
     assert phisher.is_connected()
     assert boss.is_connected() == (mode["app_connections"] == "shared")
 
@@ -283,8 +283,8 @@ def test_a_bad_state_never_reaches_amocrm_behind_real_servers(on_servers, amocrm
     app.refused(olena.exchange(amocrm.approve()), 400, "invalid_request")
 
     assert amocrm.connections() == []
-    told = olena.consents(amocrm, mine)
-    app.connected(olena.exchange(told))
+    params = olena.consents(amocrm, mine)
+    app.connected(olena.exchange(params))
 
 
 def test_a_forged_state_with_our_own_key_is_accepted(
@@ -292,22 +292,22 @@ def test_a_forged_state_with_our_own_key_is_accepted(
     bare.configure(**MODES["per_user, signed state"])
     for said in ({}, {"exp": int(time.time()) + 30}, {"exp": 4102444800}, {"jti": None}):
         olena = User(bare)
-        told = amocrm.approve(state=app.forged_state(bare, **said))
-        expect.connected(bare.get("callback", told), told["code"], told["state"])
-        app.already_claimed(User(bare, "ivan").exchange(told))
-        app.connected(olena.exchange(told))
+        params = amocrm.approve(state=app.forged_state(bare, **said))
+        expect.connected(bare.get("callback", params), params["code"], params["state"])
+        app.already_claimed(User(bare, "ivan").exchange(params))
+        app.connected(olena.exchange(params))
 
 
 def test_where_any_state_is_accepted_a_bad_one_is_forwarded(bare, amocrm):
     bare.configure(**MODES["per_user, any state"])
     mine = User(bare).state()
-    told = amocrm.approve()
+    params = amocrm.approve()
     for label, make in BAD_STATES.items():
         bad = make(bare, mine) or ""
         if len(bad) <= 2048:
             with app.row(label):
-                answer = bare.get("callback", {**told, "state": bad})
-                assert answer.link_query == {"code": told["code"], "state": bad}
+                answer = bare.get("callback", {**params, "state": bad})
+                assert answer.link_query == {"code": params["code"], "state": bad}
 
 
 @pytest.mark.parametrize("label", ["for another user", "unsigned", "signed by another key",
@@ -315,9 +315,9 @@ def test_where_any_state_is_accepted_a_bad_one_is_forwarded(bare, amocrm):
 def test_where_any_state_is_accepted_a_bad_one_reserves_nothing(bare, amocrm, label):
     bare.configure(**MODES["per_user, any state"])
     bad = BAD_STATES[label](bare, User(bare).state())
-    bare.get("callback", told := amocrm.approve(state=bad))
+    bare.get("callback", params := amocrm.approve(state=bad))
 
-    app.connected(User(bare, "somebody").exchange(told))
+    app.connected(User(bare, "somebody").exchange(params))
 
 
 def test_an_error_of_amocrm_returns_only_a_state_of_ours(site, amocrm):
@@ -336,10 +336,10 @@ def test_an_error_of_amocrm_returns_only_a_state_of_ours(site, amocrm):
 
 def test_a_state_is_not_accepted_as_the_apps_token(site, amocrm):
     state = User(site).state()
-    told = amocrm.approve(state=state)
+    params = amocrm.approve(state=state)
 
     for program, method in app.PROGRAMS.items():
-        body = None if method == "GET" else json.dumps(told).encode()
+        body = None if method == "GET" else json.dumps(params).encode()
         headers = {"Content-Type": app.JSON} if method == "POST" else {}
         for name, value in (("Authorization", f"Bearer {state}"), ("X-Auth-Token", state)):
             answer = site.ask(program, method=method, body=body, headers={**headers, name: value})
@@ -388,7 +388,7 @@ def test_states_stay_valid_after_a_new_key_until_the_old_one_is_removed(site, am
     assert kids == ["k1", "k2"]
     app.connected(olena.exchange(olena.consents(amocrm, by_old[0])))
     app.connected(ivan.exchange(amocrm.approve(state=by_new, user=2)))
-    told = olena.consents(amocrm, by_old[1])
+    params = olena.consents(amocrm, by_old[1])
 
     site.write_keys(f"k2 {OTHER_KEY}\n")
     asked = len(amocrm.connections())
@@ -396,8 +396,8 @@ def test_states_stay_valid_after_a_new_key_until_the_old_one_is_removed(site, am
     app.refused(olena.exchange(amocrm.approve(state=by_old[2])), 400, "invalid_request")
     assert len(amocrm.connections()) == asked
     # a code that is reserved already stays reserved
-    app.already_claimed(ivan.exchange(told))
-    app.connected(olena.exchange(told))
+    app.already_claimed(ivan.exchange(params))
+    app.connected(olena.exchange(params))
 
 
 def test_only_the_key_named_by_the_kid_is_tried(bare, amocrm, key_ring):
@@ -410,8 +410,8 @@ def test_only_the_key_named_by_the_kid_is_tried(bare, amocrm, key_ring):
             state=app.forged_state(bare, kid=kid, secret=app.derived(key)))))
     assert amocrm.connections() == []
 
-    told = amocrm.approve(state=app.forged_state(bare, kid="k2", secret=app.derived(second)))
-    expect.connected(bare.get("callback", told), told["code"], told["state"])
+    params = amocrm.approve(state=app.forged_state(bare, kid="k2", secret=app.derived(second)))
+    expect.connected(bare.get("callback", params), params["code"], params["state"])
 
 
 # amoCRM's own install calls, which carry no state.
@@ -420,18 +420,18 @@ def test_only_the_key_named_by_the_kid_is_tried(bare, amocrm, key_ring):
 @pytest.mark.parametrize("kind", ["from_widget", "from_exchange"])
 def test_an_install_call_is_stored_for_nobody(bare, amocrm, mode, kind):
     bare.configure(**mode)
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    expect.plain_text(bare.get("callback", {**told, kind: "1"}), "connected")
+    expect.plain_text(bare.get("callback", {**params, kind: "1"}), "connected")
 
     olena = User(bare)
     assert_not_connected(olena)
     assert [(one["state"], one["app_user"]) for one in bare.connections()] == [("active", None)]
     for state in (olena.state(), "x", None):
-        app.already_claimed(olena.exchange(told, state=state))
+        app.already_claimed(olena.exchange(params, state=state))
     # the callback does not reserve it either
-    bare.get("callback", {**told, "state": olena.state()})
-    app.already_claimed(olena.exchange(told, state=olena.state()))
+    bare.get("callback", {**params, "state": olena.state()})
+    app.already_claimed(olena.exchange(params, state=olena.state()))
     assert_not_connected(olena)
     assert len(amocrm.exchanges()) == 1
 
@@ -479,9 +479,9 @@ def test_amocrms_own_install_call_is_stored_for_nobody(on_servers, amocrm):
 
 def test_where_any_state_is_accepted_an_install_call_connects(bare, amocrm):
     olena = User(bare)
-    told = amocrm.approve()
+    params = amocrm.approve()
 
-    bare.get("callback", {**told, "from_widget": "1"})
+    bare.get("callback", {**params, "from_widget": "1"})
 
     assert olena.is_connected()
-    app.connected(olena.exchange(told))
+    app.connected(olena.exchange(params))

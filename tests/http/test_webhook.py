@@ -33,8 +33,8 @@ def connect(site, amocrm, account=None):
     """Connects an account, and accepts webhooks of connected accounts only."""
     settings = {"app_connections": "per_user", "app_state": "any", "amocrm_account": None}
     site.configure(**settings)
-    told = amocrm.approve(account=account)
-    expect.connected(site.get("callback", told), told["code"])
+    params = amocrm.approve(account=account)
+    expect.connected(site.get("callback", params), params["code"])
 
 
 # Stored.
@@ -303,13 +303,13 @@ def test_the_limit_of_a_body(site, limit, chunked):
     assert line["id"] == digest(body_of(limit))
 
 
-@pytest.mark.parametrize("told", ["0", "5", "32", "34", "1000", "-1", "x", "33x", " 33", "+33",
-                                  "0x21", "99999999999999999999"])
-def test_a_wrong_content_length(bare, told):
+@pytest.mark.parametrize("length", ["0", "5", "32", "34", "1000", "-1", "x", "33x", " 33", "+33",
+                                    "0x21", "99999999999999999999"])
+def test_a_wrong_content_length(bare, length):
     assert len(SMALL) == 33
-    answer = send(bare, SMALL, Content_Length=told)
+    answer = send(bare, SMALL, Content_Length=length)
 
-    too_large = len(told) > 10
+    too_large = len(length) > 10
     refused(answer, 413 if too_large else 400, "too_large" if too_large else "invalid_request")
     assert webhooks.lines(bare) == []
 

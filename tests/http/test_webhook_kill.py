@@ -63,8 +63,8 @@ def usual_time(site):
 def stored(site):
     """The stored items, and the message about lines that were skipped."""
     printed = site.ctl("events", "--items")
-    told = [json.loads(line) for line in printed.stdout.splitlines()]
-    return told, printed.stderr
+    items = [json.loads(line) for line in printed.stdout.splitlines()]
+    return items, printed.stderr
 
 
 def test_no_event_is_lost_after_a_200(bare):
@@ -87,11 +87,11 @@ def test_no_event_is_lost_after_a_200(bare):
     for one in senders:
         one.join()
 
-    told, complaint = stored(bare)
-    told = told[counted_from:]
-    there = [int(line["item"]["id"]) for line in told]
+    items, complaint = stored(bare)
+    items = items[counted_from:]
+    there = [int(line["item"]["id"]) for line in items]
     assert len(set(there)) == len(there), "an event is stored twice"
-    for line in told:
+    for line in items:
         assert line["item"] == item_of(int(line["item"]["id"]))
     assert was_answered <= set(there), f"lost: {sorted(was_answered - set(there))}"
     # kills came before, during and after the write
@@ -116,7 +116,7 @@ def test_a_sender_that_hangs_up_does_not_affect_the_others(on_servers):
 
     webhooks.accepted(webhooks.send(on_servers, body_of(60)))
 
-    told, complaint = stored(on_servers)
-    for line in told:
+    items, complaint = stored(on_servers)
+    for line in items:
         assert line["item"] == item_of(int(line["item"]["id"]))
-    assert "60" in [line["item"]["id"] for line in told]
+    assert "60" in [line["item"]["id"] for line in items]

@@ -13,9 +13,9 @@ MAX_BODY = 1 << 20    # the default
 
 def send(site, body, query=None, *, content_type=FORM, chunked=False, **headers):
     """`headers` are added, for example Content_Length="5" for a wrong length."""
-    told = {"Content-Type": content_type} if content_type else {}
-    told.update({name.replace("_", "-"): value for name, value in headers.items()})
-    return site.post("webhook", query, body=body, headers=told, chunked=chunked)
+    sent = {"Content-Type": content_type} if content_type else {}
+    sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return site.post("webhook", query, body=body, headers=sent, chunked=chunked)
 
 
 def accepted(answer):
@@ -27,9 +27,9 @@ def accepted(answer):
 def refused(answer, status, error):
     expect.hardened(answer)
     assert (answer.status, answer.media_type) == (status, "application/json"), answer.body
-    told = answer.json
-    assert told.pop("message").endswith(".")
-    assert told == {"success": False, "error": error}
+    members = answer.json
+    assert members.pop("message").endswith(".")
+    assert members == {"success": False, "error": error}
     assert (answer.header("Retry-After") is not None) == (status == 503)
 
 
@@ -37,8 +37,8 @@ def lines(site, *options):
     """The output of `amocrmctl events`, without our own events about connections."""
     printed = site.ctl("events", *options)
     assert printed.stderr == "", printed.stderr
-    told = [json.loads(line) for line in printed.stdout.splitlines()]
-    return [line for line in told
+    stored = [json.loads(line) for line in printed.stdout.splitlines()]
+    return [line for line in stored
             if line.get("entity") != "connection"
             and not any(name.startswith("connection.") for name in line.get("events", []))]
 

@@ -140,15 +140,15 @@ class Amocrm:
     def install(self, kind="from_widget", account=None, user=None):
         return hooks.install_call(self.consent, *self.who(account, user), kind)
 
-    def rename(self, subdomain, account=None, old="not_found", told=None):
+    def rename(self, subdomain, account=None, old="not_found", reported=None):
         """Gives an account another subdomain, as its owner can.
 
-        `old`: what its former host answers from now on, one of OLD_HOSTS.  `told`: the host that
-        the API reports instead of the new one.
+        `old`: what its former host answers from now on, one of OLD_HOSTS.  `reported`: the host
+        that the API reports instead of the new one.
         """
         account, answer = self.who(account)[0], OLD_HOSTS[old]
         former, account.host = account.host, f"{subdomain}.{account.base_domain}"
-        account.told_host = told
+        account.reported_host = reported
         self._former_hosts[former] = (answer, account)
 
     def misbehave(self, kind, times=1, path=None, **options):
@@ -252,7 +252,7 @@ class Amocrm:
     def _subdomain(self, exchange):
         """The current host of the account that a refresh token belongs to."""
         account = self.oauth.account_of(exchange.asked.header("X-Refresh-Token"))
-        host = account.told_host or account.host
+        host = account.reported_host or account.host
         subdomain, _, base_domain = host.partition(".")
         return _json({"id": account.id, "subdomain": subdomain, "domain": host,
                       "top_level_domain": base_domain.rpartition(".")[2]})
@@ -338,8 +338,8 @@ def _unique(pairs):
     return members
 
 
-def _json(told):
-    return Reply(200, json.dumps(told).encode(), "application/json")
+def _json(members):
+    return Reply(200, json.dumps(members).encode(), "application/json")
 
 
 def main():

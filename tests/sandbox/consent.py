@@ -93,29 +93,29 @@ class ConsentPage:
 
     def grant(self, account, user, state=None, code=None):
         """The parameters of a successful redirect, in amoCRM's order."""
-        told = {"code": self._oauth.issue_code(account, user, code)}
+        params = {"code": self._oauth.issue_code(account, user, code)}
         if state is not None:
-            told["state"] = state
-        told["referer"] = account.host
-        told["platform"] = "1" if account.base_domain == "amocrm.ru" else "2"
-        told["client_id"] = self._oauth.integration.client_id
-        return told
+            params["state"] = state
+        params["referer"] = account.host
+        params["platform"] = "1" if account.base_domain == "amocrm.ru" else "2"
+        params["client_id"] = self._oauth.integration.client_id
+        return params
 
     def denial(self, state=None):
-        told = {"error": "access_denied", "client_id": self._oauth.integration.client_id}
+        params = {"error": "access_denied", "client_id": self._oauth.integration.client_id}
         if state is not None:
-            told["state"] = state
-        return told
+            params["state"] = state
+        return params
 
-    def redirect_url(self, told):
+    def redirect_url(self, params):
         """The registered address with these parameters; latin-1 keeps their bytes unchanged."""
         uri = self._oauth.integration.redirect_uri
         query = "&".join(f"{name}={quote(value, safe='', encoding='latin-1')}"
-                         for name, value in told.items())
+                         for name, value in params.items())
         return f"{uri}{'&' if '?' in uri else '?'}{query}"
 
-    def _back(self, told):
-        return Reply(302, headers={"Location": self.redirect_url(told)})
+    def _back(self, params):
+        return Reply(302, headers={"Location": self.redirect_url(params)})
 
     def _chosen(self, value):
         """A value without an account id means the first account."""

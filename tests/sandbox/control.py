@@ -31,8 +31,8 @@ class Control:
         if exchange.command != "POST":
             return Reply(405, headers={"Allow": "POST"})
         try:
-            told = json.loads(exchange.asked.body or b"{}")
-            return _json(200, self._verbs[verb](**told))
+            arguments = json.loads(exchange.asked.body or b"{}")
+            return _json(200, self._verbs[verb](**arguments))
         except (ValueError, TypeError, LookupError, StopIteration) as wrong:
             return _json(400, {"error": str(wrong) or "no such account or user"})
 
@@ -105,8 +105,8 @@ class Control:
         return [_sent(sent) for sent in (sender.deliver(body) if speed else [sender.post(body)])]
 
 
-def _json(status, told):
-    return Reply(status, json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n",
+def _json(status, value):
+    return Reply(status, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n",
                  "application/json; charset=utf-8")
 
 

@@ -58,10 +58,10 @@ class Demo:
         path = exchange.asked.path
         if path not in ("/", "/app"):
             return None
-        told = dict(parse_qsl((exchange.asked.body or b"").decode("utf-8", "replace")))
+        form = dict(parse_qsl((exchange.asked.body or b"").decode("utf-8", "replace")))
         shown = ""
         if exchange.command == "POST":
-            shown = self._shown(*(self._office if path == "/" else self._app)(told))
+            shown = self._shown(*(self._office if path == "/" else self._app)(form))
         page = OFFICE.format(shown=shown, connect=escape(self._connect_page)) if path == "/" \
             else APP.format(shown=shown)
         return self._page("The office" if path == "/" else "The app", page)
@@ -69,20 +69,20 @@ class Demo:
     def webhook_url(self):
         return self._site.webhook_url()
 
-    def _office(self, told):
+    def _office(self, form):
         account, _ = self._amocrm.who()
-        if told.get("do") == "lead":
+        if form.get("do") == "lead":
             sent = hooks.WebhookSender(self.webhook_url()).post(hooks.webhook_body(account))
             return sent, "POST webhook", CONNECT_FIRST if sent.status == 403 else ""
         self._amocrm.oauth.uninstall(account)
         return hooks.disconnect_hook(self._site.url("disconnect"), self._amocrm.integration,
                                      account), "GET disconnect, signed"
 
-    def _app(self, told):
-        do = told.get("do")
+    def _app(self, form):
+        do = form.get("do")
         headers = {"Authorization": f"Bearer {self._site.app_token()}"}
         if do == "exchange":
-            linked = parse_qs(urlsplit(told.get("link", "")).query)
+            linked = parse_qs(urlsplit(form.get("link", "")).query)
             body = urlencode({name: linked[name][0] for name in ("code", "state") if name in linked})
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             return hooks.send("POST", self._site.url("exchange-code"), headers=headers, body=body,

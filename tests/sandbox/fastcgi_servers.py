@@ -26,8 +26,8 @@ def switched(text, on, off=None):
     """Uncomments the lines below the heading `on`, and comments out those below `off`."""
     switched, seen, heading = [], set(), None
     for line in text.splitlines(keepends=True):
-        if told := HEADING.fullmatch(line):
-            heading = told[1]
+        if match := HEADING.fullmatch(line):
+            heading = match[1]
             seen.add(heading)
         elif heading == on:
             line = re.sub(r"^(\s*)#(?! )(?=.)", r"\1", line)
@@ -230,18 +230,19 @@ class NginxAndUnits(Nginx):
     def spawn(self):
         socket_unit, service = (ROOT / "docs" / "systemd" / f"amo-crm-fastcgi@.{kind}"
                                 for kind in ("socket", "service"))
-        told = dict(re.findall(r"^(\w+)=(.*)$", socket_unit.read_text() + service.read_text(), re.M))
-        if (told["User"], told["SocketUser"], told["StandardInput"]) != (
+        settings = dict(re.findall(r"^(\w+)=(.*)$", socket_unit.read_text() + service.read_text(),
+                                   re.M))
+        if (settings["User"], settings["SocketUser"], settings["StandardInput"]) != (
                 "www-data", "www-data", "socket"):
             raise ValueError("the units differ from what this class expects")
         self._units = []
         for program in PROGRAMS:
-            path = self.ran / Path(told["ListenStream"].replace("%i", program)).name
+            path = self.ran / Path(settings["ListenStream"].replace("%i", program)).name
             with socket.socket(socket.AF_UNIX) as listening:
                 listening.bind(str(path))
-                process.give(path, int(told["SocketMode"], 8), owner=True)
+                process.give(path, int(settings["SocketMode"], 8), owner=True)
                 listening.listen(128)
-                command = told["ExecStart"].replace("%i", program).replace(
+                command = settings["ExecStart"].replace("%i", program).replace(
                     "/usr/local/lib/amo-crm/cgi-bin", str(self._site.programs)).split()
                 self._units.append(process.Daemon(
                     command, self._logs / "programs.log", stdin=listening,

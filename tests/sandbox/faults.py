@@ -40,11 +40,11 @@ HINTS = {
 
 def problem(refused):
     """amoCRM's error response; like amoCRM, it escapes non-ASCII characters."""
-    told = {"hint": refused.hint, "title": refused.title,
-            "type": "https://developers.amocrm.ru/v3/errors/OAuthProblemJson",
-            "status": refused.status, "detail": refused.detail}
-    told = {name: value for name, value in told.items() if value is not None}
-    return Reply(refused.status, json.dumps(told).encode(), "application/problem+json")
+    members = {"hint": refused.hint, "title": refused.title,
+               "type": "https://developers.amocrm.ru/v3/errors/OAuthProblemJson",
+               "status": refused.status, "detail": refused.detail}
+    members = {name: value for name, value in members.items() if value is not None}
+    return Reply(refused.status, json.dumps(members).encode(), "application/problem+json")
 
 
 def fault(function):
@@ -84,9 +84,9 @@ def too_many(_exchange):
 @fault
 def too_many_json(_exchange):
     """429 with JSON."""
-    told = {"title": "Too Many Requests", "type": "https://httpstatus.es/429", "status": 429,
-            "detail": "Request limit exceeded"}
-    return Reply(429, json.dumps(told).encode(), "application/problem+json",
+    members = {"title": "Too Many Requests", "type": "https://httpstatus.es/429", "status": 429,
+               "detail": "Request limit exceeded"}
+    return Reply(429, json.dumps(members).encode(), "application/problem+json",
                  {"Retry-After": "2"})
 
 

@@ -53,8 +53,8 @@ def send(method, url, *, headers, body=None, patience):
 
 def install_call(consent, account, user, kind="from_widget"):
     """The integration was installed inside amoCRM: no browser, no state, no retry."""
-    told = {**consent.grant(account, user), kind: "1"}
-    return send("GET", consent.redirect_url(told), headers={"User-Agent": SENDER_AGENT},
+    params = {**consent.grant(account, user), kind: "1"}
+    return send("GET", consent.redirect_url(params), headers={"User-Agent": SENDER_AGENT},
                 patience=INSTALL_PATIENCE)
 
 
@@ -118,7 +118,7 @@ class WebhookSender:
 
 def webhook_body(account, **fields):
     """A status change of one lead, as amoCRM encodes it; `fields` replace or add members."""
-    told = {
+    members = {
         "leads[status][0][id]": "1001",
         "leads[status][0][status_id]": "142",
         "leads[status][0][pipeline_id]": "7",
@@ -127,4 +127,4 @@ def webhook_body(account, **fields):
         "account[_links][self]": f"https://{account.host}",
         "account[subdomain]": account.subdomain,
     }
-    return urlencode({**told, **fields}).encode()
+    return urlencode({**members, **fields}).encode()

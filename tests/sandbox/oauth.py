@@ -49,7 +49,7 @@ class Account:
     host: str
     users: list
     name: str = ""
-    told_host: str = None   # the host that the API reports; None: the real one
+    reported_host: str = None   # the host that the API reports; None: the real one
 
     @property
     def subdomain(self):

@@ -40,7 +40,7 @@ class Bare:
 
     def environment(self, path, query, method, headers, body, chunked=False):
         """The variables of RFC 3875 section 4.1, as Apache sets them."""
-        told = {
+        variables = {
             "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
             "SERVER_SOFTWARE": "test", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
             "REMOTE_ADDR": "127.0.0.1", "REQUEST_METHOD": method, "SCRIPT_NAME": path,
@@ -50,14 +50,14 @@ class Bare:
         }
         for name, value in headers.items():
             if name.lower() == "content-type":
-                told["CONTENT_TYPE"] = value
+                variables["CONTENT_TYPE"] = value
             elif name.lower() == "content-length":
-                told["CONTENT_LENGTH"] = value
+                variables["CONTENT_LENGTH"] = value
             else:
-                told["HTTP_" + name.upper().replace("-", "_")] = value
+                variables["HTTP_" + name.upper().replace("-", "_")] = value
         if body is not None and not chunked:
-            told.setdefault("CONTENT_LENGTH", str(len(body)))
-        return {name: value.encode("utf-8", "surrogateescape") for name, value in told.items()
+            variables.setdefault("CONTENT_LENGTH", str(len(body)))
+        return {name: value.encode("utf-8", "surrogateescape") for name, value in variables.items()
                 if value is not None}
 
     def start(self, path, query=None, method="GET", headers=None, body=None, chunked=False, *,

@@ -48,24 +48,24 @@ class Subscriptions:
         return _hal(200, {"_total_items": len(hooks), "_embedded": {"webhooks": hooks}})
 
     def subscribe(self, account, user, body):
-        told = _members(body)
-        complaints = list(_complaints(told))
+        members = _members(body)
+        complaints = list(_complaints(members))
         if complaints:
             return _invalid(complaints)
         with self._lock:
             hooks = self._hooks.setdefault(account.id, {})
-            known = hooks.get(told["destination"])
+            known = hooks.get(members["destination"])
             if known is None:
                 self._last_id += 1
-                known = hooks[told["destination"]] = {
-                    "id": self._last_id, "destination": told["destination"],
+                known = hooks[members["destination"]] = {
+                    "id": self._last_id, "destination": members["destination"],
                     "created_at": int(time.time()), "created_by": user.id,
-                    "account_id": account.id, "sort": told.get("sort", 1)}
+                    "account_id": account.id, "sort": members.get("sort", 1)}
                 status = 201
             else:
                 status = 200
             known.update(updated_at=int(time.time()), disabled=False,
-                         settings=list(told["settings"]))
+                         settings=list(members["settings"]))
             return _hal(status, dict(known))
 
     def unsubscribe(self, account, body):
@@ -79,14 +79,14 @@ class Subscriptions:
 
 def _members(body):
     try:
-        told = json.loads(body)
+        members = json.loads(body)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return members if isinstance(members, dict) else {}
 
 
-def _complaints(told):
-    destination, settings = told.get("destination"), told.get("settings")
+def _complaints(members):
+    destination, settings = members.get("destination"), members.get("settings")
     parts = urlsplit(destination) if isinstance(destination, str) else None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         yield "destination", "This value is not a valid URL."
@@ -96,14 +96,14 @@ def _complaints(told):
         yield "settings", "One or more of the given values is invalid."
 
 
-def _hal(status, told):
-    return Reply(status, json.dumps(told).encode(), "application/hal+json")
+def _hal(status, members):
+    return Reply(status, json.dumps(members).encode(), "application/hal+json")
 
 
 def _invalid(complaints):
     errors = [{"code": "NotSupportedChoice", "path": path, "detail": detail}
               for path, detail in complaints]
-    told = {"validation-errors": [{"request_id": "0", "errors": errors}], "title": "Bad Request",
-            "type": "https://httpstatus.es/400", "status": 400,
-            "detail": "Request validation failed"}
-    return Reply(400, json.dumps(told).encode(), "application/problem+json")
+    members = {"validation-errors": [{"request_id": "0", "errors": errors}], "title": "Bad Request",
+               "type": "https://httpstatus.es/400", "status": 400,
+               "detail": "Request validation failed"}
+    return Reply(400, json.dumps(members).encode(), "application/problem+json")

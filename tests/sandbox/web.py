@@ -69,10 +69,10 @@ class Answer:
         """The deep link's parameters as a dict.  A parameter given twice is an error."""
         pairs = parse_qsl(urlsplit(self.link).query, keep_blank_values=True,
                           encoding="utf-8", errors="surrogateescape", strict_parsing=True)
-        told = dict(pairs)
-        if len(told) != len(pairs):
+        params = dict(pairs)
+        if len(params) != len(pairs):
             raise Malformed(f"a repeated parameter in {self.link}")
-        return told
+        return params
 
 
 class Page(HTMLParser):
@@ -110,14 +110,14 @@ class Page(HTMLParser):
         names = [name for name, _ in attrs]
         if len(set(names)) != len(names):
             raise Malformed(f"a repeated attribute in <{tag} {attrs}>")
-        told = dict(attrs)
+        attributes = dict(attrs)
         links = ("href", "content") if tag in ("a", "meta") else ()
         self.skeleton.append((tag, *((name, None if name in links else value)
                                      for name, value in attrs)))
         if tag == "a":
-            if told.get("id") in self.links:
-                raise Malformed(f"two links with the id {told.get('id')}")
-            self.links[told.get("id")] = told.get("href")
+            if attributes.get("id") in self.links:
+                raise Malformed(f"two links with the id {attributes.get('id')}")
+            self.links[attributes.get("id")] = attributes.get("href")
         if tag not in self.VOID:
             self._open.append(tag)
 
@@ -190,15 +190,15 @@ def _chunks(body):
 
 def read(stream, method):
     first = stream.readline()
-    told = re.match(rb"HTTP/1\.[01] (\d{3})( [^\r\n]*)?\r\n\Z", first)
-    if not told:
+    status_line = re.match(rb"HTTP/1\.[01] (\d{3})( [^\r\n]*)?\r\n\Z", first)
+    if not status_line:
         raise Malformed(f"not a status line: {first!r}")
     lines = []
     while (line := stream.readline()) != b"\r\n":
         if not line.endswith(b"\r\n"):
             raise Malformed(f"the header section ends in {line!r}")
         lines.append(line[:-2])
-    answer = Answer(int(told[1]), parse_head(lines), b"")
+    answer = Answer(int(status_line[1]), parse_head(lines), b"")
     if method != "HEAD" and answer.status not in (204, 304):
         answer.body = _read_body(stream, answer)
     if stream.read(1):

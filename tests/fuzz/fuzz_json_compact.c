@@ -1,5 +1,5 @@
-/* fuzz_json_compact.c - webhooks as JSON are compacted to one line; every object that json-c parses
- * strictly is accepted. */
+/* fuzz_json_compact.c - webhooks as JSON are compacted to one line.  An object that json-c parses
+ * strictly is refused only if it is nested too deep, or because of a number that is not JSON. */
 #include "fuzz.h"
 
 #include "text/json.h"

@@ -1,5 +1,5 @@
-// layout.js - what is wrong with how a page is laid out: the body of a function that returns a list
-// of sentences.  Contrast is WCAG 2's: 4.5 for text, 3 for a mark.
+// layout.js - the faults in the layout of a page: the body of a function that returns a list of
+// messages.  The contrast is that of WCAG 2: at least 4.5 for text, 3 for a symbol.
 function luminance(rgb) {
     return rgb.map(function (c) {
         c /= 255;
@@ -21,7 +21,7 @@ function ground(element) {
     }
     return [255, 255, 255];
 }
-// Not innerWidth: a phone zooms out when something sticks out.
+// Not innerWidth: a phone zooms out if an element is wider than the screen.
 var faults = [], width = document.documentElement.clientWidth;
 if (document.documentElement.scrollWidth > width)
     faults.push('scrolls sideways: ' + document.documentElement.scrollWidth);

@@ -1,8 +1,8 @@
-/* child.h - what is tried in a process of its own,
- * because it may be killed or must be another user.
+/* child.h - runs a part of a test in a process of its own, because it may be killed or must run as
+ * another user.
  *
- * A part of a test that runs in a child answers by bool: cmocka's failures would leap back into a
- * second copy of the test runner.
+ * A part that runs in a child returns a bool: a failure of cmocka would jump back into a second
+ * copy of the test runner.
  */
 #ifndef CHILD_H
 #define CHILD_H
@@ -13,9 +13,9 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
-#define CHILD_LIMIT_S 20 /* a child that hangs is ended by SIGALRM */
+#define CHILD_LIMIT_S 20 /* SIGALRM kills a child that hangs */
 
-enum { CHILD_TRUE = 40, CHILD_FALSE }; /* not what a library would end a process with */
+enum { CHILD_TRUE = 40, CHILD_FALSE }; /* no library exits with these */
 
 typedef bool child_part(void *arg);
 
@@ -32,7 +32,7 @@ child_start(child_part *part, void *arg)
 	return pid;
 }
 
-/* As waitpid tells it. */
+/* Waits for the child; returns the status of waitpid. */
 static inline int
 child_status(pid_t pid)
 {
@@ -46,12 +46,12 @@ static inline void
 child_says_true(const char *label, int status)
 {
 	if (WIFSIGNALED(status))
-		fail_msg("%s: ended by %s", label, strsignal(WTERMSIG(status)));
+		fail_msg("%s: killed by %s", label, strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status) != CHILD_TRUE)
-		fail_msg("%s: the child ended with %d", label, WEXITSTATUS(status));
+		fail_msg("%s: the child exited with status %d", label, WEXITSTATUS(status));
 }
 
-/* Runs part in a child to its end. */
+/* Runs part in a child and waits for it. */
 static inline void
 in_child(const char *label, child_part *part, void *arg)
 {

@@ -1,5 +1,4 @@
-/* folder.h - a folder of the test's own, and the files in it.
- */
+/* folder.h - a temporary folder for a test, and files in it. */
 #ifndef FOLDER_H
 #define FOLDER_H
 
@@ -14,7 +13,7 @@
 
 #define PATH_SIZE 512
 
-/* A test whose *state is the path of a folder of its own. */
+/* A test whose *state is the path of its temporary folder. */
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
 static inline int
@@ -71,7 +70,7 @@ file_write_text(const char *path, const char *text)
 	file_write(path, text, strlen(text), 0600);
 }
 
-/* To be given back with free. */
+/* The content of a file; the caller frees it. */
 static inline uint8_t *
 file_read(const char *path, size_t *len)
 {
@@ -89,7 +88,7 @@ file_read(const char *path, size_t *len)
 	return bytes;
 }
 
-/* How many entries of the folder have names that end so. */
+/* The number of entries of the folder whose names end with end. */
 static inline int
 folder_count(const char *path, const char *end)
 {

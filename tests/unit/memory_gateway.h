@@ -1,5 +1,5 @@
-/* memory_gateway.h - a web server in memory: struct gateway is the interface that programs are
- * written to.
+/* memory_gateway.h - a web server in memory, which implements struct gateway, the interface of the
+ * programs.
  */
 #ifndef MEMORY_GATEWAY_H
 #define MEMORY_GATEWAY_H
@@ -16,9 +16,9 @@ struct memory_server {
 	const struct variable *variables; /* ends with a NULL name; NULL: none */
 	const char *body;
 	size_t body_len;
-	size_t piece_max; /* bytes one read gives at most; 0: all */
-	bool body_broken; /* reading fails behind the body's end */
-	bool deaf;        /* nothing can be written any more */
+	size_t piece_max; /* the most bytes that one read returns; 0: no limit */
+	bool body_broken; /* reading beyond the end of the body fails */
+	bool deaf;        /* every write fails */
 
 	size_t body_read;
 	int writes;

@@ -1,5 +1,4 @@
-/* setup.h - a whole set-up in a folder: a store, a key ring, a configuration.
- */
+/* setup.h - a complete set-up in a folder: a store, a key ring, a configuration. */
 #ifndef SETUP_H
 #define SETUP_H
 
@@ -18,7 +17,7 @@ struct setup {
 	char keys[PATH_SIZE];
 };
 
-/* connections is enum connections_mode; a shared set-up has its account pinned. */
+/* connections is enum connections_mode; with CONNECTIONS_SHARED an account is pinned. */
 static inline void
 setup_open(struct setup *s, const char *folder, int connections)
 {

@@ -1,4 +1,4 @@
-/* shard_set.h - one change of a shard, from its copy to its commit. */
+/* shard_set.h - one complete change of a shard, from copy to commit. */
 #ifndef SHARD_SET_H
 #define SHARD_SET_H
 

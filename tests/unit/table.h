@@ -1,7 +1,7 @@
-/* table.h - what the unit tests share: a failure that names its row, and arenas that are too small.
+/* table.h - shared by the unit tests: failures that name the row of a table, and small arenas.
  *
- * A test is a table of rows; a row's label is written for whoever reads the failure.  A child never
- * calls what is here: cmocka's failures leap back into the test runner.
+ * A test is a table of rows; the label of a row explains a failure.  Do not call these functions in
+ * a child process: a failure of cmocka jumps back into the test runner.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -19,13 +19,13 @@
 
 #define ROWS(table) (sizeof(table) / sizeof(table)[0])
 
-#define ARENA_SIZE ((size_t)4 << 20) /* bytes; enough for whatever a test does */
+#define ARENA_SIZE ((size_t)4 << 20) /* bytes; enough for every test */
 
-/* Fails with the row's label and what should have been. */
+/* Fails with the label of the row and the condition. */
 #define DEMAND(label, condition)                                                                   \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
-			fail_msg("%s: not so: %s", (label), #condition);                           \
+			fail_msg("%s: false: %s", (label), #condition);                            \
 	} while (0)
 
 static inline void
@@ -59,7 +59,7 @@ same_bytes(const char *label, const void *got, const void *expected, size_t len)
 		fail_msg("%s: other bytes than expected", label);
 }
 
-/* done is what a step answered.  It must be true without a fault, or false with that one. */
+/* ok is the result of a step: it must be true without a fault, or false with the expected one. */
 static inline void
 same_fault(const char *label, const struct ctx *ctx, bool ok, enum fault_kind expected)
 {
@@ -85,7 +85,7 @@ has_no_text(const char *label, const char *s, const char *part)
 		fail_msg("%s: \"%s\" is in \"%s\"", label, part, s);
 }
 
-/* What lies behind the arena in its last page. */
+/* Whether the rest of the arena's last page is still zero. */
 static inline bool
 nothing_behind(const struct ctx *ctx)
 {
@@ -99,9 +99,9 @@ nothing_behind(const struct ctx *ctx)
 
 typedef bool arena_step(struct ctx *ctx, void *arg);
 
-/* Runs step in arenas that grow until it is true.
- * In every smaller arena it must say that the arena is full, and write nothing behind its end; the
- * step itself looks whether a true one is right. */
+/* Runs step in growing arenas until it succeeds.  In every smaller arena it must report that the
+ * arena is full, and write nothing beyond its end; the step itself checks the result when it
+ * succeeds. */
 static inline void
 try_small_arenas(const char *label, arena_step *step, void *arg)
 {

@@ -1,4 +1,4 @@
-"""The rules a compiler does not look at; see check-style."""
+"""The style rules that a compiler does not check; see check-style."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""htdocs/embed refuses a template that would come out unsafe or not at all."""
+"""htdocs/embed refuses a template that is malformed or would be rendered unsafely."""
 
 import base64
 import hashlib
@@ -61,8 +61,8 @@ def test_script_and_style_are_constant(tmp_path, label, template, says):
     assert done.stdout == ""
 
 
-def test_the_policy_names_what_is_sent(tmp_path):
-    """Compiled and printed, as a browser would get it."""
+def test_the_policy_matches_the_rendered_page(tmp_path):
+    """The template is compiled and printed, as a browser would get it."""
     made = embed(tmp_path, "<!-- not sent -->\n"
                            "\t<p title=\"{{attr:a}}\">{{text:b}}??/</p>\n" + CONSTANT)
     assert made.returncode == 0, made.stderr

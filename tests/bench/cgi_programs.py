@@ -1,4 +1,4 @@
-"""A CGI program's whole life, from fork to exit, against that of an empty one."""
+"""The cost of a CGI program from fork to exit, compared with that of an empty program."""
 
 import measure
 from measure import median
@@ -10,7 +10,7 @@ KEEPING = "the same, storing 2 KB"
 
 
 def commands_of(setting):
-    """What is started once for each: arguments, environment, a file as standard input."""
+    """The commands to measure: arguments, environment, a file as standard input."""
     commands = {}
     for name, request in setting.requests().items():
         setting.check(request)
@@ -21,7 +21,7 @@ def commands_of(setting):
 
 
 def measured(setting, quick):
-    """Samples of the empty program, and of the others by name, and what each of them counts."""
+    """Samples of the empty program, samples of the others by name, and the instructions of each."""
     ours = commands_of(setting)
     environment = next(iter(ours.values()))[1]
     empty = ([tool("empty")], environment)

@@ -1,7 +1,7 @@
-/* empty.c - a CGI program that does nothing: what starting any program costs.
+/* empty.c - a CGI program that does nothing: the minimal cost of starting a program.
  *
- * With a file as its argument it appends 2 KB and has them on disk before it answers: what no
- * program that keeps an event can do without.
+ * With a file as its argument it appends 2 KB and syncs them to disk before it responds: the
+ * minimal cost of a program that stores an event.
  */
 #include <fcntl.h>
 #include <stdbool.h>

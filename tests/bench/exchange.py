@@ -1,8 +1,8 @@
-"""A code exchanged over TLS with the stand-in for amoCRM, against curl sending the same POST.
+"""A code exchange over TLS with the mock amoCRM server, compared with curl sending the same POST.
 
-The stand-in's time is in both.  What is on top of curl is ours: reading and checking, the tokens
-sealed, and the changes of the store, each on disk before the answer.  The same with the store in
-memory tells how much of it is the disk's.
+Both include the time of the mock server.  The difference to curl is our own work: reading and
+checking, sealing the tokens, and the changes of the store, each on disk before the response.  A
+second run with the store in memory shows the share of the disk.
 """
 
 import json
@@ -34,7 +34,7 @@ def new_request(setting):
 
 
 def new_body(setting):
-    """What our programs send for a code."""
+    """The body that our programs send to exchange a code."""
     integration = setting.amocrm.integration
     return json.dumps({
         "client_id": integration.client_id, "client_secret": integration.client_secret,
@@ -50,11 +50,11 @@ def curl_binary():
 
 
 def spent(setting):
-    """The exchange must have happened, or an error was measured."""
+    """Asserts that the code was exchanged; otherwise an error would be measured."""
     granted = len(setting.amocrm.exchanges())
     setting.amocrm.forget()
     if granted != 1:
-        raise RuntimeError(f"amoCRM was asked {granted} times, and should be once")
+        raise RuntimeError(f"{granted} exchanges instead of one")
 
 
 def by_curl(setting):
@@ -64,7 +64,7 @@ def by_curl(setting):
          setting.amocrm.connect_to, "-H", "Content-Type: application/json", "--data-binary",
          f"@{body}", url(setting)], {})
     if run.status:
-        raise RuntimeError(f"curl ends with {run.status}")
+        raise RuntimeError(f"curl exited with status {run.status}")
     spent(setting)
     return run
 
@@ -114,7 +114,7 @@ def cgi_section(setting, ram, results, quick):
 
 @contextmanager
 def fetch(setting, *kept):
-    """libcurl in a process of its own; yields a function that lets it POST once."""
+    """libcurl in a process of its own; yields a function that sends one POST with it."""
     process = subprocess.Popen(
         [tool("fetch"), url(setting), setting.amocrm.ca_file, setting.amocrm.connect_to, *kept],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -127,7 +127,7 @@ def fetch(setting, *kept):
         status, _ = process.stdout.readline().split()
         wall = (time.perf_counter_ns() - began) / 1e3
         if status != b"200":
-            raise RuntimeError(f"libcurl was answered {status.decode()}")
+            raise RuntimeError(f"libcurl got status {status.decode()}")
         spent(setting)
         return measure.Run(wall, measure.cpu_used([process.pid]) - used, 0, 0)
     try:
@@ -138,7 +138,7 @@ def fetch(setting, *kept):
 
 @contextmanager
 def callback(setting, store):
-    """Our callback as FastCGI; yields a function that has it exchange a code."""
+    """Our callback as FastCGI; yields a function that exchanges one code with it."""
     path = setting.folder / f"exchange-{store.name}.sock"
     [process] = started(setting.site.programs / "callback", path, 1,
                         {"AMO_CRM_CONFIG": str(config_of(setting, store))})
@@ -150,7 +150,7 @@ def callback(setting, store):
         answer = fastcgi.ask(path, records)
         wall = (time.perf_counter_ns() - began) / 1e3
         if b"?code=" not in answer:
-            raise RuntimeError(f"the callback answers {answer[:300]!r}")
+            raise RuntimeError(f"the callback responded {answer[:300]!r}")
         spent(setting)
         return measure.Run(wall, measure.cpu_used(pids) - used, 0, 0)
     try:
@@ -167,7 +167,7 @@ def fastcgi_section(setting, ram, results, quick):
                  "callback, FastCGI": stack.enter_context(callback(setting, setting.site.store))}
         if ram:
             cases["the same, store in memory"] = stack.enter_context(callback(setting, ram))
-        measure.in_turn(cases, 2)   # the helpers are started by the first
+        measure.in_turn(cases, 2)   # the first exchange starts the helpers
         samples = measure.in_turn(cases, 5 if quick else 60)
     table = Table("The exchange: resident processes",
                   "Requests to running processes, over a socket. libcurl runs in a process of its "

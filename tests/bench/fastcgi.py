@@ -33,7 +33,7 @@ def request(parameters, body=b""):
 
 
 def ask(path, records):
-    """Sends them; returns what came on STDOUT."""
+    """Sends the records; returns the content of STDOUT."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         connection.sendall(records)

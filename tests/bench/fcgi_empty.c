@@ -1,4 +1,5 @@
-/* fcgi_empty.c - a FastCGI program that does nothing: what asking any over libfcgi costs. */
+/* fcgi_empty.c - a FastCGI program that does nothing: the minimal cost of a request with
+ * libfcgi. */
 #include <fcgiapp.h>
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
-/* fetch.c - libcurl and nothing else: the POST that an exchange sends, from a process that stays.
+/* fetch.c - sends the POST of an exchange with libcurl only, from a resident process.
  *
  *   fetch URL CA_FILE CONNECT_TO [kept]
  *
- * For each line of standard input, a JSON body, one POST on a new connection; then a line with the
- * answer's status and the microseconds it took.  "kept": by one handle for all, which resumes its
- * TLS session and does not read the certificates again.
+ * For each line of standard input, a JSON body, it sends one POST on a new connection and prints a
+ * line with the status of the response and the time in microseconds.  With "kept" it uses one
+ * handle for all, which resumes its TLS session and does not read the certificates again.
  */
 #include <curl/curl.h>
 #include <stdint.h>

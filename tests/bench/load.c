@@ -1,12 +1,11 @@
-/* load.c - sends one request over and over, and tells how long the answers took.
+/* load.c - sends one request repeatedly and measures the time until each response.
  *
  *   load fastcgi PATH COUNT AT_ONCE < request     a new connection each, as web servers do
- *   load http    PORT COUNT AT_ONCE < request     connections are kept, on loopback
+ *   load http    PORT COUNT AT_ONCE < request     kept connections, on loopback
  *
- * The request is sent as it is read: FastCGI records, or the text of an HTTP/1.1 request.  It
- * prints
+ * The request is sent unchanged: FastCGI records, or the text of an HTTP/1.1 request.  It prints
  *
- *   <answers of status 2xx or 3xx> <seconds> <median us> <99th percentile us>
+ *   <responses with status 2xx or 3xx> <seconds> <median us> <99th percentile us>
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +25,7 @@
 #define REQUEST_MAX 65536  /* bytes */
 #define ANSWER_MAX  262144 /* bytes; the redirect page is under 16 KB */
 #define AT_ONCE_MAX 256
-#define STALL_MS    20000 /* nobody answers any more */
+#define STALL_MS    20000 /* without any response */
 
 struct connection {
 	int fd; /* -1: none */
@@ -45,7 +44,7 @@ struct load {
 	long begun;
 	long ok;
 	long good;
-	int64_t *took_ns; /* of each that is done */
+	int64_t *took_ns; /* the time of each completed request */
 	int epoll;
 };
 
@@ -105,7 +104,7 @@ watch(const struct load *load, struct connection *c)
 		give_up("epoll_ctl");
 }
 
-/* Requests are short: they fit the socket's buffer. */
+/* Requests are short, so they fit into the socket's buffer. */
 static void
 send_request(const struct load *load, struct connection *c)
 {
@@ -134,7 +133,7 @@ begin(struct load *load, struct connection *c)
 	send_request(load, c);
 }
 
-/* The head's value of a header, or NULL. */
+/* The value of a header, or NULL. */
 static const char *
 header_of(const char *head, const char *name)
 {
@@ -190,7 +189,7 @@ fastcgi_is_whole(const struct connection *c)
 	return false;
 }
 
-/* The first record is the answer's; without a Status it is 200. */
+/* The first record is the beginning of the response; without a Status header it is 200. */
 static bool
 fastcgi_is_good(const struct connection *c)
 {
@@ -217,7 +216,7 @@ receive(struct load *load, struct connection *c)
 	ssize_t n = recv(c->fd, c->answer + c->len, ANSWER_MAX - c->len, 0);
 
 	if (n <= 0)
-		give_up("an answer that ends too soon, or is too long");
+		give_up("a response that is incomplete or too long");
 	c->len += (size_t)n;
 	c->answer[c->len] = '\0';
 	if (load->is_http ? http_is_whole(c) : fastcgi_is_whole(c))
@@ -240,7 +239,7 @@ run(struct load *load, struct connection *connections, long at_once)
 		if (ready == 0)
 			errno = ETIMEDOUT;
 		if (ready == 0 || (ready < 0 && errno != EINTR))
-			give_up("no answer");
+			give_up("no response");
 		for (int i = 0; i < ready; i++)
 			receive(load, events[i].data.ptr);
 	}

@@ -1,6 +1,7 @@
-"""How things are measured: what one process cost, what a resident one has used, and in turn.
+"""Measuring: the cost of one process, the use of a resident process, and samples taken in turn.
 
-Nothing here knows what is measured.  Times are microseconds, CPU time is user and system together.
+This module does not depend on what is measured.  Times are in microseconds; CPU time is the sum of
+user and system time.
 """
 
 import contextlib
@@ -19,25 +20,25 @@ CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 
 
 class Skipped(Exception):
-    """What is to be measured is not there; the text says what."""
+    """Something to be measured is missing; the text says what."""
 
 
 @dataclass
 class Run:
-    """One process from fork to exit, with all that it started."""
+    """One process from fork to exit, including the processes that it started."""
     wall: float
     cpu: float
-    faults: int     # pages that the kernel had to map in, from memory
+    faults: int     # minor page faults
     status: int
 
 
 def adopt_orphans():
-    """So that a helper that outlives the program that started it is ours to wait for."""
+    """Makes us the parent of helpers that outlive the program that started them."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def run(arguments, environment, stdin="/dev/null", stdout="/dev/null"):
-    """By posix_spawn: what Python itself weighs is not copied into the child."""
+    """Runs a process by posix_spawn, so that Python's own memory is not copied into the child."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
@@ -57,20 +58,20 @@ def run(arguments, environment, stdin="/dev/null", stdout="/dev/null"):
 
 
 def instructions(arguments, environment, stdin="/dev/null"):
-    """Of the program itself, in user space; None without valgrind."""
+    """Instructions of the program itself in user space; None without valgrind."""
     try:
         with open(stdin, "rb") as given:
             done = subprocess.run([*CALLGRIND, *arguments], env=environment, stdin=given,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
         return None
-    told = re.search(r"Collected : (\d+)", done.stderr)
-    return int(told[1]) if told else None
+    counted = re.search(r"Collected : (\d+)", done.stderr)
+    return int(counted[1]) if counted else None
 
 
 def in_pairs(base, others, rounds):
-    """Runs base, one, base, another, … over and over: whatever disturbs the machine meanwhile
-    meets all of them.  Returns base's samples and the others' by name."""
+    """Runs base, one, base, another, … repeatedly, so that a disturbance of the machine affects all
+    of them.  Returns the samples of base, and those of the others by name."""
     of_base, of_others = [], {name: [] for name in others}
     for _ in range(rounds):
         for name, one in others.items():
@@ -80,7 +81,7 @@ def in_pairs(base, others, rounds):
 
 
 def in_turn(cases, rounds):
-    """The same without a base."""
+    """Runs all cases in turn, without a base."""
     samples = {name: [] for name in cases}
     for _ in range(rounds):
         for name, one in cases.items():
@@ -92,7 +93,7 @@ median = statistics.median
 
 
 def cpu_used(pids):
-    """What these processes have used up to now, all their threads, in microseconds."""
+    """CPU time of all threads of these processes up to now, in microseconds."""
     used = 0
     for pid in pids:
         for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -103,22 +104,22 @@ def cpu_used(pids):
 
 def memory(pid):
     """RSS and PSS in KiB."""
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return tuple(int(re.search(rf"^{name}:\s+(\d+)", told, re.MULTILINE)[1])
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return tuple(int(re.search(rf"^{name}:\s+(\d+)", rollup, re.MULTILINE)[1])
                  for name in ("Rss", "Pss"))
 
 
 def children(pid):
-    """Of all its threads."""
+    """The child processes of all its threads."""
     found = []
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):    # a thread that has just ended
+        with contextlib.suppress(FileNotFoundError):    # the thread has just ended
             found += map(int, (thread / "children").read_text().split())
     return found
 
 
 def machine(folder):
-    """One line that names what this was measured on."""
+    """One line that describes this machine."""
     model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     cores = len(os.sched_getaffinity(0))
     return (f"{model[1] if model else platform.machine()}, {cores} core{'s' if cores > 1 else ''}, "
@@ -143,15 +144,16 @@ def _mount(folder):
 
 
 def in_memory(folder):
-    """Where an fsync costs nothing."""
+    """Whether the folder is on a file system in memory, where fsync costs nothing."""
     return _mount(folder)[1] in ("tmpfs", "ramfs")
 
 
 def filesystem(folder):
-    """Its type, and what of its options changes what an fsync costs."""
+    """The type of the file system, and its options that change the cost of fsync."""
     device, kind, options = _mount(folder)
-    told = [option for option in options.split(",")
-            if option in ("discard", "sync", "nobarrier", "barrier=0") or option.startswith("data=")]
+    chosen = [option for option in options.split(",")
+              if option in ("discard", "sync", "nobarrier", "barrier=0")
+              or option.startswith("data=")]
     if kind == "ext4" and not list(Path("/proc/fs/jbd2").glob(f"{Path(device).name}-*")):
-        told.insert(0, "no journal")
-    return f"{kind} ({', '.join(told)})" if told else kind
+        chosen.insert(0, "no journal")
+    return f"{kind} ({', '.join(chosen)})" if chosen else kind

@@ -1,4 +1,4 @@
-"""What the tables say, as one picture: plain SVG, nothing but text and rectangles and lines."""
+"""The results as one picture: a plain SVG of text, rectangles and lines."""
 
 import math
 from html import escape
@@ -20,7 +20,7 @@ def line(x1, y1, x2, y2, colour=FAINT, dash=""):
 
 
 class Panel:
-    """Pieces below one another, from 0 down."""
+    """A part of the picture; its pieces are added from top to bottom."""
 
     def __init__(self, title, explained):
         self.pieces = [text(0, 16, title, 15, weight="bold"), text(0, 33, explained, 11,
@@ -28,7 +28,7 @@ class Panel:
         self.height = HEAD
 
     def bars(self, rows, longest, shown, mark=None):
-        """rows: (label, value, colour); mark: a value drawn as a line with its words."""
+        """rows: (label, value, colour); mark: (value, label) of a dashed line."""
         scale = (WIDTH - LEFT - RIGHT) / longest
         top = self.height
         for label, value, colour in rows:
@@ -52,7 +52,7 @@ class Panel:
         return self
 
     def curves(self, curves, xs, shown_y):
-        """curves: (label, colour, values), over xs; both scales logarithmic."""
+        """curves: (label, colour, values), over xs; both scales are logarithmic."""
         height, width = 190, WIDTH - LEFT - RIGHT - 60
         values = [value for _, _, several in curves for value in several]
         low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -84,17 +84,17 @@ class Panel:
 
 
 def cgi_panel(results):
-    told = {name.removeprefix("cgi "): value for name, value in results.items()
-            if name.startswith("cgi ") and not name.startswith("cgi cpu ")}
+    shown = {name.removeprefix("cgi "): value for name, value in results.items()
+             if name.startswith("cgi ") and not name.startswith("cgi cpu ")}
     rows = [(name, value, BASE if "empty" in name or "the same" in name else OURS)
-            for name, value in told.items()]
+            for name, value in shown.items()]
     return Panel("CGI: CPU time of one request, from fork to exit",
                  "An empty, dynamically linked C program is 1.").bars(
-        rows, max(told.values()), lambda value: f"{value:.2f} ×")
+        rows, max(shown.values()), lambda value: f"{value:.2f} ×")
 
 
 def resident_panel(results):
-    """Requests per CPU second, a group for each route."""
+    """Requests per CPU second, grouped by route."""
     panel = Panel("Resident processes: requests per second of CPU time",
                   "CPU time of all server processes, including lighttpd where it is in front.")
     groups = {}

@@ -1,8 +1,8 @@
-"""Tables that can be read in a terminal and stand in a Markdown file as they are."""
+"""Tables that are readable in a terminal and are valid Markdown."""
 
 
 def number(value, digits=0):
-    """With thin groups of three: 12 345."""
+    """Digits grouped by narrow spaces: 12 345."""
     return f"{value:,.{digits}f}".replace(",", " ")
 
 

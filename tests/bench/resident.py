@@ -1,7 +1,7 @@
-"""Programs that stay: ours as FastCGI, the same routes in Express on Node, and in PHP-FPM.
+"""Resident programs: ours as FastCGI, and the same routes in Express on Node and in PHP-FPM.
 
-Each is asked directly, and behind the same lighttpd.  Only the CPU time of the servers counts,
-never that of whoever asks.
+Each is measured directly and behind the same lighttpd.  Only the CPU time of the servers counts,
+not that of the client.
 """
 
 import json
@@ -24,7 +24,7 @@ from setting import BASE, output, tool
 
 HERE = Path(__file__).resolve().parent
 AT_ONCE = 16        # connections
-PROCESSES = 4       # of each of our programs; what lighttpd and mod_fcgid start by themselves
+PROCESSES = 4       # of each of our programs; the default of lighttpd and mod_fcgid
 PACKAGES = ("express", "jsonwebtoken")
 NPM_PATIENCE = 90   # seconds
 ROUTES = {"callback, no code": "callback", "status": "status", "webhook, 2 KB stored": "webhook"}
@@ -34,19 +34,19 @@ LINK = re.compile(rb"foryoure:[^\"<>]*")
 
 @dataclass
 class Party:
-    """One way to have the routes served."""
+    """One implementation of the routes."""
     name: str
-    kind: str                   # how it is spoken to: fastcgi or http
-    where: dict                 # for each program: a socket, or a port
-    request: dict               # for each program: the bytes of a request
-    pids: object                # for a program: the processes that serve it
-    parts: list = field(default_factory=list)   # (what, pid), for the memory
+    kind: str                   # the protocol: fastcgi or http
+    where: dict                 # program -> socket or port
+    request: dict               # program -> bytes of a request
+    pids: object                # function of a program: the processes that serve it
+    parts: list = field(default_factory=list)   # (label, pid), for the memory table
 
 
 # Ours.
 
 def started(program, path, count, environment):
-    """So many of a FastCGI program, with one socket."""
+    """Starts this many processes of a FastCGI program with one socket."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen(1024)
@@ -81,7 +81,7 @@ def ours(setting):
 
 @contextmanager
 def empty(setting):
-    """The floor: nothing is done but taken and answered."""
+    """The lower bound: a program that only accepts and responds."""
     path = setting.folder / "empty.sock"
     running = started(tool("fcgi_empty"), path, PROCESSES, {})
     try:
@@ -93,7 +93,7 @@ def empty(setting):
 
 
 def end(processes):
-    """By TERM, so that whoever has processes of its own ends them."""
+    """Sends SIGTERM, so that a process can end its own child processes."""
     for one in processes:
         one.terminate()
         try:
@@ -112,8 +112,9 @@ def http_requests(setting, port):
             for name, program in ROUTES.items()}
 
 
-def told(setting):
-    """What Express and PHP are told: a template of our own page, the secret, a connection."""
+def facts_of(setting):
+    """The configuration of Express and PHP: a template of our own page, the secret, a
+    connection."""
     answer = setting.check(setting.requests()["callback, no code"])
     template = setting.file("template.html", LINK.sub(b"{{link}}", answer.body))
     headers = {name: value for name, value in answer.headers
@@ -136,8 +137,8 @@ def install_packages(folder):
     except subprocess.TimeoutExpired as late:
         raise Skipped("npm did not finish; is its registry reachable?") from late
     if done.returncode:
-        told = re.search(r"^npm (?:error|ERR!) (.+)$", done.stderr, re.MULTILINE)
-        raise Skipped(f"npm fails ({told[1] if told else 'silently'}); is its registry reachable?")
+        why = re.search(r"^npm (?:error|ERR!) (.+)$", done.stderr, re.MULTILINE)
+        raise Skipped(f"npm fails ({why[1] if why else 'silently'}); is its registry reachable?")
 
 
 def version(folder, package):
@@ -150,9 +151,9 @@ def express(setting):
     folder.mkdir()
     install_packages(folder)
     shutil.copy(HERE / "express" / "server.js", folder)
-    (folder / "told.json").write_text(
-        json.dumps({**told(setting), "journal": str(folder / "events.ndjson")}))
-    node = subprocess.Popen(["node", "server.js", "told.json"], cwd=folder, text=True,
+    (folder / "facts.json").write_text(
+        json.dumps({**facts_of(setting), "journal": str(folder / "events.ndjson")}))
+    node = subprocess.Popen(["node", "server.js", "facts.json"], cwd=folder, text=True,
                             stdout=subprocess.PIPE,
                             env={"PATH": os.environ["PATH"], "NODE_ENV": "production"})
     try:
@@ -182,13 +183,13 @@ def php(setting):
     binary = php_binary()
     folder = setting.folder / "php"
     shutil.copytree(HERE / "php", folder)
-    facts = {**told(setting), "journal": str(folder / "events.ndjson"),
+    facts = {**facts_of(setting), "journal": str(folder / "events.ndjson"),
              "database": str(folder / "database")}
-    (folder / "told.json").write_text(json.dumps({**facts, "dba": None}))
+    (folder / "facts.json").write_text(json.dumps({**facts, "dba": None}))
     handler = None
     if shutil.which("php"):
-        handler = output(["php", folder / "dba.php", folder / "told.json"]) or None
-    (folder / "told.json").write_text(json.dumps({**facts, "dba": handler}))
+        handler = output(["php", folder / "dba.php", folder / "facts.json"]) or None
+    (folder / "facts.json").write_text(json.dumps({**facts, "dba": handler}))
     listening = folder / "php.sock"
     rights = "user = root\ngroup = root\n" if process.is_root() else ""
     (folder / "fpm.conf").write_text(f"""[global]
@@ -199,7 +200,7 @@ daemonize = no
 listen.backlog = 1024
 pm = static
 pm.max_children = {PROCESSES}
-env[BENCH_TOLD] = {folder}/told.json
+env[BENCH_FACTS] = {folder}/facts.json
 """)
     master = subprocess.Popen([binary, "-F", "-R", "-y", folder / "fpm.conf"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -249,7 +250,7 @@ def lighttpd_routes(party):
 
 @contextmanager
 def behind_lighttpd(setting, party):
-    """The same party with lighttpd before it; its CPU time counts too."""
+    """The same implementation behind lighttpd, whose CPU time is included."""
     binary = shutil.which("lighttpd", path="/usr/sbin:/usr/bin")
     if binary is None:
         raise Skipped("lighttpd is not installed")
@@ -289,12 +290,12 @@ class Sample:
 def asked(party, program, count, at_once=AT_ONCE):
     pids = party.pids(program)
     before = measure.cpu_used(pids)
-    told_us = subprocess.run(
+    done = subprocess.run(
         [tool("load"), party.kind, str(party.where[program]), str(count), str(at_once)],
         input=party.request[program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if told_us.returncode:
-        raise RuntimeError(f"{party.name}, {program}: {told_us.stderr.decode().strip()}")
-    good, seconds, median_us, late_us = map(float, told_us.stdout.split())
+    if done.returncode:
+        raise RuntimeError(f"{party.name}, {program}: {done.stderr.decode().strip()}")
+    good, seconds, median_us, late_us = map(float, done.stdout.split())
     if good != count:
         raise RuntimeError(f"{party.name}: {count - good:.0f} of {count} answers of {program} "
                            "are errors")
@@ -302,14 +303,14 @@ def asked(party, program, count, at_once=AT_ONCE):
 
 
 def calibrated(party, program, seconds):
-    """Warms it up, compilers and caches too, and tells how many requests take about so long."""
+    """Warms up compilers and caches; returns how many requests take about this long."""
     asked(party, program, 50)
     sample = asked(party, program, 200 if seconds < 0.2 else 2000)
     return max(100, int(sample.per_second * seconds))
 
 
 def measured(parties, rounds, seconds):
-    """Samples by program and party, all parties in turn for each program."""
+    """Samples by program and party; for each program the parties take turns."""
     samples = {}
     for name, program in ROUTES.items():
         counts = {party.name: calibrated(party, program, seconds) for party in parties}

@@ -1,4 +1,4 @@
-"""What is measured on: our programs set up against the stand-in for amoCRM, with a connection."""
+"""The set-up that is measured: our programs with the mock amoCRM server, and one connection."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ from sandbox.web import encode  # noqa: E402
 
 from measure import Skipped  # noqa: E402
 
-# Everything belongs to, and is run by, whoever runs this, root too: costs do not depend on it.
+# Everything is owned and run by the current user, even if that is root: costs do not depend on it.
 process.web_user = lambda: None
 
 FORM = "application/x-www-form-urlencoded"
-BODY_SIZE = 2048    # bytes; about what amoCRM sends of one lead
+BODY_SIZE = 2048    # bytes; about the size of amoCRM's webhook for one lead
 LANGUAGE = "uk-UA,uk;q=0.9,en;q=0.8"
 AGENT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile"
 
@@ -33,7 +33,7 @@ def tool(name):
 
 
 class Request:
-    """One request of ours, as a web server would hand it on."""
+    """A request to one of our programs, as a web server would forward it."""
 
     def __init__(self, program, method="GET", query=None, headers=None, body=None, good=(200,)):
         self.program, self.method, self.query = program, method, encode(query) or b""
@@ -59,7 +59,7 @@ class Setting:
         self.body = webhook_body(amocrm)
 
     def requests(self):
-        """What users, phones and amoCRM ask, by name."""
+        """The requests of browsers, the app and amoCRM, by name."""
         token = {"Authorization": f"Bearer {self.site.app_token()}"}
         return {
             "callback, no code": Request("callback"),
@@ -73,23 +73,23 @@ class Setting:
         }
 
     def check(self, request):
-        """Asked once, so that it is never an error that is measured."""
+        """Sends the request once, so that an error is not measured by mistake."""
         answer = self.bare.ask(BASE + request.program, request.query, request.method,
                                request.headers, request.body)
         if answer.status not in request.good or b"error=server_error" in answer.body:
-            raise RuntimeError(f"{request.program} answers {answer.status}: {answer.text}\n"
+            raise RuntimeError(f"{request.program} responded {answer.status}: {answer.text}\n"
                                + "\n".join(self.site.log()))
         return answer
 
     def file(self, name, content):
-        """A file to read from, since a pipe would have to be fed while the clock runs."""
+        """Writes a file for standard input; a pipe would have to be fed during the measurement."""
         path = self.folder / name
         path.write_bytes(content)
         return path
 
 
 def webhook_body(amocrm):
-    """A form as amoCRM sends it, filled up to BODY_SIZE with one more field."""
+    """A form as amoCRM sends it, with one more field that fills it up to BODY_SIZE."""
     account, _ = amocrm.who()
     body = hooks.webhook_body(account)
     body = body if isinstance(body, bytes) else body.encode()
@@ -110,5 +110,5 @@ def setting():
 def output(arguments, **options):
     done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, **options)
     if done.returncode:
-        raise RuntimeError(f"{arguments[0]} ends with {done.returncode}: {done.stderr}")
+        raise RuntimeError(f"{arguments[0]} exited with status {done.returncode}: {done.stderr}")
     return done.stdout

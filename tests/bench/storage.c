@@ -1,12 +1,12 @@
-/* storage.c - the store and the journal by themselves, called as the programs call them.
+/* storage.c - measures the store and the journal alone, called as the programs call them.
  *
  *   storage fill   STORE COUNT OF KEY     a new store of COUNT connections like KEY of the store OF
- *   storage get    STORE COUNT ROUNDS      reads ROUNDS of them; prints what each took, in us
- *   storage change STORE COUNT ROUNDS      writes ROUNDS of them; the same
- *   storage append STORE WRITERS EVENTS   as many events from each writer; prints seconds and bytes
+ *   storage get    STORE COUNT ROUNDS     reads ROUNDS of them; prints the time of each in us
+ *   storage change STORE COUNT ROUNDS     writes ROUNDS of them; prints the time of each in us
+ *   storage append STORE WRITERS EVENTS   EVENTS events from each writer; prints seconds and bytes
  *
- * Filling writes the shards themselves: a hundred thousand changes, each with its copy and its
- * fsync, would take minutes.
+ * "fill" writes the shards directly: a hundred thousand changes, each with its copy and its fsync,
+ * would take minutes.
  */
 #include "connection/connection.h"
 #include "events/journal.h"
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define ARENA_SIZE (64u << 20) /* bytes, as for a request */
-#define EVENT_SIZE 2600        /* bytes; what a form of 2 KB becomes */
+#define EVENT_SIZE 2600        /* bytes; a form of 2 KB as a stored event */
 
 static const int64_t first_account = 40000000;
 
@@ -61,7 +61,7 @@ insert(struct ctx *ctx, GDBM_FILE *shards, const char *key, const char *value)
 	    || fault(ctx, FAULT_STORAGE, "gdbm_store: %s", gdbm_strerror(gdbm_errno));
 }
 
-/* The three records a connection has where each app user has one's own. */
+/* The three records of a connection if each app user has their own. */
 static bool
 insert_connection(struct ctx *ctx, GDBM_FILE *shards, long i, const char *value)
 {
@@ -114,11 +114,11 @@ fill(struct ctx *ctx, const struct store_config *store, char **argv)
 	}
 	for (int i = 0; i < STORE_SHARDS; i++)
 		gdbm_close(shards[i]);
-	sync(); /* or the disk is still busy with it when the first change is measured */
+	sync(); /* otherwise the disk is still busy during the first measurement */
 	return ok ? EXIT_SUCCESS : fail(ctx);
 }
 
-/* A different one each time, and the same ones in every run. */
+/* A pseudo-random number below count; the same sequence in every run. */
 static long
 next(unsigned *seed, long count)
 {
@@ -126,7 +126,7 @@ next(unsigned *seed, long count)
 	return (long)((uint64_t)*seed * (uint64_t)count >> 32);
 }
 
-/* As long as the value, and not the same: that would be left as it is. */
+/* A different value of the same length, because an equal value would not be written. */
 static bool
 make_another(struct ctx *ctx, const char *value, const char **another)
 {
@@ -182,7 +182,7 @@ measure(struct ctx *ctx, const struct store_config *store, char **argv)
 	return EXIT_SUCCESS;
 }
 
-/* Begins when the pipe is closed, so that all writers begin together. */
+/* Begins when the pipe is closed, so that all writers begin at the same time. */
 static int
 write_events(const struct journal *journal, const char *event, long events, int gate)
 {

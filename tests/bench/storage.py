@@ -1,4 +1,4 @@
-"""The store against the number of connections, the journal against the number of writers."""
+"""The store by the number of connections, and the journal by the number of writers."""
 
 import shutil
 
@@ -21,7 +21,7 @@ def microseconds(*arguments):
 
 
 def filled(setting, sizes):
-    """A store of each size, its records like that of a real connection."""
+    """Creates a store of each size, with copies of the record of a real connection."""
     key = key_of_connection(setting)
     stores = {}
     for size in sizes:

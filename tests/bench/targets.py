@@ -1,11 +1,11 @@
-"""What was aimed at, and what came.  Nothing fails by it: a busy machine proves nothing."""
+"""The targets and the measured values.  A missed target is no failure: the machine may be busy."""
 
 from dataclasses import dataclass
 
 from report import Table
 
-# The share of the empty program's CPU time that each may take, and how often Express's requests per
-# CPU second each must reach.
+# CGI: the upper limit of the CPU time, relative to the empty program.  RESIDENT: the lower limit of
+# the requests per CPU second, relative to Express.
 CGI = {"webhook, 2 KB stored": 1.25, "status": 1.25, "disconnect, no token": 1.25}
 RESIDENT = {"callback, no code": 2.5, "status": 2.5, "webhook, 2 KB stored": 2.0}
 FLAT = 1.25
@@ -14,7 +14,7 @@ FLAT = 1.25
 @dataclass
 class Aim:
     what: str
-    value: float            # None: it was not measured
+    value: float            # None: not measured
     most: float = None
     least: float = None
     digits: int = 2

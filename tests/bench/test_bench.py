@@ -1,4 +1,4 @@
-"""`make bench` works, so that it still does when its numbers are wanted.  No number is looked at."""
+"""`make bench` runs and prints all tables.  The numbers themselves are not tested."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ TITLES = ["CGI: one process for each request", "Resident: callback, no code", "R
           "The exchange: one process for each request", "The exchange: resident processes",
           "The store against the number of connections",
           "The journal against the number of writers", "Results against the targets"]
-LONGEST = 60    # seconds; it takes some 20
+LONGEST = 60    # seconds; it takes about 20
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def printed(tmp_path_factory):
 
 
 def rows_of(text, title):
-    """The cells of a table's rows, without its head."""
+    """The cells of a table's rows, without the header."""
     lines = text.split(f"## {title}\n")[1].split("\n## ")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
             if line.startswith("|")][2:]
@@ -53,7 +53,7 @@ def test_every_table_is_filled(printed, title):
         assert all(cell for row in rows for cell in row)
 
 
-def test_what_is_ours_is_never_skipped(printed):
+def test_our_own_programs_are_never_skipped(printed):
     text, *_ = printed
     for line in skipped(text):
         assert "is not built" not in line, line
@@ -63,7 +63,7 @@ def test_what_is_ours_is_never_skipped(printed):
     assert ours and all(row[2] != "–" for row in ours)
 
 
-def test_the_picture_is_one(printed):
+def test_the_picture_is_valid(printed):
     _, svg, _ = printed
     root = xml.etree.ElementTree.parse(svg).getroot()
     assert root.tag.endswith("svg")
@@ -75,7 +75,7 @@ def test_the_picture_is_one(printed):
             assert float(bar.get("width")) >= 0
 
 
-def test_the_document_gets_the_tables(printed):
+def test_the_tables_are_written_into_the_document(printed):
     text, _, document = printed
     written = document.read_text()
     for title in TITLES:

@@ -1,7 +1,7 @@
-// The same three routes as a back end in Express would have them, for comparison only.
+// The same three routes, implemented with Express, for comparison only.
 //
-// It is spared whatever can be: the configuration and the connection are in memory, the page's
-// template is read once, the journal stays open.
+// It does as little as possible: the configuration and the connection are in memory, the template of
+// the page is read once, the journal stays open.
 'use strict';
 
 const crypto = require('node:crypto');
@@ -9,11 +9,11 @@ const fs = require('node:fs');
 const express = require('express');
 const jwt = require('jsonwebtoken');
 
-const told = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
-const page = fs.readFileSync(told.template, 'utf8');
-// As a key: given as text, jsonwebtoken tries it for a public key first, each time, for 0.4 ms.
-const secret = crypto.createSecretKey(Buffer.from(told.secret));
-const connections = new Map([['', told.connection]]);
+const facts = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
+const page = fs.readFileSync(facts.template, 'utf8');
+// As a key object: jsonwebtoken tries a string as a public key first, which takes 0.4 ms each time.
+const secret = crypto.createSecretKey(Buffer.from(facts.secret));
+const connections = new Map([['', facts.connection]]);
 const base = '/api/amo-crm';
 const app = express();
 
@@ -35,9 +35,9 @@ app.get(`${base}/callback`, (req, res) => {
 		error: 'missing_code', error_description: 'No authorization code was sent.',
 	});
 	const language = req.acceptsLanguages('en', 'uk', 'ru') || 'en';
-	res.set(told.headers);
+	res.set(facts.headers);
 	res.set('Content-Language', language);
-	res.type('html').send(page.replaceAll('{{link}}', escaped(`${told.deep_link}?${query}`)));
+	res.type('html').send(page.replaceAll('{{link}}', escaped(`${facts.deep_link}?${query}`)));
 });
 
 app.get(`${base}/status`, (req, res) => {
@@ -65,7 +65,7 @@ const keep = (req, res, bytes) => { req.raw = bytes; };
 app.post(`${base}/webhook`, express.urlencoded({ extended: true, limit: '1mb', verify: keep }),
 	async (req, res) => {
 		const account = Number(req.body.account?.id);
-		if (account !== told.connection.account_id)
+		if (account !== facts.connection.account_id)
 			return res.status(403).json({ success: false, error: 'forbidden' });
 		const events = Object.entries(req.body).filter(([name]) => name !== 'account')
 			.flatMap(([name, actions]) => Object.keys(actions).map((action) => `${name}.${action}`));
@@ -81,7 +81,7 @@ app.post(`${base}/webhook`, express.urlencoded({ extended: true, limit: '1mb', v
 	});
 
 let journal;
-fs.promises.open(told.journal, 'a').then((file) => {
+fs.promises.open(facts.journal, 'a').then((file) => {
 	journal = file;
 	const server = app.listen(0, '127.0.0.1', () => console.log(server.address().port));
 });

@@ -2,7 +2,7 @@
 // For comparison only: the redirect page without a code, rendered by PHP.
 declare(strict_types=1);
 
-$told = json_decode(file_get_contents($_SERVER['BENCH_TOLD']), true);
+$facts = json_decode(file_get_contents($_SERVER['BENCH_FACTS']), true);
 if (isset($_GET['code']) || isset($_GET['error'])) {
 	http_response_code(501);
 	exit;
@@ -17,11 +17,11 @@ foreach (explode(',', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '') as $range) {
 		break;
 	}
 }
-foreach ($told['headers'] as $name => $value)
+foreach ($facts['headers'] as $name => $value)
 	header("$name: $value");
 header('Cache-Control: no-store');
 header('X-Content-Type-Options: nosniff');
 header("Content-Language: $language");
 header('Content-Type: text/html; charset=utf-8');
-echo str_replace('{{link}}', htmlspecialchars($told['deep_link'] . '?' . $query),
-	file_get_contents($told['template']));
+echo str_replace('{{link}}', htmlspecialchars($facts['deep_link'] . '?' . $query),
+	file_get_contents($facts['template']));

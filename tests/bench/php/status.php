@@ -19,20 +19,20 @@ function claims_of(string $authorization, string $secret): ?array
 	return ($claims['exp'] ?? 0) + 60 > time() && is_string($claims['sub'] ?? null) ? $claims : null;
 }
 
-$told = json_decode(file_get_contents($_SERVER['BENCH_TOLD']), true);
+$facts = json_decode(file_get_contents($_SERVER['BENCH_FACTS']), true);
 header('Cache-Control: no-store');
 header('X-Content-Type-Options: nosniff');
 header('Content-Type: application/json');
-if (claims_of($_SERVER['HTTP_AUTHORIZATION'] ?? '', $told['secret']) === null) {
+if (claims_of($_SERVER['HTTP_AUTHORIZATION'] ?? '', $facts['secret']) === null) {
 	http_response_code(401);
 	exit('{"success":false,"error":"invalid_token"}');
 }
-if ($told['dba'] !== null) {
-	$db = dba_open($told['database'], 'r', $told['dba']);
+if ($facts['dba'] !== null) {
+	$db = dba_open($facts['database'], 'r', $facts['dba']);
 	$connection = json_decode(dba_fetch(dba_fetch('app:', $db), $db), true);
 	dba_close($db);
 } else {
-	$connection = $told['connection'];
+	$connection = $facts['connection'];
 }
 echo json_encode(['success' => true, 'data' => ['connected' => true, 'hasTokens' => true,
 	'domain' => $connection['host'], 'accountId' => (string)$connection['account_id']]]);

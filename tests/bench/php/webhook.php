@@ -2,12 +2,12 @@
 // For comparison only: an event appended and synced, by PHP.
 declare(strict_types=1);
 
-$told = json_decode(file_get_contents($_SERVER['BENCH_TOLD']), true);
+$facts = json_decode(file_get_contents($_SERVER['BENCH_FACTS']), true);
 header('Cache-Control: no-store');
 header('X-Content-Type-Options: nosniff');
 header('Content-Type: application/json');
 $account = (int)($_POST['account']['id'] ?? 0);
-if ($account !== $told['connection']['account_id']) {
+if ($account !== $facts['connection']['account_id']) {
 	http_response_code(403);
 	exit('{"success":false,"error":"forbidden"}');
 }
@@ -21,7 +21,7 @@ $line = json_encode(['id' => hash('sha256', file_get_contents('php://input')),
 	'received_at' => $now->format('Y-m-d\TH:i:s.v\Z'), 'account_id' => $account,
 	'subdomain' => $_POST['account']['subdomain'] ?? null, 'events' => $events,
 	'request_id' => $_SERVER['HTTP_X_AMOCRM_REQUESTID'] ?? null, 'payload' => $_POST]);
-$journal = fopen($told['journal'], 'a');
+$journal = fopen($facts['journal'], 'a');
 if (fwrite($journal, "$line\n") === false || !fdatasync($journal)) {
 	http_response_code(503);
 	exit('{"success":false,"error":"server_error"}');

@@ -345,21 +345,21 @@ def test_readme_describes_every_folder_of_common():
         == [(folder, public.split()) for folder, (_, public) in reversed(style.FOLDERS.items())]
 
 
-def places_to_touch(title):
-    """The files that README's list under that heading names."""
+def listed_files(title):
+    """The files that README.md lists under this heading."""
     section = (ROOT / "README.md").read_text().partition(f"\n### {title}\n")[2]
     items = re.findall(r"^- (.*?):", re.split(r"\n#{2,3} ", section)[0], re.M)
     return {file for item in items for file in re.findall(r"`([^`]+)`", item)}
 
 
 def files_that_name(names, prefix=None):
-    """Of the tracked files, but for tests and measurements, those in which all the names occur.
+    """The tracked files that contain all the names, except tests and docs/performance.*.
 
-    With a prefix, a name may also be a C constant that begins with it.
+    With a prefix, a file may contain a C constant of that prefix and the name instead.
     """
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode:
-        pytest.skip("this is no git checkout")
+        pytest.skip("this is not a git checkout")
     forms = [[name, prefix + name.upper().replace("-", "_")] if prefix else [name]
              for name in names]
     words = [re.compile(rf"(?<![\w-])(?:{'|'.join(form)})(?![\w-])") for form in forms]
@@ -368,25 +368,25 @@ def files_that_name(names, prefix=None):
             and all(word.search((ROOT / file).read_text(errors="replace")) for word in words)}
 
 
-def test_readme_lists_what_a_new_endpoint_touches():
+def test_readme_lists_the_files_of_an_endpoint():
     endpoints = [source.stem for source in (ROOT / "cgi-bin").glob("*.c")]
     assert len(endpoints) >= 5
-    assert places_to_touch("How to add an endpoint") == files_that_name(endpoints, prefix="ENDPOINT_")
+    assert listed_files("How to add an endpoint") == files_that_name(endpoints, prefix="ENDPOINT_")
 
 
-def test_readme_lists_what_a_new_command_touches():
+def test_readme_lists_the_files_of_a_command():
     table = (ROOT / "tools/amocrmctl.c").read_text()
     commands = re.findall(r'^\t\{ "([a-z]+)", ', table, re.M)
     functions = re.findall(r"\b(ctl_\w+) \},$", table, re.M)
     assert len(commands) == len(functions) >= 15
-    assert places_to_touch("How to add a command") == (
+    assert listed_files("How to add a command") == (
         {"tools/ctl.h"} | files_that_name(commands) - {"README.md"})
     assert "tools/ctl.h" in files_that_name(functions)
 
 
-def test_readme_lists_what_a_new_configuration_key_touches():
+def test_readme_lists_the_files_of_a_configuration_key():
     keys = {key for _, key in config_keys()}
-    assert places_to_touch("How to add a configuration key") == files_that_name(keys)
+    assert listed_files("How to add a configuration key") == files_that_name(keys)
 
 
 def test_the_units_are_well_formed(tmp_path):

@@ -87,7 +87,7 @@ has_no_text(const char *label, const char *s, const char *part)
 
 /* Whether the rest of the arena's last page is still zero. */
 static inline bool
-nothing_behind(const struct ctx *ctx)
+nothing_written_behind(const struct ctx *ctx)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
@@ -117,7 +117,7 @@ try_small_arenas(const char *label, arena_step *step, void *arg)
 		if (ctx.kind != (ok ? FAULT_NONE : FAULT_SERVER))
 			fail_msg("%s: %s with fault %s in an arena of %zu bytes: %s", label,
 			    ok ? "true" : "false", fault_name(ctx.kind), size, ctx.reason);
-		if (!nothing_behind(&ctx))
+		if (!nothing_written_behind(&ctx))
 			fail_msg("%s: writes behind an arena of %zu bytes", label, size);
 		ctx_close(&ctx);
 	}

@@ -18,7 +18,7 @@
 struct check {
 	struct ctl *ctl;
 	struct report report;
-	bool is_trial; /* all on this machine, with a stand-in for amoCRM: http is allowed */
+	bool is_trial; /* all on this machine, with a mock amoCRM server: http is allowed */
 	uid_t owner;   /* of the store: the web server's user */
 	const struct keyring *ring; /* NULL: it cannot be used */
 	bool keys_ok;               /* redirect_uri, client_id and the like have no fault */

@@ -25,7 +25,7 @@ read_site(struct check *c, struct site *site)
 	site->c = c;
 	site->way = c->ctl->cfg.amocrm;
 	if (c->is_trial)
-		site->way.connect_to = NULL; /* it redirects every host to the stand-in */
+		site->way.connect_to = NULL; /* it redirects every host to the mock amoCRM server */
 	return endpoints_site(c->ctl->ctx, c->ctl->cfg.amocrm.redirect_uri, &site->url);
 }
 

@@ -89,7 +89,7 @@ needs_a_byte_for_the_nul(void **state)
 			    table[i].label, &ctx, ok, table[i].fits ? FAULT_NONE : FAULT_SERVER);
 			if (ok)
 				same_text(table[i].label, out, table[i].text);
-			DEMAND(table[i].label, nothing_behind(&ctx));
+			DEMAND(table[i].label, nothing_written_behind(&ctx));
 			ctx_close(&ctx);
 		}
 }

@@ -730,7 +730,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct file_text text;
 	struct ctx ctx;
@@ -760,7 +760,7 @@ main(void)
 		IN_FOLDER(refuses_a_file_others_can_read),
 		IN_FOLDER(keeps_the_app_section_in_a_fault),
 		cmocka_unit_test(finds_its_path),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -288,7 +288,7 @@ split_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("endpoints", split_in_arena, NULL);
@@ -304,7 +304,7 @@ main(void)
 		cmocka_unit_test(recognizes_our_own_urls),
 		cmocka_unit_test(splits_redirect_uri),
 		cmocka_unit_test(finds_what_is_wrong_with_redirect_uri),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);

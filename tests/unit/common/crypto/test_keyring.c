@@ -247,7 +247,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	char path[PATH_SIZE];
 
@@ -314,7 +314,7 @@ main(void)
 		IN_FOLDER(refuses_a_file_others_can_read),
 		IN_FOLDER(finds_a_key),
 		cmocka_unit_test(derives_keys),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 		IN_FOLDER(generates_keys),
 		cmocka_unit_test(says_when_a_line_does_not_fit),
 	};

@@ -347,7 +347,7 @@ seal_in_arena(struct ctx *ctx, void *context)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct keyring ring = ring_of("k1");
 
@@ -370,7 +370,7 @@ main(void)
 		cmocka_unit_test(seals_with_the_first_opens_with_all),
 		cmocka_unit_test(refuses_another_key_of_the_same_id),
 		cmocka_unit_test(refuses_what_is_not_sealed),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("seal", tests, NULL, NULL);

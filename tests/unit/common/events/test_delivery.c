@@ -259,7 +259,7 @@ send_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct config cfg = config_of(URL, SECRET, false);
 
@@ -278,7 +278,7 @@ main(void)
 		cmocka_unit_test(allows_private_addresses_and_http_together),
 		cmocka_unit_test(names_the_host_of_the_url),
 		cmocka_unit_test(turns_the_reply_into_an_outcome),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);

@@ -239,7 +239,7 @@ write_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("an event", write_step, NULL);
@@ -384,7 +384,7 @@ main(void)
 		cmocka_unit_test(reads_the_account),
 		cmocka_unit_test(writes_any_request_id_as_json),
 		cmocka_unit_test(limits_the_number_of_listed_names),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 		cmocka_unit_test(reads_a_stored_event),
 		cmocka_unit_test(rejects_lines_that_are_not_events),
 		cmocka_unit_test(reads_what_was_written),

@@ -684,7 +684,7 @@ seek_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct journal journal = { *state, SEGMENT_MAX, 0 };
 
@@ -718,7 +718,7 @@ main(void)
 		IN_FOLDER(skips_a_line_over_the_limit_in_a_small_arena),
 		IN_FOLDER(limits_the_size_of_an_event),
 		IN_FOLDER(refuses_events_that_are_not_one_line),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -153,7 +153,7 @@ sign_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("a signature", sign_in_arena, NULL);
@@ -167,7 +167,7 @@ main(void)
 		cmocka_unit_test(signs_id_time_and_body),
 		cmocka_unit_test(refuses_invalid_secrets),
 		cmocka_unit_test(limits_the_length_of_a_secret),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("webhook signature", tests, NULL, NULL);

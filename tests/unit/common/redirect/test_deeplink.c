@@ -118,7 +118,7 @@ links_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("three links", links_in_arena, NULL);
@@ -131,7 +131,7 @@ main(void)
 		cmocka_unit_test(hands_over_a_code),
 		cmocka_unit_test(tells_an_error),
 		cmocka_unit_test(makes_an_intent),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("deeplink", tests, NULL, NULL);

@@ -240,7 +240,7 @@ carries_a_policy_without_exceptions(void **state)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	const struct page page = { .link = LINK, .app_name = "ForYouRe", .automatic = true };
 	struct ctx ctx;
@@ -276,7 +276,7 @@ main(void)
 		cmocka_unit_test(puts_the_intent_first_and_the_plain_link_second),
 		cmocka_unit_test(lets_no_value_out_of_its_place),
 		cmocka_unit_test(carries_a_policy_without_exceptions),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);

@@ -420,7 +420,7 @@ visit_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	char path[PATH_SIZE];
 
@@ -443,7 +443,7 @@ main(void)
 		IN_FOLDER(replaces_a_leftover_copy),
 		IN_FOLDER(reports_a_full_disk_and_changes_nothing),
 		IN_FOLDER(reports_folders_that_are_missing_or_in_the_way),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("shard", tests, NULL, NULL);

@@ -561,7 +561,7 @@ use_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct store_config store = store_in(*state);
 
@@ -585,7 +585,7 @@ main(void)
 		IN_FOLDER(locks_names_independently),
 		IN_FOLDER(finds_the_stale_lock_of_a_name),
 		IN_FOLDER(waits_for_another_writer_for_a_limited_time),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

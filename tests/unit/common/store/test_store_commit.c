@@ -657,7 +657,7 @@ change_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	struct store_config store = store_in(*state);
 
@@ -675,7 +675,7 @@ main(void)
 		IN_FOLDER(locks_all_shards_that_it_may_change),
 		IN_FOLDER(two_commits_cannot_deadlock),
 		IN_FOLDER(applies_operations_in_order_when_killed),
-		IN_FOLDER(says_when_the_arena_is_full),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("store, commit", tests, NULL, NULL);

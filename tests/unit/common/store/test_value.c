@@ -106,7 +106,7 @@ encode_and_decode(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("encode and decode", encode_and_decode, NULL);
@@ -119,7 +119,7 @@ main(void)
 		cmocka_unit_test(decodes_what_it_encoded),
 		cmocka_unit_test(detects_any_changed_bit),
 		cmocka_unit_test(does_not_expire_a_value_that_is_too_short),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("value", tests, NULL, NULL);

@@ -388,7 +388,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("a request with a body", read_in_arena, NULL);
@@ -408,7 +408,7 @@ main(void)
 		cmocka_unit_test(reads_a_body),
 		cmocka_unit_test(keeps_a_nul_of_a_body),
 		cmocka_unit_test(says_when_a_body_breaks_off),
-		cmocka_unit_test(says_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);

@@ -223,7 +223,7 @@ answers_even_without_arena(void **state)
 		assert_true(ctx_open(&ctx, size));
 		respond_fault(&ctx, FAULT_REQUEST, &res);
 		assert_true(response_send(&ctx, &gw, &res));
-		assert_true(nothing_behind(&ctx));
+		assert_true(nothing_written_behind(&ctx));
 		if (strncmp(server.written, "Status: 400 Bad Request\r\n", 25) != 0
 		    && strncmp(server.written, "Status: 500 Internal Server Error\r\n", 35) != 0)
 			fail_msg("an arena of %zu bytes: %s", size, server.written);

@@ -14,80 +14,80 @@
 #define ARENA_SIZE (256u << 20)
 
 const struct command ctl_commands[] = {
-	{ "check", "[--online]", "looks at every part of the set-up and says what to do",
-	    "One line for each finding: ok, warn or WRONG, the part's name, what was found, and\n"
-	    "behind \" -> \" what to do.  Exits with 1 when anything is WRONG.\n"
-	    "--online  asks our public addresses and amoCRM too\n"
-	    "Run it as root or the web server's user: it sees what that user may do.\n",
+	{ "check", "[--online]", "checks every part of the setup and says what to do",
+	    "Prints one line for each finding: ok, warn or WRONG, the name of the part, the\n"
+	    "finding, and after \" -> \" the remedy.  Exits with status 1 if anything is\n"
+	    "WRONG.\n"
+	    "--online  also sends requests to our public addresses and to amoCRM\n"
+	    "Run it as root or as the web server's user: it checks with the permissions of\n"
+	    "that user.\n",
 	    false, ctl_check },
-	{ "urls", "", "which URL goes into which field of amoCRM's settings", "", true, ctl_urls },
-	{ "keygen", "", "a new line for the key ring, on stdout",
-	    "Put the line on top of the key ring file: the first key seals, all of them open.\n",
+	{ "urls", "", "shows which URL belongs in which field of amoCRM's settings", "", true,
+	    ctl_urls },
+	{ "keygen", "", "prints a new line for the key ring",
+	    "Put the line at the top of the key ring file: the first key encrypts, all keys\n"
+	    "decrypt.\n",
 	    false, ctl_keygen },
-	{ "accounts", "[--json]", "the stored connections",
-	    "--json  an array of objects, with times as in RFC 3339\n", true, ctl_accounts },
-	{ "token", "ACCOUNT[/USER]", "a working access token, on stdout",
-	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "
-	    "newest\n"
-	    "authorization counts, one that is only reserved behind all others.  The token is a "
-	    "secret:\n"
-	    "pass it on by a pipe, not by an argument.\n",
+	{ "accounts", "[--json]", "lists the stored connections",
+	    "--json  prints an array of objects, with times in the format of RFC 3339\n", true,
+	    ctl_accounts },
+	{ "token", "ACCOUNT[/USER]", "prints a valid access token",
+	    "ACCOUNT is an account's id or host, USER an amoCRM user's id.  Without USER the\n"
+	    "newest authorization is used; one that is only reserved is used only if there is\n"
+	    "no other.  The token is a secret: pass it to another program through a pipe, not\n"
+	    "as an argument.\n",
 	    true, ctl_token },
 	{ "refresh", "[ACCOUNT[/USER] | --due SECONDS]",
-	    "renews tokens now, or all that end within SECONDS",
-	    "Without an argument all are renewed.  For cron: amocrmctl refresh --due 21600, every "
-	    "hour.\n"
-	    "One that amoCRM refuses is marked as revoked; anything else that fails leaves the "
-	    "tokens\n"
-	    "as they are, and the next run tries again.  When amoCRM answers 403 three times "
-	    "running, it\n"
-	    "blocks this server, and the rest is left to the next run.\n",
+	    "refreshes tokens now, or those that expire within SECONDS",
+	    "Without an argument all tokens are refreshed.  An hourly cron job should run\n"
+	    "amocrmctl refresh --due 21600.  If amoCRM refuses a refresh token, the connection\n"
+	    "is marked as revoked.  Any other failure leaves the tokens unchanged, and the\n"
+	    "next run tries again.  Three responses of 403 in a row mean that amoCRM blocks\n"
+	    "this server; the remaining connections are then left to the next run.\n",
 	    true, ctl_refresh },
 	{ "disconnect", "ACCOUNT[/USER]", "erases a connection",
-	    "ACCOUNT is an account's id or host, USER an amoCRM user's id; without USER the "
-	    "newest\n"
-	    "authorization is meant.\n",
+	    "ACCOUNT is an account's id or host, USER an amoCRM user's id.  Without USER the\n"
+	    "newest authorization is erased.\n",
 	    true, ctl_disconnect },
-	{ "events", "[--since TIME] [--follow] [--items]", "stored events as JSON lines",
-	    "--since TIME  those received at TIME or later: 2026-11-22T04:19:00Z, or how long ago: "
-	    "2h, 3d\n"
-	    "--follow      goes on with those that arrive from now on\n"
-	    "--items       one line for each changed entity\n"
-	    "The same event may stand there more than once: amoCRM repeats what was not answered "
-	    "in time.\n",
+	{ "events", "[--since TIME] [--follow] [--items]", "prints the stored events as JSON lines",
+	    "--since TIME  prints only events received at TIME or later: 2026-11-22T04:19:00Z,\n"
+	    "              or an age: 2h, 3d\n"
+	    "--follow      keeps running and prints new events as they arrive\n"
+	    "--items       prints one line for each changed entity\n"
+	    "The same event may occur more than once: amoCRM repeats a webhook if it does not\n"
+	    "receive a response in time.\n",
 	    true, ctl_events },
-	{ "deliver", "[--once | --follow]", "posts stored events on to [deliver] url",
-	    "Each account's events come in order, with the headers of Standard Webhooks.  What is "
-	    "not\n"
-	    "taken is tried again for three days, then kept in events/dead.ndjson.\n"
-	    "--once    ends when nothing is to be done now; the default\n"
-	    "--follow  goes on\n",
+	{ "deliver", "[--once | --follow]", "delivers the stored events to [deliver] url",
+	    "Each account's events are delivered in order, with the headers of Standard\n"
+	    "Webhooks.  An event that the receiver does not accept is retried for three days,\n"
+	    "then written to events/dead.ndjson.\n"
+	    "--once    exits when there is nothing more to do now; the default\n"
+	    "--follow  keeps running\n",
 	    true, ctl_deliver },
 	{ "replay", "--since TIME [--until TIME] [--id ID] [--dry-run]", "delivers events again",
-	    "TIME is 2026-11-22T04:19:00Z, or how long ago: 90s, 15m, 2h, 3d.\n"
-	    "--id       only the event of that id\n"
+	    "TIME is 2026-11-22T04:19:00Z, or an age: 90s, 15m, 2h, 3d.\n"
+	    "--id       delivers only the event with this id\n"
 	    "--dry-run  writes the events to stdout instead\n",
 	    true, ctl_replay },
-	{ "subscribe", "ACCOUNT [EVENT...]", "has amoCRM send its webhooks to our URL",
-	    "EVENT is one of amoCRM's, as add_lead, update_lead, status_lead; these three when "
-	    "none is\n"
-	    "given.  Subscribing again replaces the events.\n",
+	{ "subscribe", "ACCOUNT [EVENT...]", "makes amoCRM send its webhooks to our URL",
+	    "EVENT is one of amoCRM's event names, such as add_lead, update_lead or\n"
+	    "status_lead; these three are the default.  A new subscription replaces the\n"
+	    "previous one.\n",
 	    true, ctl_subscribe },
-	{ "unsubscribe", "ACCOUNT", "has amoCRM send us no more webhooks", "", true,
+	{ "unsubscribe", "ACCOUNT", "makes amoCRM stop sending webhooks to our URL", "", true,
 	    ctl_unsubscribe },
-	{ "rekey", "", "seals every connection with the key ring's first key",
-	    "Put a new line from `amocrmctl keygen` on top of the key ring and run this.  Half an "
-	    "hour\n"
-	    "later run it again, and once it has nothing to do, take the old lines out.  It can be "
-	    "cut\n"
-	    "short and run again at any moment.\n",
+	{ "rekey", "", "re-encrypts every connection with the first key of the key ring",
+	    "Put a new line from `amocrmctl keygen` at the top of the key ring and run this\n"
+	    "command.  Half an hour later run it again, and when it has nothing to do, delete\n"
+	    "the old lines.  It can be interrupted and run again at any time.\n",
 	    true, ctl_rekey },
-	{ "export", "[--plain]", "all connections as JSON lines, on stdout",
-	    "The tokens stay sealed by the key ring; with --plain they are written out: keep that "
-	    "safe.\n",
+	{ "export", "[--plain]", "writes all connections as JSON lines to stdout",
+	    "The tokens remain encrypted with the key ring.\n"
+	    "--plain  writes the tokens in plain text: keep the output safe\n",
 	    true, ctl_export },
-	{ "import", "", "takes in what export wrote, from stdin",
-	    "A connection that is here already, and as new, is left alone.\n", true, ctl_import },
+	{ "import", "", "stores the connections that export wrote, from stdin",
+	    "A connection that already exists and is at least as new is skipped.\n", true,
+	    ctl_import },
 	{ .name = NULL },
 };
 
@@ -109,15 +109,16 @@ print_help(FILE *to)
 {
 	fprintf(to,
 	    "usage: amocrmctl [-c FILE] COMMAND [ARGUMENT...]\n\n"
-	    "Looks after the connections to amoCRM that the web programs have stored.\n\n"
-	    "  -c, --config FILE  the configuration, instead of $AMO_CRM_CONFIG or the\n"
-	    "                     path compiled in\n"
-	    "  -h, --help         this text; after a command: more about it\n\n"
+	    "Manages the connections to amoCRM that the web programs have stored.\n\n"
+	    "  -c, --config FILE  reads the configuration from FILE, instead of\n"
+	    "                     $AMO_CRM_CONFIG or the path compiled in\n"
+	    "  -h, --help         prints this text; after a command: the help of that\n"
+	    "                     command\n\n"
 	    "commands:\n");
 	for (const struct command *c = ctl_commands; c->name != NULL; c++)
 		fprintf(to, "  %s%s%s\n        %s\n", c->name, blank_before(c->arguments),
 		    c->arguments, c->help);
-	fprintf(to, "\nexit status: 0 done, 1 it failed, 2 wrong usage\n");
+	fprintf(to, "\nexit status: 0 success, 1 failure, 2 wrong usage\n");
 }
 
 static const struct command *
@@ -171,7 +172,7 @@ become_owner(struct ctl *ctl)
 	}
 	if (run_as(st.st_uid, st.st_gid))
 		return true;
-	perror("amocrmctl: cannot work as the owner of the store");
+	perror("amocrmctl: cannot switch to the user that owns the store");
 	return false;
 }
 
@@ -181,8 +182,8 @@ run(struct ctl *ctl)
 	const struct command *c = command_named(ctl->argv[0]);
 
 	if (c == NULL) {
-		fprintf(stderr, "amocrmctl: there is no command %s; see amocrmctl --help\n",
-		    ctl->argv[0]);
+		fprintf(
+		    stderr, "amocrmctl: unknown command %s; see amocrmctl --help\n", ctl->argv[0]);
 		return CTL_USAGE;
 	}
 	if (asks_for_help(ctl)) {

@@ -1,7 +1,7 @@
 /* urls.c - `amocrmctl urls`: which URLs to enter in amoCRM's settings, and which never.
  *
  *   enter  redirect-uri  https://crm.example.com/api/amo-crm/callback  the field "Redirect URI"
- *   never  redirect-uri  http://crm.example.com/api/amo-crm/callback   amoCRM takes https only
+ *   never  redirect-uri  http://crm.example.com/api/amo-crm/callback   amoCRM accepts only https
  *
  * Each line has "enter" or "never", the field's name without spaces, the URL, and an explanation.
  */
@@ -65,7 +65,7 @@ print_all(const struct endpoints_site *site, const char *parent, bool has_key)
 		    "another host, often another server: that of the web site" },
 		{ false, "second-field", parent, webhook_path, "nor there" },
 		{ false, "redirect-uri", site->plain_base, callback_path,
-		    "amoCRM takes https only" },
+		    "amoCRM accepts only https" },
 		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback/",
 		    "a slash at the end: not byte for byte the same, and no program answers" },
 		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback?...",

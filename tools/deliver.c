@@ -16,10 +16,11 @@ print_failure(void *arg, const struct delivery_failure *failure)
 {
 	(void)arg;
 	if (failure->retry_s > 0)
-		fprintf(stderr, "amocrmctl deliver: event %.8s, attempt %d: %s; again in %ld s\n",
+		fprintf(stderr,
+		    "amocrmctl deliver: event %.8s, attempt %d: %s; next attempt in %ld s\n",
 		    failure->event->id, failure->attempt, failure->reason, failure->retry_s);
 	else
-		fprintf(stderr, "amocrmctl deliver: event %.8s is given up: %s\n",
+		fprintf(stderr, "amocrmctl deliver: gave up on event %.8s: %s\n",
 		    failure->event->id, failure->reason);
 }
 
@@ -41,11 +42,11 @@ static enum ctl_exit
 print_totals(struct ctl *ctl, const struct delivery_totals *totals, bool follow, bool ok)
 {
 	if (totals->torn > 0)
-		fprintf(
-		    stderr, "amocrmctl deliver: passed %lld torn lines\n", (long long)totals->torn);
+		fprintf(stderr, "amocrmctl deliver: skipped %lld torn lines\n",
+		    (long long)totals->torn);
 	if (totals->gone) {
 		fprintf(stderr,
-		    "amocrmctl deliver: the receiver answered 410: it wants no more events\n");
+		    "amocrmctl deliver: the receiver replied with 410: it wants no more events\n");
 		return follow ? CTL_DONE : CTL_FAILED;
 	}
 	if (!ok)
@@ -81,7 +82,7 @@ lock_delivery(struct ctl *ctl, struct lock *lock)
 		return true;
 	if (ctl->ctx->kind == FAULT_UNAVAILABLE) {
 		ctx_clear_fault(ctl->ctx);
-		return fault(ctl->ctx, FAULT_UNAVAILABLE, "another amocrmctl deliver is at work");
+		return fault(ctl->ctx, FAULT_UNAVAILABLE, "another amocrmctl deliver is running");
 	}
 	return false;
 }
@@ -103,10 +104,10 @@ ctl_deliver(struct ctl *ctl)
 		once |= option == 'o';
 		follow |= option == 'f';
 		if (option == '?' || (once && follow))
-			return ctl_usage(ctl, "takes --once or --follow");
+			return ctl_usage(ctl, "accepts only --once or --follow");
 	}
 	if (optind < ctl->argc)
-		return ctl_usage(ctl, "takes --once or --follow");
+		return ctl_usage(ctl, "accepts only --once or --follow");
 	if (!delivery_check(ctl->ctx, &ctl->cfg) || !lock_delivery(ctl, &lock))
 		return ctl_fault(ctl);
 	status = deliver(ctl, follow);

@@ -602,7 +602,7 @@ def test_an_event_is_given_up_after_the_last_attempt(site, receiver):
     done = deliver(site, status=1)
 
     assert done.stdout == counts(0, given_up=1, blocked=1)
-    assert "given up" in done.stderr
+    assert "gave up on event" in done.stderr
     assert dead(site) == [event(1)] or dead(site)[0]["id"] == event(1)["id"]
     assert (site.store / "events" / "dead.ndjson").stat().st_mode & 0o777 == 0o600
     assert blocked(site)[5]["attempts"] == 1, "the attempts of the next event start at one"

@@ -43,7 +43,8 @@ mend_list(struct ctx *ctx, const struct config *cfg, const struct connection *co
 		return true;
 	if (!connection_enlist(ctx, cfg, account, user))
 		return false;
-	fprintf(stderr, "amocrmctl rekey: %lld/%lld is on its account's list again\n",
+	fprintf(stderr,
+	    "amocrmctl rekey: %lld/%lld was missing from its account's list, and was added\n",
 	    (long long)account, (long long)user);
 	return true;
 }
@@ -79,7 +80,7 @@ ctl_rekey(struct ctl *ctl)
 	struct rekey rekey = { .cfg = &ctl->cfg };
 
 	if (ctl->argc > 1)
-		return ctl_usage(ctl, "takes no arguments");
+		return ctl_usage(ctl, "accepts no arguments");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &rekey.ring))
 		return ctl_fault(ctl);
 	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
@@ -88,6 +89,6 @@ ctl_rekey(struct ctl *ctl)
 		if (ctl->ctx->kind != FAULT_CORRUPT)
 			return CTL_FAILED;
 	}
-	printf("sealed anew %zu of %zu\n", rekey.sealed, rekey.seen);
+	printf("re-encrypted %zu of %zu\n", rekey.sealed, rekey.seen);
 	return rekey.failed == 0 ? CTL_DONE : CTL_FAILED;
 }

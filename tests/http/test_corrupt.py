@@ -72,7 +72,7 @@ def test_the_other_connections_are_sealed_again(site):
     keys = site.keys.read_text()
     try:
         site.write_keys(site.ctl("keygen").stdout + keys)
-        assert reported(site.ctl("rekey", check=False)).stdout == "sealed anew 3 of 3\n"
+        assert reported(site.ctl("rekey", check=False)).stdout == "re-encrypted 3 of 3\n"
     finally:
         site.write_keys(keys)
 

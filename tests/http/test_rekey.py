@@ -46,7 +46,7 @@ def test_the_old_key_can_be_removed_afterwards(site, amocrm):
     before = pair(site)
     made = new_key(site)
 
-    assert site.ctl("rekey").stdout == "sealed anew 1 of 1\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 1 of 1\n"
 
     site.write_keys(made)
     assert sealing_keys(site) == {made.split(" ")[0]}
@@ -59,13 +59,13 @@ def test_a_connection_with_the_current_key_is_left_alone(site, amocrm):
     connect(site, amocrm)
     before = connections.exported(site)
 
-    assert site.ctl("rekey").stdout == "sealed anew 0 of 1\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 0 of 1\n"
 
     assert connections.exported(site) == before
 
 
 def test_without_connections(site):
-    assert site.ctl("rekey").stdout == "sealed anew 0 of 0\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 0 of 0\n"
 
 
 @pytest.mark.parametrize("first", ["k", "k11", "K1", "k-1"])
@@ -73,7 +73,7 @@ def test_a_key_with_a_similar_id(site, amocrm, first):
     connect(site, amocrm)
     site.write_keys(f"{first} {secrets.token_hex(32)}\n" + site.keys.read_text())
 
-    assert site.ctl("rekey").stdout == "sealed anew 1 of 1\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 1 of 1\n"
 
     assert sealing_keys(site) == {first}
 
@@ -86,7 +86,7 @@ def test_everything_else_is_unchanged(site, amocrm):
     before, pairs = site.connections(), stored(site)
     new_key(site)
 
-    assert site.ctl("rekey").stdout == "sealed anew 4 of 4\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 4 of 4\n"
 
     def by_id(listed):
         return sorted(listed, key=lambda one: (one["account_id"], one["amocrm_user_id"]))
@@ -101,8 +101,9 @@ def test_a_connection_missing_from_its_accounts_list_is_added(site, amocrm):
 
     done = site.ctl("rekey")
 
-    assert done.stdout == "sealed anew 0 of 1\n"
-    assert done.stderr == f"amocrmctl rekey: {ID}/1 is on its account's list again\n"
+    assert done.stdout == "re-encrypted 0 of 1\n"
+    assert done.stderr == (
+        f"amocrmctl rekey: {ID}/1 was missing from its account's list, and was added\n")
     site.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
     assert connections.one(site)["state"] == "revoked"
     assert site.ctl("rekey").stderr == ""
@@ -118,12 +119,12 @@ def test_a_record_that_does_not_decrypt_is_reported_and_skipped(site):
 
     done = site.ctl("rekey", check=False)
 
-    assert (done.returncode, done.stdout) == (1, "sealed anew 4 of 5\n")
+    assert (done.returncode, done.stdout) == (1, "re-encrypted 4 of 5\n")
     [complaint] = done.stderr.splitlines()
     assert complaint.startswith("amocrmctl rekey: connection:7:1: ")
     assert '"k1"' in complaint and "key ring" in complaint
     site.write_keys(made + lost)
-    assert site.ctl("rekey").stdout == "sealed anew 1 of 5\n"
+    assert site.ctl("rekey").stdout == "re-encrypted 1 of 5\n"
     site.write_keys(made)
     assert len(stored(site)) == 5
 
@@ -204,7 +205,7 @@ def replaced_meanwhile(site, amocrm, grant):
 
 def assert_only_the_new_key_is_needed(site):
     assert sealing_keys(site) == {first_key(site)}
-    assert site.ctl("rekey").stdout.startswith("sealed anew 0 of ")
+    assert site.ctl("rekey").stdout.startswith("re-encrypted 0 of ")
 
 
 def test_a_refresh_that_has_read_the_old_key(site, amocrm):

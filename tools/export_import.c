@@ -69,7 +69,7 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	}
 	strbuf_addch(&sb, '}');
 	return strbuf_finish(&sb, &line)
-	    && (puts(line) != EOF || fault(ctx, FAULT_SERVER, "cannot write"));
+	    && (puts(line) != EOF || fault(ctx, FAULT_SERVER, "cannot write to standard output"));
 }
 
 enum ctl_exit
@@ -79,9 +79,9 @@ ctl_export(struct ctl *ctl)
 	bool plain = ctl->argc == 2 && strcmp(ctl->argv[1], "--plain") == 0;
 
 	if (ctl->argc > 1 && !plain)
-		return ctl_usage(ctl, "takes --plain or nothing");
+		return ctl_usage(ctl, "accepts only --plain");
 	if (plain && isatty(STDOUT_FILENO)) {
-		fprintf(stderr, "amocrmctl export: tokens are not shown on a terminal\n");
+		fprintf(stderr, "amocrmctl export: tokens are not written to a terminal\n");
 		return CTL_FAILED;
 	}
 	if ((plain && !keyring_read(ctl->ctx, ctl->cfg.store.keys, &export.ring))
@@ -105,12 +105,12 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
 		return connection_restore_user(ctx, cfg, key, value, stored);
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
-		return fault(ctx, FAULT_REQUEST, "it is not one that export wrote");
+		return fault(ctx, FAULT_REQUEST, "not a line that export wrote");
 	if (!record_read(ctx, value, &connection)
 	    || (text != NULL && !tokens_read(ctx, text, &tokens)))
 		return false;
 	if (!host_allowed(cfg->amocrm.account_domains, connection.host, lowered))
-		return fault(ctx, FAULT_REQUEST, "its host is none that account_domains allows");
+		return fault(ctx, FAULT_REQUEST, "account_domains does not allow its host");
 	return connection_restore(
 	    ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, stored);
 }
@@ -156,10 +156,10 @@ ctl_import(struct ctl *ctl)
 	bool ok;
 
 	if (ctl->argc > 1)
-		return ctl_usage(ctl, "takes no arguments; the lines come from standard input");
+		return ctl_usage(ctl, "accepts no arguments; it reads standard input");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
 	ok = import_lines(ctl, ring, &imported, &kept);
-	printf("imported %zu, left alone %zu: here already, and as new\n", imported, kept);
+	printf("imported %zu, skipped %zu: already present and at least as new\n", imported, kept);
 	return ok ? CTL_DONE : CTL_FAILED;
 }

@@ -28,8 +28,8 @@ def sealed(site):
     return site.ctl("export").stdout
 
 
-def summary(imported, left_alone=0):
-    return f"imported {imported}, left alone {left_alone}: here already, and as new\n"
+def summary(imported, skipped=0):
+    return f"imported {imported}, skipped {skipped}: already present and at least as new\n"
 
 
 def by_id(site):

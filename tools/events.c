@@ -115,8 +115,8 @@ report_skipped(struct printing *printing)
 {
 	if (printing->skipped > 0)
 		fprintf(stderr,
-		    "amocrmctl events: lines skipped: %lld (a webhook was ended while it wrote, "
-		    "and amoCRM was not told that the event is stored)\n",
+		    "amocrmctl events: lines skipped: %lld (a webhook program was killed while it "
+		    "wrote; amoCRM has received no success response for that event)\n",
 		    (long long)printing->skipped);
 	printing->skipped = 0;
 }
@@ -167,14 +167,14 @@ ctl_events(struct ctl *ctl)
 		else if (option == 'i')
 			printing.items = true;
 		else if (option != 's')
-			return ctl_usage(ctl, "takes --since TIME, --follow and --items");
+			return ctl_usage(ctl, "accepts only --since TIME, --follow and --items");
 		else if (time_arg_parse(optarg, &since))
 			rfc3339_write_ms(&since, printing.since);
 		else
 			return ctl_usage(
-			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
+			    ctl, "TIME must be a time, 2026-11-22T04:19:00Z, or an age: 2h, 3d");
 	if (optind < ctl->argc)
-		return ctl_usage(ctl, "takes --since TIME, --follow and --items");
+		return ctl_usage(ctl, "accepts only --since TIME, --follow and --items");
 	if (!journal_seek(ctl->ctx, &journal, since.tv_sec, &position))
 		return ctl_fault(ctl);
 	return print_events(ctl, &printing, &position, follow);

@@ -68,10 +68,10 @@ ctl_replay(struct ctl *ctl)
 	while ((option = getopt_long(ctl->argc, ctl->argv, "", options, NULL)) != -1) {
 		if (option == '?')
 			return ctl_usage(
-			    ctl, "takes --since TIME, --until TIME, --id ID and --dry-run");
+			    ctl, "accepts only --since TIME, --until TIME, --id ID and --dry-run");
 		if ((option == 's' || option == 'u') && !time_arg_parse(optarg, &at))
 			return ctl_usage(
-			    ctl, "TIME is 2026-11-22T04:19:00Z, or how long ago: 2h, 3d");
+			    ctl, "TIME must be a time, 2026-11-22T04:19:00Z, or an age: 2h, 3d");
 		if (option == 's')
 			since = at.tv_sec;
 		else if (option == 'u')

@@ -169,7 +169,7 @@ def test_wrong_arguments_are_reported(site, receiver, label, options):
     put(site, event(1))
 
     why, usage = replay(site, *options, status=2).stderr.splitlines()
-    assert ("TIME is" if "such" in label else "--since TIME") in why
+    assert ("TIME must be" if "such" in label else "--since TIME") in why
     assert usage.startswith("usage: amocrmctl [-c FILE] replay --since TIME")
 
     assert receiver.connections() == []

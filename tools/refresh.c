@@ -109,9 +109,10 @@ report(const struct due *due, size_t ok, size_t failed)
 
 	if (left > 0) {
 		fprintf(stderr,
-		    "amocrmctl refresh: amoCRM answers 403 again and again: it seems to block this "
-		    "server's\n"
-		    "address, and asking on would prolong that; %zu are left to the next run\n",
+		    "amocrmctl refresh: amoCRM has replied with 403 several times in a row: it "
+		    "seems to block\n"
+		    "this server's address, and more requests would prolong the block; %zu are "
+		    "left to the next run\n",
 		    left);
 		printf("refreshed %zu, failed %zu, left %zu\n", ok, failed, left);
 	} else
@@ -185,11 +186,11 @@ ctl_refresh(struct ctl *ctl)
 
 	if (ctl->argc > 3 || (ctl->argc == 3 && strcmp(ctl->argv[1], "--due") != 0)
 	    || (ctl->argc == 2 && !selector_valid(ctl->argv[1])))
-		return ctl_usage(ctl, "takes one account, or --due SECONDS, or nothing for all");
+		return ctl_usage(ctl, "expects one account, --due SECONDS, or no argument for all");
 	if (ctl->argc == 3
 	    && ((!decimal_parse(ctl->argv[2], &seconds) && strcmp(ctl->argv[2], "0") != 0)
 		|| seconds > DUE_MAX_S))
-		return ctl_usage(ctl, "SECONDS must be a number, a year at most");
+		return ctl_usage(ctl, "SECONDS must be a number, at most a year");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
 	if (ctl->argc == 2)

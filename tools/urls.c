@@ -49,27 +49,26 @@ print_all(const struct endpoints_site *site, const char *parent, bool has_key)
 		{ true, "redirect-uri", site->base, callback_path,
 		    "the field \"Redirect URI\" of the integration, byte for byte" },
 		{ true, "second-field", site->base, ENDPOINTS_PATH "disconnect",
-		    "its other URL field, which tells us of a disconnection" },
-		{ true, "second-field", site->base, webhook_path,
-		    "or this there: both do the same" },
+		    "its other URL field, by which amoCRM reports a disconnection" },
+		{ true, "second-field", site->base, webhook_path, "or this URL: both do the same" },
 		{ true, "webhooks", site->base,
 		    has_key ? ENDPOINTS_PATH "webhook?key=<secret>" : webhook_path,
 		    has_key ? "an account's webhooks, with [webhook] secret; amocrmctl subscribe "
 			      "enters it"
 			    : "an account's webhooks; amocrmctl subscribe enters it" },
 		{ false, "redirect-uri", site->base, "/api/v1/integrations/amo-crm/callback",
-		    "nothing listens below /api/v1/integrations/" },
+		    "no program has a URL below /api/v1/integrations/" },
 		{ false, "second-field", site->base, "/api/v1/integrations/amo-crm/webhook",
-		    "nor there" },
+		    "for the same reason" },
 		{ false, "redirect-uri", parent, callback_path,
-		    "another host, often another server: that of the web site" },
-		{ false, "second-field", parent, webhook_path, "nor there" },
+		    "another host, often another server: that of the main web site" },
+		{ false, "second-field", parent, webhook_path, "for the same reason" },
 		{ false, "redirect-uri", site->plain_base, callback_path,
 		    "amoCRM accepts only https" },
 		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback/",
-		    "a slash at the end: not byte for byte the same, and no program answers" },
+		    "a trailing slash: not byte for byte the same, and no program has this URL" },
 		{ false, "redirect-uri", site->base, ENDPOINTS_PATH "callback?...",
-		    "a query: what stands behind '?' is amoCRM's to add" },
+		    "a query string: amoCRM itself adds the parameters after '?'" },
 	};
 
 	print(addresses, sizeof addresses / sizeof *addresses);
@@ -82,7 +81,7 @@ ctl_urls(struct ctl *ctl)
 	const char *parent = NULL;
 
 	if (ctl->argc > 1)
-		return ctl_usage(ctl, "takes no arguments");
+		return ctl_usage(ctl, "accepts no arguments");
 	if (!endpoints_site(ctl->ctx, ctl->cfg.amocrm.redirect_uri, &site)
 	    || (site.parent != NULL
 		&& !ctx_printf(ctl->ctx, &parent, "https://%s%s", site.parent, site.rest)))

@@ -81,7 +81,7 @@ ctl_accounts(struct ctl *ctl)
 	bool ok;
 
 	if (ctl->argc > 1 && !json)
-		return ctl_usage(ctl, "takes --json or nothing");
+		return ctl_usage(ctl, "accepts only --json");
 	if (json)
 		putchar('[');
 	ok = connection_each(ctl->ctx, &ctl->cfg, json ? print_json : print_row, &count);
@@ -99,7 +99,7 @@ ctl_disconnect(struct ctl *ctl)
 	int64_t user_id;
 
 	if (ctl->argc != 2 || !selector_valid(ctl->argv[1]))
-		return ctl_usage(ctl, "takes one account");
+		return ctl_usage(ctl, "expects one account");
 	if (!selector_find_ids(ctl, ctl->argv[1], &account_id, &user_id)
 	    || !connection_erase(ctl->ctx, &ctl->cfg, account_id, user_id))
 		return ctl_fault(ctl);

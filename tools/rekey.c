@@ -13,7 +13,7 @@ ctl_keygen(struct ctl *ctl)
 	const char *line;
 
 	if (ctl->argc > 1)
-		return ctl_usage(ctl, "takes no arguments");
+		return ctl_usage(ctl, "accepts no arguments");
 	if (!keyring_generate(ctl->ctx, time(NULL), &line))
 		return ctl_fault(ctl);
 	printf("%s\n", line);

@@ -18,7 +18,7 @@ ctl_subscribe(struct ctl *ctl)
 	const char *url;
 
 	if (ctl->argc < 2 || !selector_valid(ctl->argv[1]))
-		return ctl_usage(ctl, "takes an account, and events such as add_lead");
+		return ctl_usage(ctl, "expects an account, and optionally events such as add_lead");
 	if (ctl->argc > 2)
 		events = (const char *const *)(ctl->argv + 2);
 	if (!selector_find(ctl, ctl->argv[1], &connection)
@@ -42,13 +42,13 @@ ctl_unsubscribe(struct ctl *ctl)
 	const char *url;
 
 	if (ctl->argc != 2 || !selector_valid(ctl->argv[1]))
-		return ctl_usage(ctl, "takes one account");
+		return ctl_usage(ctl, "expects one account");
 	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
 	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
 		url, amocrm_deadline(&ctl->cfg.amocrm)))
 		return ctl_fault(ctl);
-	fprintf(stderr, "%s sends no more webhooks to us.\n", connection.host);
+	fprintf(stderr, "%s sends no more webhooks to our URL.\n", connection.host);
 	return CTL_DONE;
 }

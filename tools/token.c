@@ -12,7 +12,7 @@ ctl_token(struct ctl *ctl)
 	struct tokens tokens;
 
 	if (ctl->argc != 2 || !selector_valid(ctl->argv[1]))
-		return ctl_usage(ctl, "takes one account");
+		return ctl_usage(ctl, "expects one account");
 	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens))
 		return ctl_fault(ctl);

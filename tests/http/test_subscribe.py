@@ -117,7 +117,7 @@ def test_unsubscribe(site, amocrm):
 
     assert asked(amocrm) == [("DELETE", HOST)]
     assert subscriptions(amocrm) == {}
-    assert (done.stdout, done.stderr) == ("", f"{HOST} sends no more webhooks to us.\n")
+    assert (done.stdout, done.stderr) == ("", f"{HOST} sends no more webhooks to our URL.\n")
 
 
 def test_other_subscriptions_stay(site, amocrm):

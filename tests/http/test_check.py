@@ -74,7 +74,7 @@ def plant(site, level, part, *words, **rights):
 VALUES = {
     "the old address": (
         {"amocrm_redirect_uri": REDIRECT_URI.replace("/api/", "/api/v1/integrations/")},
-        "WRONG", "redirect_uri", "nothing listens", "https://<host>/api/amo-crm/callback"),
+        "WRONG", "redirect_uri", "no program", "https://<host>/api/amo-crm/callback"),
     "a slash at the end": (
         {"amocrm_redirect_uri": REDIRECT_URI + "/"}, "WRONG", "redirect_uri", "slash"),
     "a query": (
@@ -102,7 +102,7 @@ VALUES = {
         "warn", "redirect_uri", "main address"),
     "the example's client_id": (
         {"amocrm_client_id": "00000000-0000-0000-0000-000000000000"},
-        "WRONG", "client_id", "example's", "Keys"),
+        "WRONG", "client_id", "in the example", "Keys"),
     "an account id for client_id": ({"amocrm_client_id": "31920194"}, "WRONG", "client_id", "36"),
     "client_id in upper case": (
         {"amocrm_client_id": "01D01160-D7A0-4087-B4AF-6A1BB83FCD1D"},
@@ -110,7 +110,7 @@ VALUES = {
     "client_id cut short": (
         {"amocrm_client_id": "01d01160-d7a0-4087-b4af-6a1bb83fcd1"}, "WRONG", "client_id", "36"),
     "the example's client_secret": (
-        {"amocrm_client_secret": "replace-me"}, "WRONG", "client_secret", "example's", "Keys"),
+        {"amocrm_client_secret": "replace-me"}, "WRONG", "client_secret", "in the example", "Keys"),
     "client_secret cut short": (
         {"amocrm_client_secret": "AbCdEfGh"}, "WRONG", "client_secret", "8 characters"),
     "client_id for client_secret": (
@@ -136,7 +136,7 @@ VALUES = {
         {"amocrm_account_domains": "amocrm.ru com"}, "WRONG", "account_domains", "com: not"),
     "the example's jwt secret": (
         {"jwt_secret": "replace-me-with-at-least-32-bytes-of-secret"},
-        "WRONG", "jwt", "example's", "openssl rand"),
+        "WRONG", "jwt", "in the example", "openssl rand"),
     "a jwt secret of one letter": ({"jwt_secret": "a" * 40}, "WRONG", "jwt", "guessed"),
     "a jwt secret too short for HS512": (
         {"jwt_secret": "0123456789abcdef0123456789ABCDEF", "jwt_algorithm": "HS512"},
@@ -145,7 +145,7 @@ VALUES = {
         {"jwt_audience": "amo-crm:state"}, "WRONG", "jwt", "aud"),
     "no key for the webhook": ({"webhook_secret": None}, "warn", "webhook_key", "not set", "openssl"),
     "the example's webhook key": (
-        {"webhook_secret": "replace-me-16-or-more"}, "WRONG", "webhook_key", "example's"),
+        {"webhook_secret": "replace-me-16-or-more"}, "WRONG", "webhook_key", "in the example"),
     "a webhook key of one digit": ({"webhook_secret": "1" * 16}, "WRONG", "webhook_key", "guessed"),
     "a receiver and no secret": (
         {"deliver_url": "https://receiver.foryou-realestate.com/"},
@@ -156,7 +156,7 @@ VALUES = {
     "the example's receiver": (
         {"deliver_url": "https://receiver.foryou-realestate.com/",
          "deliver_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
-        "WRONG", "deliver", "example's"),
+        "WRONG", "deliver", "in the example"),
     "a receiver without TLS": (
         {"deliver_url": "http://receiver.foryou-realestate.com/",
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
@@ -164,12 +164,12 @@ VALUES = {
     "a receiver that is ourselves": (
         {"deliver_url": REDIRECT_URI.replace("callback", "webhook"),
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
-        "WRONG", "deliver", "round for ever"),
+        "WRONG", "deliver", "loop forever"),
     "a missing file of certificates": (
         {"amocrm_ca_file": "/nothing/there.pem"},
         "WRONG", "certificates", "/nothing/there.pem", "No such file"),
     "a file without certificates": (
-        {"amocrm_ca_file": "/etc/passwd"}, "WRONG", "certificates", "holds none"),
+        {"amocrm_ca_file": "/etc/passwd"}, "WRONG", "certificates", "contains no certificate"),
     "a malformed connect_to": (
         {"amocrm_connect_to": "reforyou.amocrm.ru=127.0.0.1"},
         "WRONG", "network", "connect_to", "HOST1:PORT1:HOST2:PORT2"),
@@ -341,7 +341,7 @@ FOREIGN_FILES = {
         "WRONG", "store", ".gdbm", "www-data", "chown -R"),
     "a folder owned by root": (
         lambda site: own_by(site.store / "events", 0, 0o700),
-        "WRONG", "store", "events: not", "chown -R"),
+        "WRONG", "store", "events: does not belong", "chown -R"),
 }
 
 
@@ -455,7 +455,7 @@ STORES = {
         lambda site: append(site, '{"id":"cut sh'), "warn", "events", "1 events were cut short"),
     "an event from the future": (
         lambda site: append(site, event(time.time() + 400 * DAY)),
-        "WRONG", "clock", "store holds something of", "timedatectl"),
+        "WRONG", "clock", "store contains data of", "timedatectl"),
     "a corrupt cursor": (
         lambda site: write(site, "events/cursor", "{"),
         "WRONG", "events", "cursor", "restore"),
@@ -516,7 +516,7 @@ def age(site, seconds):
 def test_a_connection_whose_refresh_token_has_expired(connected):
     age(connected, 93 * DAY)
 
-    plant(connected, "warn", "connections", "31920194:1", "forgotten", "refresh --due")
+    plant(connected, "warn", "connections", "31920194:1", "has expired", "refresh --due")
 
 
 def test_a_connection_whose_refresh_token_expires_soon(connected):
@@ -591,7 +591,7 @@ def test_a_blocked_account(delivering):
         {"account_id": ACCOUNT, "segment": 1, "offset": 0, "attempts": 4,
          "next_at": int(time.time()) + 600}])
 
-    plant(delivering, "warn", "delivery", "31920194", "in vain: 4;")
+    plant(delivering, "warn", "delivery", "31920194", "failed attempts: 4;")
 
 
 def test_events_that_were_given_up(delivering):
@@ -641,7 +641,7 @@ def test_a_lock_that_is_released_in_time(connected):
     printed = asking.communicate()[0]
 
     assert asking.returncode == 0, printed
-    assert "none is held for long" in printed
+    assert "no lock is held too long" in printed
 
 
 def has_open(running, path):
@@ -666,8 +666,8 @@ def on_small_disk(site, options):
 
 
 DISKS = {
-    "full": ("size=64k", "WRONG", "0 MiB are left"),
-    "nearly full": ("size=32m", "warn", "MiB are left"),
+    "full": ("size=64k", "WRONG", "0 MiB free"),
+    "nearly full": ("size=32m", "warn", "MiB free"),
     "without inodes": ("size=1g,nr_inodes=4", "WRONG", "inodes"),
     "nearly without inodes": ("size=1g,nr_inodes=100", "warn", "inodes"),
 }
@@ -682,7 +682,7 @@ def test_a_disk_that_is_full_or_nearly_full(bare, options, level, word):
 
     found = [findings.Finding(*findings.LINE.fullmatch(line).groups())
              for line in done.stdout.splitlines()]
-    only(found, level, "disk", word, "make room")
+    only(found, level, "disk", word, "free space")
     assert done.returncode == int(level == "WRONG")
 
 

@@ -240,12 +240,12 @@ LARGE_ELF = reply(200, b"\x7fELF\2\1\1\0" + b"\1" * 1_500_000, "application/octe
 ANSWERS = {
     "no program at the callback": ("callback", NOT_FOUND, "404", "apache.conf.example"),
     "another site at the callback": (
-        "callback", reply(200, b"<h1>A hotel</h1>"), "200", "something else answers"),
+        "callback", reply(200, b"<h1>A hotel</h1>"), "200", "something else replies"),
     "a redirect at the callback": (
         "callback", lambda exchange: Reply(301, headers={"Location": "https://else.where/"}),
-        "301", "sent on elsewhere"),
+        "301", "is redirected"),
     "the callback's file": ("callback", ELF, "instead of running it", "a2enmod cgid"),
-    "the callback's whole file": ("callback", LARGE_ELF, "200", "something else answers"),
+    "the callback's whole file": ("callback", LARGE_ELF, "200", "something else replies"),
     "a callback that does not start": (
         "callback", reply(500, b"<h1>Internal Server Error</h1>"), "500", "error log"),
     "no program at exchange-code": ("exchange-code", NOT_FOUND, "404", "405 method_not_allowed"),
@@ -257,7 +257,7 @@ ANSWERS = {
     "a proxy without a back end": ("status", reply(502, b""), "502", "error log"),
     "no program at disconnect": ("disconnect", NOT_FOUND, "404", "403 invalid_signature"),
     "a login page at webhook": (
-        "webhook", reply(401, b"<h1>Log in</h1>"), "401", "something else answers"),
+        "webhook", reply(401, b"<h1>Log in</h1>"), "401", "something else replies"),
 }
 
 
@@ -302,7 +302,7 @@ def test_programs_that_cannot_read_the_configuration(public, front, runners):
 WRONG_ADDRESSES = {
     "the address without its first label": (APEX, "status", f"https://{APEX}/", "byte for byte"),
     "the old address": (
-        "/api/v1/integrations/amo-crm/status", "status", "/api/v1/integrations/", "alone"),
+        "/api/v1/integrations/amo-crm/status", "status", "/api/v1/integrations/", "only at"),
     "a slash at the end": ("/api/amo-crm/status/", "status", "/status/", "AcceptPathInfo"),
 }
 
@@ -378,7 +378,7 @@ def test_programs_with_another_jwt_secret(public, front, amocrm):
         return front.pass_on(exchange)
     front.replies["/api/amo-crm/status"] = with_another
 
-    only(asked(public), "WRONG", "authorization", "401 invalid_token", "this configuration?")
+    only(asked(public), "WRONG", "authorization", "401 invalid_token", "reads this configuration")
 
 
 @pytest.fixture
@@ -516,7 +516,7 @@ def test_amocrm_is_not_contacted_with_wrong_credentials(public, amocrm, front):
     """One cause, one finding: amoCRM would certainly refuse these credentials."""
     reachable(public, amocrm, front, amocrm_client_secret="replace-me")
 
-    only(asked(public), "WRONG", "client_secret", "example's")
+    only(asked(public), "WRONG", "client_secret", "in the example")
     assert amocrm.connections() == []
 
 
@@ -525,7 +525,7 @@ def test_amocrm_is_not_contacted_with_wrong_credentials(public, amocrm, front):
 def test_a_webhook_that_amocrm_has_disabled(subscribed, subscriptions):
     subscriptions[0]["disabled"] = True
 
-    only(asked(subscribed), "WRONG", "subscription", "switched our webhook off",
+    only(asked(subscribed), "WRONG", "subscription", "disabled our webhook",
          "amocrmctl subscribe")
 
 

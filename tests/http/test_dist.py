@@ -132,7 +132,7 @@ def test_check_explains_the_placeholder_user(unpacked):
     left = [line for line in done.stdout.splitlines() if "/home/USER/" in line]
     assert len(left) >= 2, done.stdout
     for line in left:
-        assert line.startswith("WRONG") and "stands for your own home folder" in line, line
+        assert line.startswith("WRONG") and "your own home folder" in line, line
 
 
 def test_the_path_of_the_configuration_can_be_chosen():

@@ -46,7 +46,7 @@ static void
 check_online(struct check *c)
 {
 	if (!c->keys_ok || !c->calls_usable) {
-		fprintf(stderr, "amocrmctl check: nobody is asked until that is right\n");
+		fprintf(stderr, "amocrmctl check: no online check until this is fixed\n");
 		return;
 	}
 	check_public(c);
@@ -56,9 +56,9 @@ check_online(struct check *c)
 static void
 summarize(const struct check *c)
 {
-	if (c->report.wrong + c->report.doubtful > 0)
-		fprintf(stderr, "amocrmctl check: wrong %d, doubtful %d\n", c->report.wrong,
-		    c->report.doubtful);
+	if (c->report.wrong + c->report.warnings > 0)
+		fprintf(stderr, "amocrmctl check: wrong %d, warnings %d\n", c->report.wrong,
+		    c->report.warnings);
 }
 
 enum ctl_exit
@@ -68,7 +68,7 @@ ctl_check(struct ctl *ctl)
 	struct check c = { .ctl = ctl, .report = { .ctx = ctl->ctx } };
 
 	if (ctl->argc > 1 && !online)
-		return ctl_usage(ctl, "takes --online or nothing");
+		return ctl_usage(ctl, "accepts only --online");
 	if (check_configuration(&c)) {
 		check_calls(&c);
 		check_keyring(&c);

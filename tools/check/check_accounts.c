@@ -62,13 +62,13 @@ advice(enum fault_kind kind)
 	case FAULT_CLIENT:
 		return "make it the same here and in the integration's settings in amoCRM";
 	case FAULT_MOVED:
-		return "see [amocrm] account: there seems to be no such account; was it renamed?";
+		return "check [amocrm] account: the account seems not to exist; was it renamed?";
 	case FAULT_CONFIG:
-		return "correct that in [amocrm]";
+		return "correct this in [amocrm]";
 	default:
-		return "try again later; if it stays so: does a firewall let this machine out, or "
-		       "does "
-		       "amoCRM block its address?";
+		return "try again later; if it still fails, check whether a firewall blocks "
+		       "outgoing connections, and whether amoCRM blocks the address of this "
+		       "machine";
 	}
 }
 
@@ -85,7 +85,7 @@ check_token_endpoint(struct check *c, const char *host)
 	    || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",
-		    "%s: takes client_id, client_secret and redirect_uri", host);
+		    "%s: accepts client_id, client_secret and redirect_uri", host);
 		return true;
 	}
 	report_fault(&c->report,
@@ -106,15 +106,16 @@ report_subscription(
 		break;
 	case SUBSCRIPTION_DISABLED:
 		report_wrong(r, "subscription",
-		    "see in the web server's error log what was wrong, then amocrmctl subscribe "
-		    "its id",
-		    "%s (%lld) has switched our webhook off, after too many bad answers",
+		    "find the reason in the web server's error log, then run amocrmctl subscribe "
+		    "with the account's id",
+		    "%s (%lld) has disabled our webhook after too many unsuccessful responses",
 		    connection->host, id);
 		break;
 	default:
 		report_warning(r, "subscription",
-		    "amocrmctl subscribe its id, unless no events are wanted",
-		    "%s (%lld) sends no webhooks to our address and key", connection->host, id);
+		    "run amocrmctl subscribe with the account's id, unless you want no events from "
+		    "it",
+		    "%s (%lld) sends no webhooks to our URL with our key", connection->host, id);
 	}
 }
 
@@ -136,7 +137,7 @@ check_subscription(struct check *c, int64_t account_id)
 		report_subscription(&c->report, &connection, subscription);
 	else
 		report_fault(&c->report, "subscription",
-		    "only an administrator of the account may look at webhooks: see who has "
+		    "only an administrator of the account may read its webhooks: check who has "
 		    "connected it, or try again later");
 }
 
@@ -167,13 +168,14 @@ check_accounts(struct check *c)
 	if (c->store_usable && !connection_each(ctl->ctx, &ctl->cfg, add_account, &accounts))
 		ctx_clear_fault(ctl->ctx); /* check_records has reported it */
 	if (!find_host(ctl, &accounts, &host))
-		report_fault(&c->report, "amocrm", "ask again");
+		report_fault(&c->report, "amocrm", "run the check again");
 	else if (host == NULL)
-		report_ok(&c->report, "amocrm", "not asked: no account is set or connected yet");
+		report_ok(
+		    &c->report, "amocrm", "not checked: no account is configured or connected yet");
 	else if (check_token_endpoint(c, host) && c->ring != NULL && c->crypto_usable)
 		for (size_t i = 0; i < accounts.count; i++)
 			check_subscription(c, accounts.ids[i]);
 	if (accounts.left_out > 0)
-		report_ok(&c->report, "subscription", "not all accounts were asked, only %d",
+		report_ok(&c->report, "subscription", "not all accounts were checked, only %d",
 		    ACCOUNTS_MAX);
 }

@@ -48,7 +48,7 @@ owner_ok(struct check *c, const char *part, const char *path, const struct stat 
 	}
 	if ((st->st_mode & 040) != 0 && !group_expected(c, st->st_gid)) {
 		report_warning(&c->report, part, "chgrp it to the web server's group",
-		    "%s: group %lu can read it, and is not the web server's", path,
+		    "%s: group %lu can read it, and is not the web server's group", path,
 		    (unsigned long)st->st_gid);
 		return false;
 	}
@@ -69,7 +69,7 @@ folder_ok(struct check *c, const char *part, const char *path)
 	if (stat(folder, &st) != 0 || (st.st_mode & S_IWOTH) == 0 || (st.st_mode & S_ISVTX) != 0)
 		return true;
 	report_wrong(&c->report, part, "chmod o-w that folder",
-	    "%s: anybody may write its folder, and so put another file in its place", path);
+	    "%s: any user can write to its folder, and so replace the file", path);
 	return false;
 }
 
@@ -80,8 +80,8 @@ check_location(struct check *c, const char *part, const char *path)
 
 	for (size_t i = 0; i < sizeof served / sizeof *served; i++)
 		if (strstr(path, served[i]) != NULL) {
-			report_warning(&c->report, part, "move it out of there",
-			    "%s: below %s, where web servers serve files from", path, served[i]);
+			report_warning(&c->report, part, "move it to a folder that is not served",
+			    "%s: below %s, from where web servers serve files", path, served[i]);
 			return false;
 		}
 	return true;
@@ -102,10 +102,10 @@ static const char *
 advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
 {
 	if (strstr(ctx->reason, ": mode ") != NULL)
-		return "chmod it so, then ask again";
+		return "set this mode with chmod, then run the check again";
 	if (strstr(ctx->reason, strerror(EACCES)) != NULL)
 		return "the web server's user must be able to read it: chown root:<its group>, "
-		       "chmod 0640, and that group for the store too; and run check as root or as "
+		       "chmod 0640, and the same group for the store; and run check as root or as "
 		       "that user";
 	return strstr(ctx->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong;
 }
@@ -119,9 +119,9 @@ check_configuration(struct check *c)
 	if (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)) {
 		report_fault(&c->report, "configuration",
 		    advice(ctl->ctx,
-			"copy amo-crm.conf.example there and fill it in, or name another by -c or "
-			"AMO_CRM_CONFIG",
-			"correct that; amo-crm.conf.example explains every key"));
+			"copy amo-crm.conf.example there and fill it in, or set another path by -c "
+			"or AMO_CRM_CONFIG",
+			"correct this; amo-crm.conf.example explains every key"));
 		return false;
 	}
 	c->is_trial = strncmp(ctl->cfg.amocrm.authorize_url, "http://", 7) == 0;
@@ -151,21 +151,22 @@ check_keyring(struct check *c)
 		c->ring = NULL;
 		report_fault(r, "keys",
 		    advice(c->ctl->ctx,
-			"restore it from its backup, without it nothing stored can be opened; only "
-			"for a new store make one: amocrmctl keygen",
-			"restore it from its backup; a line is what amocrmctl keygen prints"));
+			"restore it from its backup: without it no stored token can be decrypted; "
+			"only for a new store generate one with amocrmctl keygen",
+			"restore it from its backup; each line must be as amocrmctl keygen prints "
+			"it"));
 		return;
 	}
 	for (size_t i = 0; i < c->ring->count; i++)
 		if (key_is_weak(&c->ring->keys[i])) {
 			report_wrong(r, "keys",
-			    "put a line of amocrmctl keygen on top, run amocrmctl rekey, then take "
-			    "this key out",
-			    "%s: key %s is one byte repeated, which anybody can guess", path,
+			    "put a line from amocrmctl keygen at the top, run amocrmctl rekey, "
+			    "then delete this key",
+			    "%s: key %s is one byte repeated, which is easy to guess", path,
 			    c->ring->keys[i].kid);
 			return;
 		}
 	if (file_ok(c, "keys", path))
 		report_ok(
-		    r, "keys", "%s: %zu, %s seals", path, c->ring->count, c->ring->keys[0].kid);
+		    r, "keys", "%s: %zu, %s encrypts", path, c->ring->count, c->ring->keys[0].kid);
 }

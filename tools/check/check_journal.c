@@ -12,11 +12,11 @@ report_torn(struct report *r, const struct delivery_status *status)
 {
 	if (status->torn > 0)
 		report_warning(r, "events",
-		    "nothing can be mended, and no other event is touched; see what killed "
+		    "they cannot be repaired, and no other event is affected; find out what killed "
 		    "the programs",
 		    "%lld events were cut short by a kill or a full disk", (long long)status->torn);
 	else
-		report_ok(r, "events", "%zu of the last week, all whole", status->events);
+		report_ok(r, "events", "%zu of the last week, all complete", status->events);
 }
 
 static void
@@ -26,8 +26,9 @@ report_waiting(struct report *r, const struct delivery_status *status)
 
 	rfc3339_write(status->waiting_since, since);
 	report_wrong(r, "delivery",
-	    "start amocrmctl deliver --follow as a service, or --once every minute by cron",
-	    "%zu events wait, the first since %s: nobody posts them on", status->waiting, since);
+	    "run amocrmctl deliver --follow as a service, or --once every minute from cron",
+	    "%zu events wait, the first since %s: no process delivers them", status->waiting,
+	    since);
 }
 
 static void
@@ -37,9 +38,9 @@ report_blocked(struct report *r, const struct delivery_status *status)
 
 	rfc3339_write(status->next_at, next_at);
 	report_warning(r, "delivery",
-	    "see that [deliver] url takes events; amocrmctl deliver says why it does not",
-	    "account %lld is blocked, its next event is posted again at %s, attempts in vain: %d; "
-	    "such accounts: %zu",
+	    "make sure that [deliver] url accepts events; amocrmctl deliver prints why it does not",
+	    "account %lld is blocked, its next event is retried at %s, failed attempts: %d; such "
+	    "accounts: %zu",
 	    (long long)status->account_id, next_at, status->attempts, status->blocked);
 }
 
@@ -54,8 +55,9 @@ report_delivery(struct report *r, const struct delivery_status *status)
 		report_blocked(r, status);
 	if (status->dead > 0)
 		report_warning(r, "delivery",
-		    "once the receiver works: amocrmctl replay, then remove events/dead.ndjson",
-		    "%zu events were given up, after three days of trying", status->dead);
+		    "when the receiver works again, run amocrmctl replay, then delete "
+		    "events/dead.ndjson",
+		    "%zu events were given up after three days of retries", status->dead);
 	if (!late && status->blocked == 0 && status->dead == 0)
 		report_ok(r, "delivery", "%zu events wait", status->waiting);
 }
@@ -73,7 +75,7 @@ check_journal(struct check *c)
 	if (status.newest > c->newest)
 		c->newest = status.newest;
 	if (!ok) {
-		report_fault(&c->report, "events", "restore that file, or move it away");
+		report_fault(&c->report, "events", "restore this file, or move it away");
 		return;
 	}
 	report_torn(&c->report, &status);

@@ -64,11 +64,13 @@ check_ca(struct check *c)
 
 	if (path == NULL)
 		report_wrong(&c->report, "certificates", to_do,
-		    "this system has no list of certificate authorities: nothing can be trusted");
+		    "this system has no list of certificate authorities: no server can be "
+		    "authenticated");
 	else if (count < 0)
 		report_wrong(&c->report, "certificates", to_do, "%s: %s", path, strerror(errno));
 	else if (count == 0)
-		report_wrong(&c->report, "certificates", to_do, "%s: holds none", path);
+		report_wrong(
+		    &c->report, "certificates", to_do, "%s: contains no certificate", path);
 	else
 		report_ok(&c->report, "certificates", "%s: %d", path, count);
 }
@@ -83,23 +85,26 @@ check_network(struct check *c)
 	if (cfg->connect_to != NULL && !config_connect_to_valid(cfg->connect_to)) {
 		ok = false;
 		report_wrong(r, "network",
-		    "[amocrm] connect_to is HOST1:PORT1:HOST2:PORT2, several separated by a space",
-		    "connect_to cannot be understood: %s", cfg->connect_to);
+		    "[amocrm] connect_to must be HOST1:PORT1:HOST2:PORT2, or several of these "
+		    "separated by spaces",
+		    "connect_to is malformed: %s", cfg->connect_to);
 	}
 	if (cfg->proxy != NULL && !config_proxy_valid(cfg->proxy)) {
 		ok = false;
 		report_wrong(r, "network",
-		    "[amocrm] proxy is such as http://proxy.example:3128 or socks5h://...",
-		    "proxy cannot be understood"); /* not shown: it may have a password */
+		    "[amocrm] proxy must be a URL such as http://proxy.example:3128 or "
+		    "socks5h://...",
+		    "proxy is malformed"); /* not shown: it may have a password */
 	}
 	if (ok)
-		report_ok(r, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "by a proxy",
-		    cfg->connect_to == NULL ? "" : ", hosts reached elsewhere by connect_to");
+		report_ok(r, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "through a proxy",
+		    cfg->connect_to == NULL ? "" : ", some hosts at other addresses by connect_to");
 }
 
-static const char install_again[] = "make install, or upload, again; amo-crm-https and "
-				    "amo-crm-crypto, mode 0755, must be of the same "
-				    "version as this, and the libraries they need be installed";
+static const char install_again[] =
+    "run make install again, or upload the programs again; amo-crm-https and amo-crm-crypto must "
+    "have mode 0755 and the same version as amocrmctl, and the libraries they need must be "
+    "installed";
 
 /* A call that amo-crm-https must refuse before it connects: the URL is not of that host. */
 static bool
@@ -115,7 +120,8 @@ https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
 		ctx_clear_fault(ctx);
 		return true;
 	}
-	return fault(ctx, FAULT_SERVER, "amo-crm-https is of another version: it calls anybody");
+	return fault(ctx, FAULT_SERVER,
+	    "amo-crm-https is of another version: it does not check the host of a URL");
 }
 
 static bool
@@ -128,14 +134,15 @@ crypto_starts(struct ctx *ctx)
 	return seal(ctx, &ring, "check", "sealed", &sealed)
 	    && unseal(ctx, &ring, "check", sealed, &opened)
 	    && (strcmp(opened, "sealed") == 0
-		|| fault(ctx, FAULT_SERVER, "amo-crm-crypto opens what it has not sealed"));
+		|| fault(ctx, FAULT_SERVER,
+		    "amo-crm-crypto decrypts to another text than it has encrypted"));
 }
 
 void
 check_https(struct check *c)
 {
 	if (https_starts(c->ctl->ctx, &c->ctl->cfg.amocrm))
-		report_ok(&c->report, "amo-crm-https", "which calls amoCRM: starts");
+		report_ok(&c->report, "amo-crm-https", "which sends requests to amoCRM: starts");
 	else
 		report_fault(&c->report, "amo-crm-https", install_again);
 }
@@ -145,7 +152,7 @@ check_crypto(struct check *c)
 {
 	c->crypto_usable = crypto_starts(c->ctl->ctx);
 	if (c->crypto_usable)
-		report_ok(&c->report, "amo-crm-crypto", "which seals tokens: starts");
+		report_ok(&c->report, "amo-crm-crypto", "which encrypts tokens: starts");
 	else
 		report_fault(&c->report, "amo-crm-crypto", install_again);
 }

@@ -83,23 +83,25 @@ advice(const struct https_reply *reply, const char *error)
 		       "lighttpd.conf.example in this site's part of the web server's "
 		       "configuration";
 	if (reply->status == 403)
-		return "the web server does not let anybody in: the programs need mode 0755, in "
-		       "folders that it may enter, and Require all granted";
+		return "the web server denies access: the programs need mode 0755, in folders that "
+		       "it may enter, and Require all granted";
 	if (reply->status >= 500)
-		return "the program does not start or ends too early; the web server's error log "
+		return "the program does not start or exits too early; the web server's error log "
 		       "says why";
 	if (reply->status >= 300 && reply->status < 400)
-		return "it is sent on elsewhere; the address itself must answer";
-	return "something else answers, or the program's file is sent instead of run: does the "
-	       "name lead to this server, and is the example configuration included?";
+		return "the request is redirected; this address itself must reply";
+	return "something else replies, or the web server sends the program's file instead of "
+	       "running it: check that the name leads to this server, and that the example "
+	       "configuration is included";
 }
 
 static void
 report_reply(struct report *r, const char *part, const char *url, const char *wanted,
     const struct https_reply *reply, const char *error)
 {
-	report_wrong(r, part, advice(reply, error), "%s: should answer %s, and answers %ld%s%s",
-	    url, wanted, reply->status, error == NULL ? "" : " ", error == NULL ? "" : error);
+	report_wrong(r, part, advice(reply, error),
+	    "%s: should reply with %s, but replies with %ld%s%s", url, wanted, reply->status,
+	    error == NULL ? "" : " ", error == NULL ? "" : error);
 }
 
 /* For the first request, which also shows whether the site can be reached. */
@@ -151,7 +153,7 @@ check_callback(struct site *site)
 		error = "server_error";
 	else if (!read_error(c->ctl->ctx, &reply, &error))
 		return false;
-	report_reply(&c->report, "callback", url, "with our page", &reply, error);
+	report_reply(&c->report, "callback", url, "our page", &reply, error);
 	return true;
 }
 
@@ -183,7 +185,8 @@ check_endpoint(struct site *site, const struct probe *probe)
 	    || !ctx_printf(ctx, &wanted, "%ld %s", probe->status, probe->error)
 	    || !request(site, site->url.host, url, NULL, &reply)
 	    || !read_error(ctx, &reply, &error)) {
-		report_fault(r, part, "it answered for another address just now: ask again");
+		report_fault(
+		    r, part, "the site has just replied at another address: run the check again");
 		return false;
 	}
 	if (reply.status == probe->status && error != NULL && strcmp(error, probe->error) == 0) {
@@ -198,12 +201,12 @@ static const char *
 authorization_advice(const char *error)
 {
 	if (error != NULL && strcmp(error, "missing_token") == 0)
-		return "the web server keeps the Authorization header from programs: "
+		return "the web server does not pass the Authorization header to programs: "
 		       "CGIPassAuth On for Apache, or the line of dist/htaccess that begins with "
 		       "SetEnvIf";
 	if (error != NULL && strcmp(error, "invalid_token") == 0)
-		return "the program goes by another [jwt] section or clock than this: does it read "
-		       "this configuration?";
+		return "the program uses another [jwt] section or clock than amocrmctl: check that "
+		       "it reads this configuration";
 	return "the web server's error log says why";
 }
 
@@ -226,13 +229,13 @@ check_authorization(struct site *site)
 	    || !endpoint_url(ctx, site->way.redirect_uri, ENDPOINT_STATUS, &url)
 	    || !request(site, site->url.host, url, header, &reply)
 	    || !read_error(ctx, &reply, &error))
-		report_fault(&c->report, "authorization", "ask again");
+		report_fault(&c->report, "authorization", "run the check again");
 	else if (by_secret ? reply.status == 200 && reply.is_json
 			   : error != NULL && strcmp(error, "invalid_token") == 0)
 		report_ok(&c->report, "authorization", "the app's token reaches the program");
 	else
 		report_wrong(&c->report, "authorization", authorization_advice(error),
-		    "%s: the app's token is answered with %ld %s", url, reply.status,
+		    "%s: the response to the app's token is %ld %s", url, reply.status,
 		    error == NULL ? "" : error);
 }
 
@@ -247,7 +250,7 @@ check_wrong_address(struct site *site, const char *host, const char *url, const 
 	if (request(site, host, url, NULL, &reply) && read_error(ctx, &reply, &error)
 	    && error != NULL && strcmp(error, "missing_token") == 0)
 		report_warning(&site->c->report, "wrong-address", to_do,
-		    "%s: answers as if it were right", url);
+		    "%s: replies like the right address", url);
 	else
 		report_ok(&site->c->report, "wrong-address", "%s: is not ours", url);
 	ctx_clear_fault(ctx);
@@ -264,15 +267,15 @@ check_wrong_addresses(struct site *site)
 	if (parent != NULL && !site->c->is_trial
 	    && ctx_printf(ctx, &url, "https://%s" ENDPOINTS_PATH "status", parent))
 		check_wrong_address(site, parent, url,
-		    "keep to one host: amoCRM compares redirect_uri byte for byte, and takes no "
+		    "use only one host: amoCRM compares redirect_uri byte for byte, and accepts no "
 		    "other");
 	if (ctx_printf(ctx, &url, "%s/api/v1/integrations/amo-crm/status", site->url.base))
 		check_wrong_address(site, site->url.host, url,
-		    "leave the programs at " ENDPOINTS_PATH
-		    " alone, as in the example configuration");
+		    "serve the programs only at " ENDPOINTS_PATH
+		    ", as in the example configuration");
 	if (ctx_printf(ctx, &url, "%s" ENDPOINTS_PATH "status/", site->url.base))
 		check_wrong_address(site, site->url.host, url,
-		    "let no path follow a program's name: AcceptPathInfo Off, or the example "
+		    "allow no path after a program's name: AcceptPathInfo Off, or the example "
 		    "configuration's RedirectMatch");
 }
 

@@ -120,20 +120,21 @@ report_records(struct report *r, const struct tally *t)
 {
 	if (t->closed.count > 0)
 		report_wrong(r, "records",
-		    "put the missing key back into the key ring; a record that is damaged: restore "
-		    "it, or connect again",
-		    "%s; %zu of %zu do not open", t->closed.first, t->closed.count, t->count);
+		    "put the missing key back into the key ring; if the record is corrupt, restore "
+		    "it from a backup, or connect again",
+		    "%s; %zu of %zu cannot be read", t->closed.first, t->closed.count, t->count);
 	if (t->old.count > 0)
-		report_warning(r, "records", "amocrmctl rekey seals them with the first key",
-		    "%s: sealed by an older key; such records: %zu of %zu", t->old.first,
+		report_warning(r, "records",
+		    "run amocrmctl rekey, which re-encrypts them with the first key",
+		    "%s: encrypted with an older key; such records: %zu of %zu", t->old.first,
 		    t->old.count, t->count);
 	if (t->lost.count > 0)
-		report_wrong(r, "records", "amocrmctl rekey puts it there",
+		report_wrong(r, "records", "run amocrmctl rekey, which adds it to the list",
 		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
 		    "records: %zu of %zu",
 		    t->lost.first, t->lost.count, t->count);
 	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
-		report_ok(r, "records", "%zu, which the key ring opens", t->count);
+		report_ok(r, "records", "%zu, which the key ring decrypts", t->count);
 }
 
 static void
@@ -141,20 +142,22 @@ report_connections(struct report *r, const struct tally *t)
 {
 	if (t->revoked.count > 0)
 		report_warning(r, "connections",
-		    "connect again in the app; or amocrmctl disconnect erases it",
+		    "connect again in the app, or erase it with amocrmctl disconnect",
 		    "%s: disconnected in amoCRM; such connections: %zu", t->revoked.first,
 		    t->revoked.count);
 	if (t->expired.count > 0)
 		report_warning(r, "connections",
 		    "connect again in the app; an hourly amocrmctl refresh --due 21600 prevents "
 		    "it",
-		    "%s: not renewed for three months, so amoCRM has forgotten it; such "
+		    "%s: not refreshed for three months, so its refresh token has expired; such "
 		    "connections: %zu",
 		    t->expired.first, t->expired.count);
 	if (t->soon.count > 0)
 		report_warning(r, "connections",
-		    "amocrmctl refresh, now; an hourly amocrmctl refresh --due 21600 prevents it",
-		    "%s: ends within a week; such connections: %zu", t->soon.first, t->soon.count);
+		    "run amocrmctl refresh now; an hourly amocrmctl refresh --due 21600 prevents "
+		    "it",
+		    "%s: expires within a week; such connections: %zu", t->soon.first,
+		    t->soon.count);
 	if (t->revoked.count + t->expired.count + t->soon.count == 0)
 		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
@@ -169,14 +172,14 @@ check_records(struct check *c)
 		return;
 	if (c->disk_usable && !try_store(ctx, &c->ctl->cfg.store)) {
 		report_fault(&c->report, "store",
-		    "the web server's user must be able to change it: chmod 0700, chown");
+		    "the web server's user must be able to write to it: chmod 0700, chown");
 		c->store_usable = false;
 		return;
 	}
 	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
 		report_fault(&c->report, "records",
-		    "restore that file from a backup; or move it away, and who was in it connects "
-		    "again");
+		    "restore this file from a backup; or move it away, then all users in it must "
+		    "connect again");
 		return;
 	}
 	report_records(&c->report, &t);

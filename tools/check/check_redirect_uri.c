@@ -12,25 +12,24 @@ redirect_uri_advice(enum redirect_uri_problem problem)
 {
 	switch (problem) {
 	case REDIRECT_URI_OLD_PATH:
-		return "nothing listens below /api/v1/integrations/: it is "
+		return "no program has a URL below /api/v1/integrations/: use "
 		       "https://<host>" ENDPOINTS_PATH "callback, here and in amoCRM's settings";
 	case REDIRECT_URI_QUERY:
-		return "without the query: what stands behind '?' is amoCRM's to add";
+		return "remove the query string: amoCRM itself adds the parameters after '?'";
 	case REDIRECT_URI_TRAILING_SLASH:
-		return "without the slash at the end: it must be byte for byte the same here and "
-		       "in amoCRM's settings, and no program answers to it";
+		return "remove the trailing slash: the URL must be byte for byte the same here and "
+		       "in amoCRM's settings, and no program has a URL with it";
 	case REDIRECT_URI_UPPER_CASE:
-		return "in lower case, here and in amoCRM's settings";
+		return "write it in lower case, here and in amoCRM's settings";
 	case REDIRECT_URI_USER_NAME:
-		return "without a user name";
+		return "remove the user name";
 	case REDIRECT_URI_OTHER_PATH:
 		return "it must end in " ENDPOINTS_PATH "callback, here and in amoCRM's settings";
 	case REDIRECT_URI_NOT_HTTPS:
-		return "it must begin with https://; http is for trying things out on this "
-		       "machine only";
+		return "it must begin with https://; http is only for trials on this machine";
 	case REDIRECT_URI_LOOPBACK:
 		return "neither amoCRM nor a phone can reach this machine by that name: use the "
-		       "site's own";
+		       "site's own name";
 	default:
 		return NULL;
 	}
@@ -54,16 +53,18 @@ check_redirect_uri(struct check *c)
 	if (to_do != NULL)
 		report_wrong(r, "redirect_uri", to_do, "%s", uri);
 	else if (!endpoints_site(c->ctl->ctx, uri, &site))
-		report_fault(r, "redirect_uri", "ask again");
+		report_fault(r, "redirect_uri", "run the check again");
 	else if (c->is_trial)
 		report_warning(r, "redirect_uri",
-		    "set redirect_uri and authorize_url to the real ones before others use it",
-		    "%s: for trying things out on this machine", uri);
+		    "set redirect_uri and authorize_url to the real URLs before others use this "
+		    "site",
+		    "%s: only for trials on this machine", uri);
 	else if (is_main_address(&site))
 		report_warning(r, "redirect_uri",
-		    "see that it leads to this server, and not to the one with the web site; "
-		    "check --online asks",
-		    "%s: a site's main address, often another server than that of its programs",
+		    "make sure that it leads to this server, not to the server of the web site; "
+		    "check --online tests it",
+		    "%s: the main address of a web site, which is often on another server than its "
+		    "programs",
 		    uri);
 	else
 		report_ok(r, "redirect_uri", "%s", uri);
@@ -78,20 +79,21 @@ check_client(struct check *c)
 	const char *secret = c->ctl->cfg.amocrm.client_secret;
 
 	if (check_is_placeholder(id))
-		report_wrong(
-		    r, "client_id", keys_tab, "%s: the example's, not your integration's", id);
+		report_wrong(r, "client_id", keys_tab,
+		    "%s: the value in the example, not that of your integration", id);
 	else if (!config_client_id_valid(id))
 		report_wrong(r, "client_id", keys_tab,
-		    "%s: not of the form of 36 digits a-f, 0-9 and hyphens, in lower case", id);
+		    "%s: not 36 hex digits and hyphens, in lower case", id);
 	else
 		report_ok(r, "client_id", "%s", id);
 	if (check_is_placeholder(secret))
-		report_wrong(r, "client_secret", keys_tab, "the example's, not your integration's");
+		report_wrong(r, "client_secret", keys_tab,
+		    "the value in the example, not that of your integration");
 	else if (strcmp(secret, id) == 0)
 		report_wrong(r, "client_secret", keys_tab, "the same as client_id");
 	else if (strchr(secret, ' ') != NULL || strlen(secret) < 32)
 		report_wrong(r, "client_secret", keys_tab,
-		    "%zu characters; amoCRM's have 64, without blanks", strlen(secret));
+		    "%zu characters; amoCRM's secrets have 64, without spaces", strlen(secret));
 	else
 		report_ok(r, "client_secret", "%zu characters", strlen(secret));
 }
@@ -184,21 +186,21 @@ check_platform(struct check *c)
 	const char *foreign;
 
 	if (!find_foreign_domain(c->ctl->ctx, cfg->account_domains, &foreign))
-		report_fault(r, "account_domains", "ask again");
+		report_fault(r, "account_domains", "run the check again");
 	else if (foreign != NULL)
 		report_wrong(r, "account_domains",
-		    "take it out: client_secret would be sent to any host below it",
+		    "remove it: client_secret would be sent to any host below it",
 		    "%s: not a domain of amoCRM or Kommo", foreign);
 	if (c->is_trial)
 		report_warning(
-		    r, "authorize_url", one_of, "%s: for trying things out", cfg->authorize_url);
+		    r, "authorize_url", one_of, "%s: only for trials", cfg->authorize_url);
 	else if (platform == NULL)
-		report_wrong(r, "authorize_url", one_of, "%s: not a consent page of theirs",
-		    cfg->authorize_url);
+		report_wrong(r, "authorize_url", one_of,
+		    "%s: not the consent page of amoCRM or Kommo", cfg->authorize_url);
 	else if (cfg->account != NULL
 	    && !is_of_platform(platform, cfg->account, strlen(cfg->account)))
 		report_wrong(r, "authorize_url", one_of,
-		    "%s: does not know account %s, which is of the other platform",
+		    "%s: does not know account %s, which belongs to the other platform",
 		    cfg->authorize_url, cfg->account);
 	else if (!platform_listed(platform, cfg->account_domains))
 		report_wrong(r, "authorize_url", one_of,

@@ -35,8 +35,8 @@ is_guessable(const char *secret)
 	return distinct < DISTINCT_MIN;
 }
 
-static const char same_as_app[] =
-    "set the one that the app's own server signs with; a new one: openssl rand -hex 32";
+static const char same_as_app[] = "set the secret with which the app's own server signs tokens; "
+				  "openssl rand -hex 32 generates a new one";
 
 /* False, with a finding. */
 static bool
@@ -47,16 +47,17 @@ jwt_secret_ok(struct check *c)
 	struct report *r = &c->report;
 
 	if (check_is_placeholder(cfg->secret))
-		report_wrong(r, "jwt", same_as_app, "[jwt] secret is the example's");
+		report_wrong(r, "jwt", same_as_app, "[jwt] secret is the value in the example");
 	else if (is_guessable(cfg->secret))
 		report_wrong(r, "jwt", same_as_app,
-		    "[jwt] secret can be guessed: under %d different characters", DISTINCT_MIN);
+		    "[jwt] secret can be guessed: it has fewer than %d different characters",
+		    DISTINCT_MIN);
 	else if (strcmp(cfg->secret, c->ctl->cfg.amocrm.client_secret) == 0)
 		report_warning(r, "jwt", same_as_app,
-		    "[jwt] secret is client_secret: whoever leaks the one has leaked the other");
+		    "[jwt] secret is the same as client_secret: if one leaks, both have leaked");
 	else if (strlen(cfg->secret) < min[cfg->algorithm])
 		report_warning(r, "jwt", same_as_app,
-		    "[jwt] secret has %zu bytes; RFC 7518 wants %zu for this algorithm",
+		    "[jwt] secret has %zu bytes; RFC 7518 requires %zu for this algorithm",
 		    strlen(cfg->secret), min[cfg->algorithm]);
 	else
 		return true;
@@ -73,8 +74,7 @@ jwt_key_ok(struct check *c)
 	if (stat(path, &st) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return true;
 	report_wrong(&c->report, "jwt", "chmod 0644",
-	    "%s: mode %04o lets others put a key of their own there", path,
-	    (unsigned)st.st_mode & 07777);
+	    "%s: mode %04o lets other users replace the key", path, (unsigned)st.st_mode & 07777);
 	return false;
 }
 
@@ -95,31 +95,35 @@ check_jwt(struct check *c)
 		ctx_clear_fault(ctx);
 	if (ctx->kind != FAULT_NONE)
 		report_fault(&c->report, "jwt",
-		    by_secret ? "correct [jwt]; amo-crm.conf.example explains its keys"
-			      : "[jwt] public_key must name the app's public key as PEM: openssl "
-				"pkey -in <its key> -pubout; and algorithm be the key's");
+		    by_secret
+			? "correct [jwt]; amo-crm.conf.example explains its keys"
+			: "[jwt] public_key must name a PEM file with the app's public key: "
+			  "openssl pkey -in <its key> -pubout; and algorithm must match the key");
 	else if (by_secret)
 		report_ok(&c->report, "jwt", "a token signed by [jwt] secret is accepted");
 	else
-		report_ok(&c->report, "jwt", "%s: of the configured algorithm", cfg->public_key);
+		report_ok(
+		    &c->report, "jwt", "%s: matches the configured algorithm", cfg->public_key);
 }
 
 void
 check_webhook(struct check *c)
 {
 	static const char new_one[] =
-	    "set one (openssl rand -hex 16), then amocrmctl subscribe for each account";
+	    "set one (openssl rand -hex 16), then run amocrmctl subscribe for each account";
 	const char *secret = c->ctl->cfg.webhook.secret;
 	struct report *r = &c->report;
 
 	if (secret == NULL)
 		report_warning(r, "webhook_key", new_one,
-		    "[webhook] secret is not set: whoever knows the address can send events");
+		    "[webhook] secret is not set: anyone who knows the address can send events");
 	else if (check_is_placeholder(secret))
-		report_wrong(r, "webhook_key", new_one, "[webhook] secret is the example's");
+		report_wrong(
+		    r, "webhook_key", new_one, "[webhook] secret is the value in the example");
 	else if (is_guessable(secret))
 		report_wrong(r, "webhook_key", new_one,
-		    "[webhook] secret can be guessed: under %d different characters", DISTINCT_MIN);
+		    "[webhook] secret can be guessed: it has fewer than %d different characters",
+		    DISTINCT_MIN);
 	else
 		report_ok(r, "webhook_key", "[webhook] secret is set");
 }
@@ -131,18 +135,18 @@ check_deliver(struct check *c)
 	struct report *r = &c->report;
 
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
-		report_ok(r, "deliver", "not set: events are kept, and posted on to nobody");
+		report_ok(r, "deliver", "not set: events are stored but not delivered");
 	else if (!delivery_check(c->ctl->ctx, cfg))
 		report_fault(r, "deliver",
-		    "set [deliver] url and secret, or neither; a new secret: echo whsec_$(openssl "
-		    "rand -base64 32)");
+		    "set both [deliver] url and secret, or neither; a new secret: echo "
+		    "whsec_$(openssl rand -base64 32)");
 	else if (check_is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
-		report_wrong(r, "deliver", "set your receiver's own",
-		    "[deliver] url or secret is the example's");
+		report_wrong(r, "deliver", "set the values of your own receiver",
+		    "[deliver] url or secret is the value in the example");
 	else if (endpoint_is_own(cfg->amocrm.redirect_uri, cfg->deliver.url))
 		report_wrong(r, "deliver", "set your receiver's address",
-		    "[deliver] url is our own webhook's: events would go round for ever");
+		    "[deliver] url is our own webhook: events would loop forever");
 	else
 		report_ok(r, "deliver", "%s", cfg->deliver.url);
 }

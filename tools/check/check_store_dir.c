@@ -22,8 +22,8 @@ store_dir_ok(struct check *c)
 
 	if (stat(path, &st) != 0) {
 		report_wrong(r, "store",
-		    "install -d -m 700 -o <web server's user> -g <its group>; every folder above "
-		    "must let that user pass",
+		    "install -d -m 700 -o <web server's user> -g <its group>; that user must have "
+		    "access to every folder above it",
 		    "%s: %s", path, strerror(errno));
 		return false;
 	}
@@ -32,14 +32,14 @@ store_dir_ok(struct check *c)
 		    "%s: is not a directory", path);
 	else if ((st.st_mode & 0777) != 0700)
 		report_wrong(r, "store", "chmod 0700",
-		    "%s: mode %04o; it is to be open to its owner, and to nobody else", path,
+		    "%s: mode %04o; only its owner may have access", path,
 		    (unsigned)st.st_mode & 07777);
 	else if (st.st_uid == 0)
 		report_wrong(r, "store", "chown -R <web server's user>: that folder",
 		    "%s: belongs to root, and web servers do not run programs as root", path);
 	else if (st.st_uid != geteuid())
 		report_wrong(r, "store", "run check as root or as that user, or chown -R the store",
-		    "%s: belongs to %s, not to whoever runs this", path,
+		    "%s: belongs to %s, not to the user who runs this", path,
 		    check_user_name(c->ctl->ctx, st.st_uid));
 	else
 		return true;
@@ -119,24 +119,24 @@ check_store_dir(struct check *c)
 	if (!store_dir_ok(c))
 		return;
 	if (!walk(c, &foreign, &open_to_others, &left_over)) {
-		report_wrong(
-		    r, "store", "see that file", "%s: %s", c->ctl->cfg.store.path, strerror(errno));
+		report_wrong(r, "store", "check this file", "%s: %s", c->ctl->cfg.store.path,
+		    strerror(errno));
 		return;
 	}
 	if (foreign.count > 0)
 		report_wrong(r, "store", "chown -R the store to that user",
-		    "%s: not %s's, whose programs cannot use it; such files: %zu", foreign.first,
-		    owner, foreign.count);
+		    "%s: does not belong to %s, whose programs cannot use it; such files: %zu",
+		    foreign.first, owner, foreign.count);
 	if (open_to_others.count > 0)
 		report_wrong(r, "store", "chmod -R go= the store",
-		    "%s: its mode lets others at it; such files: %zu", open_to_others.first,
+		    "%s: its mode gives other users access; such files: %zu", open_to_others.first,
 		    open_to_others.count);
 	if (left_over.count > 0)
-		report_warning(r, "store", "harmless; remove what is left over",
+		report_warning(r, "store", "harmless; delete these files",
 		    "%s: left by a program that was killed; such files: %zu", left_over.first,
 		    left_over.count);
 	c->store_usable = foreign.count == 0;
 	if (foreign.count + open_to_others.count + left_over.count == 0
 	    && check_location(c, "store", c->ctl->cfg.store.path))
-		report_ok(r, "store", "%s, %s's", c->ctl->cfg.store.path, owner);
+		report_ok(r, "store", "%s, owned by %s", c->ctl->cfg.store.path, owner);
 }

@@ -21,9 +21,8 @@
 void
 check_disk(struct check *c)
 {
-	static const char to_do[] =
-	    "make room on that disk, or move [store] path to a larger one: nothing new can be "
-	    "stored when it is full";
+	static const char to_do[] = "free space on this disk, or move [store] path to a larger "
+				    "one: nothing new can be stored when it is full";
 	const char *path = c->ctl->cfg.store.path;
 	struct report *r = &c->report;
 	struct statvfs fs;
@@ -31,31 +30,31 @@ check_disk(struct check *c)
 	bool has_inodes;
 
 	if (statvfs(path, &fs) != 0) {
-		report_wrong(r, "disk", "see that path", "%s: %s", path, strerror(errno));
+		report_wrong(r, "disk", "check this path", "%s: %s", path, strerror(errno));
 		return;
 	}
 	space = (unsigned long long)fs.f_bavail * fs.f_frsize;
 	has_inodes = fs.f_files > 0; /* some filesystems have no fixed number of inodes */
 	c->disk_usable = space >= SPACE_MIN && (!has_inodes || fs.f_favail >= INODES_MIN);
 	if (space < SPACE_MIN)
-		report_wrong(r, "disk", to_do, "%s: %llu MiB are left", path, space / MIB);
+		report_wrong(r, "disk", to_do, "%s: %llu MiB free", path, space / MIB);
 	else if (!c->disk_usable)
-		report_wrong(r, "disk", to_do, "%s: %llu inodes are left: as good as full", path,
+		report_wrong(r, "disk", to_do, "%s: %llu inodes free: practically full", path,
 		    (unsigned long long)fs.f_favail);
 	else if (space < SPACE_LOW)
-		report_warning(r, "disk", to_do, "%s: %llu MiB are left", path, space / MIB);
+		report_warning(r, "disk", to_do, "%s: %llu MiB free", path, space / MIB);
 	else if (has_inodes && fs.f_favail < INODES_LOW)
-		report_warning(r, "disk", to_do, "%s: %llu inodes are left", path,
+		report_warning(r, "disk", to_do, "%s: %llu inodes free", path,
 		    (unsigned long long)fs.f_favail);
 	else
-		report_ok(r, "disk", "%llu MiB are left", space / MIB);
+		report_ok(r, "disk", "%llu MiB free", space / MIB);
 }
 
 void
 check_clock(struct check *c)
 {
 	static const char to_do[] =
-	    "set the clock (timedatectl set-ntp true): tokens are taken for expired or not by it";
+	    "set the clock (timedatectl set-ntp true): it decides whether tokens have expired";
 	char now_text[RFC3339_SIZE];
 	char newest_text[RFC3339_SIZE];
 	time_t now = time(NULL);
@@ -64,16 +63,16 @@ check_clock(struct check *c)
 	rfc3339_write(c->newest, newest_text);
 	if (now < RELEASED)
 		report_wrong(
-		    &c->report, "clock", to_do, "%s: before this program was made", now_text);
+		    &c->report, "clock", to_do, "%s: before this program was released", now_text);
 	else if (c->newest > now + CLOCK_SKEW_S)
 		report_wrong(&c->report, "clock", to_do,
-		    "%s, but the store holds something of %s: one of them is wrong", now_text,
-		    newest_text);
+		    "%s, but the store contains data of %s: one of the two times is wrong",
+		    now_text, newest_text);
 	else
 		report_ok(&c->report, "clock", "%s", now_text);
 }
 
-static const char kill_holder[] = "lsof tells which program has it: it hangs and is to be killed";
+static const char kill_holder[] = "lsof shows which program holds it: it hangs, so kill it";
 
 /* A writer holds its lock for milliseconds, whether of a shard or of the journal. */
 static bool
@@ -126,7 +125,7 @@ check_locks(struct check *c)
 	bool journal = journal_lock_ok(c);
 
 	if (c->ctl->ctx->kind != FAULT_NONE)
-		report_fault(&c->report, "locks", "see that path");
+		report_fault(&c->report, "locks", "check this path");
 	else if (store && journal)
-		report_ok(&c->report, "locks", "none is held for long");
+		report_ok(&c->report, "locks", "no lock is held too long");
 }

@@ -26,7 +26,7 @@ advice(const char *found, const char *to_do)
 {
 	return strstr(found, "/home/USER/") == NULL
 	    ? to_do
-	    : "/home/USER stands for your own home folder: put that in its place";
+	    : "replace /home/USER by the path of your own home folder";
 }
 
 static void
@@ -70,7 +70,7 @@ report_warning(struct report *r, const char *part, const char *to_do, const char
 	va_start(args, format);
 	put_found("warn", part, to_do, format, args);
 	va_end(args);
-	r->doubtful++;
+	r->warnings++;
 }
 
 void

@@ -15,7 +15,7 @@
 struct report {
 	struct ctx *ctx;
 	int wrong;    /* lines with WRONG */
-	int doubtful; /* lines with warn */
+	int warnings; /* lines with warn */
 };
 
 /* It is as it should be. */

@@ -22,7 +22,7 @@ write_claims(struct ctx *ctx, const struct jwt_config *cfg, const char **claims)
 	char name[sizeof "amocrmctl-check-" + 2 * sizeof unique] = "amocrmctl-check-";
 
 	if (getentropy(unique, sizeof unique) != 0)
-		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
+		return fault(ctx, FAULT_SERVER, "the system provides no random bytes");
 	hex_encode(unique, sizeof unique, name + strlen(name));
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb, "{\"exp\":%lld", (long long)time(NULL) + LIFE_S);

@@ -50,7 +50,7 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	    || (export->ring != NULL && strncmp(key, "connection:", 11) == 0
 		&& !open_tokens(ctx, export->ring, value, &value, &tokens))) {
 		if (value == NULL)
-			ctx_fault(ctx, FAULT_CORRUPT, "it is damaged");
+			ctx_fault(ctx, FAULT_CORRUPT, "the record is corrupt");
 		if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT)
 			return false;
 		fprintf(stderr, "amocrmctl export: %s: %s\n", key, ctx->reason);

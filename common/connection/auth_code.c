@@ -45,7 +45,7 @@ read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 		code->unclaimable = false;
 	json_object_put(doc);
 	if (ok && code->connection == NULL)
-		return fault(ctx, FAULT_STORAGE, "a code's record is damaged");
+		return fault(ctx, FAULT_STORAGE, "the record of a code is corrupt");
 	return ok;
 }
 

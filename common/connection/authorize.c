@@ -21,7 +21,8 @@ authorize_host(
 	char lowered[HOST_SIZE];
 
 	if (referer == NULL && cfg->account == NULL)
-		return fault(ctx, FAULT_REQUEST, "referer is missing, and no account is pinned");
+		return fault(
+		    ctx, FAULT_REQUEST, "referer is missing, and [amocrm] account is not set");
 	if (referer == NULL) {
 		*host = cfg->account;
 		return true;
@@ -30,7 +31,7 @@ authorize_host(
 		return fault(ctx, FAULT_REQUEST,
 		    "referer \"%.80s\" is not a host below account_domains", referer);
 	if (cfg->account != NULL && strcmp(lowered, cfg->account) != 0)
-		return fault(ctx, FAULT_REQUEST, "referer %s is not the pinned account", lowered);
+		return fault(ctx, FAULT_REQUEST, "referer %s is not [amocrm] account", lowered);
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
@@ -99,8 +100,7 @@ exchange_new(struct ctx *ctx, const struct config *cfg, const struct grant *gran
 	bool pending;
 
 	if (grant->host == NULL)
-		return fault(
-		    ctx, FAULT_REFUSED, "the code was known a moment ago; its time is over");
+		return fault(ctx, FAULT_REFUSED, "the record of the code has just expired");
 	helper_start(ctx, HELPER_HTTPS);
 	helper_start(ctx, HELPER_CRYPTO);
 	if (!store_ready(ctx, &cfg->store)
@@ -136,7 +136,7 @@ connection_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool
 		return false;
 	if (found && !claimed)
 		return fault(ctx, FAULT_CLAIMED,
-		    "the same amoCRM user has authorized somebody anew; connect again");
+		    "the same amoCRM user has authorized a newer connection; connect again");
 	return fault(ctx, FAULT_REFUSED, "the code's connection has been erased; connect again");
 }
 

@@ -104,7 +104,7 @@ connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t acc
 	while (ok && account_index_next(&users, &user)) {
 		ok = record_key(ctx, account_id, user, &key)
 		    && (revoke_record(
-			    ctx, cfg, account_id, key, NULL, "amoCRM told that it was disconnected")
+			    ctx, cfg, account_id, key, NULL, "amoCRM reported the disconnection")
 			|| corrupt_skip(ctx, &corrupt, key));
 		arena_rewind(ctx, mark);
 	}

@@ -125,7 +125,7 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 	    || !record_key(ctx, connection.account_id, connection.amocrm_user_id, &own_key))
 		return false;
 	if (strcmp(key, own_key) != 0)
-		return fault(ctx, FAULT_STORAGE, "the record is that of %s", own_key);
+		return fault(ctx, FAULT_STORAGE, "the record belongs to %s", own_key);
 	if (tokens == NULL && !record_tokens(ctx, ring, &connection, &opened))
 		return false;
 	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))

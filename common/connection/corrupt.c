@@ -33,6 +33,6 @@ corrupt_none(struct ctx *ctx, const struct corrupt_records *corrupt)
 {
 	return corrupt->count == 0
 	    || fault(ctx, FAULT_CORRUPT,
-		"%s: damaged, %zu in all; connect again, or restore from a backup", corrupt->keys,
+		"%s: corrupt, %zu in all; connect again, or restore from a backup", corrupt->keys,
 		corrupt->count);
 }

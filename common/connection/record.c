@@ -149,7 +149,7 @@ take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *co
 {
 	if (!json_get_integer(doc, "account_id", &connection->account_id)
 	    || !json_get_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
-		return fault(ctx, FAULT_CORRUPT, "a record is no connection");
+		return fault(ctx, FAULT_CORRUPT, "a record is not a connection");
 	return copy_optional(ctx, doc, "app_user", &connection->app_user)
 	    && copy_optional(ctx, doc, "authorization", &connection->authorization)
 	    && copy_string(ctx, doc, "host", &connection->host)
@@ -186,7 +186,7 @@ record_read(struct ctx *ctx, const char *value, struct connection *connection)
 		return false;
 	clear_len = strcspn(clear, "\n");
 	if (clear[clear_len] != '\n')
-		return fault(ctx, FAULT_CORRUPT, "a record is cut short");
+		return fault(ctx, FAULT_CORRUPT, "a record is truncated");
 	connection->sealed = clear + clear_len + 1;
 	if (!ctx_strndup(ctx, clear, clear_len, &connection->clear))
 		return false;

@@ -106,7 +106,7 @@ parse_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 
 	for (size_t i = 0; ok && i < json_object_array_length(list); i++)
 		ok = parse_blocked(ctx, json_object_array_get_idx(list, i), cursor);
-	return ok || fault(ctx, FAULT_STORAGE, "events/cursor is damaged");
+	return ok || fault(ctx, FAULT_STORAGE, "events/cursor is corrupt");
 }
 
 bool

@@ -22,8 +22,8 @@ host_of(struct ctx *ctx, const char *url, const char **host)
 	start += 3;
 	len = strcspn(start, "/?#");
 	if (memchr(start, '@', len) != NULL)
-		return fault(
-		    ctx, FAULT_CONFIG, "[deliver] url holds a user name; use its secret instead");
+		return fault(ctx, FAULT_CONFIG,
+		    "[deliver] url contains a user name; use [deliver] secret instead");
 	len = start[0] == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/?#");
 	strbuf_init(ctx, &sb);
 	for (size_t i = 0; i < len; i++)
@@ -82,7 +82,7 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 		return DELIVERY_FAILED;
 	if (reply.status >= 200 && reply.status <= 299)
 		return DELIVERY_ACCEPTED;
-	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver answered %ld", reply.status);
+	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver replied with %ld", reply.status);
 	ctx->retry_after_s = reply.retry_after_s;
 	return reply.status == 410 ? DELIVERY_GONE : DELIVERY_FAILED;
 }

@@ -86,7 +86,7 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 		db->file = NULL; /* closing it may fail fatally, too */
 		if (file != NULL)
 			gdbm_close(file);
-		ctx_fault(ctx, FAULT_STORAGE, "%s: is damaged; restore it from a backup", db->path);
+		ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; restore it from a backup", db->path);
 	} else if (open_file(ctx, db, flags))
 		ok = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
 	innermost = here.outer;

@@ -135,7 +135,7 @@ sweep(struct ctx *ctx, const struct gdbm_file *db, const char *changed_key)
 
 		ok = ok && wipe(ctx, db, key)
 		    && (gdbm_delete(db->file, key) == 0
-			|| gdbm_file_fault(ctx, db, "cannot be swept"));
+			|| gdbm_file_fault(ctx, db, "expired records cannot be erased"));
 		free(key.dptr);
 	}
 	return ok;
@@ -159,7 +159,7 @@ static bool
 erase(struct ctx *ctx, const struct gdbm_file *db, const char *key)
 {
 	return gdbm_delete(db->file, gdbm_file_key(key)) == 0 || gdbm_errno == GDBM_ITEM_NOT_FOUND
-	    || gdbm_file_fault(ctx, db, "cannot be erased from");
+	    || gdbm_file_fault(ctx, db, "a record cannot be erased");
 }
 
 static bool

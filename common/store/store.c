@@ -16,8 +16,8 @@ check_directory(struct ctx *ctx, const struct store_config *store)
 {
 	if (access(store->path, R_OK | X_OK) != 0)
 		return fault(ctx, FAULT_STORAGE,
-		    "%s: %s; [store] path must be the web server user's directory", store->path,
-		    strerror(errno));
+		    "%s: %s; [store] path must be a directory of the web server's user",
+		    store->path, strerror(errno));
 	return true;
 }
 

@@ -18,7 +18,7 @@ store_paths_shard(struct ctx *ctx, const char *key, int *shard)
 	size_t len = strlen(key);
 
 	if (len > STORE_KEY_MAX)
-		return fault(ctx, FAULT_REQUEST, "a record's name is over %d bytes", STORE_KEY_MAX);
+		return fault(ctx, FAULT_REQUEST, "a record's key is over %d bytes", STORE_KEY_MAX);
 	sha256(key, len, digest);
 	*shard = (digest[0] << 8 | digest[1]) % STORE_SHARDS;
 	return true;

@@ -54,7 +54,7 @@ make_plan(struct ctx *ctx, const struct store_config *store, const struct store_
 {
 	*plan = (struct plan){ .store = store, .op_count = count };
 	if (count > STORE_OPS_MAX)
-		return fault(ctx, FAULT_SERVER, "%zu changes together are too many", count);
+		return fault(ctx, FAULT_SERVER, "%zu changes at once are too many", count);
 	for (size_t i = 0; i < count; i++)
 		if (!store_paths_shard(ctx, ops[i].key, &plan->shards[i]))
 			return false;

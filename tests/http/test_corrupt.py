@@ -43,7 +43,7 @@ def reported(done, key=KEY):
     """The command failed because of this record only."""
     assert done.returncode == 1
     [complaint] = done.stderr.splitlines()
-    assert key in complaint and "damaged" in complaint, complaint
+    assert key in complaint and "corrupt" in complaint, complaint
     return done
 
 

@@ -809,7 +809,7 @@ def test_a_corrupt_cursor_is_reported_and_nothing_is_sent(site, receiver, text):
     cursor_file(site).write_text(text)
     process.give(cursor_file(site), 0o600, owner=True)
 
-    assert "events/cursor is damaged" in deliver(site, status=1).stderr
+    assert "events/cursor is corrupt" in deliver(site, status=1).stderr
 
     assert receiver.connections() == []
     assert cursor_file(site).read_text() == text

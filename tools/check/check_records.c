@@ -101,7 +101,7 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	struct tokens tokens;
 
 	t->count++;
-	if ((value == NULL && !fault(ctx, FAULT_CORRUPT, "it is damaged"))
+	if ((value == NULL && !fault(ctx, FAULT_CORRUPT, "the record is corrupt"))
 	    || !record_read(ctx, value, &connection)
 	    || (t->ring != NULL && !record_tokens(ctx, t->ring, &connection, &tokens))) {
 		add(&t->closed, key, ctx->reason);

@@ -21,7 +21,7 @@ skips_only_corrupt_records(void **state)
 	same_number("the other fault stays", ctx.kind, FAULT_STORAGE);
 	ctx_clear_fault(&ctx);
 	same_fault("two corrupt records", &ctx, corrupt_none(&ctx, &corrupt), FAULT_CORRUPT);
-	has_text("both keys", ctx.reason, "connection:1:2, connection:3:??: damaged, 2 in all");
+	has_text("both keys", ctx.reason, "connection:1:2, connection:3:??: corrupt, 2 in all");
 	ctx_close(&ctx);
 }
 

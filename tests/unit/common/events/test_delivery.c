@@ -223,7 +223,7 @@ turns_the_reply_into_an_outcome(void **state)
 		{ "299", FAULT_NONE, { .status = 299 }, DELIVERY_ACCEPTED, FAULT_NONE, "" },
 		{ "199", FAULT_NONE, { .status = 199 }, DELIVERY_FAILED, FAULT_UNAVAILABLE, "199" },
 		{ "a redirect", FAULT_NONE, { .status = 302 }, DELIVERY_FAILED, FAULT_UNAVAILABLE,
-		    "the receiver answered 302" },
+		    "the receiver replied with 302" },
 		{ "404", FAULT_NONE, { .status = 404 }, DELIVERY_FAILED, FAULT_UNAVAILABLE, "404" },
 		{ "410", FAULT_NONE, { .status = 410 }, DELIVERY_GONE, FAULT_UNAVAILABLE, "410" },
 		{ "503 with Retry-After", FAULT_NONE, { .status = 503, .retry_after_s = 120 },

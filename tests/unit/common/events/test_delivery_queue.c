@@ -56,7 +56,7 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 		add_number(receiver.accepted, event_number(event));
 		return DELIVERY_ACCEPTED;
 	}
-	ctx_fault(ctx, receiver.fault, "the receiver answered 503");
+	ctx_fault(ctx, receiver.fault, "the receiver replied with 503");
 	ctx->retry_after_s = receiver.retry_after_s;
 	return receiver.outcome;
 }
@@ -277,7 +277,7 @@ counts_attempts_for_each_event(void **state)
 	for (int attempt = 1; attempt <= 3; attempt++) {
 		run = run_once(*state);
 		same_number("reported", run.reported.attempt, attempt);
-		same_text("the reason", run.reported.reason, "the receiver answered 503");
+		same_text("the reason", run.reported.reason, "the receiver replied with 503");
 		account = saved_account(*state, 5);
 		same_number("saved", account.attempts, attempt);
 		DEMAND("the retry is scheduled",
@@ -349,7 +349,7 @@ reports_an_event_that_is_given_up(void **state)
 	same_number("the event", run.reported.number, 1);
 	same_number("the attempt", run.reported.attempt, RETRIES + 1);
 	same_number("no retry", run.reported.retry_s, 0);
-	same_text("the reason", run.reported.reason, "the receiver answered 503");
+	same_text("the reason", run.reported.reason, "the receiver replied with 503");
 }
 
 static void

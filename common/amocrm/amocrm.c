@@ -15,18 +15,18 @@ static const struct hint {
 	const char *advice; /* for the log */
 } hints[] = {
 	{ "code has expired", FAULT_REFUSED, "over 20 minutes old; connect again" },
-	{ "code has been revoked", FAULT_REFUSED, "used already; connect again" },
+	{ "code has been revoked", FAULT_REFUSED, "already used; connect again" },
 	{ "decrypt the authorization code", FAULT_REFUSED,
-	    "cut, or of the other platform: see authorize_url" },
+	    "truncated, or from the other platform: see authorize_url" },
 	{ "oken has been revoked", FAULT_REFUSED,
-	    "used, or the integration was removed; connect again" },
-	{ "oken has expired", FAULT_REFUSED, "not renewed for three months; connect again" },
-	{ "decrypt the refresh token", FAULT_REFUSED, "of another integration or platform" },
+	    "already used, or the integration was removed; connect again" },
+	{ "oken has expired", FAULT_REFUSED, "not refreshed for three months; connect again" },
+	{ "decrypt the refresh token", FAULT_REFUSED, "from another integration or platform" },
 	{ "Redirect URI", FAULT_CLIENT,
-	    "redirect_uri must be byte for byte the one in amoCRM's settings" },
+	    "redirect_uri must equal the one in amoCRM's settings byte for byte" },
 	{ "client_id", FAULT_CLIENT, "see client_id in the integration's Keys tab" },
 	{ "client_secret", FAULT_CLIENT, "see client_secret in the integration's Keys tab" },
-	{ "account", FAULT_CLIENT, "see account: amoCRM wants another host to be asked" },
+	{ "account", FAULT_CLIENT, "see account: amoCRM expects the request at another host" },
 	{ "", FAULT_CLIENT, "wrong client_secret, or an unpaid account" },
 };
 
@@ -35,9 +35,9 @@ static const struct hint *
 find_hint(const struct https_reply *reply, const char *path, const char *text)
 {
 	static const struct hint token = { "", FAULT_CLIENT,
-		"the access token is not taken; if that goes on, connect again" };
+		"the access token was not accepted; if this persists, connect again" };
 	static const struct hint request = { "", FAULT_CLIENT,
-		"amoCRM does not take this request" };
+		"amoCRM does not accept this request" };
 	const struct hint *hint = hints;
 
 	if (strncmp(path, "/oauth2/", strlen("/oauth2/")) != 0)
@@ -73,8 +73,8 @@ fault_temporary(struct ctx *ctx, const char *host, const struct https_reply *rep
 {
 	long status = reply->status;
 
-	ctx_fault(ctx, fault_kind_of(status), "%s answered %ld %s%s", host, status,
-	    reply->is_json ? "in JSON" : "and no JSON",
+	ctx_fault(ctx, fault_kind_of(status), "%s replied with %ld %s%s", host, status,
+	    reply->is_json ? "in JSON" : "without JSON",
 	    status == 403       ? "; the account or this server's address is blocked"
 		: status == 429 ? "; too many requests"
 				: "");

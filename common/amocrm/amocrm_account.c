@@ -59,11 +59,11 @@ take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
 	if (!read_id(doc, "id", &identity->account_id)
 	    || !read_id(doc, "current_user_id", &identity->user_id) || subdomain == NULL)
 		return fault(
-		    ctx, FAULT_UNAVAILABLE, "%s does not tell whose tokens these are", host);
+		    ctx, FAULT_UNAVAILABLE, "%s does not report whose tokens these are", host);
 	if (!ctx_printf(ctx, &own_host, "%s%s", subdomain, strchr(host, '.')))
 		return false;
 	if (!host_allowed(cfg->account_domains, own_host, lowered))
-		return fault(ctx, FAULT_UNAVAILABLE, "%s names a subdomain that is none", host);
+		return fault(ctx, FAULT_UNAVAILABLE, "%s reports an invalid subdomain", host);
 	return ctx_strndup(ctx, lowered, strlen(lowered), &identity->host);
 }
 
@@ -93,7 +93,8 @@ copy_host(struct ctx *ctx, const struct amocrm_config *cfg, const char *named, c
 	char lowered[HOST_SIZE];
 
 	if (named == NULL || !host_allowed(cfg->account_domains, named, lowered))
-		return fault(ctx, FAULT_MOVED, "amoCRM names no host that account_domains allows");
+		return fault(
+		    ctx, FAULT_MOVED, "amoCRM reports no host that account_domains allows");
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 

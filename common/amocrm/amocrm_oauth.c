@@ -36,7 +36,7 @@ copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, con
 		if (s[i] <= ' ' || s[i] > '~')
 			len = 0;
 	if (len == 0 || len > AMOCRM_TOKEN_MAX)
-		return fault(ctx, FAULT_UNAVAILABLE, "the answer holds no usable %s", name);
+		return fault(ctx, FAULT_UNAVAILABLE, "the reply contains no usable %s", name);
 	return ctx_strndup(ctx, s, len, token);
 }
 
@@ -47,7 +47,7 @@ read_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *token
 
 	if (!json_get_integer(doc, "expires_in", &expires_in) || expires_in <= 0
 	    || expires_in > EXPIRES_IN_MAX)
-		return fault(ctx, FAULT_UNAVAILABLE, "the answer holds no usable expires_in");
+		return fault(ctx, FAULT_UNAVAILABLE, "the reply contains no usable expires_in");
 	tokens->expires_at = time(NULL) + (time_t)expires_in;
 	return copy_token(ctx, doc, "access_token", &tokens->access_token)
 	    && copy_token(ctx, doc, "refresh_token", &tokens->refresh_token);

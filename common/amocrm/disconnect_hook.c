@@ -46,7 +46,7 @@ verify(
 		return fault(
 		    ctx, FAULT_SIGNATURE, "client_uuid, account_id or signature is missing");
 	if (strcmp(hook->client_uuid, cfg->client_id) != 0)
-		return fault(ctx, FAULT_SIGNATURE, "client_uuid is not ours");
+		return fault(ctx, FAULT_SIGNATURE, "client_uuid is not our client_id");
 	if (!decimal_parse(hook->account_id, account_id))
 		return fault(ctx, FAULT_SIGNATURE, "account_id is not a plain decimal number");
 	if (!ctx_printf(ctx, &message, "%s|%s", hook->client_uuid, hook->account_id))
@@ -54,7 +54,7 @@ verify(
 	hmac_sha256(cfg->client_secret, strlen(cfg->client_secret), message, strlen(message), mac);
 	hex_encode(mac, sizeof mac, expected);
 	return timingsafe_equal(hook->signature, expected)
-	    || fault(ctx, FAULT_SIGNATURE, "the signature is not that of client_secret");
+	    || fault(ctx, FAULT_SIGNATURE, "the signature was not made with client_secret");
 }
 
 bool

@@ -260,7 +260,7 @@ TEMPORARY = {
     "too many requests, in JSON": ("too_many_json", 1, "429", "too many"),
     "an error of amoCRM": ("server_error", 1, "500"),
     "an error of a gateway": ("bad_gateway", 1, "502"),
-    "a page": ("not_json", 1, "no JSON"),
+    "a page": ("not_json", 1, "without JSON"),
     "an empty body": ("empty", 1, HOST),
     "a list": ("other_json", 1, HOST),
     "an endless reply": ("endless", 1, "over"),

@@ -76,13 +76,13 @@ handle_pair(void *arg, const char *section, const char *name, const char *value)
 	if (reader->ctx->kind != FAULT_NONE)
 		return 1;
 	if (index < 0)
-		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: there is no key%s%s in a section [%s]",
-		    reader->cfg->file, reader->line, is_name(name) ? " " : " of that name",
+		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown key%s%s in section [%s]",
+		    reader->cfg->file, reader->line, is_name(name) ? " " : "",
 		    is_name(name) ? name : "", section);
 	else if ((reader->given >> index & 1) != 0)
 		ctx_fault(reader->ctx, FAULT_CONFIG,
-		    "%s:%d: [%s] %s is given twice (a line that begins with a blank goes on with "
-		    "the last key)",
+		    "%s:%d: [%s] %s is given twice (a line that begins with a space or tab "
+		    "continues the previous key)",
 		    reader->cfg->file, reader->line, section, name);
 	else {
 		reader->given |= UINT64_C(1) << index;
@@ -130,9 +130,9 @@ read_line(char *line, int size, void *arg)
 		return NULL;
 	reader->line++;
 	if (!read_whole_line(line, size, reader->file))
-		wrong = "the line is too long, or holds a NUL";
+		wrong = "the line is too long, or contains a NUL";
 	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
-		wrong = "a section stands alone on its line";
+		wrong = "a [section] must be alone on its line";
 	if (wrong != NULL)
 		ctx_fault(
 		    reader->ctx, FAULT_CONFIG, "%s:%d: %s", reader->cfg->file, reader->line, wrong);
@@ -182,7 +182,7 @@ normalize_account(struct ctx *ctx, struct config *cfg)
 	if (cfg->amocrm.account == NULL)
 		return cfg->app.connections != CONNECTIONS_SHARED
 		    || fault(ctx, FAULT_CONFIG,
-			"%s: [amocrm] account is missing; connections = shared needs it",
+			"%s: [amocrm] account is missing; connections = shared requires it",
 			cfg->file);
 	if (!host_allowed(cfg->amocrm.account_domains, cfg->amocrm.account, lowered))
 		return fault(ctx, FAULT_CONFIG,
@@ -198,10 +198,11 @@ check_jwt_key(struct ctx *ctx, const struct config *cfg)
 
 	if (by_secret && (jwt->secret == NULL || jwt->public_key != NULL))
 		return fault(ctx, FAULT_CONFIG,
-		    "%s: [jwt] HS algorithms need secret, and no public_key", cfg->file);
+		    "%s: [jwt] HS algorithms require secret, and no public_key", cfg->file);
 	if (!by_secret && (jwt->public_key == NULL || jwt->secret != NULL))
 		return fault(ctx, FAULT_CONFIG,
-		    "%s: [jwt] RS256, ES256 and EdDSA need public_key, and no secret", cfg->file);
+		    "%s: [jwt] RS256, ES256 and EdDSA require public_key, and no secret",
+		    cfg->file);
 	return true;
 }
 

@@ -93,7 +93,7 @@ static bool
 check_client(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params)
 {
 	if (params->client_id != NULL && strcmp(params->client_id, cfg->amocrm.client_id) != 0)
-		return fault(ctx, FAULT_REQUEST, "client_id is not ours");
+		return fault(ctx, FAULT_REQUEST, "client_id is not that of our integration");
 	return true;
 }
 
@@ -131,7 +131,7 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 		return false;
 	if (is_signed && !ours && !params->installing)
 		return fault(
-		    ctx, FAULT_REQUEST, "the state is missing, expired, or not one that we made");
+		    ctx, FAULT_REQUEST, "the state is missing, expired, or was not issued by us");
 	grant->unclaimable = is_signed && params->installing;
 	return true;
 }

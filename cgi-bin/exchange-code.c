@@ -108,11 +108,11 @@ check_state(
 		|| !oauth_state_read(ctx, ring, presented->state, &ours, &state_user)))
 		return false;
 	if (ours && strcmp(state_user, presented->app_user) != 0)
-		return fault(
-		    ctx, known ? FAULT_CLAIMED : FAULT_REQUEST, "the state is another app user's");
+		return fault(ctx, known ? FAULT_CLAIMED : FAULT_REQUEST,
+		    "the state belongs to another app user");
 	if (!ours && !known && cfg->app.state == STATE_SIGNED)
-		return fault(
-		    ctx, FAULT_REQUEST, "the code is new and comes without the caller's own state");
+		return fault(ctx, FAULT_REQUEST,
+		    "the code is new, and was sent without the caller's own state");
 	return true;
 }
 

@@ -61,7 +61,8 @@ check_entity(struct ctx *ctx, const struct event *event)
 	struct json_slice unused;
 
 	return !json_slice_get(json_slice_of(event->payload), "connection", &unused)
-	    || fault(ctx, FAULT_REQUEST, "the body tells of a connection, as only we do");
+	    || fault(ctx, FAULT_REQUEST,
+		"the body contains a connection event, which only this back end creates");
 }
 
 static bool

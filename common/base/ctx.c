@@ -128,7 +128,7 @@ ctx_printf(struct ctx *ctx, const char **out, const char *format, ...)
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	if (len < 0 || !ctx_alloc(ctx, (size_t)len + 1, &at))
-		return fault(ctx, FAULT_SERVER, "a text cannot be printed");
+		return fault(ctx, FAULT_SERVER, "a text cannot be formatted");
 	va_start(args, format);
 	vsnprintf(at, (size_t)len + 1, format, args);
 	va_end(args);

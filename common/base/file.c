@@ -34,7 +34,7 @@ buffer_in_arena(struct ctx *ctx, FILE *file)
 
 	return ctx_alloc(ctx, BUFFER_SIZE, &buffer)
 	    && (setvbuf(file, buffer, _IOFBF, BUFFER_SIZE) == 0
-		|| fault(ctx, FAULT_SERVER, "a stream takes no buffer"));
+		|| fault(ctx, FAULT_SERVER, "the buffer of a stream cannot be set"));
 }
 
 bool

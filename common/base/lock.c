@@ -28,8 +28,7 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 			    ctx, FAULT_STORAGE, "%s: cannot lock: %s", path, strerror(errno));
 		if (clock_ms() >= deadline)
 			return fault(ctx, FAULT_UNAVAILABLE,
-			    "%s: somebody else has had this lock for %lld ms", path,
-			    (long long)wait_ms);
+			    "%s: locked by another process for %lld ms", path, (long long)wait_ms);
 		clock_sleep(pause);
 	}
 	return true;
@@ -42,7 +41,7 @@ lock_acquire(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms,
 
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE,
-		    "%s: %s; the store's directory must be the web server user's", path,
+		    "%s: %s; the store's directory must belong to the web server's user", path,
 		    strerror(errno));
 	if (!wait_for_byte(ctx, fd, path, offset, wait_ms)) {
 		close(fd);

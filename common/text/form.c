@@ -55,7 +55,7 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fiel
 
 	if (!form_decode(ctx, pair, name_len, &name)
 	    || (equals != NULL && !form_decode(ctx, equals + 1, len - name_len - 1, &value)))
-		return fault(ctx, FAULT_REQUEST, "bad escape or NUL in the query or form");
+		return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the query or form");
 	field = field_named(name, fields, count);
 	if (field == NULL)
 		return true;

@@ -123,7 +123,7 @@ form_tree_append(struct ctx *ctx, struct form_tree *level, struct form_member **
 	const char *name;
 
 	if (level->next_index == INT64_MAX)
-		return fault(ctx, FAULT_REQUEST, "there is no index above the highest");
+		return fault(ctx, FAULT_REQUEST, "the next array index would be too large");
 	return ctx_printf(ctx, &name, "%lld", (long long)level->next_index)
 	    && add(ctx, level, name, strlen(name), member);
 }

@@ -79,7 +79,7 @@ slot_value(struct ctx *ctx, const struct html_slot *slots, const char *name, con
 			*value = slots->value == NULL ? "" : slots->value;
 			return true;
 		}
-	return fault(ctx, FAULT_SERVER, "the template names a slot that is not given: %s", name);
+	return fault(ctx, FAULT_SERVER, "the template has a slot without a value: %s", name);
 }
 
 bool

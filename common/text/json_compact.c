@@ -215,7 +215,7 @@ json_compact(struct ctx *ctx, const char *text, size_t len, const char **line)
 	strbuf_init(ctx, &out);
 	if (!scan_object(&s, JSON_COMPACT_DEPTH_MAX))
 		return fault(ctx, FAULT_REQUEST,
-		    "not a JSON object of at most %d levels: wrong at byte %zu",
+		    "not a JSON object of at most %d levels: error at byte %zu",
 		    JSON_COMPACT_DEPTH_MAX, (size_t)(s.at - text));
 	return strbuf_finish(&out, line);
 }

@@ -71,7 +71,7 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top)
 
 	if (!form_decode(ctx, pair, key_len, &key)
 	    || (equals != NULL && !form_decode(ctx, equals + 1, len - key_len - 1, &value)))
-		return fault(ctx, FAULT_REQUEST, "a bad escape or NUL in the form");
+		return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
 	return set(ctx, top, key, value);
 }
 

@@ -136,8 +136,7 @@ content_length(struct ctx *ctx, const struct request *req, size_t max, bool *giv
 			return fault(ctx, FAULT_REQUEST, "Content-Length is not a number");
 		*len = *len * 10 + (size_t)(*digits - '0');
 		if (*len > max)
-			return fault(
-			    ctx, FAULT_TOO_LARGE, "the body is announced over %zu bytes", max);
+			return fault(ctx, FAULT_TOO_LARGE, "Content-Length is over %zu bytes", max);
 	}
 	return true;
 }
@@ -168,8 +167,8 @@ request_body(struct ctx *ctx, const struct request *req, size_t max, const char 
 	if (!given && *len > max)
 		return fault(ctx, FAULT_TOO_LARGE, "the body is over %zu bytes", max);
 	if (given && (*len < expected || req->gw->more(req->gw)))
-		return fault(ctx, FAULT_REQUEST, "Content-Length is %zu, and %s arrived", expected,
-		    *len < expected ? "less" : "more");
+		return fault(ctx, FAULT_REQUEST, "Content-Length is %zu, but %s bytes arrived",
+		    expected, *len < expected ? "fewer" : "more");
 	*body = buffer;
 	return true;
 }

@@ -53,8 +53,8 @@ find_program(struct ctx *ctx, enum helper which, const char **path)
 			return true;
 	}
 	return fault(ctx, FAULT_CONFIG,
-	    "%s is not beside the programs, nor at %s, or its mode is not 0755: install or upload "
-	    "it again",
+	    "%s is neither beside the programs nor at %s, or its mode is not 0755: install or "
+	    "upload it again",
 	    programs[which], *path);
 }
 
@@ -111,7 +111,7 @@ start(struct ctx *ctx, enum helper which)
 		return false;
 	memcpy(name, programs[which], strlen(programs[which]) + 1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
-		return fault(ctx, FAULT_SERVER, "no socket pair: %s", strerror(errno));
+		return fault(ctx, FAULT_SERVER, "cannot create a socket pair: %s", strerror(errno));
 	error = spawn(&helper->pid, path, sockets[1], argv, envp);
 	close(sockets[1]);
 	if (error != 0) {
@@ -171,7 +171,8 @@ send_request(struct ctx *ctx, enum helper which, const char *line)
 	if (!start(ctx, which))
 		return false;
 	return send_line(helper->fd, line)
-	    || fault(ctx, FAULT_SERVER, "%s does not listen: %s", programs[which], strerror(errno));
+	    || fault(ctx, FAULT_SERVER, "%s does not accept requests: %s", programs[which],
+		strerror(errno));
 }
 
 static bool
@@ -192,7 +193,7 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 		n = read(ready.fd, buffer, sizeof buffer);
 		if (n <= 0 || sb.len + (size_t)n > REPLY_MAX)
 			return fault(
-			    ctx, FAULT_REPLY_LOST, "%s ended without a reply", programs[which]);
+			    ctx, FAULT_REPLY_LOST, "%s exited without a reply", programs[which]);
 		strbuf_add(&sb, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);

@@ -113,7 +113,7 @@ helper_serve(const char *name, size_t arena_size, helper_handler *handle, void *
 	if (getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL
 	    || isatty(STDIN_FILENO)) {
 		fprintf(stderr,
-		    "%s is started by the other programs, not by hand or a web server.\n", name);
+		    "%s is started by the other programs, not by hand or by a web server.\n", name);
 		return EXIT_FAILURE;
 	}
 	if (!ctx_open(&ctx, arena_size))

@@ -214,14 +214,16 @@ send_with(
 	bool ok = false;
 
 	if (!url_names_host(request->url, request->host))
-		ctx_fault(ctx, FAULT_REQUEST, "%s is not a host name to libcurl", request->host);
+		ctx_fault(
+		    ctx, FAULT_REQUEST, "libcurl does not accept %s as a host name", request->host);
 	else if (make_headers(ctx, request, &headers)
 	    && make_connect_to(ctx, request->connect_to, &connect_to)) {
 		strbuf_init(ctx, &transfer.body);
 		ok = (set_policy(curl, request)
 			 && set_request(curl, request, headers, connect_to, &transfer))
 		    ? read_reply(ctx, curl, perform(curl, request), request, &transfer, reply)
-		    : fault(ctx, FAULT_CONFIG, "libcurl refuses ca_file, connect_to or proxy");
+		    : fault(
+			ctx, FAULT_CONFIG, "libcurl does not accept ca_file, connect_to or proxy");
 	}
 	curl_easy_reset(curl); /* the next call starts without this one's settings */
 	curl_slist_free_all(headers);
@@ -263,5 +265,5 @@ curl_client_send(struct ctx *ctx, struct curl_client *client, const struct https
 {
 	discard_old_sessions(client, request);
 	return client->curl != NULL ? send_with(ctx, client->curl, request, reply)
-				    : fault(ctx, FAULT_SERVER, "libcurl cannot be started");
+				    : fault(ctx, FAULT_SERVER, "libcurl cannot be initialized");
 }

@@ -121,15 +121,15 @@ jws_parse(struct ctx *ctx, const char *token, size_t max, const struct jws_algor
 	jws->algorithm = algorithm;
 	jws->signed_part = token;
 	if (len > max)
-		return refuse(jws, "over %zu bytes", max);
+		return refuse(jws, "the token is over %zu bytes", max);
 	if (token[header_len] != '.')
-		return refuse(jws, "not three parts");
+		return refuse(jws, "the token does not have three parts");
 	jws->claims = token + header_len + 1;
 	jws->claims_len = strcspn(jws->claims, ".");
 	jws->signed_len = header_len + 1 + jws->claims_len;
 	signature_at = jws->signed_len + 1;
 	if (token[jws->signed_len] != '.' || strchr(token + signature_at, '.') != NULL)
-		return refuse(jws, "not three parts");
+		return refuse(jws, "the token does not have three parts");
 	if (!base64url_decode(ctx, token + signature_at, len - signature_at, &jws->signature,
 		&jws->signature_len))
 		return refuse(jws, "the signature is not base64url");

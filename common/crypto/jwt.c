@@ -153,7 +153,7 @@ static bool
 check_audience(struct ctx *ctx, const struct jwt_config *cfg, const struct json_object *claims)
 {
 	if (names_audience(claims, STATE_AUDIENCE))
-		return fault(ctx, FAULT_TOKEN, "aud is that of our own states");
+		return fault(ctx, FAULT_TOKEN, "aud is the audience of our own states");
 	return cfg->audience == NULL || names_audience(claims, cfg->audience)
 	    || fault(ctx, FAULT_TOKEN, "aud does not name the configured audience");
 }
@@ -178,8 +178,8 @@ read_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_objec
 	if (json_get_integer(claims, cfg->user_claim, &number) && number >= 0)
 		return ctx_printf(ctx, user, "%" PRId64, number);
 	if (name == NULL || name[0] == '\0')
-		return fault(ctx, FAULT_TOKEN, "%.30s is neither a text nor a whole number",
-		    cfg->user_claim);
+		return fault(
+		    ctx, FAULT_TOKEN, "%.30s is neither a string nor an integer", cfg->user_claim);
 	if (strlen(name) > JWT_USER_MAX)
 		return fault(
 		    ctx, FAULT_TOKEN, "%.30s is over %d bytes", cfg->user_claim, JWT_USER_MAX);

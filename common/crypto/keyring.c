@@ -29,7 +29,7 @@ parse_line(struct ctx *ctx, struct keyring *ring, char *line, const char *path, 
 		    number, 2 * KEY_SIZE);
 	if (keyring_find(ring, line, kid_len) != NULL)
 		return fault(
-		    ctx, FAULT_CONFIG, "%s:%d: this kid stands above already", path, number);
+		    ctx, FAULT_CONFIG, "%s:%d: this kid occurs in a line above", path, number);
 	memcpy(key->kid, line, kid_len);
 	ring->count++;
 	return true;
@@ -45,7 +45,7 @@ parse_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 
 	for (int number = 1; ok && (len = getline(&line, &size, file)) > 0; number++) {
 		if (strlen(line) != (size_t)len)
-			ok = fault(ctx, FAULT_CONFIG, "%s:%d: holds a NUL", path, number);
+			ok = fault(ctx, FAULT_CONFIG, "%s:%d: contains a NUL", path, number);
 		line[strcspn(line, "\r\n")] = '\0';
 		if (ok && line[0] != '\0' && line[0] != '#')
 			ok = parse_line(ctx, ring, line, path, number);
@@ -55,8 +55,8 @@ parse_lines(struct ctx *ctx, struct keyring *ring, FILE *file, const char *path)
 	if (ok && ferror(file))
 		return fault(ctx, FAULT_CONFIG, "%s: cannot be read", path);
 	if (ok && ring->count == 0)
-		return fault(
-		    ctx, FAULT_CONFIG, "%s: holds no key; make one with: amocrmctl keygen", path);
+		return fault(ctx, FAULT_CONFIG,
+		    "%s: contains no key; generate one with: amocrmctl keygen", path);
 	return ok;
 }
 
@@ -123,7 +123,7 @@ keyring_generate(struct ctx *ctx, time_t now, const char **line)
 	bool ok;
 
 	if (getentropy(secret, sizeof secret) != 0 || getentropy(unique, sizeof unique) != 0)
-		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
+		return fault(ctx, FAULT_SERVER, "the system provides no random bytes");
 	rfc3339_write(now, date);
 	hex_encode(secret, sizeof secret, hex);
 	ok = ctx_printf(ctx, line, "k%.10s-%02x%02x %s", date, unique[0], unique[1], hex);

@@ -29,7 +29,7 @@ write_claims(struct ctx *ctx, const char *app_user, const char **claims)
 	struct strbuf sb;
 
 	if (getentropy(id, sizeof id) != 0)
-		return fault(ctx, FAULT_SERVER, "the system gives no random bytes");
+		return fault(ctx, FAULT_SERVER, "the system provides no random bytes");
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":");
 	json_add_string(&sb, app_user);

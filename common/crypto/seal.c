@@ -44,7 +44,7 @@ unseal(struct ctx *ctx, const struct keyring *ring, const char *context, const c
 
 	if (key == NULL)
 		return fault(ctx, FAULT_STORAGE,
-		    "sealed with key \"%.*s\", which is not in the key ring",
+		    "encrypted with key \"%.*s\", which is not in the key ring",
 		    kid_len > KEY_ID_MAX ? KEY_ID_MAX : (int)kid_len, sealed);
 	return run_cipher(ctx, CRYPTO_OPEN, &(struct cipher_request){ key, context, text }, secret);
 }

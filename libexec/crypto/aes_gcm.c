@@ -102,14 +102,14 @@ aes_gcm_open(struct ctx *ctx, const struct key *key, const char *context, const 
 
 	if (!base64url_decode(ctx, sealed, strlen(sealed), &bytes, &len)
 	    || len < NONCE_SIZE + TAG_SIZE)
-		return fault(ctx, FAULT_STORAGE, "a sealed record is damaged");
+		return fault(ctx, FAULT_STORAGE, "encrypted data is corrupt");
 	len -= NONCE_SIZE + TAG_SIZE;
 	if (!ctx_alloc(ctx, len + 1, &out))
 		return false;
 	if (!decrypt(key, bytes, context, bytes + NONCE_SIZE, len, out)) {
 		explicit_bzero(out, len);
 		return fault(ctx, FAULT_STORAGE,
-		    "a sealed record does not open: it, or key \"%s\", was changed", key->kid);
+		    "encrypted data cannot be decrypted: it, or key \"%s\", was changed", key->kid);
 	}
 	*secret = (const char *)out;
 	return true;

@@ -37,8 +37,8 @@ read_public_key(struct ctx *ctx, const char *path)
 	key = PEM_read_PUBKEY(file, NULL, no_passphrase, NULL);
 	fclose(file);
 	if (key == NULL)
-		ctx_fault(ctx, FAULT_CONFIG,
-		    "%s: no PEM public key, \"BEGIN PUBLIC KEY\", is in it", path);
+		ctx_fault(ctx, FAULT_CONFIG, "%s: contains no PEM public key, \"BEGIN PUBLIC KEY\"",
+		    path);
 	return key;
 }
 
@@ -144,7 +144,7 @@ verify_by_key(struct ctx *ctx, const struct algorithm *algorithm,
 	bool ok = key != NULL
 	    && (algorithm->key_fits(key)
 		    ? verify_with(ctx, algorithm, key, request, valid)
-		    : fault(ctx, FAULT_CONFIG, "%s: %s wants %s", request->public_key,
+		    : fault(ctx, FAULT_CONFIG, "%s: %s requires %s", request->public_key,
 			algorithm->name, algorithm->key_wanted));
 
 	EVP_PKEY_free(key);

@@ -147,9 +147,9 @@ def edited(change):
 
 
 BAD_TOKENS = {
-    "a word": (lambda site: "x", "not three parts"),
-    "two parts": (edited(lambda h, c, s: f"{h}.{c}"), "not three parts"),
-    "four parts": (edited(lambda h, c, s: f"{h}.{c}.{s}.{s}"), "not three parts"),
+    "a word": (lambda site: "x", "not have three parts"),
+    "two parts": (edited(lambda h, c, s: f"{h}.{c}"), "not have three parts"),
+    "four parts": (edited(lambda h, c, s: f"{h}.{c}.{s}.{s}"), "not have three parts"),
     "no signature": (edited(lambda h, c, s: f"{h}.{c}."), "does not verify"),
     "half a signature": (edited(lambda h, c, s: f"{h}.{c}.{s[:20]}"), ""),
     "padding": (edited(lambda h, c, s: f"{h}.{c}.{s}="), "base64url"),

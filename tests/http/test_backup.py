@@ -106,7 +106,7 @@ def test_another_key_with_the_same_id_does_not_decrypt(site, amocrm):
 
     done = site.ctl("import", input=backup, check=False)
 
-    assert done.returncode == 1 and "does not open" in done.stderr
+    assert done.returncode == 1 and "cannot be decrypted" in done.stderr
     assert site.connections() == []
 
 

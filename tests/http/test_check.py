@@ -249,8 +249,8 @@ def test_a_valid_public_key(bare, public_keys, algorithm, key):
 
 
 PUBLIC_KEYS = {
-    "an EC key for RS256": ("RS256", "ec", "RS256 wants an RSA key"),
-    "an Ed25519 key for ES256": ("ES256", "ed", "ES256 wants an EC key"),
+    "an EC key for RS256": ("RS256", "ec", "RS256 requires an RSA key"),
+    "an Ed25519 key for ES256": ("ES256", "ed", "ES256 requires an EC key"),
     "too short": ("RS256", "short", "2048 bits"),
     "the private key": ("EdDSA", "ed private", "no PEM public key"),
 }
@@ -299,7 +299,8 @@ FILES = {
     "an open key ring": (lambda site: site.keys.chmod(0o660), "WRONG", "keys", "0660", "chmod"),
     "a key cut short": (
         lambda site: site.keys.write_text("k1 0123\n"), "WRONG", "keys", "keys:1:", "keygen"),
-    "an empty key ring": (lambda site: site.keys.write_text(""), "WRONG", "keys", "holds no key"),
+    "an empty key ring": (
+        lambda site: site.keys.write_text(""), "WRONG", "keys", "contains no key"),
     "an old key of zeros": (
         lambda site: site.write_keys(site.keys.read_text() + f"zero {'0' * 64}\n"),
         "WRONG", "keys", "zero", "guess", "rekey"),
@@ -447,7 +448,7 @@ STORES = {
         "WRONG", "records", "31920194:1", "k1", "1 of 1"),
     "another key with the same id": (
         lambda site: site.write_keys(f"k1 {'0123456789abcdef' * 4}\n"),
-        "WRONG", "records", "does not open", "key ring"),
+        "WRONG", "records", "cannot be decrypted", "key ring"),
     "a new key in front": (
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n" + site.keys.read_text()),
         "warn", "records", "older key", "amocrmctl rekey"),

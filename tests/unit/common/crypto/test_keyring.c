@@ -84,8 +84,8 @@ refuses_with_file_and_line(void **state)
 		size_t len;
 		const char *place; /* behind the path */
 	} table[] = {
-		{ "empty", TEXT(""), ": holds no key" },
-		{ "comments alone", TEXT("# " KEY_A "\n"), ": holds no key" },
+		{ "empty", TEXT(""), ": contains no key" },
+		{ "comments alone", TEXT("# " KEY_A "\n"), ": contains no key" },
 		{ "no kid", TEXT(KEY_A "\n"), ":1: " },
 		{ "an empty kid", TEXT(" " KEY_A "\n"), ":1: " },
 		{ "a kid over its limit", TEXT(KID_32 "x " KEY_A "\n"), ":1: " },

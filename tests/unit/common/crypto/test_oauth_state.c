@@ -349,9 +349,9 @@ is_never_the_apps_token(void **state)
 		    "{\"aud\":\"app\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", NULL },
 		{ "a state", HEADER, CLAIMS, "typ is" },
 		{ "a state of the app's type", "{\"typ\":\"JWT\",\"alg\":\"HS256\",\"kid\":\"k1\"}",
-		    CLAIMS, "aud is that of our own states" },
+		    CLAIMS, "aud is the audience of our own states" },
 		{ "a state of no type", "{\"alg\":\"HS256\",\"kid\":\"k1\"}", CLAIMS,
-		    "aud is that of our own states" },
+		    "aud is the audience of our own states" },
 		{ "a state for the app's audience", HEADER,
 		    "{\"aud\":\"app\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", "typ is" },
 	};

@@ -368,6 +368,13 @@ def files_that_name(names, prefix=None):
             and all(word.search((ROOT / file).read_text(errors="replace")) for word in words)}
 
 
+def test_every_source_file_that_readme_names_exists():
+    folders = "cgi-bin|common|libexec|tools|tests|htdocs|docs|dist"
+    named = set(re.findall(rf"`((?:{folders})/[\w./-]+)`", (ROOT / "README.md").read_text()))
+    assert len(named) > 20
+    assert {file for file in named - {"cgi-bin/NAME.c"} if not (ROOT / file).exists()} == set()
+
+
 def test_readme_lists_the_files_of_an_endpoint():
     endpoints = [source.stem for source in (ROOT / "cgi-bin").glob("*.c")]
     assert len(endpoints) >= 5

@@ -1,7 +1,7 @@
-/* app_token.h - the app's token as it should be, and how one is judged; for the tests of jwt.
+/* app_token.h - a valid token of the app, and checks of jwt_verify's result; for the tests of jwt.
  *
- * Whatever an attacker could not have signed is signed all the same: the tests ask whether it is
- * refused for what it is, not for its signature.
+ * The tests sign every token correctly, also those that an attacker could not sign, so that it is
+ * refused for its content and not for its signature.
  */
 #ifndef APP_TOKEN_H
 #define APP_TOKEN_H
@@ -26,33 +26,34 @@ app_config(void)
 	};
 }
 
-/* why NULL: the token is good, and user's.  Else it is refused, and why is part of the reason. */
+/* If reason is NULL, the token must be valid, and name user.  Otherwise it must be refused, and
+ * ctx->reason must contain reason. */
 static inline void
-judge(const char *label, struct ctx *ctx, const struct jwt_config *cfg, const char *token,
-    const char *why, const char *user)
+check_token(const char *label, struct ctx *ctx, const struct jwt_config *cfg, const char *token,
+    const char *reason, const char *user)
 {
 	const char *got = NULL;
 	bool ok = jwt_verify(ctx, cfg, token, &got);
 
-	same_fault(label, ctx, ok, why == NULL ? FAULT_NONE : FAULT_TOKEN);
-	if (why == NULL) {
+	same_fault(label, ctx, ok, reason == NULL ? FAULT_NONE : FAULT_TOKEN);
+	if (reason == NULL) {
 		same_text(label, got, user);
 		return;
 	}
-	has_text(label, ctx->reason, why);
+	has_text(label, ctx->reason, reason);
 	has_no_text(label, ctx->reason, SECRET);
 	if (strlen(token) > 20)
 		has_no_text(label, ctx->reason, token + strlen(token) - 20);
 }
 
 static inline void
-judge_parts(const char *label, const struct jwt_config *cfg, const char *header, const char *claims,
-    const char *why, const char *user)
+check_parts(const char *label, const struct jwt_config *cfg, const char *header, const char *claims,
+    const char *reason, const char *user)
 {
 	struct ctx ctx;
 
 	open_ctx(&ctx);
-	judge(label, &ctx, cfg, token_of(&ctx, &app, header, claims), why, user);
+	check_token(label, &ctx, cfg, token_of(&ctx, &app, header, claims), reason, user);
 	ctx_close(&ctx);
 }
 

@@ -1,4 +1,5 @@
-/* test_crypto_message.c - the messages between a program and amo-crm-crypto. */
+/* test_crypto_message.c - the messages between a program and amo-crm-crypto, encoded and
+ * decoded. */
 #include "../../table.h"
 
 #include "crypto/crypto_message.h"
@@ -29,9 +30,10 @@ decodes_the_cipher_request_that_was_encoded(void **state)
 		enum crypto_operation operation;
 		const char *context, *text;
 	} table[] = {
-		{ "to seal", CRYPTO_SEAL, "connection:1:2\n{\"host\":\"a\"}", "{\"token\":\"t\"}" },
-		{ "to open", CRYPTO_OPEN, "connection:1:2", "AAECAwQF-_" },
-		{ "nothing at all", CRYPTO_SEAL, "", "" },
+		{ "a request to encrypt", CRYPTO_SEAL, "connection:1:2\n{\"host\":\"a\"}",
+		    "{\"token\":\"t\"}" },
+		{ "a request to decrypt", CRYPTO_OPEN, "connection:1:2", "AAECAwQF-_" },
+		{ "an empty context and an empty text", CRYPTO_SEAL, "", "" },
 		{ "bytes that are not UTF-8", CRYPTO_OPEN, "\xff\x01\"", "\\\x7f\xd0\xaf\xff" },
 	};
 
@@ -71,13 +73,13 @@ decodes_the_verify_request_that_was_encoded(void **state)
 		struct verify_request request;
 		const char *signed_part; /* as decoded */
 	} table[] = {
-		{ "a token's",
+		{ "the signature of a token",
 		    { "RS256", "/etc/app.pem", "e30.e30.c2ln", 7, (const uint8_t *)"sig", 3 },
 		    "e30.e30" },
 		{ "an empty signature",
 		    { "EdDSA", "a b\"\xd0\xaf.pem", "e30.e30", 7, (const uint8_t *)"", 0 },
 		    "e30.e30" },
-		{ "a signature of any bytes",
+		{ "a signature with a NUL",
 		    { "ES256", "k", "a.b", 3, (const uint8_t *)"\0\xff\n", 3 }, "a.b" },
 	};
 
@@ -132,8 +134,8 @@ decodes_the_replies_that_were_encoded(void **state)
 		DEMAND(texts[i], strchr(line, '\n') == NULL);
 		doc = parse(texts[i], line);
 		assert_true(cipher_reply_decode(&ctx, doc, &text));
-		json_object_put(doc); /* the text does not belong to it */
-		same_text("a text", text, texts[i]);
+		json_object_put(doc); /* the text does not point into it */
+		same_text("the text", text, texts[i]);
 	}
 	for (int sent = 0; sent < 2; sent++) {
 		bool valid = !sent;
@@ -169,7 +171,7 @@ struct change {
 typedef bool decode_step(struct ctx *ctx, const struct json_object *doc);
 
 static void
-refuse(const char *text, const struct change *table, size_t rows, decode_step *decode)
+try_changes(const char *text, const struct change *table, size_t rows, decode_step *decode)
 {
 	for (size_t i = 0; i < rows; i++) {
 		const char *label = table[i].label;
@@ -234,21 +236,21 @@ refuses_malformed_requests(void **state)
 		{ "open", "seal", "open", FAULT_NONE },
 		{ "verify", "seal", "verify", FAULT_NONE },
 		{ "an unknown operation", "seal", "sign", FAULT_SERVER },
-		{ "an operation and more", "seal", "seals", FAULT_SERVER },
+		{ "an operation with a letter added", "seal", "seals", FAULT_SERVER },
 		{ "an operation with a NUL", "seal", "seal\\u0000", FAULT_SERVER },
-		{ "no operation", "\"do\"", "\"d\"", FAULT_SERVER },
+		{ "no member do", "\"do\"", "\"d\"", FAULT_SERVER },
 		{ "a number", "\"seal\"", "0", FAULT_SERVER },
 		{ "an array", operation, "[\"seal\"]", FAULT_SERVER },
 	};
 	static const char cipher[] =
 	    "{\"kid\":\"k1\",\"key\":\"" HEX_KEY "\",\"context\":\"Y3R4\",\"text\":\"dGV4dA\"}";
 	static const struct change ciphers[] = {
-		{ "nothing is wrong", "k1", "k1", FAULT_NONE },
+		{ "a valid request", "k1", "k1", FAULT_NONE },
 		{ "an array", cipher, "[]", FAULT_SERVER },
-		{ "no key's id", "\"kid\"", "\"k\"", FAULT_SERVER },
-		{ "a key's id of 32 characters", "k1", "12345678901234567890123456789012",
+		{ "no key id", "\"kid\"", "\"k\"", FAULT_SERVER },
+		{ "a key id of 32 characters", "k1", "12345678901234567890123456789012",
 		    FAULT_NONE },
-		{ "a key's id of 33 characters", "k1", "123456789012345678901234567890123",
+		{ "a key id of 33 characters", "k1", "123456789012345678901234567890123",
 		    FAULT_SERVER },
 		{ "no key", "\"key\"", "\"k\"", FAULT_SERVER },
 		{ "a short key", "00010203", "000102", FAULT_SERVER },
@@ -265,21 +267,21 @@ refuses_malformed_requests(void **state)
 	static const char verify[] = "{\"algorithm\":\"RS256\",\"public_key\":\"/k\","
 				     "\"signed\":\"e30.e30\",\"signature\":\"c2ln\"}";
 	static const struct change verifies[] = {
-		{ "nothing is wrong", "/k", "/k", FAULT_NONE },
+		{ "a valid request", "/k", "/k", FAULT_NONE },
 		{ "an array", verify, "[]", FAULT_SERVER },
 		{ "no algorithm", "\"algorithm\"", "\"a\"", FAULT_SERVER },
 		{ "no public key", "\"public_key\"", "\"p\"", FAULT_SERVER },
 		{ "a public key's path with a NUL", "/k", "/k\\u0000", FAULT_SERVER },
-		{ "nothing that was signed", "\"signed\"", "\"s\"", FAULT_SERVER },
-		{ "a number that was signed", "\"e30.e30\"", "1", FAULT_SERVER },
+		{ "no signed part", "\"signed\"", "\"s\"", FAULT_SERVER },
+		{ "a signed part that is a number", "\"e30.e30\"", "1", FAULT_SERVER },
 		{ "no signature", "\"signature\"", "\"s\"", FAULT_SERVER },
 		{ "a signature that is not base64url", "c2ln", "c2l/", FAULT_SERVER },
 	};
 
 	(void)state;
-	refuse(operation, operations, ROWS(operations), decode_operation);
-	refuse(cipher, ciphers, ROWS(ciphers), decode_cipher);
-	refuse(verify, verifies, ROWS(verifies), decode_verify);
+	try_changes(operation, operations, ROWS(operations), decode_operation);
+	try_changes(cipher, ciphers, ROWS(ciphers), decode_cipher);
+	try_changes(verify, verifies, ROWS(verifies), decode_verify);
 }
 
 static void
@@ -287,7 +289,7 @@ refuses_malformed_replies(void **state)
 {
 	static const char text[] = "{\"text\":\"dGV4dA\"}";
 	static const struct change texts[] = {
-		{ "nothing is wrong", "dGV4dA", "dGV4dA", FAULT_NONE },
+		{ "a valid reply", "dGV4dA", "dGV4dA", FAULT_NONE },
 		{ "no text", "\"text\"", "\"t\"", FAULT_SERVER },
 		{ "a text that is a number", "\"dGV4dA\"", "1", FAULT_SERVER },
 		{ "a text that is not base64url", "dGV4dA", "dGV4dA=", FAULT_SERVER },
@@ -298,7 +300,7 @@ refuses_malformed_replies(void **state)
 	static const struct change valids[] = {
 		{ "valid", "1", "1", FAULT_NONE },
 		{ "invalid", "1", "0", FAULT_NONE },
-		{ "no word of it", "valid", "v", FAULT_SERVER },
+		{ "no member valid", "valid", "v", FAULT_SERVER },
 		{ "a boolean", "1", "true", FAULT_SERVER },
 		{ "a string", "1", "\"1\"", FAULT_SERVER },
 		{ "another number", "1", "2", FAULT_SERVER },
@@ -307,8 +309,8 @@ refuses_malformed_replies(void **state)
 	};
 
 	(void)state;
-	refuse(text, texts, ROWS(texts), decode_text);
-	refuse(valid, valids, ROWS(valids), decode_valid);
+	try_changes(text, texts, ROWS(texts), decode_text);
+	try_changes(valid, valids, ROWS(valids), decode_valid);
 }
 
 static bool
@@ -332,7 +334,7 @@ encode_and_decode(struct ctx *ctx, void *arg)
 }
 
 static void
-copes_with_small_arenas(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("requests", encode_and_decode, NULL);
@@ -347,7 +349,7 @@ main(void)
 		cmocka_unit_test(decodes_the_replies_that_were_encoded),
 		cmocka_unit_test(refuses_malformed_requests),
 		cmocka_unit_test(refuses_malformed_replies),
-		cmocka_unit_test(copes_with_small_arenas),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("crypto_message", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_jws.c - signatures: the RFCs' own examples, keys that do not fit,
- * signatures of other forms. */
+/* test_jws.c - signatures: the examples of the RFCs, keys of the wrong type or size, and malformed
+ * signatures. */
 #include "tokens.h"
 
 #include <openssl/ui.h>
@@ -16,7 +16,7 @@
 	"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE                                            \
 	".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
-/* jws_parse and the signature, nothing else. */
+/* Parses the token and verifies its signature; its claims are not read. */
 static bool
 verifies(
     struct ctx *ctx, const struct jws_algorithm *algorithm, const char *path, const char *token)
@@ -25,12 +25,12 @@ verifies(
 	struct jws jws;
 
 	if (!jws_parse(ctx, token, TOKEN_MAX, algorithm, &jws))
-		fail_msg("not read: %s", jws.reason);
+		fail_msg("not parsed: %s", jws.reason);
 	return algorithm->verify(ctx, &key, &jws);
 }
 
 static void
-knows_the_rfcs_by_secret(void **state)
+verifies_the_hmac_example_of_rfc_7515(void **state)
 {
 	struct ctx ctx;
 	struct jws jws;
@@ -56,7 +56,7 @@ knows_the_rfcs_by_secret(void **state)
 }
 
 static void
-signs_as_the_rfc_does(void **state)
+signs_the_example_of_rfc_7515(void **state)
 {
 	static const char header[] = "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}";
 	static const char claims[] = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n "
@@ -75,13 +75,13 @@ signs_as_the_rfc_does(void **state)
 	assert_true(jws_sign(&ctx, &jws_hs256, &key, header, claims, &token));
 	same_text("RFC 7515 A.1", token, RFC_TOKEN);
 	assert_true(jws_signing_input(&ctx, header, claims, &input));
-	same_text(
-	    "RFC 7515 A.1, what is signed", input, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE);
+	same_text("RFC 7515 A.1, the signing input", input,
+	    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." JOE);
 	ctx_close(&ctx);
 }
 
 static void
-verifies_what_it_signed(void **state)
+verifies_the_tokens_that_it_signs(void **state)
 {
 	static const char secret[] =
 	    "a secret, and one that is longer than any block that is "
@@ -134,20 +134,20 @@ sign_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_a_token_does_not_fit(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("a token that is signed", sign_in_arena, NULL);
 }
 
 static void
-knows_the_rfcs_by_public_key(void **state)
+verifies_the_public_key_examples_of_the_rfcs(void **state)
 {
 	static const struct {
 		const char *label;
 		const struct jws_algorithm *algorithm;
 		const char *key, *token;
-		const char *issuer; /* NULL: the text that is signed is not JSON */
+		const char *issuer; /* NULL: the claims are not JSON */
 	} table[] = {
 		{ "RFC 7515 A.2", &jws_rs256,
 		    "-----BEGIN PUBLIC KEY-----\n"
@@ -221,7 +221,7 @@ make_rsa_pss(void)
 }
 
 static void
-refuses_keys_that_do_not_fit(void **state)
+refuses_keys_of_another_type_or_size(void **state)
 {
 	const struct keys *keys = *state;
 	const struct {
@@ -233,7 +233,7 @@ refuses_keys_that_do_not_fit(void **state)
 		{ "RSA of 2048 bits", EVP_RSA_gen(2048u), &jws_rs256, true },
 		{ "RSA of 2040 bits", EVP_RSA_gen(2040u), &jws_rs256, false },
 		{ "RSA of 1024 bits", EVP_RSA_gen(1024u), &jws_rs256, false },
-		{ "RSA for PSS alone", make_rsa_pss(), &jws_rs256, false },
+		{ "RSA for PSS only", make_rsa_pss(), &jws_rs256, false },
 		{ "P-256 for RS256", EVP_EC_gen("P-256"), &jws_rs256, false },
 		{ "P-256", EVP_EC_gen("P-256"), &jws_es256, true },
 		{ "P-384 for ES256", EVP_EC_gen("P-384"), &jws_es256, false },
@@ -250,7 +250,7 @@ refuses_keys_that_do_not_fit(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		const struct signer by = { .algorithm = table[i].algorithm->name,
 			.key = table[i].key };
-		static const uint8_t nothing[64] = { 0 };
+		static const uint8_t zeros[64] = { 0 };
 		char path[PATH_SIZE];
 		struct ctx ctx;
 		const char *header;
@@ -263,9 +263,9 @@ refuses_keys_that_do_not_fit(void **state)
 		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", by.algorithm));
 		if (table[i].good)
 			token = token_of(&ctx, &by, header, "{}");
-		else /* not every key can sign; the key is looked at first */
+		else /* not every key can sign; the key is checked before the signature */
 			assert_true(ctx_printf(&ctx, &token, "%s.e30.%s",
-			    encoded_text(&ctx, header), encoded(&ctx, nothing, sizeof nothing)));
+			    encoded_text(&ctx, header), encoded(&ctx, zeros, sizeof zeros)));
 		same_fault(table[i].label, &ctx, verifies(&ctx, table[i].algorithm, path, token),
 		    table[i].good ? FAULT_NONE : FAULT_CONFIG);
 		if (!table[i].good) {
@@ -287,33 +287,35 @@ write_private_key(EVP_PKEY *key, const char *path)
 	assert_int_equal(fclose(file), 0);
 }
 
-static bool somebody_was_asked;
+static bool passphrase_prompted;
 
 static int
-ask(UI *ui)
+open_prompt(UI *ui)
 {
 	(void)ui;
-	somebody_was_asked = true;
+	passphrase_prompted = true;
 	return 0;
 }
 
 static void
-refuses_files_that_hold_no_key(void **state)
+refuses_files_without_a_public_key(void **state)
 {
 	static const struct {
 		const char *label, *name;
-		const char *text; /* NULL: there is no file to write */
-		const char *why;
+		const char *text; /* NULL: no file is written */
+		const char *reason;
 	} table[] = {
-		{ "there is none", "absent.pem", NULL, "No such file" },
+		{ "no file", "absent.pem", NULL, "No such file" },
 		{ "a folder", ".", NULL, "no PEM public key" },
-		{ "empty", "a.pem", "", "no PEM public key" },
-		{ "another text", "a.pem", "ssh-ed25519 AAAA\n", "no PEM public key" },
-		{ "cut short", "a.pem", "-----BEGIN PUBLIC KEY-----\nMCow\n", "no PEM public key" },
-		{ "no key inside", "a.pem",
+		{ "an empty file", "a.pem", "", "no PEM public key" },
+		{ "a key in the format of SSH", "a.pem", "ssh-ed25519 AAAA\n",
+		    "no PEM public key" },
+		{ "a truncated key", "a.pem", "-----BEGIN PUBLIC KEY-----\nMCow\n",
+		    "no PEM public key" },
+		{ "a PEM block without a key", "a.pem",
 		    "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n",
 		    "no PEM public key" },
-		{ "wants a passphrase", "a.pem",
+		{ "a key with a passphrase", "a.pem",
 		    "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\n"
 		    "DEK-Info: AES-256-CBC,00000000000000000000000000000000\n\n"
 		    "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
@@ -326,7 +328,7 @@ refuses_files_that_hold_no_key(void **state)
 	UI_METHOD *prompt = UI_create_method("a terminal");
 	char path[PATH_SIZE];
 
-	assert_int_equal(UI_method_set_opener(prompt, ask), 0);
+	assert_int_equal(UI_method_set_opener(prompt, open_prompt), 0);
 	UI_set_default_method(prompt);
 	path_in(keys->folder, "private.pem", path);
 	write_private_key(keys->ed25519, path);
@@ -341,9 +343,9 @@ refuses_files_that_hold_no_key(void **state)
 		token = token_of(&ctx, &by, "{\"alg\":\"EdDSA\"}", "{}");
 		same_fault(
 		    table[i].label, &ctx, verifies(&ctx, &jws_eddsa, path, token), FAULT_CONFIG);
-		has_text(table[i].label, ctx.reason, table[i].why);
+		has_text(table[i].label, ctx.reason, table[i].reason);
 		has_text(table[i].label, ctx.reason, path);
-		DEMAND(table[i].label, !somebody_was_asked);
+		DEMAND(table[i].label, !passphrase_prompted);
 		ctx_close(&ctx);
 	}
 	UI_set_default_method(NULL);
@@ -359,10 +361,10 @@ refuses_signatures_of_another_length(void **state)
 		bool good;
 	} changes[] = {
 		{ "unchanged", 0, 0, true },
-		{ "a byte less", 1, 0, false },
-		{ "a byte more", 0, 1, false },
+		{ "one byte less", 1, 0, false },
+		{ "one byte more", 0, 1, false },
 		{ "ten bytes more", 0, 10, false },
-		{ "but 16 bytes less", 16, 0, false },
+		{ "16 bytes less", 16, 0, false },
 	};
 	static const char secret[] = "the secret of HS256, HS384 and HS512";
 	const struct keys *keys = *state;
@@ -418,7 +420,7 @@ refuses_signatures_of_another_length(void **state)
 /* The order of P-256's group: FIPS 186-5. */
 static const char order[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 
-/* What becomes of a good signature of 64 bytes.  r and s are 32 each. */
+/* Changes to a valid signature of 64 bytes: r and s, 32 bytes each. */
 static void
 swapped(uint8_t s[64])
 {
@@ -466,13 +468,13 @@ unchanged(uint8_t s[64])
 }
 
 static void
-one_bit_else(uint8_t s[64])
+one_bit_flipped(uint8_t s[64])
 {
 	s[63] ^= 1;
 }
 
 static void
-reads_es256_in_its_one_form(void **state)
+refuses_es256_with_other_values_of_r_and_s(void **state)
 {
 	static const struct {
 		const char *label;
@@ -486,7 +488,7 @@ reads_es256_in_its_one_form(void **state)
 		{ "r = s = 0", both_are_zero, false },
 		{ "r = s = n", both_are_the_order, false },
 		{ "r = s = 2^256 - 1", all_ones, false },
-		{ "one bit else", one_bit_else, false },
+		{ "one bit flipped", one_bit_flipped, false },
 	};
 	const struct keys *keys = *state;
 	const struct signer by = { .algorithm = "ES256", .key = keys->p256 };
@@ -497,7 +499,7 @@ reads_es256_in_its_one_form(void **state)
 		struct ctx ctx;
 		const char *token;
 
-		flatten(der, sign_bytes(&by, ES256_TEXT, der, sizeof der), raw);
+		der_to_raw(der, sign_bytes(&by, ES256_TEXT, der, sizeof der), raw);
 		table[i].change(raw);
 		open_ctx(&ctx);
 		assert_true(
@@ -526,10 +528,10 @@ refuses_es256_in_der(void **state)
 	ctx_close(&ctx);
 }
 
-/* Every 256th number begins with a zero byte, every second with a set bit:
- * both are written in DER in a way of their own. */
+/* About one r in 256 begins with a zero byte, and every second one with a set bit.  DER omits a
+ * leading zero byte, and puts one before a set bit. */
 static void
-reads_es256_of_every_length(void **state)
+verifies_es256_with_every_form_of_r_in_der(void **state)
 {
 	enum { ROUNDS_MAX = 20000, PLAIN = 1, SIGN = 2, ZERO = 4, ZERO_SIGN = 8, ALL = 15 };
 	const struct keys *keys = *state;
@@ -543,7 +545,7 @@ reads_es256_of_every_length(void **state)
 		const char *token;
 		int kind;
 
-		flatten(der, sign_bytes(&by, ES256_TEXT, der, sizeof der), raw);
+		der_to_raw(der, sign_bytes(&by, ES256_TEXT, der, sizeof der), raw);
 		kind =
 		    raw[0] == 0 ? (raw[1] < 128 ? ZERO : ZERO_SIGN) : (raw[0] < 128 ? PLAIN : SIGN);
 		if ((seen & kind) != 0)
@@ -552,15 +554,16 @@ reads_es256_of_every_length(void **state)
 		open_ctx(&ctx);
 		assert_true(
 		    ctx_printf(&ctx, &token, "%s.%s", ES256_TEXT, encoded(&ctx, raw, sizeof raw)));
-		DEMAND("r of this length", verifies(&ctx, &jws_es256, keys->p256_path, token));
+		DEMAND(
+		    "the encoding of this r", verifies(&ctx, &jws_es256, keys->p256_path, token));
 		ctx_close(&ctx);
 	}
-	same_number("kinds of r that were tried", seen, ALL);
+	same_number("the kinds of r that were tried", seen, ALL);
 }
 
-/* A signature of the same key, over the same text, by a scheme that is not RS256's. */
+/* Signs the same text with the same key, but by a scheme other than that of RS256. */
 static void
-refuses_rsa_of_another_scheme(void **state)
+refuses_rsa_signatures_of_another_scheme(void **state)
 {
 	static const struct {
 		const char *label;
@@ -601,7 +604,7 @@ refuses_rsa_of_another_scheme(void **state)
 }
 
 static void
-refuses_another_key(void **state)
+refuses_signatures_by_another_key(void **state)
 {
 	const struct keys *keys = *state;
 	const struct {
@@ -635,19 +638,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(knows_the_rfcs_by_secret),
-		cmocka_unit_test(signs_as_the_rfc_does),
-		cmocka_unit_test(verifies_what_it_signed),
-		cmocka_unit_test(says_when_a_token_does_not_fit),
-		cmocka_unit_test(knows_the_rfcs_by_public_key),
-		cmocka_unit_test(refuses_keys_that_do_not_fit),
-		cmocka_unit_test(refuses_files_that_hold_no_key),
+		cmocka_unit_test(verifies_the_hmac_example_of_rfc_7515),
+		cmocka_unit_test(signs_the_example_of_rfc_7515),
+		cmocka_unit_test(verifies_the_tokens_that_it_signs),
+		cmocka_unit_test(reports_a_full_arena),
+		cmocka_unit_test(verifies_the_public_key_examples_of_the_rfcs),
+		cmocka_unit_test(refuses_keys_of_another_type_or_size),
+		cmocka_unit_test(refuses_files_without_a_public_key),
 		cmocka_unit_test(refuses_signatures_of_another_length),
-		cmocka_unit_test(reads_es256_in_its_one_form),
+		cmocka_unit_test(refuses_es256_with_other_values_of_r_and_s),
 		cmocka_unit_test(refuses_es256_in_der),
-		cmocka_unit_test(reads_es256_of_every_length),
-		cmocka_unit_test(refuses_rsa_of_another_scheme),
-		cmocka_unit_test(refuses_another_key),
+		cmocka_unit_test(verifies_es256_with_every_form_of_r_in_der),
+		cmocka_unit_test(refuses_rsa_signatures_of_another_scheme),
+		cmocka_unit_test(refuses_signatures_by_another_key),
 	};
 
 	return cmocka_run_group_tests_name("jws", tests, keys_make, keys_free);

@@ -1,73 +1,74 @@
-/* test_jwt.c - the app's token: its form, its header, who signed it.
- * Its claims: test_jwt_claims.c.
+/* test_jwt.c - the app's token: its syntax, its header and its signature.  test_jwt_claims.c tests
+ * its claims.
  */
 #include "app_token.h"
 #include "base/strbuf.h"
 
-/* form, with H, C and S standing for the header, the claims, and the signature of signed_part. */
+/* Returns form with H, C and S replaced by the header, the claims, and the signature of
+ * signed_part. */
 static const char *
-filled(struct ctx *ctx, const char *form, const char *signed_part)
+fill_form(struct ctx *ctx, const char *form, const char *signed_part)
 {
-	struct strbuf sb;
-	const char *s;
+	struct strbuf buf;
+	const char *text;
 
-	strbuf_init(ctx, &sb);
+	strbuf_init(ctx, &buf);
 	for (; *form != '\0'; form++)
 		switch (*form) {
 		case 'H':
-			strbuf_addstr(&sb, encoded_text(ctx, HEADER));
+			strbuf_addstr(&buf, encoded_text(ctx, HEADER));
 			break;
 		case 'C':
-			strbuf_addstr(&sb, encoded_text(ctx, CLAIMS));
+			strbuf_addstr(&buf, encoded_text(ctx, CLAIMS));
 			break;
 		case 'S':
-			strbuf_addstr(&sb, signature_of(ctx, &app, signed_part));
+			strbuf_addstr(&buf, signature_of(ctx, &app, signed_part));
 			break;
 		default:
-			strbuf_addch(&sb, *form);
+			strbuf_addch(&buf, *form);
 		}
-	assert_true(strbuf_finish(&sb, &s));
-	return s;
+	assert_true(strbuf_finish(&buf, &text));
+	return text;
 }
 
 static void
-refuses_other_forms(void **state)
+refuses_malformed_tokens(void **state)
 {
 	static const struct {
-		const char *label, *signed_part, *rest, *why;
+		const char *label, *signed_part, *rest, *reason;
 	} table[] = {
 		{ "three parts", "H.C", ".S", NULL },
-		{ "empty", "", "", "not have three parts" },
+		{ "an empty token", "", "", "not have three parts" },
 		{ "one part", "H", "", "not have three parts" },
-		{ "the signature's part is missing", "H.C", "", "not have three parts" },
-		{ "the claims' part is missing", "H", ".S", "not have three parts" },
-		{ "a part more", "H.C", ".S.S", "not have three parts" },
-		{ "a part more, empty", "H.C", ".S.", "not have three parts" },
-		{ "a part in front", "H.H.C", ".S", "not have three parts" },
-		{ "an empty part in front", ".H.C", ".S", "not have three parts" },
-		{ "five parts, as of a JWE", "H.C", ".S.S.S", "not have three parts" },
-		{ "dots alone", ".", ".", "header is not base64url" },
-		{ "the header is empty", ".C", ".S", "header is not base64url" },
-		{ "the claims are empty", "H.", ".S", "claims are not base64url" },
-		{ "the signature is stripped", "H.C", ".", "does not verify" },
-		{ "the signature is one byte", "H.C", ".AA", "does not verify" },
-		{ "the signature comes twice", "H.C", ".SS", "signature is not base64url" },
-		{ "nothing but zeros is signature", "H.C",
-		    ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "does not verify" },
-		{ "padding behind the header", "H=.C", ".S", "header is not base64url" },
-		{ "padding behind the claims", "H.C=", ".S", "claims are not base64url" },
-		{ "padding behind the signature", "H.C", ".S=", "signature is not base64url" },
-		{ "a space in front", " H.C", ".S", "header is not base64url" },
+		{ "no signature part", "H.C", "", "not have three parts" },
+		{ "no claims part", "H", ".S", "not have three parts" },
+		{ "a fourth part", "H.C", ".S.S", "not have three parts" },
+		{ "a fourth part that is empty", "H.C", ".S.", "not have three parts" },
+		{ "a part before the header", "H.H.C", ".S", "not have three parts" },
+		{ "an empty part before the header", ".H.C", ".S", "not have three parts" },
+		{ "five parts, as in a JWE", "H.C", ".S.S.S", "not have three parts" },
+		{ "only dots", ".", ".", "header is not base64url" },
+		{ "an empty header", ".C", ".S", "header is not base64url" },
+		{ "empty claims", "H.", ".S", "claims are not base64url" },
+		{ "an empty signature", "H.C", ".", "does not verify" },
+		{ "a signature of one byte", "H.C", ".AA", "does not verify" },
+		{ "the signature twice", "H.C", ".SS", "signature is not base64url" },
+		{ "a signature of zeros", "H.C", ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		    "does not verify" },
+		{ "padding after the header", "H=.C", ".S", "header is not base64url" },
+		{ "padding after the claims", "H.C=", ".S", "claims are not base64url" },
+		{ "padding after the signature", "H.C", ".S=", "signature is not base64url" },
+		{ "a space before the token", " H.C", ".S", "header is not base64url" },
 		{ "a space before a dot", "H .C", ".S", "header is not base64url" },
-		{ "a space behind a dot", "H. C", ".S", "claims are not base64url" },
+		{ "a space after a dot", "H. C", ".S", "claims are not base64url" },
 		{ "a newline before a dot", "H.C\n", ".S", "claims are not base64url" },
-		{ "a tab behind a dot", "H.C", ".\tS", "signature is not base64url" },
-		{ "a space behind", "H.C", ".S ", "signature is not base64url" },
-		{ "a newline behind", "H.C", ".S\n", "signature is not base64url" },
-		{ "a second token behind a comma", "H.C", ".S,H", "signature is not base64url" },
-		{ "quotes around", "\"H.C", ".S\"", "signature is not base64url" },
-		{ "an escape of a URL", "H.C", ".S%3D", "signature is not base64url" },
-		{ "a letter beyond ASCII", "H.\xd0\x90", ".S", "claims are not base64url" },
+		{ "a tab after a dot", "H.C", ".\tS", "signature is not base64url" },
+		{ "a space after the token", "H.C", ".S ", "signature is not base64url" },
+		{ "a newline after the token", "H.C", ".S\n", "signature is not base64url" },
+		{ "a second token after a comma", "H.C", ".S,H", "signature is not base64url" },
+		{ "quotes around the token", "\"H.C", ".S\"", "signature is not base64url" },
+		{ "a percent-encoded character", "H.C", ".S%3D", "signature is not base64url" },
+		{ "a letter outside ASCII", "H.\xd0\x90", ".S", "claims are not base64url" },
 		{ "parts in another order", "C.H", ".S", "alg is \"\"" },
 	};
 	const struct jwt_config cfg = app_config();
@@ -79,16 +80,16 @@ refuses_other_forms(void **state)
 		const char *token;
 
 		open_ctx(&ctx);
-		signed_part = filled(&ctx, table[i].signed_part, NULL);
-		assert_true(ctx_printf(
-		    &ctx, &token, "%s%s", signed_part, filled(&ctx, table[i].rest, signed_part)));
-		judge(table[i].label, &ctx, &cfg, token, table[i].why, "u1");
+		signed_part = fill_form(&ctx, table[i].signed_part, NULL);
+		assert_true(ctx_printf(&ctx, &token, "%s%s", signed_part,
+		    fill_form(&ctx, table[i].rest, signed_part)));
+		check_token(table[i].label, &ctx, &cfg, token, table[i].reason, "u1");
 		ctx_close(&ctx);
 	}
 }
 
 static void
-wants_a_token(void **state)
+reports_a_missing_token(void **state)
 {
 	const struct jwt_config cfg = app_config();
 	const char *user;
@@ -100,9 +101,10 @@ wants_a_token(void **state)
 	ctx_close(&ctx);
 }
 
-/* The next digit of base64url, for a part whose last digit has bits to spare. */
+/* Replaces the last character of a part with the next one of base64url.  The length of the part
+ * leaves some bits of that character unused, and only these change. */
 static const char *
-other_last_bits(struct ctx *ctx, const char *part)
+change_unused_bits(struct ctx *ctx, const char *part)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				     "0123456789-_";
@@ -115,11 +117,11 @@ other_last_bits(struct ctx *ctx, const char *part)
 	return changed;
 }
 
-/* One token has one spelling. */
+/* A token has only one encoding. */
 static void
-refuses_other_last_bits(void **state)
+refuses_unused_bits_that_are_set(void **state)
 {
-	static const char *const why[] = { "header is not base64url", "claims are not base64url",
+	static const char *const reason[] = { "header is not base64url", "claims are not base64url",
 		"signature is not base64url" };
 	const struct jwt_config cfg = app_config();
 
@@ -131,23 +133,23 @@ refuses_other_last_bits(void **state)
 		const char *token;
 
 		open_ctx(&ctx);
-		part[0] = encoded_text(&ctx, HEADER " "); /* a length that leaves bits to spare */
+		part[0] = encoded_text(&ctx, HEADER " "); /* a length that leaves unused bits */
 		part[1] = encoded_text(&ctx, CLAIMS);
 		if (changed < 2)
-			part[changed] = other_last_bits(&ctx, part[changed]);
+			part[changed] = change_unused_bits(&ctx, part[changed]);
 		assert_true(ctx_printf(&ctx, &text, "%s.%s", part[0], part[1]));
 		part[2] = signature_of(&ctx, &app, text);
 		if (changed == 2)
-			part[2] = other_last_bits(&ctx, part[2]);
+			part[2] = change_unused_bits(&ctx, part[2]);
 		assert_true(ctx_printf(&ctx, &token, "%s.%s", text, part[2]));
-		judge(why[changed], &ctx, &cfg, token, why[changed], NULL);
+		check_token(reason[changed], &ctx, &cfg, token, reason[changed], NULL);
 		ctx_close(&ctx);
 	}
 }
 
-/* Claims whose base64 has both characters that base64url writes otherwise. */
+/* The encoding of these claims has both characters in which base64 and base64url differ. */
 static void
-refuses_the_other_alphabet(void **state)
+refuses_the_alphabet_of_base64(void **state)
 {
 	static const char claims[] =
 	    "{\"sub\":\"u1\",\"exp\":" FAR_FUTURE ",\"x\":\"?>?>?>?>?>?>\"}";
@@ -158,7 +160,7 @@ refuses_the_other_alphabet(void **state)
 	const struct jwt_config cfg = app_config();
 
 	(void)state;
-	judge_parts("base64url", &cfg, HEADER, claims, NULL, "u1");
+	check_parts("base64url", &cfg, HEADER, claims, NULL, "u1");
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
 		const char *text;
@@ -172,7 +174,7 @@ refuses_the_other_alphabet(void **state)
 		DEMAND(table[i].label, strchr(other, table[i].from) != NULL);
 		for (char *c = other; *c != '\0'; c++)
 			*c = *c == table[i].from ? table[i].to : *c;
-		judge(table[i].label, &ctx, &cfg, signed_text(&ctx, &app, other),
+		check_token(table[i].label, &ctx, &cfg, signed_text(&ctx, &app, other),
 		    "claims are not base64url", NULL);
 		ctx_close(&ctx);
 	}
@@ -182,83 +184,89 @@ static void
 checks_the_header(void **state)
 {
 	static const struct {
-		const char *label, *header, *why;
+		const char *label, *header, *reason;
 	} table[] = {
-		{ "alg alone", "{\"alg\":\"HS256\"}", NULL },
+		{ "only alg", "{\"alg\":\"HS256\"}", NULL },
 		{ "white space", " { \"alg\" : \"HS256\" }\n", NULL },
-		{ "alg in an escape", "{\"alg\":\"\\u0048S256\"}", NULL },
-		{ "a key's id", "{\"alg\":\"HS256\",\"kid\":\"../../etc/passwd\"}", NULL },
-		{ "members nobody knows", "{\"alg\":\"HS256\",\"x\":{\"y\":[]}}", NULL },
+		{ "the value of alg with an escape", "{\"alg\":\"\\u0048S256\"}", NULL },
+		{ "a key id", "{\"alg\":\"HS256\",\"kid\":\"../../etc/passwd\"}", NULL },
+		{ "an unknown member", "{\"alg\":\"HS256\",\"x\":{\"y\":[]}}", NULL },
 
 		{ "alg none", "{\"alg\":\"none\"}", "alg is \"none\", not HS256" },
 		{ "alg None", "{\"alg\":\"None\"}", "alg is \"None\"" },
 		{ "alg NONE", "{\"alg\":\"NONE\"}", "alg is \"NONE\"" },
 		{ "alg nOnE", "{\"alg\":\"nOnE\"}", "alg is \"nOnE\"" },
-		{ "alg none in an escape", "{\"alg\":\"n\\u006fne\"}", "alg is \"none\"" },
+		{ "alg none with an escape", "{\"alg\":\"n\\u006fne\"}", "alg is \"none\"" },
 		{ "no alg", "{}", "alg is \"\"" },
-		{ "alg empty", "{\"alg\":\"\"}", "alg is \"\"" },
-		{ "alg null", "{\"alg\":null}", "alg is \"\"" },
-		{ "alg a number", "{\"alg\":256}", "alg is \"\"" },
-		{ "alg a list", "{\"alg\":[\"HS256\"]}", "alg is \"\"" },
+		{ "alg is empty", "{\"alg\":\"\"}", "alg is \"\"" },
+		{ "alg is null", "{\"alg\":null}", "alg is \"\"" },
+		{ "alg is a number", "{\"alg\":256}", "alg is \"\"" },
+		{ "alg is a list", "{\"alg\":[\"HS256\"]}", "alg is \"\"" },
 		{ "alg in lower case", "{\"alg\":\"hs256\"}", "alg is \"hs256\"" },
-		{ "alg and a space", "{\"alg\":\"HS256 \"}", "alg is \"HS256 \"" },
-		{ "alg cut short", "{\"alg\":\"HS25\"}", "alg is \"HS25\"" },
-		{ "Alg for alg", "{\"Alg\":\"HS256\"}", "alg is \"\"" },
+		{ "alg with a space", "{\"alg\":\"HS256 \"}", "alg is \"HS256 \"" },
+		{ "alg truncated", "{\"alg\":\"HS25\"}", "alg is \"HS25\"" },
+		{ "Alg instead of alg", "{\"Alg\":\"HS256\"}", "alg is \"\"" },
 		{ "alg HS384", "{\"alg\":\"HS384\"}", "alg is \"HS384\"" },
 		{ "alg HS512", "{\"alg\":\"HS512\"}", "alg is \"HS512\"" },
 		{ "alg RS256", "{\"alg\":\"RS256\"}", "alg is \"RS256\"" },
 		{ "alg ES256", "{\"alg\":\"ES256\"}", "alg is \"ES256\"" },
 		{ "alg EdDSA", "{\"alg\":\"EdDSA\"}", "alg is \"EdDSA\"" },
-		{ "a NUL behind alg's value", "{\"alg\":\"HS256\\u0000\"}", "header is not" },
-		{ "a NUL behind alg's name", "{\"alg\\u0000\":\"HS256\"}", "header is not" },
+		{ "a NUL after the value of alg", "{\"alg\":\"HS256\\u0000\"}", "header is not" },
+		{ "a NUL after the name of alg", "{\"alg\\u0000\":\"HS256\"}", "header is not" },
 		{ "alg twice", "{\"alg\":\"none\",\"alg\":\"HS256\"}", "header is not" },
-		{ "alg twice, the same", "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "header is not" },
-		{ "alg twice, once in an escape", "{\"\\u0061lg\":\"none\",\"alg\":\"HS256\"}",
+		{ "alg twice with the same value", "{\"alg\":\"HS256\",\"alg\":\"HS256\"}",
+		    "header is not" },
+		{ "alg twice, once with an escape", "{\"\\u0061lg\":\"none\",\"alg\":\"HS256\"}",
 		    "header is not" },
 		{ "another name twice", "{\"alg\":\"HS256\",\"kid\":\"1\",\"kid\":\"2\"}",
 		    "header is not" },
-		{ "a name twice, deep inside", "{\"alg\":\"HS256\",\"x\":{\"y\":1,\"y\":2}}",
+		{ "a name twice in an inner object", "{\"alg\":\"HS256\",\"x\":{\"y\":1,\"y\":2}}",
 		    "header is not" },
 
 		{ "crit", "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "header has crit" },
-		{ "crit, empty", "{\"alg\":\"HS256\",\"crit\":[]}", "header has crit" },
-		{ "crit null", "{\"alg\":\"HS256\",\"crit\":null}", "header has crit" },
-		{ "crit in an escape", "{\"alg\":\"HS256\",\"\\u0063rit\":[]}", "header has crit" },
+		{ "crit is empty", "{\"alg\":\"HS256\",\"crit\":[]}", "header has crit" },
+		{ "crit is null", "{\"alg\":\"HS256\",\"crit\":null}", "header has crit" },
+		{ "crit with an escape", "{\"alg\":\"HS256\",\"\\u0063rit\":[]}",
+		    "header has crit" },
 		{ "b64", "{\"alg\":\"HS256\",\"b64\":false}", "header has b64" },
 		{ "zip", "{\"alg\":\"HS256\",\"zip\":\"DEF\"}", "header has zip" },
-		{ "a key of its own",
+		{ "a key in the header",
 		    "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}}",
 		    "header has jwk" },
-		{ "the address of keys", "{\"alg\":\"HS256\",\"jku\":\"https://a.example/\"}",
+		{ "the URL of keys", "{\"alg\":\"HS256\",\"jku\":\"https://a.example/\"}",
 		    "header has jku" },
-		{ "the address of certificates",
-		    "{\"alg\":\"HS256\",\"x5u\":\"https://a.example/\"}", "header has x5u" },
-		{ "certificates of its own", "{\"alg\":\"HS256\",\"x5c\":[\"MII\"]}",
+		{ "the URL of certificates", "{\"alg\":\"HS256\",\"x5u\":\"https://a.example/\"}",
+		    "header has x5u" },
+		{ "certificates in the header", "{\"alg\":\"HS256\",\"x5c\":[\"MII\"]}",
 		    "header has x5c" },
 
 		{ "typ JWT", "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", NULL },
 		{ "typ jwt", "{\"alg\":\"HS256\",\"typ\":\"jwt\"}", NULL },
-		{ "typ in full", "{\"alg\":\"HS256\",\"typ\":\"application/JWT\"}", NULL },
-		{ "an access token by RFC 9068", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", NULL },
-		{ "in full", "{\"alg\":\"HS256\",\"typ\":\"Application/AT+JWT\"}", NULL },
+		{ "typ JWT as a full media type", "{\"alg\":\"HS256\",\"typ\":\"application/JWT\"}",
+		    NULL },
+		{ "typ of an access token of RFC 9068", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+		    NULL },
+		{ "the same as a full media type",
+		    "{\"alg\":\"HS256\",\"typ\":\"Application/AT+JWT\"}", NULL },
 		{ "typ JWE", "{\"alg\":\"HS256\",\"typ\":\"JWE\"}", "typ is \"JWE\"" },
-		{ "a logout token", "{\"alg\":\"HS256\",\"typ\":\"logout+jwt\"}",
+		{ "typ of a logout token", "{\"alg\":\"HS256\",\"typ\":\"logout+jwt\"}",
 		    "typ is \"logout+jwt\"" },
-		{ "our own state", "{\"alg\":\"HS256\",\"typ\":\"" STATE_TYPE "\"}",
+		{ "typ of our own state", "{\"alg\":\"HS256\",\"typ\":\"" STATE_TYPE "\"}",
 		    "typ is \"" STATE_TYPE "\"" },
-		{ "half a type", "{\"alg\":\"HS256\",\"typ\":\"application/\"}", "typ is \"\"" },
-		{ "typ empty", "{\"alg\":\"HS256\",\"typ\":\"\"}", "typ is \"\"" },
-		{ "typ null", "{\"alg\":\"HS256\",\"typ\":null}", "typ is not a string" },
-		{ "typ a number", "{\"alg\":\"HS256\",\"typ\":1}", "typ is not a string" },
-		{ "typ a list", "{\"alg\":\"HS256\",\"typ\":[\"JWT\"]}", "typ is not a string" },
+		{ "typ without a subtype", "{\"alg\":\"HS256\",\"typ\":\"application/\"}",
+		    "typ is \"\"" },
+		{ "typ is empty", "{\"alg\":\"HS256\",\"typ\":\"\"}", "typ is \"\"" },
+		{ "typ is null", "{\"alg\":\"HS256\",\"typ\":null}", "typ is not a string" },
+		{ "typ is a number", "{\"alg\":\"HS256\",\"typ\":1}", "typ is not a string" },
+		{ "typ is a list", "{\"alg\":\"HS256\",\"typ\":[\"JWT\"]}", "typ is not a string" },
 
 		{ "a list", "[\"alg\",\"HS256\"]", "header is not" },
 		{ "a string", "\"HS256\"", "header is not" },
 		{ "null", "null", "header is not" },
 		{ "not JSON", "alg=HS256", "header is not" },
 		{ "single quotes", "{'alg':'HS256'}", "header is not" },
-		{ "something behind", "{\"alg\":\"HS256\"}x", "header is not" },
-		{ "a second object behind", "{\"alg\":\"HS256\"}{}", "header is not" },
+		{ "a letter after the object", "{\"alg\":\"HS256\"}x", "header is not" },
+		{ "a second object", "{\"alg\":\"HS256\"}{}", "header is not" },
 		{ "a byte order mark", "\xef\xbb\xbf{\"alg\":\"HS256\"}", "header is not" },
 		{ "not UTF-8", "{\"alg\":\"HS256\",\"kid\":\"\xff\"}", "header is not" },
 	};
@@ -266,12 +274,12 @@ checks_the_header(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++)
-		judge_parts(table[i].label, &cfg, table[i].header, CLAIMS, table[i].why, "u1");
+		check_parts(table[i].label, &cfg, table[i].header, CLAIMS, table[i].reason, "u1");
 }
 
-/* As an attacker sends it, who cannot sign. */
+/* An attacker, who cannot sign, would send such a token. */
 static void
-refuses_none_without_a_signature(void **state)
+refuses_alg_none_without_a_signature(void **state)
 {
 	static const char *const names[] = { "none", "None", "NONE", "nOnE" };
 	const struct jwt_config cfg = app_config();
@@ -286,19 +294,20 @@ refuses_none_without_a_signature(void **state)
 		assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", names[i]));
 		assert_true(ctx_printf(&ctx, &token, "%s.%s.", encoded_text(&ctx, header),
 		    encoded_text(&ctx, CLAIMS)));
-		judge(names[i], &ctx, &cfg, token, "alg is", NULL);
+		check_token(names[i], &ctx, &cfg, token, "alg is", NULL);
 		ctx_close(&ctx);
 	}
 }
 
-/* A good token of len bytes.  Not each length can be reached with every header. */
+/* Makes a valid token of len bytes.  Spaces pad the header as well, because the claims alone cannot
+ * give the token every length. */
 static const char *
 token_of_length(struct ctx *ctx, size_t len)
 {
 	enum { HEADER_PAD = 4 };
 	char *claims;
 
-	assert_true(ctx_alloc(ctx, len, &claims)); /* shorter than the token they are in */
+	assert_true(ctx_alloc(ctx, len, &claims)); /* claims are shorter than their token */
 	for (int pad = 0; pad < HEADER_PAD; pad++) {
 		char header[80];
 		size_t rest;
@@ -319,22 +328,24 @@ token_of_length(struct ctx *ctx, size_t len)
 }
 
 static void
-reads_tokens_up_to_a_length(void **state)
+accepts_tokens_up_to_the_limit(void **state)
 {
 	const struct jwt_config cfg = app_config();
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
-	judge("the longest", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX), NULL, "u1");
-	judge("one byte more", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX + 1),
+	check_token(
+	    "a token at the limit", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX), NULL, "u1");
+	check_token("a token over the limit", &ctx, &cfg, token_of_length(&ctx, JWT_TOKEN_MAX + 1),
 	    "over 8192 bytes", NULL);
 	ctx_close(&ctx);
 }
 
-/* Each algorithm's tokens, where each is configured: good only where both are the same. */
+/* Tries the token of each algorithm with each one configured: it is valid only if both are the
+ * same. */
 static void
-accepts_the_one_algorithm(void **state)
+accepts_only_the_configured_algorithm(void **state)
 {
 	const struct keys *keys = *state;
 	const struct {
@@ -351,7 +362,7 @@ accepts_the_one_algorithm(void **state)
 	};
 
 	for (size_t c = 0; c < ROWS(table); c++)
-		for (size_t sb = 0; sb < ROWS(table); sb++) {
+		for (size_t s = 0; s < ROWS(table); s++) {
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
@@ -361,47 +372,47 @@ accepts_the_one_algorithm(void **state)
 			cfg.secret = table[c].by.secret;
 			cfg.public_key = table[c].public_key;
 			snprintf(label, sizeof label, "%s where %s is configured",
-			    table[sb].by.algorithm, table[c].by.algorithm);
+			    table[s].by.algorithm, table[c].by.algorithm);
 			open_ctx(&ctx);
 			assert_true(
-			    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[sb].by.algorithm));
-			judge(label, &ctx, &cfg, token_of(&ctx, &table[sb].by, header, CLAIMS),
-			    c == sb ? NULL : "alg is", "u1");
+			    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[s].by.algorithm));
+			check_token(label, &ctx, &cfg, token_of(&ctx, &table[s].by, header, CLAIMS),
+			    c == s ? NULL : "alg is", "u1");
 			ctx_close(&ctx);
 		}
 }
 
-/* The name says one algorithm, the signature is by another with the same secret. */
+/* The header names one algorithm, but the token is signed by another, with the same secret. */
 static void
-refuses_another_digest(void **state)
+refuses_a_signature_with_another_digest(void **state)
 {
 	static const char *const names[] = { "HS256", "HS384", "HS512" };
 
 	(void)state;
 	for (int c = 0; c < 3; c++)
-		for (int sb = 0; sb < 3; sb++) {
-			const struct signer by = { names[sb], SECRET, strlen(SECRET), NULL };
+		for (int s = 0; s < 3; s++) {
+			const struct signer by = { names[s], SECRET, strlen(SECRET), NULL };
 			struct jwt_config cfg = app_config();
 			char label[60];
 			const char *header;
 			struct ctx ctx;
 
 			cfg.algorithm = JWT_HS256 + c;
-			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[sb]);
+			snprintf(label, sizeof label, "%s, signed as %s", names[c], names[s]);
 			open_ctx(&ctx);
 			assert_true(ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", names[c]));
-			judge(label, &ctx, &cfg, token_of(&ctx, &by, header, CLAIMS),
-			    c == sb ? NULL : "does not verify", "u1");
+			check_token(label, &ctx, &cfg, token_of(&ctx, &by, header, CLAIMS),
+			    c == s ? NULL : "does not verify", "u1");
 			ctx_close(&ctx);
 		}
 }
 
-/* The public key is public: as a secret it is worth nothing (RFC 8725 section 2.1). */
+/* An attacker knows the public key, and may use it as a secret (RFC 8725 section 2.1). */
 static void
 refuses_the_public_key_as_secret(void **state)
 {
 	static const char *const headers[] = { "{\"alg\":\"HS256\"}", "{\"alg\":\"RS256\"}" };
-	static const char *const why[] = { "alg is \"HS256\", not RS256", "does not verify" };
+	static const char *const reason[] = { "alg is \"HS256\", not RS256", "does not verify" };
 	const struct keys *keys = *state;
 	struct jwt_config cfg = app_config();
 	size_t len;
@@ -415,8 +426,8 @@ refuses_the_public_key_as_secret(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		judge(
-		    headers[i], &ctx, &cfg, token_of(&ctx, &by, headers[i], CLAIMS), why[i], NULL);
+		check_token(headers[i], &ctx, &cfg, token_of(&ctx, &by, headers[i], CLAIMS),
+		    reason[i], NULL);
 		ctx_close(&ctx);
 	}
 	free(pem);
@@ -424,7 +435,7 @@ refuses_the_public_key_as_secret(void **state)
 
 /* Secrets that differ only in their last byte, or in length. */
 static void
-refuses_another_secret(void **state)
+refuses_a_signature_with_another_secret(void **state)
 {
 	static const char *const secrets[] = { SECRET "!",
 		"a secret of the app's, over 32 bytes lonh", "",
@@ -437,15 +448,16 @@ refuses_another_secret(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		judge(secrets[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, CLAIMS),
+		check_token(secrets[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, CLAIMS),
 		    "does not verify", NULL);
 		ctx_close(&ctx);
 	}
 }
 
-/* Bad claims under a bad signature: the signature is what is told, so they were not looked at. */
+/* Both the claims and the signature are bad: the reason is the signature, so the claims were not
+ * read. */
 static void
-looks_at_no_claim_before_the_signature(void **state)
+verifies_the_signature_before_the_claims(void **state)
 {
 	static const char *const claims[] = { "{\"sub\":\"u1\",\"exp\":1}", "not JSON", "{}" };
 	const struct signer by = { "HS256", "another", 7, NULL };
@@ -456,14 +468,14 @@ looks_at_no_claim_before_the_signature(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		judge(claims[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, claims[i]),
+		check_token(claims[i], &ctx, &cfg, token_of(&ctx, &by, HEADER, claims[i]),
 		    "does not verify", NULL);
 		ctx_close(&ctx);
 	}
 }
 
 static void
-tells_a_missing_key_from_a_bad_token(void **state)
+reports_an_unusable_key_as_a_fault_of_the_configuration(void **state)
 {
 	const struct keys *keys = *state;
 	const struct signer by = { "ES256", NULL, 0, keys->p256 };
@@ -489,7 +501,7 @@ tells_a_missing_key_from_a_bad_token(void **state)
 }
 
 static bool
-verify_in(struct ctx *ctx, void *token)
+verify_in_arena(struct ctx *ctx, void *token)
 {
 	const struct jwt_config cfg = app_config();
 	const char *user;
@@ -501,7 +513,7 @@ verify_in(struct ctx *ctx, void *token)
 }
 
 static void
-fails_in_small_arenas(void **state)
+reports_a_full_arena(void **state)
 {
 	struct ctx ctx;
 	char token[400];
@@ -510,27 +522,27 @@ fails_in_small_arenas(void **state)
 	open_ctx(&ctx);
 	snprintf(token, sizeof token, "%s", token_of(&ctx, &app, HEADER, CLAIMS));
 	ctx_close(&ctx);
-	try_small_arenas("jwt_verify", verify_in, token);
+	try_small_arenas("jwt_verify", verify_in_arena, token);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wants_a_token),
-		cmocka_unit_test(refuses_other_forms),
-		cmocka_unit_test(refuses_other_last_bits),
-		cmocka_unit_test(refuses_the_other_alphabet),
+		cmocka_unit_test(reports_a_missing_token),
+		cmocka_unit_test(refuses_malformed_tokens),
+		cmocka_unit_test(refuses_unused_bits_that_are_set),
+		cmocka_unit_test(refuses_the_alphabet_of_base64),
 		cmocka_unit_test(checks_the_header),
-		cmocka_unit_test(refuses_none_without_a_signature),
-		cmocka_unit_test(reads_tokens_up_to_a_length),
-		cmocka_unit_test(accepts_the_one_algorithm),
-		cmocka_unit_test(refuses_another_digest),
+		cmocka_unit_test(refuses_alg_none_without_a_signature),
+		cmocka_unit_test(accepts_tokens_up_to_the_limit),
+		cmocka_unit_test(accepts_only_the_configured_algorithm),
+		cmocka_unit_test(refuses_a_signature_with_another_digest),
 		cmocka_unit_test(refuses_the_public_key_as_secret),
-		cmocka_unit_test(refuses_another_secret),
-		cmocka_unit_test(looks_at_no_claim_before_the_signature),
-		cmocka_unit_test(tells_a_missing_key_from_a_bad_token),
-		cmocka_unit_test(fails_in_small_arenas),
+		cmocka_unit_test(refuses_a_signature_with_another_secret),
+		cmocka_unit_test(verifies_the_signature_before_the_claims),
+		cmocka_unit_test(reports_an_unusable_key_as_a_fault_of_the_configuration),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("jwt", tests, keys_make, keys_free);

@@ -1,4 +1,5 @@
-/* test_keyring.c - the key ring's file: what stands in it, and what is refused with its line. */
+/* test_keyring.c - the file of the key ring: its syntax, faults that name the line, and generated
+ * keys. */
 #include "../../folder.h"
 
 #include "base/encode.h"
@@ -24,15 +25,17 @@ reads_keys(void **state)
 	} table[] = {
 		{ "one key", "k1 " KEY_A "\n", 1, "k1", "k1" },
 		{ "no newline at the end", "k1 " KEY_A, 1, "k1", "k1" },
-		{ "two keys, the first one first", "k2 " KEY_B "\nk1 " KEY_A "\n", 2, "k2", "k1" },
+		{ "two keys, in the order of the file", "k2 " KEY_B "\nk1 " KEY_A "\n", 2, "k2",
+		    "k1" },
 		{ "blank lines and comments", "# sealed until March\n\nk1 " KEY_A "\n\n#\n", 1,
 		    "k1", "k1" },
 		{ "a key that is commented out", "#k2 " KEY_B "\nk1 " KEY_A "\n", 1, "k1", "k1" },
 		{ "a long comment", LONG_COMMENT "k1 " KEY_A "\n", 1, "k1", "k1" },
-		{ "lines that end as on Windows", "k1 " KEY_A "\r\n\r\nk2 " KEY_B "\r\n", 2, "k1",
+		{ "lines that end with CR LF", "k1 " KEY_A "\r\n\r\nk2 " KEY_B "\r\n", 2, "k1",
 		    "k2" },
-		{ "a kid at its limit", KID_32 " " KEY_A "\n", 1, KID_32, KID_32 },
-		{ "a kid that begins another", "k " KEY_A "\nk1 " KEY_B "\n", 2, "k", "k1" },
+		{ "a kid at the limit", KID_32 " " KEY_A "\n", 1, KID_32, KID_32 },
+		{ "a kid that is a prefix of another", "k " KEY_A "\nk1 " KEY_B "\n", 2, "k",
+		    "k1" },
 		{ "kids that differ in case", "k " KEY_A "\nK " KEY_B "\n", 2, "k", "K" },
 	};
 	char path[PATH_SIZE];
@@ -55,7 +58,7 @@ reads_keys(void **state)
 }
 
 static void
-reads_every_bit(void **state)
+decodes_every_bit(void **state)
 {
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -77,41 +80,42 @@ reads_every_bit(void **state)
 #define TEXT(s) s, sizeof s - 1
 
 static void
-refuses_with_file_and_line(void **state)
+names_file_and_line_of_a_syntax_error(void **state)
 {
 	static const struct {
 		const char *label, *text;
 		size_t len;
-		const char *place; /* behind the path */
+		const char *place; /* after the path */
 	} table[] = {
-		{ "empty", TEXT(""), ": contains no key" },
-		{ "comments alone", TEXT("# " KEY_A "\n"), ": contains no key" },
+		{ "an empty file", TEXT(""), ": contains no key" },
+		{ "only comments", TEXT("# " KEY_A "\n"), ": contains no key" },
 		{ "no kid", TEXT(KEY_A "\n"), ":1: " },
 		{ "an empty kid", TEXT(" " KEY_A "\n"), ":1: " },
-		{ "a kid over its limit", TEXT(KID_32 "x " KEY_A "\n"), ":1: " },
+		{ "a kid over the limit", TEXT(KID_32 "x " KEY_A "\n"), ":1: " },
 		{ "a kid with a dot", TEXT("k.1 " KEY_A "\n"), ":1: " },
 		{ "a kid with a letter that is not ASCII", TEXT("\xd0\xba " KEY_A "\n"), ":1: " },
 		{ "no key", TEXT("k1\n"), ":1: " },
-		{ "no key behind the blank", TEXT("k1 \n"), ":1: " },
-		{ "a digit short",
+		{ "no key after the space", TEXT("k1 \n"), ":1: " },
+		{ "one digit less",
 		    TEXT("k1 0112233445566778899aabbccddeeff00112233445566778899aab"
 			 "bccddeeff\n"),
 		    ":1: " },
-		{ "a digit long", TEXT("k1 " KEY_A "0\n"), ":1: " },
-		{ "a letter that is no digit",
+		{ "one digit more", TEXT("k1 " KEY_A "0\n"), ":1: " },
+		{ "a letter that is not a digit",
 		    TEXT("k1 g0112233445566778899aabbccddeeff0011223344"
 			 "5566778899aabbccddeef\n"),
 		    ":1: " },
-		{ "two blanks", TEXT("k1  " KEY_A "\n"), ":1: " },
+		{ "two spaces", TEXT("k1  " KEY_A "\n"), ":1: " },
 		{ "a tab", TEXT("k1\t" KEY_A "\n"), ":1: " },
-		{ "a blank behind", TEXT("k1 " KEY_A " \n"), ":1: " },
-		{ "a comment behind", TEXT("k1 " KEY_A " # new\n"), ":1: " },
-		{ "a NUL behind", TEXT("k1 " KEY_A "\0\n"), ":1: " },
-		{ "a line hidden by a NUL", TEXT("k1 " KEY_A "\n\0k2 " KEY_B "\n"), ":2: " },
+		{ "a space after the key", TEXT("k1 " KEY_A " \n"), ":1: " },
+		{ "a comment after the key", TEXT("k1 " KEY_A " # new\n"), ":1: " },
+		{ "a NUL after the key", TEXT("k1 " KEY_A "\0\n"), ":1: " },
+		{ "a line after a NUL", TEXT("k1 " KEY_A "\n\0k2 " KEY_B "\n"), ":2: " },
 		{ "the third line", TEXT("# x\nk1 " KEY_A "\nk2\n"), ":3: " },
-		{ "the line behind a long comment", TEXT(LONG_COMMENT "k2\n"), ":2: " },
+		{ "the line after a long comment", TEXT(LONG_COMMENT "k2\n"), ":2: " },
 		{ "a kid twice", TEXT("k1 " KEY_A "\nk2 " KEY_A "\nk1 " KEY_B "\n"), ":3: " },
-		{ "a line far too long", TEXT("k1 " KEY_A KEY_A KEY_A "\nk2 " KEY_A "\n"), ":1: " },
+		{ "a line far over the limit", TEXT("k1 " KEY_A KEY_A KEY_A "\nk2 " KEY_A "\n"),
+		    ":1: " },
 	};
 	char path[PATH_SIZE];
 	char place[PATH_SIZE + 32];
@@ -134,7 +138,7 @@ refuses_with_file_and_line(void **state)
 }
 
 static void
-counts_keys_to_its_limit(void **state)
+limits_the_number_of_keys(void **state)
 {
 	char path[PATH_SIZE];
 
@@ -153,7 +157,7 @@ counts_keys_to_its_limit(void **state)
 
 		open_ctx(&ctx);
 		ok = keyring_read(&ctx, path, &ring);
-		same_fault("keys at the limit, and over it", &ctx, ok,
+		same_fault("keys at the limit and over it", &ctx, ok,
 		    count <= KEYRING_MAX ? FAULT_NONE : FAULT_CONFIG);
 		if (ok)
 			assert_int_equal(ring->count, KEYRING_MAX);
@@ -164,7 +168,7 @@ counts_keys_to_its_limit(void **state)
 }
 
 static void
-refuses_a_file_others_can_read(void **state)
+refuses_a_file_that_others_can_read(void **state)
 {
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -187,15 +191,15 @@ finds_a_key(void **state)
 		size_t len;
 		const char *found; /* NULL: none */
 	} table[] = {
-		{ "the first", "k1", 2, "k1" },
-		{ "the last", "longer", 6, "longer" },
-		{ "what stands behind len does not count", "k1.abc", 2, "k1" },
-		{ "a beginning of one", "long", 4, NULL },
-		{ "one and more", "k12", 3, NULL },
-		{ "none of that name", "k3", 2, NULL },
-		{ "another case", "K1", 2, NULL },
-		{ "nothing", "", 0, NULL },
-		{ "far longer than a kid can be", KEY_A KEY_A, 128, NULL },
+		{ "the first kid", "k1", 2, "k1" },
+		{ "the last kid", "longer", 6, "longer" },
+		{ "bytes after len are ignored", "k1.abc", 2, "k1" },
+		{ "the beginning of a kid", "long", 4, NULL },
+		{ "a kid with a character more", "k12", 3, NULL },
+		{ "an unknown kid", "k3", 2, NULL },
+		{ "a kid in another case", "K1", 2, NULL },
+		{ "an empty kid", "", 0, NULL },
+		{ "a text far longer than a kid", KEY_A KEY_A, 128, NULL },
 	};
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -247,7 +251,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-reports_a_full_arena(void **state)
+reports_a_full_arena_while_reading(void **state)
 {
 	char path[PATH_SIZE];
 
@@ -272,16 +276,18 @@ generates_keys(void **state)
 	DEMAND(
 	    "no key is generated twice", strcmp(strchr(lines[0], ' '), strchr(lines[1], ' ')) != 0);
 	for (size_t i = 0; i < ROWS(lines); i++) {
-		DEMAND("the id tells the date", strncmp(lines[i], "k2026-11-22-", 12) == 0);
-		same_number("the id's length", (long long)strcspn(lines[i], " "), 16);
-		same_number("the id's random part", (long long)strspn(lines[i] + 12, HEX), 4);
-		same_number("the key", (long long)strspn(lines[i] + 17, HEX), 2 * KEY_SIZE);
-		same_number("the line", (long long)strlen(lines[i]), 17 + 2 * KEY_SIZE);
+		DEMAND("the id begins with the date", strncmp(lines[i], "k2026-11-22-", 12) == 0);
+		same_number("the length of the id", (long long)strcspn(lines[i], " "), 16);
+		same_number("the random part of the id", (long long)strspn(lines[i] + 12, HEX), 4);
+		same_number(
+		    "the length of the key", (long long)strspn(lines[i] + 17, HEX), 2 * KEY_SIZE);
+		same_number(
+		    "the length of the line", (long long)strlen(lines[i]), 17 + 2 * KEY_SIZE);
 
 		assert_true(ctx_printf(&ctx, &text, "%s\nk1 " KEY_A "\n", lines[i]));
 		file_write_text(path, text);
 		assert_true(keyring_read(&ctx, path, &ring));
-		DEMAND("the first key of the ring that it is put on top of",
+		DEMAND("the new line is the first key of the ring",
 		    strncmp(ring->keys[0].kid, lines[i], 16) == 0);
 	}
 	ctx_close(&ctx);
@@ -297,7 +303,7 @@ generate_in_arena(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_a_line_does_not_fit(void **state)
+reports_a_full_arena_while_generating(void **state)
 {
 	(void)state;
 	try_small_arenas("a line", generate_in_arena, NULL);
@@ -308,15 +314,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(reads_keys),
-		IN_FOLDER(reads_every_bit),
-		IN_FOLDER(refuses_with_file_and_line),
-		IN_FOLDER(counts_keys_to_its_limit),
-		IN_FOLDER(refuses_a_file_others_can_read),
+		IN_FOLDER(decodes_every_bit),
+		IN_FOLDER(names_file_and_line_of_a_syntax_error),
+		IN_FOLDER(limits_the_number_of_keys),
+		IN_FOLDER(refuses_a_file_that_others_can_read),
 		IN_FOLDER(finds_a_key),
 		cmocka_unit_test(derives_keys),
-		IN_FOLDER(reports_a_full_arena),
+		IN_FOLDER(reports_a_full_arena_while_reading),
 		IN_FOLDER(generates_keys),
-		cmocka_unit_test(says_when_a_line_does_not_fit),
+		cmocka_unit_test(reports_a_full_arena_while_generating),
 	};
 
 	return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_oauth_state.c - the states we make: ours again, and nobody else's; never the app's token. */
+/* test_oauth_state.c - the signed state parameter: only a state that we made is accepted, and never
+ * as the app's token. */
 #include "tokens.h"
 
 #include "config/config.h"
@@ -18,7 +19,7 @@ static const struct keyring ring = {
 };
 
 static const char *
-made(struct ctx *ctx, const struct keyring *by, const char *app_user)
+make_state(struct ctx *ctx, const struct keyring *by, const char *app_user)
 {
 	const char *state = NULL;
 
@@ -27,9 +28,9 @@ made(struct ctx *ctx, const struct keyring *by, const char *app_user)
 	return state;
 }
 
-/* user NULL: the state is not ours. */
+/* If user is NULL, the state must not be ours. */
 static void
-judge(const char *label, struct ctx *ctx, const struct keyring *by, const char *state,
+check_state(const char *label, struct ctx *ctx, const struct keyring *by, const char *state,
     const char *user)
 {
 	const char *got = NULL;
@@ -46,7 +47,7 @@ judge(const char *label, struct ctx *ctx, const struct keyring *by, const char *
 	"\"\"\"\"\"\""
 
 static void
-reads_what_it_made(void **state)
+reads_the_states_that_it_makes(void **state)
 {
 	static const struct {
 		const char *label, *user;
@@ -54,10 +55,11 @@ reads_what_it_made(void **state)
 		{ "a short name", "u1" },
 		{ "digits", "42" },
 		{ "Cyrillic", "\xd0\xae\xd0\xbb\xd1\x8f" },
-		{ "beyond the basic plane", "\xf0\x9f\x98\x80" },
+		{ "a character outside the basic plane", "\xf0\x9f\x98\x80" },
 		{ "spaces and slashes", " a/b\\c " },
 		{ "JSON", "\",\"sub\":\"u2" },
-		{ "as long as can be, each byte escaped", FIFTY_QUOTES FIFTY_QUOTES FIFTY_QUOTES },
+		{ "a name of the maximum length, each byte escaped",
+		    FIFTY_QUOTES FIFTY_QUOTES FIFTY_QUOTES },
 	};
 
 	(void)state;
@@ -67,21 +69,21 @@ reads_what_it_made(void **state)
 
 		DEMAND(table[i].label, strlen(table[i].user) <= JWT_USER_MAX);
 		open_ctx(&ctx);
-		token = made(&ctx, &ring, table[i].user);
+		token = make_state(&ctx, &ring, table[i].user);
 		DEMAND(table[i].label, strlen(token) < OAUTH_STATE_MAX);
 		DEMAND(table[i].label,
 		    token[strspn(token,
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 			"0123456789-_.")]
 			== '\0');
-		judge(table[i].label, &ctx, &ring, token, table[i].user);
+		check_state(table[i].label, &ctx, &ring, token, table[i].user);
 		ctx_close(&ctx);
 	}
 }
 
-/* Bytes that JSON writes as six, and a key's id as long as can be. */
+/* JSON writes each byte of this user as six, and the key id has the maximum length. */
 static void
-makes_states_up_to_a_length(void **state)
+limits_the_length_of_a_state(void **state)
 {
 	struct keyring long_kid = { .keys = { { .secret = { 1 } } }, .count = 1 };
 	char user[OAUTH_STATE_MAX];
@@ -100,16 +102,16 @@ makes_states_up_to_a_length(void **state)
 			continue;
 		longest = len;
 		DEMAND("within the limit", strlen(token) <= OAUTH_STATE_MAX);
-		judge("within the limit", &ctx, &long_kid, token, user);
+		check_state("within the limit", &ctx, &long_kid, token, user);
 	}
 	same_number("one byte over the limit", ctx.kind, FAULT_SERVER);
-	DEMAND("whatever jwt_verify calls a user is within it", longest >= JWT_USER_MAX);
+	DEMAND("every user of jwt_verify is within the limit", longest >= JWT_USER_MAX);
 	ctx_close(&ctx);
 }
 
-/* Half an hour, names for nobody but us, never the same twice. */
+/* A state is valid for half an hour, has us as its audience, and is never the same twice. */
 static void
-says_what_it_should(void **state)
+writes_the_documented_claims(void **state)
 {
 	struct ctx ctx;
 	struct jws jws;
@@ -121,18 +123,18 @@ says_what_it_should(void **state)
 
 	(void)state;
 	open_ctx(&ctx);
-	token = made(&ctx, &ring, "u1");
-	DEMAND("two states differ", strcmp(token, made(&ctx, &ring, "u1")) != 0);
+	token = make_state(&ctx, &ring, "u1");
+	DEMAND("two states differ", strcmp(token, make_state(&ctx, &ring, "u1")) != 0);
 	key_derive(&ring.keys[0], PURPOSE, derived);
 	assert_true(jws_parse(&ctx, token, OAUTH_STATE_MAX, &jws_hs256, &jws));
 	same_text("typ", jws.type, "amo-crm-state+jwt");
 	same_text("kid", jws.kid, "k1");
 	claims = jws_claims(
 	    &ctx, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
-	DEMAND("by the derived key", claims != NULL);
+	DEMAND("signed with the derived key", claims != NULL);
 	same_text("aud", json_get_string(claims, "aud"), "amo-crm:state");
 	same_text("sub", json_get_string(claims, "sub"), "u1");
-	same_number("jti's length", (long long)strlen(json_get_string(claims, "jti")), 22);
+	same_number("the length of jti", (long long)strlen(json_get_string(claims, "jti")), 22);
 	assert_true(json_get_integer(claims, "exp", &exp));
 	DEMAND("exp", exp >= before + 1800 && exp <= time(NULL) + 1800);
 	json_object_put(claims);
@@ -140,7 +142,7 @@ says_what_it_should(void **state)
 }
 
 static void
-reads_by_every_key(void **state)
+verifies_with_every_key(void **state)
 {
 	const struct keyring before = { .keys = { ring.keys[1] }, .count = 1 };
 	const struct keyring swapped = { .keys = { ring.keys[1], ring.keys[0] }, .count = 2 };
@@ -151,13 +153,13 @@ reads_by_every_key(void **state)
 	(void)state;
 	renamed.keys[0].kid[1] = '1';
 	open_ctx(&ctx);
-	token = made(&ctx, &before, "u1");
-	judge("by the ring that made it", &ctx, &before, token, "u1");
-	judge("by a ring with a new first key", &ctx, &ring, token, "u1");
-	token = made(&ctx, &ring, "u1");
-	judge("by the second key", &ctx, &swapped, token, "u1");
-	judge("by a ring that has its key no more", &ctx, &before, token, NULL);
-	judge("by another key of that id", &ctx, &renamed, token, NULL);
+	token = make_state(&ctx, &before, "u1");
+	check_state("with the ring that made it", &ctx, &before, token, "u1");
+	check_state("with a ring that has a new first key", &ctx, &ring, token, "u1");
+	token = make_state(&ctx, &ring, "u1");
+	check_state("with the second key of the ring", &ctx, &swapped, token, "u1");
+	check_state("with a ring that no longer has its key", &ctx, &before, token, NULL);
+	check_state("with another key of the same id", &ctx, &renamed, token, NULL);
 	ctx_close(&ctx);
 }
 
@@ -170,7 +172,7 @@ refuses_every_change(void **state)
 
 	(void)state;
 	open_ctx(&ctx);
-	token = made(&ctx, &ring, "u1");
+	token = make_state(&ctx, &ring, "u1");
 	len = strlen(token);
 	for (size_t i = 0; i < len; i++)
 		for (const char *c = "AZaz09-_.=~+/ \n"; *c != '\0'; c++) {
@@ -184,67 +186,66 @@ refuses_every_change(void **state)
 			memcpy(changed, token, len);
 			changed[i] = *c;
 			copy = changed;
-			judge("one character else", &ctx, &ring, copy, NULL);
+			check_state("one character changed", &ctx, &ring, copy, NULL);
 			changed[i] = '\0';
-			judge("cut short", &ctx, &ring, copy, NULL);
+			check_state("truncated", &ctx, &ring, copy, NULL);
 			arena_rewind(&ctx, mark);
 		}
 	ctx_close(&ctx);
 }
 
-/* Signed by whoever has the derived key, so that nothing but what it says is wrong with it. */
+/* Every state is signed with the derived key, so that only its header or its claims are wrong. */
 static void
-refuses_what_says_something_else(void **state)
+refuses_any_other_header_or_claims(void **state)
 {
 	static const struct {
 		const char *label, *header, *claims, *user;
 	} table[] = {
-		{ "as we make it", HEADER, CLAIMS, "u1" },
-		{ "of no type", "{\"alg\":\"HS256\",\"kid\":\"k1\"}", CLAIMS, NULL },
-		{ "of the app's type", "{\"typ\":\"JWT\",\"alg\":\"HS256\",\"kid\":\"k1\"}", CLAIMS,
-		    NULL },
-		{ "of no key", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\"}", CLAIMS, NULL },
-		{ "of a key we have not",
-		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k3\"}", CLAIMS, NULL },
-		{ "of another of our keys",
+		{ "a state of ours", HEADER, CLAIMS, "u1" },
+		{ "no typ", "{\"alg\":\"HS256\",\"kid\":\"k1\"}", CLAIMS, NULL },
+		{ "typ of the app's token", "{\"typ\":\"JWT\",\"alg\":\"HS256\",\"kid\":\"k1\"}",
+		    CLAIMS, NULL },
+		{ "no kid", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\"}", CLAIMS, NULL },
+		{ "an unknown kid", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k3\"}",
+		    CLAIMS, NULL },
+		{ "the kid of another key of the ring",
 		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k2\"}", CLAIMS, NULL },
-		{ "of a key without a name",
-		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"\"}", CLAIMS, NULL },
-		{ "of a key's name cut short",
-		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k\"}", CLAIMS, NULL },
-		{ "of a key with a long name",
+		{ "an empty kid", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"\"}",
+		    CLAIMS, NULL },
+		{ "a truncated kid", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k\"}",
+		    CLAIMS, NULL },
+		{ "a kid over the limit",
 		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k1kkkkkkkkkkkkkkkkkkkk"
 		    "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\"}",
 		    CLAIMS, NULL },
 		{ "alg none", "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"none\",\"kid\":\"k1\"}",
 		    CLAIMS, NULL },
-		{ "with crit",
+		{ "crit",
 		    "{\"typ\":\"" STATE_TYPE "\",\"alg\":\"HS256\",\"kid\":\"k1\",\"crit\":[]}",
 		    CLAIMS, NULL },
-		{ "for no audience", HEADER, "{\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", NULL },
-		{ "for the app", HEADER, "{\"aud\":\"app\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}",
-		    NULL },
-		{ "for a list", HEADER,
+		{ "no aud", HEADER, "{\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", NULL },
+		{ "aud of the app", HEADER,
+		    "{\"aud\":\"app\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", NULL },
+		{ "aud is a list", HEADER,
 		    "{\"aud\":[\"" STATE_AUDIENCE "\"],\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}",
 		    NULL },
-		{ "of nobody", HEADER, "{\"aud\":\"" STATE_AUDIENCE "\",\"exp\":" FAR_FUTURE "}",
+		{ "no sub", HEADER, "{\"aud\":\"" STATE_AUDIENCE "\",\"exp\":" FAR_FUTURE "}",
 		    NULL },
-		{ "of everybody", HEADER,
+		{ "an empty sub", HEADER,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"\",\"exp\":" FAR_FUTURE "}", NULL },
-		{ "of a number", HEADER,
+		{ "sub is a number", HEADER,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":1,\"exp\":" FAR_FUTURE "}", NULL },
-		{ "expired", HEADER,
+		{ "exp in the past", HEADER,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\",\"exp\":1000000000}", NULL },
-		{ "without an end", HEADER, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\"}",
-		    NULL },
-		{ "with an end that is a text", HEADER,
+		{ "no exp", HEADER, "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\"}", NULL },
+		{ "exp is a string", HEADER,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\",\"exp\":\"" FAR_FUTURE "\"}",
 		    NULL },
-		{ "with a name twice", HEADER,
+		{ "sub twice", HEADER,
 		    "{\"aud\":\"" STATE_AUDIENCE
 		    "\",\"sub\":\"u2\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}",
 		    NULL },
-		{ "no object", HEADER, "[]", NULL },
+		{ "claims that are a list", HEADER, "[]", NULL },
 	};
 	uint8_t derived[KEY_SIZE];
 	const struct signer by = { "HS256", derived, sizeof derived, NULL };
@@ -255,15 +256,15 @@ refuses_what_says_something_else(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		judge(table[i].label, &ctx, &ring,
+		check_state(table[i].label, &ctx, &ring,
 		    token_of(&ctx, &by, table[i].header, table[i].claims), table[i].user);
 		ctx_close(&ctx);
 	}
 }
 
-/* Its end is the second it says, without leeway: no other clock is asked. */
+/* A state expires at its exp, without leeway, because only our own clock is involved. */
 static void
-ends_in_time(void **state)
+expires_without_leeway(void **state)
 {
 	uint8_t derived[KEY_SIZE];
 	const struct signer by = { "HS256", derived, sizeof derived, NULL };
@@ -278,54 +279,55 @@ ends_in_time(void **state)
 		assert_true(ctx_printf(&ctx, &claims,
 		    "{\"aud\":\"" STATE_AUDIENCE "\",\"sub\":\"u1\",\"exp\":%lld}",
 		    (long long)time(NULL) + offset));
-		judge(offset < 0 ? "a second ago" : "in 20 seconds", &ctx, &ring,
+		check_state(offset < 0 ? "a second ago" : "in 20 seconds", &ctx, &ring,
 		    token_of(&ctx, &by, HEADER, claims), offset < 0 ? NULL : "u1");
 		ctx_close(&ctx);
 	}
 }
 
 static void
-refuses_what_is_foreign(void **state)
+refuses_texts_that_are_not_states(void **state)
 {
 	static const struct {
 		const char *label, *state;
 	} table[] = {
-		{ "none", NULL },
-		{ "empty", "" },
+		{ "no state", NULL },
+		{ "an empty text", "" },
 		{ "a random text", "8f0c6a1e" },
-		{ "a dot", "." },
-		{ "two dots", ".." },
-		{ "three parts of nothing in particular", "a.b.c" },
+		{ "only a dot", "." },
+		{ "only two dots", ".." },
+		{ "three parts", "a.b.c" },
 		{ "JSON", "{\"sub\":\"u1\"}" },
 		{ "UTF-8", "\xd1\x81\xd1\x82\xd0\xb0\xd0\xbd" },
 	};
 	struct ctx ctx;
-	char *long_one;
+	char *long_text;
 
 	(void)state;
 	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(table); i++)
-		judge(table[i].label, &ctx, &ring, table[i].state, NULL);
-	assert_true(ctx_alloc(&ctx, 3 * OAUTH_STATE_MAX, &long_one));
-	memset(long_one, 'A', 3 * OAUTH_STATE_MAX - 1);
-	judge("too long", &ctx, &ring, long_one, NULL);
+		check_state(table[i].label, &ctx, &ring, table[i].state, NULL);
+	assert_true(ctx_alloc(&ctx, 3 * OAUTH_STATE_MAX, &long_text));
+	memset(long_text, 'A', 3 * OAUTH_STATE_MAX - 1);
+	check_state("a text over the limit", &ctx, &ring, long_text, NULL);
 	ctx_close(&ctx);
 }
 
-/* By the ring's key itself, not the one derived for states. */
+/* Signed with the key of the ring itself instead of the key derived for states. */
 static void
-refuses_the_key_that_seals(void **state)
+refuses_a_signature_by_the_encryption_key(void **state)
 {
 	const struct signer by = { "HS256", ring.keys[0].secret, KEY_SIZE, NULL };
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
-	judge("the sealing key", &ctx, &ring, token_of(&ctx, &by, HEADER, CLAIMS), NULL);
+	check_state("the encryption key", &ctx, &ring, token_of(&ctx, &by, HEADER, CLAIMS), NULL);
 	ctx_close(&ctx);
 }
 
-/* A ring whose derived key is a text, so that somebody could configure it as the app's secret. */
+/* Makes a ring whose derived key is a string, so that it could be configured as the app's
+ * secret. */
 static struct keyring
 text_ring(char secret[KEY_SIZE + 1])
 {
@@ -340,10 +342,10 @@ text_ring(char secret[KEY_SIZE + 1])
 }
 
 static void
-is_never_the_apps_token(void **state)
+is_never_accepted_as_the_apps_token(void **state)
 {
 	static const struct {
-		const char *label, *header, *claims, *why; /* why NULL: it is the app's */
+		const char *label, *header, *claims, *reason; /* NULL: it is the app's token */
 	} table[] = {
 		{ "the app's token", "{\"typ\":\"JWT\",\"alg\":\"HS256\",\"kid\":\"k1\"}",
 		    "{\"aud\":\"app\",\"sub\":\"u1\",\"exp\":" FAR_FUTURE "}", NULL },
@@ -364,7 +366,7 @@ is_never_the_apps_token(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		bool is_app = table[i].why == NULL;
+		bool is_app = table[i].reason == NULL;
 		bool is_state = i == 1;
 		const char *user = NULL;
 		const char *token;
@@ -372,20 +374,20 @@ is_never_the_apps_token(void **state)
 
 		open_ctx(&ctx);
 		token = token_of(&ctx, &by, table[i].header, table[i].claims);
-		judge(table[i].label, &ctx, &same, token, is_state ? "u1" : NULL);
+		check_state(table[i].label, &ctx, &same, token, is_state ? "u1" : NULL);
 		same_fault(table[i].label, &ctx, jwt_verify(&ctx, &cfg, token, &user),
 		    is_app ? FAULT_NONE : FAULT_TOKEN);
-		has_text(table[i].label, ctx.reason, is_app ? "" : table[i].why);
+		has_text(table[i].label, ctx.reason, is_app ? "" : table[i].reason);
 		ctx_wipe(&ctx);
-		same_fault("as we make it", &ctx,
-		    jwt_verify(&ctx, &cfg, made(&ctx, &same, "u1"), &user), FAULT_TOKEN);
+		same_fault("a state of oauth_state_make", &ctx,
+		    jwt_verify(&ctx, &cfg, make_state(&ctx, &same, "u1"), &user), FAULT_TOKEN);
 		ctx_close(&ctx);
 	}
 }
 
-/* An error is told with its state in a work that holds the fault already. */
+/* A fault is reported together with the state, when ctx already holds the fault. */
 static void
-reads_behind_a_fault(void **state)
+reads_a_state_after_a_fault(void **state)
 {
 	struct ctx ctx;
 	const char *token;
@@ -394,16 +396,17 @@ reads_behind_a_fault(void **state)
 
 	(void)state;
 	open_ctx(&ctx);
-	token = made(&ctx, &ring, "u1");
+	token = make_state(&ctx, &ring, "u1");
 	ctx_fault(&ctx, FAULT_REFUSED, "refused");
-	DEMAND("ours", oauth_state_read(&ctx, &ring, token, &ours, &user) && ours);
-	same_text("ours", user, "u1");
-	DEMAND("foreign", oauth_state_read(&ctx, &ring, "a.b.c", &ours, &user) && !ours);
+	DEMAND("our own state", oauth_state_read(&ctx, &ring, token, &ours, &user) && ours);
+	same_text("our own state", user, "u1");
+	DEMAND("a state that is not ours",
+	    oauth_state_read(&ctx, &ring, "a.b.c", &ours, &user) && !ours);
 	ctx_close(&ctx);
 }
 
 static bool
-make_in(struct ctx *ctx, void *arg)
+make_in_arena(struct ctx *ctx, void *arg)
 {
 	const char *token;
 
@@ -412,7 +415,7 @@ make_in(struct ctx *ctx, void *arg)
 }
 
 static bool
-read_in(struct ctx *ctx, void *token)
+read_in_arena(struct ctx *ctx, void *token)
 {
 	const char *user;
 	bool ours;
@@ -425,35 +428,35 @@ read_in(struct ctx *ctx, void *token)
 }
 
 static void
-fails_in_small_arenas(void **state)
+reports_a_full_arena(void **state)
 {
 	struct ctx ctx;
 	char token[400];
 
 	(void)state;
 	open_ctx(&ctx);
-	snprintf(token, sizeof token, "%s", made(&ctx, &ring, "u1"));
+	snprintf(token, sizeof token, "%s", make_state(&ctx, &ring, "u1"));
 	ctx_close(&ctx);
-	try_small_arenas("state_make", make_in, NULL);
-	try_small_arenas("state_read", read_in, token);
+	try_small_arenas("oauth_state_make", make_in_arena, NULL);
+	try_small_arenas("oauth_state_read", read_in_arena, token);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_it_made),
-		cmocka_unit_test(makes_states_up_to_a_length),
-		cmocka_unit_test(says_what_it_should),
-		cmocka_unit_test(reads_by_every_key),
+		cmocka_unit_test(reads_the_states_that_it_makes),
+		cmocka_unit_test(limits_the_length_of_a_state),
+		cmocka_unit_test(writes_the_documented_claims),
+		cmocka_unit_test(verifies_with_every_key),
 		cmocka_unit_test(refuses_every_change),
-		cmocka_unit_test(refuses_what_says_something_else),
-		cmocka_unit_test(ends_in_time),
-		cmocka_unit_test(refuses_what_is_foreign),
-		cmocka_unit_test(refuses_the_key_that_seals),
-		cmocka_unit_test(is_never_the_apps_token),
-		cmocka_unit_test(reads_behind_a_fault),
-		cmocka_unit_test(fails_in_small_arenas),
+		cmocka_unit_test(refuses_any_other_header_or_claims),
+		cmocka_unit_test(expires_without_leeway),
+		cmocka_unit_test(refuses_texts_that_are_not_states),
+		cmocka_unit_test(refuses_a_signature_by_the_encryption_key),
+		cmocka_unit_test(is_never_accepted_as_the_apps_token),
+		cmocka_unit_test(reads_a_state_after_a_fault),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("oauth state", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_seal.c - secrets at rest: what was sealed opens again, and nothing else does. */
+/* test_seal.c - sealed (encrypted) secrets: the text, its key and its context must all be unchanged
+ * for a secret to decrypt. */
 #include "../../table.h"
 
 #include "crypto/seal.h"
@@ -8,7 +9,8 @@
 #define CONTEXT "connection:1:2\n{\"host\":\"a.amocrm.ru\"}"
 #define SECRET  "{\"access_token\":\"eyJ\",\"refresh_token\":\"def50200\"}"
 
-/* A ring with keys of these ids, the first of which seals; each id makes one secret. */
+/* Makes a ring with keys of these ids, of which the first encrypts.  A key's secret depends only on
+ * the last character of its id. */
 static struct keyring
 ring_of(const char *kids)
 {
@@ -27,7 +29,7 @@ ring_of(const char *kids)
 }
 
 static void
-opens_what_was_sealed(void **state)
+decrypts_what_it_encrypted(void **state)
 {
 	static const struct {
 		const char *label, *context, *secret;
@@ -35,8 +37,8 @@ opens_what_was_sealed(void **state)
 		{ "two tokens", CONTEXT, SECRET },
 		{ "an empty secret", CONTEXT, "" },
 		{ "an empty context", "", SECRET },
-		{ "nothing at all", "", "" },
-		{ "what JSON escapes, and bytes that are not UTF-8", "\"\\\n\xff",
+		{ "an empty context and an empty secret", "", "" },
+		{ "characters that JSON escapes, and bytes that are not UTF-8", "\"\\\n\xff",
 		    "\x01\"\\\n\x7f\xd0\xaf\xff" },
 	};
 	struct keyring ring = ring_of("k1");
@@ -51,8 +53,8 @@ opens_what_was_sealed(void **state)
 		open_ctx(&ctx);
 		ok = seal(&ctx, &ring, table[i].context, table[i].secret, &sealed);
 		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
-		DEMAND("the key's id stands before it", strncmp(sealed, "k1.", 3) == 0);
-		DEMAND("it is one line", strpbrk(sealed, "\r\n ") == NULL);
+		DEMAND("the sealed text begins with the key id", strncmp(sealed, "k1.", 3) == 0);
+		DEMAND("the sealed text is one line", strpbrk(sealed, "\r\n ") == NULL);
 		ok = unseal(&ctx, &ring, table[i].context, sealed, &secret);
 		same_fault(table[i].label, &ctx, ok, FAULT_NONE);
 		same_text(table[i].label, secret, table[i].secret);
@@ -61,7 +63,7 @@ opens_what_was_sealed(void **state)
 }
 
 static void
-opens_a_long_secret(void **state)
+decrypts_a_long_secret(void **state)
 {
 	struct keyring ring = ring_of("k1");
 	struct ctx ctx;
@@ -82,7 +84,7 @@ opens_a_long_secret(void **state)
 }
 
 static void
-takes_a_fresh_nonce(void **state)
+uses_a_new_nonce_each_time(void **state)
 {
 	enum { TIMES = 200 };
 	struct keyring ring = ring_of("k1");
@@ -100,10 +102,10 @@ takes_a_fresh_nonce(void **state)
 	ctx_close(&ctx);
 }
 
-/* Sealed by another implementation of AES-256-GCM with the nonce 00 01 … 0b:
- * the form of sealed texts, and with it every store there is, must not change. */
+/* The text was encrypted by another implementation of AES-256-GCM, with the nonce 00 01 … 0b.  The
+ * format of sealed texts must not change, because existing stores have it. */
 static void
-opens_what_another_sealed(void **state)
+decrypts_the_output_of_another_implementation(void **state)
 {
 	struct keyring ring = ring_of("k1");
 	struct ctx ctx;
@@ -190,9 +192,10 @@ refuses_another_context(void **state)
 	} table[] = {
 		{ "another record", "connection:1:3\n{\"host\":\"a.amocrm.ru\"}" },
 		{ "another host", "connection:1:2\n{\"host\":\"b.amocrm.ru\"}" },
-		{ "one character less", "connection:1:2\n{\"host\":\"a.amocrm.ru\"" },
-		{ "one character more", CONTEXT " " },
-		{ "none", "" },
+		{ "the context with one character less",
+		    "connection:1:2\n{\"host\":\"a.amocrm.ru\"" },
+		{ "the context with one character more", CONTEXT " " },
+		{ "an empty context", "" },
 	};
 	struct keyring ring = ring_of("k1");
 	struct ctx outer;
@@ -215,10 +218,10 @@ refuses_another_context(void **state)
 	ctx_close(&outer);
 }
 
-/* The key's id and the context are authenticated apart:
- * what moves from one to the other changes it. */
+/* The key id and the context are authenticated separately: moving a character from one to the other
+ * is detected. */
 static void
-tells_the_kid_from_the_context(void **state)
+authenticates_kid_and_context_separately(void **state)
 {
 	struct keyring one = ring_of("k1");
 	struct keyring same_key = ring_of("k1");
@@ -238,33 +241,33 @@ tells_the_kid_from_the_context(void **state)
 }
 
 static void
-seals_with_the_first_opens_with_all(void **state)
+encrypts_with_the_first_key_and_decrypts_with_every_key(void **state)
 {
 	static const struct {
-		const char *label, *sealing, *opening;
+		const char *label, *encrypting, *decrypting;
 		enum fault_kind expected;
 	} table[] = {
 		{ "the same key", "k1", "k1", FAULT_NONE },
-		{ "a new key on top", "k1", "k2 k1", FAULT_NONE },
-		{ "the first of two seals", "k2 k1", "k2", FAULT_NONE },
-		{ "the second of two does not", "k2 k1", "k1", FAULT_STORAGE },
-		{ "the old key is gone", "k1", "k2 k3", FAULT_STORAGE },
+		{ "a new key at the top", "k1", "k2 k1", FAULT_NONE },
+		{ "the first of two keys encrypts", "k2 k1", "k2", FAULT_NONE },
+		{ "the second of two keys does not encrypt", "k2 k1", "k1", FAULT_STORAGE },
+		{ "the old key was removed", "k1", "k2 k3", FAULT_STORAGE },
 		{ "the same key under another id", "k1", "x1", FAULT_STORAGE },
-		{ "an id that begins alike", "k1", "k11", FAULT_STORAGE },
+		{ "a longer id with the same beginning", "k1", "k11", FAULT_STORAGE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct keyring sealing = ring_of(table[i].sealing);
-		struct keyring opening = ring_of(table[i].opening);
+		struct keyring encrypting = ring_of(table[i].encrypting);
+		struct keyring decrypting = ring_of(table[i].decrypting);
 		struct ctx ctx;
 		const char *sealed;
 		const char *secret;
 		bool ok;
 
 		open_ctx(&ctx);
-		assert_true(seal(&ctx, &sealing, CONTEXT, SECRET, &sealed));
-		ok = unseal(&ctx, &opening, CONTEXT, sealed, &secret);
+		assert_true(seal(&ctx, &encrypting, CONTEXT, SECRET, &sealed));
+		ok = unseal(&ctx, &decrypting, CONTEXT, sealed, &secret);
 		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		if (ok)
 			same_text(table[i].label, secret, SECRET);
@@ -301,22 +304,22 @@ refuses_another_key_of_the_same_id(void **state)
 }
 
 static void
-refuses_what_is_not_sealed(void **state)
+refuses_malformed_texts(void **state)
 {
 	static const struct {
 		const char *label, *sealed;
 	} table[] = {
-		{ "nothing", "" },
-		{ "a kid alone", "k1" },
+		{ "an empty text", "" },
+		{ "only a kid", "k1" },
 		{ "a kid and a dot", "k1." },
-		{ "a dot", "." },
+		{ "only a dot", "." },
 		{ "no kid", ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
 		{ "a kid that is not in the ring", "k9.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
 		{ "not base64url", "k1.!!!!AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
 		{ "one byte short of a nonce and a tag",
 		    "k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
-		{ "a nonce and a tag of nought", "k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
-		{ "a secret in the clear", SECRET },
+		{ "a nonce and a tag of zeros", "k1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
+		{ "a secret that is not encrypted", SECRET },
 	};
 	struct keyring ring = ring_of("k1");
 
@@ -352,24 +355,24 @@ reports_a_full_arena(void **state)
 	struct keyring ring = ring_of("k1");
 
 	(void)state;
-	try_small_arenas("sealed and opened", seal_in_arena, &ring);
+	try_small_arenas("encrypted and decrypted", seal_in_arena, &ring);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opens_what_was_sealed),
-		cmocka_unit_test(opens_a_long_secret),
-		cmocka_unit_test(takes_a_fresh_nonce),
-		cmocka_unit_test(opens_what_another_sealed),
+		cmocka_unit_test(decrypts_what_it_encrypted),
+		cmocka_unit_test(decrypts_a_long_secret),
+		cmocka_unit_test(uses_a_new_nonce_each_time),
+		cmocka_unit_test(decrypts_the_output_of_another_implementation),
 		cmocka_unit_test(refuses_any_flipped_bit),
 		cmocka_unit_test(refuses_any_other_length),
 		cmocka_unit_test(refuses_another_context),
-		cmocka_unit_test(tells_the_kid_from_the_context),
-		cmocka_unit_test(seals_with_the_first_opens_with_all),
+		cmocka_unit_test(authenticates_kid_and_context_separately),
+		cmocka_unit_test(encrypts_with_the_first_key_and_decrypts_with_every_key),
 		cmocka_unit_test(refuses_another_key_of_the_same_id),
-		cmocka_unit_test(refuses_what_is_not_sealed),
+		cmocka_unit_test(refuses_malformed_texts),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

@@ -1,4 +1,5 @@
-/* tokens.h - signed tokens for the tests of jws, jwt and state: keys, and whatever shall be signed.
+/* tokens.h - for the tests of jws, jwt and oauth_state: generates keys, and signs any header and
+ * claims with them.
  */
 #ifndef TOKENS_H
 #define TOKENS_H
@@ -17,7 +18,7 @@
 
 #define FAR_FUTURE "4102444800" /* the year 2100 */
 
-/* Who signs: with a secret, or with a private key. */
+/* Signs with a secret, or with a private key. */
 struct signer {
 	const char *algorithm;
 	const void *secret;
@@ -43,7 +44,7 @@ encoded_text(struct ctx *ctx, const char *text)
 	return encoded(ctx, text, strlen(text));
 }
 
-/* As many bytes as the algorithm's digest has; EdDSA brings its own. */
+/* The digest of the algorithm; NULL for EdDSA, which has its own. */
 static inline const EVP_MD *
 digest_of(const char *algorithm)
 {
@@ -54,7 +55,7 @@ digest_of(const char *algorithm)
 	return strcmp(algorithm + 2, "384") == 0 ? EVP_sha384() : EVP_sha512();
 }
 
-/* What OpenSSL makes: for ES256, DER. */
+/* Writes the signature in the form of OpenSSL, which for ES256 is DER. */
 static inline size_t
 sign_bytes(const struct signer *by, const char *text, uint8_t *out, size_t size)
 {
@@ -74,9 +75,9 @@ sign_bytes(const struct signer *by, const char *text, uint8_t *out, size_t size)
 	return len;
 }
 
-/* From DER to r and s side by side. */
+/* Converts a signature from DER to r and s, 32 bytes each. */
 static inline void
-flatten(const uint8_t *der, size_t len, uint8_t raw[64])
+der_to_raw(const uint8_t *der, size_t len, uint8_t raw[64])
 {
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
 
@@ -86,7 +87,7 @@ flatten(const uint8_t *der, size_t len, uint8_t raw[64])
 	ECDSA_SIG_free(sig);
 }
 
-/* The signature of a text, base64url. */
+/* The signature of a text, in base64url. */
 static inline const char *
 signature_of(struct ctx *ctx, const struct signer *by, const char *text)
 {
@@ -96,7 +97,7 @@ signature_of(struct ctx *ctx, const struct signer *by, const char *text)
 	if (strcmp(by->algorithm, "ES256") == 0) {
 		uint8_t raw[64];
 
-		flatten(bytes, len, raw);
+		der_to_raw(bytes, len, raw);
 		return encoded(ctx, raw, sizeof raw);
 	}
 	return encoded(ctx, bytes, len);
@@ -166,13 +167,13 @@ static inline int
 keys_free(void **state)
 {
 	struct keys *keys = *state;
-	int wrong = folder_remove(&keys->folder);
+	int failed = folder_remove(&keys->folder);
 
 	EVP_PKEY_free(keys->rsa);
 	EVP_PKEY_free(keys->p256);
 	EVP_PKEY_free(keys->ed25519);
 	free(keys);
-	return wrong;
+	return failed;
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* test_config.c - every key of the configuration, every rule, and where a refusal points to. */
+/* test_config.c - every key of the configuration, every rule, and the line that a fault names. */
 #include "../../folder.h"
 
 #include "config/config.h"
@@ -12,7 +12,7 @@ struct pair {
 	const char *section, *name, *value;
 };
 
-/* The least there must be, with a secret of the app's JWT or with a public key. */
+/* The required keys, with a secret for the app's JWT or with a public key. */
 static const struct pair with_secret[] = {
 	{ "amocrm", "client_id", "an-id" },
 	{ "amocrm", "client_secret", "hunter2" },
@@ -74,8 +74,8 @@ same_key(const struct pair *a, const struct pair *b)
 	    && strcmp(a->name, b->name) == 0;
 }
 
-/* The pairs of base but for the one of the last, and then the last; a value of NULL leaves it
- * out. */
+/* Writes the pairs of base without the one that has the key of last, and then last itself, unless
+ * its value is NULL. */
 static void
 compose(struct file_text *text, const struct pair *base, const struct pair *last)
 {
@@ -90,7 +90,7 @@ compose(struct file_text *text, const struct pair *base, const struct pair *last
 
 static const struct pair no_pair = { NULL, NULL, NULL };
 
-/* Reads a file of that text from the folder; the arena stays open. */
+/* Writes the text to a file in the folder and reads it.  The caller closes ctx. */
 static bool
 read_text(struct ctx *ctx, const char *folder, const struct file_text *text, struct config *cfg)
 {
@@ -159,170 +159,187 @@ fills_in_the_defaults(void **state)
 	ctx_close(&ctx);
 }
 
-enum answer { GOOD, BAD };
+enum outcome { GOOD, BAD };
 
-/* GOOD: read as it stands (a choice: as that number).  BAD: refused with its line. */
+/* GOOD: the value is read as it is, or as that number if it is a choice or a number.  BAD: it is
+ * refused, and the reason names its line. */
 static const struct row {
 	const char *label;
 	struct pair pair;
-	enum answer answer;
+	enum outcome outcome;
 	int number;
 	const struct pair *base; /* NULL: with_secret */
 } values[] = {
 	{ "an id", { "amocrm", "client_id", "01d01160-d7a0" }, GOOD, 0, NULL },
-	{ "no id", { "amocrm", "client_id", "" }, BAD, 0, NULL },
+	{ "an empty id", { "amocrm", "client_id", "" }, BAD, 0, NULL },
 	{ "a secret", { "amocrm", "client_secret", "hunter2=#" }, GOOD, 0, NULL },
-	{ "no secret", { "amocrm", "client_secret", "" }, BAD, 0, NULL },
+	{ "an empty secret", { "amocrm", "client_secret", "" }, BAD, 0, NULL },
 	{ "a secret with a control character", { "amocrm", "client_secret", "hunter2\x01" }, BAD, 0,
 	    NULL },
 
-	{ "https", { "amocrm", "redirect_uri", "https://a.example/cb?x=1" }, GOOD, 0, NULL },
-	{ "a trial's port", { "amocrm", "redirect_uri", "http://localhost:8080/cb" }, GOOD, 0,
+	{ "an https URL", { "amocrm", "redirect_uri", "https://a.example/cb?x=1" }, GOOD, 0, NULL },
+	{ "plain http to localhost with a port",
+	    { "amocrm", "redirect_uri", "http://localhost:8080/cb" }, GOOD, 0, NULL },
+	{ "plain http to localhost", { "amocrm", "redirect_uri", "http://localhost/cb" }, GOOD, 0,
 	    NULL },
-	{ "a trial", { "amocrm", "redirect_uri", "http://localhost/cb" }, GOOD, 0, NULL },
-	{ "a trial's address", { "amocrm", "redirect_uri", "http://127.0.0.1:8080/cb" }, GOOD, 0,
-	    NULL },
+	{ "plain http to 127.0.0.1", { "amocrm", "redirect_uri", "http://127.0.0.1:8080/cb" }, GOOD,
+	    0, NULL },
 	{ "plain http", { "amocrm", "redirect_uri", "http://a.example/cb" }, BAD, 0, NULL },
 	{ "a host that begins with localhost",
 	    { "amocrm", "redirect_uri", "http://localhost.example/cb" }, BAD, 0, NULL },
-	{ "no host", { "amocrm", "redirect_uri", "https://" }, BAD, 0, NULL },
+	{ "a URL without a host", { "amocrm", "redirect_uri", "https://" }, BAD, 0, NULL },
 	{ "an empty host", { "amocrm", "redirect_uri", "https:///cb" }, BAD, 0, NULL },
-	{ "a fragment", { "amocrm", "redirect_uri", "https://a.example/#cb" }, BAD, 0, NULL },
-	{ "a blank", { "amocrm", "redirect_uri", "https://a.example/a b" }, BAD, 0, NULL },
-	{ "a quote", { "amocrm", "redirect_uri", "https://a.example/\"" }, BAD, 0, NULL },
-	{ "not ASCII", { "amocrm", "redirect_uri", "https://\xd0\xaf.example/" }, BAD, 0, NULL },
-	{ "no URI", { "amocrm", "redirect_uri", "" }, BAD, 0, NULL },
+	{ "a URL with a fragment", { "amocrm", "redirect_uri", "https://a.example/#cb" }, BAD, 0,
+	    NULL },
+	{ "a URL with a space", { "amocrm", "redirect_uri", "https://a.example/a b" }, BAD, 0,
+	    NULL },
+	{ "a URL with a quote", { "amocrm", "redirect_uri", "https://a.example/\"" }, BAD, 0,
+	    NULL },
+	{ "a URL that is not ASCII", { "amocrm", "redirect_uri", "https://\xd0\xaf.example/" }, BAD,
+	    0, NULL },
+	{ "an empty URL", { "amocrm", "redirect_uri", "" }, BAD, 0, NULL },
 
 	{ "an account", { "amocrm", "account", "other.kommo.com" }, GOOD, 0, NULL },
-	{ "no account", { "amocrm", "account", "" }, BAD, 0, NULL },
+	{ "an empty account", { "amocrm", "account", "" }, BAD, 0, NULL },
 	{ "two domains", { "amocrm", "account_domains", "amocrm.ru example.com" }, GOOD, 0, NULL },
-	{ "capitals", { "amocrm", "account_domains", "Amocrm.ru" }, BAD, 0, NULL },
-	{ "commas", { "amocrm", "account_domains", "amocrm.ru,kommo.com" }, BAD, 0, NULL },
-	{ "a dot first", { "amocrm", "account_domains", ".amocrm.ru" }, BAD, 0, NULL },
-	{ "a dot first in the second", { "amocrm", "account_domains", "amocrm.ru .kommo.com" }, BAD,
-	    0, NULL },
-	{ "a whole country", { "amocrm", "account_domains", "ru" }, BAD, 0, NULL },
-	{ "no domains", { "amocrm", "account_domains", "" }, BAD, 0, NULL },
-	{ "Kommo", { "amocrm", "authorize_url", "https://www.kommo.com/oauth" }, GOOD, 0, NULL },
-	{ "a script", { "amocrm", "authorize_url", "javascript:alert(1)" }, BAD, 0, NULL },
+	{ "a domain in capital letters", { "amocrm", "account_domains", "Amocrm.ru" }, BAD, 0,
+	    NULL },
+	{ "domains separated by a comma", { "amocrm", "account_domains", "amocrm.ru,kommo.com" },
+	    BAD, 0, NULL },
+	{ "a leading dot", { "amocrm", "account_domains", ".amocrm.ru" }, BAD, 0, NULL },
+	{ "a leading dot in the second domain",
+	    { "amocrm", "account_domains", "amocrm.ru .kommo.com" }, BAD, 0, NULL },
+	{ "a top-level domain", { "amocrm", "account_domains", "ru" }, BAD, 0, NULL },
+	{ "an empty list of domains", { "amocrm", "account_domains", "" }, BAD, 0, NULL },
+	{ "the URL of Kommo", { "amocrm", "authorize_url", "https://www.kommo.com/oauth" }, GOOD, 0,
+	    NULL },
+	{ "a javascript: URL", { "amocrm", "authorize_url", "javascript:alert(1)" }, BAD, 0, NULL },
 
 	{ "the shortest timeout", { "amocrm", "timeout", "1" }, GOOD, 1, NULL },
-	{ "no time at all", { "amocrm", "timeout", "0" }, BAD, 0, NULL },
+	{ "a timeout of zero", { "amocrm", "timeout", "0" }, BAD, 0, NULL },
 	{ "the longest timeout", { "amocrm", "timeout", "30" }, GOOD, 30, NULL },
-	{ "a longer one", { "amocrm", "timeout", "31" }, BAD, 0, NULL },
-	{ "a unit", { "amocrm", "timeout", "5s" }, BAD, 0, NULL },
-	{ "a sign", { "amocrm", "timeout", "+5" }, BAD, 0, NULL },
-	{ "a minus", { "amocrm", "timeout", "-5" }, BAD, 0, NULL },
+	{ "a timeout over the limit", { "amocrm", "timeout", "31" }, BAD, 0, NULL },
+	{ "a number with a unit", { "amocrm", "timeout", "5s" }, BAD, 0, NULL },
+	{ "a number with a plus", { "amocrm", "timeout", "+5" }, BAD, 0, NULL },
+	{ "a negative number", { "amocrm", "timeout", "-5" }, BAD, 0, NULL },
 	{ "a fraction", { "amocrm", "timeout", "5.5" }, BAD, 0, NULL },
-	{ "hex", { "amocrm", "timeout", "0x5" }, BAD, 0, NULL },
-	{ "no number", { "amocrm", "timeout", "" }, BAD, 0, NULL },
-	{ "what wraps around in 32 bits", { "amocrm", "timeout", "4294967301" }, BAD, 0, NULL },
-	{ "what wraps around in 64 bits", { "amocrm", "timeout", "18446744073709551621" }, BAD, 0,
-	    NULL },
+	{ "a hexadecimal number", { "amocrm", "timeout", "0x5" }, BAD, 0, NULL },
+	{ "an empty number", { "amocrm", "timeout", "" }, BAD, 0, NULL },
+	{ "a number that overflows 32 bits", { "amocrm", "timeout", "4294967301" }, BAD, 0, NULL },
+	{ "a number that overflows 64 bits", { "amocrm", "timeout", "18446744073709551621" }, BAD,
+	    0, NULL },
 
 	{ "a path", { "amocrm", "ca_file", "/etc/ssl/ca.pem" }, GOOD, 0, NULL },
-	{ "no path", { "amocrm", "ca_file", "" }, BAD, 0, NULL },
-	{ "two words", { "amocrm", "connect_to", "a::127.0.0.1:1 b::[::1]:2" }, GOOD, 0, NULL },
-	{ "no word", { "amocrm", "connect_to", "" }, BAD, 0, NULL },
+	{ "an empty path", { "amocrm", "ca_file", "" }, BAD, 0, NULL },
+	{ "two elements of connect_to", { "amocrm", "connect_to", "a::127.0.0.1:1 b::[::1]:2" },
+	    GOOD, 0, NULL },
+	{ "an empty connect_to", { "amocrm", "connect_to", "" }, BAD, 0, NULL },
 	{ "a proxy", { "amocrm", "proxy", "http://u:hunter2@proxy:3128" }, GOOD, 0, NULL },
 	{ "a proxy with a control character", { "amocrm", "proxy", "http://u:hunter2\x7f@x" }, BAD,
 	    0, NULL },
 
 	{ "a name", { "app", "name", "For You \xd0\xaf" }, GOOD, 0, NULL },
-	{ "no name", { "app", "name", "" }, BAD, 0, NULL },
-	{ "a link", { "app", "deep_link", "my-app.2+x://host/path?x=1" }, GOOD, 0, NULL },
-	{ "a link without //", { "app", "deep_link", "app:cb" }, GOOD, 0, NULL },
-	{ "an app link", { "app", "deep_link", "https://foryou.example/cb" }, GOOD, 0, NULL },
-	{ "a script as link", { "app", "deep_link", "javascript:alert(1)" }, BAD, 0, NULL },
-	{ "data as link", { "app", "deep_link", "data:text/html,x" }, BAD, 0, NULL },
-	{ "a file as link", { "app", "deep_link", "file:///etc/passwd" }, BAD, 0, NULL },
-	{ "a scheme that begins like one refused", { "app", "deep_link", "database:x" }, GOOD, 0,
+	{ "an empty name", { "app", "name", "" }, BAD, 0, NULL },
+	{ "a deep link", { "app", "deep_link", "my-app.2+x://host/path?x=1" }, GOOD, 0, NULL },
+	{ "a deep link without //", { "app", "deep_link", "app:cb" }, GOOD, 0, NULL },
+	{ "an https link", { "app", "deep_link", "https://foryou.example/cb" }, GOOD, 0, NULL },
+	{ "a javascript: link", { "app", "deep_link", "javascript:alert(1)" }, BAD, 0, NULL },
+	{ "a data: link", { "app", "deep_link", "data:text/html,x" }, BAD, 0, NULL },
+	{ "a file: link", { "app", "deep_link", "file:///etc/passwd" }, BAD, 0, NULL },
+	{ "a scheme that begins like a refused one", { "app", "deep_link", "database:x" }, GOOD, 0,
 	    NULL },
 	{ "a capital in the scheme", { "app", "deep_link", "JavaScript:alert(1)" }, BAD, 0, NULL },
 	{ "a scheme that begins with a digit", { "app", "deep_link", "1app:x" }, BAD, 0, NULL },
 	{ "no scheme", { "app", "deep_link", "//host/path" }, BAD, 0, NULL },
-	{ "a scheme alone", { "app", "deep_link", "foryoure" }, BAD, 0, NULL },
+	{ "only a scheme", { "app", "deep_link", "foryoure" }, BAD, 0, NULL },
 	{ "an empty link", { "app", "deep_link", "" }, BAD, 0, NULL },
 	{ "a fragment in the link", { "app", "deep_link", "app://x#y" }, BAD, 0, NULL },
-	{ "a blank in the link", { "app", "deep_link", "app://x y" }, BAD, 0, NULL },
-	{ "what ends an intent's part", { "app", "deep_link", "app://x;y" }, BAD, 0, NULL },
-	{ "what ends an attribute", { "app", "deep_link", "app://x\"y" }, BAD, 0, NULL },
-	{ "a page", { "app", "redirect", "page" }, GOOD, REDIRECT_PAGE, NULL },
-	{ "a button", { "app", "redirect", "button" }, GOOD, REDIRECT_BUTTON, NULL },
-	{ "302", { "app", "redirect", "302" }, GOOD, REDIRECT_302, NULL },
-	{ "another way", { "app", "redirect", "301" }, BAD, 0, NULL },
-	{ "half a word", { "app", "redirect", "pag" }, BAD, 0, NULL },
-	{ "two words at once", { "app", "redirect", "page button" }, BAD, 0, NULL },
-	{ "capitals in a choice", { "app", "redirect", "Page" }, BAD, 0, NULL },
-	{ "no choice", { "app", "redirect", "" }, BAD, 0, NULL },
-	{ "shared", { "app", "connections", "shared" }, GOOD, CONNECTIONS_SHARED, NULL },
-	{ "per user", { "app", "connections", "per_user" }, GOOD, CONNECTIONS_PER_USER, NULL },
-	{ "per user, spelt otherwise", { "app", "connections", "per-user" }, BAD, 0, NULL },
+	{ "a space in the link", { "app", "deep_link", "app://x y" }, BAD, 0, NULL },
+	{ "a semicolon, which ends a part of an intent", { "app", "deep_link", "app://x;y" }, BAD,
+	    0, NULL },
+	{ "a quote, which ends an attribute", { "app", "deep_link", "app://x\"y" }, BAD, 0, NULL },
+	{ "redirect by a page", { "app", "redirect", "page" }, GOOD, REDIRECT_PAGE, NULL },
+	{ "redirect by a button", { "app", "redirect", "button" }, GOOD, REDIRECT_BUTTON, NULL },
+	{ "redirect by a 302 response", { "app", "redirect", "302" }, GOOD, REDIRECT_302, NULL },
+	{ "an unknown redirect", { "app", "redirect", "301" }, BAD, 0, NULL },
+	{ "a truncated word", { "app", "redirect", "pag" }, BAD, 0, NULL },
+	{ "two words instead of one", { "app", "redirect", "page button" }, BAD, 0, NULL },
+	{ "a choice in capital letters", { "app", "redirect", "Page" }, BAD, 0, NULL },
+	{ "an empty choice", { "app", "redirect", "" }, BAD, 0, NULL },
+	{ "shared connections", { "app", "connections", "shared" }, GOOD, CONNECTIONS_SHARED,
+	    NULL },
+	{ "connections per user", { "app", "connections", "per_user" }, GOOD, CONNECTIONS_PER_USER,
+	    NULL },
+	{ "per user with a hyphen", { "app", "connections", "per-user" }, BAD, 0, NULL },
 	{ "any state", { "app", "state", "any" }, GOOD, STATE_ANY, NULL },
 	{ "signed states", { "app", "state", "signed" }, GOOD, STATE_SIGNED, NULL },
-	{ "another state", { "app", "state", "none" }, BAD, 0, NULL },
+	{ "an unknown choice of states", { "app", "state", "none" }, BAD, 0, NULL },
 	{ "a package", { "app", "android_package", "com.foryou.Real_estate2" }, GOOD, 0, NULL },
-	{ "a package that leaves the intent", { "app", "android_package", "a;S.x=y" }, BAD, 0,
-	    NULL },
-	{ "no package", { "app", "android_package", "" }, BAD, 0, NULL },
+	{ "a package that would end a part of the intent", { "app", "android_package", "a;S.x=y" },
+	    BAD, 0, NULL },
+	{ "an empty package", { "app", "android_package", "" }, BAD, 0, NULL },
 
 	{ "HS384", { "jwt", "algorithm", "HS384" }, GOOD, JWT_HS384, NULL },
 	{ "HS512", { "jwt", "algorithm", "HS512" }, GOOD, JWT_HS512, NULL },
 	{ "RS256", { "jwt", "algorithm", "RS256" }, GOOD, JWT_RS256, with_public_key },
 	{ "ES256", { "jwt", "algorithm", "ES256" }, GOOD, JWT_ES256, with_public_key },
 	{ "EdDSA", { "jwt", "algorithm", "EdDSA" }, GOOD, JWT_EDDSA, with_public_key },
-	{ "no algorithm by name", { "jwt", "algorithm", "none" }, BAD, 0, NULL },
-	{ "an algorithm in small letters", { "jwt", "algorithm", "hs256" }, BAD, 0, NULL },
-	{ "32 bytes", { "jwt", "secret", SECRET_32 }, GOOD, 0, NULL },
-	{ "31 bytes", { "jwt", "secret", "hunter2-hunter2-hunter2-hunter2" }, BAD, 0, NULL },
-	{ "no jwt secret", { "jwt", "secret", "" }, BAD, 0, NULL },
+	{ "the algorithm none", { "jwt", "algorithm", "none" }, BAD, 0, NULL },
+	{ "an algorithm in lower case", { "jwt", "algorithm", "hs256" }, BAD, 0, NULL },
+	{ "a jwt secret of 32 bytes", { "jwt", "secret", SECRET_32 }, GOOD, 0, NULL },
+	{ "a jwt secret of 31 bytes", { "jwt", "secret", "hunter2-hunter2-hunter2-hunter2" }, BAD,
+	    0, NULL },
+	{ "an empty jwt secret", { "jwt", "secret", "" }, BAD, 0, NULL },
 	{ "another public key", { "jwt", "public_key", "/x.pem" }, GOOD, 0, with_public_key },
-	{ "no public key's path", { "jwt", "public_key", "" }, BAD, 0, with_public_key },
+	{ "an empty path of the public key", { "jwt", "public_key", "" }, BAD, 0, with_public_key },
 	{ "an issuer", { "jwt", "issuer", "https://id.example" }, GOOD, 0, NULL },
-	{ "no issuer", { "jwt", "issuer", "" }, BAD, 0, NULL },
+	{ "an empty issuer", { "jwt", "issuer", "" }, BAD, 0, NULL },
 	{ "an audience", { "jwt", "audience", "app" }, GOOD, 0, NULL },
-	{ "no audience", { "jwt", "audience", "" }, BAD, 0, NULL },
+	{ "an empty audience", { "jwt", "audience", "" }, BAD, 0, NULL },
 	{ "a claim", { "jwt", "user_claim", "user_id" }, GOOD, 0, NULL },
-	{ "no claim", { "jwt", "user_claim", "" }, BAD, 0, NULL },
-	{ "no leeway", { "jwt", "leeway", "0" }, GOOD, 0, NULL },
-	{ "less than none", { "jwt", "leeway", "-1" }, BAD, 0, NULL },
-	{ "the most leeway", { "jwt", "leeway", "600" }, GOOD, 600, NULL },
-	{ "more leeway", { "jwt", "leeway", "601" }, BAD, 0, NULL },
+	{ "an empty claim", { "jwt", "user_claim", "" }, BAD, 0, NULL },
+	{ "a leeway of zero", { "jwt", "leeway", "0" }, GOOD, 0, NULL },
+	{ "a negative leeway", { "jwt", "leeway", "-1" }, BAD, 0, NULL },
+	{ "the longest leeway", { "jwt", "leeway", "600" }, GOOD, 600, NULL },
+	{ "a leeway over the limit", { "jwt", "leeway", "601" }, BAD, 0, NULL },
 
 	{ "a folder", { "store", "path", "/srv/amo crm" }, GOOD, 0, NULL },
-	{ "no folder", { "store", "path", "" }, BAD, 0, NULL },
-	{ "a ring", { "store", "keys", "/srv/keys" }, GOOD, 0, NULL },
-	{ "no ring", { "store", "keys", "" }, BAD, 0, NULL },
+	{ "an empty folder", { "store", "path", "" }, BAD, 0, NULL },
+	{ "a key ring", { "store", "keys", "/srv/keys" }, GOOD, 0, NULL },
+	{ "an empty path of the key ring", { "store", "keys", "" }, BAD, 0, NULL },
 
-	{ "16 characters", { "webhook", "secret", "hunter2-hunter2-" }, GOOD, 0, NULL },
-	{ "15 characters", { "webhook", "secret", "hunter2-hunter2" }, BAD, 0, NULL },
+	{ "a webhook secret of 16 characters", { "webhook", "secret", "hunter2-hunter2-" }, GOOD, 0,
+	    NULL },
+	{ "a webhook secret of 15 characters", { "webhook", "secret", "hunter2-hunter2" }, BAD, 0,
+	    NULL },
 	{ "connected accounts", { "webhook", "accounts", "connected" }, GOOD, WEBHOOK_CONNECTED,
 	    NULL },
 	{ "any account", { "webhook", "accounts", "any" }, GOOD, WEBHOOK_ANY, NULL },
-	{ "other accounts", { "webhook", "accounts", "all" }, BAD, 0, NULL },
-	{ "the smallest body", { "webhook", "max_body", "1024" }, GOOD, 1024, NULL },
-	{ "a smaller one", { "webhook", "max_body", "1023" }, BAD, 0, NULL },
-	{ "the largest body", { "webhook", "max_body", "8388608" }, GOOD, 8388608, NULL },
-	{ "a larger one", { "webhook", "max_body", "8388609" }, BAD, 0, NULL },
-	{ "a day", { "webhook", "keep_days", "1" }, GOOD, 1, NULL },
-	{ "not a day", { "webhook", "keep_days", "0" }, BAD, 0, NULL },
+	{ "an unknown choice of accounts", { "webhook", "accounts", "all" }, BAD, 0, NULL },
+	{ "the smallest max_body", { "webhook", "max_body", "1024" }, GOOD, 1024, NULL },
+	{ "a max_body below the minimum", { "webhook", "max_body", "1023" }, BAD, 0, NULL },
+	{ "the largest max_body", { "webhook", "max_body", "8388608" }, GOOD, 8388608, NULL },
+	{ "a max_body over the maximum", { "webhook", "max_body", "8388609" }, BAD, 0, NULL },
+	{ "one day", { "webhook", "keep_days", "1" }, GOOD, 1, NULL },
+	{ "zero days", { "webhook", "keep_days", "0" }, BAD, 0, NULL },
 	{ "a century", { "webhook", "keep_days", "36500" }, GOOD, 36500, NULL },
-	{ "longer than a century", { "webhook", "keep_days", "36501" }, BAD, 0, NULL },
+	{ "a day more than a century", { "webhook", "keep_days", "36501" }, BAD, 0, NULL },
 
 	{ "a receiver", { "deliver", "url", "https://n8n.example/hook#x" }, GOOD, 0, NULL },
 	{ "a receiver by plain http", { "deliver", "url", "http://10.0.0.1:5678/" }, GOOD, 0,
 	    NULL },
-	{ "a receiver that is a file", { "deliver", "url", "file:///tmp/x" }, BAD, 0, NULL },
-	{ "a receiver with a blank", { "deliver", "url", "https://a b" }, BAD, 0, NULL },
-	{ "two secrets", { "deliver", "secret", "whsec_aaaa whsec_bbbb" }, GOOD, 0, NULL },
-	{ "no secret of deliveries", { "deliver", "secret", "" }, BAD, 0, NULL },
+	{ "a receiver with a file: URL", { "deliver", "url", "file:///tmp/x" }, BAD, 0, NULL },
+	{ "a receiver with a space", { "deliver", "url", "https://a b" }, BAD, 0, NULL },
+	{ "two secrets of deliveries", { "deliver", "secret", "whsec_aaaa whsec_bbbb" }, GOOD, 0,
+	    NULL },
+	{ "an empty secret of deliveries", { "deliver", "secret", "" }, BAD, 0, NULL },
 	{ "private addresses", { "deliver", "allow_private", "yes" }, GOOD, 1, NULL },
 	{ "no private addresses", { "deliver", "allow_private", "no" }, GOOD, 0, NULL },
 	{ "true instead of yes", { "deliver", "allow_private", "true" }, BAD, 0, NULL },
 };
 
 static void
-is_read(const struct row *row, const struct config_key *key, const struct config *cfg)
+check_value(const struct row *row, const struct config_key *key, const struct config *cfg)
 {
 	const char *at = (const char *)cfg + key->offset;
 	bool is_number = key->max != 0 || (key->rule != NULL && strncmp(key->rule, "must", 4) != 0);
@@ -353,25 +370,25 @@ reads_or_refuses_each_value(void **state)
 
 		compose(&text, row->base == NULL ? with_secret : row->base, &row->pair);
 		ok = read_text(&ctx, *state, &text, &cfg);
-		same_fault(row->label, &ctx, ok, row->answer == GOOD ? FAULT_NONE : FAULT_CONFIG);
-		DEMAND(row->label, cfg.complete == (row->answer == GOOD));
+		same_fault(row->label, &ctx, ok, row->outcome == GOOD ? FAULT_NONE : FAULT_CONFIG);
+		DEMAND(row->label, cfg.complete == (row->outcome == GOOD));
 		if (ok)
-			is_read(row, key, &cfg);
+			check_value(row, key, &cfg);
 		else {
 			snprintf(place, sizeof place, "/amo-crm.conf:%d: [%s] %s must be ",
 			    text.lines, row->pair.section, row->pair.name);
 			has_text(row->label, ctx.reason, place);
 		}
-		has_no_text("a secret in the reason", ctx.reason, "hunter2");
+		has_no_text("the secret is in the reason", ctx.reason, "hunter2");
 		ctx_close(&ctx);
 	}
 }
 
 static bool
-has_row(const struct config_key *key, enum answer answer, const char *value)
+has_row(const struct config_key *key, enum outcome outcome, const char *value)
 {
 	for (size_t i = 0; i < ROWS(values); i++)
-		if (key_of(&values[i].pair) == key && values[i].answer == answer
+		if (key_of(&values[i].pair) == key && values[i].outcome == outcome
 		    && (value == NULL || strcmp(values[i].pair.value, value) == 0))
 			return true;
 	return false;
@@ -401,7 +418,7 @@ has_a_test_for_every_key(void **state)
 				    "[%s] %s has no row with %s", key->section, key->name, value);
 		}
 	}
-	assert_true(count <= 64); /* the reader notes those it has seen in 64 bits */
+	assert_true(count <= 64); /* config_read marks the keys that it has read in 64 bits */
 }
 
 static void
@@ -433,7 +450,7 @@ demands_the_required_keys(void **state)
 }
 
 static void
-looks_at_the_whole(void **state)
+checks_keys_against_each_other(void **state)
 {
 	static const struct {
 		const char *label;
@@ -442,19 +459,22 @@ looks_at_the_whole(void **state)
 		enum fault_kind expected;
 		const char *part; /* of the reason */
 	} table[] = {
-		{ "shared without an account", with_secret, { "amocrm", "account", NULL },
-		    { NULL, NULL, NULL }, FAULT_CONFIG, "[amocrm] account is missing" },
-		{ "per user without an account", with_secret, { "amocrm", "account", NULL },
-		    { "app", "connections", "per_user" }, FAULT_NONE, "" },
-		{ "an account elsewhere", with_secret, { "amocrm", "account", "a.example.com" },
-		    { NULL, NULL, NULL }, FAULT_CONFIG, "below account_domains" },
-		{ "an account elsewhere, per user", with_secret,
+		{ "shared connections without an account", with_secret,
+		    { "amocrm", "account", NULL }, { NULL, NULL, NULL }, FAULT_CONFIG,
+		    "[amocrm] account is missing" },
+		{ "connections per user without an account", with_secret,
+		    { "amocrm", "account", NULL }, { "app", "connections", "per_user" }, FAULT_NONE,
+		    "" },
+		{ "an account outside account_domains", with_secret,
+		    { "amocrm", "account", "a.example.com" }, { NULL, NULL, NULL }, FAULT_CONFIG,
+		    "below account_domains" },
+		{ "an account outside account_domains, per user", with_secret,
 		    { "amocrm", "account", "a.example.com" }, { "app", "connections", "per_user" },
 		    FAULT_CONFIG, "below account_domains" },
-		{ "an account of other domains", with_secret,
+		{ "an account in another account_domains", with_secret,
 		    { "amocrm", "account", "a.example.com" },
 		    { "amocrm", "account_domains", "example.com" }, FAULT_NONE, "" },
-		{ "a URL as account", with_secret,
+		{ "a URL instead of an account", with_secret,
 		    { "amocrm", "account", "https://reforyou.amocrm.ru" }, { NULL, NULL, NULL },
 		    FAULT_CONFIG, "below account_domains" },
 		{ "neither secret nor public key", with_secret, { "jwt", "secret", NULL },
@@ -483,13 +503,13 @@ looks_at_the_whole(void **state)
 		same_fault(table[i].label, &ctx, ok, table[i].expected);
 		DEMAND(table[i].label, cfg.complete == ok);
 		has_text(table[i].label, ctx.reason, table[i].part);
-		has_no_text("a secret in the reason", ctx.reason, "hunter2");
+		has_no_text("the secret is in the reason", ctx.reason, "hunter2");
 		ctx_close(&ctx);
 	}
 }
 
 static void
-lowers_the_account(void **state)
+reads_the_account_in_lower_case(void **state)
 {
 	static const struct pair account = { "amocrm", "account", "ReForYou.amoCRM.ru" };
 	struct file_text text;
@@ -503,16 +523,16 @@ lowers_the_account(void **state)
 }
 
 static void
-signs_states_where_users_have_their_own(void **state)
+chooses_the_default_of_state_by_connections(void **state)
 {
 	static const struct {
 		const char *label, *connections, *state;
 		int expected;
 	} table[] = {
-		{ "shared", "shared", NULL, STATE_ANY },
-		{ "per user", "per_user", NULL, STATE_SIGNED },
-		{ "shared and signed", "shared", "signed", STATE_SIGNED },
-		{ "per user and any", "per_user", "any", STATE_ANY },
+		{ "the default with shared connections", "shared", NULL, STATE_ANY },
+		{ "the default with connections per user", "per_user", NULL, STATE_SIGNED },
+		{ "shared connections and signed states", "shared", "signed", STATE_SIGNED },
+		{ "connections per user and any state", "per_user", "any", STATE_ANY },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -534,49 +554,49 @@ signs_states_where_users_have_their_own(void **state)
 #define TEXT(s)  s, sizeof s - 1
 #define X10      "xxxxxxxxxx"
 #define X50      X10 X10 X10 X10 X10
-#define LINE_198 "name = " X50 X50 X50 X10 X10 X10 X10 "x" /* as long as inih's line can be */
+#define LINE_198 "name = " X50 X50 X50 X10 X10 X10 X10 "x" /* inih's longest line */
 
 static void
-reads_the_lines(void **state)
+checks_the_syntax_of_lines(void **state)
 {
 	static const struct {
-		const char *label, *text; /* behind a sound file */
+		const char *label, *text; /* appended to a valid file */
 		size_t len;
-		int line; /* of text; 0: nothing is wrong */
+		int line; /* the wrong line of text; 0: none */
 	} table[] = {
 		{ "comments and blank lines", TEXT("# x\n; y\n\n  \n\t# z\n"), 0 },
-		{ "lines that end as on Windows", TEXT("[app]\r\nname = x\r\n"), 0 },
+		{ "lines that end with CR LF", TEXT("[app]\r\nname = x\r\n"), 0 },
 		{ "no newline at the end", TEXT("[app]\nname = x"), 0 },
-		{ "no blanks around the equals sign", TEXT("[app]\nname=x\n"), 0 },
-		{ "a colon instead", TEXT("[app]\nname: x\n"), 0 },
-		{ "a blank before a section's first key", TEXT("[app]\n  name = x\n"), 0 },
-		{ "a line at its limit", TEXT("[app]\n" LINE_198 "\n"), 0 },
-		{ "a line over its limit", TEXT("[app]\n" LINE_198 "x\n"), 2 },
-		{ "a line over its limit at the end", TEXT("[app]\n" LINE_198 "xx"), 2 },
+		{ "no spaces around the equals sign", TEXT("[app]\nname=x\n"), 0 },
+		{ "a colon instead of the equals sign", TEXT("[app]\nname: x\n"), 0 },
+		{ "a space before the first key of a section", TEXT("[app]\n  name = x\n"), 0 },
+		{ "a line at the limit", TEXT("[app]\n" LINE_198 "\n"), 0 },
+		{ "a line over the limit", TEXT("[app]\n" LINE_198 "x\n"), 2 },
+		{ "a line over the limit at the end", TEXT("[app]\n" LINE_198 "xx"), 2 },
 		{ "a comment over the limit", TEXT("\n# " X50 X50 X50 X50 "\n"), 2 },
 
 		{ "an unknown section", TEXT("[apps]\nname = x\n"), 2 },
-		{ "a section in capitals", TEXT("[App]\nname = x\n"), 2 },
+		{ "a section in capital letters", TEXT("[App]\nname = x\n"), 2 },
 		{ "an unknown key", TEXT("[app]\nnames = x\n"), 2 },
-		{ "a key in capitals", TEXT("[app]\nName = x\n"), 2 },
+		{ "a key in capital letters", TEXT("[app]\nName = x\n"), 2 },
 		{ "a key of another section", TEXT("[app]\ntimeout = 3\n"), 2 },
 		{ "an empty name", TEXT("[app]\n= x\n"), 2 },
 		{ "a key twice", TEXT("[app]\nname = x\nname = y\n"), 3 },
 		{ "a key twice with the same value", TEXT("[app]\nname = x\nname = x\n"), 3 },
-		{ "a key twice, in two parts", TEXT("[app]\nname = x\n[jwt]\n[app]\nname = x\n"),
-		    5 },
+		{ "a key twice, in two parts of a section",
+		    TEXT("[app]\nname = x\n[jwt]\n[app]\nname = x\n"), 5 },
 		{ "a required key twice", TEXT("[amocrm]\nclient_id = x\n"), 2 },
-		{ "a value that goes on", TEXT("[app]\nname = x\n  and y\n"), 3 },
+		{ "a value continued on the next line", TEXT("[app]\nname = x\n  and y\n"), 3 },
 		{ "a key that is indented", TEXT("[jwt]\nissuer = x\n audience = y\n"), 3 },
 		{ "neither section nor key", TEXT("[app]\nname\n"), 2 },
-		{ "a section that stays open", TEXT("[app\n"), 1 },
-		{ "the first fault of several", TEXT("[app]\nnames = x\nstate = y\n"), 2 },
-		{ "something behind a section", TEXT("[jwt] leeway = 5\n"), 1 },
+		{ "a section without its closing bracket", TEXT("[app\n"), 1 },
+		{ "the first error of several", TEXT("[app]\nnames = x\nstate = y\n"), 2 },
+		{ "a key on the line of a section", TEXT("[jwt] leeway = 5\n"), 1 },
 		{ "a NUL in a value", TEXT("[app]\nname = x\0y\n"), 2 },
-		{ "a NUL at a line's end", TEXT("[app]\nname = x\0\n"), 2 },
-		{ "a NUL that begins a line", TEXT("[app]\n\0name = x\n"), 2 },
+		{ "a NUL at the end of a line", TEXT("[app]\nname = x\0\n"), 2 },
+		{ "a NUL at the beginning of a line", TEXT("[app]\n\0name = x\n"), 2 },
 		{ "a NUL in a comment", TEXT("# \0\n"), 1 },
-		{ "a NUL in a last line that is not ended", TEXT("[app]\nname = x\0y"), 2 },
+		{ "a NUL in a last line without a newline", TEXT("[app]\nname = x\0y"), 2 },
 	};
 	char place[PATH_SIZE + 32];
 
@@ -599,23 +619,23 @@ reads_the_lines(void **state)
 	}
 }
 
-/* Whatever is wrong around a secret, the log does not get it. */
+/* Whatever is wrong with the line of a secret, the secret does not reach the log. */
 static void
-tells_no_secret(void **state)
+keeps_secrets_out_of_the_reason(void **state)
 {
 	static const struct {
 		const char *label, *text;
 	} table[] = {
-		{ "the equals sign forgotten", "[jwt]\nsecret " SECRET_32 "\n" },
-		{ "the equals sign forgotten, one in the secret", "[jwt]\nsecret hunter2==\n" },
-		{ "the same with a colon", "[jwt]\nsecret hunter2:x\n" },
-		{ "a name misspelt", "[jwt]\nsecrte = " SECRET_32 "\n" },
+		{ "no equals sign", "[jwt]\nsecret " SECRET_32 "\n" },
+		{ "no equals sign, but one in the secret", "[jwt]\nsecret hunter2==\n" },
+		{ "no equals sign, but a colon in the secret", "[jwt]\nsecret hunter2:x\n" },
+		{ "a misspelt key", "[jwt]\nsecrte = " SECRET_32 "\n" },
 		{ "the wrong section", "[app]\nsecret = " SECRET_32 "\n" },
-		{ "twice", "[amocrm]\nclient_secret = hunter2\nclient_secret = hunter2\n" },
-		{ "broken over two lines", "[jwt]\nsecret = \n hunter2\n" },
-		{ "too short", "[jwt]\nsecret = hunter2\n" },
-		{ "over the limit of a line", "[jwt]\nsecret = hunter2" X50 X50 X50 X50 "\n" },
-		{ "a control character", "[jwt]\nsecret = " SECRET_32 "\x02\n" },
+		{ "the key twice", "[amocrm]\nclient_secret = hunter2\nclient_secret = hunter2\n" },
+		{ "the secret on the next line", "[jwt]\nsecret = \n hunter2\n" },
+		{ "a secret that is too short", "[jwt]\nsecret = hunter2\n" },
+		{ "a line over its limit", "[jwt]\nsecret = hunter2" X50 X50 X50 X50 "\n" },
+		{ "a control character in the secret", "[jwt]\nsecret = " SECRET_32 "\x02\n" },
 		{ "no section", "secret = " SECRET_32 "\n" },
 	};
 
@@ -636,17 +656,17 @@ tells_no_secret(void **state)
 }
 
 static void
-refuses_a_file_others_can_read(void **state)
+refuses_a_file_that_others_can_read(void **state)
 {
 	static const struct {
 		const char *label;
 		mode_t mode;
 		bool safe;
 	} table[] = {
-		{ "the owner's", 0600, true },
-		{ "the web server's group may read", 0640, true },
-		{ "everybody may read", 0644, false },
-		{ "the group may write", 0660, false },
+		{ "readable and writable for the owner", 0600, true },
+		{ "readable also for the group", 0640, true },
+		{ "readable for everybody", 0644, false },
+		{ "writable for the group", 0660, false },
 	};
 	struct file_text text;
 	char path[PATH_SIZE];
@@ -666,9 +686,9 @@ refuses_a_file_others_can_read(void **state)
 	}
 }
 
-/* An error must reach the app even when the configuration is what is wrong. */
+/* A fault must be reported to the app even if the configuration itself is wrong. */
 static void
-keeps_the_app_section_in_a_fault(void **state)
+keeps_the_app_section_after_a_fault(void **state)
 {
 	static const struct {
 		const char *label, *text, *deep_link;
@@ -676,11 +696,11 @@ keeps_the_app_section_in_a_fault(void **state)
 	} table[] = {
 		{ "no file", NULL, "foryoure://amo-crm/callback", REDIRECT_PAGE },
 		{ "an empty file", "", "foryoure://amo-crm/callback", REDIRECT_PAGE },
-		{ "a fault behind it", "[app]\ndeep_link = x://y\nredirect = 302\nz = 1\n", "x://y",
-		    REDIRECT_302 },
-		{ "a fault before it", "[z]\nz = 1\n[app]\ndeep_link = x://y\n",
+		{ "an error after the section", "[app]\ndeep_link = x://y\nredirect = 302\nz = 1\n",
+		    "x://y", REDIRECT_302 },
+		{ "an error before the section", "[z]\nz = 1\n[app]\ndeep_link = x://y\n",
 		    "foryoure://amo-crm/callback", REDIRECT_PAGE },
-		{ "a fault in it", "[app]\nredirect = button\ndeep_link = javascript:1\n",
+		{ "an error in the section", "[app]\nredirect = button\ndeep_link = javascript:1\n",
 		    "foryoure://amo-crm/callback", REDIRECT_BUTTON },
 	};
 	char path[PATH_SIZE];
@@ -705,13 +725,13 @@ keeps_the_app_section_in_a_fault(void **state)
 }
 
 static void
-finds_its_path(void **state)
+finds_the_path(void **state)
 {
 	(void)state;
 	unsetenv("AMO_CRM_CONFIG");
 	same_text("not set", config_path(), CONFIG_PATH);
 	setenv("AMO_CRM_CONFIG", "", 1);
-	same_text("set to nothing", config_path(), CONFIG_PATH);
+	same_text("set to an empty text", config_path(), CONFIG_PATH);
 	setenv("AMO_CRM_CONFIG", "/srv/my.conf", 1);
 	same_text("set", config_path(), "/srv/my.conf");
 	unsetenv("AMO_CRM_CONFIG");
@@ -752,14 +772,14 @@ main(void)
 		IN_FOLDER(reads_or_refuses_each_value),
 		cmocka_unit_test(has_a_test_for_every_key),
 		IN_FOLDER(demands_the_required_keys),
-		IN_FOLDER(looks_at_the_whole),
-		IN_FOLDER(lowers_the_account),
-		IN_FOLDER(signs_states_where_users_have_their_own),
-		IN_FOLDER(reads_the_lines),
-		IN_FOLDER(tells_no_secret),
-		IN_FOLDER(refuses_a_file_others_can_read),
-		IN_FOLDER(keeps_the_app_section_in_a_fault),
-		cmocka_unit_test(finds_its_path),
+		IN_FOLDER(checks_keys_against_each_other),
+		IN_FOLDER(reads_the_account_in_lower_case),
+		IN_FOLDER(chooses_the_default_of_state_by_connections),
+		IN_FOLDER(checks_the_syntax_of_lines),
+		IN_FOLDER(keeps_secrets_out_of_the_reason),
+		IN_FOLDER(refuses_a_file_that_others_can_read),
+		IN_FOLDER(keeps_the_app_section_after_a_fault),
+		cmocka_unit_test(finds_the_path),
 		IN_FOLDER(reports_a_full_arena),
 	};
 

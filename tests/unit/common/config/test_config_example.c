@@ -1,6 +1,6 @@
-/* test_config_example.c - amo-crm.conf.example says of every key what the program does.
+/* test_config_example.c - amo-crm.conf.example documents every key, with its real default.
  *
- * A key is active, or shown as a comment: "#key = value", which no other comment looks like.
+ * A key is active, or commented out as "#key = value"; no other comment has that form.
  */
 #include "../../folder.h"
 
@@ -28,9 +28,9 @@ struct example {
 	size_t count;
 };
 
-/* "key = value", as the example writes it everywhere. */
+/* Parses "key = value", the only form of a key in the example. */
 static void
-take_key(struct line *line)
+parse_key(struct line *line)
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz_";
 	const char *text = line->text + line->is_comment;
@@ -62,7 +62,7 @@ example_read(void **state)
 			section = line->section;
 		} else
 			memcpy(line->section, section, strlen(section));
-		take_key(line);
+		parse_key(line);
 	}
 	*state = example;
 	return fclose(file);
@@ -92,14 +92,14 @@ find(const struct example *example, const struct config_key *key, int *count)
 }
 
 static void
-every_key_stands_in_its_section_once(void **state)
+has_every_key_once_in_its_section(void **state)
 {
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		int count;
 
 		find(*state, key, &count);
 		if (count != 1)
-			fail_msg("[%s] %s stands there %d times", key->section, key->name, count);
+			fail_msg("[%s] %s is there %d times", key->section, key->name, count);
 	}
 }
 
@@ -112,26 +112,26 @@ known(const struct line *line)
 	return false;
 }
 
-/* What is neither prose nor blank is a section or a key that the program knows. */
+/* A line that is neither a comment nor blank is a section, or a key that the program knows. */
 static void
-nothing_else_stands_there(void **state)
+has_only_known_keys_and_comments(void **state)
 {
 	const struct example *example = *state;
 
 	for (size_t i = 0; i < example->count; i++) {
 		const struct line *line = &example->lines[i];
-		bool is_prose = line->text[0] == '\0' || strncmp(line->text, "# ", 2) == 0
-		    || strcmp(line->text, "#") == 0;
+		bool is_comment_or_blank = line->text[0] == '\0'
+		    || strncmp(line->text, "# ", 2) == 0 || strcmp(line->text, "#") == 0;
 
-		if (line->is_key ? !known(line) : !is_prose && line->text[0] != '[')
+		if (line->is_key ? !known(line) : !is_comment_or_blank && line->text[0] != '[')
 			fail_msg("line %zu: %s", i + 1, line->text);
-		if (line->is_key && is_prose)
-			fail_msg("line %zu: a key is commented out without a blank", i + 1);
+		if (line->is_key && is_comment_or_blank)
+			fail_msg("line %zu: a key looks like a comment", i + 1);
 	}
 }
 
 static void
-sections_stand_there_once_and_in_the_tables_order(void **state)
+has_every_section_once_in_the_order_of_the_table(void **state)
 {
 	const struct example *example = *state;
 	const struct config_key *key = config_keys;
@@ -152,9 +152,9 @@ sections_stand_there_once_and_in_the_tables_order(void **state)
 		fail_msg("section [%s] is missing", key->section);
 }
 
-/* The store's path is compiled in, and may have been chosen. */
+/* The default of [store] path is set when the programs are built; the example has the usual one. */
 static const char *
-usual(const struct config_key *key)
+documented_default(const struct config_key *key)
 {
 	return strcmp(key->section, "store") == 0 && strcmp(key->name, "path") == 0
 	    ? "/var/lib/amo-crm"
@@ -162,7 +162,7 @@ usual(const struct config_key *key)
 }
 
 static void
-a_default_is_commented_out_and_is_the_programs(void **state)
+has_the_programs_defaults_commented_out(void **state)
 {
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		int count;
@@ -170,13 +170,13 @@ a_default_is_commented_out_and_is_the_programs(void **state)
 
 		if (key->fallback == NULL || line == NULL)
 			continue;
-		same_text(key->name, line->value, usual(key));
+		same_text(key->name, line->value, documented_default(key));
 		DEMAND(key->name, line->is_comment);
 	}
 }
 
 static void
-what_is_required_is_active(void **state)
+has_the_required_keys_active(void **state)
 {
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		int count;
@@ -188,14 +188,15 @@ what_is_required_is_active(void **state)
 }
 
 static bool
-shown(const struct line *line, bool comments, const char *left_out)
+selected(const struct line *line, bool comments, const char *left_out)
 {
 	return line->text[0] == '['
 	    || (line->is_key && (comments || !line->is_comment)
 		&& (left_out == NULL || strcmp(line->name, left_out) != 0));
 }
 
-/* Writes it with the '#' of every key parsed away, or with the active keys only, and reads that. */
+/* Reads the example as a configuration: with the keys that are commented out if comments is true,
+ * and without the key left_out, unless that is NULL. */
 static void
 read_as(const struct example *example, bool comments, const char *left_out, struct ctx *ctx,
     struct config *cfg)
@@ -212,7 +213,7 @@ read_as(const struct example *example, bool comments, const char *left_out, stru
 	for (size_t i = 0; i < example->count; i++) {
 		const struct line *line = &example->lines[i];
 
-		if (shown(line, comments, left_out))
+		if (selected(line, comments, left_out))
 			fprintf(file, "%s\n", line->text + line->is_comment);
 		else
 			fputs("\n", file);
@@ -225,7 +226,7 @@ read_as(const struct example *example, bool comments, const char *left_out, stru
 }
 
 static void
-as_it_stands_it_is_a_configuration(void **state)
+is_a_valid_configuration(void **state)
 {
 	struct config cfg;
 	struct ctx ctx;
@@ -238,9 +239,9 @@ as_it_stands_it_is_a_configuration(void **state)
 	ctx_close(&ctx);
 }
 
-/* All but public_key, which excludes the secret. */
+/* All keys but public_key, which cannot be set together with the secret. */
 static void
-every_value_that_is_shown_is_a_good_one(void **state)
+has_a_valid_value_for_every_key(void **state)
 {
 	struct config cfg;
 	struct ctx ctx;
@@ -254,7 +255,7 @@ every_value_that_is_shown_is_a_good_one(void **state)
 }
 
 static void
-the_public_key_that_is_shown_is_a_good_one(void **state)
+has_a_valid_public_key(void **state)
 {
 	const struct config_key *key = config_keys;
 	const struct line *line;
@@ -273,14 +274,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_key_stands_in_its_section_once),
-		cmocka_unit_test(nothing_else_stands_there),
-		cmocka_unit_test(sections_stand_there_once_and_in_the_tables_order),
-		cmocka_unit_test(a_default_is_commented_out_and_is_the_programs),
-		cmocka_unit_test(what_is_required_is_active),
-		cmocka_unit_test(as_it_stands_it_is_a_configuration),
-		cmocka_unit_test(every_value_that_is_shown_is_a_good_one),
-		cmocka_unit_test(the_public_key_that_is_shown_is_a_good_one),
+		cmocka_unit_test(has_every_key_once_in_its_section),
+		cmocka_unit_test(has_only_known_keys_and_comments),
+		cmocka_unit_test(has_every_section_once_in_the_order_of_the_table),
+		cmocka_unit_test(has_the_programs_defaults_commented_out),
+		cmocka_unit_test(has_the_required_keys_active),
+		cmocka_unit_test(is_a_valid_configuration),
+		cmocka_unit_test(has_a_valid_value_for_every_key),
+		cmocka_unit_test(has_a_valid_public_key),
 	};
 
 	return cmocka_run_group_tests(tests, example_read, example_free);

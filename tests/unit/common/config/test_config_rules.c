@@ -1,4 +1,4 @@
-/* test_config_rules.c - values that config_read accepts, and that cannot work. */
+/* test_config_rules.c - the syntax of values that config_read accepts as any text. */
 #include "../../table.h"
 
 #include "config/config_rules.h"
@@ -16,19 +16,19 @@ try_rule(bool (*rule)(const char *value), const struct row *rows, size_t count)
 }
 
 static void
-knows_a_client_id(void **state)
+checks_a_client_id(void **state)
 {
 	static const struct row table[] = {
 		{ "a UUID", "0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8", true },
-		{ "upper case", "0F3C1AB2-4D5E-6F70-8192-A3B4C5D6E7F8", false },
-		{ "a letter that is no digit", "0g3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8", false },
-		{ "a hyphen missing", "0f3c1ab24d5e-6f70-8192-a3b4c5d6e7f8", false },
+		{ "a UUID in upper case", "0F3C1AB2-4D5E-6F70-8192-A3B4C5D6E7F8", false },
+		{ "a letter that is not a digit", "0g3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8", false },
+		{ "a missing hyphen", "0f3c1ab24d5e-6f70-8192-a3b4c5d6e7f8", false },
 		{ "a hyphen in another place", "0f3c1ab-24d5e-6f70-8192-a3b4c5d6e7f8", false },
 		{ "one digit less", "0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f", false },
 		{ "one digit more", "0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f80", false },
-		{ "a blank behind", "0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8 ", false },
-		{ "in braces", "{0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8}", false },
-		{ "empty", "", false },
+		{ "a space at the end", "0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8 ", false },
+		{ "a UUID in braces", "{0f3c1ab2-4d5e-6f70-8192-a3b4c5d6e7f8}", false },
+		{ "an empty client_id", "", false },
 	};
 
 	(void)state;
@@ -36,7 +36,7 @@ knows_a_client_id(void **state)
 }
 
 static void
-knows_connect_to(void **state)
+checks_connect_to(void **state)
 {
 	static const struct row table[] = {
 		{ "all four parts", "crm.example.com:443:127.0.0.1:8443", true },
@@ -47,21 +47,22 @@ knows_connect_to(void **state)
 		{ "IPv6", "crm.example.com:443:[::1]:8443", true },
 		{ "IPv6 twice", "[2001:db8::1]:443:[::1]:8443", true },
 		{ "two elements", "a.example:443:127.0.0.1:1 b.example:443:127.0.0.1:2", true },
-		{ "several blanks between", "a.example:443:127.0.0.1:1   b.example:443::2", true },
-		{ "nothing", "", true },
+		{ "several spaces between elements", "a.example:443:127.0.0.1:1   b.example:443::2",
+		    true },
+		{ "no element", "", true },
 		{ "three parts", "crm.example.com:443:127.0.0.1", false },
 		{ "five parts", "crm.example.com:443:127.0.0.1:8443:9", false },
-		{ "a port that is no number", "crm.example.com:https:127.0.0.1:8443", false },
-		{ "the other port is no number", "crm.example.com:443:127.0.0.1:x", false },
+		{ "a port that is not a number", "crm.example.com:https:127.0.0.1:8443", false },
+		{ "the other port is not a number", "crm.example.com:443:127.0.0.1:x", false },
 		{ "a port of five digits", "::127.0.0.1:65535", true },
 		{ "a port of six digits", "::127.0.0.1:655350", false },
 		{ "IPv6 without brackets", "crm.example.com:443:::1:8443", false },
 		{ "a bracket that is not closed", "crm.example.com:443:[::1:8443", false },
 		{ "a bracket closed in the next element", "a.example:443:[:: ]:8443", false },
-		{ "something behind a bracket", "crm.example.com:443:[::1]x:8443", false },
+		{ "a letter after a bracket", "crm.example.com:443:[::1]x:8443", false },
 		{ "the second element is wrong", "::127.0.0.1:1 ::127.0.0.1", false },
-		{ "a host alone", "crm.example.com", false },
-		{ "a comma between", "::127.0.0.1:1,::127.0.0.1:2", false },
+		{ "only a host", "crm.example.com", false },
+		{ "a comma between elements", "::127.0.0.1:1,::127.0.0.1:2", false },
 	};
 
 	(void)state;
@@ -69,11 +70,11 @@ knows_connect_to(void **state)
 }
 
 static void
-knows_a_proxy(void **state)
+checks_a_proxy(void **state)
 {
 	static const struct row table[] = {
-		{ "a host", "proxy.example", true },
-		{ "a port", "proxy.example:3128", true },
+		{ "only a host", "proxy.example", true },
+		{ "a host and a port", "proxy.example:3128", true },
 		{ "http", "http://proxy.example:3128", true },
 		{ "https", "https://proxy.example", true },
 		{ "socks4", "socks4://proxy.example", true },
@@ -81,7 +82,7 @@ knows_a_proxy(void **state)
 		{ "socks5", "socks5://proxy.example", true },
 		{ "socks5h", "socks5h://proxy.example:1080", true },
 		{ "a password", "http://me:secret@proxy.example:3128", true },
-		{ "a password with signs in it", "http://me:s@e:c@proxy.example:3128", true },
+		{ "a password with @ and : in it", "http://me:s@e:c@proxy.example:3128", true },
 		{ "a password without a scheme", "me:secret@proxy.example", true },
 		{ "a slash at the end", "http://proxy.example/", true },
 		{ "IPv6", "http://[::1]:3128", true },
@@ -92,16 +93,16 @@ knows_a_proxy(void **state)
 		{ "a scheme in upper case", "HTTP://proxy.example", false },
 		{ "an empty scheme", "://proxy.example", false },
 		{ "no host", "http://", false },
-		{ "no host behind a password", "http://me:secret@", false },
+		{ "no host after a password", "http://me:secret@", false },
 		{ "no host before a port", "http://:3128", false },
 		{ "an empty port", "proxy.example:", false },
-		{ "a port that is no number", "proxy.example:web", false },
+		{ "a port that is not a number", "proxy.example:web", false },
 		{ "a port of five digits", "proxy.example:65535", true },
 		{ "a port of six digits", "proxy.example:655350", false },
-		{ "a blank", "proxy.example 3128", false },
+		{ "a space", "proxy.example 3128", false },
 		{ "a bracket that is not closed", "http://[::1", false },
-		{ "something behind a bracket", "http://[::1]x", false },
-		{ "empty", "", false },
+		{ "a letter after a bracket", "http://[::1]x", false },
+		{ "an empty proxy", "", false },
 	};
 
 	(void)state;
@@ -112,9 +113,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(knows_a_client_id),
-		cmocka_unit_test(knows_connect_to),
-		cmocka_unit_test(knows_a_proxy),
+		cmocka_unit_test(checks_a_client_id),
+		cmocka_unit_test(checks_connect_to),
+		cmocka_unit_test(checks_a_proxy),
 	};
 
 	return cmocka_run_group_tests_name("config rules", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_endpoints.c - our five URLs, and what a redirect_uri may look like. */
+/* test_endpoints.c - our five URLs, and the form of redirect_uri from which they are derived. */
 #include "../../table.h"
 
 #include "config/endpoints.h"
@@ -6,7 +6,7 @@
 #define URI "https://crm.example.com/api/amo-crm/callback"
 
 static void
-makes_the_five_urls(void **state)
+builds_the_five_urls(void **state)
 {
 	static const struct {
 		enum endpoint endpoint;
@@ -38,7 +38,7 @@ makes_the_five_urls(void **state)
 }
 
 static void
-makes_a_url_beside_the_callback(void **state)
+derives_a_url_from_redirect_uri(void **state)
 {
 	static const struct {
 		const char *label, *redirect_uri, *url; /* NULL: FAULT_CONFIG */
@@ -47,7 +47,8 @@ makes_a_url_beside_the_callback(void **state)
 		    "https://crm.example.com:8443/api/amo-crm/status" },
 		{ "http", "http://localhost:8080/api/amo-crm/callback",
 		    "http://localhost:8080/api/amo-crm/status" },
-		{ "a path before ours", "https://crm.example.com/two/api/amo-crm/callback",
+		{ "a path before the endpoint path",
+		    "https://crm.example.com/two/api/amo-crm/callback",
 		    "https://crm.example.com/two/api/amo-crm/status" },
 		{ "another path", "https://crm.example.com/crm/callback",
 		    "https://crm.example.com/crm/status" },
@@ -81,7 +82,7 @@ makes_a_url_beside_the_callback(void **state)
 }
 
 static void
-gives_the_webhook_its_key(void **state)
+adds_the_key_to_the_webhook_url(void **state)
 {
 	static const struct {
 		const char *label, *redirect_uri, *secret, *url; /* url NULL: FAULT_CONFIG */
@@ -92,7 +93,8 @@ gives_the_webhook_its_key(void **state)
 		    "https://crm.example.com/api/amo-crm/"
 		    "webhook?key=a%2Bb%26c%20d%25%2F%3D%C3%A4" },
 		{ "no key", URI, NULL, "https://crm.example.com/api/amo-crm/webhook" },
-		{ "another redirect_uri", URI "/", "0123456789abcdef", NULL },
+		{ "a redirect_uri that does not end in callback", URI "/", "0123456789abcdef",
+		    NULL },
 	};
 
 	(void)state;
@@ -123,18 +125,20 @@ recognizes_our_own_urls(void **state)
 		{ "the webhook", URI, "https://crm.example.com/api/amo-crm/webhook", true },
 		{ "the webhook with its key", URI,
 		    "https://crm.example.com/api/amo-crm/webhook?key=x", true },
-		{ "the folder alone", URI, "https://crm.example.com/api/amo-crm/", true },
-		{ "the folder without its slash", URI, "https://crm.example.com/api/amo-crm",
+		{ "only the endpoint path", URI, "https://crm.example.com/api/amo-crm/", true },
+		{ "the endpoint path without its slash", URI, "https://crm.example.com/api/amo-crm",
 		    false },
 		{ "another path", URI, "https://crm.example.com/events", false },
 		{ "another host", URI, "https://events.example.com/api/amo-crm/webhook", false },
 		{ "another port", URI, "https://crm.example.com:8443/api/amo-crm/webhook", false },
 		{ "another scheme", URI, "http://crm.example.com/api/amo-crm/webhook", false },
-		{ "another path before ours", "https://crm.example.com/two/api/amo-crm/callback",
+		{ "another path before the endpoint path",
+		    "https://crm.example.com/two/api/amo-crm/callback",
 		    "https://crm.example.com/api/amo-crm/webhook", false },
-		{ "the same path before ours", "https://crm.example.com/two/api/amo-crm/callback",
+		{ "the same path before the endpoint path",
+		    "https://crm.example.com/two/api/amo-crm/callback",
 		    "https://crm.example.com/two/api/amo-crm/webhook", true },
-		{ "a redirect_uri elsewhere", "https://crm.example.com/callback",
+		{ "a redirect_uri outside the endpoint path", "https://crm.example.com/callback",
 		    "https://crm.example.com/webhook", false },
 	};
 
@@ -151,16 +155,17 @@ splits_redirect_uri(void **state)
 		const char *label, *redirect_uri;
 		struct endpoints_site site; /* base NULL: FAULT_CONFIG */
 	} table[] = {
-		{ "a usual one", URI,
+		{ "a usual redirect_uri", URI,
 		    { "https://crm.example.com", "crm.example.com", "", "example.com",
 			"http://crm.example.com" } },
 		{ "a port", "https://crm.example.com:8443/api/amo-crm/callback",
 		    { "https://crm.example.com:8443", "crm.example.com", ":8443", "example.com",
 			"http://crm.example.com:8443" } },
-		{ "a path before ours", "https://crm.example.com/a.b.c/api/amo-crm/callback",
+		{ "a path before the endpoint path",
+		    "https://crm.example.com/a.b.c/api/amo-crm/callback",
 		    { "https://crm.example.com/a.b.c", "crm.example.com", "/a.b.c", "example.com",
 			"http://crm.example.com/a.b.c" } },
-		{ "our path twice",
+		{ "the endpoint path twice",
 		    "https://crm.example.com/api/amo-crm/callback/api/amo-crm/callback",
 		    { URI, "crm.example.com", "/api/amo-crm/callback", "example.com",
 			"http://crm.example.com/api/amo-crm/callback" } },
@@ -223,17 +228,18 @@ splits_redirect_uri(void **state)
 }
 
 static void
-finds_what_is_wrong_with_redirect_uri(void **state)
+finds_the_problem_of_redirect_uri(void **state)
 {
 	static const struct {
 		const char *label, *redirect_uri;
-		enum redirect_uri_problem problem, in_a_trial;
+		enum redirect_uri_problem problem, trial_problem;
 	} table[] = {
-		{ "a usual one", URI, REDIRECT_URI_OK, REDIRECT_URI_OK },
+		{ "a usual redirect_uri", URI, REDIRECT_URI_OK, REDIRECT_URI_OK },
 		{ "a port", "https://crm.example.com:8443/api/amo-crm/callback", REDIRECT_URI_OK,
 		    REDIRECT_URI_OK },
-		{ "a path before ours", "https://crm.example.com/two/api/amo-crm/callback",
-		    REDIRECT_URI_OK, REDIRECT_URI_OK },
+		{ "a path before the endpoint path",
+		    "https://crm.example.com/two/api/amo-crm/callback", REDIRECT_URI_OK,
+		    REDIRECT_URI_OK },
 		{ "IPv6", "https://[2001:db8::1]/api/amo-crm/callback", REDIRECT_URI_OK,
 		    REDIRECT_URI_OK },
 		{ "the old path", "https://crm.example.com/api/v1/integrations/amo-crm/callback",
@@ -271,7 +277,7 @@ finds_what_is_wrong_with_redirect_uri(void **state)
 		same_number(table[i].label, redirect_uri_check(table[i].redirect_uri, false),
 		    table[i].problem);
 		same_number(table[i].label, redirect_uri_check(table[i].redirect_uri, true),
-		    table[i].in_a_trial);
+		    table[i].trial_problem);
 	}
 }
 
@@ -298,12 +304,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(makes_the_five_urls),
-		cmocka_unit_test(makes_a_url_beside_the_callback),
-		cmocka_unit_test(gives_the_webhook_its_key),
+		cmocka_unit_test(builds_the_five_urls),
+		cmocka_unit_test(derives_a_url_from_redirect_uri),
+		cmocka_unit_test(adds_the_key_to_the_webhook_url),
 		cmocka_unit_test(recognizes_our_own_urls),
 		cmocka_unit_test(splits_redirect_uri),
-		cmocka_unit_test(finds_what_is_wrong_with_redirect_uri),
+		cmocka_unit_test(finds_the_problem_of_redirect_uri),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

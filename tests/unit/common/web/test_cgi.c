@@ -1,4 +1,4 @@
-/* test_cgi.c - one request by the descriptors and variables a web server passes. */
+/* test_cgi.c - one request, with the descriptors and variables that a web server passes. */
 #include "../../child.h"
 
 #include "base/ctx.h"
@@ -11,7 +11,7 @@
 
 #define READ_MAX 4 /* bytes of the body that the handler reads */
 
-/* Answers with what it was asked. */
+/* Responds with the request that it received. */
 static bool
 echo(struct ctx *ctx, const struct gateway *gw, const void *arg)
 {
@@ -30,7 +30,7 @@ echo(struct ctx *ctx, const struct gateway *gw, const void *arg)
 struct run {
 	int fd[3];
 	const char *query; /* NULL: not set */
-	bool sent;         /* what cgi_serve should say */
+	bool sent;         /* whether cgi_serve is to report success */
 };
 
 static bool
@@ -62,7 +62,7 @@ receive_all(const char *label, int fd, char *text, size_t size)
 	text[len] = '\0';
 }
 
-/* As Apache's mod_cgid: one socket for the body and the response. */
+/* Like Apache's mod_cgid: the body and the response use one socket. */
 static void
 handles_one_request(void **state)
 {
@@ -72,8 +72,8 @@ handles_one_request(void **state)
 		{ "a query", "x=1", "", "arg|x=1|0||no more" },
 		{ "no query", NULL, "", "arg|(none)|0||no more" },
 		{ "a body", "", "abc", "arg||3|abc|no more" },
-		{ "a body that is read to its end", "", "abcd", "arg||4|abcd|no more" },
-		{ "a body that is not read to its end", "", "abcdefghij", "arg||4|abcd|more" },
+		{ "a body that is read to the end", "", "abcd", "arg||4|abcd|no more" },
+		{ "a body that is not read to the end", "", "abcdefghij", "arg||4|abcd|more" },
 	};
 
 	(void)state;
@@ -103,7 +103,7 @@ handles_one_request(void **state)
 }
 
 static void
-says_when_nobody_listens(void **state)
+reports_a_closed_connection(void **state)
 {
 	int out[2];
 	int in[2];
@@ -124,7 +124,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handles_one_request),
-		cmocka_unit_test(says_when_nobody_listens),
+		cmocka_unit_test(reports_a_closed_connection),
 	};
 
 	return cmocka_run_group_tests_name("CGI", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_fcgi_restart.c - a process executes its program again: here that is this test, whose main
- * then looks at what it was given. */
+/* test_fcgi_restart.c - a process executes its program again.  The program is this test, whose main
+ * then checks its process id and its environment. */
 #include "../../child.h"
 
 #include "web/fcgi_restart.h"
@@ -25,7 +25,7 @@ own_pid(char pid[PID_SIZE])
 	snprintf(pid, PID_SIZE, "%ld", (long)getpid());
 }
 
-/* What the restarted program says. */
+/* The exit status of the restarted program. */
 static int
 restarted(void)
 {
@@ -88,19 +88,19 @@ restart_with_tunables(void *arg)
 #define OTHER "glibc.malloc.check=0"
 
 static void
-restarts_unless_the_tunable_is_there(void **state)
+restarts_unless_the_tunable_is_set(void **state)
 {
-	static char long_one[1024];
+	static char long_value[1024];
 	struct row table[] = {
 		{ "no tunables", NULL, CTX_TUNABLE },
 		{ "another tunable", OTHER, OTHER ":" CTX_TUNABLE },
 		{ "the tunable", CTX_TUNABLE, NULL },
-		{ "the tunable behind another", OTHER ":" CTX_TUNABLE, NULL },
-		{ "no room for it", long_one, NULL },
+		{ "the tunable after another", OTHER ":" CTX_TUNABLE, NULL },
+		{ "no space for the tunable", long_value, NULL },
 	};
 
 	(void)state;
-	memset(long_one, 'x', sizeof long_one - 1);
+	memset(long_value, 'x', sizeof long_value - 1);
 	for (size_t i = 0; i < ROWS(table); i++)
 		in_child(table[i].label, restart_with_tunables, &table[i]);
 }
@@ -110,7 +110,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restarts_in_place),
-		cmocka_unit_test(restarts_unless_the_tunable_is_there),
+		cmocka_unit_test(restarts_unless_the_tunable_is_set),
 	};
 
 	if (getenv(PID) != NULL)

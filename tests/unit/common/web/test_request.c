@@ -1,5 +1,5 @@
-/* test_request.c - what is taken from a web server's variables (RFC 3875),
- * and how a body is read. */
+/* test_request.c - reading a request from the variables of a web server (RFC 3875), and its
+ * body. */
 #include "../../memory_gateway.h"
 
 #include "web/request.h"
@@ -9,7 +9,7 @@
 #define ALL_METHODS (METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE)
 
 static void
-knows_its_methods(void **state)
+accepts_only_supported_methods(void **state)
 {
 	static const struct {
 		const char *label, *sent;
@@ -21,17 +21,17 @@ knows_its_methods(void **state)
 		{ "HEAD", "HEAD", METHOD_GET | METHOD_HEAD, FAULT_NONE, METHOD_HEAD },
 		{ "POST", "POST", ALL_METHODS, FAULT_NONE, METHOD_POST },
 		{ "DELETE", "DELETE", ALL_METHODS, FAULT_NONE, METHOD_DELETE },
-		{ "one the URL does not answer to", "POST", METHOD_GET | METHOD_HEAD, FAULT_METHOD,
+		{ "a method that is not supported", "POST", METHOD_GET | METHOD_HEAD, FAULT_METHOD,
 		    METHOD_POST },
-		{ "HEAD where only GET is answered", "HEAD", METHOD_GET, FAULT_METHOD,
+		{ "HEAD when only GET is supported", "HEAD", METHOD_GET, FAULT_METHOD,
 		    METHOD_HEAD },
 		{ "TRACE", "TRACE", ALL_METHODS, FAULT_METHOD, 0 },
-		{ "small letters", "get", ALL_METHODS, FAULT_METHOD, 0 },
-		{ "a longer word", "GETS", ALL_METHODS, FAULT_METHOD, 0 },
-		{ "a shorter word", "GE", ALL_METHODS, FAULT_METHOD, 0 },
-		{ "empty", "", ALL_METHODS, FAULT_METHOD, 0 },
-		{ "none", NULL, ALL_METHODS, FAULT_METHOD, 0 },
-		{ "one that is far too long",
+		{ "a method in lower case", "get", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "a method with a letter more", "GETS", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "a method with a letter less", "GE", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "an empty method", "", ALL_METHODS, FAULT_METHOD, 0 },
+		{ "no method", NULL, ALL_METHODS, FAULT_METHOD, 0 },
+		{ "a method that is far too long",
 		    "GETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGET",
 		    ALL_METHODS, FAULT_METHOD, 0 },
 	};
@@ -62,10 +62,10 @@ lists_methods_for_allow(void **state)
 		unsigned methods;
 		const char *expected;
 	} table[] = {
-		{ "one", METHOD_POST, "POST" },
-		{ "two", METHOD_HEAD | METHOD_GET, "GET, HEAD" },
-		{ "all", ALL_METHODS, "GET, HEAD, POST, DELETE" },
-		{ "none", 0, "" },
+		{ "one method", METHOD_POST, "POST" },
+		{ "two methods", METHOD_HEAD | METHOD_GET, "GET, HEAD" },
+		{ "all methods", ALL_METHODS, "GET, HEAD, POST, DELETE" },
+		{ "no methods", 0, "" },
 	};
 
 	(void)state;
@@ -81,7 +81,7 @@ lists_methods_for_allow(void **state)
 }
 
 static void
-copies_what_the_server_says(void **state)
+copies_the_variables_of_the_server(void **state)
 {
 	static char query[] = "code=1";
 	static const struct variable variables[] = { { "REQUEST_METHOD", "GET" },
@@ -106,7 +106,7 @@ copies_what_the_server_says(void **state)
 }
 
 static void
-knows_what_was_not_sent(void **state)
+reads_a_request_without_optional_variables(void **state)
 {
 	static const struct variable variables[] = { { "REQUEST_METHOD", "GET" }, { NULL, NULL } };
 	struct memory_server server = { .variables = variables };
@@ -162,8 +162,7 @@ limits_query_and_headers(void **state)
 			ok = request_read(&ctx, &gw, METHOD_GET, &req);
 			same_fault(table[i].name, &ctx, ok,
 			    len == table[i].max ? FAULT_NONE : FAULT_REQUEST);
-			DEMAND(
-			    "a query that was refused is empty", ok || strcmp(req.query, "") == 0);
+			DEMAND("a refused query is empty", ok || strcmp(req.query, "") == 0);
 			has_no_text(table[i].name, ctx.reason, "xxx");
 			ctx_close(&ctx);
 			free(value);
@@ -177,23 +176,24 @@ finds_the_bearer_token(void **state)
 		const char *label, *authorization, *redirected, *token, *expected;
 	} table[] = {
 		{ "Authorization", "Bearer abc", NULL, NULL, "abc" },
-		{ "the same after a rewrite", NULL, "Bearer abc", NULL, "abc" },
+		{ "Authorization after an internal redirect", NULL, "Bearer abc", NULL, "abc" },
 		{ "X-Auth-Token with the scheme", NULL, NULL, "Bearer abc", "abc" },
-		{ "X-Auth-Token without it", NULL, NULL, "abc", "abc" },
+		{ "X-Auth-Token without the scheme", NULL, NULL, "abc", "abc" },
 		{ "the first of all three", "Bearer a", "Bearer b", "Bearer c", "a" },
 		{ "the second of all three", NULL, "Bearer b", "Bearer c", "b" },
 		{ "an Authorization that the server emptied", "", NULL, "abc", "abc" },
 		{ "the scheme in small letters (RFC 9110 section 11.1)", "bearer abc", NULL, NULL,
 		    "abc" },
-		{ "several blanks", "Bearer   abc", NULL, NULL, "abc" },
-		{ "nothing", NULL, NULL, NULL, NULL },
-		{ "empty", "", "", "", NULL },
-		{ "the scheme alone", "Bearer", NULL, NULL, NULL },
-		{ "the scheme and a blank", "Bearer ", NULL, NULL, NULL },
+		{ "several spaces", "Bearer   abc", NULL, NULL, "abc" },
+		{ "no header", NULL, NULL, NULL, NULL },
+		{ "empty headers", "", "", "", NULL },
+		{ "only the scheme", "Bearer", NULL, NULL, NULL },
+		{ "the scheme and a space", "Bearer ", NULL, NULL, NULL },
 		{ "another scheme", "Basic dTpw", NULL, NULL, NULL },
-		{ "a scheme that begins alike", "Bearers abc", NULL, NULL, NULL },
+		{ "a scheme with the same beginning", "Bearers abc", NULL, NULL, NULL },
 		{ "Authorization without a scheme", "abc", NULL, NULL, NULL },
-		{ "the web server's own login beside it", "Basic dTpw", NULL, "abc", "abc" },
+		{ "Basic authentication of the web server and X-Auth-Token", "Basic dTpw", NULL,
+		    "abc", "abc" },
 	};
 
 	(void)state;
@@ -216,7 +216,7 @@ finds_the_bearer_token(void **state)
 }
 
 static void
-tells_forms_from_json(void **state)
+distinguishes_forms_from_json(void **state)
 {
 	static const struct {
 		const char *label, *type;
@@ -224,18 +224,18 @@ tells_forms_from_json(void **state)
 	} table[] = {
 		{ "a form", "application/x-www-form-urlencoded", MEDIA_FORM },
 		{ "JSON", "application/json", MEDIA_JSON },
-		{ "another case", "Application/JSON", MEDIA_JSON },
+		{ "JSON in another case", "Application/JSON", MEDIA_JSON },
 		{ "a parameter", "application/json; charset=utf-8", MEDIA_JSON },
-		{ "a parameter without a blank", "application/json;charset=utf-8", MEDIA_JSON },
-		{ "a blank before the semicolon", "application/json ; charset=utf-8", MEDIA_JSON },
+		{ "a parameter without a space", "application/json;charset=utf-8", MEDIA_JSON },
+		{ "a space before the semicolon", "application/json ; charset=utf-8", MEDIA_JSON },
 		{ "a longer subtype", "application/json-seq", MEDIA_OTHER },
 		{ "a suffix", "application/problem+json", MEDIA_OTHER },
-		{ "a shorter one", "application/jso", MEDIA_OTHER },
+		{ "a shorter subtype", "application/jso", MEDIA_OTHER },
 		{ "another type", "text/json", MEDIA_OTHER },
-		{ "files", "multipart/form-data; boundary=x", MEDIA_OTHER },
+		{ "a form with files", "multipart/form-data; boundary=x", MEDIA_OTHER },
 		{ "JSON in a parameter", "text/plain; application/json", MEDIA_OTHER },
-		{ "empty", "", MEDIA_OTHER },
-		{ "none", NULL, MEDIA_OTHER },
+		{ "an empty Content-Type", "", MEDIA_OTHER },
+		{ "no Content-Type", NULL, MEDIA_OTHER },
 	};
 
 	(void)state;
@@ -256,32 +256,32 @@ static void
 reads_a_body(void **state)
 {
 	static const struct {
-		const char *label, *announced, *body;
+		const char *label, *content_length, *body;
 		enum fault_kind expected;
 	} table[] = {
-		{ "as announced", "5", "abcde", FAULT_NONE },
-		{ "announced at its limit", "8", "abcdefgh", FAULT_NONE },
-		{ "announced as none", "0", "", FAULT_NONE },
-		{ "leading noughts", "005", "abcde", FAULT_NONE },
-		{ "not announced", NULL, "abcde", FAULT_NONE },
-		{ "announced by nothing", "", "abcde", FAULT_NONE },
-		{ "not announced, at its limit", NULL, "abcdefgh", FAULT_NONE },
-		{ "not announced, empty", NULL, "", FAULT_NONE },
+		{ "a body of Content-Length bytes", "5", "abcde", FAULT_NONE },
+		{ "Content-Length at the limit", "8", "abcdefgh", FAULT_NONE },
+		{ "Content-Length 0 and no body", "0", "", FAULT_NONE },
+		{ "leading zeros", "005", "abcde", FAULT_NONE },
+		{ "no Content-Length", NULL, "abcde", FAULT_NONE },
+		{ "an empty Content-Length", "", "abcde", FAULT_NONE },
+		{ "no Content-Length, a body at the limit", NULL, "abcdefgh", FAULT_NONE },
+		{ "no Content-Length and no body", NULL, "", FAULT_NONE },
 
-		{ "announced over its limit", "9", "abcdefghi", FAULT_TOO_LARGE },
-		{ "announced over its limit, and short", "9", "a", FAULT_TOO_LARGE },
-		{ "announced as more than numbers hold", "184467440737095516210", "a",
+		{ "Content-Length over the limit", "9", "abcdefghi", FAULT_TOO_LARGE },
+		{ "Content-Length over the limit, and a short body", "9", "a", FAULT_TOO_LARGE },
+		{ "a Content-Length that overflows", "184467440737095516210", "a",
 		    FAULT_TOO_LARGE },
-		{ "not announced, over its limit", NULL, "abcdefghi", FAULT_TOO_LARGE },
-		{ "less than announced", "5", "abcd", FAULT_REQUEST },
-		{ "nothing of what is announced", "5", "", FAULT_REQUEST },
-		{ "more than announced", "5", "abcdef", FAULT_REQUEST },
-		{ "something where nothing is announced", "0", "a", FAULT_REQUEST },
+		{ "no Content-Length, a body over the limit", NULL, "abcdefghi", FAULT_TOO_LARGE },
+		{ "a body shorter than Content-Length", "5", "abcd", FAULT_REQUEST },
+		{ "Content-Length without a body", "5", "", FAULT_REQUEST },
+		{ "a body longer than Content-Length", "5", "abcdef", FAULT_REQUEST },
+		{ "Content-Length 0 and a body", "0", "a", FAULT_REQUEST },
 		{ "a minus", "-1", "a", FAULT_REQUEST },
 		{ "a plus", "+5", "abcde", FAULT_REQUEST },
-		{ "a blank", " 5", "abcde", FAULT_REQUEST },
-		{ "a letter behind", "5x", "abcde", FAULT_REQUEST },
-		{ "hex", "0x5", "abcde", FAULT_REQUEST },
+		{ "a space before the number", " 5", "abcde", FAULT_REQUEST },
+		{ "a letter after the number", "5x", "abcde", FAULT_REQUEST },
+		{ "a hexadecimal number", "0x5", "abcde", FAULT_REQUEST },
 		{ "two lengths", "5, 5", "abcde", FAULT_REQUEST },
 	};
 
@@ -289,7 +289,7 @@ reads_a_body(void **state)
 	for (size_t i = 0; i < ROWS(table); i++)
 		for (size_t piece = 0; piece <= 3; piece++) {
 			const struct variable variables[] = {
-				{ "CONTENT_LENGTH", table[i].announced }, { NULL, NULL }
+				{ "CONTENT_LENGTH", table[i].content_length }, { NULL, NULL }
 			};
 			struct memory_server server = { .variables = variables,
 				.body = table[i].body,
@@ -315,7 +315,7 @@ reads_a_body(void **state)
 }
 
 static void
-keeps_a_nul_of_a_body(void **state)
+keeps_a_nul_in_a_body(void **state)
 {
 	struct memory_server server = { .body = "a\0b", .body_len = 3 };
 	struct gateway gw = memory_gateway(&server);
@@ -333,18 +333,18 @@ keeps_a_nul_of_a_body(void **state)
 }
 
 static void
-says_when_a_body_breaks_off(void **state)
+reports_a_body_that_breaks_off(void **state)
 {
 	static const struct {
-		const char *label, *announced;
+		const char *label, *content_length;
 	} table[] = {
-		{ "announced", "5" },
-		{ "not announced", NULL },
+		{ "Content-Length", "5" },
+		{ "no Content-Length", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		const struct variable variables[] = { { "CONTENT_LENGTH", table[i].announced },
+		const struct variable variables[] = { { "CONTENT_LENGTH", table[i].content_length },
 			{ NULL, NULL } };
 		struct memory_server server = {
 			.variables = variables, .body = "abc", .body_len = 3, .body_broken = true
@@ -398,16 +398,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(knows_its_methods),
+		cmocka_unit_test(accepts_only_supported_methods),
 		cmocka_unit_test(lists_methods_for_allow),
-		cmocka_unit_test(copies_what_the_server_says),
-		cmocka_unit_test(knows_what_was_not_sent),
+		cmocka_unit_test(copies_the_variables_of_the_server),
+		cmocka_unit_test(reads_a_request_without_optional_variables),
 		cmocka_unit_test(limits_query_and_headers),
 		cmocka_unit_test(finds_the_bearer_token),
-		cmocka_unit_test(tells_forms_from_json),
+		cmocka_unit_test(distinguishes_forms_from_json),
 		cmocka_unit_test(reads_a_body),
-		cmocka_unit_test(keeps_a_nul_of_a_body),
-		cmocka_unit_test(says_when_a_body_breaks_off),
+		cmocka_unit_test(keeps_a_nul_in_a_body),
+		cmocka_unit_test(reports_a_body_that_breaks_off),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

@@ -1,4 +1,4 @@
-/* test_response.c - how faults are told, and how a response is composed and sent. */
+/* test_response.c - how a fault is reported, and how a response is composed and sent. */
 #include "../../memory_gateway.h"
 
 #include "text/json.h"
@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-/* The contract's table of codes and statuses. */
+/* The codes and statuses that the contract with the app documents. */
 static void
-tells_each_fault(void **state)
+reports_each_fault(void **state)
 {
 	static const struct {
 		const char *label;
@@ -17,26 +17,27 @@ tells_each_fault(void **state)
 		const char *code;
 	} table[] = {
 		{ "a malformed request", FAULT_REQUEST, 400, "invalid_request" },
-		{ "no code", FAULT_MISSING_CODE, 400, "missing_code" },
-		{ "a wrong method", FAULT_METHOD, 405, "method_not_allowed" },
-		{ "a wrong type", FAULT_MEDIA, 415, "unsupported_media_type" },
-		{ "too large", FAULT_TOO_LARGE, 413, "too_large" },
-		{ "no token", FAULT_TOKEN_MISSING, 401, "missing_token" },
-		{ "a bad token", FAULT_TOKEN, 401, "invalid_token" },
+		{ "no authorization code", FAULT_MISSING_CODE, 400, "missing_code" },
+		{ "an unsupported method", FAULT_METHOD, 405, "method_not_allowed" },
+		{ "an unsupported media type", FAULT_MEDIA, 415, "unsupported_media_type" },
+		{ "a body over its limit", FAULT_TOO_LARGE, 413, "too_large" },
+		{ "no bearer token", FAULT_TOKEN_MISSING, 401, "missing_token" },
+		{ "an invalid bearer token", FAULT_TOKEN, 401, "invalid_token" },
 		{ "a wrong signature", FAULT_SIGNATURE, 403, "invalid_signature" },
 		{ "not for this caller", FAULT_FORBIDDEN, 403, "forbidden" },
-		{ "somebody else's code", FAULT_CLAIMED, 409, "already_claimed" },
+		{ "the code of another app user", FAULT_CLAIMED, 409, "already_claimed" },
 		{ "amoCRM refuses the code", FAULT_REFUSED, 400, "auth_failed" },
-		{ "amoCRM refuses us", FAULT_CLIENT, 400, "auth_failed" },
-		{ "amoCRM is not reachable", FAULT_UNAVAILABLE, 503, "temporarily_unavailable" },
-		{ "amoCRM is not there", FAULT_MOVED, 503, "temporarily_unavailable" },
+		{ "amoCRM refuses the client", FAULT_CLIENT, 400, "auth_failed" },
+		{ "amoCRM is not available", FAULT_UNAVAILABLE, 503, "temporarily_unavailable" },
+		{ "the account has moved to another host", FAULT_MOVED, 503,
+		    "temporarily_unavailable" },
 		{ "amoCRM has blocked us", FAULT_BLOCKED, 503, "temporarily_unavailable" },
-		{ "amoCRM did not answer", FAULT_REPLY_LOST, 503, "temporarily_unavailable" },
+		{ "no complete reply of amoCRM", FAULT_REPLY_LOST, 503, "temporarily_unavailable" },
 		{ "the store fails", FAULT_STORAGE, 503, "server_error" },
-		{ "a record is damaged", FAULT_CORRUPT, 503, "server_error" },
+		{ "a record is corrupt", FAULT_CORRUPT, 503, "server_error" },
 		{ "the configuration is wrong", FAULT_CONFIG, 500, "server_error" },
 		{ "anything else", FAULT_SERVER, 500, "server_error" },
-		{ "no fault where there should be one", FAULT_NONE, 500, "server_error" },
+		{ "no fault, reported as one", FAULT_NONE, 500, "server_error" },
 	};
 
 	(void)state;
@@ -57,7 +58,7 @@ tells_each_fault(void **state)
 		    strncmp(res.body, "{\"success\":false,", strlen("{\"success\":false,")) == 0);
 		json_object_put(doc);
 
-		same_number("the headers beside it", (long long)res.header_count,
+		same_number("the number of headers", (long long)res.header_count,
 		    table[i].status == 401 || table[i].status == 503);
 		if (table[i].status == 401) {
 			same_text(table[i].label, res.headers[0].name, "WWW-Authenticate");
@@ -70,17 +71,18 @@ tells_each_fault(void **state)
 }
 
 static void
-tells_a_success(void **state)
+reports_success(void **state)
 {
 	static const struct {
 		const char *label, *message, *data, *expected;
 	} table[] = {
-		{ "nothing but that", NULL, NULL, "{\"success\":true}\n" },
+		{ "neither message nor data", NULL, NULL, "{\"success\":true}\n" },
 		{ "a message", "AMO CRM \"x\"", NULL,
 		    "{\"success\":true,\"message\":\"AMO CRM \\\"x\\\"\"}\n" },
 		{ "data", NULL, "{\"connected\":true}",
 		    "{\"success\":true,\"data\":{\"connected\":true}}\n" },
-		{ "both", "m", "[1]", "{\"success\":true,\"message\":\"m\",\"data\":[1]}\n" },
+		{ "a message and data", "m", "[1]",
+		    "{\"success\":true,\"message\":\"m\",\"data\":[1]}\n" },
 	};
 
 	(void)state;
@@ -99,7 +101,7 @@ tells_a_success(void **state)
 }
 
 static void
-sends_the_whole_at_once(void **state)
+sends_a_response_with_one_write(void **state)
 {
 	static const struct {
 		const char *label;
@@ -108,15 +110,15 @@ sends_the_whole_at_once(void **state)
 		bool head;
 		const char *expected;
 	} table[] = {
-		{ "a page", 200, "ok\n", false,
+		{ "a body", 200, "ok\n", false,
 		    "Status: 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
 		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n"
 		    "Content-Length: 3\r\n\r\nok\n" },
-		{ "an empty page", 302, "", false,
+		{ "an empty body", 302, "", false,
 		    "Status: 302 Found\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
 		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n"
 		    "Content-Length: 0\r\n\r\n" },
-		{ "the headers alone", 200, "ok\n", true,
+		{ "only the headers", 200, "ok\n", true,
 		    "Status: 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
 		    "X-Content-Type-Options: nosniff\r\nX-A: 1\r\nX-B: two\r\n\r\n" },
 	};
@@ -142,7 +144,7 @@ sends_the_whole_at_once(void **state)
 }
 
 static void
-has_a_phrase_for_every_status(void **state)
+has_a_reason_phrase_for_every_status(void **state)
 {
 	(void)state;
 	for (enum fault_kind kind = 0; kind < FAULT_KINDS; kind++) {
@@ -166,15 +168,15 @@ refuses_control_characters_in_headers(void **state)
 		const char *label, *value;
 		enum fault_kind expected;
 	} table[] = {
-		{ "a link", "foryoure://amo-crm/callback?code=1&state=", FAULT_NONE },
-		{ "empty", "", FAULT_NONE },
+		{ "a deep link", "foryoure://amo-crm/callback?code=1&state=", FAULT_NONE },
+		{ "an empty value", "", FAULT_NONE },
 		{ "UTF-8", "\xd0\xaf", FAULT_NONE },
-		{ "a header of its own", "a\r\nSet-Cookie: x", FAULT_SERVER },
-		{ "a newline alone", "a\nb", FAULT_SERVER },
-		{ "a carriage return alone", "a\rb", FAULT_SERVER },
+		{ "an injected header", "a\r\nSet-Cookie: x", FAULT_SERVER },
+		{ "only a newline", "a\nb", FAULT_SERVER },
+		{ "only a carriage return", "a\rb", FAULT_SERVER },
 		{ "a tab", "a\tb", FAULT_SERVER },
 		{ "the first control character", "\x01", FAULT_SERVER },
-		{ "the last but one", "\x1f", FAULT_SERVER },
+		{ "the last control character before the space", "\x1f", FAULT_SERVER },
 		{ "DEL", "\x7f", FAULT_SERVER },
 	};
 
@@ -193,7 +195,7 @@ refuses_control_characters_in_headers(void **state)
 }
 
 static void
-counts_headers_to_its_limit(void **state)
+limits_the_number_of_headers(void **state)
 {
 	struct response res = { 0 };
 	struct ctx ctx;
@@ -209,7 +211,7 @@ counts_headers_to_its_limit(void **state)
 }
 
 static void
-answers_even_without_arena(void **state)
+responds_even_when_the_arena_is_full(void **state)
 {
 	(void)state;
 	for (size_t size = 1; size < 1000; size++) {
@@ -238,7 +240,7 @@ answers_even_without_arena(void **state)
 }
 
 static void
-tells_when_nobody_listens(void **state)
+reports_a_closed_connection(void **state)
 {
 	struct memory_server *server = calloc(1, sizeof *server);
 	struct gateway gw;
@@ -261,14 +263,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tells_each_fault),
-		cmocka_unit_test(tells_a_success),
-		cmocka_unit_test(sends_the_whole_at_once),
-		cmocka_unit_test(has_a_phrase_for_every_status),
+		cmocka_unit_test(reports_each_fault),
+		cmocka_unit_test(reports_success),
+		cmocka_unit_test(sends_a_response_with_one_write),
+		cmocka_unit_test(has_a_reason_phrase_for_every_status),
 		cmocka_unit_test(refuses_control_characters_in_headers),
-		cmocka_unit_test(counts_headers_to_its_limit),
-		cmocka_unit_test(answers_even_without_arena),
-		cmocka_unit_test(tells_when_nobody_listens),
+		cmocka_unit_test(limits_the_number_of_headers),
+		cmocka_unit_test(responds_even_when_the_arena_is_full),
+		cmocka_unit_test(reports_a_closed_connection),
 	};
 
 	return cmocka_run_group_tests_name("response", tests, NULL, NULL);

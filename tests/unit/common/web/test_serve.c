@@ -1,5 +1,5 @@
-/* test_serve.c - one program's life, as CGI and as FastCGI, with a web server's very
- * descriptors. */
+/* test_serve.c - a program from start to exit, as CGI and as FastCGI, with the descriptors that a
+ * web server passes. */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -14,7 +14,7 @@
 	"redirect_uri = https://crm.example/cb\naccount = a.amocrm.ru\n"                           \
 	"[jwt]\nsecret = hunter2-hunter2-hunter2-hunter2-\n[store]\nkeys = /keys\n"
 
-/* Answers with what it was asked; `fault` in the query is one. */
+/* Responds with the request that it received; the query `fault` makes it fail. */
 static bool
 echo(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
@@ -35,7 +35,7 @@ echo(struct ctx *ctx, const struct config *cfg, const struct request *req, struc
 }
 
 static bool
-tell_kind(struct ctx *ctx, const struct config *cfg, const struct request *req,
+report_kind(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum fault_kind kind, struct response *res)
 {
 	const char *text;
@@ -49,7 +49,7 @@ tell_kind(struct ctx *ctx, const struct config *cfg, const struct request *req,
 }
 
 static bool
-tell_nothing(struct ctx *ctx, const struct config *cfg, const struct request *req,
+fail_to_report(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum fault_kind kind, struct response *res)
 {
 	(void)ctx;
@@ -63,9 +63,9 @@ tell_nothing(struct ctx *ctx, const struct config *cfg, const struct request *re
 #define METHODS (METHOD_GET | METHOD_HEAD | METHOD_POST)
 
 static const struct program plain = { "plain", METHODS, echo, NULL };
-static const struct program telling = { "telling", METHODS, echo, tell_kind };
+static const struct program telling = { "telling", METHODS, echo, report_kind };
 static const struct program posting = { "posting", METHOD_POST, echo, NULL };
-static const struct program silent = { "silent", METHODS, echo, tell_nothing };
+static const struct program silent = { "silent", METHODS, echo, fail_to_report };
 
 #define HEADERS      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 #define TEXT         "Status: 200 OK\r\nContent-Type: text/plain\r\n" HEADERS
@@ -89,47 +89,48 @@ static const struct row {
 	const char *label;
 	const struct program *program;
 	const char *method, *query, *length, *body;
-	bool set_up;               /* there is a configuration */
-	const char *head, *answer; /* all but Content-Length; NULL: the headers alone */
-	const char *log;           /* how it begins; "" for none */
+	bool configured; /* the configuration exists */
+	const char *head,
+	    *response_body; /* without Content-Length; response_body NULL: only the headers */
+	const char *log;    /* its beginning; "": nothing is logged */
 } rows[] = {
-	{ "an answer", &plain, "GET", "x=1", NULL, "", true, TEXT "X-Echo: 1\r\n", "an-id|x=1||0\n",
-	    "" },
+	{ "a response", &plain, "GET", "x=1", NULL, "", true, TEXT "X-Echo: 1\r\n",
+	    "an-id|x=1||0\n", "" },
 	{ "no query", &plain, "GET", NULL, NULL, "", true, TEXT "X-Echo: 1\r\n", "an-id|||0\n",
 	    "" },
-	{ "the headers alone", &plain, "HEAD", "x=1", NULL, "", true, TEXT "X-Echo: 1\r\n", NULL,
+	{ "only the headers", &plain, "HEAD", "x=1", NULL, "", true, TEXT "X-Echo: 1\r\n", NULL,
 	    "" },
 	{ "a body", &plain, "POST", "", "3", "abc", true, TEXT "X-Echo: 1\r\n", "an-id||abc|3\n",
 	    "" },
-	{ "a body at its limit", &plain, "POST", "", "16", "0123456789abcdef", true,
+	{ "a body at the limit", &plain, "POST", "", "16", "0123456789abcdef", true,
 	    TEXT "X-Echo: 1\r\n", "an-id||0123456789abcdef|16\n", "" },
-	{ "a body over its limit", &plain, "POST", "", "17", "0123456789abcdefg", true, TOO_LARGE,
+	{ "a body over the limit", &plain, "POST", "", "17", "0123456789abcdefg", true, TOO_LARGE,
 	    "amo-crm plain: fault=too_large " },
-	{ "a body cut short", &plain, "POST", "", "4", "abc", true, MALFORMED,
+	{ "a body shorter than Content-Length", &plain, "POST", "", "4", "abc", true, MALFORMED,
 	    "amo-crm plain: fault=invalid_request " },
-	{ "a body with something behind", &plain, "POST", "", "2", "abc", true, MALFORMED,
+	{ "a body longer than Content-Length", &plain, "POST", "", "2", "abc", true, MALFORMED,
 	    "amo-crm plain: fault=invalid_request " },
 
 	{ "a fault", &plain, "GET", "fault", NULL, "", true, REFUSED,
 	    "amo-crm plain: fault=auth_failed reason=\"as asked\" k=v\n" },
-	{ "a fault told in another way", &telling, "GET", "fault", NULL, "", true, TEXT,
+	{ "a fault that the program reports itself", &telling, "GET", "fault", NULL, "", true, TEXT,
 	    "told auth_failed, foryoure://amo-crm/callback\n",
 	    "amo-crm telling: fault=auth_failed " },
-	{ "a fault that cannot be told in that way", &silent, "GET", "fault", NULL, "", true,
+	{ "a fault that the program fails to report", &silent, "GET", "fault", NULL, "", true,
 	    REFUSED, "amo-crm silent: fault=auth_failed " },
-	{ "another method", &plain, "DELETE", "", NULL, "", true, NO_METHOD,
+	{ "an unsupported method", &plain, "DELETE", "", NULL, "", true, NO_METHOD,
 	    "amo-crm plain: fault=method_not_allowed " },
-	{ "another method is told as JSON", &telling, "DELETE", "", NULL, "", true, NO_METHOD,
-	    "amo-crm telling: fault=method_not_allowed " },
+	{ "an unsupported method is reported as JSON", &telling, "DELETE", "", NULL, "", true,
+	    NO_METHOD, "amo-crm telling: fault=method_not_allowed " },
 	{ "no method", &plain, NULL, "", NULL, "", true, NO_METHOD,
 	    "amo-crm plain: fault=method_not_allowed reason=\"method missing\"" },
-	{ "HEAD where only POST is answered", &posting, "HEAD", "", NULL, "", true,
+	{ "HEAD when only POST is supported", &posting, "HEAD", "", NULL, "", true,
 	    JSON("405 Method Not Allowed") "Allow: POST\r\n", NULL,
 	    "amo-crm posting: fault=method_not_allowed " },
 	{ "no configuration", &plain, "GET", "x=1", NULL, "", false, NOT_SET_UP,
 	    "amo-crm plain: fault=server_error " },
-	{ "no configuration, told in another way", &telling, "GET", "x=1", NULL, "", false, TEXT,
-	    "told server_error, foryoure://amo-crm/callback\n",
+	{ "no configuration, reported by the program itself", &telling, "GET", "x=1", NULL, "",
+	    false, TEXT, "told server_error, foryoure://amo-crm/callback\n",
 	    "amo-crm telling: fault=server_error " },
 };
 
@@ -137,22 +138,22 @@ static void
 same_response(const struct row *row, const char *got)
 {
 	char expected[1024];
-	int len = row->answer == NULL
+	int len = row->response_body == NULL
 	    ? snprintf(expected, sizeof expected, "%s\r\n", row->head)
 	    : snprintf(expected, sizeof expected, "%sContent-Length: %zu\r\n\r\n%s", row->head,
-		strlen(row->answer), row->answer);
+		strlen(row->response_body), row->response_body);
 
 	assert_in_range(len, 1, sizeof expected - 1);
 	same_text(row->label, got, expected);
 }
 
 static void
-make_config(const char *folder, bool set_up)
+make_config(const char *folder, bool configured)
 {
 	char path[PATH_SIZE];
 
 	path_in(folder, "amo-crm.conf", path);
-	if (set_up)
+	if (configured)
 		file_write_text(path, CONFIG_TEXT);
 	else
 		unlink(path);
@@ -208,7 +209,7 @@ begins(const char *label, const char *s, const char *start)
 }
 
 static void
-answers_as_cgi(void **state)
+responds_as_cgi(void **state)
 {
 	char in[PATH_SIZE];
 	char out[PATH_SIZE];
@@ -221,7 +222,7 @@ answers_as_cgi(void **state)
 		struct run run = { &rows[i], in, out, log };
 		char *text;
 
-		make_config(*state, rows[i].set_up);
+		make_config(*state, rows[i].configured);
 		file_write_text(in, rows[i].body);
 		in_child(rows[i].label, run_as_cgi, &run);
 		text = text_of(out);
@@ -235,7 +236,7 @@ answers_as_cgi(void **state)
 }
 
 static bool
-answer_to_nobody(void *arg)
+respond_to_a_closed_pipe(void *arg)
 {
 	int ends[2];
 
@@ -248,13 +249,13 @@ answer_to_nobody(void *arg)
 }
 
 static void
-says_when_nobody_listens(void **state)
+reports_a_closed_connection(void **state)
 {
 	make_config(*state, true);
-	in_child("the exit status is not 0", answer_to_nobody, NULL);
+	in_child("the exit status is not 0", respond_to_a_closed_pipe, NULL);
 }
 
-/* --- FastCGI 1.0, as a web server speaks it */
+/* --- FastCGI 1.0, the side of the web server */
 
 enum { BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
 
@@ -298,7 +299,7 @@ receive(int fd, void *to, size_t len)
 
 /* Reads records to the end of the request. */
 static void
-receive_answer(int fd, struct stream *out, struct stream *log)
+receive_response(int fd, struct stream *out, struct stream *log)
 {
 	static struct stream end;
 	uint8_t header[8];
@@ -331,7 +332,7 @@ run_as_fastcgi(void *arg)
 {
 	const struct listening *listening = arg;
 
-	/* As a program that has started itself again with them: here that would be this test. */
+	/* As if the program had restarted with the tunables; a restart would execute this test. */
 	return set("GLIBC_TUNABLES", CTX_TUNABLE)
 	    && dup2(listening->fd, STDIN_FILENO) == STDIN_FILENO && serve(listening->program) == 0;
 }
@@ -352,19 +353,19 @@ listen_at(const char *path)
 static int
 connect_to(const char *path)
 {
-	const struct timeval patience = { .tv_sec = CHILD_LIMIT_S };
+	const struct timeval timeout = { .tv_sec = CHILD_LIMIT_S };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	return fd;
 }
 
 static void
-ask(const char *path, const struct row *row)
+send_request(const char *path, const struct row *row)
 {
 	static const uint8_t responder[8] = { 0, 1 };
 	static struct stream out;
@@ -379,15 +380,16 @@ ask(const char *path, const struct row *row)
 	if (row->body[0] != '\0')
 		send_record(fd, STDIN, row->body, strlen(row->body));
 	send_record(fd, STDIN, "", 0);
-	receive_answer(fd, &out, &log);
+	receive_response(fd, &out, &log);
 	same_response(row, out.text);
 	begins(row->label, log.text, row->log);
 	close(fd);
 }
 
-/* One process answers everything, forwards and backwards: nothing of one request is in the next. */
+/* One process handles all rows, forwards and then backwards: nothing of a request is in the
+ * response to the next. */
 static void
-answers_as_fastcgi(void **state)
+responds_as_fastcgi(void **state)
 {
 	static const struct program *const programs[] = { &plain, &telling, &silent, &posting };
 	char path[PATH_SIZE];
@@ -404,8 +406,8 @@ answers_as_fastcgi(void **state)
 
 			if (row->program != programs[p])
 				continue;
-			make_config(*state, row->set_up);
-			ask(path, row);
+			make_config(*state, row->configured);
+			send_request(path, row);
 		}
 		kill(pid, SIGKILL);
 		status = child_status(pid);
@@ -419,9 +421,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(answers_as_cgi),
-		IN_FOLDER(says_when_nobody_listens),
-		IN_FOLDER(answers_as_fastcgi),
+		IN_FOLDER(responds_as_cgi),
+		IN_FOLDER(reports_a_closed_connection),
+		IN_FOLDER(responds_as_fastcgi),
 	};
 
 	return cmocka_run_group_tests_name("serve", tests, NULL, NULL);

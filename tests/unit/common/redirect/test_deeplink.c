@@ -1,4 +1,4 @@
-/* test_deeplink.c - links into the app: every case's parameters. */
+/* test_deeplink.c - the parameters of the deep links into the app. */
 #include "../../table.h"
 
 #include "redirect/deeplink.h"
@@ -6,16 +6,17 @@
 #define BASE "foryoure://amo-crm/callback"
 
 static void
-hands_over_a_code(void **state)
+passes_a_code_to_the_app(void **state)
 {
 	static const struct {
 		const char *label, *base, *code, *state, *expected;
 	} table[] = {
 		{ "code and state", BASE, "def502", "s1", BASE "?code=def502&state=s1" },
-		{ "no state: its name stays", BASE, "def502", NULL, BASE "?code=def502&state=" },
+		{ "no state: the parameter is empty", BASE, "def502", NULL,
+		    BASE "?code=def502&state=" },
 		{ "an empty state", BASE, "def502", "", BASE "?code=def502&state=" },
 		{ "values that need escapes", BASE, "a&b", "c d", BASE "?code=a%26b&state=c%20d" },
-		{ "a link that has a query already", "app:/x?y=1", "c", "s",
+		{ "a link that already has a query", "app:/x?y=1", "c", "s",
 		    "app:/x?y=1&code=c&state=s" },
 	};
 
@@ -33,20 +34,20 @@ hands_over_a_code(void **state)
 }
 
 static void
-tells_an_error(void **state)
+reports_an_error_to_the_app(void **state)
 {
 	static const struct {
 		const char *label, *error, *description, *state, *expected;
 	} table[] = {
-		{ "all of it", "auth_failed", "It failed.", "s1",
+		{ "error, description and state", "auth_failed", "It failed.", "s1",
 		    BASE "?error=auth_failed&error_description=It%20failed.&state=s1" },
-		{ "no state: no name either", "auth_failed", "It failed.", NULL,
+		{ "no state: the parameter is omitted", "auth_failed", "It failed.", NULL,
 		    BASE "?error=auth_failed&error_description=It%20failed." },
-		{ "an empty state came", "auth_failed", "It failed.", "",
+		{ "an empty state", "auth_failed", "It failed.", "",
 		    BASE "?error=auth_failed&error_description=It%20failed.&state=" },
 		{ "no description", "access_denied", NULL, "s1",
 		    BASE "?error=access_denied&state=s1" },
-		{ "the error alone", "access_denied", NULL, NULL, BASE "?error=access_denied" },
+		{ "only the error", "access_denied", NULL, NULL, BASE "?error=access_denied" },
 		{ "an error that needs escapes", "a&code=1", NULL, NULL,
 		    BASE "?error=a%26code%3D1" },
 	};
@@ -65,7 +66,7 @@ tells_an_error(void **state)
 }
 
 static void
-makes_an_intent(void **state)
+builds_an_intent(void **state)
 {
 	static const struct {
 		const char *label, *link;
@@ -81,7 +82,7 @@ makes_an_intent(void **state)
 		{ "a scheme without //", "foryoure:callback?code=1", FAULT_CONFIG, NULL },
 		{ "one slash", "foryoure:/callback", FAULT_CONFIG, NULL },
 		{ "no scheme", "callback", FAULT_CONFIG, NULL },
-		{ "nothing", "", FAULT_CONFIG, NULL },
+		{ "an empty link", "", FAULT_CONFIG, NULL },
 	};
 
 	(void)state;
@@ -128,9 +129,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hands_over_a_code),
-		cmocka_unit_test(tells_an_error),
-		cmocka_unit_test(makes_an_intent),
+		cmocka_unit_test(passes_a_code_to_the_app),
+		cmocka_unit_test(reports_an_error_to_the_app),
+		cmocka_unit_test(builds_an_intent),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

@@ -1,4 +1,5 @@
-/* test_page.c - the redirect page: its languages, its texts, its links, its policy. */
+/* test_page.c - the redirect page: its languages, texts and links, and its Content-Security-Policy.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +32,7 @@ has(const char *label, const char *html, const char *needle)
 }
 
 static void
-has_not(const char *label, const char *html, const char *needle)
+has_no(const char *label, const char *html, const char *needle)
 {
 	if (strstr(html, needle) != NULL)
 		fail_msg("%s: %s is there", label, needle);
@@ -42,48 +43,51 @@ has_not(const char *label, const char *html, const char *needle)
 #define COMMAS_508 COMMAS_448 ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"
 
 static void
-speaks_the_language_preferred(void **state)
+chooses_the_preferred_language(void **state)
 {
 	static const struct {
 		const char *label, *accept_language, *expected;
 	} table[] = {
 		{ "no header", NULL, "en" },
-		{ "empty", "", "en" },
+		{ "an empty header", "", "en" },
 		{ "Ukrainian", "uk", "uk" },
-		{ "with a region", "uk-UA", "uk" },
-		{ "letter case", "RU-ru", "ru" },
-		{ "a usual phone", "uk-UA,uk;q=0.9,ru;q=0.8,en-US;q=0.7,en;q=0.6", "uk" },
-		{ "by quality value, not by place", "en;q=0.3, ru;q=0.8, uk;q=0.7", "ru" },
-		{ "of equals the first", "ru,uk,en", "ru" },
-		{ "no quality value is the highest", "uk;q=0.9,ru", "ru" },
+		{ "a language with a region", "uk-UA", "uk" },
+		{ "another case", "RU-ru", "ru" },
+		{ "the header of a usual phone", "uk-UA,uk;q=0.9,ru;q=0.8,en-US;q=0.7,en;q=0.6",
+		    "uk" },
+		{ "the highest quality value, not the first", "en;q=0.3, ru;q=0.8, uk;q=0.7",
+		    "ru" },
+		{ "the first of equal quality values", "ru,uk,en", "ru" },
+		{ "no quality value is the highest one", "uk;q=0.9,ru", "ru" },
 		{ "the third decimal counts", "uk;q=0.501,ru;q=0.502", "ru" },
 		{ "q=1.000", "uk;q=0.999,ru;q=1.000", "ru" },
 		{ "a capital Q, as ABNF allows", "uk;Q=0.2,ru;q=0.1", "uk" },
-		{ "not wanted at all", "uk;q=0, ru;q=0.1", "ru" },
-		{ "only what is not wanted", "ru;q=0.0", "en" },
-		{ "a language we have not", "kk-KZ,kk;q=0.9", "en" },
-		{ "ours behind one we have not", "kk,ru;q=0.5", "ru" },
-		{ "anything", "*", "en" },
-		{ "ours before anything", "uk;q=0.8,*;q=0.5", "uk" },
-		{ "anything before ours", "de,*;q=0.5,ru;q=0.3", "en" },
+		{ "a quality value of zero", "uk;q=0, ru;q=0.1", "ru" },
+		{ "only a quality value of zero", "ru;q=0.0", "en" },
+		{ "a language that the page does not have", "kk-KZ,kk;q=0.9", "en" },
+		{ "a language of the page after another", "kk,ru;q=0.5", "ru" },
+		{ "only the wildcard", "*", "en" },
+		{ "a language before the wildcard", "uk;q=0.8,*;q=0.5", "uk" },
+		{ "the wildcard before a language", "de,*;q=0.5,ru;q=0.3", "en" },
 		{ "a longer subtag is another language", "ukr,rus", "en" },
-		{ "a shorter one too", "u,r", "en" },
+		{ "a shorter subtag is another language", "u,r", "en" },
 		{ "spaces and tabs", " \tuk ; q=0.5\t,  ru ;\tq=0.6  ", "ru" },
 		{ "empty elements", ",,uk,,", "uk" },
 		{ "a quality value over 1", "uk;q=1.1,ru;q=0.1", "ru" },
 		{ "a quality value of four decimals", "uk;q=0.1234,ru;q=0.1", "ru" },
 		{ "a quality value without digits", "uk;q=,ru;q=0.1", "ru" },
 		{ "a negative quality value", "uk;q=-1,ru;q=0.1", "ru" },
-		{ "a word for a quality value", "uk;q=high,ru;q=0.1", "ru" },
+		{ "a word as quality value", "uk;q=high,ru;q=0.1", "ru" },
 		{ "another parameter", "uk;level=1,ru;q=0.1", "ru" },
-		{ "something behind the quality value", "uk;q=0.9;x,ru;q=0.1", "ru" },
+		{ "a parameter after the quality value", "uk;q=0.9;x,ru;q=0.1", "ru" },
 		{ "only separators", ";;==,,;", "en" },
-		{ "not text at all", "\xFF\xFE\x01", "en" },
-		{ "512 bytes are read", COMMAS_508 "uk", "uk" },
-		{ "exactly to the end", COMMAS_508 ",,uk", "uk" },
-		{ "an element over the limit is not", COMMAS_508 ",,,uk", "en" },
-		{ "nor half of one", COMMAS_508 "ru,uk;q=0.1", "ru" },
-		{ "nor one whose quality value is cut off", COMMAS_508 "uk;q=0.1,ru", "en" },
+		{ "bytes that are not UTF-8", "\xFF\xFE\x01", "en" },
+		{ "an element within 512 bytes", COMMAS_508 "uk", "uk" },
+		{ "an element that ends at 512 bytes", COMMAS_508 ",,uk", "uk" },
+		{ "an element that ends after 512 bytes is ignored", COMMAS_508 ",,,uk", "en" },
+		{ "an element cut at 512 bytes is ignored", COMMAS_508 "ru,uk;q=0.1", "ru" },
+		{ "an element without its whole quality value is ignored", COMMAS_508 "uk;q=0.1,ru",
+		    "en" },
 	};
 
 	(void)state;
@@ -105,7 +109,7 @@ speaks_the_language_preferred(void **state)
 }
 
 static void
-says_everything_in_every_language(void **state)
+has_every_text_in_every_language(void **state)
 {
 	(void)state;
 	for (const struct page_text *text = page_texts; text->language != NULL; text++)
@@ -122,8 +126,8 @@ says_everything_in_every_language(void **state)
 			has(text->language, html, text->of[kind].heading);
 			has(text->language, html, "ForYouRe");
 			has(text->language, html, "<svg");
-			has_not(text->language, html, "{app}");
-			has_not(text->language, html, "{{");
+			has_no(text->language, html, "{app}");
+			has_no(text->language, html, "{{");
 			ctx_close(&ctx);
 		}
 }
@@ -134,13 +138,13 @@ names_the_app(void **state)
 	static const struct {
 		const char *label, *name, *language, *expected;
 	} table[] = {
-		{ "its name", "ForYouRe", "uk", ">Відкрити ForYouRe</a>" },
+		{ "a name", "ForYouRe", "uk", ">Відкрити ForYouRe</a>" },
 		{ "no name, Ukrainian", NULL, "uk", ">Відкрити застосунок</a>" },
 		{ "no name, Russian", "", "ru", ">Открыть приложение</a>" },
 		{ "no name, English", NULL, "en", ">Open the app</a>" },
 		{ "the configuration's default", "the app", "ru", ">Открыть приложение</a>" },
-		{ "markup in it", "<b>&\"", "en", ">Open &lt;b&gt;&amp;\"</a>" },
-		{ "our own mark in it", "{app}", "en", ">Open {app}</a>" },
+		{ "markup in the name", "<b>&\"", "en", ">Open &lt;b&gt;&amp;\"</a>" },
+		{ "our own placeholder in the name", "{app}", "en", ">Open {app}</a>" },
 	};
 
 	(void)state;
@@ -161,7 +165,7 @@ names_the_app(void **state)
 #define REFRESH "<noscript><meta http-equiv=\"refresh\" content=\"0; url="
 
 static void
-tries_by_itself_only_when_told_to(void **state)
+opens_the_app_without_a_tap_only_if_automatic(void **state)
 {
 	struct page page = { .link = LINK, .automatic = true };
 	struct ctx ctx;
@@ -176,13 +180,13 @@ tries_by_itself_only_when_told_to(void **state)
 	page.automatic = false;
 	html = render(&ctx, &page);
 	has("button", html, BUTTON ESCAPED ">");
-	has_not("button", html, " data-auto>");
-	has_not("button", html, "http-equiv");
+	has_no("button", html, " data-auto>");
+	has_no("button", html, "http-equiv");
 	ctx_close(&ctx);
 }
 
 static void
-puts_the_intent_first_and_the_plain_link_second(void **state)
+offers_the_intent_before_the_deep_link(void **state)
 {
 	struct page page = { .link = LINK,
 		.automatic = true,
@@ -201,12 +205,12 @@ puts_the_intent_first_and_the_plain_link_second(void **state)
 	assert_true(button < second);
 
 	page.intent = NULL;
-	has_not("plain", render(&ctx, &page), "class=\"link\"");
+	has_no("plain", render(&ctx, &page), "class=\"link\"");
 	ctx_close(&ctx);
 }
 
 static void
-lets_no_value_out_of_its_place(void **state)
+escapes_every_value(void **state)
 {
 	static const char hostile[] = "x:\"><script>alert(1)</script>'&";
 	const struct page page = {
@@ -218,15 +222,15 @@ lets_no_value_out_of_its_place(void **state)
 	(void)state;
 	assert_true(ctx_open(&ctx, ARENA));
 	html = render(&ctx, &page);
-	has_not("hostile", html, "<script>alert");
-	has_not("hostile", html, "=\"x:\"");
+	has_no("hostile", html, "<script>alert");
+	has_no("hostile", html, "=\"x:\"");
 	has("hostile", html,
 	    BUTTON "x:&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;\"");
 	ctx_close(&ctx);
 }
 
 static void
-carries_a_policy_without_exceptions(void **state)
+has_a_strict_content_security_policy(void **state)
 {
 	(void)state;
 	has("policy", redirect_page_csp, "default-src 'none'; ");
@@ -235,7 +239,7 @@ carries_a_policy_without_exceptions(void **state)
 	has("policy", redirect_page_csp, "base-uri 'none'");
 	has("policy", redirect_page_csp, "form-action 'none'");
 	has("policy", redirect_page_csp, "frame-ancestors 'none'");
-	has_not("policy", redirect_page_csp, "unsafe");
+	has_no("policy", redirect_page_csp, "unsafe");
 	assert_null(strpbrk(redirect_page_csp, "\r\n"));
 }
 
@@ -269,13 +273,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(speaks_the_language_preferred),
-		cmocka_unit_test(says_everything_in_every_language),
+		cmocka_unit_test(chooses_the_preferred_language),
+		cmocka_unit_test(has_every_text_in_every_language),
 		cmocka_unit_test(names_the_app),
-		cmocka_unit_test(tries_by_itself_only_when_told_to),
-		cmocka_unit_test(puts_the_intent_first_and_the_plain_link_second),
-		cmocka_unit_test(lets_no_value_out_of_its_place),
-		cmocka_unit_test(carries_a_policy_without_exceptions),
+		cmocka_unit_test(opens_the_app_without_a_tap_only_if_automatic),
+		cmocka_unit_test(offers_the_intent_before_the_deep_link),
+		cmocka_unit_test(escapes_every_value),
+		cmocka_unit_test(has_a_strict_content_security_policy),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

@@ -1,7 +1,7 @@
-/* test_helper.c - asking a program of ours, whatever becomes of it.
+/* test_helper.c - requests to a helper, and whatever a helper may do with them.
  *
- * Helpers are looked for beside the program that asks.  So the asking is done by a copy of this
- * program in a folder of its own, beside helpers that are shell scripts.
+ * A program looks for its helpers beside itself.  Therefore the requests are made by a copy of this
+ * program in a separate folder, and the helpers beside it are shell scripts.
  */
 #include "../../child.h"
 #include "../../folder.h"
@@ -11,8 +11,8 @@
 #include "helper/helper.h"
 #include "text/json.h"
 
-#define PATIENCE_MS 400
-#define QUESTION    "{\"do\":\"this\"}\n"
+#define TIMEOUT_MS 400
+#define REQUEST    "{\"do\":\"this\"}\n"
 
 static void
 wait_for_end(pid_t pid)
@@ -23,14 +23,14 @@ wait_for_end(pid_t pid)
 }
 
 static const char *
-said(const struct ctx *ctx, const struct json_object *answer)
+text_or_fault(const struct ctx *ctx, const struct json_object *reply)
 {
-	return ctx->kind == FAULT_NONE ? json_get_string(answer, "text") : fault_name(ctx->kind);
+	return ctx->kind == FAULT_NONE ? json_get_string(reply, "text") : fault_name(ctx->kind);
 }
 
-/* The program in its folder: asks so many times, and tells what came of each. */
+/* main of the copy: makes that many requests, and prints the text or the fault of each reply. */
 static int
-ask_and_tell(int times)
+request_and_print(int times)
 {
 	struct ctx ctx;
 
@@ -38,9 +38,9 @@ ask_and_tell(int times)
 		return EXIT_FAILURE;
 	for (int i = 0; i < times; i++) {
 		struct json_object *doc =
-		    helper_request(&ctx, HELPER_CRYPTO, QUESTION, clock_ms() + PATIENCE_MS);
+		    helper_request(&ctx, HELPER_CRYPTO, REQUEST, clock_ms() + TIMEOUT_MS);
 
-		printf("%s;", said(&ctx, doc));
+		printf("%s;", text_or_fault(&ctx, doc));
 		json_object_put(doc);
 		ctx_wipe(&ctx);
 		if (i + 1 < times && getenv("UNTIL_IT_ENDS") != NULL)
@@ -50,27 +50,27 @@ ask_and_tell(int times)
 	return EXIT_SUCCESS;
 }
 
-struct asker {
+struct caller {
 	const char *program, *out;
 	char times[4];
-	bool until_it_ends; /* before the next question is asked */
+	bool until_it_ends; /* waits for the helper's end before the next request */
 };
 
 static bool
-run_asker(void *arg)
+run_caller(void *arg)
 {
-	const struct asker *asker = arg;
-	int fd = open(asker->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	const struct caller *caller = arg;
+	int fd = open(caller->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0
-	    || (asker->until_it_ends && setenv("UNTIL_IT_ENDS", "1", 1) != 0))
+	    || (caller->until_it_ends && setenv("UNTIL_IT_ENDS", "1", 1) != 0))
 		return false;
-	execl(asker->program, asker->program, "ask", asker->times, NULL);
+	execl(caller->program, caller->program, "ask", caller->times, NULL);
 	return false;
 }
 
 static void
-make_asker(const char *folder, char program[PATH_SIZE])
+make_caller(const char *folder, char program[PATH_SIZE])
 {
 	char path[PATH_SIZE];
 	uint8_t *bytes;
@@ -87,76 +87,77 @@ make_asker(const char *folder, char program[PATH_SIZE])
 }
 
 static void
-bears_any_helper(void **state)
+handles_any_behavior_of_a_helper(void **state)
 {
 	static const struct {
-		const char *label, *script; /* NULL: there is none */
+		const char *label, *script; /* NULL: no helper */
 		mode_t mode;
 		int times;
 		bool until_it_ends;
-		const char *expected; /* each answer's text, or fault */
+		const char *expected; /* the text or the fault of each reply */
 	} table[] = {
-		{ "an answer", "read q; echo '{\"text\":\"a\"}'; read q", 0700, 1, false, "a;" },
-		{ "one process for several questions",
+		{ "a reply", "read q; echo '{\"text\":\"a\"}'; read q", 0700, 1, false, "a;" },
+		{ "one process for several requests",
 		    "n=0; while read q; do n=$((n+1)); echo \"{\\\"text\\\":\\\"$n\\\"}\"; done",
 		    0700, 3, false, "1;2;3;" },
-		{ "it is sent the question",
+		{ "the request is sent",
 		    "read -r q; [ \"$q\" = '{\"do\":\"this\"}' ] && echo '{\"text\":\"yes\"}'; "
 		    "read q",
 		    0700, 1, false, "yes;" },
-		{ "it gets no environment",
+		{ "the helper gets no environment",
 		    "read q; [ -z \"$AMO_CRM_TEST\" ] && echo '{\"text\":\"none\"}'; read q", 0700,
 		    1, false, "none;" },
-		{ "it hears no signal that is the asker's",
+		{ "the helper does not receive the signals of its caller",
 		    "read q; kill -TERM $$; kill -HUP $$; kill -INT $$; kill -QUIT $$; "
 		    "kill -PIPE $$; echo '{\"text\":\"alive\"}'; read q",
 		    0700, 1, false, "alive;" },
-		{ "an answer in pieces",
+		{ "a reply in pieces",
 		    "read q; printf '{\"te'; printf 'xt\":\"a\"'; printf '}\\n'; read q", 0700, 1,
 		    false, "a;" },
-		{ "the fault it met",
+		{ "a fault of the helper",
 		    "read q; echo '{\"fault\":\"method\",\"reason\":\"r\"}'; read q", 0700, 1,
 		    false, "method;" },
 		{ "a fault without a reason", "read q; echo '{\"fault\":\"method\"}'; read q", 0700,
 		    1, false, "method;" },
-		{ "a fault of an unknown name",
+		{ "a fault with an unknown name",
 		    "read q; echo '{\"fault\":\"other\",\"reason\":\"r\"}'; read q", 0700, 1, false,
 		    "server;" },
-		{ "a fault by its number", "read q; echo '{\"fault\":3,\"reason\":\"r\"}'; read q",
-		    0700, 1, false, "server;" },
-		{ "no fault, but a fault's form",
+		{ "a fault that is a number",
+		    "read q; echo '{\"fault\":3,\"reason\":\"r\"}'; read q", 0700, 1, false,
+		    "server;" },
+		{ "the name of FAULT_NONE",
 		    "read q; echo '{\"fault\":\"none\",\"reason\":\"r\"}'; read q", 0700, 1, false,
 		    "server;" },
-		{ "no JSON", "read q; echo hello; read q", 0700, 1, false, "server;" },
-		{ "an end without an answer", "read q", 0700, 1, false, "reply_lost;" },
-		{ "half an answer", "read q; printf '{\"text\":'", 0700, 1, false, "reply_lost;" },
-		{ "no answer in time", "while :; do read q; done", 0700, 2, false,
+		{ "a reply that is not JSON", "read q; echo hello; read q", 0700, 1, false,
+		    "server;" },
+		{ "the helper exits without a reply", "read q", 0700, 1, false, "reply_lost;" },
+		{ "half a reply", "read q; printf '{\"text\":'", 0700, 1, false, "reply_lost;" },
+		{ "no reply in time", "while :; do read q; done", 0700, 2, false,
 		    "reply_lost;reply_lost;" },
-		{ "an answer without end",
-		    "read q; while printf '%01024d' 0; do :; done 2>/dev/null", 0700, 1, false,
-		    "reply_lost;" },
-		{ "gone between two questions, and started again",
+		{ "an endless reply", "read q; while printf '%01024d' 0; do :; done 2>/dev/null",
+		    0700, 1, false, "reply_lost;" },
+		{ "the helper exits between two requests, and is started again",
 		    "read q; echo '{\"text\":\"a\"}'", 0700, 2, true, "a;a;" },
 		{ "no helper", NULL, 0, 1, false, "config;" },
-		{ "one that cannot be run", "", 0600, 1, false, "config;" },
+		{ "a helper that cannot be executed", "", 0600, 1, false, "config;" },
 	};
 	char program[PATH_SIZE];
 	char helper[PATH_SIZE];
 	char out[PATH_SIZE];
 	bool installed;
 
-	make_asker(*state, program);
-	/* where none is beside the program, one that is installed would be taken */
+	make_caller(*state, program);
+	/* without a helper beside the program, an installed one would be used */
 	installed = access(LIBEXEC_PATH "/amo-crm-crypto", X_OK) == 0;
 	path_in(*state, "libexec/amo-crm-crypto", helper);
 	path_in(*state, "out", out);
 	setenv("AMO_CRM_TEST", "1", 1);
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct asker asker = {
+		struct caller caller = {
 			.program = program, .out = out, .until_it_ends = table[i].until_it_ends
 		};
 		char script[1024];
-		char *told;
+		char *printed;
 		size_t len;
 		int status;
 
@@ -164,53 +165,53 @@ bears_any_helper(void **state)
 			continue;
 		if (table[i].script != NULL) {
 			snprintf(script, sizeof script, "#!/bin/sh\n%s\n", table[i].script);
-			unlink(helper); /* a shell may still read the one before */
+			unlink(helper); /* a shell may still read the previous script */
 			file_write(helper, script, strlen(script), table[i].mode);
 		} else
 			unlink(helper);
-		snprintf(asker.times, sizeof asker.times, "%d", table[i].times);
-		status = child_status(child_start(run_asker, &asker));
+		snprintf(caller.times, sizeof caller.times, "%d", table[i].times);
+		status = child_status(child_start(run_caller, &caller));
 		DEMAND(table[i].label, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
 
-		told = (char *)file_read(out, &len);
-		told[len] = '\0';
-		same_text(table[i].label, told, table[i].expected);
-		free(told);
+		printed = (char *)file_read(out, &len);
+		printed[len] = '\0';
+		same_text(table[i].label, printed, table[i].expected);
+		free(printed);
 	}
 }
 
 static bool
-never_answer(struct ctx *ctx, void *arg, const struct json_object *question, struct strbuf *answer)
+never_reply(struct ctx *ctx, void *arg, const struct json_object *request, struct strbuf *reply)
 {
 	(void)ctx;
 	(void)arg;
-	(void)question;
-	(void)answer;
+	(void)request;
+	(void)reply;
 	while (pause() < 0)
 		;
 	return false;
 }
 
 static bool
-serve_a_question(void *arg)
+serve_a_request(void *arg)
 {
-	static const char question[] = "{\"deadline_ms\":1}\n";
+	static const char request[] = "{\"deadline_ms\":1}\n";
 	int ends[2];
 
 	(void)arg;
 	return pipe(ends) == 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO
-	    && write(ends[1], question, sizeof question - 1) > 0
-	    && helper_serve("test", ARENA_SIZE, never_answer, NULL) != EXIT_SUCCESS;
+	    && write(ends[1], request, sizeof request - 1) > 0
+	    && helper_serve("test", ARENA_SIZE, never_reply, NULL) != EXIT_SUCCESS;
 }
 
-/* libcurl may wait for a resolver that does not answer, and who asked may be gone. */
+/* libcurl may wait for a resolver that does not reply, when the caller has already exited. */
 static void
-ends_when_the_time_for_its_answer_is_over(void **state)
+ends_soon_after_the_deadline_of_a_request(void **state)
 {
-	int status = child_status(child_start(serve_a_question, NULL));
+	int status = child_status(child_start(serve_a_request, NULL));
 
 	(void)state;
-	DEMAND("by its alarm, and not the child's", WIFSIGNALED(status));
+	DEMAND("the helper is killed by a signal", WIFSIGNALED(status));
 	same_number("the signal", WTERMSIG(status), SIGALRM);
 }
 
@@ -218,11 +219,11 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(bears_any_helper),
-		cmocka_unit_test(ends_when_the_time_for_its_answer_is_over),
+		IN_FOLDER(handles_any_behavior_of_a_helper),
+		cmocka_unit_test(ends_soon_after_the_deadline_of_a_request),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "ask") == 0)
-		return ask_and_tell((int)strtol(argv[2], NULL, 10));
+		return request_and_print((int)strtol(argv[2], NULL, 10));
 	return cmocka_run_group_tests_name("helper", tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include "helper/helper_fault.h"
 
 static void
-passes_a_fault_on(void **state)
+passes_every_fault_to_the_caller(void **state)
 {
 	static const char reason[] = "it \"failed\",\n\\ \xd0\xaf";
 
@@ -37,7 +37,7 @@ passes_a_fault_on(void **state)
 }
 
 static void
-reads_any_reply(void **state)
+decodes_any_reply(void **state)
 {
 	static const struct {
 		const char *label, *line;
@@ -45,18 +45,17 @@ reads_any_reply(void **state)
 		const char *reason;
 	} table[] = {
 		{ "no fault", "{\"text\":\"a\"}", FAULT_NONE, "" },
-		{ "no member at all", "{}", FAULT_NONE, "" },
-		{ "a reason alone", "{\"reason\":\"r\"}", FAULT_NONE, "" },
-		{ "a kind unknown here", "{\"fault\":\"other\",\"reason\":\"r\"}", FAULT_SERVER,
+		{ "no member", "{}", FAULT_NONE, "" },
+		{ "only a reason", "{\"reason\":\"r\"}", FAULT_NONE, "" },
+		{ "an unknown kind", "{\"fault\":\"other\",\"reason\":\"r\"}", FAULT_SERVER, "r" },
+		{ "the name of FAULT_NONE", "{\"fault\":\"none\",\"reason\":\"r\"}", FAULT_SERVER,
 		    "r" },
-		{ "the name of no fault", "{\"fault\":\"none\",\"reason\":\"r\"}", FAULT_SERVER,
-		    "r" },
-		{ "a number", "{\"fault\":3,\"reason\":\"r\"}", FAULT_SERVER, "r" },
-		{ "null", "{\"fault\":null,\"reason\":\"r\"}", FAULT_SERVER, "r" },
+		{ "a kind that is a number", "{\"fault\":3,\"reason\":\"r\"}", FAULT_SERVER, "r" },
+		{ "a kind that is null", "{\"fault\":null,\"reason\":\"r\"}", FAULT_SERVER, "r" },
 		{ "no reason", "{\"fault\":\"storage\"}", FAULT_STORAGE,
 		    "the helper gave no reason" },
-		{ "a reason that is no text", "{\"fault\":\"storage\",\"reason\":1}", FAULT_STORAGE,
-		    "the helper gave no reason" },
+		{ "a reason that is not a string", "{\"fault\":\"storage\",\"reason\":1}",
+		    FAULT_STORAGE, "the helper gave no reason" },
 	};
 
 	(void)state;
@@ -78,8 +77,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(passes_a_fault_on),
-		cmocka_unit_test(reads_any_reply),
+		cmocka_unit_test(passes_every_fault_to_the_caller),
+		cmocka_unit_test(decodes_any_reply),
 	};
 
 	return cmocka_run_group_tests_name("helper_fault", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_https.c - the messages between a program and amo-crm-https. */
+/* test_https.c - the messages between a program and amo-crm-https, encoded and decoded. */
 #include "../../table.h"
 
 #include "helper/https.h"
@@ -45,7 +45,8 @@ decodes_the_request_that_was_encoded(void **state)
 		const char *label;
 		struct https_request request;
 	} table[] = {
-		{ "the least", { .method = "GET", .url = "https://a/", .host = "a" } },
+		{ "only the required members",
+		    { .method = "GET", .url = "https://a/", .host = "a" } },
 		{ "a body with tokens",
 		    { .method = "POST",
 			.url = "https://a.amocrm.ru/oauth2/access_token",
@@ -54,7 +55,7 @@ decodes_the_request_that_was_encoded(void **state)
 			.body = "{\"code\":\"def\\u0041\\n\"}\r\n",
 			.deadline_ms = INT64_MAX } },
 		{ "an empty body", { .method = "PATCH", .url = "u", .host = "h", .body = "" } },
-		{ "as many headers as there may be",
+		{ "the maximum number of headers",
 		    { .method = "GET",
 			.url = "u",
 			.host = "h",
@@ -65,7 +66,7 @@ decodes_the_request_that_was_encoded(void **state)
 		    { .method = "G", .url = "u", .host = "h", .public_only = true } },
 		{ "the status only",
 		    { .method = "G", .url = "u", .host = "h", .discard_body = true } },
-		{ "a configuration",
+		{ "all options of the configuration",
 		    { .method = "G",
 			.url = "u",
 			.host = "h",
@@ -104,7 +105,7 @@ decodes_the_reply_that_was_encoded(void **state)
 	} table[] = {
 		{ "JSON", { 200, "{\"a\":\"\\n\"}\n", true, 0 }, "{\"a\":\"\\n\"}\n" },
 		{ "no body", { 204, "", false, 0 }, "" },
-		{ "one that asks for a retry", { 429, "slow down", false, 3600 }, "slow down" },
+		{ "a reply that asks for a retry", { 429, "slow down", false, 3600 }, "slow down" },
 		{ "bytes that are not UTF-8", { 502, "\xff\x01", false, 0 }, "\xef\xbf\xbd\x01" },
 	};
 
@@ -125,7 +126,7 @@ decodes_the_reply_that_was_encoded(void **state)
 		DEMAND(label, strchr(text, '\n') == NULL);
 		doc = parse(label, text);
 		ok = https_reply_decode(&ctx, doc, &got);
-		json_object_put(doc); /* the reply does not belong to it */
+		json_object_put(doc); /* the reply does not point into it */
 		same_fault(label, &ctx, ok, FAULT_NONE);
 		same_number(label, got.status, table[i].reply.status);
 		same_text(label, got.body, table[i].body);
@@ -135,7 +136,7 @@ decodes_the_reply_that_was_encoded(void **state)
 	}
 }
 
-/* Changes FULL: the first `from` in it becomes `to`. */
+/* Parses the text with its first `from` changed to `to`. */
 static struct json_object *
 changed(const char *label, const char *text, const char *from, const char *to)
 {
@@ -154,11 +155,11 @@ refuses_malformed_requests(void **state)
 		const char *label, *from, *to;
 		enum fault_kind expected;
 	} table[] = {
-		{ "nothing is wrong", "1", "1", FAULT_NONE },
+		{ "a valid request", "1", "1", FAULT_NONE },
 		{ "a member of a later version", "{", "{\"other\":1,", FAULT_NONE },
 		{ "an array", FULL, "[]", FAULT_SERVER },
 		{ "a string", FULL, "\"GET\"", FAULT_SERVER },
-		{ "no member at all", FULL, "{}", FAULT_SERVER },
+		{ "no member", FULL, "{}", FAULT_SERVER },
 		{ "no method", "\"method\"", "\"m\"", FAULT_SERVER },
 		{ "a method that is a number", "\"GET\"", "1", FAULT_SERVER },
 		{ "no URL", "\"url\"", "\"u\"", FAULT_SERVER },
@@ -215,9 +216,9 @@ refuses_malformed_replies(void **state)
 		const char *label, *from, *to;
 		enum fault_kind expected;
 	} table[] = {
-		{ "nothing is wrong", "200", "200", FAULT_NONE },
+		{ "a valid reply", "200", "200", FAULT_NONE },
 		{ "an array", full, "[]", FAULT_SERVER },
-		{ "no member at all", full, "{}", FAULT_SERVER },
+		{ "no member", full, "{}", FAULT_SERVER },
 		{ "no status", "\"status\"", "\"s\"", FAULT_SERVER },
 		{ "a status that is a string", "200", "\"200\"", FAULT_SERVER },
 		{ "a status beyond 64 bits", "200", "99999999999999999999", FAULT_SERVER },
@@ -264,7 +265,7 @@ encode_and_decode(struct ctx *ctx, void *arg)
 }
 
 static void
-copes_with_small_arenas(void **state)
+reports_a_full_arena(void **state)
 {
 	(void)state;
 	try_small_arenas("a request and its reply", encode_and_decode, NULL);
@@ -278,7 +279,7 @@ main(void)
 		cmocka_unit_test(decodes_the_reply_that_was_encoded),
 		cmocka_unit_test(refuses_malformed_requests),
 		cmocka_unit_test(refuses_malformed_replies),
-		cmocka_unit_test(copes_with_small_arenas),
+		cmocka_unit_test(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("https", tests, NULL, NULL);

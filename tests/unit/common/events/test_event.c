@@ -367,7 +367,7 @@ read_step(struct ctx *ctx, void *arg)
 }
 
 static void
-says_when_the_arena_is_full_while_reading(void **state)
+reports_a_full_arena_while_reading(void **state)
 {
 	char line[] = "{" READ_ID "," READ_AT ",\"account_id\":5}";
 
@@ -388,7 +388,7 @@ main(void)
 		cmocka_unit_test(reads_a_stored_event),
 		cmocka_unit_test(rejects_lines_that_are_not_events),
 		cmocka_unit_test(reads_what_was_written),
-		cmocka_unit_test(says_when_the_arena_is_full_while_reading),
+		cmocka_unit_test(reports_a_full_arena_while_reading),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

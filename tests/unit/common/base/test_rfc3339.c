@@ -115,6 +115,7 @@ reads_rfc_3339(void **state)
 		{ "March of the year 0", "0000-03-01T00:00:00Z", true, { -62162035200, 0 } },
 		{ "31 April", "2026-04-31T00:00:00Z", false, { 0 } },
 		{ "day 0", "2026-04-00T00:00:00Z", false, { 0 } },
+		{ "day 0 of the first month", "0000-03-00T04:19:00Z", false, { 0 } },
 		{ "a leap day that does not exist", "2023-02-29T00:00:00Z", false, { 0 } },
 		{ "month 13", "2026-13-01T00:00:00Z", false, { 0 } },
 		{ "month 0", "2026-00-01T00:00:00Z", false, { 0 } },

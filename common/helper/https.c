@@ -96,11 +96,12 @@ https_request_decode(struct ctx *ctx, const struct json_object *doc, struct http
 		.url = json_get_string(doc, "url"),
 		.host = json_get_string(doc, "host"),
 	};
+	/* a FastCGI process that runs on after an upgrade may not send it yet */
+	(void)decode_flag(doc, "discard_body", &request->discard_body);
 	return (request->method != NULL && request->url != NULL && request->host != NULL
 		   && json_get_integer(doc, HELPER_DEADLINE, &request->deadline_ms)
 		   && decode_flag(doc, "plain_allowed", &request->plain_allowed)
 		   && decode_flag(doc, "public_only", &request->public_only)
-		   && decode_flag(doc, "discard_body", &request->discard_body)
 		   && decode_headers(doc, request->headers)
 		   && decode_optional(doc, "body", &request->body)
 		   && decode_optional(doc, "ca_file", &request->ca_file)

@@ -42,7 +42,7 @@ struct load {
 	size_t request_len;
 	long count;
 	long begun;
-	long ok;
+	long done;
 	long good;
 	int64_t *took_ns; /* the time of each completed request */
 	int epoll;
@@ -201,7 +201,7 @@ fastcgi_is_good(const struct connection *c)
 static void
 finish(struct load *load, struct connection *c)
 {
-	load->took_ns[load->ok++] = now_ns() - c->began_ns;
+	load->took_ns[load->done++] = now_ns() - c->began_ns;
 	load->good += load->is_http ? http_is_good(c) : fastcgi_is_good(c);
 	if (!load->is_http) {
 		close(c->fd);
@@ -233,7 +233,7 @@ run(struct load *load, struct connection *connections, long at_once)
 		connections[i].fd = -1;
 		begin(load, &connections[i]);
 	}
-	while (load->ok < load->count) {
+	while (load->done < load->count) {
 		int ready = epoll_wait(load->epoll, events, AT_ONCE_MAX, STALL_MS);
 
 		if (ready == 0)
@@ -280,9 +280,9 @@ main(int argc, char **argv)
 	began = now_ns();
 	run(&load, connections, at_once);
 	seconds = (double)(now_ns() - began) / 1e9;
-	qsort(load.took_ns, (size_t)load.ok, sizeof *load.took_ns, by_time);
-	printf("%ld %.6f %.1f %.1f\n", load.good, seconds, (double)load.took_ns[load.ok / 2] / 1e3,
-	    (double)load.took_ns[load.ok * 99 / 100] / 1e3);
+	qsort(load.took_ns, (size_t)load.done, sizeof *load.took_ns, by_time);
+	printf("%ld %.6f %.1f %.1f\n", load.good, seconds, (double)load.took_ns[load.done / 2] / 1e3,
+	    (double)load.took_ns[load.done * 99 / 100] / 1e3);
 	free(load.took_ns);
 	free(connections);
 	return EXIT_SUCCESS;

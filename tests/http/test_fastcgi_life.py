@@ -25,7 +25,7 @@ from sandbox.web import encode
 
 ENDS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1]
 REQUESTS_MAX = 10_000   # FASTCGI_REQUESTS_MAX
-SETTLED = 2     # seconds; KEPT_SETTLED_S
+SETTLED = 2     # seconds; FILECACHE_SAFE_AGE_S
 IN_OPEN = 0x20
 
 

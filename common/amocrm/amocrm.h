@@ -70,11 +70,11 @@ bool amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg,
 /* The account and user of a token pair, from the access token's claims (RFC 7519).  They are
  * trusted without a signature, as the token came over TLS from an allowed host.  False without a
  * fault: it is no JWT, or lacks the claims. */
-bool amocrm_identity_claimed(
+bool amocrm_identity_from_token(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity);
 
 /* The same from GET /api/v4/account.  Fault: as amocrm_call. */
-bool amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_identity_from_api(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
 
 /* Subscribes a destination to an account's webhooks, or unsubscribes it

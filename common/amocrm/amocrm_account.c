@@ -35,7 +35,7 @@ read_claims(struct ctx *ctx, const char *jwt)
 }
 
 bool
-amocrm_identity_claimed(
+amocrm_identity_from_token(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity)
 {
 	struct json_object *claims = read_claims(ctx, tokens->access_token);
@@ -68,7 +68,7 @@ take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
 }
 
 bool
-amocrm_identity_asked(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_identity_from_api(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
 {
 	const char *authorization;

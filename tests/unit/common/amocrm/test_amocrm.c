@@ -81,7 +81,7 @@ reads_the_ids_of_the_claims(void **state)
 		base64url_encode(&sb, table[i].claims, strlen(table[i].claims));
 		strbuf_addstr(&sb, ".c2lnbmF0dXJl");
 		assert_true(strbuf_finish(&sb, &tokens.access_token));
-		ok = amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity);
+		ok = amocrm_identity_from_token(&ctx, "a.amocrm.ru", &tokens, &identity);
 		DEMAND(table[i].label, ok == (table[i].account_id != 0));
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		if (ok) {
@@ -115,7 +115,7 @@ finds_no_ids_in_a_malformed_token(void **state)
 
 		open_ctx(&ctx);
 		DEMAND(table[i].label,
-		    !amocrm_identity_claimed(&ctx, "a.amocrm.ru", &tokens, &identity));
+		    !amocrm_identity_from_token(&ctx, "a.amocrm.ru", &tokens, &identity));
 		DEMAND(table[i].label, ctx.kind == FAULT_NONE);
 		ctx_close(&ctx);
 	}

@@ -11,7 +11,7 @@
  * that misleads.  A connection without a pointer is stored and refreshed, and is nobody's until it
  * is claimed.
  *
- * Connections are made by authorize.h and renewed by refresh.h.
+ * Connections are made by authorize.h and refreshed by refresh.h.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H

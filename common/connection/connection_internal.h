@@ -60,8 +60,9 @@ bool connection_claim(struct ctx *ctx, const struct config *cfg, const struct ke
  * the refresh.  Other changes made in the meantime stay: a claim, a revocation.  Nothing is written
  * if the connection was erased or its tokens are newer.  The tokens are sealed as by
  * connection_save. */
-bool connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct connection *connection, const struct tokens *tokens);
+bool connection_save_refreshed(struct ctx *ctx, const struct config *cfg,
+    const struct keyring *ring, const char *key, const struct connection *connection,
+    const struct tokens *tokens);
 
 /* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since the
  * connection was read. */

@@ -87,8 +87,8 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 }
 
 static bool
-renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
-    struct connection *connection, struct tokens *tokens)
+refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, struct connection *connection, struct tokens *tokens)
 {
 	struct tokens fresh;
 
@@ -97,7 +97,7 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 	if (refresh_with_retry(ctx, cfg, connection->host, tokens, &fresh)
 	    || refresh_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
 		*tokens = fresh;
-		return connection_save_renewed(ctx, cfg, ring, key, connection, &fresh);
+		return connection_save_refreshed(ctx, cfg, ring, key, connection, &fresh);
 	}
 	if (ctx->kind == FAULT_REFUSED)
 		connection_mark_refused(ctx, cfg, key, connection);
@@ -108,15 +108,15 @@ renew(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, con
 
 /* Under the connection's lock: another process may have refreshed it in the meantime. */
 static bool
-renew_once(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *key,
-    time_t usable_until, struct tokens *tokens)
+refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const char *key, time_t usable_until, struct tokens *tokens)
 {
 	struct connection connection;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	return read_active(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
-		|| renew(ctx, cfg, ring, key, &connection, tokens));
+		|| refresh_and_save(ctx, cfg, ring, key, &connection, tokens));
 }
 
 int64_t
@@ -143,7 +143,7 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	    || !store_lock(ctx, &cfg->store, name, refresh_longest_ms(cfg), &lock))
 		return false;
 	signals_block(&before);
-	ok = renew_once(ctx, cfg, ring, key, usable_until, tokens);
+	ok = refresh_locked(ctx, cfg, ring, key, usable_until, tokens);
 	signals_restore(&before);
 	lock_release(&lock);
 	return ok;

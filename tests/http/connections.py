@@ -14,7 +14,7 @@ from sandbox import process
 # Every account and amoCRM user may connect, and no app user has to claim the connection.
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 ID, HOST = 31920194, "reforyou.amocrm.ru"   # the first account of the mock amoCRM server
-SOON = 200      # seconds; `token` first renews a token that expires this soon
+SOON = 200      # seconds; `token` first refreshes a token that expires this soon
 
 
 @contextlib.contextmanager

@@ -154,14 +154,14 @@ def test_a_revoked_connection(site, amocrm, mode):
 
 
 @pytest.mark.parametrize("days, is_connected", [(91, True), (93, False)])
-def test_tokens_that_were_not_renewed_for_three_months(bare, amocrm, days, is_connected):
-    """The time of the renewal is moved into the past in a backup, which is then restored."""
+def test_tokens_that_were_not_refreshed_for_three_months(bare, amocrm, days, is_connected):
+    """The time of the refresh is moved into the past in a backup, which is then restored."""
     olena = User(bare)
     olena.connects(amocrm)
     saved = bare.ctl("export", "--plain").stdout
-    renewed = re.search(r'refreshed_at\\":(\d+)', saved)[1]
+    refreshed = re.search(r'refreshed_at\\":(\d+)', saved)[1]
     bare.new_store()
-    bare.ctl("import", input=saved.replace(renewed, str(int(renewed) - days * 24 * 3600)))
+    bare.ctl("import", input=saved.replace(refreshed, str(int(refreshed) - days * 24 * 3600)))
 
     data = status_of(olena)["data"]
 
@@ -169,7 +169,7 @@ def test_tokens_that_were_not_renewed_for_three_months(bare, amocrm, days, is_co
     assert ("authorizeUrl" in data) is not is_connected
 
 
-def test_an_expired_access_token_can_still_be_renewed(bare, amocrm):
+def test_an_expired_access_token_can_still_be_refreshed(bare, amocrm):
     olena = User(bare)
     amocrm.oauth.clock.advance(-2 * 24 * 3600)
     olena.connects(amocrm)

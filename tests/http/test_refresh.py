@@ -1,4 +1,4 @@
-"""amocrmctl token and refresh: tokens are renewed, and only a refusal by amoCRM revokes them."""
+"""amocrmctl token and refresh: tokens are refreshed, and only a refusal by amoCRM revokes them."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ def refused(done, *words):
         assert word in done.stderr, done.stderr
 
 
-# When tokens are renewed.
+# When tokens are refreshed.
 
 def test_a_fresh_token_is_printed_without_contacting_amocrm(bare, amocrm):
     connect(bare, amocrm)
@@ -50,7 +50,7 @@ def test_a_fresh_token_is_printed_without_contacting_amocrm(bare, amocrm):
 
 
 @pytest.mark.parametrize("life, asked", [(330, 0), (270, 1), (1, 1)])
-def test_a_token_that_expires_within_five_minutes_is_renewed_first(bare, amocrm, life, asked):
+def test_a_token_that_expires_within_five_minutes_is_refreshed_first(bare, amocrm, life, asked):
     connect(bare, amocrm, life=life)
     before = pair(bare)
 
@@ -63,7 +63,7 @@ def test_a_token_that_expires_within_five_minutes_is_renewed_first(bare, amocrm,
     assert (pair(bare)["refresh_token"] != before["refresh_token"]) == bool(asked)
 
 
-def test_accounts_shows_a_renewal(bare, amocrm):
+def test_accounts_shows_a_refresh(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     connections.age(bare, 1000)
     before = one(bare)
@@ -76,7 +76,7 @@ def test_accounts_shows_a_renewal(bare, amocrm):
     assert {name for name in after if after[name] != before[name]} == {"refreshed_at", "expires_at"}
 
 
-def test_ten_concurrent_commands_renew_once(bare, amocrm):
+def test_ten_concurrent_commands_refresh_once(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     release = threading.Event()
     amocrm.misbehave("held", path=TOKEN_PATH, until=release)
@@ -113,7 +113,7 @@ def test_an_unknown_connection_is_reported(bare, amocrm, selector):
     assert amocrm.connections() == []
 
 
-def test_refresh_renews_a_fresh_token(bare, amocrm):
+def test_refresh_refreshes_a_fresh_token(bare, amocrm):
     connect(bare, amocrm)
     before = pair(bare)
 
@@ -124,7 +124,7 @@ def test_refresh_renews_a_fresh_token(bare, amocrm):
     assert pair(bare) != before
 
 
-def test_only_due_tokens_are_renewed(bare, amocrm):
+def test_only_due_tokens_are_refreshed(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
     for user, life in {1: 3600, 2: 7 * 3600}.items():
         connect(bare, amocrm, user=user, life=life)
@@ -153,20 +153,20 @@ def test_wrong_arguments_are_reported(bare, amocrm, arguments):
 
 def test_no_token_is_printed_or_logged(bare, amocrm):
     connect(bare, amocrm, life=SOON)
-    renewed = bare.ctl("refresh", ID)
+    refreshed = bare.ctl("refresh", ID)
     amocrm.misbehave("token_revoked")
     complained = bare.ctl("refresh", ID, check=False)
 
     bare.assert_no_secret_in_store_or_logs()
     for name, secret in bare.secrets():
-        for text in (renewed.stdout, renewed.stderr, complained.stdout, complained.stderr):
+        for text in (refreshed.stdout, refreshed.stderr, complained.stdout, complained.stderr):
             assert secret not in text.encode(), name
 
 
 YEAR = 365 * 86400
 
 
-def shift_renewal(site, ahead):
+def shift_refresh(site, ahead):
     """Moves the times of the stored pair by these seconds, as if the clock had been wrong."""
     lines = connections.exported(site, "--plain")
     for line in lines:
@@ -186,19 +186,19 @@ def shift_renewal(site, ahead):
 @pytest.mark.parametrize("command", [["token", ID], ["refresh", "--due", 3600]],
                          ids=["token", "refresh"])
 @pytest.mark.parametrize("ahead, asked", [(0, 0), (-3600, 0), (2 * 3600, 1), (YEAR, 1)])
-def test_a_token_renewed_in_the_future_is_due(bare, amocrm, command, ahead, asked):
+def test_a_token_refreshed_in_the_future_is_due(bare, amocrm, command, ahead, asked):
     """The clock was fast then, so it is unknown when such a token expires."""
     connect(bare, amocrm)
-    shift_renewal(bare, ahead)
+    shift_refresh(bare, ahead)
 
     bare.ctl(*command)
 
     assert len(refreshes(amocrm)) == asked
     assert token(bare).stdout == pair(bare)["access_token"] + "\n"
-    assert len(refreshes(amocrm)) == asked, "it is renewed again"
+    assert len(refreshes(amocrm)) == asked, "it is refreshed again"
 
 
-# Lost replies: amoCRM may have renewed the pair, but we do not have it.
+# Lost replies: amoCRM may have refreshed the pair, but we do not have it.
 
 LOST = {
     "a reset instead of the reply": "lost_reply",
@@ -451,7 +451,7 @@ def test_a_concurrent_claim_is_kept(bare, amocrm):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-@pytest.mark.parametrize("fault", [{}, {"then": "token_revoked"}], ids=["renewed", "refused"])
+@pytest.mark.parametrize("fault", [{}, {"then": "token_revoked"}], ids=["refreshed", "refused"])
 def test_a_concurrent_authorization_is_kept(bare, amocrm, fault):
     connect(bare, amocrm)
     connections.age(bare, 1000)
@@ -467,7 +467,7 @@ def test_a_concurrent_authorization_is_kept(bare, amocrm, fault):
 
 
 def test_a_concurrent_claim_is_not_revoked(bare, amocrm):
-    """The claimed pair may have been renewed too; the next refresh finds out."""
+    """The claimed pair may have been refreshed too; the next refresh finds out."""
     bare.configure(**ANY_ACCOUNT)
     params = amocrm.approve()
     expect.connected(bare.get("callback", params), params["code"])
@@ -493,9 +493,9 @@ def test_a_signal_waits_until_the_new_pair_is_stored(bare, amocrm, name):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-# Renewed tokens could not be stored.
+# Refreshed tokens could not be stored.
 
-def test_nothing_is_renewed_with_a_read_only_store(bare, amocrm):
+def test_nothing_is_refreshed_with_a_read_only_store(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     folder = bare.store / "connections"
     folder.chmod(0o500)
@@ -508,7 +508,7 @@ def test_nothing_is_renewed_with_a_read_only_store(bare, amocrm):
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
-def test_nothing_is_renewed_without_disk_space(bare, amocrm):
+def test_nothing_is_refreshed_without_disk_space(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     for room in (bare.store / "connections").glob("*.room"):
         room.unlink()   # the reserve, which a change on a full disk uses up

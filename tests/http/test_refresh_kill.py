@@ -18,7 +18,7 @@ from sandbox.limits import PER_SECOND, busiest_second
 
 ROUNDS = 80
 ACCOUNTS = 50
-PATIENCE = 40           # seconds until all connections are renewed, in spite of the kills
+PATIENCE = 40           # seconds until all connections are refreshed, in spite of the kills
 DUE = 3600
 
 
@@ -53,7 +53,7 @@ def test_what_was_printed_is_on_disk(bare, amocrm):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     printed = killed = 0
-    with tokens_that_last(amocrm, SOON):    # every call has to renew the token
+    with tokens_that_last(amocrm, SOON):    # every call has to refresh the token
         span = usual_time(bare)
         for _ in range(ROUNDS):
             asking = bare.start_ctl("token", ID)

@@ -88,7 +88,7 @@ def test_webhooks_of_a_subscription_are_accepted(on_servers, amocrm):
     assert hooks.WebhookSender(destination.partition("?")[0]).post(b"a=1").status == 403
 
 
-def test_a_token_that_expires_soon_is_renewed_first(bare, amocrm):
+def test_a_token_that_expires_soon_is_refreshed_first(bare, amocrm):
     connect(bare, amocrm, life=SOON)
 
     bare.ctl("subscribe", ID)

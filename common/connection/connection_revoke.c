@@ -1,5 +1,4 @@
-/* connection_renew.c - saving refreshed tokens, and revoking connections; see connection.h and
- * connection_internal.h. */
+/* connection_revoke.c - revoking connections; see connection.h and connection_internal.h. */
 #include "base/log.h"
 #include "connection/account_index.h"
 #include "connection/connection_event.h"
@@ -7,39 +6,6 @@
 #include "connection/corrupt.h"
 
 #include <string.h>
-
-static bool
-save_renewed_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct connection *before, const struct tokens *tokens)
-{
-	struct connection now;
-	bool found;
-
-	if (!connection_find(ctx, cfg, key, &found, &now))
-		return false;
-	if (!found || now.connected_at != before->connected_at
-	    || now.refreshed_at != before->refreshed_at)
-		return true;
-	now.host = before->host;
-	now.refreshed_at = time(NULL);
-	now.expires_at = tokens->expires_at;
-	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	return connection_put(ctx, cfg, ring, key, &now, tokens);
-}
-
-bool
-connection_save_renewed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct connection *connection, const struct tokens *tokens)
-{
-	struct lock lock;
-	bool ok;
-
-	if (!account_index_lock(ctx, &cfg->store, connection->account_id, &lock))
-		return false;
-	ok = save_renewed_locked(ctx, cfg, ring, key, connection, tokens);
-	lock_release(&lock);
-	return ok;
-}
 
 struct revocation {
 	const char *sealed;           /* only the record with these tokens; NULL: with any */

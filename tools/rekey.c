@@ -31,17 +31,17 @@ struct rekey {
 /* Repairs the account's list of connections, where an older version, or an import that was killed,
  * may have left this one off. */
 static bool
-mend_list(struct ctx *ctx, const struct config *cfg, const struct connection *connection)
+repair_index(struct ctx *ctx, const struct config *cfg, const struct connection *connection)
 {
 	int64_t account = connection->account_id;
 	int64_t user = connection->amocrm_user_id;
-	bool listed;
+	bool indexed;
 
-	if (!connection_listed(ctx, cfg, account, user, &listed))
+	if (!connection_indexed(ctx, cfg, account, user, &indexed))
 		return false;
-	if (listed)
+	if (indexed)
 		return true;
-	if (!connection_enlist(ctx, cfg, account, user))
+	if (!connection_index_add(ctx, cfg, account, user))
 		return false;
 	fprintf(stderr,
 	    "amocrmctl rekey: %lld/%lld was missing from its account's list, and was added\n",
@@ -61,7 +61,7 @@ rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 	if (!record_key(ctx, connection->account_id, connection->amocrm_user_id, &key))
 		return false;
 	rekey->seen++;
-	if (mend_list(ctx, rekey->cfg, connection)
+	if (repair_index(ctx, rekey->cfg, connection)
 	    && connection_reseal(ctx, rekey->cfg, rekey->ring, key, &ok)) {
 		rekey->sealed += ok;
 		return true;

@@ -75,11 +75,11 @@ bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_
 
 /* Whether the account's index lists the connection, as it must: amoCRM's disconnect hook does not
  * revoke a connection that is missing there.  True also if the connection does not exist. */
-bool connection_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
-    int64_t amocrm_user_id, bool *listed);
+bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
+    int64_t amocrm_user_id, bool *indexed);
 
 /* Adds an existing connection to the account's index. */
-bool connection_enlist(
+bool connection_index_add(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
 /* Seals the connection's tokens with the ring's first key; *resealed is false if they were, or if

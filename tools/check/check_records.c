@@ -79,16 +79,16 @@ tally_times(struct tally *t, const char *key, const struct connection *connectio
 }
 
 static void
-tally_list(struct tally *t, const char *key, const struct connection *connection)
+tally_index(struct tally *t, const char *key, const struct connection *connection)
 {
 	const struct ctl *ctl = t->c->ctl;
-	bool listed;
+	bool indexed;
 
-	if (!connection_listed(
-		ctl->ctx, &ctl->cfg, connection->account_id, connection->amocrm_user_id, &listed)) {
+	if (!connection_indexed(ctl->ctx, &ctl->cfg, connection->account_id,
+		connection->amocrm_user_id, &indexed)) {
 		add(&t->lost, key, ctl->ctx->reason);
 		ctx_clear_fault(ctl->ctx);
-	} else if (!listed)
+	} else if (!indexed)
 		add(&t->lost, key, NULL);
 }
 
@@ -108,7 +108,7 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 		ctx_clear_fault(ctx);
 		return true;
 	}
-	tally_list(t, key, &connection);
+	tally_index(t, key, &connection);
 	if (t->ring != NULL && !sealed_by_first(t->ring, connection.sealed))
 		add(&t->old, key, NULL);
 	tally_times(t, key, &connection);

@@ -153,12 +153,12 @@ static bool
 count_one(struct ctx *ctx, void *arg, const struct connection *connection)
 {
 	struct tally *tally = arg;
-	bool listed;
+	bool indexed;
 
-	if (!connection_listed(
-		ctx, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &listed))
+	if (!connection_indexed(
+		ctx, &tally->s->cfg, connection->account_id, connection->amocrm_user_id, &indexed))
 		return false;
-	DEMAND("the account's index lists the connection", listed);
+	DEMAND("the account's index lists the connection", indexed);
 	tally->count += tally->app_user == NULL
 	    || (connection->app_user != NULL && strcmp(connection->app_user, tally->app_user) == 0);
 	return true;

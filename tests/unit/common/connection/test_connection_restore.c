@@ -114,7 +114,7 @@ restores_a_record_unless_the_store_has_tokens_as_new(void **state)
 		struct setup s;
 		bool found;
 		bool stored;
-		bool listed;
+		bool indexed;
 
 		setup_open(&s, *state, CONNECTIONS_PER_USER);
 		assert_true(connection_restore(&s.ctx, &s.cfg, s.ring, KEY,
@@ -129,9 +129,9 @@ restores_a_record_unless_the_store_has_tokens_as_new(void **state)
 		same_number(table[i].label, stored, table[i].stored);
 		assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &connection) && found
 		    && record_tokens(&s.ctx, s.ring, &connection, &tokens)
-		    && connection_listed(&s.ctx, &s.cfg, 1, 7, &listed));
+		    && connection_indexed(&s.ctx, &s.cfg, 1, 7, &indexed));
 		same_text(table[i].label, tokens.refresh_token, table[i].stored ? NEWER : USUAL);
-		DEMAND(table[i].label, listed);
+		DEMAND(table[i].label, indexed);
 		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 		setup_close(&s);
 	}

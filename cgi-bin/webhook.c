@@ -69,14 +69,14 @@ static bool
 check_account(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
 	int64_t account_id = event_account(event);
-	bool known;
+	bool active;
 
 	if (cfg->webhook.accounts == WEBHOOK_ANY)
 		return true;
 	if (account_id == 0)
 		return fault(ctx, FAULT_FORBIDDEN, "the body names no account");
-	return connection_account_known(ctx, cfg, account_id, &known)
-	    && (known
+	return connection_account_active(ctx, cfg, account_id, &active)
+	    && (active
 		|| fault(
 		    ctx, FAULT_FORBIDDEN, "account %lld is not connected", (long long)account_id));
 }

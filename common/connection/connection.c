@@ -182,7 +182,8 @@ is_active(struct ctx *ctx, const struct config *cfg, const char *key, bool *acti
 }
 
 bool
-connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *known)
+connection_account_active(
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
 {
 	const char *users;
 	const char *key;
@@ -190,9 +191,9 @@ connection_account_known(struct ctx *ctx, const struct config *cfg, int64_t acco
 	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	*known = false;
-	while (ok && !*known && account_index_next(&users, &user)) {
-		ok = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, known);
+	*active = false;
+	while (ok && !*active && account_index_next(&users, &user)) {
+		ok = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, active);
 		arena_rewind(ctx, mark);
 	}
 	return ok;

@@ -34,8 +34,8 @@ bool connection_find_by_user(struct ctx *ctx, const struct config *cfg, const ch
     bool *found, struct connection *connection);
 
 /* Whether the account has an active connection. */
-bool connection_account_known(
-    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *known);
+bool connection_account_active(
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active);
 
 /* Visits every connection, in no order.  A visitor that returns false ends the iteration, which
  * then returns false too.  The arena is rewound after each visit.

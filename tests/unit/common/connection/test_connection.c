@@ -70,13 +70,13 @@ count_connections(struct setup *s)
 }
 
 static bool
-account_known(struct setup *s, int64_t account_id)
+account_active(struct setup *s, int64_t account_id)
 {
-	bool known = true;
+	bool active = true;
 
-	if (!connection_account_known(&s->ctx, &s->cfg, account_id, &known))
+	if (!connection_account_active(&s->ctx, &s->cfg, account_id, &active))
 		fail_msg("%s", s->ctx.reason);
-	return known;
+	return active;
 }
 
 static void
@@ -89,13 +89,13 @@ is_everybodys_if_shared(void **state)
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	same_text("before the authorization", token_of(&s, "u1"), NULL);
-	DEMAND("before the authorization the account is not known", !account_known(&s, 1));
+	DEMAND("before the authorization the account is not active", !account_active(&s, 1));
 
 	save(&s, 1, 7, &first_pair, &browser);
 	same_text("the first user", token_of(&s, "u1"), "refresh-1");
 	same_text("the second user", token_of(&s, "u2"), "refresh-1");
-	DEMAND("the account is known", account_known(&s, 1));
-	DEMAND("another account is not known", !account_known(&s, 2));
+	DEMAND("the account is active", account_active(&s, 1));
+	DEMAND("another account is not active", !account_active(&s, 2));
 
 	save(&s, 1, 8, &second_pair, &user);
 	same_text("the newest authorization wins", token_of(&s, "u2"), "refresh-2");
@@ -127,7 +127,7 @@ is_one_users_if_per_user(void **state)
 	save(&s, 3, 9, &second_pair, &first);
 	same_text("a new connection replaces the old one", token_of(&s, "u1"), "refresh-2");
 	DEMAND("the old connection is erased", !find(&s, "connection:1:7", &connection));
-	DEMAND("the old account is not known any more", !account_known(&s, 1));
+	DEMAND("the old account is not active any more", !account_active(&s, 1));
 	same_text("the second user keeps theirs", token_of(&s, "u2"), "refresh-2");
 
 	save(&s, 3, 9, &first_pair, &second);
@@ -193,12 +193,12 @@ is_erased(void **state)
 		assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "u1"));
 		same_text("the first user", token_of(&s, "u1"), NULL);
 		same_text("the second user", token_of(&s, "u2"), "refresh-2");
-		DEMAND("the account has the second user's connection", account_known(&s, 1));
+		DEMAND("the account has the second user's connection", account_active(&s, 1));
 	}
 	for (int i = 0; i < 2; i++) {
 		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 8));
 		same_text("the second user", token_of(&s, "u2"), NULL);
-		DEMAND("the account has no connection", !account_known(&s, 1));
+		DEMAND("the account has no connection", !account_active(&s, 1));
 		same_number("connections", count_connections(&s), 0);
 	}
 	save(&s, 1, 7, &second_pair, &first);
@@ -229,13 +229,13 @@ is_revoked_with_its_account(void **state)
 	save(&s, 11, 7, &first_pair, &third);
 	for (int i = 0; i < 2; i++) { /* the signature may be replayed */
 		assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
-		DEMAND("the account has no active connection", !account_known(&s, 1));
+		DEMAND("the account has no active connection", !account_active(&s, 1));
 		DEMAND("the record is kept", find(&s, key, &connection));
 		same_number("state", connection.state, CONNECTION_REVOKED);
 		DEMAND("the connection is not usable", !connection_usable(&connection));
 		same_text("the tokens are kept", token_of(&s, "u1"), "refresh-1");
 		DEMAND("an account whose id begins with the same digit is unchanged",
-		    account_known(&s, 11));
+		    account_active(&s, 11));
 	}
 	save(&s, 1, 7, &second_pair, &browser);
 	assert_true(find(&s, key, &connection));
@@ -265,7 +265,7 @@ is_nobodys_after_it_was_revoked_or_erased(void **state)
 					    : connection_erase(&s.ctx, &s.cfg, 1, 7));
 			save(&s, 1, 7, &second_pair, &later);
 			same_text("not claimed yet", token_of(&s, "u1"), NULL);
-			DEMAND("the account is known", account_known(&s, 1));
+			DEMAND("the account is active", account_active(&s, 1));
 			assert_true(
 			    connection_claim(&s.ctx, &s.cfg, s.ring, key, &other, &unknown, &found)
 			    && found);
@@ -318,7 +318,7 @@ is_revoked_however_many_users_the_account_has(void **state)
 	struct tokens tokens = { "access", token, 4102444800 };
 	struct ctx small;
 	struct setup s;
-	bool known = true;
+	bool active = true;
 
 	memset(token, 't', TOKEN_LEN);
 	token[TOKEN_LEN] = '\0';
@@ -327,9 +327,9 @@ is_revoked_however_many_users_the_account_has(void **state)
 		save(&s, 1, user, &tokens, &later);
 	assert_true(ctx_open(&small, ARENA));
 	if (!connection_revoke_account(&small, &s.cfg, 1)
-	    || !connection_account_known(&small, &s.cfg, 1, &known))
+	    || !connection_account_active(&small, &s.cfg, 1, &active))
 		fail_msg("%s", small.reason);
-	DEMAND("no connection is active", !known);
+	DEMAND("no connection is active", !active);
 	ctx_close(&small);
 	same_number("all records are kept", count_connections(&s), USERS);
 	setup_close(&s);

@@ -5,33 +5,33 @@
 #include <string.h>
 
 static void
-check_values(struct check *c)
+check_settings(struct check *c)
 {
 	int wrong = c->report.wrong;
 
 	check_redirect_uri(c);
 	check_client(c);
 	check_platform(c);
-	c->keys_ok = c->report.wrong == wrong;
+	c->amocrm_settings_ok = c->report.wrong == wrong;
 	check_jwt(c);
 	check_webhook(c);
 	check_deliver(c);
 }
 
 static void
-check_calls(struct check *c)
+check_network_and_helpers(struct check *c)
 {
 	int wrong = c->report.wrong;
 
 	check_ca(c);
 	check_network(c);
 	check_https(c);
-	c->calls_usable = c->report.wrong == wrong;
+	c->https_usable = c->report.wrong == wrong;
 	check_crypto(c);
 }
 
 static void
-check_stored(struct check *c)
+check_store(struct check *c)
 {
 	check_store_dir(c);
 	if (!c->store_usable)
@@ -45,7 +45,7 @@ check_stored(struct check *c)
 static void
 check_online(struct check *c)
 {
-	if (!c->keys_ok || !c->calls_usable) {
+	if (!c->amocrm_settings_ok || !c->https_usable) {
 		fprintf(stderr, "amocrmctl check: no online check until this is fixed\n");
 		return;
 	}
@@ -70,10 +70,10 @@ ctl_check(struct ctl *ctl)
 	if (ctl->argc > 1 && !online)
 		return ctl_usage(ctl, "accepts only --online");
 	if (check_configuration(&c)) {
-		check_calls(&c);
+		check_network_and_helpers(&c);
 		check_keyring(&c);
-		check_values(&c);
-		check_stored(&c);
+		check_settings(&c);
+		check_store(&c);
 		check_clock(&c);
 		if (online)
 			check_online(&c);

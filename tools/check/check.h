@@ -21,8 +21,8 @@ struct check {
 	bool is_trial; /* all on this machine, with a mock amoCRM server: http is allowed */
 	uid_t owner;   /* of the store: the web server's user */
 	const struct keyring *ring; /* NULL: it cannot be used */
-	bool keys_ok;               /* redirect_uri, client_id and the like have no fault */
-	bool calls_usable;          /* an HTTPS call can be made */
+	bool amocrm_settings_ok;    /* redirect_uri, client_id and the like are valid */
+	bool https_usable;          /* an HTTPS call can be made */
 	bool crypto_usable;         /* amo-crm-crypto works */
 	bool store_usable;          /* it can be read, and all of it is the owner's */
 	bool disk_usable;           /* the disk has space */

@@ -30,15 +30,10 @@ member_of(struct config *cfg, const struct config_key *key)
 }
 
 static bool
-is_choice(const struct config_key *key)
-{
-	return key->rule != NULL && strncmp(key->rule, "must", 4) != 0;
-}
-
-static bool
 set_value(struct reader *reader, const struct config_key *key, const char *value)
 {
 	struct ctx *ctx = reader->ctx;
+	bool is_choice = key->choices != NULL;
 	const char *copy;
 
 	if (!ctx_strndup(ctx, value, strlen(value), &copy))
@@ -46,7 +41,8 @@ set_value(struct reader *reader, const struct config_key *key, const char *value
 	if (key->parse(key, copy, member_of(reader->cfg, key)))
 		return true;
 	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
-	    key->section, key->name, is_choice(key) ? "must be one of: " : "", key->rule);
+	    key->section, key->name, is_choice ? "must be one of: " : "",
+	    is_choice ? key->choices : key->error);
 }
 
 static int
@@ -159,7 +155,7 @@ static bool
 set_defaults(struct reader *reader)
 {
 	for (const struct config_key *key = config_keys; key->name != NULL; key++)
-		if (key->fallback != NULL && !set_value(reader, key, key->fallback))
+		if (key->default_value != NULL && !set_value(reader, key, key->default_value))
 			return false;
 	return true;
 }
@@ -241,7 +237,7 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 		return false;
 	ok = parse_file(&reader) && check_all(&reader);
 	fclose(reader.file);
-	reader.cfg->complete = ok;
+	reader.cfg->valid = ok;
 	return ok;
 }
 

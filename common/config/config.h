@@ -66,7 +66,7 @@ struct deliver_config {
 
 struct config {
 	const char *file;
-	bool complete; /* the file was read without a fault */
+	bool valid; /* the file was read without a fault */
 	struct amocrm_config amocrm;
 	struct app_config app;
 	struct jwt_config jwt;
@@ -87,14 +87,15 @@ bool config_read(struct ctx *ctx, const char *path, struct config *cfg);
 struct config_key {
 	const char *section;
 	const char *name;
-	const char *fallback; /* the default, as it would be written in the file; NULL: none */
+	const char *default_value; /* as it would be written in the file; NULL: none */
 	bool required;
 	bool secret;   /* never shown */
 	size_t offset; /* in struct config */
 	bool (*parse)(const struct config_key *key, const char *value, void *target);
-	long min;         /* of a number, or of a text's length in bytes */
-	long max;         /* of a number */
-	const char *rule; /* a choice: its values, separated by spaces; else the error message */
+	long min;            /* of a number, or of a text's length in bytes */
+	long max;            /* of a number */
+	const char *choices; /* the allowed values, separated by spaces; NULL: not a choice */
+	const char *error;   /* the error message for a wrong value; NULL for a choice */
 };
 extern const struct config_key config_keys[];
 

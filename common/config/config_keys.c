@@ -42,14 +42,14 @@ parse_number(const struct config_key *key, const char *value, void *target)
 	return true;
 }
 
-/* The index of value among the rule's words. */
+/* The index of value among the choices. */
 static bool
 parse_choice(const struct config_key *key, const char *value, void *target)
 {
 	size_t len = strlen(value);
 	int index = 0;
 
-	for (const char *word = key->rule; *word != '\0'; index++) {
+	for (const char *word = key->choices; *word != '\0'; index++) {
 		size_t word_len = strcspn(word, " ");
 
 		if (word_len == len && strncmp(word, value, len) == 0) {
@@ -140,58 +140,60 @@ parse_package(const struct config_key *key, const char *value, void *target)
 #define AT(section, member) offsetof(struct config, section.member)
 #define KEY(s, n)           .section = #s, .name = #n, .offset = AT(s, n)
 
-#define TEXT .parse = parse_text, .min = 1, .rule = "must be a text without control characters"
+#define TEXT .parse = parse_text, .min = 1, .error = "must be a text without control characters"
 #define URL                                                                                        \
 	.parse = parse_url, .min = 1,                                                              \
-	.rule = "must be an https:// URL (http:// only for localhost), without '#'"
+	.error = "must be an https:// URL (http:// only for localhost), without '#'"
 
 const struct config_key config_keys[] = {
 	{ KEY(amocrm, client_id), TEXT, .required = true },
 	{ KEY(amocrm, client_secret), TEXT, .required = true, .secret = true },
 	{ KEY(amocrm, redirect_uri), URL, .required = true },
 	{ KEY(amocrm, account), TEXT },
-	{ KEY(amocrm, account_domains), .fallback = "amocrm.ru amocrm.com kommo.com",
+	{ KEY(amocrm, account_domains), .default_value = "amocrm.ru amocrm.com kommo.com",
 	    .parse = parse_domains, .min = 1,
-	    .rule = "must be domain names in lower case, separated by spaces" },
-	{ KEY(amocrm, authorize_url), URL, .fallback = "https://www.amocrm.ru/oauth" },
-	{ KEY(amocrm, timeout), .fallback = "5", .parse = parse_number, .min = 1, .max = 30,
-	    .rule = "must be a number of seconds from 1 to 30" },
+	    .error = "must be domain names in lower case, separated by spaces" },
+	{ KEY(amocrm, authorize_url), URL, .default_value = "https://www.amocrm.ru/oauth" },
+	{ KEY(amocrm, timeout), .default_value = "5", .parse = parse_number, .min = 1, .max = 30,
+	    .error = "must be a number of seconds from 1 to 30" },
 	{ KEY(amocrm, ca_file), TEXT },
 	{ KEY(amocrm, connect_to), TEXT },
 	{ KEY(amocrm, proxy), TEXT, .secret = true },
 	{ KEY(app, name), TEXT },
-	{ KEY(app, deep_link), .fallback = "foryoure://amo-crm/callback", .parse = parse_deep_link,
-	    .rule = "must be a link such as foryoure://amo-crm/callback, without '#'" },
-	{ KEY(app, redirect), .fallback = "page", .parse = parse_choice,
-	    .rule = "page button 302" },
-	{ KEY(app, connections), .fallback = "shared", .parse = parse_choice,
-	    .rule = "shared per_user" },
-	{ KEY(app, state), .parse = parse_choice, .rule = "any signed" },
+	{ KEY(app, deep_link), .default_value = "foryoure://amo-crm/callback",
+	    .parse = parse_deep_link,
+	    .error = "must be a link such as foryoure://amo-crm/callback, without '#'" },
+	{ KEY(app, redirect), .default_value = "page", .parse = parse_choice,
+	    .choices = "page button 302" },
+	{ KEY(app, connections), .default_value = "shared", .parse = parse_choice,
+	    .choices = "shared per_user" },
+	{ KEY(app, state), .parse = parse_choice, .choices = "any signed" },
 	{ KEY(app, android_package), .parse = parse_package, .min = 1,
-	    .rule = "must be a package name such as com.foryou.realestate" },
-	{ KEY(jwt, algorithm), .fallback = "HS256", .parse = parse_choice,
-	    .rule = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
+	    .error = "must be a package name such as com.foryou.realestate" },
+	{ KEY(jwt, algorithm), .default_value = "HS256", .parse = parse_choice,
+	    .choices = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
 	{ KEY(jwt, secret), .secret = true, .parse = parse_text, .min = 32,
-	    .rule = "must be at least 32 bytes" },
+	    .error = "must be at least 32 bytes" },
 	{ KEY(jwt, public_key), TEXT },
 	{ KEY(jwt, issuer), TEXT },
 	{ KEY(jwt, audience), TEXT },
-	{ KEY(jwt, user_claim), TEXT, .fallback = "sub" },
-	{ KEY(jwt, leeway), .fallback = "60", .parse = parse_number, .min = 0, .max = 600,
-	    .rule = "must be a number of seconds from 0 to 600" },
-	{ KEY(store, path), TEXT, .fallback = STORE_PATH },
+	{ KEY(jwt, user_claim), TEXT, .default_value = "sub" },
+	{ KEY(jwt, leeway), .default_value = "60", .parse = parse_number, .min = 0, .max = 600,
+	    .error = "must be a number of seconds from 0 to 600" },
+	{ KEY(store, path), TEXT, .default_value = STORE_PATH },
 	{ KEY(store, keys), TEXT, .required = true },
 	{ KEY(webhook, secret), .secret = true, .parse = parse_text, .min = 16,
-	    .rule = "must be at least 16 characters" },
-	{ KEY(webhook, accounts), .fallback = "connected", .parse = parse_choice,
-	    .rule = "connected any" },
-	{ KEY(webhook, max_body), .fallback = "1048576", .parse = parse_number, .min = 1024,
-	    .max = 8388608, .rule = "must be a number of bytes from 1024 to 8388608" },
-	{ KEY(webhook, keep_days), .fallback = "90", .parse = parse_number, .min = 1, .max = 36500,
-	    .rule = "must be a number of days from 1 to 36500" },
+	    .error = "must be at least 16 characters" },
+	{ KEY(webhook, accounts), .default_value = "connected", .parse = parse_choice,
+	    .choices = "connected any" },
+	{ KEY(webhook, max_body), .default_value = "1048576", .parse = parse_number, .min = 1024,
+	    .max = 8388608, .error = "must be a number of bytes from 1024 to 8388608" },
+	{ KEY(webhook, keep_days), .default_value = "90", .parse = parse_number, .min = 1,
+	    .max = 36500, .error = "must be a number of days from 1 to 36500" },
 	{ KEY(deliver, url), .parse = parse_any_url, .min = 1,
-	    .rule = "must be an http:// or https:// URL" },
+	    .error = "must be an http:// or https:// URL" },
 	{ KEY(deliver, secret), TEXT, .secret = true },
-	{ KEY(deliver, allow_private), .fallback = "no", .parse = parse_choice, .rule = "no yes" },
+	{ KEY(deliver, allow_private), .default_value = "no", .parse = parse_choice,
+	    .choices = "no yes" },
 	{ .name = NULL },
 };

@@ -25,7 +25,7 @@ respond_page(struct ctx *ctx, const struct config *cfg, const struct request *re
 		return false;
 	if (!page_render(ctx, &page, &html, &language))
 		return false;
-	respond(res, cfg->complete ? 200 : 500, "text/html; charset=utf-8", html);
+	respond(res, cfg->valid ? 200 : 500, "text/html; charset=utf-8", html);
 	return response_header(ctx, res, "Content-Language", language)
 	    && response_header(ctx, res, "Vary", "Accept-Language, User-Agent")
 	    && response_header(ctx, res, "Content-Security-Policy", redirect_page_csp)
@@ -46,7 +46,7 @@ bool
 app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res)
 {
-	if (cfg->app.redirect != REDIRECT_302 || !cfg->complete)
+	if (cfg->app.redirect != REDIRECT_302 || !cfg->valid)
 		return respond_page(ctx, cfg, req, kind, link, res);
 	return respond_redirect(ctx, link, res);
 }

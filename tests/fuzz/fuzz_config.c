@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	MUST(ctx_open(&ctx, 4 << 20));
 	ok = config_read(&ctx, path, &cfg);
-	MUST(ok == cfg.complete);
+	MUST(ok == cfg.valid);
 	MUST(ctx.kind == (ok ? FAULT_NONE : FAULT_CONFIG));
 	MUST(strlen(ctx.reason) < sizeof ctx.reason && (ctx.reason[0] != '\0') == !ok);
 	MUST(cfg.app.deep_link != NULL);

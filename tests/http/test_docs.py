@@ -211,15 +211,15 @@ def test_the_completion_offers_connected_accounts(tmp_path):
 # The configuration.
 
 def config_keys():
-    """(section, key) -> (fallback or None, required), from the programs' own table."""
+    """(section, key) -> (default_value or None, required), from the programs' own table."""
     source = (ROOT / "common/config/config_keys.c").read_text()
     table = source.partition("config_keys[] = {")[2].partition("\n};")[0]
     store = re.search(r'#define STORE_PATH "(.*?)"', source)[1]
     keys = {}
     for entry in re.split(r"(?=\bKEY\()", table)[1:]:
         section, key = re.match(r"KEY\((\w+), (\w+)\)", entry).groups()
-        fallback = re.search(r'\.fallback = (?:"([^"]*)"|(STORE_PATH))', entry)
-        keys[section, key] = (fallback and (store if fallback[2] else fallback[1]),
+        default_value = re.search(r'\.default_value = (?:"([^"]*)"|(STORE_PATH))', entry)
+        keys[section, key] = (default_value and (store if default_value[2] else default_value[1]),
                               ".required = true" in entry)
     assert len(keys) > 30
     return keys
@@ -260,32 +260,32 @@ def test_the_example_has_every_key_and_default():
     example = example_keys()
 
     assert set(example) == set(config_keys())
-    for key, (fallback, required) in config_keys().items():
+    for key, (default_value, required) in config_keys().items():
         value, given = example[key]
         assert given or not required, f"{key} is required, and commented out in the example"
-        if fallback is not None:
-            assert (value, given) == (fallback, False), key
+        if default_value is not None:
+            assert (value, given) == (default_value, False), key
 
 
 def test_the_manual_has_every_key_and_default():
     manual = manual_keys()
 
     assert set(manual) == set(config_keys())
-    for key, (fallback, required) in config_keys().items():
+    for key, (default_value, required) in config_keys().items():
         assert required == ("\nRequired.\n" in manual[key]), key
-        if fallback is not None:
-            assert f"The default is\n.Cm {fallback} .\n" in manual[key], key
+        if default_value is not None:
+            assert f"The default is\n.Cm {default_value} .\n" in manual[key], key
 
 
 def test_readme_has_every_key_and_default():
     readme = readme_keys()
 
     assert set(readme) == set(config_keys())
-    for key, (fallback, required) in config_keys().items():
+    for key, (default_value, required) in config_keys().items():
         default = readme[key][0]
         assert required == (default == "required"), key
-        if fallback is not None:
-            assert default == f"`{fallback}`", key
+        if default_value is not None:
+            assert default == f"`{default_value}`", key
 
 
 @pytest.mark.parametrize("manual", MANUALS)

@@ -24,7 +24,7 @@ setup_open(struct setup *s, const char *folder, int connections)
 	memset(s, 0, sizeof *s);
 	path_in(folder, "keys", s->keys);
 	file_write_text(s->keys, "k1 " SETUP_KEY "\n");
-	s->cfg.complete = true;
+	s->cfg.valid = true;
 	s->cfg.amocrm.client_id = "01d01160-d7a0-4087-b4af-6a1bb83fcd1d";
 	s->cfg.amocrm.client_secret = "secret";
 	s->cfg.amocrm.redirect_uri = "https://crm.example/api/amo-crm/callback";

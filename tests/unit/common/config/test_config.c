@@ -122,7 +122,7 @@ fills_in_the_defaults(void **state)
 	compose(&text, with_secret, &no_pair);
 	if (!read_text(&ctx, *state, &text, &cfg))
 		fail_msg("%s", ctx.reason);
-	assert_true(cfg.complete);
+	assert_true(cfg.valid);
 	same_text("client_id", cfg.amocrm.client_id, "an-id");
 	same_text("client_secret", cfg.amocrm.client_secret, "hunter2");
 	same_text(
@@ -342,7 +342,7 @@ static void
 check_value(const struct row *row, const struct config_key *key, const struct config *cfg)
 {
 	const char *at = (const char *)cfg + key->offset;
-	bool is_number = key->max != 0 || (key->rule != NULL && strncmp(key->rule, "must", 4) != 0);
+	bool is_number = key->max != 0 || key->choices != NULL;
 	const char *text;
 	int number;
 
@@ -371,7 +371,7 @@ reads_or_refuses_each_value(void **state)
 		compose(&text, row->base == NULL ? with_secret : row->base, &row->pair);
 		ok = read_text(&ctx, *state, &text, &cfg);
 		same_fault(row->label, &ctx, ok, row->outcome == GOOD ? FAULT_NONE : FAULT_CONFIG);
-		DEMAND(row->label, cfg.complete == (row->outcome == GOOD));
+		DEMAND(row->label, cfg.valid == (row->outcome == GOOD));
 		if (ok)
 			check_value(row, key, &cfg);
 		else {
@@ -439,7 +439,7 @@ demands_the_required_keys(void **state)
 		if (key->required) {
 			required++;
 			same_fault(key->name, &ctx, ok, FAULT_CONFIG);
-			DEMAND(key->name, !cfg.complete);
+			DEMAND(key->name, !cfg.valid);
 			snprintf(expected, sizeof expected, "/amo-crm.conf: [%s] %s is missing",
 			    key->section, key->name);
 			has_text(key->name, ctx.reason, expected);
@@ -501,7 +501,7 @@ checks_keys_against_each_other(void **state)
 			add_pair(&text, &table[i].more);
 		ok = read_text(&ctx, *state, &text, &cfg);
 		same_fault(table[i].label, &ctx, ok, table[i].expected);
-		DEMAND(table[i].label, cfg.complete == ok);
+		DEMAND(table[i].label, cfg.valid == ok);
 		has_text(table[i].label, ctx.reason, table[i].part);
 		has_no_text("the secret is in the reason", ctx.reason, "hunter2");
 		ctx_close(&ctx);
@@ -715,7 +715,7 @@ keeps_the_app_section_after_a_fault(void **state)
 		memset(&cfg, 0xa5, sizeof cfg);
 		open_ctx(&ctx);
 		DEMAND(table[i].label, !config_read(&ctx, path, &cfg));
-		DEMAND(table[i].label, !cfg.complete);
+		DEMAND(table[i].label, !cfg.valid);
 		same_text(table[i].label, cfg.app.deep_link, table[i].deep_link);
 		same_number(table[i].label, cfg.app.redirect, table[i].redirect);
 		same_number(table[i].label, cfg.app.connections, CONNECTIONS_SHARED);
@@ -743,7 +743,7 @@ read_in_arena(struct ctx *ctx, void *arg)
 	struct config cfg;
 	bool ok = config_read(ctx, arg, &cfg);
 
-	assert_int_equal(cfg.complete, ok);
+	assert_int_equal(cfg.valid, ok);
 	if (ok)
 		assert_string_equal(cfg.amocrm.client_secret, "hunter2");
 	return ok;

@@ -158,7 +158,7 @@ documented_default(const struct config_key *key)
 {
 	return strcmp(key->section, "store") == 0 && strcmp(key->name, "path") == 0
 	    ? "/var/lib/amo-crm"
-	    : key->fallback;
+	    : key->default_value;
 }
 
 static void
@@ -168,7 +168,7 @@ has_the_programs_defaults_commented_out(void **state)
 		int count;
 		const struct line *line = find(*state, key, &count);
 
-		if (key->fallback == NULL || line == NULL)
+		if (key->default_value == NULL || line == NULL)
 			continue;
 		same_text(key->name, line->value, documented_default(key));
 		DEMAND(key->name, line->is_comment);

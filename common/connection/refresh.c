@@ -2,7 +2,6 @@
 #include "connection/refresh.h"
 
 #include "amocrm/amocrm.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "config/host_allowlist.h"
@@ -44,24 +43,21 @@ read_active(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	return record_tokens(ctx, ring, connection, tokens);
 }
 
-static int64_t
-deadline(const struct config *cfg)
-{
-	return clock_ms() + cfg->amocrm.timeout * INT64_C(1000);
-}
-
 /* Retries once if the reply is lost.  amoCRM may have rotated the tokens then; Kommo still accepts
  * the old refresh token in that case. */
 static bool
 refresh_with_retry(struct ctx *ctx, const struct config *cfg, const char *host,
     const struct tokens *old, struct tokens *fresh)
 {
-	if (amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh))
+	const struct amocrm_config *amocrm = &cfg->amocrm;
+	const char *token = old->refresh_token;
+
+	if (amocrm_refresh(ctx, amocrm, host, token, amocrm_deadline(amocrm), fresh))
 		return true;
 	if (ctx->kind != FAULT_REPLY_LOST)
 		return false;
 	ctx_clear_fault(ctx);
-	return amocrm_refresh(ctx, &cfg->amocrm, host, old->refresh_token, deadline(cfg), fresh);
+	return amocrm_refresh(ctx, amocrm, host, token, amocrm_deadline(amocrm), fresh);
 }
 
 /* After a fault that a renamed account causes: refreshes at its new host, if it has one.  Otherwise
@@ -76,7 +72,7 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 	if (ctx->kind != FAULT_MOVED && ctx->kind != FAULT_CLIENT)
 		return false;
 	ctx_clear_fault(ctx);
-	if (!amocrm_current_host(ctx, &cfg->amocrm, old, deadline(cfg), &host)
+	if (!amocrm_current_host(ctx, &cfg->amocrm, old, amocrm_deadline(&cfg->amocrm), &host)
 	    || strcmp(host, connection->host) == 0) {
 		ctx_clear_fault(ctx);
 		return fault(ctx, before.kind, "%s", before.reason);

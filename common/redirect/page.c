@@ -127,18 +127,18 @@ page_render(struct ctx *ctx, const struct page *page, const char **html, const c
 	const char *app = has_no_name(page->app_name) ? text->app : page->app_name;
 	const char *lead, *open, *late;
 
-	if (!insert_app(ctx, text->of[page->kind].lead, app, &lead)
+	if (!insert_app(ctx, text->by_kind[page->kind].lead, app, &lead)
 	    || !insert_app(ctx, text->open, app, &open) || !insert_app(ctx, text->late, app, &late))
 		return false;
 
 	const struct html_slot slots[] = {
 		{ "language", text->language },
-		{ "heading", text->of[page->kind].heading },
+		{ "heading", text->by_kind[page->kind].heading },
 		{ "lead", lead },
 		{ "open", open },
-		{ "open_link", page->intent != NULL ? page->intent : page->link },
-		{ "otherwise", text->otherwise },
-		{ "otherwise_link", page->intent != NULL ? page->link : NULL },
+		{ "open_url", page->intent != NULL ? page->intent : page->link },
+		{ "fallback_link", text->fallback_link },
+		{ "fallback_url", page->intent != NULL ? page->link : NULL },
 		{ "late", late },
 		{ "automatic", slot_if(page->automatic) },
 		{ "connected", slot_if(page->kind == PAGE_CONNECTED) },

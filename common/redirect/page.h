@@ -42,15 +42,15 @@ extern const char redirect_page_csp[];
 /* The texts of the page in one language.  {app} stands for the app's name, and only where the name
  * is in the nominative or the accusative: for names these two are one form. */
 struct page_text {
-	const char *language;  /* its tag, RFC 5646 */
-	const char *app;       /* an app without a name */
-	const char *open;      /* the button */
-	const char *otherwise; /* the deep link, where the button is an intent */
-	const char *late;      /* shown when the app should have opened by now */
+	const char *language;      /* its tag, RFC 5646 */
+	const char *app;           /* an app without a name */
+	const char *open;          /* the button */
+	const char *fallback_link; /* the deep link, where the button is an intent */
+	const char *late;          /* shown when the app should have opened by now */
 	struct {
 		const char *heading;
 		const char *lead; /* what it means, and what to do */
-	} of[PAGE_KINDS];
+	} by_kind[PAGE_KINDS];
 };
 
 /* Ends with a NULL language.  The first is the default. */

@@ -6,10 +6,10 @@ const struct page_text page_texts[] = {
 	    .language = "en",
 	    .app = "the app",
 	    .open = "Open {app}",
-	    .otherwise = "Open it another way",
+	    .fallback_link = "Open it another way",
 	    .late = "Did the app not open? Press the button. If that does not help, check that "
 		    "{app} is on this device.",
-	    .of = {
+	    .by_kind = {
 		[PAGE_CONNECTED] = {
 		    "Access granted",
 		    "Open {app} to finish connecting amoCRM.",
@@ -37,10 +37,10 @@ const struct page_text page_texts[] = {
 	    .language = "uk",
 	    .app = "застосунок",
 	    .open = "Відкрити {app}",
-	    .otherwise = "Відкрити іншим способом",
+	    .fallback_link = "Відкрити іншим способом",
 	    .late = "Застосунок не відкрився? Натисніть кнопку. Якщо не допоможе, перевірте, чи є "
 		    "{app} на цьому пристрої.",
-	    .of = {
+	    .by_kind = {
 		[PAGE_CONNECTED] = {
 		    "Доступ надано",
 		    "Відкрийте {app}, щоб завершити підключення amoCRM.",
@@ -69,10 +69,10 @@ const struct page_text page_texts[] = {
 	    .language = "ru",
 	    .app = "приложение",
 	    .open = "Открыть {app}",
-	    .otherwise = "Открыть другим способом",
+	    .fallback_link = "Открыть другим способом",
 	    .late = "Приложение не открылось? Нажмите кнопку. Если не поможет, проверьте, есть ли "
 		    "{app} на этом устройстве.",
-	    .of = {
+	    .by_kind = {
 		[PAGE_CONNECTED] = {
 		    "Доступ предоставлен",
 		    "Откройте {app}, чтобы завершить подключение amoCRM.",

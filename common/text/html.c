@@ -99,7 +99,7 @@ html_render(struct ctx *ctx, const struct html_part *parts, const struct html_sl
 			return false;
 		if (parts->place == HTML_IF)
 			shown = *value != '\0';
-		else if (parts->place == HTML_FI)
+		else if (parts->place == HTML_ENDIF)
 			shown = true;
 		else if (shown && parts->place == HTML_LITERAL)
 			strbuf_addstr(&sb, parts->text);

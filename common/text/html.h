@@ -20,8 +20,8 @@ enum html_place {
 	HTML_LITERAL, /* text is part of the template */
 	HTML_TEXT,    /* text names a slot between tags */
 	HTML_ATTR,    /* text names a slot inside a quoted attribute */
-	HTML_IF,      /* omits what follows up to HTML_FI if the slot named is empty */
-	HTML_FI,
+	HTML_IF,      /* omits what follows up to HTML_ENDIF if the slot named is empty */
+	HTML_ENDIF,
 	HTML_END
 };
 

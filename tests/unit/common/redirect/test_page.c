@@ -123,7 +123,7 @@ has_every_text_in_every_language(void **state)
 
 			assert_true(ctx_open(&ctx, ARENA));
 			html = render(&ctx, &page);
-			has(text->language, html, text->of[kind].heading);
+			has(text->language, html, text->by_kind[kind].heading);
 			has(text->language, html, "ForYouRe");
 			has(text->language, html, "<svg");
 			has_no(text->language, html, "{app}");

@@ -79,7 +79,7 @@ static const struct html_part template[] = {
 	{ HTML_LITERAL, "<a href=\"" },
 	{ HTML_ATTR, "link" },
 	{ HTML_LITERAL, "\">" },
-	{ HTML_FI, NULL },
+	{ HTML_ENDIF, NULL },
 	{ HTML_LITERAL, "</p>" },
 	{ HTML_END, NULL },
 };

@@ -93,7 +93,7 @@ store_event(struct ctx *ctx, const struct config *cfg, const struct event *event
 }
 
 static bool
-take_event(
+receive_event(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct event event = { .request_id = req->request_id };
@@ -121,7 +121,7 @@ static bool
 webhook(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	return req->method == METHOD_GET ? revoke_account(ctx, cfg, req, res)
-					 : take_event(ctx, cfg, req, res);
+					 : receive_event(ctx, cfg, req, res);
 }
 
 int

@@ -9,7 +9,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define FOLLOW_MS 200 /* between two rounds */
+#define POLL_INTERVAL_MS 200 /* between two rounds */
 
 static void
 print_failure(void *arg, const struct delivery_failure *failure)
@@ -31,7 +31,7 @@ run(struct ctx *ctx, struct delivery_queue *queue, bool follow, struct delivery_
 	while (delivery_queue_run(ctx, queue, totals)) {
 		if (!follow)
 			return true;
-		clock_sleep(FOLLOW_MS);
+		clock_sleep(POLL_INTERVAL_MS);
 	}
 	return false;
 }

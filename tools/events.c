@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLLOW_MS 200 /* between two reads of the journal */
+#define POLL_INTERVAL_MS 200 /* between two reads of the journal */
 
 static void
 print_slice(struct json_slice part)
@@ -121,13 +121,14 @@ report_skipped(struct printing *printing)
 	printing->skipped = 0;
 }
 
-/* Waits for FOLLOW_MS.  False: the reader of our output has closed it, or the output failed. */
+/* Waits for POLL_INTERVAL_MS.  False: the reader of our output has closed it, or the output
+ * failed. */
 static bool
 wait_for_more(void)
 {
 	struct pollfd reader = { .fd = STDOUT_FILENO };
 
-	return fflush(stdout) == 0 && poll(&reader, 1, FOLLOW_MS) == 0;
+	return fflush(stdout) == 0 && poll(&reader, 1, POLL_INTERVAL_MS) == 0;
 }
 
 static enum ctl_exit

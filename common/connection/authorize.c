@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define LOCK_SPARE_MS 2000 /* a waiter allows the holder this much for the store, beyond limit_ms */
+#define LOCK_MARGIN_MS 2000 /* what a waiter adds to limit_ms, for the holder's store changes */
 
 bool
 authorize_host(
@@ -228,7 +228,7 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 
 	if (!auth_code_key(ctx, "code", grant->code, &record)
 	    || !store_lock(
-		ctx, &cfg->store, record, remaining_ms(grant, limit_ms + LOCK_SPARE_MS), &lock))
+		ctx, &cfg->store, record, remaining_ms(grant, limit_ms + LOCK_MARGIN_MS), &lock))
 		return false;
 	log_note_secret(ctx, "code", grant->code);
 	signals_block(&before);

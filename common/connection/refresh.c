@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-#define CALLS_MAX     5    /* two attempts, the new host, and two attempts there */
-#define LOCK_SPARE_MS 2000 /* beyond amoCRM's time, for the store */
-#define CLOCK_SLACK_S 60   /* a synchronized clock is set back by less */
+#define CALLS_MAX      5    /* two attempts, the new host, and two attempts there */
+#define LOCK_MARGIN_MS 2000 /* beyond amoCRM's time, for the store */
+#define CLOCK_SLACK_S  60   /* a synchronized clock is set back by less */
 
 bool
 refresh_due(const struct connection *connection, time_t usable_until)
@@ -118,7 +118,7 @@ refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 int64_t
 refresh_longest_ms(const struct config *cfg)
 {
-	return CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_SPARE_MS;
+	return CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_MARGIN_MS;
 }
 
 bool

@@ -84,7 +84,7 @@ ctl_urls(struct ctl *ctl)
 		return ctl_usage(ctl, "accepts no arguments");
 	if (!endpoints_site(ctl->ctx, ctl->cfg.amocrm.redirect_uri, &site)
 	    || (site.parent != NULL
-		&& !ctx_printf(ctl->ctx, &parent, "https://%s%s", site.parent, site.rest)))
+		&& !ctx_printf(ctl->ctx, &parent, "https://%s%s", site.parent, site.port_and_path)))
 		return ctl_fault(ctl);
 	print_all(&site, parent, ctl->cfg.webhook.secret != NULL);
 	return CTL_DONE;

@@ -118,7 +118,7 @@ endpoints_site(struct ctx *ctx, const char *redirect_uri, struct endpoints_site 
 	host = host_of(authority_of(site->base), &host_len);
 	if (!ctx_strndup(ctx, host, host_len, &site->host))
 		return false;
-	site->rest = host + host_len;
+	site->port_and_path = host + host_len;
 	site->parent = parent_of(site->host);
 	site->plain_base = NULL;
 	return strncmp(site->base, "https://", 8) != 0

@@ -43,9 +43,9 @@ bool endpoint_is_own(const char *redirect_uri, const char *url);
 
 /* The parts of redirect_uri. */
 struct endpoints_site {
-	const char *base;       /* what precedes ENDPOINTS_PATH */
-	const char *host;       /* without user name and port; an IPv6 address in its brackets */
-	const char *rest;       /* of base, behind the host: ":8443", or "" */
+	const char *base;          /* what precedes ENDPOINTS_PATH */
+	const char *host;          /* without user name and port; an IPv6 address in its brackets */
+	const char *port_and_path; /* of base, after the host: ":8443", ":8443/dir", or "" */
 	const char *parent;     /* the host without its first label; NULL: that has no dot left */
 	const char *plain_base; /* base with http for https; NULL: redirect_uri has http itself */
 };

@@ -15,7 +15,7 @@
 
 struct site {
 	struct check *c;
-	struct amocrm_config way; /* how the site is reached */
+	struct amocrm_config network; /* how the site is reached */
 	struct endpoints_site url;
 };
 
@@ -23,9 +23,9 @@ static bool
 read_site(struct check *c, struct site *site)
 {
 	site->c = c;
-	site->way = c->ctl->cfg.amocrm;
+	site->network = c->ctl->cfg.amocrm;
 	if (c->is_trial)
-		site->way.connect_to = NULL; /* it redirects every host to the mock amoCRM server */
+		site->network.connect_to = NULL; /* it leads every host to the mock amoCRM server */
 	return endpoints_site(c->ctl->ctx, c->ctl->cfg.amocrm.redirect_uri, &site->url);
 }
 
@@ -42,14 +42,14 @@ request(const struct site *site, const char *host, const char *url, const char *
 		.deadline_ms = clock_ms() + REPLY_MS,
 		.plain_allowed = site->c->is_trial };
 
-	if (https_send(ctx, &site->way, &call, reply))
+	if (https_send(ctx, &site->network, &call, reply))
 		return true;
 	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, HTTPS_TOO_LONG) == NULL)
 		return false;
 	ctx_clear_fault(ctx);
 	call.discard_body = true;
 	call.deadline_ms = clock_ms() + REPLY_MS;
-	return https_send(ctx, &site->way, &call, reply);
+	return https_send(ctx, &site->network, &call, reply);
 }
 
 /* The "error" of a reply by one of our programs; NULL: it is no such reply. */
@@ -169,7 +169,8 @@ static const struct probe {
 };
 #define PROBES (sizeof probes / sizeof *probes)
 
-/* A GET request without query and token, which each of these programs refuses in its own way. */
+/* A GET request without query and token, which each of these programs refuses with its own
+ * error. */
 static bool
 check_endpoint(struct site *site, const struct probe *probe)
 {
@@ -181,7 +182,7 @@ check_endpoint(struct site *site, const struct probe *probe)
 	const char *wanted;
 	const char *url;
 
-	if (!endpoint_url(ctx, site->way.redirect_uri, probe->endpoint, &url)
+	if (!endpoint_url(ctx, site->network.redirect_uri, probe->endpoint, &url)
 	    || !ctx_printf(ctx, &wanted, "%ld %s", probe->status, probe->error)
 	    || !request(site, site->url.host, url, NULL, &reply)
 	    || !read_error(ctx, &reply, &error)) {
@@ -226,7 +227,7 @@ check_authorization(struct site *site)
 
 	if (!test_token_make(ctx, &c->ctl->cfg.jwt, &token)
 	    || !ctx_printf(ctx, &header, "Authorization: Bearer %s", token)
-	    || !endpoint_url(ctx, site->way.redirect_uri, ENDPOINT_STATUS, &url)
+	    || !endpoint_url(ctx, site->network.redirect_uri, ENDPOINT_STATUS, &url)
 	    || !request(site, site->url.host, url, header, &reply)
 	    || !read_error(ctx, &reply, &error))
 		report_fault(&c->report, "authorization", "run the check again");

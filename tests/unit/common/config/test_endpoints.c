@@ -219,7 +219,7 @@ splits_redirect_uri(void **state)
 		if (ok) {
 			same_text(table[i].label, site.base, expected->base);
 			same_text(table[i].label, site.host, expected->host);
-			same_text(table[i].label, site.rest, expected->rest);
+			same_text(table[i].label, site.port_and_path, expected->port_and_path);
 			same_text(table[i].label, site.parent, expected->parent);
 			same_text(table[i].label, site.plain_base, expected->plain_base);
 		}

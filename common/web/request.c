@@ -2,6 +2,7 @@
 #include "web/request.h"
 
 #include "base/strbuf.h"
+#include "web/gateway.h"
 
 #include <string.h>
 #include <strings.h>

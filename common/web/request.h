@@ -7,7 +7,6 @@
 #define REQUEST_H
 
 #include "base/ctx.h"
-#include "web/gateway.h"
 
 #define REQUEST_QUERY_MAX 16384 /* bytes; web servers limit a URL to about 8 KB */
 
@@ -16,6 +15,8 @@
 enum method { METHOD_GET = 1, METHOD_HEAD = 2, METHOD_POST = 4, METHOD_DELETE = 8 };
 
 enum media { MEDIA_OTHER, MEDIA_FORM, MEDIA_JSON };
+
+struct gateway;
 
 /* A field that was not sent is NULL. */
 struct request {

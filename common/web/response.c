@@ -3,6 +3,7 @@
 
 #include "base/strbuf.h"
 #include "text/json.h"
+#include "web/gateway.h"
 
 #include <string.h>
 

@@ -4,7 +4,6 @@
 #define RESPONSE_H
 
 #include "base/ctx.h"
-#include "web/gateway.h"
 
 #define RESPONSE_HEADERS_MAX 12 /* beside those that every response has */
 
@@ -44,6 +43,8 @@ bool respond_success(struct ctx *ctx, const char *message, const char *data, str
  * with 401 and Retry-After with 503.  Cannot fail: if the arena is full, response_send sends a
  * constant 500. */
 void respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res);
+
+struct gateway;
 
 /* False: the connection is closed. */
 bool response_send(struct ctx *ctx, const struct gateway *gw, const struct response *res);

@@ -142,8 +142,8 @@ date_exists(const struct date *date)
 {
 	struct date same = date_of(days_of(date));
 
-	return date->month >= 1 && date->month <= 12 && date->day >= 1
-	    && same.month == date->month && same.day == date->day;
+	return date->month >= 1 && date->month <= 12 && date->day >= 1 && same.month == date->month
+	    && same.day == date->day;
 }
 
 /* Not by timegm: the C library would bring its time zones into every program that reads a date. */

@@ -1,4 +1,4 @@
-/* gdbm_file.h - access to a GDBM file that survives a corrupt one.
+/* gdbm_file.h - access to a GDBM file that turns GDBM's fatal errors into faults.
  *
  * On a fatal error, such as a corrupt file, GDBM calls the program's fatal-error function and then
  * exit.  Here that function does not return, and the error becomes a fault like any other.

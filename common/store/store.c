@@ -1,4 +1,4 @@
-/* store.c - reading the store and locking names in it; store_write.c changes it. */
+/* store.c - reading the store, and named locks; store_write.c changes the store. */
 #include "store/store.h"
 
 #include "base/sha2.h"

@@ -1,8 +1,9 @@
 /* store.h - records by key, changed atomically and durably.
  *
- * A change that returned true is on disk; a change that kill -9 or a power failure has cut short
- * did not happen.  Readers never wait for writers.  The store is the directory [store] path, of
- * mode 0700, which belongs to the web server's user.
+ * A change that returned true is on disk.  If kill -9 or a power failure interrupts a change of one
+ * record, the record has either its old or its new value; for several records see store_commit.
+ * Readers never wait for writers.  The store is the directory [store] path, of mode 0700, which
+ * belongs to the web server's user.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -29,7 +30,8 @@ bool store_get(
 /* Sets a record, also in place of a corrupt one.  expires: when the record expires; 0: never.  Of
  * keys with the same prefix before ':', either all records expire or none does.
  * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
- * Either way nothing has changed. */
+ * Nothing has changed, unless only the final fsync of the directory failed: the change is then
+ * visible, but may be lost in a power failure. */
 bool store_put(struct ctx *ctx, const struct store_config *store, const char *key,
     const char *value, time_t expires);
 
@@ -44,10 +46,12 @@ bool store_update(struct ctx *ctx, const struct store_config *store, const char 
     time_t expires, store_edit *edit, void *arg);
 
 /* Applies several operations on different keys, with the locks of all their shards and with fewer
- * waits for the disk than one call for each.  When this is true, all are on disk.  Atomic per
+ * waits for the disk than one call for each.  If it returns true, all are on disk.  Atomic per
  * record.  After a crash a prefix of the operations, in order, has been applied; after a power
  * failure any subset of them.
- * Fault: as store_put.  Nothing has changed, unless the fault came from the directory. */
+ * Fault: as store_put.  After a FAULT_STORAGE of the final renames, or of the fsync of the
+ * directory that follows, some or all operations may be visible; after any other fault nothing has
+ * changed. */
 struct store_op {
 	const char *key;
 	time_t expires; /* 0: never */

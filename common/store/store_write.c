@@ -1,6 +1,6 @@
-/* store_write.c - atomic changes of one record or several; see store.h.
+/* store_write.c - changes of one record or several; see store.h.
  *
- * store_commit is a two-phase commit over copy-on-write files:
+ * store_commit prepares the copies of all shards, then renames them one by one:
  *
  *   lock      the shards concerned, in ascending order, so that writers cannot deadlock
  *   resolve   read each record and have its operation choose the new value
@@ -163,7 +163,7 @@ resolve(struct ctx *ctx, struct plan *plan, const struct store_op *ops)
 	return true;
 }
 
-/* One behind the last of the consecutive changes that share the shard of the first. */
+/* One past the end of the consecutive changes that share the shard of the first. */
 static size_t
 end_of_run(const struct plan *plan, size_t first)
 {
@@ -186,8 +186,10 @@ ops_of_shard(const struct plan *plan, int shard, size_t end, struct shard_op ops
 	return count;
 }
 
-/* The copy is named after a shard whose lock is held, so no other writer uses that name, and the
- * next writer overwrites what a killed one left. */
+/* The copy is named after a shard whose lock is held, so no other writer uses that name:
+ * the shard of the first operation and the number of the step.  A copy that a killed writer left is
+ * overwritten by the next commit whose first operation is on that shard and which has as many
+ * steps. */
 static bool
 prepare_step(struct ctx *ctx, struct plan *plan, size_t end)
 {

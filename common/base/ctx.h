@@ -1,9 +1,10 @@
 /* ctx.h - the context of a request: an arena for its memory, and its first fault.
  *
- * Every function that can fail returns bool and takes the context first.  False means that the
- * context holds a fault.  The first fault is kept and later ones are ignored, so a chain joined by
- * && is answered once, at its end.  What functions return lives in the arena until ctx_wipe or
- * ctx_close; nothing is freed individually, and wiping leaves no secret behind.
+ * Most functions that can fail return bool and take the context first.  False means that the
+ * context holds a fault, unless the function's header says otherwise.  The first fault is kept and
+ * later ones are ignored, so a chain joined by && is answered once, at its end.  What functions
+ * return lives in the arena until ctx_wipe or ctx_close; nothing is freed individually, and wiping
+ * leaves no secret behind.
  */
 #ifndef CTX_H
 #define CTX_H
@@ -35,7 +36,7 @@ struct ctx {
 	char reason[CTX_REASON_MAX]; /* for the log; may quote input, never holds a secret */
 	char notes[CTX_NOTES_MAX];   /* see log_note */
 	struct helper_process helpers[HELPERS]; /* kept across requests */
-	long retry_after_s;                     /* amoCRM's Retry-After, with the fault; 0: none */
+	long retry_after_s;                     /* Retry-After of the failed response; 0: none */
 	struct filecache *filecache;            /* NULL: none, as in CGI */
 };
 
@@ -44,7 +45,7 @@ struct ctx {
 #define CTX_TUNABLES "GLIBC_TUNABLES=" CTX_TUNABLE
 
 /* Opens a context with an arena of size bytes, whose pages use memory only once they are written.
- * False: out of memory; the context must not be used. */
+ * False: out of memory; only its fault may be read, and no allocation succeeds. */
 bool ctx_open(struct ctx *ctx, size_t size);
 
 /* Wipes the arena, the fault and the notes, for the next request. */
@@ -59,7 +60,8 @@ void ctx_fault(struct ctx *ctx, enum fault_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define fault(ctx, ...) (ctx_fault((ctx), __VA_ARGS__), false)
 
-/* Frees and wipes everything allocated since the mark, for loops whose rounds need memory. */
+/* For loops whose iterations need memory: arena_mark returns the current end of the allocations,
+ * and arena_rewind wipes and frees everything allocated after it. */
 size_t arena_mark(const struct ctx *ctx);
 void arena_rewind(struct ctx *ctx, size_t mark);
 

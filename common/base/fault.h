@@ -1,4 +1,4 @@
-/* fault.h - the kinds of errors.  One table (common/web/response.c) makes HTTP statuses of them.
+/* fault.h - the kinds of errors.  One table (common/web/response.c) maps them to HTTP statuses.
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -14,13 +14,13 @@ enum fault_kind {
 	FAULT_TOKEN,         /* the bearer token does not verify */
 	FAULT_SIGNATURE,     /* amoCRM's signature does not verify */
 	FAULT_FORBIDDEN,     /* not for this caller */
-	FAULT_CLAIMED,       /* the code belongs to another app user */
-	FAULT_REFUSED,       /* amoCRM refused the code or token */
+	FAULT_CLAIMED,       /* the code cannot be claimed, or not by this app user */
+	FAULT_REFUSED,       /* the code or token was refused, or nothing usable is connected */
 	FAULT_CLIENT,        /* amoCRM refused the client: the set-up or the account is wrong */
-	FAULT_UNAVAILABLE,   /* amoCRM, or a lock, is not available now */
+	FAULT_UNAVAILABLE,   /* a server, or a lock, is not available now */
 	FAULT_BLOCKED,       /* amoCRM replies that the account, or our address, is blocked */
-	FAULT_MOVED,         /* the account seems to have moved to another host */
-	FAULT_REPLY_LOST,    /* a request was sent to amoCRM, and no complete reply came */
+	FAULT_MOVED,         /* the host is unknown, or does not serve the account any more */
+	FAULT_REPLY_LOST,    /* a request was sent, and no complete reply came */
 	FAULT_STORAGE,       /* the store or the journal failed */
 	FAULT_CORRUPT,       /* a record is corrupt; others can still be read */
 	FAULT_CONFIG,        /* the configuration is wrong */

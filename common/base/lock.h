@@ -1,4 +1,4 @@
-/* lock.h - locks between processes, waited for with a timeout.
+/* lock.h - inter-process locks with a timeout.
  *
  * One file serves any number of locks: each is one byte of it, locked for its open file description
  * (an OFD lock, see fcntl(2)).  The kernel releases such a lock when its holder ends, however it

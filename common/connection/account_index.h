@@ -1,8 +1,9 @@
 /* account_index.h - which amoCRM users of an account have a connection.
  *
  * The store's record "account:<account id>" lists their ids: "1 2 3".  An id is added before the
- * connection is stored and removed after it has been erased, so every connection is listed at any
- * moment.
+ * connection is stored and removed after it has been erased, so every connection is listed, even if
+ * a writer is killed.  After a power failure one may be missing (see store_commit); `amocrmctl
+ * rekey` adds it.
  */
 #ifndef ACCOUNT_INDEX_H
 #define ACCOUNT_INDEX_H

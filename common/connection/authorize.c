@@ -125,7 +125,7 @@ is_other(const char *app_user, const char *claimant)
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
 }
 
-/* The fault of a code whose connection its claimant cannot have any more. */
+/* The fault of a code whose connection is gone or taken. */
 static bool
 connection_lost(struct ctx *ctx, const struct config *cfg, const char *key, bool claimed)
 {

@@ -39,9 +39,9 @@ bool authorize_known(struct ctx *ctx, const struct config *cfg, const char *code
  * With a claimant, the connection becomes theirs.  Without one it becomes everybody's where
  * connections are shared, unless it is reserved or unclaimable; it is nobody's until it is claimed.
  *
- * TERM, HUP, PIPE and XFSZ are blocked meanwhile: the tokens must not be lost because the server
- * stops or the client disconnects.  limit_ms bounds the calls to amoCRM; the grant's deadline_ms
- * bounds waiting for the code's lock and these calls together.
+ * The signals of signals_block are blocked meanwhile: the tokens must not be lost because the
+ * server stops or the client disconnects.  limit_ms bounds the calls to amoCRM; the grant's
+ * deadline_ms bounds waiting for the code's lock and these calls together.
  *
  * Fault: as amocrm_exchange; FAULT_CLAIMED if the code is reserved for, or claimed by, another app
  * user, or cannot be claimed; FAULT_CONFIG and FAULT_STORAGE, before amoCRM is asked where

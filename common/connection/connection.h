@@ -73,8 +73,8 @@ bool connection_erase(
  * FAULT_UNAVAILABLE, FAULT_STORAGE. */
 bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t account_id);
 
-/* Whether the account's index lists the connection, as it must: amoCRM's disconnect hook does not
- * revoke a connection that is missing there.  True also if the connection does not exist. */
+/* Whether the account's index lists the connection: amoCRM's disconnect hook does not revoke a
+ * connection that is missing there.  True also if the connection does not exist. */
 bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *indexed);
 
@@ -82,8 +82,8 @@ bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t accou
 bool connection_index_add(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 
-/* Seals the connection's tokens with the ring's first key; *resealed is false if they were, or if
- * there is no such connection. */
+/* Seals the connection's tokens with the ring's first key; *resealed is false if they are sealed
+ * with that key already, or if there is no such connection. */
 bool connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *resealed);
 

@@ -8,8 +8,8 @@
  *   account:<account id>              changes of records of one account
  *   a shard's                         inside the store
  *
- * Hence a connection that replaces another one is stored under the lock of its own account, and
- * the other one is erased under the lock of its account after the first has been released.
+ * A writer never holds the locks of two accounts: it stores the new connection, releases the lock,
+ * and then erases the connection that was replaced, under the lock of that one's account.
  */
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H

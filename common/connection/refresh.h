@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-/* Whether the connection must be refreshed for its access token to be usable until then.  It must
- * also if it was refreshed in the future: the clock was fast then, so expires_at is wrong. */
+/* True if the access token expires before usable_until, or if the connection was refreshed in the
+ * future: the clock was fast then and has been set back, so expires_at is wrong. */
 bool refresh_due(const struct connection *connection, time_t usable_until);
 
 /* The tokens of a connection, given by its record's key, refreshed first if they are due by

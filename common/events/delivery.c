@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The host of a URL, in lower case as libcurl writes it.  This is no complete parser: https_send
- * calls nobody if libcurl finds another host in the URL. */
+ * refuses the request if libcurl finds another host in the URL. */
 static bool
 host_of(struct ctx *ctx, const char *url, const char **host)
 {

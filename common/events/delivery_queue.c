@@ -12,7 +12,9 @@
 #include "events/journal.h"
 #include "events/retry.h"
 
-/* An event may have waited for a day; what it repeats is up to a day older. */
+/* How far back load_window reads: enough to recognise the repetitions among events that have waited
+ * for up to a day, since an event repeats one that is up to DEDUP_WINDOW_S older.  Retries go on
+ * for over three days: a repetition that waits for longer than a day may be delivered. */
 #define LOOK_BACK_S (2 * DEDUP_WINDOW_S)
 
 struct delivery_queue {

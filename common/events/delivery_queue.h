@@ -1,5 +1,5 @@
-/* delivery_queue.h - the events of the journal are delivered to [deliver] url: each at least once,
- * and those of one account in order.
+/* delivery_queue.h - delivers the journal's events to [deliver] url: each at least once, and those
+ * of one account in order.
  *
  * A delivery that fails blocks its account: the event is retried with backoff (retry.h), and later
  * events of that account wait for it (head-of-line blocking per account).  Other accounts go on.
@@ -8,7 +8,9 @@
  * skipped (deduplication window, dedup.h).
  *
  * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
- * the save delivers one event twice; no event is lost.
+ * the save delivers one event twice; no event is lost.  Of the events
+ * before the position, a queue that is opened reads those of the last two days: a repetition that
+ * has waited for over a day may be delivered.
  */
 #ifndef DELIVERY_QUEUE_H
 #define DELIVERY_QUEUE_H
@@ -59,7 +61,7 @@ bool delivery_queue_run(
 
 /* The state of the queue, for monitoring. */
 struct delivery_status {
-	size_t events; /* in the journal from the time asked for on, and all that wait */
+	size_t events; /* received since `since`, and all that wait */
 	int64_t torn;  /* torn lines among them */
 	time_t newest; /* when the newest event was received; 0: there is none */
 

@@ -19,7 +19,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define LOCK_WAIT_MS 5000 /* it is held for less than 1 ms; amoCRM waits 2 s, then sends again */
+/* The lock is held for less than 1 ms, so a writer that waits this long waits for one that hangs.
+ *
+ * amoCRM waits 2 s for the reply to a webhook and sends it again if there is none.  A longer wait
+ * is still useful: an event that is stored late is not lost, and its repetition is skipped
+ * (dedup.h).
+ */
+#define LOCK_WAIT_MS 5000
 
 struct journal
 journal_of(const struct store_config *store)
@@ -113,7 +119,7 @@ open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *l
 }
 
 /* Makes an empty segment durable: its entry in the directory, and the directory's in the store.
- * Not only its creator does this, which may have been killed. */
+ * Every writer that finds it empty does so, since its creator may have been killed. */
 static bool
 sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct segment *segment)
 {

@@ -52,9 +52,10 @@ bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
     struct journal_position *position);
 
 /* Visits the events after the position up to the last complete line, and moves the position with
- * them.  line is valid during the visit; next is the position after it.  A visit that is false ends
- * the loop, makes it false, and leaves the position before that event.  What a visit allocates in
- * the arena is released after it.  *torn grows by the number of torn lines that were skipped.
+ * them.  line is valid during the visit; next is the position after it.  If visit returns false,
+ * iteration stops, journal_each returns false, and the position stays before that event.  What a
+ * visit allocates in the arena is released after it.  *torn grows by the number of torn lines that
+ * were skipped.
  * Fault: FAULT_STORAGE. */
 typedef bool journal_visit(
     struct ctx *ctx, void *arg, const char *line, const struct journal_position *next);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What a 400 or 401 means is told by its hint.  An unknown hint does not prove the token invalid,
+/* The hint in the reply classifies a 400 or 401.  An unknown hint does not prove the token invalid,
  * so the token is kept. */
 static const struct hint {
 	const char *part;

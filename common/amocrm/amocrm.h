@@ -42,8 +42,9 @@ struct amocrm_call {
  * has no content.
  * Fault: FAULT_REFUSED for a 400 or 401 that rejects the code or token, FAULT_CLIENT for any other
  * 400 or 401; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for temporary failures: no reply by
- * the deadline, 429 (sets ctx->retry_after_s), 5xx, a reply that is not JSON; FAULT_BLOCKED for
- * 403.  After all but FAULT_REFUSED the code or token may still be valid. */
+ * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403.  For these, the
+ * Retry-After of the reply is in ctx->retry_after_s.  After all but FAULT_REFUSED the code or token
+ * may still be valid. */
 bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 

@@ -1,4 +1,4 @@
-/* config_rules.h - the syntax of values that config_read accepts as any text.
+/* config_rules.h - the syntax of values that config_read only checks to be text.
  *
  * A web program does not need these rules: a value that breaks one fails where it is used, with a
  * fault of its own.  `amocrmctl check` applies them to say beforehand which value will fail.  They

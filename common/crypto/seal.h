@@ -20,8 +20,9 @@
 bool seal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *secret,
     const char **sealed);
 
-/* Decrypts.  Fault: FAULT_STORAGE when the ring does not have the key, or when the key, the context
- * or the sealed text is not the one of the encryption; as helper_request. */
+/* Decrypts.  Fault: FAULT_STORAGE when the key, the context or the sealed text is not the one of
+ * the encryption, or when the ring does not have the key: either way the stored text is unreadable;
+ * as helper_request. */
 bool unseal(struct ctx *ctx, const struct keyring *ring, const char *context, const char *sealed,
     const char **secret);
 

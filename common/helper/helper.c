@@ -99,7 +99,7 @@ static bool
 start(struct ctx *ctx, enum helper which)
 {
 	struct helper_process *helper = &ctx->helpers[which];
-	char name[] = "amo-crm-https or amo-crm-crypto";
+	char name[] = "amo-crm-https or amo-crm-crypto"; /* large enough for either */
 	char *const argv[] = { name, NULL };
 	char tunables[] = CTX_TUNABLES;
 	char *const envp[] = { tunables, NULL };

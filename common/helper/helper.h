@@ -1,4 +1,4 @@
-/* helper.h - the helper programs, which do what would make every other program slow to start.
+/* helper.h - the helper programs, for work whose libraries load slowly.
  *
  *   amo-crm-https   HTTPS calls: libcurl and the 33 libraries that it loads
  *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a request

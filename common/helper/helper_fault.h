@@ -1,4 +1,4 @@
-/* helper_fault.h - the reply of a helper whose request failed, as both ends spell it.
+/* helper_fault.h - the reply of a helper whose request failed, encoded and decoded.
  *
  *   <- {"fault":"<name, see fault.h>","reason":…}
  */

@@ -32,8 +32,8 @@ struct form_member {
 	const char *name;
 	uint32_t name_len;
 	uint32_t rank;
-	const char *value;      /* NULL: the member is a level */
-	struct form_tree level; /* no members if there is a value */
+	const char *value;      /* NULL: the member is nested */
+	struct form_tree level; /* its members, if it is nested */
 	struct form_member *next;
 	struct form_member *left;
 	struct form_member *right;

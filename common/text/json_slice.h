@@ -18,8 +18,8 @@ struct json_slice {
 /* The whole line. */
 struct json_slice json_slice_of(const char *line);
 
-/* Takes the next member of an object, or the next element of an array, whose name is empty.  rest
- * begins as the object or array itself.  False: there are no more, or rest is neither. */
+/* Takes the next member of an object, or the next element of an array, whose name is empty.
+ * Initialise rest to the object or array.  False: there are no more, or rest is neither. */
 bool json_slice_next(struct json_slice *rest, struct json_slice *name, struct json_slice *value);
 
 /* Gives the member of that name; of duplicates the last, as most parsers of JSON do. */

@@ -23,7 +23,7 @@ struct response {
 /* How a fault of each kind is reported: the one table from faults to responses. */
 struct fault_response {
 	int status;
-	const char *code;    /* contract: the "error" of JSON responses and deep links */
+	const char *code;    /* stable API: the "error" of JSON responses and deep links */
 	const char *message; /* a fixed English sentence */
 };
 const struct fault_response *fault_response(enum fault_kind kind);

@@ -1,4 +1,4 @@
-/* serve.c - the frame of every request, whichever gateway brings it. */
+/* serve.c - handles one request, whichever gateway it comes through. */
 #include "web/serve.h"
 
 #include "base/log.h"

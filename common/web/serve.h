@@ -16,7 +16,7 @@ struct program {
 	const char *name; /* in the log */
 	unsigned methods; /* ORed enum method */
 
-	/* The protocol.  False: ctx has a fault. */
+	/* Handles the request.  False: ctx has a fault. */
 	bool (*handle)(struct ctx *ctx, const struct config *cfg, const struct request *req,
 	    struct response *res);
 

@@ -9,8 +9,8 @@
  *   browser -- GET error, state ----------------->  callback
  *   browser <-- page that opens the deep link ----  callback
  *
- * When the integration is installed inside amoCRM, amoCRM's server calls by itself, without a
- * browser or a state ("install call"); the reply is plain text.
+ * When the integration is installed inside amoCRM, amoCRM's server requests this URL itself,
+ * without a browser or a state ("install call"); the reply is plain text.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -80,7 +80,9 @@ read_params(struct ctx *ctx, const struct request *req, struct authorization_res
 
 	params->code = unless_empty(field[CODE].value);
 	params->state = unless_empty(field[STATE].value);
-	params->referer = field[REFERER].value; /* if empty, it is refused as a host */
+	/* An absent referer means the pinned account.  An empty one must not, so it is left for
+	 * authorize_host to refuse. */
+	params->referer = field[REFERER].value;
 	params->client_id = unless_empty(field[CLIENT_ID].value);
 	params->error = unless_empty(field[ERROR].value);
 	params->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
@@ -104,7 +106,7 @@ check_code(struct ctx *ctx, const struct authorization_response *params)
 	    || fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
 }
 
-/* Whether status made the state, and for which app user. */
+/* Whether `status` (status.c) issued the state, and for which app user. */
 static bool
 read_own_state(struct ctx *ctx, const struct config *cfg,
     const struct authorization_response *params, bool *ours, const char **app_user)
@@ -119,7 +121,8 @@ read_own_state(struct ctx *ctx, const struct config *cfg,
 
 /* A code with a state of ours is reserved for the app user the state names.  Where states are
  * signed, any other state is refused: a user could be lured into consenting for somebody else
- * (RFC 6749 section 10.12).  An install call has no state, so nobody can claim its connection. */
+ * (RFC 6749 section 10.12).  There too, nobody can claim the connection of an install call, which
+ * has no state. */
 static bool
 check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params,
     struct grant *grant)
@@ -248,7 +251,9 @@ page_of(enum fault_kind kind)
 	}
 }
 
-/* A failure reaches the app with the state it belongs to. */
+/* The deep link reports the failure to the app, with the state it belongs to.  An install call has
+ * neither browser nor app: it gets the error as plain text, with status 200, since amoCRM ignores
+ * the response and does not retry. */
 static bool
 answer_fault(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *params, enum fault_kind kind, struct response *res)
@@ -279,7 +284,8 @@ callback(struct ctx *ctx, const struct config *cfg, const struct request *req, s
 	    || answer_fault(ctx, cfg, req, &params, ctx->kind, res);
 }
 
-/* The configuration or the request could not be read: callback was not called. */
+/* The configuration or the request could not be read, and callback was not called.  Also called
+ * when callback could not compose its own error response. */
 static bool
 on_error(struct ctx *ctx, const struct config *cfg, const struct request *req, enum fault_kind kind,
     struct response *res)

@@ -4,10 +4,10 @@
  *                                                         (the event is on disk)
  *   amoCRM <-- 200 -------------------------------------  webhook
  *
- *   amoCRM -- GET client_uuid, account_id, signature -->  webhook   revokes its connections
+ *   amoCRM -- GET client_uuid, account_id, signature -->  webhook   revokes the account's
  *
- * Webhooks are not signed.  They are authenticated by the key in the URL, which only the account's
- * settings show, and by naming an account that is connected.
+ * Webhooks are unsigned.  If [webhook] secret is set, the URL must carry it as the key, which only
+ * the account's settings show.  By default, the account that the body names must be connected.
  */
 #include "amocrm/disconnect_hook.h"
 #include "base/sha2.h"
@@ -54,7 +54,8 @@ read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 	}
 }
 
-/* Events of the entity "connection" are our own, see connection_event.h: nobody may forge them. */
+/* The entity "connection" is reserved for our own events (connection_event.h), which nobody may
+ * forge. */
 static bool
 check_entity(struct ctx *ctx, const struct event *event)
 {

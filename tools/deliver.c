@@ -24,7 +24,7 @@ print_failure(void *arg, const struct delivery_failure *failure)
 		    failure->event->id, failure->reason);
 }
 
-/* Ends with a 410 or a fault. */
+/* Returns true after one round, unless follow is set; false on a 410 or a fault. */
 static bool
 run(struct ctx *ctx, struct delivery_queue *queue, bool follow, struct delivery_totals *totals)
 {

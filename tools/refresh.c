@@ -71,7 +71,8 @@ refresh_one(struct ctl *ctl, const struct keyring *ring, const char *key, time_t
 	return ok;
 }
 
-/* The pause before the next call: the 429's Retry-After, at most PAUSE_MAX_S.  Clears the fault. */
+/* The pause before the next call: the failed response's Retry-After, at most PAUSE_MAX_S.  Clears
+ * the fault. */
 static long
 pause_after(struct ctx *ctx, bool ok)
 {

@@ -2,10 +2,11 @@
  * and the libraries it needs are loaded only by this program, and only when there is a call to
  * make.
  *
- *   program -- a line of JSON -->  amo-crm-https  -- HTTPS request -->  amoCRM
- *   program <-- a line of JSON --  amo-crm-https  <-- HTTPS reply ----  amoCRM
+ *   program -- a line of JSON -->  amo-crm-https  -- HTTPS request -->  host
+ *   program <-- a line of JSON --  amo-crm-https  <-- HTTPS reply ----  host
  *
- * The lines are encoded and decoded in common/helper/https.c.
+ * The host is amoCRM's, a webhook receiver's, or our own, which `amocrmctl check` requests.  The
+ * lines are encoded and decoded in common/helper/https.c.
  */
 #include "curl_client.h"
 #include "helper/helper.h"

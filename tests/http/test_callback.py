@@ -319,7 +319,7 @@ BAD_ESCAPES = {
 }
 
 
-# lighttpd repairs such an escape, %zz to %25zz, before it starts the program.
+# lighttpd re-encodes such an escape, %zz to %25zz, before it starts the program.
 @pytest.mark.parametrize("site", ["bare", "apache"], indirect=True)
 @pytest.mark.parametrize("query", BAD_ESCAPES.values(), ids=BAD_ESCAPES.keys())
 def test_bad_escapes_never_reach_amocrm(site, amocrm, query):
@@ -386,7 +386,7 @@ def test_a_state_signed_by_us_is_accepted(site, amocrm):
     expect.connected(site.get("callback", params), params["code"], state)
 
 
-def test_the_apps_own_token_is_not_a_state(site, amocrm):
+def test_the_apps_jwt_is_not_accepted_as_a_state(site, amocrm):
     site.configure(app_state="signed")
 
     answer = site.get("callback", amocrm.approve(state=site.app_token()))
@@ -466,8 +466,8 @@ def test_shared_eight_concurrent_codes_make_one_connection(site, amocrm):
 
 MODES = ["page", "button", "302"]
 
-# Queries without a request to amoCRM.
-WITHOUT_A_CODE = {
+# Requests that need no call to amoCRM.
+NO_EXCHANGE = {
     "no query": {},
     "denied": {"error": "access_denied", "state": "s"},
     "another error": {"error": "Some Text"},
@@ -480,14 +480,14 @@ WITHOUT_A_CODE = {
 
 
 def head(answer):
-    """The status and our own headers, without the length of the body."""
+    """The status and the headers, without those that the server sets."""
     return answer.status, sorted(answer.headers_without(
         "Accept-Ranges", "Connection", "Content-Length", "Date", "Server", "Transfer-Encoding"))
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("query", WITHOUT_A_CODE.values(), ids=WITHOUT_A_CODE.keys())
-def test_without_an_exchange_head_has_the_headers_of_get(bare, amocrm, query, mode):
+@pytest.mark.parametrize("query", NO_EXCHANGE.values(), ids=NO_EXCHANGE.keys())
+def test_head_matches_get_without_an_exchange(bare, amocrm, query, mode):
     bare.configure(app_redirect=mode)
 
     assert head(bare.ask("callback", query, method="HEAD")) == head(bare.get("callback", query))
@@ -495,7 +495,7 @@ def test_without_an_exchange_head_has_the_headers_of_get(bare, amocrm, query, mo
 
 @pytest.mark.parametrize("mode", MODES)
 def test_head_exchanges_nothing_and_the_code_still_works(site, amocrm, mode):
-    """Without asking amoCRM, the headers are those of a code that amoCRM will accept."""
+    """The first response to HEAD is composed as if amoCRM had accepted the code."""
     site.configure(app_redirect=mode)
     params = amocrm.approve(state="s")
 
@@ -574,7 +574,7 @@ def test_an_invalid_install_call_gets_no_deep_link(site, amocrm):
     assert amocrm.connections() == []
 
 
-def test_an_install_call_with_a_state_is_treated_as_a_browser(site, amocrm):
+def test_an_install_flag_with_a_state_is_a_browser_request(site, amocrm):
     params = amocrm.approve(state="s")
 
     expect.connected(site.get("callback", {**params, "from_widget": "1"}), params["code"], "s")

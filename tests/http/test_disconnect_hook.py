@@ -261,7 +261,7 @@ def test_a_malformed_call_changes_nothing(site, amocrm, hook):
     params = signed(amocrm)
     good = "&".join(f"{name}={value}" for name, value in params.items())
     for label, query in MALFORMED.items():
-        # lighttpd repairs a bad escape before it starts the program
+        # lighttpd re-encodes a bad escape before it starts the program
         if site.server.name != "lighttpd" or "%zz" not in query:
             with app.row(label):
                 answer = site.get(hook, query.format(good=good, uuid=params["client_uuid"],

@@ -460,7 +460,7 @@ def test_an_install_call_does_not_disconnect_users(bare, amocrm, mode):
 
 
 @where_states_are_signed
-def test_an_install_call_with_a_state_is_not_an_install_call(site, amocrm, mode):
+def test_an_install_flag_with_a_state_is_no_install_call(site, amocrm, mode):
     site.configure(**mode)
     for state in ("", "x", "a.b.c"):
         invalid(site.get("callback", {**amocrm.approve(state=state), "from_widget": "1"}))

@@ -1,4 +1,6 @@
-/* test_store_commit.c - several operations in one commit: all are applied or none, and in order. */
+/* test_store_commit.c - several operations in one commit: none is applied after a fault in prepare,
+ * and a prefix of them after a kill.
+ */
 #include "../../child.h"
 #include "../../folder.h"
 
@@ -18,7 +20,7 @@
 #define ROUNDS     120
 #define LONGEST_US 8000 /* of a writer's life; a commit of four operations takes about 3 ms */
 #define RECORDS    4
-#define LAST_SHARD 511 /* its copy is made last */
+#define LAST_SHARD 511 /* the highest shard: locked last */
 
 static struct store_config
 store_in(const char *folder)
@@ -506,7 +508,7 @@ change_both(void *arg)
 }
 
 /* Whatever the order of its operations, a commit that waits for the lock of a shard holds no lock
- * of a shard after it: two commits cannot deadlock. */
+ * of a higher shard: two commits cannot deadlock. */
 static void
 two_commits_cannot_deadlock(void **state)
 {
@@ -638,7 +640,7 @@ applies_operations_in_order_when_killed(void **state)
 		assert_int_equal(ledger->failed, 0);
 		check_records(&store, (const char(*)[32])keys, ledger);
 	}
-	assert_true(ledger->ok > ROUNDS / 10); /* not all were killed before their first commit */
+	assert_true(ledger->ok > ROUNDS / 10); /* some committed before being killed */
 	assert_in_range(copies_left(*state), 0, RECORDS);
 	munmap(ledger, sizeof *ledger);
 }

@@ -1,9 +1,9 @@
-/* endpoints.h - the URLs of our five programs, all derived from [amocrm] redirect_uri.
+/* endpoints.h - the URLs of our programs, all derived from [amocrm] redirect_uri.
  *
  *   https://crm.example.com:8443/api/amo-crm/callback
  *   '---------- base ----------''-- path ---''-name-'
  *
- * redirect_uri is the callback's URL and the only one that is configured; the other four programs
+ * redirect_uri is the callback's URL and the only one that is configured; the other programs
  * answer beside it.  Every redirect_uri here is one that config_read has accepted: an absolute http
  * or https URL in printable ASCII, without a fragment.
  */

@@ -80,20 +80,18 @@ read_selector(struct ctx *ctx, const char *selector, struct selection *s)
 	return true;
 }
 
+/* The shared connection may be corrupt: other accounts can be selected even then. */
 static bool
 find_shared(struct ctx *ctx, struct selection *s)
 {
-	struct connection connection;
-	bool found;
+	const char *key;
 
 	if (s->cfg->app.connections != CONNECTIONS_SHARED)
 		return true;
-	if (!connection_find_by_user(ctx, s->cfg, NULL, &found, &connection))
+	if (!connection_key_by_user(ctx, s->cfg, NULL, &key))
 		return false;
-	if (found) {
-		s->shared_account = connection.account_id;
-		s->shared_user = connection.amocrm_user_id;
-	}
+	if (key != NULL && !record_key_read(key, &s->shared_account, &s->shared_user))
+		s->shared_account = 0;
 	return true;
 }
 

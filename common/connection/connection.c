@@ -83,14 +83,22 @@ connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *
 }
 
 bool
+connection_key_by_user(
+    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
+{
+	const char *pointer;
+
+	return user_key(ctx, cfg, app_user, &pointer) && user_lookup(ctx, cfg, pointer, key);
+}
+
+bool
 connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
     bool *found, struct connection *connection)
 {
-	const char *pointer;
 	const char *key;
 
 	*found = false;
-	if (!user_key(ctx, cfg, app_user, &pointer) || !user_lookup(ctx, cfg, pointer, &key))
+	if (!connection_key_by_user(ctx, cfg, app_user, &key))
 		return false;
 	if (key == NULL)
 		return true;

@@ -28,6 +28,11 @@
 bool connection_find(struct ctx *ctx, const struct config *cfg, const char *key, bool *found,
     struct connection *connection);
 
+/* The key of the app user's connection, whose record need not be readable; where connections are
+ * shared, everybody's.  NULL: there is none. */
+bool connection_key_by_user(
+    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key);
+
 /* Finds the app user's connection; where connections are shared, everybody's, whatever app_user is.
  * A corrupt one counts as absent: a new authorization replaces it. */
 bool connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,

@@ -1,9 +1,11 @@
 """The connection that ACCOUNT and ACCOUNT/USER select in amocrmctl."""
 
+import json
+
 import pytest
 
 from app import MODES, PER_USER, User, where_states_are_signed
-from connections import ANY_ACCOUNT, HOST, ID, age, connect, works
+from connections import ANY_ACCOUNT, HOST, ID, age, connect, made_up, shard, works
 from sandbox import hooks
 
 by_id_and_host = pytest.mark.parametrize("account", [ID, HOST])
@@ -59,6 +61,17 @@ def test_where_any_state_is_accepted_the_newest_is_selected(site, amocrm):
     connect(site, amocrm, user=7)
 
     assert works(amocrm, token(site, ID)) == 7
+
+
+def test_another_account_can_be_selected_if_the_shared_connection_is_unreadable(site):
+    site.configure(**MODES["shared, any state"])
+    lines = [made_up(1), made_up(2), {"key": "app:", "value": "connection:1:1"}]
+    site.ctl("import", input="".join(json.dumps(line) + "\n" for line in lines))
+    shard(site, "connection:1:1").write_bytes(b"\xff" * 4096)
+
+    assert site.ctl("token", "1", check=False).returncode == 1
+    site.ctl("token", "2")
+    site.ctl("disconnect", "2")
 
 
 @pytest.mark.parametrize("command", ["token", "refresh", "disconnect", "subscribe", "unsubscribe"])

@@ -59,8 +59,8 @@ const struct command ctl_commands[] = {
 	    true, ctl_events },
 	{ "deliver", "[--once | --follow]", "delivers the stored events to [deliver] url",
 	    "Each account's events are delivered in order, with the headers of Standard\n"
-	    "Webhooks.  An event that the receiver does not accept is retried for three days,\n"
-	    "then written to events/dead.ndjson.\n"
+	    "Webhooks.  An event that the receiver does not accept is retried nine times,\n"
+	    "over about three days, then written to events/dead.ndjson.\n"
 	    "--once    exits when there is nothing more to do now; the default\n"
 	    "--follow  keeps running\n",
 	    true, ctl_deliver },

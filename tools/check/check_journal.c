@@ -57,7 +57,7 @@ report_delivery(struct report *r, const struct delivery_status *status)
 		report_warning(r, "delivery",
 		    "when the receiver works again, run amocrmctl replay, then delete "
 		    "events/dead.ndjson",
-		    "%zu events were given up after three days of retries", status->dead);
+		    "%zu events were given up after their last retry", status->dead);
 	if (!late && status->blocked == 0 && status->dead == 0)
 		report_ok(r, "delivery", "%zu events wait", status->waiting);
 }

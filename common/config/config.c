@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #ifndef CONFIG_PATH
 #define CONFIG_PATH "/etc/amo-crm/amo-crm.conf"

@@ -4,12 +4,10 @@
  */
 #include "config/config.h"
 
-#include "config/host_allowlist.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #ifndef STORE_PATH
 #define STORE_PATH "/var/lib/amo-crm"

@@ -8,7 +8,6 @@
 #include "text/json.h"
 #include "text/json_slice.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define ID_SIZE sizeof "9223372036854775807"

@@ -7,7 +7,6 @@
 #include "public_address.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define USER_AGENT "amo-crm-cgi/1.0"
 

@@ -8,7 +8,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define DISTINCT_MIN 8 /* different characters; 16 random bytes in hex have more */
 

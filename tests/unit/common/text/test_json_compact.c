@@ -5,7 +5,6 @@
 #include "base/strbuf.h"
 #include "text/json_compact.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT(s) s, sizeof s - 1

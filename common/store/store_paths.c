@@ -30,8 +30,8 @@ store_paths_file(struct ctx *ctx, const struct store_config *store, int shard, c
 	return ctx_printf(ctx, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
 }
 
-bool
-store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path)
+static bool
+directory_path(struct ctx *ctx, const struct store_config *store, const char **path)
 {
 	return ctx_printf(ctx, path, "%s/connections", store->path);
 }
@@ -52,7 +52,7 @@ store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *
 	const char *path;
 	int directory;
 
-	if (!store_paths_directory(ctx, store, &path))
+	if (!directory_path(ctx, store, &path))
 		return false;
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
@@ -71,7 +71,7 @@ store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *
 bool
 store_paths_make_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	if (!store_paths_directory(ctx, store, path))
+	if (!directory_path(ctx, store, path))
 		return false;
 	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", *path, strerror(errno));

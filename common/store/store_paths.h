@@ -19,10 +19,9 @@
 /* The number of a key's shard.  Fault: FAULT_REQUEST when the key is over STORE_KEY_MAX. */
 bool store_paths_shard(struct ctx *ctx, const char *key, int *shard);
 
-/* The file of a shard, and the directory of all shards. */
+/* The file of a shard. */
 bool store_paths_file(
     struct ctx *ctx, const struct store_config *store, int shard, const char **path);
-bool store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path);
 
 /* The size of the largest shard in bytes; 0: there is none.  Fault: FAULT_STORAGE. */
 bool store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest);

@@ -7,7 +7,6 @@
 #include "text/json.h"
 #include "text/json_compact.h"
 
-
 /* 2026-11-22T04:19:00Z */
 #define NOW 1795321140
 

@@ -4,7 +4,6 @@
 #include "base/strbuf.h"
 #include "text/json_slice.h"
 
-
 /* Every member as name=value, in order, separated by '|'. */
 static const char *
 join_members(struct ctx *ctx, const char *line)

@@ -28,13 +28,15 @@ verify_mac(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 
 	(void)ctx;
 	jws->algorithm->hmac(key->secret, key->secret_len, jws->signed_part, jws->signed_len, mac);
-	return jws->signature_len == jws->algorithm->mac_size
-	    && CRYPTO_memcmp(jws->signature, mac, jws->signature_len) == 0;
+	return CRYPTO_memcmp(jws->signature, mac, jws->signature_len) == 0;
 }
 
-const struct jws_algorithm jws_hs256 = { "HS256", verify_mac, hmac_sha256, SHA256_SIZE };
-const struct jws_algorithm jws_hs384 = { "HS384", verify_mac, hmac_sha384, SHA384_SIZE };
-const struct jws_algorithm jws_hs512 = { "HS512", verify_mac, hmac_sha512, SHA512_SIZE };
+const struct jws_algorithm jws_hs256 = { "HS256", verify_mac, hmac_sha256, SHA256_SIZE,
+	SHA256_SIZE };
+const struct jws_algorithm jws_hs384 = { "HS384", verify_mac, hmac_sha384, SHA384_SIZE,
+	SHA384_SIZE };
+const struct jws_algorithm jws_hs512 = { "HS512", verify_mac, hmac_sha512, SHA512_SIZE,
+	SHA512_SIZE };
 
 /* Decodes a part of a token.  NULL: it is not base64url of a JSON object. */
 static struct json_object *
@@ -137,18 +139,22 @@ jws_parse(struct ctx *ctx, const char *token, size_t max, const struct jws_algor
 }
 
 struct json_object *
-jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key)
+jws_claims(struct ctx *ctx, struct jws *jws)
 {
-	struct json_object *claims;
+	struct json_object *claims = decode_object(ctx, jws->claims, jws->claims_len);
 
-	if (!jws->algorithm->verify(ctx, key, jws)) {
-		refuse(jws, "the signature does not verify");
-		return NULL;
-	}
-	claims = decode_object(ctx, jws->claims, jws->claims_len);
 	if (claims == NULL)
 		refuse(jws, "the claims are not base64url of one JSON object with unique names");
 	return claims;
+}
+
+bool
+jws_verify(struct ctx *ctx, struct jws *jws, const struct jws_key *key)
+{
+	return (jws->signature_len >= jws->algorithm->signature_min
+		   && jws->signature_len <= jws->algorithm->signature_max
+		   && jws->algorithm->verify(ctx, key, jws))
+	    || refuse(jws, "the signature does not verify");
 }
 
 static void
@@ -182,6 +188,6 @@ jws_sign(struct ctx *ctx, const struct jws_algorithm *algorithm, const struct jw
 		return false;
 	algorithm->hmac(key->secret, key->secret_len, sb.start, sb.len, mac);
 	strbuf_addch(&sb, '.');
-	base64url_encode(&sb, mac, algorithm->mac_size);
+	base64url_encode(&sb, mac, algorithm->signature_min);
 	return strbuf_finish(&sb, token);
 }

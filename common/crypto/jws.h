@@ -4,7 +4,8 @@
  *   base64url(header) '.' base64url(claims) '.' base64url(signature)
  *
  * The caller chooses the algorithm and the key.  A token's header must name that algorithm, and
- * cannot bring a key.  No claim is read before the signature is verified.
+ * cannot bring a key.  The claims may be read before the signature is verified, but only to refuse
+ * the token: nothing else may come of them.
  */
 #ifndef JWS_H
 #define JWS_H
@@ -41,14 +42,17 @@ struct jws {
 struct jws_algorithm {
 	const char *name; /* as `alg` spells it; RFC 7518 section 3.1, RFC 8037 section 3.1 */
 
-	/* False without a fault when the signature is not the key's.
+	/* False without a fault when the signature, of a length below, is not the key's.
 	 * Fault: FAULT_CONFIG when the key cannot be read or does not fit the algorithm. */
 	bool (*verify)(struct ctx *ctx, const struct jws_key *key, const struct jws *jws);
 
 	/* The HMAC that is the signature; see sha2.h.
 	 * NULL: the algorithm has a public key, with which nothing can be signed. */
 	void (*hmac)(const void *key, size_t key_len, const void *text, size_t len, uint8_t *mac);
-	size_t mac_size;
+
+	/* The bytes of a signature, both ends included.  Any other length cannot verify. */
+	size_t signature_min;
+	size_t signature_max;
 };
 
 /* Algorithms with a secret use sha2.h; signatures by public keys are verified by amo-crm-crypto
@@ -66,10 +70,14 @@ extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
 bool jws_parse(struct ctx *ctx, const char *token, size_t max,
     const struct jws_algorithm *algorithm, struct jws *jws);
 
-/* Verifies the signature and returns the claims, an object, which the caller releases with
- * json_object_put.  NULL without a fault: refused, see jws->reason.
- * Fault: as verify; FAULT_SERVER when the arena is full. */
-struct json_object *jws_claims(struct ctx *ctx, struct jws *jws, const struct jws_key *key);
+/* Returns the claims, an object, which the caller releases with json_object_put.  They are anybody's
+ * until jws_verify has returned true.  NULL without a fault: refused, see jws->reason.
+ * Fault: FAULT_SERVER when the arena is full. */
+struct json_object *jws_claims(struct ctx *ctx, struct jws *jws);
+
+/* Verifies the signature.  False without a fault: refused, see jws->reason.
+ * Fault: as the algorithm's verify. */
+bool jws_verify(struct ctx *ctx, struct jws *jws, const struct jws_key *key);
 
 /* Signs a token with a secret: HS256, HS384 or HS512.  header and claims are JSON; the header must
  * name the algorithm.  Fault: FAULT_SERVER when the arena is full. */

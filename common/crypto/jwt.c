@@ -46,22 +46,6 @@ type_accepted(struct ctx *ctx, const char *type)
 	    || fault(ctx, FAULT_TOKEN, "typ is \"%.30s\", not JWT", type);
 }
 
-/* Returns the claims, which the caller releases with json_object_put; NULL with a fault. */
-static struct json_object *
-verify_token(struct ctx *ctx, const struct jwt_config *cfg, const char *token)
-{
-	const struct jws_key key = { .secret = cfg->secret,
-		.secret_len = cfg->secret == NULL ? 0 : strlen(cfg->secret),
-		.public_key = cfg->public_key };
-	struct jws jws;
-	struct json_object *claims = NULL;
-
-	if (!jws_parse(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws)
-	    || !type_accepted(ctx, jws.type) || (claims = jws_claims(ctx, &jws, &key)) == NULL)
-		ctx_fault(ctx, FAULT_TOKEN, "%s", jws.reason);
-	return claims;
-}
-
 /* Reads a NumericDate (RFC 7519 section 2): seconds, which may have a fraction.  The range is
  * compared as a double, before any conversion; the comparison is false for NaN. */
 static bool
@@ -188,18 +172,43 @@ read_user(struct ctx *ctx, const struct jwt_config *cfg, const struct json_objec
 	return ctx_strndup(ctx, name, strlen(name), user);
 }
 
+static bool
+check_claims(struct ctx *ctx, const struct jwt_config *cfg, struct jws *jws, const char **user)
+{
+	struct json_object *claims = jws_claims(ctx, jws);
+	bool ok = claims != NULL ? check_times(ctx, cfg, claims) && check_issuer(ctx, cfg, claims)
+		&& check_audience(ctx, cfg, claims) && read_user(ctx, cfg, claims, user)
+				 : fault(ctx, FAULT_TOKEN, "%s", jws->reason);
+
+	json_object_put(claims);
+	return ok;
+}
+
+static bool
+verify_signature(struct ctx *ctx, const struct jwt_config *cfg, struct jws *jws)
+{
+	const struct jws_key key = { .secret = cfg->secret,
+		.secret_len = cfg->secret == NULL ? 0 : strlen(cfg->secret),
+		.public_key = cfg->public_key };
+
+	return jws_verify(ctx, jws, &key) || fault(ctx, FAULT_TOKEN, "%s", jws->reason);
+}
+
+/* The signature comes last: a public key's costs the start of a helper, which anybody could cause
+ * with a token that is refused anyway. */
 bool
 jwt_verify(struct ctx *ctx, const struct jwt_config *cfg, const char *token, const char **user)
 {
-	struct json_object *claims;
-	bool verified;
+	const char *claimed;
+	struct jws jws;
 
 	if (token == NULL)
 		return fault(ctx, FAULT_TOKEN_MISSING, "no bearer token was sent");
-	if ((claims = verify_token(ctx, cfg, token)) == NULL)
+	if (!jws_parse(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws))
+		return fault(ctx, FAULT_TOKEN, "%s", jws.reason);
+	if (!type_accepted(ctx, jws.type) || !check_claims(ctx, cfg, &jws, &claimed)
+	    || !verify_signature(ctx, cfg, &jws))
 		return false;
-	verified = check_times(ctx, cfg, claims) && check_issuer(ctx, cfg, claims)
-	    && check_audience(ctx, cfg, claims) && read_user(ctx, cfg, claims, user);
-	json_object_put(claims);
-	return verified;
+	*user = claimed;
+	return true;
 }

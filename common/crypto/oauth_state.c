@@ -88,17 +88,17 @@ verify_state(struct ctx *ctx, const struct keyring *ring, const char *state)
 	const struct key *key;
 	uint8_t derived[KEY_SIZE];
 	struct jws jws;
-	struct json_object *claims;
+	bool verified;
 
 	if (!jws_parse(ctx, state, OAUTH_STATE_MAX, &jws_hs256, &jws) || jws.type == NULL
 	    || strcmp(jws.type, STATE_TYPE) != 0 || jws.kid == NULL
 	    || (key = keyring_find(ring, jws.kid, strlen(jws.kid))) == NULL)
 		return NULL;
 	key_derive(key, PURPOSE, derived);
-	claims = jws_claims(
+	verified = jws_verify(
 	    ctx, &jws, &(struct jws_key){ .secret = derived, .secret_len = sizeof derived });
 	explicit_bzero(derived, sizeof derived);
-	return claims;
+	return verified ? jws_claims(ctx, &jws) : NULL;
 }
 
 bool

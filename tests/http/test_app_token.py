@@ -5,11 +5,14 @@ Tested with all three programs that the app calls.  A request that is refused ch
 """
 
 import json
+import os
+import signal
 import time
 
 import pytest
 
 import app
+import responder
 from app import User, bearer
 from sandbox import process, tokens
 
@@ -153,7 +156,8 @@ BAD_TOKENS = {
     "no signature": (edited(lambda h, c, s: f"{h}.{c}."), "does not verify"),
     "half a signature": (edited(lambda h, c, s: f"{h}.{c}.{s[:20]}"), ""),
     "padding": (edited(lambda h, c, s: f"{h}.{c}.{s}="), "base64url"),
-    "other claims": (edited(lambda h, c, s: f"{h}.{tokens.base64url(b'{}')}.{s}"), "not verify"),
+    "other claims": (edited(lambda h, c, s: ".".join((h, tokens.base64url(json.dumps(
+        app.claims_of("ivan")).encode()), s))), "not verify"),
     "another key": (signed(secret="another secret of at least 32 bytes"), "does not verify"),
     "a key that is empty": (signed(secret="\0"), "does not verify"),
     "no algorithm": (signed({"alg": "none"}), "alg"),
@@ -348,3 +352,69 @@ def test_a_missing_public_key_or_one_of_another_type(bare, signers):
         token = signers[algorithm].token("olena")
         app.refused(bare.get("status", headers=bearer(token)), 500, "server_error")
         bare.logged("amo-crm status:", "server_error", str(key))
+
+
+# The helper that verifies signatures by public keys.
+
+@pytest.fixture
+def starts(bare):
+    """Counts how often the helper was started since the last call."""
+    program, real = bare.libexec / "amo-crm-crypto", bare.libexec / "amo-crm-crypto.real"
+    folder = bare.folder / "starts"
+    folder.mkdir()
+    process.give(folder, 0o700, owner=True)
+    program.rename(real)
+    program.write_text(f'#!/bin/sh\n: > "{folder}/$$"\nexec "{real}"\n')
+    process.give(program, 0o755)
+
+    def count():
+        files = list(folder.iterdir())
+        for file in files:
+            file.unlink()
+        return len(files)
+    yield count
+    real.replace(program)
+    folder.rmdir()
+
+
+FORGED = {
+    "expired": {"exp": hour(-1)},
+    "no exp": {"exp": None},
+    "not yet valid": {"nbf": hour(1)},
+    "issued tomorrow": {"iat": hour(24)},
+    "another issuer": {"iss": "x"},
+    "another audience": {"aud": "x"},
+    "no user": {"sub": None},
+    "an empty user": {"sub": ""},
+}
+
+
+@pytest.mark.parametrize("algorithm", app.Signer.PARAMETERS)
+def test_no_helper_is_started_for_a_token_that_is_refused_anyway(bare, signers, starts, algorithm):
+    by_public_key(bare, signers[algorithm], jwt_issuer="i", jwt_audience="a")
+    short = app.token({"typ": "JWT", "alg": algorithm}, app.claims_of("olena", iss="i", aud="a"),
+                      lambda signed: bytes(63 if algorithm != "RS256" else 0))
+    for label, claims in FORGED.items():
+        with app.row(label):
+            claims = app.claims_of("olena", **{"iss": "i", "aud": "a", **claims})
+            token = app.token({"typ": "JWT", "alg": algorithm}, claims,
+                              lambda signed: bytes(64 if algorithm != "RS256" else 256))
+            for program in app.PROGRAMS:
+                app.refused(ask(bare, program, bearer(token)), 401, "invalid_token")
+    app.refused(ask(bare, "status", bearer(short)), 401, "invalid_token")
+    assert starts() == 0
+    app.done(bare.get("status", headers=bearer(signers[algorithm].token(iss="i", aud="a"))))
+    assert starts() == 1
+
+
+def test_a_fastcgi_process_keeps_its_helper(fastcgi, signers, starts):
+    by_public_key(fastcgi, signers["ES256"])
+    for user in ("olena", "ivan") * 5:
+        app.done(fastcgi.get("status", headers=bearer(signers["ES256"].token(user))))
+    assert starts() == 1
+    killed = [int(pid) for pid in responder.helpers(responder.only_process(fastcgi, "status"))]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    for user in ("olena", "ivan") * 5:
+        app.done(fastcgi.get("status", headers=bearer(signers["ES256"].token(user))))
+    assert (len(killed), starts()) == (1, 1)

@@ -26,7 +26,7 @@ verifies(
 
 	if (!jws_parse(ctx, token, TOKEN_MAX, algorithm, &jws))
 		fail_msg("not parsed: %s", jws.reason);
-	return algorithm->verify(ctx, &key, &jws);
+	return jws_verify(ctx, &jws, &key);
 }
 
 static void
@@ -44,13 +44,15 @@ verifies_the_hmac_example_of_rfc_7515(void **state)
 	assert_true(jws_parse(&ctx, RFC_TOKEN, TOKEN_MAX, &jws_hs256, &jws));
 	same_text("RFC 7515 A.1, typ", jws.type, "JWT");
 	same_text("RFC 7515 A.1, kid", jws.kid, NULL);
-	claims = jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len });
+	DEMAND("RFC 7515 A.1",
+	    jws_verify(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len }));
+	claims = jws_claims(&ctx, &jws);
 	same_text("RFC 7515 A.1, iss", json_get_string(claims, "iss"), "joe");
 	json_object_put(claims);
 
-	claims =
-	    jws_claims(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len - 1 });
-	DEMAND("RFC 7515 A.1, another secret", claims == NULL && ctx.kind == FAULT_NONE);
+	DEMAND("RFC 7515 A.1, another secret",
+	    !jws_verify(&ctx, &jws, &(struct jws_key){ .secret = bytes, .secret_len = len - 1 })
+		&& ctx.kind == FAULT_NONE);
 	has_text("RFC 7515 A.1, another secret", jws.reason, "does not verify");
 	ctx_close(&ctx);
 }
@@ -115,7 +117,8 @@ verifies_the_tokens_that_it_signs(void **state)
 		same_text(label, token, token_of(&ctx, &openssl, header, table[i].claims));
 		DEMAND(label, jws_parse(&ctx, token, TOKEN_MAX, table[i].algorithm, &jws));
 		same_text(label, jws.kid, "k");
-		claims = jws_claims(&ctx, &jws, &key);
+		DEMAND(label, jws_verify(&ctx, &jws, &key));
+		claims = jws_claims(&ctx, &jws);
 		DEMAND(label, claims != NULL);
 		same_text(label, json_get_string(claims, "sub"), table[i].subject);
 		json_object_put(claims);
@@ -188,7 +191,6 @@ verifies_the_public_key_examples_of_the_rfcs(void **state)
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		char path[PATH_SIZE];
-		const struct jws_key key = { .public_key = path };
 		struct ctx ctx;
 		struct jws jws;
 		struct json_object *claims;
@@ -199,7 +201,7 @@ verifies_the_public_key_examples_of_the_rfcs(void **state)
 		DEMAND(table[i].label, verifies(&ctx, table[i].algorithm, path, table[i].token));
 		DEMAND(table[i].label,
 		    jws_parse(&ctx, table[i].token, TOKEN_MAX, table[i].algorithm, &jws));
-		claims = jws_claims(&ctx, &jws, &key);
+		claims = jws_claims(&ctx, &jws);
 		same_text(table[i].label, json_get_string(claims, "iss"), table[i].issuer);
 		if (claims == NULL)
 			has_text(table[i].label, jws.reason, "JSON");
@@ -407,12 +409,54 @@ refuses_signatures_of_another_length(void **state)
 			    ctx_printf(&ctx, &text, "%s.%s", text, encoded(&ctx, bytes, len)));
 			snprintf(label, sizeof label, "%s, %s", by.algorithm, changes[c].label);
 			DEMAND(label, jws_parse(&ctx, text, TOKEN_MAX, table[i].algorithm, &jws));
-			DEMAND(label,
-			    table[i].algorithm->verify(&ctx, &table[i].key, &jws)
-				== changes[c].good);
+			DEMAND(label, jws_verify(&ctx, &jws, &table[i].key) == changes[c].good);
 			DEMAND(label, ctx.kind == FAULT_NONE);
 			ctx_close(&ctx);
 		}
+}
+
+/* A signature that no key makes costs no request to amo-crm-crypto. */
+static void
+asks_no_helper_about_a_length_that_no_signature_has(void **state)
+{
+	static const struct {
+		const char *label;
+		const struct jws_algorithm *algorithm;
+		size_t len; /* bytes */
+		bool asked;
+	} table[] = {
+		{ "RS256, empty", &jws_rs256, 0, false },
+		{ "RS256, one byte", &jws_rs256, 1, true },
+		{ "RS256, 16384 bits", &jws_rs256, 2048, true },
+		{ "RS256, one byte more than 16384 bits", &jws_rs256, 2049, false },
+		{ "ES256, 63 bytes", &jws_es256, 63, false },
+		{ "ES256, 64 bytes", &jws_es256, 64, true },
+		{ "ES256, 65 bytes", &jws_es256, 65, false },
+		{ "EdDSA, 63 bytes", &jws_eddsa, 63, false },
+		{ "EdDSA, 64 bytes", &jws_eddsa, 64, true },
+		{ "EdDSA, 65 bytes", &jws_eddsa, 65, false },
+	};
+	static const uint8_t zeros[2049];
+	const struct keys *keys = *state;
+	const struct jws_key key = { .public_key = keys->rsa_path };
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ctx ctx;
+		struct jws jws;
+		const char *header;
+		const char *token;
+
+		open_ctx(&ctx);
+		assert_true(
+		    ctx_printf(&ctx, &header, "{\"alg\":\"%s\"}", table[i].algorithm->name));
+		assert_true(ctx_printf(&ctx, &token, "%s.e30.%s", encoded_text(&ctx, header),
+		    encoded(&ctx, zeros, table[i].len)));
+		DEMAND(table[i].label,
+		    jws_parse(&ctx, token, TOKEN_MAX, table[i].algorithm, &jws)
+			&& !jws_verify(&ctx, &jws, &key));
+		DEMAND(table[i].label, ctx.helpers[HELPER_CRYPTO].running == table[i].asked);
+		ctx_close(&ctx);
+	}
 }
 
 #define ES256_TEXT "eyJhbGciOiJFUzI1NiJ9.e30"
@@ -646,6 +690,7 @@ main(void)
 		cmocka_unit_test(refuses_keys_of_another_type_or_size),
 		cmocka_unit_test(refuses_files_without_a_public_key),
 		cmocka_unit_test(refuses_signatures_of_another_length),
+		cmocka_unit_test(asks_no_helper_about_a_length_that_no_signature_has),
 		cmocka_unit_test(refuses_es256_with_other_values_of_r_and_s),
 		cmocka_unit_test(refuses_es256_in_der),
 		cmocka_unit_test(verifies_es256_with_every_form_of_r_in_der),

@@ -233,7 +233,8 @@ connect_account(struct ctx *ctx, const struct config *cfg, const struct request 
 		return answer_head(ctx, cfg, req, params, res);
 	if (params->installing)
 		grant.deadline_ms = began_ms + INSTALL_LIMIT_MS;
-	return exchange(ctx, cfg, &grant) && answer_success(ctx, cfg, req, params, res);
+	/* composed first, so that a response that cannot be composed does not cost the code */
+	return answer_success(ctx, cfg, req, params, res) && exchange(ctx, cfg, &grant);
 }
 
 static enum page_kind

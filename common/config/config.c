@@ -33,6 +33,7 @@ set_value(struct reader *reader, const struct config_key *key, const char *value
 {
 	struct ctx *ctx = reader->ctx;
 	bool is_choice = key->choices != NULL;
+	const char *error = key->problem != NULL ? key->problem(value) : key->error;
 	const char *copy;
 
 	if (!ctx_strndup(ctx, value, strlen(value), &copy))
@@ -41,7 +42,7 @@ set_value(struct reader *reader, const struct config_key *key, const char *value
 		return true;
 	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
 	    key->section, key->name, is_choice ? "must be one of: " : "",
-	    is_choice ? key->choices : key->error);
+	    is_choice ? key->choices : error);
 }
 
 static int

@@ -96,6 +96,8 @@ struct config_key {
 	long max;            /* of a number */
 	const char *choices; /* the allowed values, separated by spaces; NULL: not a choice */
 	const char *error;   /* the error message for a wrong value; NULL for a choice */
+	const char *(*problem)(
+	    const char *value); /* in place of error, where it depends on the value */
 };
 extern const struct config_key config_keys[];
 

@@ -4,6 +4,8 @@
  */
 #include "config/config.h"
 
+#include "config/app_link.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,25 +94,10 @@ parse_any_url(const struct config_key *key, const char *value, void *target)
 	return parse_text(key, value, target);
 }
 
-/* A URL to which a browser may be redirected: a scheme, ':' and URL characters.  Schemes that the
- * browser itself would execute or display are refused. */
 static bool
 parse_deep_link(const struct config_key *key, const char *value, void *target)
 {
-	static const char scheme_alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
-	static const char *const refused[] = { "javascript", "data", "vbscript", "file", "blob",
-		"about" };
-	size_t scheme_len = strspn(value, scheme_alphabet);
-
-	if (value[0] < 'a' || value[0] > 'z' || value[scheme_len] != ':')
-		return false;
-	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		if (strlen(refused[i]) == scheme_len && strncmp(value, refused[i], scheme_len) == 0)
-			return false;
-	for (const char *c = value; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~' || strchr("\"'<>\\^`{|}#;", *c) != NULL)
-			return false;
-	return parse_text(key, value, target);
+	return app_link_problem(value) == NULL && parse_text(key, value, target);
 }
 
 /* Host names, separated by spaces. */
@@ -124,14 +111,10 @@ parse_domains(const struct config_key *key, const char *value, void *target)
 	    && parse_text(key, value, target);
 }
 
-/* A Java package name, which becomes part of an intent: URL. */
 static bool
 parse_package(const struct config_key *key, const char *value, void *target)
 {
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789._";
-
-	return value[strspn(value, alphabet)] == '\0' && parse_text(key, value, target);
+	return app_package_problem(value) == NULL && parse_text(key, value, target);
 }
 
 #define AT(section, member) offsetof(struct config, section.member)
@@ -158,15 +141,13 @@ const struct config_key config_keys[] = {
 	{ KEY(amocrm, proxy), TEXT, .secret = true },
 	{ KEY(app, name), TEXT },
 	{ KEY(app, deep_link), .default_value = "foryoure://amo-crm/callback",
-	    .parse = parse_deep_link,
-	    .error = "must be a link such as foryoure://amo-crm/callback, without '#'" },
+	    .parse = parse_deep_link, .problem = app_link_problem },
 	{ KEY(app, redirect), .default_value = "page", .parse = parse_choice,
 	    .choices = "page button 302" },
 	{ KEY(app, connections), .default_value = "shared", .parse = parse_choice,
 	    .choices = "shared per_user" },
 	{ KEY(app, state), .parse = parse_choice, .choices = "any signed" },
-	{ KEY(app, android_package), .parse = parse_package, .min = 1,
-	    .error = "must be a package name such as com.foryou.realestate" },
+	{ KEY(app, android_package), .parse = parse_package, .problem = app_package_problem },
 	{ KEY(jwt, algorithm), .default_value = "HS256", .parse = parse_choice,
 	    .choices = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
 	{ KEY(jwt, secret), .secret = true, .parse = parse_text, .min = 32,

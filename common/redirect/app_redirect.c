@@ -5,24 +5,41 @@
 
 #include <string.h>
 
+/* Whether the browser follows intent: links.  An Android WebView ("; wv", see
+ * https://developer.chrome.com/docs/multidevice/user-agent) does not; the app around it only
+ * intercepts links of its own scheme. */
+static bool
+follows_intents(const char *user_agent)
+{
+	return user_agent != NULL && strstr(user_agent, "Android") != NULL
+	    && strstr(user_agent, "; wv") == NULL;
+}
+
+/* *intent is NULL when the link itself is to be used. */
+static bool
+make_intent(struct ctx *ctx, const struct config *cfg, const struct request *req, const char *link,
+    const char **intent)
+{
+	*intent = NULL;
+	return link == NULL || cfg->app.android_package == NULL || !follows_intents(req->user_agent)
+	    || deeplink_intent(ctx, link, cfg->app.android_package, intent);
+}
+
 static bool
 respond_page(struct ctx *ctx, const struct config *cfg, const struct request *req,
-    enum page_kind kind, const char *link, struct response *res)
+    enum page_kind kind, const char *link, const char *intent, struct response *res)
 {
 	struct page page = {
 		.kind = kind,
 		.app_name = cfg->app.name,
 		.link = link,
+		.intent = intent,
 		.automatic = cfg->app.redirect != REDIRECT_BUTTON,
 		.accept_language = req->accept_language,
 	};
 	const char *html;
 	const char *language;
 
-	if (cfg->app.android_package != NULL && req->user_agent != NULL
-	    && strstr(req->user_agent, "Android") != NULL
-	    && !deeplink_intent(ctx, link, cfg->app.android_package, &page.intent))
-		return false;
 	if (!page_render(ctx, &page, &html, &language))
 		return false;
 	respond(res, cfg->valid ? 200 : 500, "text/html; charset=utf-8", html);
@@ -46,7 +63,11 @@ bool
 app_redirect(struct ctx *ctx, const struct config *cfg, const struct request *req,
     enum page_kind kind, const char *link, struct response *res)
 {
+	const char *intent;
+
+	if (!make_intent(ctx, cfg, req, link, &intent))
+		return false;
 	if (cfg->app.redirect != REDIRECT_302 || !cfg->valid)
-		return respond_page(ctx, cfg, req, kind, link, res);
-	return respond_redirect(ctx, link, res);
+		return respond_page(ctx, cfg, req, kind, link, intent, res);
+	return respond_redirect(ctx, intent != NULL ? intent : link, res);
 }

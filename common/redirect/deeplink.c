@@ -56,8 +56,8 @@ deeplink_intent(struct ctx *ctx, const char *link, const char *package, const ch
 	size_t scheme_len = strcspn(link, ":");
 	struct strbuf sb;
 
-	if (strncmp(link + scheme_len, "://", 3) != 0)
-		return fault(ctx, FAULT_CONFIG, "deep_link has no // and cannot be an intent");
+	if (scheme_len == 0 || link[scheme_len] != ':')
+		return fault(ctx, FAULT_CONFIG, "deep_link has no scheme and cannot be an intent");
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, "intent");
 	strbuf_addstr(&sb, link + scheme_len);

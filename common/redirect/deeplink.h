@@ -17,11 +17,12 @@ bool deeplink_success(
 bool deeplink_error(struct ctx *ctx, const char *base, const char *error, const char *description,
     const char *state, const char **link);
 
-/* The same link for Chrome on Android (https://developer.chrome.com/docs/android/intents): only the
- * app of that package may open it, and if it is not installed, Google Play shows it.  There is no
- * S.browser_fallback_url: Chrome would follow it also when it does not allow a page to open an app
- * without a tap, and so leave the page whose button works.
- * Fault: FAULT_CONFIG if link has no "//". */
+/* The same link for browsers on Android (https://developer.chrome.com/docs/android/intents): only
+ * the app of that package may open it, and if it is not installed, Google Play shows it.  What
+ * follows the link's scheme follows "intent:", with "//" or without; Android puts the two together
+ * again (Intent.parseUri).  There is no S.browser_fallback_url: Chrome would follow it also when it
+ * does not allow a page to open an app without a tap, and so leave the page whose button works.
+ * Fault: FAULT_CONFIG if link has no scheme. */
 bool deeplink_intent(struct ctx *ctx, const char *link, const char *package, const char **intent);
 
 #endif

@@ -82,10 +82,10 @@ response_header(struct ctx *ctx, struct response *res, const char *name, const c
 void
 respond(struct response *res, int status, const char *content_type, const char *body)
 {
-	res->status = status;
-	res->content_type = content_type;
-	res->body = body;
-	res->body_len = strlen(body);
+	*res = (struct response){ .status = status,
+		.content_type = content_type,
+		.body = body,
+		.body_len = strlen(body) };
 }
 
 bool

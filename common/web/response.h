@@ -32,7 +32,8 @@ const struct fault_response *fault_response(enum fault_kind kind);
  * Fault: FAULT_SERVER for a value with a control character, which could end the field. */
 bool response_header(struct ctx *ctx, struct response *res, const char *name, const char *value);
 
-/* Sets status and body; content_type and body are not copied. */
+/* Begins a response, in place of what res held, with status and body; content_type and body are not
+ * copied. */
 void respond(struct response *res, int status, const char *content_type, const char *body);
 
 /* {"success":true,"message":…,"data":…} with status 200.  message is a sentence and data a JSON

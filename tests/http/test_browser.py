@@ -197,6 +197,21 @@ def test_without_javascript_button_mode_waits_for_the_visitor(site, visitor):
     assert [launch.reason for launch in visitor.wait_for_launches()] == ["anchorClick"]
 
 
+@pytest.mark.parametrize("deep_link, begins", [
+    ("com.example.app:/path", "intent:/path?code="), ("foryoure:callback", "intent:callback?code="),
+])
+def test_an_intent_needs_no_host(site, visitor, deep_link, begins):
+    site.configure(app_deep_link=deep_link, app_android_package="com.example.app")
+    visitor.visitor(agent=ANDROID)
+    visitor.open(address(site))
+    [launch] = visitor.wait_for_launches()
+    assert launch.link.startswith(begins)
+    assert launch.link.endswith(
+        f"#Intent;scheme={deep_link.partition(':')[0]};package=com.example.app;end")
+    visitor.press()
+    assert visitor.wait_until_opened() == launch.link
+
+
 def test_on_android_the_intent_comes_first_and_the_plain_link_second(site, visitor):
     site.configure(app_android_package="com.foryou.realestate")
     visitor.visitor(agent=ANDROID)

@@ -208,6 +208,40 @@ def test_android_gets_an_intent_link_first_and_the_plain_one_second(site, amocrm
     assert any(link.startswith("foryoure:") for link in links)
 
 
+ANDROID = "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/131.0.0.0 Mobile"
+
+
+@pytest.mark.parametrize("mode", ["page", "button", "302"])
+@pytest.mark.parametrize("deep_link, begins", [
+    ("com.example.app:/path", "intent:/path?code="), ("foryoure:callback", "intent:callback?code="),
+    ("https://app.example.com/amo?from=crm", "intent://app.example.com/amo?from=crm&code="),
+])
+def test_android_gets_an_intent_for_every_deep_link(bare, amocrm, deep_link, begins, mode):
+    bare.configure(app_deep_link=deep_link, app_android_package="com.example.app", app_redirect=mode)
+    params = amocrm.approve(state="s")
+
+    answer = bare.get("callback", params, headers={"User-Agent": ANDROID})
+
+    expect.hardened(answer)
+    links = (answer.values("Location") if mode == "302"
+             else [link for link in answer.page.links.values() if link])
+    [intent] = [link for link in links if link.startswith("intent:")]
+    scheme = deep_link.partition(":")[0]
+    assert intent == (f"{begins}{params['code']}&state=s"
+                      f"#Intent;scheme={scheme};package=com.example.app;end")
+    assert len(amocrm.connections()) == 1
+
+
+def test_a_webview_gets_the_deep_link_itself(bare, amocrm):
+    bare.configure(app_android_package="com.example.app", app_redirect="302")
+    params = amocrm.approve(state="s")
+
+    answer = bare.get("callback", params, headers={
+        "User-Agent": ANDROID.replace("; K)", "; K; wv)")})
+
+    expect.connected(answer, params["code"], "s", status=302)
+
+
 def test_other_phones_get_no_intent_link(bare, amocrm):
     params = amocrm.approve()
     bare.configure(app_android_package="com.foryou.realestate")

@@ -23,7 +23,7 @@ from sandbox.pki import openssl
 ACCOUNT = 31920194
 DAY = 86400
 PARTS = {"configuration", "keys", "redirect_uri", "client_id", "client_secret", "authorize_url",
-         "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https", "amo-crm-crypto",
+         "deep_link", "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https", "amo-crm-crypto",
          "store", "disk", "locks",
          "records", "connections", "events", "clock"}
 ROOT_ONLY = pytest.mark.skipif(not process.is_root(), reason="only root can change owners")
@@ -134,6 +134,17 @@ VALUES = {
         "WRONG", "account_domains", "evil.com", "client_secret would be sent"),
     "a whole top-level domain": (
         {"amocrm_account_domains": "amocrm.ru com"}, "WRONG", "account_domains", "com: not"),
+    "a deep link on the callback's own host": (
+        {"app_deep_link": "https://admin.foryou-realestate.com/app"},
+        "WRONG", "deep_link", "own host", "use another host"),
+    "a button with a deep link on the callback's own host": (
+        {"app_deep_link": "https://admin.foryou-realestate.com", "app_redirect": "button"},
+        "WRONG", "deep_link", "own host"),
+    "a redirect to the callback itself": (
+        {"app_deep_link": REDIRECT_URI, "app_redirect": "302"}, "WRONG", "deep_link", "own host"),
+    "a deep link by plain http": (
+        {"app_deep_link": "http://app.foryou-realestate.com/"},
+        "WRONG", "deep_link", "plain http", "https://"),
     "the example's jwt secret": (
         {"jwt_secret": "replace-me-with-at-least-32-bytes-of-secret"},
         "WRONG", "jwt", "in the example", "openssl rand"),
@@ -200,6 +211,27 @@ def test_other_valid_values(bare):
               deliver_secret="whsec_" + "QUJDREVGR0hJSktM" * 2)
 
     assert good(bare) == PARTS | {"delivery"}
+
+
+DEEP_LINKS = {
+    "a reversed domain and one slash": {"app_deep_link": "com.example.app:/path"},
+    "and a package": {"app_deep_link": "com.example.app:/path",
+                      "app_android_package": "com.example.app"},
+    "no slash, and a redirect": {"app_deep_link": "foryoure:callback", "app_redirect": "302",
+                                 "app_android_package": "com.example.app"},
+    "an App Link on another host": {"app_deep_link": "https://app.foryou-realestate.com/amo"},
+    "an App Link on a host that begins like ours": {
+        "app_deep_link": "https://admin.foryou-realestate.com.example/"},
+    "a redirect to an App Link on our host": {
+        "app_deep_link": "https://admin.foryou-realestate.com/app", "app_redirect": "302"},
+}
+
+
+@pytest.mark.parametrize("changes", DEEP_LINKS.values(), ids=DEEP_LINKS.keys())
+def test_a_deep_link_that_works(bare, changes):
+    configure(bare, **changes)
+
+    assert good(bare) == PARTS
 
 
 def test_a_proxys_password_is_not_shown(bare):

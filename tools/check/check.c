@@ -13,6 +13,7 @@ check_settings(struct check *c)
 	check_client(c);
 	check_platform(c);
 	c->amocrm_settings_ok = c->report.wrong == wrong;
+	check_deep_link(c);
 	check_jwt(c);
 	check_webhook(c);
 	check_deliver(c);

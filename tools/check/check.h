@@ -41,6 +41,9 @@ void check_redirect_uri(struct check *c);
 void check_client(struct check *c);
 void check_platform(struct check *c);
 
+/* check_deep_link.c: the link that opens the app, and the pages that carry it. */
+void check_deep_link(struct check *c);
+
 /* check_secrets.c: the app's token, the webhook's key, the signature of deliveries. */
 void check_jwt(struct check *c);
 void check_webhook(struct check *c);

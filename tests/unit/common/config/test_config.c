@@ -277,6 +277,7 @@ static const struct row {
 	{ "a package", { "app", "android_package", "com.foryou.Real_estate2" }, GOOD, 0, NULL },
 	{ "a package that would end a part of the intent", { "app", "android_package", "a;S.x=y" },
 	    BAD, 0, NULL },
+	{ "a package of one word", { "app", "android_package", "foryou" }, BAD, 0, NULL },
 	{ "an empty package", { "app", "android_package", "" }, BAD, 0, NULL },
 
 	{ "HS384", { "jwt", "algorithm", "HS384" }, GOOD, JWT_HS384, NULL },

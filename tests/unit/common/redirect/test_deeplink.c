@@ -79,9 +79,14 @@ builds_an_intent(void **state)
 		{ "an app link", "https://foryou.example/cb?code=1", FAULT_NONE,
 		    "intent://foryou.example/cb?code=1#Intent;scheme=https;"
 		    "package=com.foryou.realestate;end" },
-		{ "a scheme without //", "foryoure:callback?code=1", FAULT_CONFIG, NULL },
-		{ "one slash", "foryoure:/callback", FAULT_CONFIG, NULL },
+		{ "a scheme without //", "foryoure:callback?code=1", FAULT_NONE,
+		    "intent:callback?code=1#Intent;scheme=foryoure;"
+		    "package=com.foryou.realestate;end" },
+		{ "one slash", "com.example.app:/path?code=1", FAULT_NONE,
+		    "intent:/path?code=1#Intent;scheme=com.example.app;"
+		    "package=com.foryou.realestate;end" },
 		{ "no scheme", "callback", FAULT_CONFIG, NULL },
+		{ "an empty scheme", ":callback", FAULT_CONFIG, NULL },
 		{ "an empty link", "", FAULT_CONFIG, NULL },
 	};
 

@@ -3,6 +3,7 @@
 #   make            builds the programs, in build/
 #   make run        runs them for a browser, with a mock amoCRM server
 #   make check      runs all tests
+#   make torture    makes every system call of every program fail once; takes about half an hour
 #   make bench      measures the performance, compared with other implementations
 #   make dist       builds a tarball for shared hosting
 #   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
@@ -185,6 +186,11 @@ check-fuzz: $(FUZZ)
 check-http: programs
 	/usr/bin/python3 -m pytest -q tests -n auto --maxprocesses=4 --dist loadfile
 
+# `make check` runs a sample of it.
+torture: deps-check
+	@$(MAKE) $(AT_ONCE) --no-print-directory programs
+	@tests/torture/run
+
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 
 bench-programs: $(BENCH)
@@ -248,4 +254,4 @@ clean:
 .SECONDARY:
 
 .PHONY: all always programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
-        check-fuzz check-http bench bench-programs dist install clean
+        check-fuzz check-http torture bench bench-programs dist install clean

@@ -113,6 +113,27 @@ class AuthorizationServer:
         self._by_access = {}
         self._by_refresh = {}
 
+    def saved(self):
+        """The codes and tokens as they are now, for restore."""
+        with self._lock:
+            grants = {id(one): one for one in [*self._codes.values(), *self._pairs()]}
+            return (dict(self._codes), dict(self._by_access), dict(self._by_refresh),
+                    [(one, dict(vars(one))) for one in grants.values()])
+
+    def restore(self, saved):
+        """Codes and tokens are again as they were saved, however often they were used since."""
+        codes, by_access, by_refresh, grants = saved
+        with self._lock:
+            self._codes, self._by_access = dict(codes), dict(by_access)
+            self._by_refresh = dict(by_refresh)
+            for one, members in grants:
+                vars(one).update(members)
+
+    def newest(self):
+        """The pair that was issued last."""
+        with self._lock:
+            return list(self._by_refresh.values())[-1]
+
     # What the consent page does.
 
     def issue_code(self, account, user, code=None):
@@ -185,6 +206,10 @@ class AuthorizationServer:
         """Every secret issued so far: none of them may be found in a log."""
         with self._lock:
             return [*self._codes, *self._by_access, *self._by_refresh]
+
+    def _pairs(self):
+        pairs = [*self._by_access.values(), *self._by_refresh.values()]
+        return pairs + [pair.grant for pair in pairs]
 
     def _spend(self, pair):
         pair.spent = True

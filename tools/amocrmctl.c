@@ -1,6 +1,7 @@
 /* amocrmctl.c - the administrator's command: the table of its commands, and how one is run. */
 #include "ctl.h"
 
+#include "base/harden.h"
 #include "run_as.h"
 
 #include <getopt.h>
@@ -169,8 +170,10 @@ become_owner(struct ctl *ctl)
 		ctx_clear_fault(ctl->ctx);
 		return true;
 	}
-	if (run_as(st.st_uid, st.st_gid))
+	if (run_as(st.st_uid, st.st_gid)) {
+		harden_process();
 		return true;
+	}
 	perror("amocrmctl: cannot switch to the user that owns the store");
 	return false;
 }
@@ -218,6 +221,7 @@ main(int argc, char **argv)
 	enum ctl_exit status;
 	int option;
 
+	harden_process();
 	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help(stdout);

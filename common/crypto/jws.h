@@ -70,8 +70,8 @@ extern const struct jws_algorithm jws_eddsa; /* Ed25519 */
 bool jws_parse(struct ctx *ctx, const char *token, size_t max,
     const struct jws_algorithm *algorithm, struct jws *jws);
 
-/* Returns the claims, an object, which the caller releases with json_object_put.  They are anybody's
- * until jws_verify has returned true.  NULL without a fault: refused, see jws->reason.
+/* Returns the claims, an object, which the caller releases with json_object_put.  Anybody may have
+ * written them until jws_verify has returned true.  NULL without a fault: refused, see jws->reason.
  * Fault: FAULT_SERVER when the arena is full. */
 struct json_object *jws_claims(struct ctx *ctx, struct jws *jws);
 

@@ -24,8 +24,8 @@ verify(struct ctx *ctx, const struct jws_key *key, const struct jws *jws)
 	return valid;
 }
 
-/* An RSA signature is as long as the key's modulus (RFC 8017 section 8.2.1), which OpenSSL limits to
- * 16384 bits; amo-crm-crypto says when a key is too short.  ES256: r and s, 32 bytes each (RFC 7518
+/* RSA: as long as the key's modulus (RFC 8017 section 8.2.1), at most OpenSSL's limit of 16384
+ * bits; amo-crm-crypto says when a key is too short.  ES256: r and s, 32 bytes each (RFC 7518
  * section 3.4).  Ed25519: 64 bytes (RFC 8032 section 5.1.6). */
 const struct jws_algorithm jws_rs256 = { "RS256", verify, NULL, 1, 16384 / 8 };
 const struct jws_algorithm jws_es256 = { "ES256", verify, NULL, 64, 64 };

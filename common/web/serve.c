@@ -1,6 +1,7 @@
 /* serve.c - handles one request, whichever gateway it comes through. */
 #include "web/serve.h"
 
+#include "base/harden.h"
 #include "base/log.h"
 #include "web/cgi.h"
 #include "web/fastcgi.h"
@@ -52,6 +53,7 @@ serve(const struct program *program)
 	struct ctx ctx;
 	int status;
 
+	harden_process();
 	if (!ctx_open(&ctx, SERVE_ARENA_SIZE)) {
 		struct response res = { 0 };
 

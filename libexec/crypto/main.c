@@ -8,6 +8,7 @@
  * The messages are encoded and decoded in common/crypto/crypto_message.c.
  */
 #include "aes_gcm.h"
+#include "base/harden.h"
 #include "crypto/crypto_message.h"
 #include "helper/helper.h"
 #include "jws_evp.h"
@@ -72,6 +73,7 @@ prepare(void)
 int
 main(void)
 {
+	harden_process();
 	/* The system's openssl.cnf must not change how records are encrypted or which tokens are
 	 * accepted; reading it also takes milliseconds. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);

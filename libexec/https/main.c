@@ -8,6 +8,7 @@
  * The host is amoCRM's, a webhook receiver's, or our own, which `amocrmctl check` requests.  The
  * lines are encoded and decoded in common/helper/https.c.
  */
+#include "base/harden.h"
 #include "curl_client.h"
 #include "helper/helper.h"
 #include "helper/https.h"
@@ -33,6 +34,7 @@ main(void)
 	struct curl_client client = { 0 };
 	int status;
 
+	harden_process();
 	curl_client_open(&client);
 	status = helper_serve("amo-crm-https", ARENA_SIZE, handle, &client);
 	curl_client_close(&client);

@@ -17,6 +17,10 @@ RESPONDER, KEEP_CONNECTION, REQUEST = 1, 1, 1
 RECORD_MAX = 65535
 PATIENCE = 30   # seconds
 
+# The programs' processes are closed to other processes of their user (base/harden.h).
+only_root_sees = pytest.mark.skipif(
+    not process.is_root(), reason="only root can see the files and the memory of the programs")
+
 
 def record(kind, content=b""):
     return struct.pack(">BBHHBx", 1, kind, REQUEST, len(content), 0) + content
@@ -67,6 +71,8 @@ class FastCgi(Bare):
         self._count, self._sockets = processes, {}
         self.processes = {}     # by program
         self.family, self.more = socket.AF_UNIX, {}     # of its socket; additional environment
+        # the working folder of the processes, and what they run before their program
+        self.folder, self.preexec = site.programs, process.die_with_parent
 
     def spawn(self, program):
         """Starts the processes of a program as a web server or spawn-fcgi does."""
@@ -77,8 +83,8 @@ class FastCgi(Bare):
         with (self._logs / "output.log").open("ab") as output:
             self.processes[program] = [subprocess.Popen(
                 [self._site.programs / program], stdin=listening, stdout=output, stderr=output,
-                env={"AMO_CRM_CONFIG": str(self._site.config), **self.more}, cwd=self._site.programs,
-                preexec_fn=process.die_with_parent, **process.as_web_user())
+                env={"AMO_CRM_CONFIG": str(self._site.config), **self.more}, cwd=self.folder,
+                preexec_fn=self.preexec, **process.as_web_user())
                 for _ in range(self._count)]
 
     def connect(self, program):

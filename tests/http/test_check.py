@@ -17,6 +17,7 @@ import pytest
 import findings
 from connections import forget_list
 from findings import REDIRECT_URI, check, configure, good, only
+from responder import only_root_sees
 from sandbox import hooks, process
 from sandbox.pki import openssl
 
@@ -664,6 +665,7 @@ def test_a_lock_that_is_held_too_long(connected, name, byte, level, word):
          level, "locks", word, "lsof")
 
 
+@only_root_sees
 def test_a_lock_that_is_released_in_time(connected):
     """Like a lock that is held during a request to amoCRM."""
     with locked(connected, "locks", 10 ** 15):

@@ -17,8 +17,8 @@ import pytest
 
 import app
 from app import FORM, JSON, PER_USER, User
-from responder import (PARAMS, PATIENCE, STDIN, FastCgi, begin, helpers,
-                       only_process, open_files, params, still_the_same, stream)
+from responder import (PARAMS, PATIENCE, STDIN, FastCgi, begin, helpers, only_process,
+                       only_root_sees, open_files, params, still_the_same, stream)
 from sandbox import process
 from sandbox.servers import BASE
 from sandbox.web import encode
@@ -134,6 +134,7 @@ def layout(one):
     return Path(f"/proc/{one.pid}/maps").read_text().split("-")[0]
 
 
+@only_root_sees
 @pytest.mark.skipif(Path("/proc/sys/kernel/randomize_va_space").read_text().strip() == "0",
                     reason="address space layout randomization is disabled")
 def test_it_restarts_itself_after_many_requests_unnoticed(fastcgi, amocrm):
@@ -334,6 +335,7 @@ def test_a_spurious_wake_up_does_not_block_a_process(bare):
         bare.server.stop()
 
 
+@only_root_sees
 def test_a_helper_that_exits_leaves_no_zombie(fastcgi, amocrm):
     """Even if the program does not use the helper again."""
     app.connected(User(fastcgi).exchange(amocrm.approve()))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app import FORM, JSON, User
-from responder import helpers, memory, only_process, open_files, still_the_same
+from responder import (helpers, memory, only_process, only_root_sees, open_files,
+                       still_the_same)
 from sandbox import hooks, process
 
 WARM_UP, ROUNDS = 5, 40     # each round sends each program SHARE requests
@@ -71,6 +72,7 @@ def state_of(site):
     return state
 
 
+@only_root_sees
 def test_memory_and_open_files_do_not_grow(fastcgi, amocrm):
     for number in range(WARM_UP):
         ask_all(fastcgi, amocrm, number)

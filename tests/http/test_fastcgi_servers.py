@@ -9,9 +9,11 @@ import contextlib
 import inspect
 import json
 import os
+import re
 import secrets
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,7 @@ import test_states
 import test_webhook
 from app import FORM, JSON, User
 from conftest import fresh
+from responder import only_root_sees
 from sandbox import process, web
 from sandbox.fastcgi_servers import FASTCGI, PATIENCE, NginxAndUnits
 from sandbox.servers import NotInstalled
@@ -152,6 +155,7 @@ def processes(site):
 
 # Owners and permissions.
 
+@only_root_sees
 def test_they_run_as_the_web_servers_user(own):
     ask_all(own)
     user = process.web_user()
@@ -159,7 +163,8 @@ def test_they_run_as_the_web_servers_user(own):
     for program, numbers in processes(own).items():
         assert numbers, program
         for number in numbers:
-            owner = os.stat(f"/proc/{number}").st_uid
+            status = Path(f"/proc/{number}/status").read_text()
+            owner = int(re.search(r"^Uid:\t(\d+)", status, re.M)[1])
             assert owner == (user.pw_uid if user else os.geteuid()), program
 
 
@@ -187,6 +192,7 @@ def test_the_systemd_units(one_site, amocrm):
 
 # The end and the restart of the processes.
 
+@only_root_sees
 def test_they_end_with_the_web_server(managed):
     ask_all(managed)
     before = processes(managed)
@@ -198,6 +204,7 @@ def test_they_end_with_the_web_server(managed):
                                        for number in numbers), "the end of the processes")
 
 
+@only_root_sees
 @pytest.mark.parametrize("name", [*FASTCGI, "nginx-units"])
 def test_no_process_is_left(one_site, name):
     with started(one_site, name) as site:
@@ -206,6 +213,7 @@ def test_no_process_is_left(one_site, name):
     assert not any(server.processes(program) for program in PROGRAMS)
 
 
+@only_root_sees
 def test_a_reload_ends_the_old_processes(managed):
     ask_all(managed)
     before = {number for numbers in processes(managed).values() for number in numbers}
@@ -217,6 +225,7 @@ def test_a_reload_ends_the_old_processes(managed):
     ask_all(managed)
 
 
+@only_root_sees
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
 def test_a_reload_does_not_affect_separately_started_processes(one_site, name):
     with started(one_site, name) as site:
@@ -233,6 +242,7 @@ def answers(site):
         return site.get("status").status == 401
 
 
+@only_root_sees
 def test_a_killed_process_is_restarted(watched):
     ask_all(watched)
     before = watched.server.processes("status")
@@ -244,6 +254,7 @@ def test_a_killed_process_is_restarted(watched):
     assert set(watched.server.processes("status")) - set(before)
 
 
+@only_root_sees
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
 def test_the_other_processes_replace_a_killed_one(one_site, name):
     with started(one_site, name) as site:

@@ -72,7 +72,8 @@ check_clock(struct check *c)
 		report_ok(&c->report, "clock", "%s", now_text);
 }
 
-static const char kill_holder[] = "lsof shows which program holds it: it hangs, so kill it";
+static const char kill_holder[] =
+    "lsof, run as root, shows which program holds it: it hangs, so kill it";
 
 /* A writer holds its lock for milliseconds, whether of a shard or of the journal. */
 static bool

@@ -2,8 +2,8 @@
 #include "web/fcgi_listener.h"
 
 #include "helper/helper.h"
+#include "web/fcgi_peer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -71,29 +71,6 @@ fcgi_listener_close(struct fcgi_listener *l)
 		close(l->signals);
 }
 
-/* Whether FCGI_WEB_SERVER_ADDRS allows the peer (FastCGI 1.0 section 3.2); if unset, all. */
-static bool
-is_web_server(const struct sockaddr_storage *peer)
-{
-	const char *allowed = getenv("FCGI_WEB_SERVER_ADDRS");
-	struct sockaddr_in v4;
-	char address[INET_ADDRSTRLEN];
-
-	if (allowed == NULL || peer->ss_family != AF_INET)
-		return true;
-	memcpy(&v4, peer, sizeof v4);
-	if (inet_ntop(AF_INET, &v4.sin_addr, address, sizeof address) == NULL)
-		return false;
-	for (size_t len = strlen(address); *allowed != '\0'; allowed += *allowed == ',') {
-		size_t item = strcspn(allowed, ",");
-
-		if (item == len && strncmp(allowed, address, len) == 0)
-			return true;
-		allowed += item;
-	}
-	return false;
-}
-
 static void
 set_timeouts(int connection, const struct sockaddr_storage *peer)
 {
@@ -117,7 +94,7 @@ accept_connection(const struct fcgi_listener *l, int *connection)
 	if (*connection < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
 		    || errno == EPROTO;
-	if (!is_web_server(&peer)) {
+	if (!fcgi_peer_allowed(getenv("FCGI_WEB_SERVER_ADDRS"), &peer)) {
 		close(*connection);
 		*connection = -1;
 	} else

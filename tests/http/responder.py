@@ -70,15 +70,20 @@ class FastCgi(Bare):
         super().__init__(site)
         self._count, self._sockets = processes, {}
         self.processes = {}     # by program
-        self.family, self.more = socket.AF_UNIX, {}     # of its socket; additional environment
+        self.address, self.more = None, {}     # of a TCP socket; additional environment
         # the working folder of the processes, and what they run before their program
         self.folder, self.preexec = site.programs, process.die_with_parent
 
+    def _family(self):
+        if self.address is None:
+            return socket.AF_UNIX
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+
     def spawn(self, program):
         """Starts the processes of a program as a web server or spawn-fcgi does."""
-        listening = self._sockets[program] = socket.socket(self.family)
+        listening = self._sockets[program] = socket.socket(self._family())
         # an abstract address, which leaves no file; or a free port
-        listening.bind("" if self.family == socket.AF_UNIX else ("127.0.0.1", 0))
+        listening.bind((self.address, 0) if self.address else "")
         listening.listen(64)
         with (self._logs / "output.log").open("ab") as output:
             self.processes[program] = [subprocess.Popen(
@@ -90,7 +95,7 @@ class FastCgi(Bare):
     def connect(self, program):
         if program not in self.processes:
             self.spawn(program)
-        connection = socket.socket(self.family)
+        connection = socket.socket(self._family())
         connection.settimeout(PATIENCE)
         connection.connect(self._sockets[program].getsockname())
         return connection

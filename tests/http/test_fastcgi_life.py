@@ -385,13 +385,16 @@ def test_a_late_end_of_the_body_is_not_a_request(fastcgi):
     still_the_same(fastcgi)
 
 
-@pytest.mark.parametrize("allowed,answered", [
-    (None, True), ("127.0.0.1", True), ("10.0.0.1,127.0.0.1", True), ("10.0.0.1", False),
-    ("127.0.0.10", False), ("", False)])
-def test_only_allowed_addresses_may_connect(fastcgi, allowed, answered):
+@pytest.mark.parametrize("listens", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("allowed,who", [
+    (None, "127.0.0.1 ::1"), ("127.0.0.1", "127.0.0.1"), ("10.0.0.1,127.0.0.1", "127.0.0.1"),
+    ("::1,10.0.0.1", "::1"), ("::ffff:127.0.0.1", "127.0.0.1"), ("10.0.0.1", ""),
+    ("127.0.0.10", ""), ("", "")])
+def test_only_allowed_addresses_may_connect(fastcgi, allowed, who, listens):
     """FCGI_WEB_SERVER_ADDRS, section 3.2 of the specification."""
     fastcgi.server.more = {} if allowed is None else {"FCGI_WEB_SERVER_ADDRS": allowed}
-    fastcgi.server.family = socket.AF_INET
+    fastcgi.server.address = listens
+    answered = listens.removeprefix("::ffff:") in who.split()
     if answered:
         app.refused(fastcgi.get("status"), 401, "missing_token")
         return

@@ -59,11 +59,39 @@ file_open_secret(struct ctx *ctx, const char *path, FILE **file)
 	return false;
 }
 
+int
+file_open(const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = open(path, flags, 0600);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+static bool
+sync_file(int fd)
+{
+	while (fsync(fd) != 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
+/* The descriptor is one of an open directory, so these errors can only mean that the file system
+ * does not implement the call for directories. */
+bool
+file_directory_syncable(int error)
+{
+	return error != EINVAL && error != EBADF && error != ENOTSUP && error != ENOSYS;
+}
+
 bool
 file_sync_directory(struct ctx *ctx, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
+	int fd = file_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && (sync_file(fd) || !file_directory_syncable(errno));
 
 	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: cannot be synced: %s", path, strerror(errno));

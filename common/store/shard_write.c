@@ -1,93 +1,16 @@
 /* shard_write.c - the copy-on-write of a shard; see shard.h. */
 #include "store/gdbm_file.h"
 #include "store/shard.h"
+#include "store/shard_copy.h"
 #include "store/value.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define COPY_MAX  (1 << 30) /* bytes; the rest of a larger shard is copied by read and write */
-#define SWEEP_MAX 32        /* records swept out by one operation, which adds one at most */
-
-static bool
-copy_bytes(int from, int to)
-{
-	char buffer[65536];
-	ssize_t n = copy_file_range(from, NULL, to, NULL, COPY_MAX, 0);
-
-	if (n < 0 && errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
-		return false;
-	while ((n = read(from, buffer, sizeof buffer)) > 0) {
-		errno = ENOSPC; /* the cause of a short write; a failed write sets errno itself */
-		if (write(to, buffer, (size_t)n) != n)
-			return false;
-	}
-	return n == 0;
-}
-
-static bool
-use_nothing(struct ctx *ctx, const struct gdbm_file *db, void *arg)
-{
-	(void)ctx;
-	(void)db;
-	(void)arg;
-	return true;
-}
-
-/* Creates an empty shard in memory, to be copied: GDBM fsyncs a file that it creates on disk.
- * *fd is -1 where memfd_create does not work; GDBM then creates the copy itself. */
-static bool
-empty_shard(struct ctx *ctx, int *fd)
-{
-	const char *path;
-
-	*fd = memfd_create("shard", MFD_CLOEXEC);
-	if (*fd < 0)
-		return true;
-	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
-		return false;
-	return access(path, W_OK) != 0 || gdbm_file_write(ctx, path, use_nothing, NULL);
-}
-
-/* Opens the source file; *from is -1 if there is none. */
-static bool
-open_source(struct ctx *ctx, const char *path, int *from)
-{
-	*from = open(path, O_RDONLY | O_CLOEXEC);
-	if (*from >= 0)
-		return true;
-	if (errno != ENOENT)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	if (empty_shard(ctx, from))
-		return true;
-	close(*from);
-	return false;
-}
-
-static bool
-copy_file(struct ctx *ctx, const char *path, const char *copy_path)
-{
-	int from;
-	int to;
-	bool ok;
-
-	if (!open_source(ctx, path, &from))
-		return false;
-	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ok = to >= 0 && (from < 0 || copy_bytes(from, to));
-	if (!ok)
-		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
-	if (from >= 0)
-		close(from);
-	if (to >= 0 && close(to) != 0)
-		ok = fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
-	return ok;
-}
+#define SWEEP_MAX 32 /* records swept out by one operation, which adds one at most */
 
 /* Overwrites a value in place before it is replaced or erased: GDBM does not wipe the space that it
  * frees. */
@@ -170,6 +93,16 @@ apply_op(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
 	    && (op->expires == 0 || sweep(ctx, db, op->key));
 }
 
+/* GDBM notes an error after which the file may be inconsistent, also one that it did not return. */
+static bool
+needs_recovery(struct ctx *ctx, const struct gdbm_file *db)
+{
+	if (gdbm_needs_recovery(db->file) == 0)
+		return false;
+	ctx_fault(ctx, FAULT_STORAGE, "%s: is inconsistent after an error", db->path);
+	return true;
+}
+
 struct ops {
 	const struct shard_op *op;
 	size_t count;
@@ -183,7 +116,48 @@ apply_ops(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 
 	for (size_t i = 0; ok && i < ops->count; i++)
 		ok = apply_op(ctx, db, &ops->op[i]);
+	return ok && !needs_recovery(ctx, db);
+}
+
+static bool
+is_expired(const struct shard_op *op)
+{
+	return op->expires != 0 && op->expires <= time(NULL);
+}
+
+/* Whether the file holds what the operation was to leave. */
+static bool
+has_result(struct ctx *ctx, const struct gdbm_file *db, const struct shard_op *op)
+{
+	datum found = gdbm_fetch(db->file, gdbm_file_key(op->key));
+	const struct encoded_value encoded = { found.dptr, (size_t)found.dsize };
+	const char *value = NULL;
+	bool ok;
+
+	if (found.dptr == NULL)
+		return (op->value == NULL || is_expired(op)) && gdbm_errno == GDBM_ITEM_NOT_FOUND;
+	ok = value_decode(ctx, op->key, strlen(op->key), &encoded, &value) && op->value != NULL
+	    && (value == NULL ? is_expired(op) : strcmp(value, op->value) == 0);
+	gdbm_file_free_datum(found);
 	return ok;
+}
+
+static bool
+read_back(struct ctx *ctx, const struct gdbm_file *db, void *arg)
+{
+	const struct ops *ops = arg;
+
+	for (size_t i = 0; i < ops->count; i++) {
+		size_t mark = arena_mark(ctx);
+		bool ok = has_result(ctx, db, &ops->op[i]);
+
+		arena_rewind(ctx, mark);
+		if (!ok)
+			return fault(ctx, FAULT_STORAGE,
+			    "%s: %s does not read back as it was written", db->path,
+			    ops->op[i].key);
+	}
+	return !needs_recovery(ctx, db);
 }
 
 bool
@@ -192,7 +166,8 @@ shard_prepare(struct ctx *ctx, const char *path, const char *copy_path, const st
 {
 	struct ops ops = { op, count };
 
-	if (copy_file(ctx, path, copy_path) && gdbm_file_write(ctx, copy_path, apply_ops, &ops))
+	if (shard_copy(ctx, path, copy_path) && gdbm_file_write(ctx, copy_path, apply_ops, &ops)
+	    && gdbm_file_read(ctx, copy_path, read_back, &ops))
 		return true;
 	unlink(copy_path);
 	return false;

@@ -721,6 +721,36 @@ def test_a_disk_that_is_full_or_nearly_full(bare, options, level, word):
     assert done.returncode == int(level == "WRONG")
 
 
+def under_strace(site, *injections):
+    """Runs check with system calls that fail; the findings and the exit status."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    user = process.web_user()
+    done = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", *(["-u", user.pw_name] if user else []),
+         *(f"--inject={each}" for each in injections), site.amocrmctl, "-c", site.config, "check"],
+        capture_output=True, text=True, cwd="/")
+    lines = [findings.LINE.fullmatch(line) for line in done.stdout.splitlines()]
+    if not lines:
+        pytest.skip(f"strace does not work here: {done.stderr}")
+    return [findings.Finding(*line.groups()) for line in lines], done.returncode
+
+
+FILE_SYSTEMS = {
+    "CIFS": ("EINVAL", "warn", "cannot sync a directory", "local disk"),
+    "virtiofs": ("EBADF", "warn", "cannot sync a directory", "local disk"),
+    "a disk that fails": ("EIO", "WRONG", "Input/output error", "check the disk"),
+}
+
+
+@pytest.mark.parametrize("error, level, found, cure", FILE_SYSTEMS.values(), ids=FILE_SYSTEMS.keys())
+def test_a_file_system_that_cannot_sync_a_directory(connected, error, level, found, cure):
+    lines, status = under_strace(connected, f"fsync:error={error}:when=1")
+
+    only(lines, level, "disk", found, cure)
+    assert status == int(level == "WRONG")
+
+
 # amocrmctl urls.
 
 def urls(site):

@@ -38,6 +38,7 @@ check_store(struct check *c)
 	if (!c->store_usable)
 		return;
 	check_disk(c);
+	check_filesystem(c);
 	check_locks(c);
 	check_records(c);
 	check_journal(c);

@@ -36,6 +36,9 @@ void check_keyring(struct check *c);
 /* check_store_dir.c: the directory of the store, its owners and modes. */
 void check_store_dir(struct check *c);
 
+/* check_filesystem.c: whether changes in the store can be made durable. */
+void check_filesystem(struct check *c);
+
 /* check_redirect_uri.c: what must be the same in amoCRM and in the configuration. */
 void check_redirect_uri(struct check *c);
 void check_client(struct check *c);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes of address space; an event of 32 MB fits, signed and escaped. */
+/* Bytes, allocated as they are used; an event of 32 MB fits, signed and escaped. */
 #define ARENA_SIZE (256u << 20)
 
 const struct command ctl_commands[] = {

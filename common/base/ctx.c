@@ -1,12 +1,12 @@
-/* ctx.c - the arena is one anonymous mapping, allocated from its start to its end. */
+/* ctx.c - see ctx.h. */
 #include "base/ctx.h"
 
+#include "base/arena.h"
+
 #include <malloc.h>
-#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define WIPED_WITH 0xa5 /* any byte but 0, which disables M_PERTURB */
@@ -28,25 +28,7 @@ ctx_open(struct ctx *ctx, size_t size)
 {
 	memset(ctx, 0, sizeof *ctx);
 	wipe_freed_memory();
-	ctx->arena = mmap(
-	    NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (ctx->arena == MAP_FAILED)
-		return fault(ctx, FAULT_SERVER, "no memory for an arena of %zu bytes", size);
-	ctx->size = size;
-	return true;
-}
-
-size_t
-arena_mark(const struct ctx *ctx)
-{
-	return ctx->used;
-}
-
-void
-arena_rewind(struct ctx *ctx, size_t mark)
-{
-	explicit_bzero(ctx->arena + mark, ctx->used - mark);
-	ctx->used = mark;
+	return arena_open(ctx, size);
 }
 
 void
@@ -72,9 +54,7 @@ ctx_close(struct ctx *ctx)
 	for (int i = 0; i < HELPERS; i++)
 		if (ctx->helpers[i].running)
 			close(ctx->helpers[i].fd);
-	munmap(ctx->arena, ctx->size);
-	ctx->arena = NULL;
-	ctx->size = 0;
+	arena_close(ctx);
 }
 
 void
@@ -88,20 +68,6 @@ ctx_fault(struct ctx *ctx, enum fault_kind kind, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(ctx->reason, sizeof ctx->reason, format, args);
 	va_end(args);
-}
-
-bool
-ctx_alloc(struct ctx *ctx, size_t size, void *out)
-{
-	const size_t alignment = alignof(max_align_t);
-	size_t start = (ctx->used + alignment - 1) / alignment * alignment;
-	char *at = ctx->arena + start;
-
-	if (start > ctx->size || size > ctx->size - start)
-		return fault(ctx, FAULT_SERVER, "the arena of %zu bytes is full", ctx->size);
-	ctx->used = start + size;
-	memcpy(out, &at, sizeof at);
-	return true;
 }
 
 bool

@@ -17,6 +17,10 @@
 #define CTX_REASON_MAX 240 /* a log line's worth */
 #define CTX_NOTES_MAX  480 /* a handful of key=value pairs */
 
+/* The arena's memory comes in blocks, of which each is at least as large as all before it. */
+#define ARENA_FIRST_BLOCK (1u << 20) /* bytes; nearly every request fits */
+#define ARENA_BLOCKS_MAX  24         /* 2^23 times the first */
+
 /* The helper programs, see helper.h. */
 enum helper { HELPER_HTTPS, HELPER_CRYPTO, HELPERS };
 
@@ -28,10 +32,18 @@ struct helper_process {
 
 struct filecache;
 
-struct ctx {
-	char *arena;
+struct arena_block {
+	char *start;
 	size_t size; /* bytes */
+	size_t base; /* bytes of the arena that were used when the block became the last */
+};
+
+struct ctx {
+	char *arena; /* the start of the last block */
+	size_t size; /* bytes that may be used in all */
 	size_t used;
+	struct arena_block blocks[ARENA_BLOCKS_MAX];
+	int last; /* of blocks, the index in use */
 	enum fault_kind kind;
 	char reason[CTX_REASON_MAX]; /* for the log; may quote input, never holds a secret */
 	char notes[CTX_NOTES_MAX];   /* see log_note */
@@ -44,14 +56,16 @@ struct ctx {
 #define CTX_TUNABLE  "glibc.malloc.tcache_count=0"
 #define CTX_TUNABLES "GLIBC_TUNABLES=" CTX_TUNABLE
 
-/* Opens a context with an arena of size bytes, whose pages use memory only once they are written.
+/* Opens a context with an arena of at most size bytes.  Address space is taken as it is used, so
+ * that a limit on it (RLIMIT_AS, RLIMIT_DATA) matters only to what needs that much.
  * False: out of memory; only its fault may be read, and no allocation succeeds. */
 bool ctx_open(struct ctx *ctx, size_t size);
 
-/* Wipes the arena, the fault and the notes, for the next request. */
+/* Wipes the arena, the fault and the notes, for the next request; frees all of its blocks but the
+ * first. */
 void ctx_wipe(struct ctx *ctx);
 
-/* Wipes, unmaps the arena, and closes the connections to the helpers, which then end. */
+/* Wipes, frees the arena, and closes the connections to the helpers, which then end. */
 void ctx_close(struct ctx *ctx);
 
 /* Records a fault, unless there is one already.  Called through the macro fault, whose value is
@@ -69,7 +83,7 @@ void arena_rewind(struct ctx *ctx, size_t mark);
 void ctx_clear_fault(struct ctx *ctx);
 
 /* Allocates size zero bytes, aligned for any type; out is the address of a pointer.
- * Fault: FAULT_SERVER when the arena is full. */
+ * Fault: FAULT_SERVER when the arena is full, or the system has no memory for it. */
 bool ctx_alloc(struct ctx *ctx, size_t size, void *out);
 
 /* Copies len bytes at s and appends a NUL. */

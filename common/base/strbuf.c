@@ -1,6 +1,8 @@
 /* strbuf.c - see strbuf.h. */
 #include "base/strbuf.h"
 
+#include "base/arena.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,38 +11,21 @@ void
 strbuf_init(struct ctx *ctx, struct strbuf *sb)
 {
 	sb->ctx = ctx;
-	sb->start = ctx->arena + ctx->used;
+	sb->start = arena_end(ctx);
 	sb->len = 0;
 	sb->full = false;
 }
 
-static char *
-strbuf_full(struct strbuf *sb)
-{
-	sb->full = true;
-	ctx_fault(sb->ctx, FAULT_SERVER, "the arena of %zu bytes is full", sb->ctx->size);
-	return NULL;
-}
-
-/* Makes space for len more bytes and returns it.  The string moves to the end of the arena if
- * something else was allocated behind it. */
+/* Makes space for len more bytes and returns it. */
 static char *
 strbuf_extend(struct strbuf *sb, size_t len)
 {
-	struct ctx *ctx = sb->ctx;
-	bool at_end = sb->start + sb->len == ctx->arena + ctx->used;
-	size_t left = ctx->size - ctx->used;
-	char *end = ctx->arena + ctx->used;
+	char *end = sb->full ? NULL : arena_extend(sb->ctx, &sb->start, sb->len, len);
 
-	if (sb->full || left < len || (!at_end && left - len < sb->len))
-		return strbuf_full(sb);
-	if (!at_end) {
-		sb->start = memcpy(end, sb->start, sb->len);
-		ctx->used += sb->len;
-	}
-	end = sb->start + sb->len;
-	ctx->used += len;
-	sb->len += len;
+	if (end == NULL)
+		sb->full = true;
+	else
+		sb->len += len;
 	return end;
 }
 

@@ -75,7 +75,11 @@ verify_request_encode(struct ctx *ctx, const struct verify_request *request, con
 struct json_object *
 crypto_send(struct ctx *ctx, const char *line)
 {
-	return helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+	struct json_object *reply = helper_request(ctx, HELPER_CRYPTO, line, clock_ms() + WAIT_MS);
+
+	if (reply == NULL && ctx->kind == FAULT_REPLY_LOST)
+		ctx->kind = FAULT_SERVER; /* nothing was sent to amoCRM */
+	return reply;
 }
 
 static bool

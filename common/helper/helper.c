@@ -19,6 +19,8 @@
 #define LIBEXEC_PATH "/usr/local/lib/amo-crm/libexec"
 #endif
 
+#define STATUS_NOT_LOADED 127
+
 #define CHUNK_SIZE 16384        /* bytes; most replies are shorter */
 #define REPLY_MAX  (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape of six */
 
@@ -132,14 +134,37 @@ helper_start(struct ctx *ctx, enum helper which)
 		ctx_clear_fault(ctx);
 }
 
-static void
+/* Returns the status of waitpid: how it ended, if it had done so before. */
+static int
 kill_helper(struct helper_process *helper)
 {
+	int status = 0;
+
 	close(helper->fd);
 	kill(helper->pid, SIGKILL);
-	while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(helper->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	helper->running = false;
+	return status;
+}
+
+/* The fault of a helper that ended too early.  Status 127 is the dynamic linker's, before main. */
+static bool
+ended_early(struct ctx *ctx, enum helper which)
+{
+	int status = kill_helper(&ctx->helpers[which]);
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_LOADED)
+		return fault(ctx, FAULT_SERVER,
+		    "%s cannot start: a library that it needs is missing, or there is no memory "
+		    "to load it",
+		    programs[which]);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_NO_MEMORY)
+		return fault(ctx, FAULT_SERVER, "%s has no memory to start", programs[which]);
+	if (WIFSIGNALED(status))
+		return fault(ctx, FAULT_REPLY_LOST, "%s ended without a reply, by signal %d",
+		    programs[which], WTERMSIG(status));
+	return fault(ctx, FAULT_REPLY_LOST, "%s exited without a reply", programs[which]);
 }
 
 /* False: the helper ended since its last reply, and has not read the request. */
@@ -170,9 +195,11 @@ send_request(struct ctx *ctx, enum helper which, const char *line)
 		kill_helper(helper);
 	if (!start(ctx, which))
 		return false;
-	return send_line(helper->fd, line)
-	    || fault(ctx, FAULT_SERVER, "%s does not accept requests: %s", programs[which],
-		strerror(errno));
+	if (send_line(helper->fd, line))
+		return true;
+	if (!ended_early(ctx, which) && ctx->kind == FAULT_REPLY_LOST)
+		ctx->kind = FAULT_SERVER; /* it has not read the request */
+	return false;
 }
 
 static bool
@@ -191,9 +218,11 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s did not reply in time", programs[which]);
 		n = read(ready.fd, buffer, sizeof buffer);
-		if (n <= 0 || sb.len + (size_t)n > REPLY_MAX)
-			return fault(
-			    ctx, FAULT_REPLY_LOST, "%s exited without a reply", programs[which]);
+		if (n <= 0)
+			return ended_early(ctx, which);
+		if (sb.len + (size_t)n > REPLY_MAX)
+			return fault(ctx, FAULT_REPLY_LOST, "%s replies with over %d bytes",
+			    programs[which], REPLY_MAX);
 		strbuf_add(&sb, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);
@@ -221,7 +250,8 @@ helper_request(struct ctx *ctx, enum helper which, const char *line, int64_t dea
 	mark = arena_mark(ctx);
 	if (!read_line(ctx, which, deadline_ms, &reply_line)) {
 		/* a late reply would be taken for the next request's */
-		kill_helper(&ctx->helpers[which]);
+		if (ctx->helpers[which].running)
+			kill_helper(&ctx->helpers[which]);
 		return NULL;
 	}
 	reply = json_parse(reply_line, strlen(reply_line));

@@ -20,6 +20,9 @@ struct json_object;
 /* The member of a request that says until when its reply is wanted, by clock_ms; optional. */
 #define HELPER_DEADLINE "deadline_ms"
 
+/* The exit status of a helper that gets no memory at its start. */
+#define HELPER_NO_MEMORY 71 /* EX_OSERR of sysexits.h */
+
 /* How long after its deadline a reply may come: a helper has to load, and to write the reply. */
 #define HELPER_GRACE_MS 1000
 

@@ -117,7 +117,7 @@ helper_serve(const char *name, size_t arena_size, helper_handler *handle, void *
 		return EXIT_FAILURE;
 	}
 	if (!ctx_open(&ctx, arena_size))
-		return EXIT_FAILURE;
+		return HELPER_NO_MEMORY;
 	while (read_line(&in) && handle_line(&ctx, in.line, handle, arg)) {
 		wipe_line(&in);
 		ctx_wipe(&ctx);

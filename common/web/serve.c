@@ -25,6 +25,16 @@ respond_error(struct ctx *ctx, const struct program *program, const struct confi
 		response_header(ctx, res, "Allow", allow);
 }
 
+static void
+write_log(const struct ctx *ctx, const struct gateway *gw, const struct program *program)
+{
+	char line[LOG_LINE_MAX];
+
+	log_line(ctx, program->name, fault_response(ctx->kind)->code, line);
+	if (line[0] != '\0')
+		gw->log(gw, line);
+}
+
 static bool
 handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 {
@@ -32,7 +42,6 @@ handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 	struct config cfg;
 	struct request req;
 	struct response res = { 0 };
-	char line[LOG_LINE_MAX];
 	bool config_ok = config_read(ctx, config_path(), &cfg);
 	bool request_ok = request_read(ctx, gw, program->methods, &req);
 	bool sent;
@@ -41,9 +50,20 @@ handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 		respond_error(ctx, program, &cfg, &req, &res);
 	res.omit_body = req.method == METHOD_HEAD;
 	sent = response_send(ctx, gw, &res);
-	log_line(ctx, program->name, fault_response(ctx->kind)->code, line);
-	if (line[0] != '\0')
-		gw->log(gw, line);
+	write_log(ctx, gw, program);
+	return sent;
+}
+
+/* Without an arena there is only the constant response. */
+static bool
+refuse(struct ctx *ctx, const struct gateway *gw, const void *arg)
+{
+	struct response res;
+	bool sent;
+
+	respond_fault(ctx, ctx->kind, &res);
+	sent = response_send(ctx, gw, &res);
+	write_log(ctx, gw, arg);
 	return sent;
 }
 
@@ -55,10 +75,10 @@ serve(const struct program *program)
 
 	harden_process();
 	if (!ctx_open(&ctx, SERVE_ARENA_SIZE)) {
-		struct response res = { 0 };
-
-		respond_fault(&ctx, FAULT_SERVER, &res);
-		response_send(&ctx, &cgi_gateway, &res);
+		/* a FastCGI process has no connection yet, so only its log says why it exits */
+		if (!fastcgi_asked())
+			return cgi_serve(&ctx, refuse, program);
+		write_log(&ctx, &cgi_gateway, program);
 		return EXIT_FAILURE;
 	}
 	status = fastcgi_asked() ? fastcgi_serve(&ctx, handle, program)

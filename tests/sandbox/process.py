@@ -42,6 +42,13 @@ def as_web_user():
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 
+def as_web_user_command():
+    """The same as a command, which runs its arguments."""
+    user = web_user()
+    return (["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            if user else [])
+
+
 def give(path, mode, owner=False):
     """Sets the mode, and makes the web server's group (and with `owner` its user) own the path."""
     user = web_user()

@@ -176,10 +176,11 @@ class Site:
     def app_token(self, user="app-user-1", **claims):
         return tokens.app_token(self.jwt_secret, user, **claims)
 
-    def ctl(self, *arguments, check=True, input=None, as_web_user=True, **environment):
-        """Runs amocrmctl with this site's configuration."""
+    def ctl(self, *arguments, check=True, input=None, as_web_user=True, launcher=(), **environment):
+        """Runs amocrmctl with this site's configuration; a launcher is a command that runs its
+        arguments."""
         rights = process.as_web_user() if as_web_user else {}
-        done = subprocess.run([self.amocrmctl, "-c", self.config, *map(str, arguments)],
+        done = subprocess.run([*launcher, self.amocrmctl, "-c", self.config, *map(str, arguments)],
                               input=input, capture_output=True, text=True, timeout=60,
                               env={"PATH": "/usr/bin:/bin", **environment}, cwd="/", **rights)
         if check and done.returncode:

@@ -1,10 +1,11 @@
 /* test_ctx.c - the arena and the first fault. */
-#include "../../table.h"
+#include "../../child.h"
 
 #include "base/strbuf.h"
 
 #include <stdalign.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 static void
 opens_an_arena_that_fits_into_memory(void **state)
@@ -191,6 +192,99 @@ copies_and_prints(void **state)
 	ctx_close(&ctx);
 }
 
+/* Pieces whose sizes come from a fixed sequence, up to a few times the first block. */
+#define PIECES 400
+
+static void
+keeps_pieces_whole_from_block_to_block(void **state)
+{
+	struct ctx ctx;
+	struct {
+		char *at;
+		size_t size;
+		size_t mark;
+	} pieces[PIECES];
+	size_t count = 0;
+	uint32_t random = 1;
+
+	(void)state;
+	assert_true(ctx_open(&ctx, (size_t)64 << 20));
+	for (int step = 0; step < 4 * PIECES; step++) {
+		random = random * 1664525 + 1013904223;
+		if (count == PIECES || (random >> 28 == 0 && count > 0)) { /* back to a mark */
+			size_t to = (random >> 8) % count;
+
+			arena_rewind(&ctx, pieces[to].mark);
+			assert_int_equal(arena_mark(&ctx), pieces[to].mark);
+			count = to;
+		}
+		pieces[count].size = (random >> 4) % (random >> 30 == 0 ? 400000 : 5000);
+		pieces[count].mark = arena_mark(&ctx);
+		assert_true(ctx_alloc(&ctx, pieces[count].size, &pieces[count].at));
+		for (size_t i = 0; i < pieces[count].size; i++)
+			assert_int_equal(pieces[count].at[i], 0);
+		memset(pieces[count].at, (int)count % 255 + 1, pieces[count].size);
+		count++;
+		for (size_t n = 0; step % 50 == 0 && n < count; n++)
+			for (size_t i = 0; i < pieces[n].size; i++)
+				assert_int_equal((unsigned char)pieces[n].at[i], n % 255 + 1);
+	}
+	ctx_wipe(&ctx);
+	assert_int_equal(ctx.used, 0);
+	assert_int_equal(ctx.last, 0);
+	ctx_close(&ctx);
+}
+
+/* How much address space a child may have beyond what it has. */
+static bool
+limit_address_space(size_t more)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	bool ok = file != NULL && fscanf(file, "%lu", &pages) == 1;
+	struct rlimit limit = { .rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + more };
+
+	if (file != NULL)
+		fclose(file);
+	limit.rlim_max = limit.rlim_cur;
+	return ok && setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+static bool
+use_little_address_space(void *arg)
+{
+	struct ctx ctx;
+	struct strbuf sb;
+	const char *text;
+	char *at;
+
+	(void)arg;
+	if (!limit_address_space((size_t)16 << 20) || !ctx_open(&ctx, (size_t)256 << 20)
+	    || !ctx_alloc(&ctx, 4 << 20, &at))
+		return false;
+	/* what does not fit is refused, and what does is still given */
+	if (ctx_alloc(&ctx, 32 << 20, &at) || ctx.kind != FAULT_SERVER)
+		return false;
+	ctx_clear_fault(&ctx);
+	strbuf_init(&ctx, &sb);
+	for (int i = 0; i < 4 << 16; i++)
+		strbuf_addstr(&sb, "0123456789abcdef");
+	if (!strbuf_finish(&sb, &text) || strlen(text) != 4 << 20)
+		return false;
+	ctx_wipe(&ctx);
+	strbuf_init(&ctx, &sb);
+	for (int i = 0; i < 4 << 18; i++)
+		strbuf_addstr(&sb, "0123456789abcdef");
+	return !strbuf_finish(&sb, &text) && ctx.kind == FAULT_SERVER;
+}
+
+static void
+takes_address_space_as_it_is_used(void **state)
+{
+	(void)state;
+	in_child("16 MiB", use_little_address_space, NULL);
+}
+
 static bool
 copy_and_print(struct ctx *ctx, void *arg)
 {
@@ -236,6 +330,8 @@ main(void)
 		cmocka_unit_test(wipes_everything_of_a_request),
 		cmocka_unit_test(rewinds_to_a_mark),
 		cmocka_unit_test(copies_and_prints),
+		cmocka_unit_test(keeps_pieces_whole_from_block_to_block),
+		cmocka_unit_test(takes_address_space_as_it_is_used),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

@@ -3,6 +3,8 @@
 
 #include "base/strbuf.h"
 
+#include <stdlib.h>
+
 static void
 grows_between_other_allocations(void **state)
 {
@@ -36,6 +38,42 @@ grows_between_other_allocations(void **state)
 	assert_int_equal(strlen(one), 10 * 2 + 90 * 3);
 	has_text("the first string", one, "0,1,2,3,");
 	has_text("the first string", one, ",98,99,");
+	ctx_close(&ctx);
+}
+
+/* Two strings and other allocations in turn, to several times the first block. */
+static void
+grows_from_block_to_block(void **state)
+{
+	struct ctx ctx;
+	struct strbuf sb[2];
+	const char *text[2];
+	char *between;
+	size_t mark;
+
+	(void)state;
+	assert_true(ctx_open(&ctx, (size_t)256 << 20));
+	mark = arena_mark(&ctx);
+	for (int round = 0; round < 2; round++) {
+		strbuf_init(&ctx, &sb[0]);
+		strbuf_init(&ctx, &sb[1]);
+		for (uint32_t i = 0; i < 600000; i++) {
+			strbuf_addf(&sb[0], "%06x,", i); /* alone at first, then beside another */
+			if (i > 300000 && i % 5000 == 0) {
+				strbuf_addf(&sb[1], "%06x,", i);
+				assert_true(ctx_alloc(&ctx, 100, &between));
+				memset(between, 'x', 100);
+			}
+		}
+		assert_true(strbuf_finish(&sb[0], &text[0]));
+		assert_true(strbuf_finish(&sb[1], &text[1]));
+		for (uint32_t i = 0; i < 600000; i++)
+			if (strtoul(text[0] + 7 * (size_t)i, NULL, 16) != i)
+				fail_msg("the number %u is wrong", i);
+		assert_int_equal(strlen(text[0]), 600000 * 7);
+		assert_int_equal(strlen(text[1]), 59 * 7);
+		arena_rewind(&ctx, mark);
+	}
 	ctx_close(&ctx);
 }
 
@@ -99,6 +137,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_between_other_allocations),
+		cmocka_unit_test(grows_from_block_to_block),
 		cmocka_unit_test(stays_full_once_it_is_full),
 		cmocka_unit_test(needs_a_byte_for_the_nul),
 	};

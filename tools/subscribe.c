@@ -24,8 +24,8 @@ ctl_subscribe(struct ctl *ctl)
 	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
-	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
-		url, events, amocrm_deadline(&ctl->cfg.amocrm)))
+	    || !amocrm_subscribe(ctl->ctx, &ctl->cfg, connection.host, tokens.access_token, url,
+		events, amocrm_deadline(&ctl->cfg)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s now sends:", connection.host);
 	for (; *events != NULL; events++)
@@ -46,8 +46,8 @@ ctl_unsubscribe(struct ctl *ctl)
 	if (!selector_find(ctl, ctl->argv[1], &connection)
 	    || !endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    || !refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
-	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
-		url, amocrm_deadline(&ctl->cfg.amocrm)))
+	    || !amocrm_unsubscribe(ctl->ctx, &ctl->cfg, connection.host, tokens.access_token, url,
+		amocrm_deadline(&ctl->cfg)))
 		return ctl_fault(ctl);
 	fprintf(stderr, "%s sends no more webhooks to our URL.\n", connection.host);
 	return CTL_DONE;

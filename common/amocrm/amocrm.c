@@ -102,7 +102,7 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
 }
 
 bool
-amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
+amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
     struct json_object **doc)
 {
 	struct https_request http = { .method = call->method,
@@ -119,11 +119,11 @@ amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocr
 		http.headers[count] = call->header;
 	*doc = NULL;
 	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
-	    && https_send(ctx, cfg, &http, &reply) && read_reply(ctx, call, &reply, doc);
+	    && https_send(ctx, &cfg->amocrm, &http, &reply) && read_reply(ctx, call, &reply, doc);
 }
 
 int64_t
-amocrm_deadline(const struct amocrm_config *cfg)
+amocrm_deadline(const struct config *cfg)
 {
-	return clock_ms() + cfg->timeout * INT64_C(1000);
+	return clock_ms() + cfg->amocrm.timeout * INT64_C(1000);
 }

@@ -45,7 +45,7 @@ struct amocrm_call {
  * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403.  For these, the
  * Retry-After of the reply is in ctx->retry_after_s.  After all but FAULT_REFUSED the code or token
  * may still be valid. */
-bool amocrm_call(struct ctx *ctx, const struct amocrm_config *cfg, const struct amocrm_call *call,
+bool amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
 /* The URL of amoCRM's consent page: authorize_url of the configuration with our client_id and the
@@ -55,18 +55,18 @@ bool amocrm_authorize_url(
 
 /* Exchanges an authorization code, which is single-use (RFC 6749 section 4.1.3).
  * Fault: as amocrm_call. */
-bool amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
-    const char *code, int64_t deadline_ms, struct tokens *tokens);
+bool amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
+    int64_t deadline_ms, struct tokens *tokens);
 
 /* Exchanges a refresh token, which is single-use, for a new token pair (RFC 6749 section 6).
  * Fault: as amocrm_call. */
-bool amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens);
 
 /* The present host of an account that may have been renamed; asks the access token's api_domain.
  * Fault: as amocrm_call; FAULT_MOVED if the token or the reply names no host that is allowed. */
-bool amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg,
-    const struct tokens *tokens, int64_t deadline_ms, const char **host);
+bool amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct tokens *tokens,
+    int64_t deadline_ms, const char **host);
 
 /* The account and user of a token pair, from the access token's claims (RFC 7519).  They are
  * trusted without a signature, as the token came over TLS from an allowed host.  False without a
@@ -75,27 +75,27 @@ bool amocrm_identity_from_token(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity);
 
 /* The same from GET /api/v4/account.  Fault: as amocrm_call. */
-bool amocrm_identity_from_api(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
 
 /* Subscribes a destination to an account's webhooks, or unsubscribes it
  * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  events ends with NULL;
  * subscribing a destination again replaces its events.  Fault: as amocrm_call. */
-bool amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_subscribe(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms);
-bool amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_unsubscribe(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms);
 
 enum subscription { SUBSCRIPTION_NONE, SUBSCRIPTION_ACTIVE, SUBSCRIPTION_DISABLED };
 
 /* The state of a destination's subscription; amoCRM disables one that replies with errors.
  * Fault: as amocrm_call. */
-bool amocrm_subscription(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+bool amocrm_subscription(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found);
 
 /* The deadline of a call that begins now, by clock_ms. */
-int64_t amocrm_deadline(const struct amocrm_config *cfg);
+int64_t amocrm_deadline(const struct config *cfg);
 
 #endif

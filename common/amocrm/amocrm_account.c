@@ -49,7 +49,7 @@ amocrm_identity_from_token(
 
 /* The identity's host is the account's present one: the account may have been renamed. */
 static bool
-take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+take_account(struct ctx *ctx, const struct config *cfg, const char *host,
     const struct json_object *doc, struct identity *identity)
 {
 	const char *subdomain = json_get_string(doc, "subdomain");
@@ -62,13 +62,13 @@ take_account(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
 		    ctx, FAULT_UNAVAILABLE, "%s does not report whose tokens these are", host);
 	if (!ctx_printf(ctx, &own_host, "%s%s", subdomain, strchr(host, '.')))
 		return false;
-	if (!host_allowed(cfg->account_domains, own_host, lowered))
+	if (!host_allowed(cfg->amocrm.account_domains, own_host, lowered))
 		return fault(ctx, FAULT_UNAVAILABLE, "%s reports an invalid subdomain", host);
 	return ctx_strndup(ctx, lowered, strlen(lowered), &identity->host);
 }
 
 bool
-amocrm_identity_from_api(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
     const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
 {
 	const char *authorization;
@@ -88,18 +88,18 @@ amocrm_identity_from_api(struct ctx *ctx, const struct amocrm_config *cfg, const
 
 /* A host named in a reply or a token is not trusted before the allowlist is checked. */
 static bool
-copy_host(struct ctx *ctx, const struct amocrm_config *cfg, const char *named, const char **host)
+copy_host(struct ctx *ctx, const struct config *cfg, const char *named, const char **host)
 {
 	char lowered[HOST_SIZE];
 
-	if (named == NULL || !host_allowed(cfg->account_domains, named, lowered))
+	if (named == NULL || !host_allowed(cfg->amocrm.account_domains, named, lowered))
 		return fault(
 		    ctx, FAULT_MOVED, "amoCRM reports no host that account_domains allows");
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
 bool
-amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const struct tokens *tokens,
+amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host)
 {
 	struct json_object *doc = read_claims(ctx, tokens->access_token);

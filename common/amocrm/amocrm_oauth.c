@@ -54,24 +54,24 @@ read_tokens(struct ctx *ctx, const struct json_object *doc, struct tokens *token
 }
 
 static bool
-write_token_request(struct ctx *ctx, const struct amocrm_config *cfg, const char *grant_type,
+write_token_request(struct ctx *ctx, const struct config *cfg, const char *grant_type,
     const char *grant_name, const char *grant, const char **body)
 {
 	struct strbuf sb;
 
 	strbuf_init(ctx, &sb);
 	strbuf_addch(&sb, '{');
-	json_add_member(&sb, "client_id", cfg->client_id);
-	json_add_member(&sb, "client_secret", cfg->client_secret);
+	json_add_member(&sb, "client_id", cfg->amocrm.client_id);
+	json_add_member(&sb, "client_secret", cfg->amocrm.client_secret);
 	json_add_member(&sb, "grant_type", grant_type);
 	json_add_member(&sb, grant_name, grant);
-	json_add_member(&sb, "redirect_uri", cfg->redirect_uri);
+	json_add_member(&sb, "redirect_uri", cfg->amocrm.redirect_uri);
 	strbuf_addch(&sb, '}');
 	return strbuf_finish(&sb, body);
 }
 
 static bool
-request_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *host, const char *body,
+request_tokens(struct ctx *ctx, const struct config *cfg, const char *host, const char *body,
     int64_t deadline_ms, struct tokens *tokens)
 {
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
@@ -84,8 +84,8 @@ request_tokens(struct ctx *ctx, const struct amocrm_config *cfg, const char *hos
 }
 
 bool
-amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
-    const char *code, int64_t deadline_ms, struct tokens *tokens)
+amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
+    int64_t deadline_ms, struct tokens *tokens)
 {
 	const char *body;
 
@@ -94,7 +94,7 @@ amocrm_exchange(struct ctx *ctx, const struct amocrm_config *cfg, const char *ho
 }
 
 bool
-amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
 {
 	const char *body;

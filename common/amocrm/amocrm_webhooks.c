@@ -7,9 +7,8 @@
 #include <string.h>
 
 static bool
-call_webhooks(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
-    const char *method, const char *access_token, const char *body, int64_t deadline_ms,
-    struct json_object **doc)
+call_webhooks(struct ctx *ctx, const struct config *cfg, const char *host, const char *method,
+    const char *access_token, const char *body, int64_t deadline_ms, struct json_object **doc)
 {
 	struct amocrm_call call = { method, host, "/api/v4/webhooks", NULL, body, deadline_ms };
 
@@ -41,7 +40,7 @@ write_destination(
 }
 
 bool
-amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_subscribe(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, const char *const *events,
     int64_t deadline_ms)
 {
@@ -55,7 +54,7 @@ amocrm_subscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *h
 }
 
 bool
-amocrm_unsubscribe(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_unsubscribe(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms)
 {
 	struct json_object *doc = NULL;
@@ -96,7 +95,7 @@ find_destination(const struct json_object *doc, const char *destination)
 }
 
 bool
-amocrm_subscription(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_subscription(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *access_token, const char *destination, int64_t deadline_ms,
     enum subscription *found)
 {

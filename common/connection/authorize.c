@@ -107,14 +107,12 @@ exchange_new(struct ctx *ctx, const struct config *cfg, const struct grant *gran
 	    || !auth_code_key(ctx, "pending", grant->code, &pending_key)
 	    || !find_pending(ctx, &cfg->store, ring, pending_key, &pending, &tokens)
 	    || (!pending
-		&& !amocrm_exchange(
-		    ctx, &cfg->amocrm, grant->host, grant->code, deadline_ms, &tokens)))
+		&& !amocrm_exchange(ctx, cfg, grant->host, grant->code, deadline_ms, &tokens)))
 		return false;
 	if (amocrm_identity_from_token(ctx, grant->host, &tokens, &identity))
 		return save(ctx, cfg, grant, ring, &identity, &tokens, record);
 	return (pending || put_pending(ctx, &cfg->store, ring, pending_key, &tokens))
-	    && amocrm_identity_from_api(
-		ctx, &cfg->amocrm, grant->host, &tokens, deadline_ms, &identity)
+	    && amocrm_identity_from_api(ctx, cfg, grant->host, &tokens, deadline_ms, &identity)
 	    && save(ctx, cfg, grant, ring, &identity, &tokens, record)
 	    && store_erase(ctx, &cfg->store, pending_key);
 }

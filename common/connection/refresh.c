@@ -49,15 +49,14 @@ static bool
 refresh_with_retry(struct ctx *ctx, const struct config *cfg, const char *host,
     const struct tokens *old, struct tokens *fresh)
 {
-	const struct amocrm_config *amocrm = &cfg->amocrm;
 	const char *token = old->refresh_token;
 
-	if (amocrm_refresh(ctx, amocrm, host, token, amocrm_deadline(amocrm), fresh))
+	if (amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh))
 		return true;
 	if (ctx->kind != FAULT_REPLY_LOST)
 		return false;
 	ctx_clear_fault(ctx);
-	return amocrm_refresh(ctx, amocrm, host, token, amocrm_deadline(amocrm), fresh);
+	return amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh);
 }
 
 /* After a fault that a renamed account causes: refreshes at its new host, if it has one.  Otherwise
@@ -72,7 +71,7 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 	if (ctx->kind != FAULT_MOVED && ctx->kind != FAULT_CLIENT)
 		return false;
 	ctx_clear_fault(ctx);
-	if (!amocrm_current_host(ctx, &cfg->amocrm, old, amocrm_deadline(&cfg->amocrm), &host)
+	if (!amocrm_current_host(ctx, cfg, old, amocrm_deadline(cfg), &host)
 	    || strcmp(host, connection->host) == 0) {
 		ctx_clear_fault(ctx);
 		return fault(ctx, before.kind, "%s", before.reason);

@@ -80,8 +80,8 @@ check_token_endpoint(struct check *c, const char *host)
 	struct ctl *ctl = c->ctl;
 	struct tokens tokens;
 
-	if (amocrm_exchange(ctl->ctx, &ctl->cfg.amocrm, host, "amocrmctl-check",
-		amocrm_deadline(&ctl->cfg.amocrm), &tokens)
+	if (amocrm_exchange(
+		ctl->ctx, &ctl->cfg, host, "amocrmctl-check", amocrm_deadline(&ctl->cfg), &tokens)
 	    || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",
@@ -132,8 +132,8 @@ check_subscription(struct check *c, int64_t account_id)
 	snprintf(id, sizeof id, "%lld", (long long)account_id);
 	if (selector_find(ctl, id, &connection) && endpoint_webhook_url(ctl->ctx, &ctl->cfg, &url)
 	    && refresh_usable_tokens(ctl->ctx, &ctl->cfg, &connection, &tokens)
-	    && amocrm_subscription(ctl->ctx, &ctl->cfg.amocrm, connection.host, tokens.access_token,
-		url, amocrm_deadline(&ctl->cfg.amocrm), &subscription))
+	    && amocrm_subscription(ctl->ctx, &ctl->cfg, connection.host, tokens.access_token, url,
+		amocrm_deadline(&ctl->cfg), &subscription))
 		report_subscription(&c->report, &connection, subscription);
 	else
 		report_fault(&c->report, "subscription",

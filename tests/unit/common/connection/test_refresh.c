@@ -43,7 +43,7 @@ static struct mock {
 } mock;
 
 bool
-amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *host,
+amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
     const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
 {
 	int call = mock.calls++;
@@ -61,7 +61,7 @@ amocrm_refresh(struct ctx *ctx, const struct amocrm_config *cfg, const char *hos
 }
 
 bool
-amocrm_current_host(struct ctx *ctx, const struct amocrm_config *cfg, const struct tokens *tokens,
+amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host)
 {
 	(void)cfg;

@@ -135,7 +135,8 @@ run: deps-run
 
 check: deps-check
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs unit fuzz bench-programs
-	@$(MAKE) --no-print-directory check-unit check-fuzz check-http
+	@failed=0; for part in check-unit check-fuzz check-http; do \
+	    $(MAKE) --no-print-directory $$part || failed=1; done; exit $$failed
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/common/*/test_*.c))
 
@@ -150,7 +151,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/t
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 check-unit: $(UNIT_TESTS)
-	@for t in $(UNIT_TESTS); do $$t || exit 1; done
+	@tests/each $(UNIT_TESTS)
 
 # Each target runs its corpus and one second of mutated inputs under the sanitizers.  With clang's
 # -fsanitize=fuzzer the same sources are libFuzzer targets.
@@ -180,7 +181,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(BUILD)/fuzz/
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) $(SANITIZE) -o $@ $^ $(SHARED_LIBS)
 
 check-fuzz: $(FUZZ)
-	@for t in $(FUZZ); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
+	@tests/each $(foreach t,$(FUZZ),"$t tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $t))")
 
 # The tests of a file run sequentially; several files run in parallel.
 check-http: programs

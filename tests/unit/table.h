@@ -20,6 +20,7 @@
 #define ROWS(table) (sizeof(table) / sizeof(table)[0])
 
 #define ARENA_SIZE ((size_t)4 << 20) /* bytes; enough for every test */
+#define BUSY_MS    60000             /* how much longer a wait may be on a busy machine */
 
 /* Fails with the label of the row and the condition. */
 #define DEMAND(label, condition)                                                                   \

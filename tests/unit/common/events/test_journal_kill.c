@@ -12,10 +12,12 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define EVENT_SIZE 300000 /* bytes; the longest event is slightly shorter */
-#define WRITERS    4
-#define EVENTS_MAX 4096 /* of one writer in one round */
-#define ROUNDS     200
+#define EVENT_SIZE   300000 /* bytes; the longest event is slightly shorter */
+#define WRITERS      4
+#define EVENTS_MAX   4096 /* of one writer in one round */
+#define ROUNDS       200
+#define KILLED_AFTER 4    /* more than the events that were acknowledged when a writer is killed, */
+#define LATER_US     4000 /* so much later at most */
 
 struct event_name {
 	int round;
@@ -42,7 +44,7 @@ compose(const struct event_name *name, char event[EVENT_SIZE])
 /* Shared with the child processes: how many events of each writer were acknowledged, and how many
  * each may append. */
 struct progress {
-	int acknowledged[WRITERS];
+	volatile long acknowledged[WRITERS];
 	int events_max;
 };
 
@@ -225,14 +227,6 @@ concurrent_first_writers_use_one_segment(void **state)
 }
 
 static void
-pause_us(long us)
-{
-	struct timespec t = { .tv_nsec = us * 1000 };
-
-	nanosleep(&t, NULL);
-}
-
-static void
 keeps_acknowledged_events_of_killed_writers(void **state)
 {
 	struct journal journal = { *state, 4 << 20, 0 };
@@ -252,7 +246,8 @@ keeps_acknowledged_events_of_killed_writers(void **state)
 			writers[i] = start_writer(&journal, progress, round, i);
 		for (int i = 0; i < WRITERS; i++) {
 			seed = seed * 1103515245 + 12345;
-			pause_us((long)(seed >> 16) % 8000);
+			child_counts("an event is acknowledged", &progress->acknowledged[i],
+			    (seed >> 16) % KILLED_AFTER, (seed >> 20) % LATER_US);
 			kill(writers[i], SIGKILL);
 		}
 		for (int i = 0; i < WRITERS; i++)
@@ -263,7 +258,7 @@ keeps_acknowledged_events_of_killed_writers(void **state)
 			if (reading.next[i] < progress->acknowledged[i]
 			    || reading.next[i] > progress->acknowledged[i] + 1)
 				fail_msg(
-				    "round %d, writer %d: %d events acknowledged, %d are there",
+				    "round %d, writer %d: %ld events acknowledged, %d are there",
 				    round, i, progress->acknowledged[i], reading.next[i]);
 		}
 		remove_segments_before(&journal, position.segment);

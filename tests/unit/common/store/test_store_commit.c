@@ -18,7 +18,8 @@
 #include <time.h>
 
 #define ROUNDS     120
-#define LONGEST_US 8000 /* of a writer's life; a commit of four operations takes about 3 ms */
+#define BEGUN_MAX  4    /* commits that a writer has begun when it is killed, */
+#define LATER_US   3000 /* so much later at most; a commit of four operations takes about 3 ms */
 #define RECORDS    4
 #define LAST_SHARD 511 /* the highest shard: locked last */
 
@@ -628,13 +629,13 @@ applies_operations_in_order_when_killed(void **state)
 	assert_true(ledger != MAP_FAILED);
 	key_in(shard_of(keys[1]), keys[3]); /* an operation on another shard is between them */
 	for (int round = 0; round < ROUNDS; round++) {
-		struct timespec life;
+		long begun = ledger->begun;
 		pid_t pid;
 
 		random = random * 1103515245 + 12345;
-		life = (struct timespec){ .tv_nsec = (long)(random >> 8) % LONGEST_US * 1000 };
 		pid = child_start(write_until_killed, &writer);
-		nanosleep(&life, NULL);
+		child_counts("a commit begins", &ledger->begun, begun + (random >> 8) % BEGUN_MAX,
+		    (random >> 12) % LATER_US);
 		kill(pid, SIGKILL);
 		child_status(pid);
 		assert_int_equal(ledger->failed, 0);

@@ -9,16 +9,18 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define ROUNDS     150
-#define WRITERS    2 /* concurrent, each with its own records in the same shards */
-#define RECORDS    6
-#define LONGEST_US 6000 /* the longest life of a writer; a change takes about 2 ms */
+#define ROUNDS    150
+#define WRITERS   2 /* concurrent, each with its own records in the same shards */
+#define RECORDS   6
+#define BEGUN_MAX 3    /* changes that the first writer has begun when both are killed, */
+#define LATER_US  2000 /* so much later at most; a change takes about 2 ms */
 
 /* The last value of each record that was begun, and that was acknowledged, in memory that outlives
  * the writers. */
 struct ledger {
 	volatile long begun[WRITERS][RECORDS];
 	volatile long ok[WRITERS][RECORDS];
+	volatile long changes[WRITERS]; /* that were begun, of all records */
 	volatile long failed;
 };
 
@@ -67,6 +69,7 @@ write_until_killed(void *arg)
 		long value = ++writer->ledger->begun[writer->number][record];
 		const char *text;
 
+		writer->ledger->changes[writer->number]++;
 		key_of(writer->number, record, key);
 		if (!ctx_printf(
 			&ctx, &text, "%ld %0*d", value, (int)below(&writer->random, 5000), 0)
@@ -126,7 +129,7 @@ keeps_acknowledged_changes_of_killed_writers(void **state)
 
 	assert_true(ledger != MAP_FAILED);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct timespec life = { .tv_nsec = (long)below(&random, LONGEST_US) * 1000 };
+		long begun = ledger->changes[0];
 		pid_t pids[WRITERS];
 
 		for (int i = 0; i < WRITERS; i++) {
@@ -134,7 +137,8 @@ keeps_acknowledged_changes_of_killed_writers(void **state)
 
 			pids[i] = child_start(write_until_killed, &writer);
 		}
-		nanosleep(&life, NULL);
+		child_counts("a change begins", &ledger->changes[0],
+		    begun + below(&random, BEGUN_MAX), below(&random, LATER_US));
 		for (int i = 0; i < WRITERS; i++)
 			kill(pids[i], SIGKILL);
 		for (int i = 0; i < WRITERS; i++)

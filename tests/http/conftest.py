@@ -28,9 +28,11 @@ from sandbox.site import NotBuilt, Site  # noqa: E402
 def pytest_configure():
     # The fixtures clean up after SIGTERM too, which CI sends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A shell starts background jobs with these signals ignored, and programs inherit that.
+    # nohup, and a shell that starts a job in the background, leave these signals ignored, and
+    # programs inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from sandbox.web import encode
 BEGIN, END, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 RESPONDER, KEEP_CONNECTION, REQUEST = 1, 1, 1
 RECORD_MAX = 65535
-PATIENCE = 30   # seconds
+PATIENCE = process.PATIENCE
 
 # The programs' processes are closed to other processes of their user (base/harden.h).
 only_root_sees = pytest.mark.skipif(

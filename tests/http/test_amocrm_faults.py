@@ -137,26 +137,27 @@ def test_the_same_url_works_after_a_temporary_fault(site, amocrm, kind):
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 def test_the_whole_exchange_has_a_deadline(site, amocrm, kind):
     site.configure(amocrm_timeout=1)
-    amocrm.misbehave(kind)
-    began = time.monotonic()
 
-    expect.failed(site.get("callback", amocrm.approve(state="s")), LATER, "s")
+    def fails_late():
+        amocrm.misbehave(kind)
+        began = time.monotonic()
+        expect.failed(site.get("callback", amocrm.approve(state="s")), LATER, "s")
+        assert time.monotonic() - began > 0.9
 
-    assert 0.9 < time.monotonic() - began < 2.5
+    process.quick(2.5, "an exchange with a deadline of 1 s", fails_late)
     site.logged(LATER, "imeout")
 
 
 def test_a_hanging_exchange_blocks_only_its_own_code(bare, amocrm):
-    bare.configure(amocrm_timeout=2)
+    bare.configure(amocrm_timeout=30)
     amocrm.misbehave("hang")
     path = bare.url("callback").removeprefix("http://localhost")
     slow = bare.server.start(path, amocrm.approve())
     try:
         process.wait_until(amocrm.exchanges, "the first exchange")
-        began = time.monotonic()
         params = amocrm.approve()
         expect.connected(bare.get("callback", params), params["code"])
-        assert time.monotonic() - began < 1
+        assert slow.poll() is None, "the first exchange has ended"
     finally:
         slow.kill()
         slow.communicate()
@@ -218,7 +219,7 @@ def test_environment_variables_of_curl_are_ignored(bare, amocrm):
             path, params, HTTP_PROXY=proxy, http_proxy=proxy, HTTPS_PROXY=proxy, https_proxy=proxy,
             ALL_PROXY=proxy, all_proxy=proxy, SSL_CERT_FILE="/nonexistent",
             CURL_CA_BUNDLE="/nonexistent", SSLKEYLOGFILE=str(bare.folder / "keylog"))
-        output, _ = program.communicate(timeout=30)
+        output, _ = program.communicate(timeout=process.PATIENCE)
 
     assert f"code={params['code']}".encode() in output
     assert not (bare.folder / "keylog").exists()

@@ -13,6 +13,7 @@ import app
 import connections
 from connections import (ANY_ACCOUNT, ID, compact, connect, exported, made_up, stored, take_in,
                          works)
+from sandbox import process
 from sandbox.hooks import disconnect_query
 
 
@@ -143,7 +144,7 @@ def test_a_plain_backup_is_not_printed_on_a_terminal(site, amocrm):
     master, slave = pty.openpty()
     try:
         running = site.start_ctl("export", "--plain", stdin=slave, stdout=slave)
-        _, complaint = running.communicate(timeout=30)
+        _, complaint = running.communicate(timeout=process.PATIENCE)
     finally:
         os.close(slave)
         os.close(master)
@@ -361,7 +362,7 @@ def test_a_failed_write_to_standard_output_is_an_error(site, amocrm):
     connect(site, amocrm)
     with open("/dev/full", "wb") as full:
         running = site.start_ctl("export", stdout=full)
-        _, complaint = running.communicate(timeout=30)
+        _, complaint = running.communicate(timeout=process.PATIENCE)
 
     assert running.returncode == 1
     assert b"standard output" in complaint

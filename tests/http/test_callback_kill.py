@@ -6,7 +6,6 @@ not, but never partially.
 """
 
 import random
-import select
 import signal
 import subprocess
 import time
@@ -15,33 +14,17 @@ import pytest
 
 import expect
 from app import User
+from killing import Moments, killed_after
+from sandbox import process
 from sandbox.process import wait_until
 from sandbox.servers import cgi_answer
 
-ROUNDS = 400
-TIME = 20           # seconds, on a slow machine
-PATIENCE = 120      # seconds until enough programs were killed and enough have responded
-ENOUGH = 20
+ROUNDS = 400        # turns, of which half are enough on a slow machine
+TIME = 10           # seconds that a machine is not slow
+ENOUGH = 20         # of the programs that were killed, and of those that responded
 USERS = 40          # so that records are changed as well as created
 ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 DEBRIS_MAX = 4      # files left by killed writers, until the next writer removes them
-
-
-def killed_after(program, seconds):
-    """Kills the program after this time; returns what it had written."""
-    program.stdin.close()
-    written, deadline = b"", time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        if not select.select([program.stdout], [], [], left)[0]:
-            break
-        if not (piece := program.stdout.read1()):
-            break
-        written += piece
-    program.kill()
-    written += program.stdout.read()
-    program.stdout.close()
-    program.wait()
-    return written
 
 
 def usual_time(site, amocrm):
@@ -62,12 +45,11 @@ def test_no_connection_is_lost_after_its_response(bare, amocrm, connections):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     path = bare.url("callback").removeprefix("http://localhost")
-    span = usual_time(bare, amocrm)
+    moments = Moments(chance, usual_time(bare, amocrm))
     answered, killed, began = [], 0, time.monotonic()
     for turn in range(ROUNDS):
-        passed = time.monotonic() - began
-        enough = killed > ENOUGH and len(answered) > ENOUGH
-        if passed > PATIENCE or (enough and (turn >= ROUNDS // 2 or passed > TIME / 2)):
+        if (killed > ENOUGH and len(answered) > ENOUGH
+                and (turn >= ROUNDS // 2 or time.monotonic() - began > TIME)):
             break
         pair = []
         for _ in range(chance.choice((1, 2))):
@@ -75,9 +57,9 @@ def test_no_connection_is_lost_after_its_response(bare, amocrm, connections):
             params = amocrm.approve(user=user)
             pair.append((user, params, bare.server.start(path, params)))
         for user, params, program in pair:
-            output = killed_after(program, chance.uniform(0.1, 1.4) * span)
-            if program.returncode:
-                killed += 1
+            output = killed_after(program, moments.draw())
+            moments.learn(program.returncode != 0)
+            killed += program.returncode != 0
             if complete(output):
                 expect.connected(cgi_answer(output), params["code"])
                 answered.append(user)
@@ -130,7 +112,7 @@ def test_a_signal_during_the_exchange_waits_until_the_tokens_are_stored(bare, am
         wait_until(amocrm.exchanges, "the exchange")
         program.send_signal(getattr(signal, name))
         try:
-            program.communicate(timeout=30)
+            program.communicate(timeout=process.PATIENCE)
         except subprocess.TimeoutExpired:
             program.kill()
             raise

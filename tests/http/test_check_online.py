@@ -497,7 +497,7 @@ def test_an_unexpected_response_of_amocrm(public, amocrm, kind, word):
 
 
 def test_an_amocrm_that_hangs(public, amocrm, front):
-    reachable(public, amocrm, front, amocrm_timeout=1)
+    reachable(public, amocrm, front, amocrm_timeout=3)
     amocrm.misbehave("hang")
 
     only(asked(public), "WRONG", "amocrm", "reforyou.amocrm.ru", "later")

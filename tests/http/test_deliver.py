@@ -343,12 +343,14 @@ def test_private_addresses_are_refused(site, amocrm, receiver, url):
               deliver_allow_private="no",
               amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
     put(site, event(1))
-    began = time.monotonic()
 
-    deliver(site, status=1)
+    def try_again():
+        if cursor_file(site).exists():
+            travel(site, attempts=1)
+        deliver(site, status=1)
 
+    process.quick(2, "the refusal", try_again)      # a connection would be tried for longer
     assert receiver.connections() == []
-    assert time.monotonic() - began < 2, "it tried to connect"
 
 
 @pytest.mark.parametrize("url", [PRIVATE[name] for name in (
@@ -531,16 +533,18 @@ def test_each_event_has_its_own_attempts(site, receiver):
 def test_the_retry_schedule(site, receiver, attempts):
     put(site, event(1))
     receiver.misbehave("status", None)
+    before = time.time()
     deliver(site, status=1)
     if attempts > 0:
         travel(site, attempts=attempts)
+        before = time.time()
         deliver(site, status=1)
 
     account = blocked(site)[5]
 
     assert account["attempts"] == max(attempts + 1, 1)
-    wait = account["next_at"] - time.time()
-    assert 0.89 * RETRY_AFTER[attempts] - 2 < wait < 1.11 * RETRY_AFTER[attempts] + 1
+    assert 0.89 * RETRY_AFTER[attempts] - 1 < account["next_at"] - before
+    assert account["next_at"] - time.time() < 1.11 * RETRY_AFTER[attempts] + 1
 
 
 def test_the_retry_schedule_has_jitter(site, receiver):
@@ -564,20 +568,21 @@ RETRY_AFTERS = {
 def test_retry_after(site, receiver, given, wait):
     put(site, event(1))
     receiver.misbehave("status", status=503, retry_after=given)
+    before = time.time()
 
     deliver(site, status=1)
 
-    assert abs(blocked(site)[5]["next_at"] - time.time() - wait) < 2
+    assert before + wait - 2 < blocked(site)[5]["next_at"] < time.time() + wait + 2
 
 
 def test_retry_after_a_date(site, receiver):
     put(site, event(1))
-    receiver.misbehave("status", status=429,
-                       retry_after=email.utils.formatdate(time.time() + 600, usegmt=True))
+    at = time.time() + 600
+    receiver.misbehave("status", status=429, retry_after=email.utils.formatdate(at, usegmt=True))
 
     deliver(site, status=1)
 
-    assert abs(blocked(site)[5]["next_at"] - time.time() - 600) < 3
+    assert abs(blocked(site)[5]["next_at"] - at) < 3
 
 
 @pytest.mark.parametrize("ahead, taken", [(0.99 * DAY, 0), (400 * DAY, 1)],
@@ -716,7 +721,7 @@ class Following:
         print(self.complaint)
 
     def ended(self):
-        return self.process.wait(15)
+        return self.process.wait(process.PATIENCE)
 
 
 def arrived(receiver, count):
@@ -754,10 +759,8 @@ def test_a_signal_ends_follow(site, receiver, name):
     with Following(site) as following:
         arrived(receiver, 1)
         process.wait_until(cursor_file(site).exists, "the cursor")
-        began = time.monotonic()
         following.process.send_signal(getattr(signal, name))
         assert following.ended() in (0, -getattr(signal, name))
-        assert time.monotonic() - began < 2
     assert following.complaint == b""
     assert deliver(site).stdout == counts(0), "a delivered event is sent again"
 

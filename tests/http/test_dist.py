@@ -248,7 +248,7 @@ class Inside(Bare):
 
     def command(self, path, arguments, environment, stdin):
         return subprocess.run([path, *arguments], env=environment, input=stdin,
-                              capture_output=True, timeout=30, preexec_fn=self._enter)
+                              capture_output=True, timeout=process.PATIENCE, preexec_fn=self._enter)
 
     def ask(self, path, query, method, headers, body, chunked=False):
         environment = self.environment(path, encode(query), method, headers, body)

@@ -65,7 +65,7 @@ def run_session(commands, names):
     """The output of each command; all are run in one shell."""
     script = "".join(f"{for_this_run(command, names)}\nprintf '\\036'\n" for command in commands)
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=process.PATIENCE,
                           env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
     printed = done.stdout.split("\x1e")
     assert len(printed) == len(commands) + 1, done.stdout
@@ -454,7 +454,7 @@ class Receiver:
         self.port = int(started[1])
 
     def post(self, body, headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=process.PATIENCE)
         try:
             connection.request("POST", "/amo-crm", body, headers)
             answer = connection.getresponse()
@@ -469,7 +469,7 @@ class Receiver:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(process.PATIENCE)
 
 
 @pytest.fixture(params=RECEIVERS)

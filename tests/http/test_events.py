@@ -231,7 +231,7 @@ class Follower:
 
     def line(self):
         """The next event, or None if none is printed."""
-        if not select.select([self.process.stdout], [], [], 10)[0]:
+        if not select.select([self.process.stdout], [], [], process.PATIENCE)[0]:
             return None
         return json.loads(self.process.stdout.readline())
 
@@ -242,7 +242,7 @@ class Follower:
                            "the follower to wait")
 
     def ended(self):
-        self.process.wait(10)
+        self.process.wait(process.PATIENCE)
         return self.process.returncode, self.process.stderr.read()
 
 
@@ -310,7 +310,7 @@ def test_it_ends_quietly_if_its_reader_exits(site):
     put(site, *STORED * 1000)
     done = subprocess.run(
         ["sh", "-c", '"$1" -c "$2" events | head -1', "sh", site.amocrmctl, site.config],
-        capture_output=True, text=True, timeout=30, **process.as_web_user())
+        capture_output=True, text=True, timeout=process.PATIENCE, **process.as_web_user())
 
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
@@ -332,7 +332,7 @@ def test_a_failed_write_to_standard_output_is_an_error(site, options):
     put(site, *STORED)
     with open("/dev/full", "w") as full:
         done = subprocess.run([site.amocrmctl, "-c", site.config, "events", *options], stdout=full,
-                              stderr=subprocess.PIPE, timeout=30, **process.as_web_user())
+                              stderr=subprocess.PIPE, timeout=process.PATIENCE, **process.as_web_user())
 
     assert done.returncode == 1
     assert b"standard output" in done.stderr

@@ -95,7 +95,7 @@ def assert_forgotten(site, program, **secret_values):
         if not is_allowed(pid):
             pytest.skip(f"the memory of process {pid} may not be read here (ptrace_scope?)")
     try:
-        process.wait_until(lambda: not left_over(site, program, secret_values), "", seconds=3)
+        process.wait_until(lambda: not left_over(site, program, secret_values), "", seconds=30)
     except TimeoutError:
         raise AssertionError("\n".join(left_over(site, program, secret_values))) from None
 

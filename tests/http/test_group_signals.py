@@ -48,7 +48,7 @@ def test_a_refresh(bare, amocrm, name):
         os.killpg(asking.pid, getattr(signal, name))
     finally:
         release.set()
-        _, complaint = asking.communicate(timeout=30)
+        _, complaint = asking.communicate(timeout=process.PATIENCE)
 
     assert asking.returncode in (0, -getattr(signal, name)), complaint
     assert pair(bare) != before, f"{name} has lost the new pair"
@@ -67,7 +67,7 @@ def test_a_refresh_that_is_sealing_the_new_pair(bare, amocrm, name):
         cipher.wait()
         os.killpg(asking.pid, getattr(signal, name))
         cipher.let_go()
-        _, complaint = asking.communicate(timeout=30)
+        _, complaint = asking.communicate(timeout=process.PATIENCE)
         all_ended(asking)
 
     assert asking.returncode in (0, -getattr(signal, name)), complaint
@@ -88,7 +88,7 @@ def test_refreshes_in_a_row(bare, amocrm, name):
         os.killpg(asking.pid, getattr(signal, name))
     finally:
         release.set()
-        asking.communicate(timeout=30)
+        asking.communicate(timeout=process.PATIENCE)
 
     assert asking.returncode == -getattr(signal, name)
     assert len(refreshes(amocrm)) == 1
@@ -110,7 +110,7 @@ def test_a_callback(bare, amocrm, name):
         os.killpg(program.pid, getattr(signal, name))
     finally:
         release.set()
-        program.communicate(timeout=30)
+        program.communicate(timeout=process.PATIENCE)
 
     expect.connected(bare.get("callback", params), params["code"])
     assert len(amocrm.exchanges()) == 1, f"{name} has lost the tokens"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox import limits
+from sandbox import limits, process
 from sandbox.oauth import Account, User
 from sandbox.receiver import KINDS, Receiver, new_secret, signature
 from sandbox.subscriptions import EVENTS, Subscriptions
@@ -29,7 +29,7 @@ def post(receiver, body=BODY, path="/events", secret=None, at=None, **changed):
     headers = {**GOOD, "webhook-timestamp": str(at),
                "webhook-signature": signature(secret or receiver.secrets[0], "e1", at, body)}
     headers.update({name.replace("_", "-"): value for name, value in changed.items()})
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=process.PATIENCE)
     try:
         connection.request("POST", path, body,
                            {name: value for name, value in headers.items() if value is not None})
@@ -117,7 +117,7 @@ def test_the_busiest_second():
 # Control over HTTP.
 
 def control(amocrm, verb, **members):
-    connection = http.client.HTTPConnection(urlsplit(amocrm.plain_url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(amocrm.plain_url).netloc, timeout=process.PATIENCE)
     try:
         connection.request("POST", f"/_sandbox/{verb}", json.dumps(members))
         answer = connection.getresponse()

@@ -86,7 +86,7 @@ def test_ten_concurrent_commands_refresh_once(bare, amocrm):
         process.wait_until(lambda: refreshes(amocrm), "the refresh")
     finally:
         release.set()
-    answers = {one.communicate(timeout=30) for one in asking}
+    answers = {one.communicate(timeout=process.PATIENCE) for one in asking}
 
     assert len(answers) == 1, "they did not all print the same"
     [(printed, complaint)] = answers
@@ -208,10 +208,15 @@ LOST = {
 }
 
 
+def timeout_for(kind):
+    """Short only for what waits for the end of it: on a busy machine everything takes long."""
+    return {"late": 2, "hang": 1, "drip": 1}.get(kind, 30)
+
+
 @pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
 def test_a_lost_reply_is_retried_once(bare, amocrm, kind):
-    bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
+    bare.configure(amocrm_timeout=timeout_for(kind))
     amocrm.oauth.kommo_grace = True
     amocrm.misbehave(kind)
 
@@ -225,8 +230,8 @@ def test_a_lost_reply_is_retried_once(bare, amocrm, kind):
 
 @pytest.mark.parametrize("kind", LOST.values(), ids=LOST.keys())
 def test_a_lost_reply_without_a_grace_period_revokes(bare, amocrm, kind):
-    bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
+    bare.configure(amocrm_timeout=timeout_for(kind))
     amocrm.misbehave(kind)
 
     refused(token(bare, check=False), "revoked", "connect again")
@@ -279,9 +284,9 @@ TEMPORARY = {
                          [(kind, times, words) for kind, times, *words in TEMPORARY.values()],
                          ids=TEMPORARY.keys())
 def test_a_temporary_fault_changes_no_token(bare, amocrm, kind, times, words):
-    bare.configure(amocrm_timeout=1)
     connect(bare, amocrm, life=SOON)
     before = connections.exported(bare)
+    bare.configure(amocrm_timeout=timeout_for(kind))
     amocrm.misbehave(kind, times)
 
     refused(token(bare, check=False), *words)
@@ -289,6 +294,7 @@ def test_a_temporary_fault_changes_no_token(bare, amocrm, kind, times, words):
     assert connections.exported(bare) == before
     assert notices(bare)[-1] == (ID, "refresh_failed")
     amocrm.forget()
+    bare.configure()
     assert works(amocrm, token(bare).stdout.removesuffix("\n")) == 1
 
 
@@ -389,7 +395,7 @@ class Held:
 
     def __exit__(self, *_):
         self.release.set()
-        self.printed, self.complaint = self.process.communicate(timeout=30)
+        self.printed, self.complaint = self.process.communicate(timeout=process.PATIENCE)
         self.status = self.process.returncode
 
 
@@ -428,8 +434,8 @@ def test_a_disconnect_by_amocrm_just_before_the_write_is_not_undone(bare, amocrm
             with contextlib.suppress(TimeoutError):     # it may have to wait for the lock
                 process.wait_until(lambda: hook.poll() is not None, "the hook", seconds=1)
             cipher.let_go()
-            answer, _ = hook.communicate(timeout=30)
-            changing.communicate(timeout=30)
+            answer, _ = hook.communicate(timeout=process.PATIENCE)
+            changing.communicate(timeout=process.PATIENCE)
         assert cgi_answer(answer).status == 200
         assert one(bare)["state"] == "revoked", "the hook got 200, and is lost"
     finally:
@@ -518,7 +524,7 @@ def test_nothing_is_refreshed_without_disk_space(bare, amocrm):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     asking = bare.start_ctl("token", ID, preexec_fn=no_room)
-    printed, complaint = asking.communicate(timeout=30)
+    printed, complaint = asking.communicate(timeout=process.PATIENCE)
 
     assert (asking.returncode, printed) == (1, b"")
     assert b"too large" in complaint

@@ -4,37 +4,21 @@ A token that was printed is on disk.  A connection is lost only if amoCRM had al
 old token when the process was killed, before the reply with the new pair was stored.
 """
 
-import contextlib
 import random
-import select
 import time
 
 import pytest
 
 from connections import (ANY_ACCOUNT, ID, SOON, connect, notices, pair, stored, tokens_that_last,
                          works)
+from killing import Moments, killed_after
 from sandbox import process
 from sandbox.limits import PER_SECOND, busiest_second
 
 ROUNDS = 80
 ACCOUNTS = 50
-PATIENCE = 40           # seconds until all connections are refreshed, in spite of the kills
 DUE = 3600
-
-
-def killed_after(asking, seconds):
-    """Kills the process after this time; returns what it had printed."""
-    printed, deadline = b"", time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        if not select.select([asking.stdout], [], [], left)[0]:
-            break
-        if not (piece := asking.stdout.read1()):
-            break
-        printed += piece
-    asking.kill()
-    printed += asking.stdout.read()
-    asking.communicate()
-    return printed
+TURNS_MAX = 20 * ACCOUNTS   # most turns refresh one connection or more
 
 
 def usual_time(site):
@@ -54,10 +38,11 @@ def test_what_was_printed_is_on_disk(bare, amocrm):
     chance = random.Random(seed)
     printed = killed = 0
     with tokens_that_last(amocrm, SOON):    # every call has to refresh the token
-        span = usual_time(bare)
+        moments = Moments(chance, usual_time(bare))
         for _ in range(ROUNDS):
             asking = bare.start_ctl("token", ID)
-            line = killed_after(asking, chance.uniform(0.3, 1.2) * span)
+            line = killed_after(asking, moments.draw())
+            moments.learn(asking.returncode != 0)
             killed += asking.returncode != 0
             if line.endswith(b"\n"):
                 printed += 1
@@ -89,11 +74,11 @@ def refreshes(amocrm):
     return amocrm.exchanges("refresh_token")
 
 
-def aim(amocrm, chance):
+def aim(amocrm, refreshing, chance):
     """Waits until amoCRM has received one of the next requests; returns a short random delay."""
     more = len(refreshes(amocrm)) + chance.randrange(1, 4)
-    with contextlib.suppress(TimeoutError):
-        process.wait_until(lambda: len(refreshes(amocrm)) >= more, "a request", seconds=1)
+    process.wait_until(lambda: len(refreshes(amocrm)) >= more or refreshing.poll() is not None,
+                       "a request")
     return chance.uniform(0, 0.03)
 
 
@@ -101,12 +86,13 @@ def storm(site, amocrm, chance):
     """Refreshes and kills until nothing is due; returns the number of kills, and the users whose
     request was in progress at a kill."""
     first = {tokens["refresh_token"]: user for (_, user), tokens in stored(site).items()}
-    kills, deadline = [], time.monotonic() + PATIENCE
+    kills, turns = [], 0
     while due(site)[0]:
-        assert time.monotonic() < deadline, "tokens are still due"
+        turns += 1
+        assert turns < TURNS_MAX, "tokens are still due"
         refreshing = site.start_ctl("refresh", "--due", DUE)
         killed_after(refreshing,
-                     aim(amocrm, chance) if chance.random() < 0.7 else chance.uniform(0.02, 1.5))
+                     aim(amocrm, refreshing, chance) if chance.random() < 0.7 else chance.uniform(0.02, 1.5))
         if refreshing.returncode:
             kills.append(len(refreshes(amocrm)))
     asked = [first[request.json["refresh_token"]] for request in refreshes(amocrm)]

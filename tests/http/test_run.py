@@ -69,7 +69,7 @@ def running(checkout, port):
         if program.poll() is None:
             program.terminate()     # so that it removes its folder
             try:
-                program.wait(20)
+                program.wait(process.PATIENCE)
             finally:
                 program.kill()
                 program.wait()
@@ -77,7 +77,7 @@ def running(checkout, port):
 
 def pasted(command, folder):
     done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True,
-                          timeout=30)
+                          timeout=process.PATIENCE)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -155,7 +155,7 @@ def test_webhooks_use_the_currently_configured_key(checkout):
 
 def press(base, page, **fields):
     """The page after one of its buttons was pressed."""
-    with urllib.request.urlopen(base + page, urlencode(fields).encode(), timeout=20) as answer:
+    with urllib.request.urlopen(base + page, urlencode(fields).encode(), timeout=process.PATIENCE) as answer:
         return html.unescape(answer.read().decode())
 
 
@@ -192,7 +192,7 @@ def test_it_ends_immediately_and_cleans_up(checkout, ending):
         assert folder.stat().st_mode & 0o007 == 0
 
         program.send_signal(ending)
-        rest, _ = program.communicate(timeout=20)
+        rest, _ = program.communicate(timeout=process.PATIENCE)
 
         assert program.returncode == 0, rest
         assert "Traceback" not in rest
@@ -228,7 +228,7 @@ def test_its_server_ends_if_it_is_killed(checkout):
 
 def refused(port):
     return subprocess.run([ROOT / "tests/sandbox/run"], cwd=ROOT, capture_output=True, text=True,
-                          timeout=30, env={**os.environ, "PORT": str(port)})
+                          timeout=process.PATIENCE, env={**os.environ, "PORT": str(port)})
 
 
 def test_a_busy_port_is_reported():

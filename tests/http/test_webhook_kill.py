@@ -10,6 +10,8 @@ import time
 from urllib.parse import urlencode
 
 import webhooks
+from killing import Moments
+from sandbox import process
 from sandbox.servers import cgi_answer
 
 ROUNDS = 400
@@ -43,7 +45,7 @@ def ask_and_kill(site, n, patience):
     killer.start()
     try:
         with contextlib.suppress(BrokenPipeError):
-            output, _ = program.communicate(body_of(n), timeout=30)
+            output, _ = program.communicate(body_of(n), timeout=process.PATIENCE)
             return answered(output)
         return False
     finally:
@@ -56,7 +58,7 @@ def usual_time(site):
     began = time.monotonic()
     for n in range(-5, 0):
         program = site.server.start(PATH, method="POST", headers=HEADERS, body=body_of(n))
-        assert answered(program.communicate(body_of(n), timeout=30)[0])
+        assert answered(program.communicate(body_of(n), timeout=process.PATIENCE)[0])
     return (time.monotonic() - began) / 5
 
 
@@ -70,16 +72,17 @@ def stored(site):
 def test_no_event_is_lost_after_a_200(bare):
     bare.configure(webhook_accounts="any")
     chance = random.Random(20261122)
-    span = 1.3 * usual_time(bare)
+    moments = Moments(chance, usual_time(bare))
     counted_from = len(stored(bare)[0])
     was_answered = set()
 
     def sender(numbers):
         for n in numbers:
-            if ask_and_kill(bare, n, delays[n]):
+            answered_first = ask_and_kill(bare, n, moments.draw())
+            moments.learn(not answered_first)
+            if answered_first:
                 was_answered.add(n)
 
-    delays = [chance.uniform(0, span) for _ in range(ROUNDS)]
     senders = [threading.Thread(target=sender, args=(range(first, ROUNDS, AT_ONCE),))
                for first in range(AT_ONCE)]
     for one in senders:

@@ -152,6 +152,8 @@ class Amocrm:
         self._former_hosts[former] = (answer, account)
 
     def misbehave(self, kind, times=1, path=None, **options):
+        if kind in faults.CERTIFICATES:
+            self._certificate(kind)     # issued now, and not while a program waits for it
         self.faults.add(kind, times, path, **options)
 
     def forget(self):

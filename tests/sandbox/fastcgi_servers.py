@@ -18,7 +18,7 @@ from . import process
 from .servers import APACHE_MODULES, Apache, Lighttpd, NotInstalled, Server, find
 from .site import PROGRAMS, ROOT
 
-PATIENCE = 30   # seconds
+PATIENCE = process.PATIENCE
 HEADING = re.compile(r"\s*# -- (.*) --\n")
 
 

@@ -24,7 +24,6 @@ APACHE_USUAL = ("access_compat alias auth_basic authn_core authn_file authz_core
                 "authz_user autoindex deflate dir env filter mime negotiation reqtimeout "
                 "setenvif status").split()
 STARTS = 5      # attempts: another process may take a free port before the server binds it
-PROGRAM_PATIENCE = 30   # seconds
 
 
 class Bare:
@@ -82,7 +81,7 @@ class Bare:
     def ask(self, path, query, method, headers, body, chunked=False, **changed):
         program = self.start(path, query, method, headers, body, chunked, **changed)
         try:
-            output, _ = program.communicate(body, timeout=PROGRAM_PATIENCE)
+            output, _ = program.communicate(body, timeout=process.PATIENCE)
         finally:
             program.kill()
             program.wait()

@@ -181,8 +181,8 @@ class Site:
         arguments."""
         rights = process.as_web_user() if as_web_user else {}
         done = subprocess.run([*launcher, self.amocrmctl, "-c", self.config, *map(str, arguments)],
-                              input=input, capture_output=True, text=True, timeout=60,
-                              env={"PATH": "/usr/bin:/bin", **environment}, cwd="/", **rights)
+                              input=input, capture_output=True, text=True,
+                              timeout=process.PATIENCE, env={"PATH": "/usr/bin:/bin", **environment}, cwd="/", **rights)
         if check and done.returncode:
             raise AssertionError(f"amocrmctl {' '.join(map(str, arguments))} exited with status "
                                  f"{done.returncode}: {done.stdout}{done.stderr}")
@@ -227,7 +227,7 @@ class Site:
         def line():
             return next((line for line in self.log() if all(word in line for word in words)), None)
         try:
-            return process.wait_until(line, "a log line", seconds=5)
+            return process.wait_until(line, "a log line")
         except TimeoutError:
             raise AssertionError(f"no log line contains {words}; the lines are:\n"
                                  + "\n".join(self.log())) from None

@@ -172,7 +172,7 @@ class Series:
         killed = fault.error is None and not self.helper
         if ran.hung:
             yield "hung", ran.complaint[-300:]
-        elif not killed and not self._stdout_failed(fault, ran, hit) and (wrong := case.wrong(ran)):
+        elif not killed and not self._excused(fault, ran, hit) and (wrong := case.wrong(ran)):
             yield "invalid", f"{wrong} {ran.complaint[-300:]}"
         acknowledged = case.acknowledged(ran)
         broken = case.repeat(place)
@@ -209,10 +209,13 @@ class Series:
         return "burnt"
 
     @staticmethod
-    def _stdout_failed(fault, ran, hit):
-        """A response that cannot be written is nobody's fault, unless the write was interrupted."""
+    def _excused(fault, ran, hit):
+        """A request that cannot be read, and a response that cannot be written, are the server's
+        fault, unless the call was interrupted."""
         name, rest = ran.trace.calls[hit]
-        return name in ("write", "writev") and rest.startswith("1,") and fault.error != "EINTR"
+        return fault.error != "EINTR" and (
+            (name == "read" and rest.startswith("0,"))
+            or (name in ("write", "writev") and rest.startswith("1,")))
 
     def _checked(self):
         if sum(self.runs.values()) % CHECKED == 0:

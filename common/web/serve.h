@@ -8,8 +8,8 @@
 #include "web/request.h"
 #include "web/response.h"
 
-/* The most that a request may use, allocated as it is used.  A body of the largest [webhook] max_body
- * fits, with its parts and its JSON. */
+/* The most that a request may use, allocated as it is used.  A body of the largest [webhook]
+ * max_body fits, with its parts and its JSON. */
 #define SERVE_ARENA_SIZE (64u << 20) /* bytes */
 
 struct program {

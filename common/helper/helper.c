@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "helper/helper_fault.h"
+#include "helper/helper_start_fault.h"
 #include "text/json.h"
 
 #include <errno.h>
@@ -41,6 +42,8 @@ find_program(struct ctx *ctx, enum helper which, const char **path)
 		{ self, "" },
 		{ LIBEXEC_PATH, "" },
 	};
+	const char *denied = NULL;
+	int error = 0;
 	char *slash;
 
 	self[len > 0 ? len : 0] = '\0';
@@ -53,10 +56,15 @@ find_program(struct ctx *ctx, enum helper which, const char **path)
 			return false;
 		if (access(*path, X_OK) == 0)
 			return true;
+		if (denied == NULL && errno != ENOENT && errno != ENOTDIR) {
+			denied = *path;
+			error = errno;
+		}
 	}
+	if (denied != NULL)
+		return helper_start_denied(ctx, denied, error);
 	return fault(ctx, FAULT_CONFIG,
-	    "%s is neither beside the programs nor at %s, or its mode is not 0755: install or "
-	    "upload it again",
+	    "%s is neither beside the programs nor at %s: install or upload it again",
 	    programs[which], *path);
 }
 
@@ -118,7 +126,7 @@ start(struct ctx *ctx, enum helper which)
 	close(sockets[1]);
 	if (error != 0) {
 		close(sockets[0]);
-		return fault(ctx, FAULT_SERVER, "%s cannot be started: %s", path, strerror(error));
+		return helper_start_failed(ctx, path, error);
 	}
 	helper->fd = sockets[0];
 	helper->running = true;

@@ -101,10 +101,18 @@ check_network(struct check *c)
 		    cfg->connect_to == NULL ? "" : ", some hosts at other addresses by connect_to");
 }
 
-static const char install_again[] =
-    "run make install again, or upload the programs again; amo-crm-https and amo-crm-crypto must "
-    "have mode 0755 and the same version as amocrmctl, and the libraries they need must be "
-    "installed";
+static const char *
+helper_advice(const struct ctx *ctx)
+{
+	if (strstr(ctx->reason, "may not enter") != NULL || strstr(ctx->reason, "noexec") != NULL)
+		return "the web server's programs cannot start it either: correct this first";
+	if (strstr(ctx->reason, "memory") != NULL)
+		return "raise the limit on memory (ulimit -v), or install the libraries that ldd "
+		       "shows to be missing";
+	return "run make install again, or upload the programs again; amo-crm-https and "
+	       "amo-crm-crypto must have mode 0755 and the same version as amocrmctl, and the "
+	       "libraries they need must be installed";
+}
 
 /* A call that amo-crm-https must refuse before it connects: the URL is not of that host. */
 static bool
@@ -144,7 +152,7 @@ check_https(struct check *c)
 	if (https_starts(c->ctl->ctx, &c->ctl->cfg.amocrm))
 		report_ok(&c->report, "amo-crm-https", "which sends requests to amoCRM: starts");
 	else
-		report_fault(&c->report, "amo-crm-https", install_again);
+		report_fault(&c->report, "amo-crm-https", helper_advice(c->ctl->ctx));
 }
 
 void
@@ -154,5 +162,5 @@ check_crypto(struct check *c)
 	if (c->crypto_usable)
 		report_ok(&c->report, "amo-crm-crypto", "which encrypts tokens: starts");
 	else
-		report_fault(&c->report, "amo-crm-crypto", install_again);
+		report_fault(&c->report, "amo-crm-crypto", helper_advice(c->ctl->ctx));
 }

@@ -165,7 +165,7 @@ become_owner(struct ctl *ctl)
 
 	if (geteuid() != 0)
 		return true;
-	if (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)
+	if (!config_read_as_root(ctl->ctx, ctl->config_path, &ctl->cfg)
 	    || stat(ctl->cfg.store.path, &st) != 0 || st.st_uid == 0) {
 		ctx_clear_fault(ctl->ctx);
 		return true;
@@ -196,7 +196,9 @@ run(struct ctl *ctl)
 	}
 	if (!become_owner(ctl))
 		return CTL_FAILED;
-	if (c->needs_config && !config_read(ctl->ctx, ctl->config_path, &ctl->cfg))
+	if (c->needs_config
+	    && (!config_read(ctl->ctx, ctl->config_path, &ctl->cfg)
+		|| !config_check_store(ctl->ctx, &ctl->cfg.store)))
 		return ctl_fault(ctl);
 	return c->run(ctl);
 }

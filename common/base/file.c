@@ -11,7 +11,42 @@
 #define MODE_TOO_OPEN 0137 /* all but u=rw,g=r */
 
 static bool
-mode_is_safe(struct ctx *ctx, int fd, const char *path)
+owner_is_trusted(struct ctx *ctx, const struct stat *st, const char *path)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid()
+	    || fault(ctx, FAULT_CONFIG,
+		"%s: its owner, user %lu, can change it; it must belong to root or to user %lu",
+		path, (unsigned long)st->st_uid, (unsigned long)geteuid());
+}
+
+bool
+file_trusted(struct ctx *ctx, const struct stat *st, const char *path)
+{
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return fault(ctx, FAULT_CONFIG, "%s: mode %04o lets other users change it", path,
+		    (unsigned)st->st_mode & 07777);
+	return owner_is_trusted(ctx, st, path);
+}
+
+static bool
+mode_is_secret(struct ctx *ctx, const struct stat *st, const char *path)
+{
+	return (st->st_mode & MODE_TOO_OPEN) == 0
+	    || fault(ctx, FAULT_CONFIG,
+		"%s: mode %04o; it must be 0600, or 0640 with the web server's group", path,
+		(unsigned)st->st_mode & 07777);
+}
+
+static bool
+is_secret(struct ctx *ctx, const struct stat *st, const char *path)
+{
+	return mode_is_secret(ctx, st, path) && owner_is_trusted(ctx, st, path);
+}
+
+typedef bool rule(struct ctx *ctx, const struct stat *st, const char *path);
+
+static bool
+check(struct ctx *ctx, int fd, const char *path, rule *accepted)
 {
 	struct stat st;
 
@@ -19,11 +54,7 @@ mode_is_safe(struct ctx *ctx, int fd, const char *path)
 		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return fault(ctx, FAULT_CONFIG, "%s: is not a regular file", path);
-	if ((st.st_mode & MODE_TOO_OPEN) != 0)
-		return fault(ctx, FAULT_CONFIG,
-		    "%s: mode %04o; it must be 0600, or 0640 with the web server's group", path,
-		    st.st_mode & 07777);
-	return true;
+	return accepted(ctx, &st, path);
 }
 
 /* Puts the stream's buffer into the arena, which is wiped. */
@@ -37,14 +68,14 @@ buffer_in_arena(struct ctx *ctx, FILE *file)
 		|| fault(ctx, FAULT_SERVER, "the buffer of a stream cannot be set"));
 }
 
-bool
-file_open_secret(struct ctx *ctx, const char *path, FILE **file)
+static bool
+open_checked(struct ctx *ctx, const char *path, rule *accepted, FILE **file)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
-	if (!mode_is_safe(ctx, fd, path)) {
+	if (!check(ctx, fd, path, accepted)) {
 		close(fd);
 		return false;
 	}
@@ -85,6 +116,24 @@ bool
 file_directory_syncable(int error)
 {
 	return error != EINVAL && error != EBADF && error != ENOTSUP && error != ENOSYS;
+}
+
+bool
+file_open_trusted(struct ctx *ctx, const char *path, FILE **file)
+{
+	return open_checked(ctx, path, file_trusted, file);
+}
+
+bool
+file_open_secret(struct ctx *ctx, const char *path, FILE **file)
+{
+	return open_checked(ctx, path, is_secret, file);
+}
+
+bool
+file_open_anybodys_secret(struct ctx *ctx, const char *path, FILE **file)
+{
+	return open_checked(ctx, path, mode_is_secret, file);
 }
 
 bool

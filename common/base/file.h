@@ -1,4 +1,10 @@
-/* file.h - opening files that hold secrets, durable directories, and complete writes.
+/* file.h - opening files that hold secrets or decide what we trust, durable directories, and
+ * complete writes.
+ *
+ * The rule for such files and folders is one: nobody but root and the user that runs the program
+ * can change them.  So each belongs to one of the two, and its mode lets neither group nor others
+ * write; a group is refused even if the user is alone in it today.  A file that somebody else has
+ * put in the place of another is refused by its owner, so the folders above need not be checked.
  */
 #ifndef FILE_H
 #define FILE_H
@@ -6,11 +12,22 @@
 #include "base/ctx.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+
+/* The rule, for a file or folder whose status is known.  Fault: FAULT_CONFIG. */
+bool file_trusted(struct ctx *ctx, const struct stat *st, const char *path);
 
 /* Opens a regular file for reading; the caller closes it with fclose.
- * Fault: FAULT_CONFIG when it cannot be opened, or when its mode permits anything to others or more
- * than reading to its group (0600 and 0640 are accepted). */
+ * Fault: FAULT_CONFIG when it cannot be opened, or the rule refuses it. */
+bool file_open_trusted(struct ctx *ctx, const char *path, FILE **file);
+
+/* As file_open_trusted, and its mode permits nothing to others, and only reading to its group (0600
+ * and 0640 are accepted). */
 bool file_open_secret(struct ctx *ctx, const char *path, FILE **file);
+
+/* As file_open_secret, but the file may belong to any user: for root, which does not know yet as
+ * which user it will run. */
+bool file_open_anybodys_secret(struct ctx *ctx, const char *path, FILE **file);
 
 /* As open(2), with mode 0600 for a new file, and again after a signal. */
 int file_open(const char *path, int flags);

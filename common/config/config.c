@@ -222,9 +222,11 @@ config_path(void)
 	return path != NULL && path[0] != '\0' ? path : CONFIG_PATH;
 }
 
+typedef bool opener(struct ctx *ctx, const char *path, FILE **file);
+
 /* *parsed is set even when the file has a fault, which is then reported as its settings say. */
 static bool
-parse(struct ctx *ctx, const char *path, const void **parsed)
+parse_opened(struct ctx *ctx, const char *path, opener *open_file, const void **parsed)
 {
 	struct reader reader = { .ctx = ctx };
 	bool ok;
@@ -233,12 +235,27 @@ parse(struct ctx *ctx, const char *path, const void **parsed)
 		return false;
 	*parsed = reader.cfg;
 	reader.cfg->file = path;
-	if (!set_defaults(&reader) || !file_open_secret(ctx, path, &reader.file))
+	if (!set_defaults(&reader) || !open_file(ctx, path, &reader.file))
 		return false;
 	ok = parse_file(&reader) && check_all(&reader);
 	fclose(reader.file);
 	reader.cfg->valid = ok;
 	return ok;
+}
+
+static bool
+parse(struct ctx *ctx, const char *path, const void **parsed)
+{
+	return parse_opened(ctx, path, file_open_secret, parsed);
+}
+
+static void
+give(const void *parsed, struct config *cfg)
+{
+	if (parsed != NULL)
+		memcpy(cfg, parsed, sizeof *cfg);
+	else
+		memset(cfg, 0, sizeof *cfg);
 }
 
 bool
@@ -247,9 +264,16 @@ config_read(struct ctx *ctx, const char *path, struct config *cfg)
 	const void *parsed = NULL;
 	bool ok = filecache_get(ctx, FILECACHE_CONFIG, path, parse, &parsed);
 
-	if (parsed != NULL)
-		memcpy(cfg, parsed, sizeof *cfg);
-	else
-		memset(cfg, 0, sizeof *cfg);
+	give(parsed, cfg);
+	return ok;
+}
+
+bool
+config_read_as_root(struct ctx *ctx, const char *path, struct config *cfg)
+{
+	const void *parsed = NULL;
+	bool ok = parse_opened(ctx, path, file_open_anybodys_secret, &parsed);
+
+	give(parsed, cfg);
 	return ok;
 }

@@ -83,6 +83,15 @@ const char *config_path(void);
  * parsed so far, and defaults for the others, so that the error can be reported to the app. */
 bool config_read(struct ctx *ctx, const char *path, struct config *cfg);
 
+/* As config_read, whoever owns the file: for root, which learns from it as which user to run, and
+ * then reads it again. */
+bool config_read_as_root(struct ctx *ctx, const char *path, struct config *cfg);
+
+/* Refuses a store that somebody other than root and we can change, by the rule of base/file.h.  A
+ * store without access for others costs one system call.  One that is missing is not refused here:
+ * the functions of the store will say so.  Fault: FAULT_CONFIG. */
+bool config_check_store(struct ctx *ctx, const struct store_config *store);
+
 /* The table of all keys; it ends with a NULL name. */
 struct config_key {
 	const char *section;

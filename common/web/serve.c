@@ -42,7 +42,8 @@ handle(struct ctx *ctx, const struct gateway *gw, const void *arg)
 	struct config cfg;
 	struct request req;
 	struct response res = { 0 };
-	bool config_ok = config_read(ctx, config_path(), &cfg);
+	bool config_ok =
+	    config_read(ctx, config_path(), &cfg) && config_check_store(ctx, &cfg.store);
 	bool request_ok = request_read(ctx, gw, program->methods, &req);
 	bool sent;
 

@@ -1,7 +1,8 @@
 /* jws_evp.c - see jws_evp.h. */
 #include "jws_evp.h"
 
-#include <errno.h>
+#include "base/file.h"
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -27,13 +28,11 @@ no_passphrase(char *buffer, int size, int writing, void *arg)
 static EVP_PKEY *
 read_public_key(struct ctx *ctx, const char *path)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file;
 	EVP_PKEY *key;
 
-	if (file == NULL) {
-		ctx_fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+	if (!file_open_trusted(ctx, path, &file))
 		return NULL;
-	}
 	key = PEM_read_PUBKEY(file, NULL, no_passphrase, NULL);
 	fclose(file);
 	if (key == NULL)

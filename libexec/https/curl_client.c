@@ -2,6 +2,7 @@
 #include "curl_client.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "ca_certs.h"
 #include "public_address.h"
@@ -263,6 +264,8 @@ curl_client_send(struct ctx *ctx, struct curl_client *client, const struct https
     struct https_reply *reply)
 {
 	discard_old_sessions(client, request);
+	if (request->ca_file != NULL && !file_trusted(ctx, &client->ca_stat, request->ca_file))
+		return false;
 	return client->curl != NULL ? send_with(ctx, client->curl, request, reply)
 				    : fault(ctx, FAULT_SERVER, "libcurl cannot be initialized");
 }

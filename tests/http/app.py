@@ -194,6 +194,7 @@ class Signer:
         self._signed = folder / f"{name}.txt"
         openssl("genpkey", "-algorithm", *self.PARAMETERS[algorithm], "-out", self._private)
         openssl("pkey", "-in", self._private, "-pubout", "-out", self.public)
+        self.public.chmod(0o644)    # whatever the umask
 
     def token(self, user="olena", **claims):
         return token({"typ": "JWT", "alg": self.algorithm}, claims_of(user, **claims), self._sign)

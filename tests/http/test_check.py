@@ -359,7 +359,7 @@ FOREIGN_FILES = {
     "a configuration of another user": (
         lambda site: own_by(site.config, 12345, 0o640) or os.chown(
             site.config, 12345, process.web_user().pw_gid),
-        "warn", "configuration", "user 12345", "root"),
+        "WRONG", "configuration", "user 12345", "root"),
     "a configuration of another group": (
         lambda site: os.chown(site.config, process.web_user().pw_uid, 12345),
         "warn", "configuration", "group 12345", "chgrp"),
@@ -367,7 +367,7 @@ FOREIGN_FILES = {
         lambda site: own_by(site.keys, 0, 0o600), "WRONG", "keys", "Permission denied", "chown"),
     "a key ring of another user": (
         lambda site: os.chown(site.keys, 12345, process.web_user().pw_gid),
-        "warn", "keys", "user 12345"),
+        "WRONG", "keys", "user 12345", "chown"),
     "a store owned by root": (
         lambda site: os.chown(site.store, 0, 0), "WRONG", "store", "belongs to root", "chown -R"),
     "a shard owned by root": (

@@ -203,7 +203,8 @@ def test_a_container_may_forbid_it(bare, amocrm, tmp_path, error):
         pytest.skip("strace is not installed")
     calls = "prctl,prlimit64"
     trace, params = tmp_path / "trace", amocrm.approve()
-    launcher = ("strace", "-f", "-o", trace, "-e", f"trace={calls}",
+    user = ("-u", process.web_user().pw_name) if process.is_root() else ()
+    launcher = ("strace", *user, "-f", "-o", trace, "-e", f"trace={calls}",
                 "-e", f"inject={calls}:error={error}")
 
     answer = bare.server.ask(f"{BASE}callback", params, "GET", {}, None, launcher=launcher)

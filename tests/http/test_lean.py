@@ -46,7 +46,8 @@ def traced(bare, amocrm, tmp_path):
 
     def ask(program, query=None, method="GET", headers=None, body=None):
         answer = bare.server.ask(BASE + program, query, method, headers or {}, body,
-                                 launcher=("strace", "-f", "-o", trace, "-e", "trace=open,openat"))
+                                 launcher=("strace", "-u", process.web_user().pw_name, "-f", "-o", trace,
+                                           "-e", "trace=open,openat"))
         return answer, [path.removeprefix(f"{bare.store}/")
                         for path in OPENED.findall(trace.read_text())]
     return ask

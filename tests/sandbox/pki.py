@@ -40,6 +40,7 @@ class Authority:
         self._key = self.folder / "ca.key"
         self._new_key_and_request("ca", name)
         self._sign("ca", CA_EXTENSIONS, "-signkey", self._key)
+        self.certificate.chmod(0o644)   # whatever the umask: our programs refuse a writable one
 
     def issue(self, label, names, days=30):
         """Returns the paths of a certificate for these host names, and of its key.

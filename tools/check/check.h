@@ -78,6 +78,9 @@ void check_accounts(struct check *c);
 /* False, with a finding: path is below a directory whose files web servers usually serve. */
 bool check_location(struct check *c, const char *part, const char *path);
 
+/* What to do about the fault in ctx: about a file that others can change, else otherwise. */
+const char *check_advice(const struct ctx *ctx, const char *otherwise);
+
 /* Whether the value is a placeholder of amo-crm.conf.example. */
 bool check_is_placeholder(const char *value);
 

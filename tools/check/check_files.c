@@ -21,6 +21,10 @@ check_user_name(struct ctx *ctx, uid_t uid)
 	return ctx_printf(ctx, &text, "user %lu", (unsigned long)uid) ? text : "";
 }
 
+static const char change_owner[] =
+    "chown it to root, with the web server's group and mode 0640; where everything is one user's, "
+    "to that user";
+
 /* Whether the group is root's, or one that the web server's programs run as. */
 static bool
 group_expected(const struct check *c, gid_t gid)
@@ -37,12 +41,11 @@ group_expected(const struct check *c, gid_t gid)
 static bool
 owner_ok(struct check *c, const char *part, const char *path, const struct stat *st)
 {
-	const char *owner = check_user_name(c->ctl->ctx, st->st_uid);
-
-	if (st->st_uid != 0 && st->st_uid != c->owner && st->st_uid != geteuid()) {
-		report_warning(&c->report, part,
-		    "chown it to root, with the web server's group and mode 0640",
-		    "%s: belongs to %s, who can read and change it", path, owner);
+	if (st->st_uid != 0 && st->st_uid != c->owner) {
+		report_wrong(&c->report, part, change_owner,
+		    "%s: belongs to %s, and the programs run as %s", path,
+		    check_user_name(c->ctl->ctx, st->st_uid),
+		    check_user_name(c->ctl->ctx, c->owner));
 		return false;
 	}
 	if ((st->st_mode & 040) != 0 && !group_expected(c, st->st_gid)) {
@@ -96,6 +99,14 @@ file_ok(struct check *c, const char *part, const char *path)
 	    && check_location(c, part, path);
 }
 
+const char *
+check_advice(const struct ctx *ctx, const char *otherwise)
+{
+	if (strstr(ctx->reason, "lets other users change it") != NULL)
+		return "chmod go-w, then run the check again";
+	return strstr(ctx->reason, ": its owner, user ") != NULL ? change_owner : otherwise;
+}
+
 /* What to do about a file that cannot be opened or parsed. */
 static const char *
 advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
@@ -106,7 +117,8 @@ advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
 		return "the web server's user must be able to read it: chown root:<its group>, "
 		       "chmod 0640, and the same group for the store; and run check as root or as "
 		       "that user";
-	return strstr(ctx->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong;
+	return check_advice(
+	    ctx, strstr(ctx->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong);
 }
 
 bool

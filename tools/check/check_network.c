@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "config/config_rules.h"
 #include "crypto/seal.h"
 #include "helper/https.h"
@@ -61,8 +62,12 @@ check_ca(struct check *c)
 	    : "[amocrm] ca_file must name a PEM file that the web server's user can read; without "
 	      "it the system's certificates are used";
 	int count = path == NULL ? -1 : count_certificates(path);
+	struct ctx *ctx = c->ctl->ctx;
+	struct stat st;
 
-	if (path == NULL)
+	if (count > 0 && given != NULL && stat(given, &st) == 0 && !file_trusted(ctx, &st, given))
+		report_fault(&c->report, "certificates", check_advice(ctx, to_do));
+	else if (path == NULL)
 		report_wrong(&c->report, "certificates", to_do,
 		    "this system has no list of certificate authorities: no server can be "
 		    "authenticated");

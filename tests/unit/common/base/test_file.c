@@ -103,12 +103,106 @@ opens_only_regular_files(void **state)
 	}
 }
 
+/* Nobody but root and this process's user may be able to change it. */
+static void
+trusts_what_others_cannot_change(void **state)
+{
+	static const struct {
+		const char *label;
+		mode_t mode;
+		bool secret, trusted; /* for file_open_secret, and for file_open_trusted */
+	} table[] = {
+		{ "the owner's alone", 0600, true, true },
+		{ "readable for the group", 0640, true, true },
+		{ "readable for everybody", 0644, false, true },
+		{ "executable", 0755, false, true },
+		{ "writable for the group", 0660, false, false },
+		{ "writable for the group alone", 0620, false, false },
+		{ "writable for others", 0646, false, false },
+		{ "writable for others alone", 0602, false, false },
+		{ "writable for everybody", 0666, false, false },
+	};
+	static const struct {
+		const char *label;
+		uid_t owner; /* relative to this process's user, which root is where we are root */
+		bool trusted;
+	} owners[] = {
+		{ "of this user", 0, true },
+		{ "of another user", 1, false },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "file", path);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ctx ctx;
+		struct stat st;
+		FILE *file;
+		bool ok;
+
+		file_write(path, "text", 4, table[i].mode);
+		open_ctx(&ctx);
+		assert_int_equal(stat(path, &st), 0);
+		DEMAND(table[i].label, file_trusted(&ctx, &st, path) == table[i].trusted);
+		ctx_clear_fault(&ctx);
+		ok = file_open_trusted(&ctx, path, &file);
+		same_fault(table[i].label, &ctx, ok, table[i].trusted ? FAULT_NONE : FAULT_CONFIG);
+		if (ok)
+			fclose(file);
+		else
+			has_text(table[i].label, ctx.reason, "lets other users change it");
+		ctx_clear_fault(&ctx);
+		ok = file_open_secret(&ctx, path, &file);
+		DEMAND(table[i].label, ok == table[i].secret);
+		if (ok)
+			fclose(file);
+		for (size_t o = 0; o < ROWS(owners); o++) {
+			st.st_uid = geteuid() + owners[o].owner;
+			ctx_clear_fault(&ctx);
+			DEMAND(owners[o].label,
+			    file_trusted(&ctx, &st, path)
+				== (table[i].trusted && owners[o].trusted));
+			st.st_uid = 0;
+			ctx_clear_fault(&ctx);
+			DEMAND("of root", file_trusted(&ctx, &st, path) == table[i].trusted);
+		}
+		assert_int_equal(unlink(path), 0);
+		ctx_close(&ctx);
+	}
+}
+
+/* Root reads the configuration before it becomes another user.  Others cannot give files away. */
+static void
+opens_anybodys_secret_for_root(void **state)
+{
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	FILE *file;
+
+	if (geteuid() != 0)
+		skip();
+	path_in(*state, "file", path);
+	file_write(path, "text", 4, 0600);
+	assert_int_equal(chown(path, 12345, 12345), 0);
+	open_ctx(&ctx);
+	same_fault("another user's", &ctx, file_open_secret(&ctx, path, &file), FAULT_CONFIG);
+	has_text("another user's", ctx.reason, "user 12345");
+	ctx_clear_fault(&ctx);
+	same_fault("anybody's", &ctx, file_open_anybodys_secret(&ctx, path, &file), FAULT_NONE);
+	fclose(file);
+	assert_int_equal(chmod(path, 0644), 0);
+	same_fault(
+	    "its mode counts", &ctx, file_open_anybodys_secret(&ctx, path, &file), FAULT_CONFIG);
+	ctx_close(&ctx);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(checks_the_mode),
 		IN_FOLDER(opens_only_regular_files),
+		IN_FOLDER(trusts_what_others_cannot_change),
+		IN_FOLDER(opens_anybodys_secret_for_root),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);

@@ -308,7 +308,7 @@ refuses_files_without_a_public_key(void **state)
 		const char *reason;
 	} table[] = {
 		{ "no file", "absent.pem", NULL, "No such file" },
-		{ "a folder", ".", NULL, "no PEM public key" },
+		{ "a folder", ".", NULL, "not a regular file" },
 		{ "an empty file", "a.pem", "", "no PEM public key" },
 		{ "a key in the format of SSH", "a.pem", "ssh-ed25519 AAAA\n",
 		    "no PEM public key" },

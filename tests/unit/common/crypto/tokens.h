@@ -130,6 +130,7 @@ write_public_key(EVP_PKEY *key, const char *path)
 
 	assert_non_null(file);
 	assert_int_equal(PEM_write_PUBKEY(file, key), 1);
+	assert_int_equal(fchmod(fileno(file), 0644), 0); /* whatever the umask */
 	assert_int_equal(fclose(file), 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/harden.h"
 #include "run_as.h"
+#include "terminal.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -224,6 +225,10 @@ main(int argc, char **argv)
 	int option;
 
 	harden_process();
+	if (!terminal_protect()) {
+		perror("amocrmctl");
+		return CTL_FAILED;
+	}
 	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
 		if (option == 'h') {
 			print_help(stdout);

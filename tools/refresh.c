@@ -137,7 +137,8 @@ refresh_list(struct ctl *ctl, const struct keyring *ring, const struct due *due)
 		wait_ms = pause_after(ctl->ctx, ok);
 		counts[ok]++;
 		if (watched)
-			fprintf(stderr, "\r%zu of %zu ", i + 1, due->count);
+			/* not to stderr, which escapes the carriage return */
+			dprintf(STDERR_FILENO, "\r%zu of %zu ", i + 1, due->count);
 		if (i + 1 < due->count && blocked < BLOCKED_MAX)
 			clock_sleep(wait_ms);
 		key = next_key(due, key);

@@ -58,6 +58,12 @@ for _kind, (_hint, _status) in HINTS.items():
 
 
 @fault
+def harmful_hint(_exchange):
+    """Refusal with a hint that a terminal would obey: it sets the title and clears the screen."""
+    return problem(Refused("\x1b]0;title\x07 \u009b2J", 400))
+
+
+@fault
 def invalid_client(_exchange):
     """Refusal without a hint, title in English: a wrong secret or an unpaid account."""
     return problem(Refused(None, 401, "Invalid client", "Client authentication failed"))

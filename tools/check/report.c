@@ -1,23 +1,34 @@
 /* report.c - see report.h. */
 #include "check/report.h"
 
+#include "base/utf8.h"
+#include "terminal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FOUND_MAX 1024 /* bytes of a finding; the longest path or URL fits */
 
-/* Prints without control characters, which a terminal would execute and which could end the line:
- * C0, DEL, and C1, whose UTF-8 begins with C2.  Part of the text may come from amoCRM or a web
- * server. */
+/* Prints without control characters, which could end the line, and which whatever shows this later
+ * could obey.  Part of the text may come from amoCRM or a web server. */
 static void
 put_text(const char *s)
 {
-	for (const unsigned char *c = (const unsigned char *)s; *c != '\0'; c++)
-		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
-			putchar('?');
+	size_t left = strlen(s);
+
+	while (left > 0) {
+		size_t shown = terminal_shown_len(s, left);
+		size_t whole = utf8_sequence_len(s, left);
+		size_t len = whole > 0 ? whole : 1;
+
+		if (shown > 0)
+			fwrite(s, 1, shown, stdout);
 		else
-			putchar(*c);
+			putchar('?');
+		s += len;
+		left -= len;
+	}
 }
 
 /* A path of make dist's example that was not filled in needs no other advice. */

@@ -136,12 +136,14 @@ class Spawned(FastCgi):
                            env={**os.environ, **self.environment()})
 
     def end_processes(self):
-        """By the pid files that spawn-fcgi has written, as README says."""
+        """By README's command, from the pid files that spawn-fcgi has written."""
         numbers = [int(number) for file in self.ran.glob("*.pid")
                    for number in file.read_text().split()]
-        for number in numbers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGTERM)
+        if any(map(process.alive, numbers)):
+            [command] = re.findall(r"`([^`]*/run/amo-crm/[^`]*)` terminates them", (
+                ROOT / "README.md").read_text())
+            subprocess.run(["sh", "-c", command.replace("/run/amo-crm/", f"{self.ran}/")],
+                           stderr=subprocess.DEVNULL)   # some may have exited already
         process.wait_until(lambda: not any(map(process.alive, numbers)), "the end of the processes")
 
     def stop(self):

@@ -1,10 +1,15 @@
 /* log.c - see log.h. */
 #include "base/log.h"
 
+#include "base/file.h"
+#include "base/rfc3339.h"
 #include "base/sha2.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Writes at most LOG_VALUE_MAX characters of s.  Bytes outside printable ASCII, quotes and
  * backslashes become '?'. */
@@ -80,4 +85,33 @@ log_line(
 		    fault_code, reason);
 	}
 	snprintf(line + len, LOG_LINE_MAX - (size_t)len, "%s\n", ctx->notes);
+}
+
+/* $JOURNAL_STREAM names the stream by device and inode (systemd.exec(5)); a child whose standard
+ * error was redirected inherits the variable, too. */
+static bool
+is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char name[48]; /* two numbers of 20 digits at most */
+	struct stat st;
+
+	if (stream == NULL || fstat(fd, &st) != 0)
+		return false;
+	snprintf(name, sizeof name, "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	return strcmp(stream, name) == 0;
+}
+
+void
+log_to_stderr(const char *line)
+{
+	char timed[RFC3339_SIZE + LOG_LINE_MAX];
+
+	if (!is_journal(STDERR_FILENO)) {
+		rfc3339_write(time(NULL), timed);
+		snprintf(timed + strlen(timed), LOG_LINE_MAX, " %s", line);
+		line = timed;
+	}
+	(void)file_write_all(STDERR_FILENO, line, strlen(line));
 }

@@ -20,6 +20,11 @@ void log_note(struct ctx *ctx, const char *key, const char *value);
 void log_note_number(struct ctx *ctx, const char *key, long long value);
 void log_note_secret(struct ctx *ctx, const char *key, const char *secret);
 
+/* Writes a line to standard error, behind the time (UTC, RFC 3339): a web server or spawn-fcgi
+ * usually connects it to a file, into which nobody else writes the time.  Systemd's journal adds
+ * its own, so a line for the journal is written without. */
+void log_to_stderr(const char *line);
+
 /* Formats the line, with its newline; empty if there is neither a fault nor a note. */
 void log_line(
     const struct ctx *ctx, const char *program, const char *fault_code, char line[LOG_LINE_MAX]);

@@ -2,6 +2,7 @@
 #include "web/cgi.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -51,7 +52,7 @@ static void
 put_log(const struct gateway *gw, const char *line)
 {
 	(void)gw;
-	(void)file_write_all(STDERR_FILENO, line, strlen(line));
+	log_to_stderr(line);
 }
 
 const struct gateway cgi_gateway = { NULL, get_variable, get_body, has_more, put_response,

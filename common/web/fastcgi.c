@@ -2,6 +2,7 @@
 #include "web/fastcgi.h"
 
 #include "base/filecache.h"
+#include "base/log.h"
 #include "web/fcgi_listener.h"
 #include "web/fcgi_restart.h"
 
@@ -45,9 +46,9 @@ put_response(const struct gateway *gw, const void *bytes, size_t len)
 	return FCGX_PutStr(bytes, (int)len, request->out) == (int)len;
 }
 
-/* Writes to the web server's log, or to our own stderr when the web server's configuration sets
- * AMO_CRM_LOG.  nginx would log the request's query beside the line, and with it a code, a
- * signature or the webhook's key. */
+/* Writes to the web server's log, to which the server adds the time, or to our own stderr when the
+ * web server's configuration sets AMO_CRM_LOG.  nginx would log the request's query beside the
+ * line, and with it a code, a signature or the webhook's key. */
 static void
 put_log(const struct gateway *gw, const char *line)
 {
@@ -55,7 +56,7 @@ put_log(const struct gateway *gw, const char *line)
 	const char *where = FCGX_GetParam("AMO_CRM_LOG", request->envp);
 
 	if (where != NULL && strcmp(where, "stderr") == 0)
-		(void)dprintf(STDERR_FILENO, "%s", line);
+		log_to_stderr(line);
 	else
 		FCGX_PutStr(line, (int)strlen(line), request->err);
 }

@@ -49,6 +49,19 @@ def test_other_urls_belong_to_the_site(on_servers, path):
     assert answer.media_type == "text/html"
 
 
+# RFC 3339, lighttpd's, and Apache's
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d")
+
+
+def test_a_log_line_has_the_time_once(on_servers):
+    """The program writes it where the server does not."""
+    on_servers.get("status")
+
+    line = on_servers.logged("amo-crm status:", "missing_token")
+
+    assert len(TIME.findall(line)) == 1, line
+
+
 def test_queries_and_referers_stay_out_of_the_access_log(on_servers, amocrm):
     secret = "def50200" + "f" * 40
     paths = ["callback", "disconnect", "webhook", "status", *WRONG]

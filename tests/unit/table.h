@@ -124,4 +124,16 @@ try_small_arenas(const char *label, arena_step *step, void *arg)
 	}
 }
 
+/* A line of log_to_stderr behind its time; an empty one as it is. */
+static inline const char *
+behind_time(const char *label, const char *line)
+{
+	static const char form[] = "0000-00-00T00:00:00Z ";
+
+	for (size_t i = 0; line[0] != '\0' && form[i] != '\0'; i++)
+		if (form[i] == '0' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+			fail_msg("%s: \"%s\" does not begin with a time", label, line);
+	return line[0] == '\0' ? line : line + sizeof form - 1;
+}
+
 #endif

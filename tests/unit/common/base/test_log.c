@@ -1,10 +1,13 @@
 /* test_log.c - what is written to the server's log, and what is not. */
-#include "../../table.h"
+#include "../../child.h"
 
 #include "base/log.h"
+#include "base/rfc3339.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 static void
 notes_only_printable_characters(void **state)
@@ -178,6 +181,65 @@ completes_the_longest_line(void **state)
 	ctx_close(&ctx);
 }
 
+struct stderr_case {
+	const char *label;
+	bool in_journal, elsewhere; /* JOURNAL_STREAM names standard error, or another stream */
+	bool timed;
+	int fd;
+};
+
+static bool
+log_in_child(void *arg)
+{
+	const struct stderr_case *c = arg;
+	char stream[64];
+	struct stat st;
+
+	if (dup2(c->fd, STDERR_FILENO) < 0 || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + c->elsewhere);
+	if (c->in_journal || c->elsewhere ? setenv("JOURNAL_STREAM", stream, 1) != 0
+					  : unsetenv("JOURNAL_STREAM") != 0)
+		return false;
+	log_to_stderr("amo-crm callback: a=b\n");
+	return true;
+}
+
+static void
+writes_the_time_where_nobody_else_does(void **state)
+{
+	static const struct stderr_case table[] = {
+		{ .label = "a file or a pipe", .timed = true },
+		{ .label = "systemd's journal", .in_journal = true },
+		{ .label = "redirected from the journal", .elsewhere = true, .timed = true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct stderr_case row = table[i];
+		struct timespec at;
+		char line[200] = "";
+		char *rest = line;
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		row.fd = ends[1];
+		in_child(row.label, log_in_child, &row);
+		assert_true(read(ends[0], line, sizeof line - 1) > 0);
+		close(ends[0]);
+		close(ends[1]);
+		if (row.timed) {
+			rest = strchr(line, ' ');
+			assert_non_null(rest);
+			*rest++ = '\0';
+			DEMAND(row.label, rfc3339_parse(line, &at));
+			DEMAND(row.label, time(NULL) - at.tv_sec < CHILD_LIMIT_S);
+		}
+		same_text(row.label, rest, "amo-crm callback: a=b\n");
+	}
+}
+
 int
 main(void)
 {
@@ -189,6 +251,7 @@ main(void)
 		cmocka_unit_test(notes_a_secret_by_its_digest),
 		cmocka_unit_test(writes_one_line),
 		cmocka_unit_test(completes_the_longest_line),
+		cmocka_unit_test(writes_the_time_where_nobody_else_does),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -96,7 +96,7 @@ handles_one_request(void **state)
 		receive_all(table[i].label, server[0], text, sizeof text);
 		same_text(table[i].label, text, table[i].response);
 		receive_all(table[i].label, log[0], text, sizeof text);
-		same_text(table[i].label, text, "a line\n");
+		same_text(table[i].label, behind_time(table[i].label, text), "a line\n");
 		close(server[0]);
 		close(log[0]);
 	}

@@ -229,7 +229,7 @@ responds_as_cgi(void **state)
 		same_response(&rows[i], text);
 		free(text);
 		text = text_of(log);
-		begins(rows[i].label, text, rows[i].log);
+		begins(rows[i].label, behind_time(rows[i].label, text), rows[i].log);
 		has_no_text(rows[i].label, text, "hunter2");
 		free(text);
 	}

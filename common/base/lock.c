@@ -2,6 +2,7 @@
 #include "base/lock.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,17 @@
 #define PAUSE_LAST_MS  50 /* the longest that a free lock is left unused by a waiter */
 #define WATCH_PAUSE_MS 20
 
+static int
+try_byte(int fd, struct flock *byte)
+{
+	int result;
+
+	do
+		result = fcntl(fd, F_OFD_SETLK, byte);
+	while (result != 0 && errno == EINTR);
+	return result;
+}
+
 /* Polls, because F_OFD_SETLKW has no timeout, and an alarm would interrupt the whole program. */
 static bool
 wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t wait_ms)
@@ -21,9 +33,9 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 	};
 	int64_t deadline = clock_ms() + wait_ms;
 
-	for (long pause = PAUSE_FIRST_MS; fcntl(fd, F_OFD_SETLK, &byte) != 0;
+	for (long pause = PAUSE_FIRST_MS; try_byte(fd, &byte) != 0;
 	     pause = pause * 2 > PAUSE_LAST_MS ? PAUSE_LAST_MS : pause * 2) {
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+		if (errno != EAGAIN && errno != EACCES)
 			return fault(
 			    ctx, FAULT_STORAGE, "%s: cannot lock: %s", path, strerror(errno));
 		if (clock_ms() >= deadline)
@@ -37,7 +49,7 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 bool
 lock_acquire(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = file_open(path, O_RDWR | O_CREAT | O_CLOEXEC);
 
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE,

@@ -61,6 +61,15 @@ struct store_op {
 bool store_commit(
     struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count);
 
+/* Called before a request that cannot be repeated, whose result store_commit will write: does with
+ * these records what a commit does - locks their shards, reads them, prepares copies with values
+ * as long as they may become and reads those back - but renames nothing.  The locks are released
+ * again: a request lasts seconds, and a shard serves many accounts.  Corrupt records are no
+ * obstacle, as for store_put.
+ * Fault: as store_commit; nothing has changed. */
+bool store_rehearse(
+    struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count);
+
 /* The operation of store_put; with value NULL that of store_erase. */
 struct store_op store_op_put(const char *key, const char *value, time_t expires);
 

@@ -2,6 +2,7 @@
  *
  *   <path>/connections/000.gdbm … 1ff.gdbm  the shards
  *   <path>/connections/000.0.new …          copies of shards, until they are renamed
+ *   <path>/escrow/000 …                     see escrow.h
  *   <path>/locks                            bytes 0 to 511: the shards' writers; above: names
  *
  * A hash of its key puts each record into one of 512 shards, so that a change copies little.

@@ -8,10 +8,11 @@
  *   commit    rename the copies over the shards, in the order of the operations, and fsync the
  *             directory
  *
- * Everything up to prepare is rolled back by removing the copies.  The commit needs no more space
+ * Everything up to prepare is rolled back by removing the copies; store_rehearse does that in any
+ * case.  The commit needs no more space
  * on the disk: the copies are written, and the directory has their names.
  */
-#include "store/store.h"
+#include "store/store_write.h"
 
 #include "base/file.h"
 #include "store/disk_reserve.h"
@@ -249,47 +250,25 @@ commit(struct ctx *ctx, const struct plan *plan)
 	return plan->step_count == 0 || file_sync_directory(ctx, plan->directory);
 }
 
+/* A rehearsal ends before the commit, and leaves nothing. */
 bool
-store_commit(
-    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
+store_perform(struct ctx *ctx, const struct store_config *store, const struct store_op *ops,
+    size_t count, bool rehearsal)
 {
 	struct plan plan;
 	bool ok;
 
 	ok = make_plan(ctx, store, ops, count, &plan) && lock_shards(ctx, &plan)
-	    && resolve(ctx, &plan, ops) && prepare_with_reserve(ctx, &plan) && commit(ctx, &plan);
-	if (!ok)
+	    && resolve(ctx, &plan, ops) && prepare_with_reserve(ctx, &plan)
+	    && (rehearsal || commit(ctx, &plan));
+	if (!ok || rehearsal)
 		roll_back(&plan);
 	unlock_shards(&plan);
 	return ok;
-}
-
-bool
-store_update(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
-    store_edit *edit, void *arg)
-{
-	const struct store_op op = { key, expires, edit, arg };
-
-	return store_commit(ctx, store, &op, 1);
 }
 
 struct store_op
 store_op_put(const char *key, const char *value, time_t expires)
 {
 	return (struct store_op){ key, expires, replace, (void *)(uintptr_t)value };
-}
-
-bool
-store_put(struct ctx *ctx, const struct store_config *store, const char *key, const char *value,
-    time_t expires)
-{
-	const struct store_op op = store_op_put(key, value, expires);
-
-	return store_commit(ctx, store, &op, 1);
-}
-
-bool
-store_erase(struct ctx *ctx, const struct store_config *store, const char *key)
-{
-	return store_put(ctx, store, key, NULL, 0);
 }

@@ -1,0 +1,68 @@
+/* store_ops.c - the changes that store.h offers, as uses of store_perform. */
+#include "store/store.h"
+
+#include "store/store_write.h"
+
+#include <string.h>
+
+#define PLACEHOLDER_SIZE 24576 /* bytes; two tokens of 8 KB, sealed, are 22 KB */
+
+bool
+store_update(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
+    store_edit *edit, void *arg)
+{
+	const struct store_op op = { key, expires, edit, arg };
+
+	return store_commit(ctx, store, &op, 1);
+}
+
+bool
+store_put(struct ctx *ctx, const struct store_config *store, const char *key, const char *value,
+    time_t expires)
+{
+	const struct store_op op = store_op_put(key, value, expires);
+
+	return store_commit(ctx, store, &op, 1);
+}
+
+bool
+store_erase(struct ctx *ctx, const struct store_config *store, const char *key)
+{
+	return store_put(ctx, store, key, NULL, 0);
+}
+
+bool
+store_commit(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
+{
+	return store_perform(ctx, store, ops, count, false);
+}
+
+/* The values are as long as they may become, so that what the copies need is known to be there. */
+static bool
+placeholders(struct ctx *ctx, const char *const *keys, size_t count, struct store_op *ops)
+{
+	char *value;
+
+	if (count > STORE_OPS_MAX)
+		return fault(ctx, FAULT_SERVER, "%zu changes at once are too many", count);
+	if (!ctx_alloc(ctx, PLACEHOLDER_SIZE, &value))
+		return false;
+	memset(value, '.', PLACEHOLDER_SIZE - 1);
+	for (size_t i = 0; i < count; i++)
+		ops[i] = store_op_put(keys[i], value, 0);
+	return true;
+}
+
+bool
+store_rehearse(
+    struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count)
+{
+	size_t mark = arena_mark(ctx);
+	struct store_op ops[STORE_OPS_MAX];
+	bool ok =
+	    placeholders(ctx, keys, count, ops) && store_perform(ctx, store, ops, count, true);
+
+	arena_rewind(ctx, mark);
+	return ok;
+}

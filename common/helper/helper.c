@@ -22,8 +22,9 @@
 
 #define STATUS_NOT_LOADED 127
 
-#define CHUNK_SIZE 16384        /* bytes; most replies are shorter */
-#define REPLY_MAX  (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape of six */
+#define CHUNK_SIZE      16384        /* bytes; most replies are shorter */
+#define REPLY_MAX       (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape */
+#define READ_ERRORS_MAX 8            /* of one reply; more do not pass */
 
 static const char *const programs[HELPERS] = {
 	[HELPER_HTTPS] = "amo-crm-https",
@@ -210,22 +211,30 @@ send_request(struct ctx *ctx, enum helper which, const char *line)
 	return false;
 }
 
+/* After an error of read, such as a signal, the reply still waits to be read. */
 static bool
 read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **line)
 {
 	char buffer[CHUNK_SIZE];
 	struct strbuf sb;
 	ssize_t n = 0;
+	int errors = 0;
 
 	strbuf_init(ctx, &sb);
 	while (n == 0 || buffer[n - 1] != '\n') {
 		struct pollfd ready = { .fd = ctx->helpers[which].fd, .events = POLLIN };
 		int64_t left_ms = deadline_ms - clock_ms();
 
-		if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) == 0)
+		int polled = left_ms <= 0 ? 0 : poll(&ready, 1, (int)left_ms);
+
+		if (polled == 0)
 			return fault(
 			    ctx, FAULT_REPLY_LOST, "%s did not reply in time", programs[which]);
-		n = read(ready.fd, buffer, sizeof buffer);
+		n = polled < 0 ? -1 : read(ready.fd, buffer, sizeof buffer);
+		if (n < 0 && ++errors <= READ_ERRORS_MAX) {
+			n = 0;
+			continue;
+		}
 		if (n <= 0)
 			return ended_early(ctx, which);
 		if (sb.len + (size_t)n > REPLY_MAX)

@@ -78,10 +78,12 @@ ctl_accounts(struct ctl *ctl)
 {
 	bool json = ctl->argc == 2 && strcmp(ctl->argv[1], "--json") == 0;
 	size_t count = 0;
+	bool folded;
 	bool ok;
 
 	if (ctl->argc > 1 && !json)
 		return ctl_usage(ctl, "accepts only --json");
+	folded = ctl_fold(ctl);
 	if (json)
 		putchar('[');
 	ok = connection_each(ctl->ctx, &ctl->cfg, json ? print_json : print_row, &count);
@@ -89,7 +91,9 @@ ctl_accounts(struct ctl *ctl)
 		puts(count == 0 ? "]" : "\n]");
 	else if (ok && count == 0)
 		fprintf(stderr, "No account is connected yet.\n");
-	return ok ? CTL_DONE : ctl_fault(ctl);
+	if (!ok)
+		return ctl_fault(ctl);
+	return folded ? CTL_DONE : CTL_FAILED;
 }
 
 enum ctl_exit

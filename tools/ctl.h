@@ -54,6 +54,10 @@ enum ctl_exit ctl_usage(const struct ctl *ctl, const char *why);
 /* Prints the fault in ctl->ctx; returns CTL_FAILED. */
 enum ctl_exit ctl_fault(const struct ctl *ctl);
 
+/* fold.c: folds in all tokens that wait in the escrow.  False: some cannot be stored yet, which is
+ * printed. */
+bool ctl_fold(struct ctl *ctl);
+
 /* selector.c: whether text has the form ACCOUNT[/USER].  ACCOUNT is an account's id or host, USER
  * an amoCRM user's id. */
 bool selector_valid(const char *text);

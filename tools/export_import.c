@@ -84,6 +84,7 @@ ctl_export(struct ctl *ctl)
 		fprintf(stderr, "amocrmctl export: tokens are not written to a terminal\n");
 		return CTL_FAILED;
 	}
+	export.failed += !ctl_fold(ctl); /* they would be missing */
 	if ((plain && !keyring_read(ctl->ctx, ctl->cfg.store.keys, &export.ring))
 	    || !store_each(ctl->ctx, &ctl->cfg.store, "connection:", export_record, &export)
 	    || !store_each(ctl->ctx, &ctl->cfg.store, "app:", export_record, &export))

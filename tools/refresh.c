@@ -153,6 +153,7 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 {
 	struct due due = { .until = until };
 	enum ctl_exit status = CTL_DONE;
+	bool folded = ctl_fold(ctl);
 
 	if (!connection_each(ctl->ctx, &ctl->cfg, add_due, &due))
 		status = ctl_fault(ctl);
@@ -162,7 +163,7 @@ refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 			status = CTL_FAILED;
 	}
 	free(due.keys);
-	return status;
+	return folded ? status : CTL_FAILED;
 }
 
 static enum ctl_exit

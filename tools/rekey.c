@@ -83,6 +83,7 @@ ctl_rekey(struct ctl *ctl)
 		return ctl_usage(ctl, "accepts no arguments");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &rekey.ring))
 		return ctl_fault(ctl);
+	rekey.failed += !ctl_fold(ctl); /* they may be sealed with a key that is to be removed */
 	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
 		rekey.failed++;
 		ctl_fault(ctl);

@@ -83,6 +83,16 @@ bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_
 bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *indexed);
 
+/* Folds in tokens that wait in the escrow (see connection_escrow.h): those of the connection with
+ * that key; NULL: all.  True if there are none.  Costs a few system calls then.
+ * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE and others for tokens that still cannot be stored, after
+ * all others have been folded in. */
+bool connection_fold(struct ctx *ctx, const struct config *cfg, const char *key);
+
+/* How many connections have tokens in the escrow, and the key of one of them. */
+bool connection_waiting(
+    struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1]);
+
 /* Adds an existing connection to the account's index. */
 bool connection_index_add(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);

@@ -56,13 +56,32 @@ bool connection_claim(struct ctx *ctx, const struct config *cfg, const struct ke
     const char *key, const struct claim *claim, const struct authorization *authorization,
     bool *found);
 
-/* Stores a refreshed token pair and the host of a connection, which is given as it was read before
- * the refresh.  Other changes made in the meantime stay: a claim, a revocation.  Nothing is written
- * if the connection was erased or its tokens are newer.  The tokens are sealed as by
- * connection_save. */
+/* A token pair that amoCRM has issued for another one. */
+struct refreshed {
+	const char *key;                 /* of the connection's record */
+	const struct connection *before; /* as read before the refresh, but with the new host */
+	const struct tokens *tokens;
+	time_t at;
+};
+
+/* Stores a refreshed token pair and the host of a connection.  Other changes made in the meantime
+ * stay: a claim, a revocation.  Nothing is written if the connection was erased or its tokens are
+ * newer.  The tokens are sealed as by connection_save.  Idempotent, also after an attempt that
+ * failed with its last step. */
 bool connection_save_refreshed(struct ctx *ctx, const struct config *cfg,
-    const struct keyring *ring, const char *key, const struct connection *connection,
-    const struct tokens *tokens);
+    const struct keyring *ring, const struct refreshed *refreshed);
+
+/* Before amoCRM is asked: does all that connection_save_refreshed will do but the change itself,
+ * and reserves a slot of the escrow, to be released by escrow_release.
+ * Fault: as store_commit. */
+bool connection_rehearse_refreshed(struct ctx *ctx, const struct config *cfg, const char *key,
+    const struct connection *connection, struct lock *slot);
+
+/* After amoCRM has answered: writes the pair into the slot, saves it, again after an error, and
+ * frees the slot; if it cannot be saved, the slot keeps it.  True: it is on disk in one of the two
+ * places.  Fault: FAULT_STORAGE: it is lost. */
+bool connection_keep_refreshed(struct ctx *ctx, const struct config *cfg,
+    const struct keyring *ring, const struct refreshed *refreshed, const struct lock *slot);
 
 /* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since the
  * connection was read. */

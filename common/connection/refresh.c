@@ -7,6 +7,7 @@
 #include "config/host_allowlist.h"
 #include "connection/connection_event.h"
 #include "connection/connection_internal.h"
+#include "store/escrow.h"
 #include "store/store.h"
 
 #include <string.h>
@@ -86,14 +87,21 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
     const char *key, struct connection *connection, struct tokens *tokens)
 {
 	struct tokens fresh;
+	struct lock slot;
+	bool ok;
 
-	if (!store_ready(ctx, &cfg->store))
+	if (!connection_rehearse_refreshed(ctx, cfg, key, connection, &slot))
 		return false;
 	if (refresh_with_retry(ctx, cfg, connection->host, tokens, &fresh)
 	    || refresh_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
+		const struct refreshed refreshed = { key, connection, &fresh, time(NULL) };
+
 		*tokens = fresh;
-		return connection_save_refreshed(ctx, cfg, ring, key, connection, &fresh);
+		ok = connection_keep_refreshed(ctx, cfg, ring, &refreshed, &slot);
+		escrow_release(&slot);
+		return ok;
 	}
+	escrow_release(&slot);
 	if (ctx->kind == FAULT_REFUSED)
 		connection_mark_refused(ctx, cfg, key, connection);
 	else
@@ -101,7 +109,8 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 	return false;
 }
 
-/* Under the connection's lock: another process may have refreshed it in the meantime. */
+/* Under the connection's lock: another process may have refreshed it in the meantime, or have left
+ * its new tokens in the escrow. */
 static bool
 refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens)
@@ -109,7 +118,8 @@ refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	struct connection connection;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	return read_active(ctx, cfg, ring, key, &connection, tokens)
+	return connection_fold(ctx, cfg, key)
+	    && read_active(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
 		|| refresh_and_save(ctx, cfg, ring, key, &connection, tokens));
 }

@@ -41,6 +41,7 @@ check_store(struct check *c)
 	check_filesystem(c);
 	check_locks(c);
 	check_records(c);
+	check_escrow(c);
 	check_journal(c);
 }
 

@@ -66,6 +66,9 @@ void check_locks(struct check *c);
 /* check_records.c: the connections in the store. */
 void check_records(struct check *c);
 
+/* check_escrow.c: tokens that wait to be stored. */
+void check_escrow(struct check *c);
+
 /* check_journal.c: the events, and their delivery. */
 void check_journal(struct check *c);
 

@@ -63,7 +63,8 @@ add(struct ctx *ctx, struct some *some, const char *path)
 static bool
 is_ours(const FTSENT *entry)
 {
-	static const char *const names[] = { "connections", "events", "locks", "deliver.lock" };
+	static const char *const names[] = { "connections", "escrow", "events", "locks",
+		"deliver.lock" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(entry->fts_name, names[i]) == 0)

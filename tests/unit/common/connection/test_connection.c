@@ -361,6 +361,15 @@ is_usable_until_its_refresh_token_expires(void **state)
 	}
 }
 
+static bool
+save_refreshed(
+    struct setup *s, const char *key, const struct connection *before, const struct tokens *tokens)
+{
+	const struct refreshed refreshed = { key, before, tokens, time(NULL) };
+
+	return connection_save_refreshed(&s->ctx, &s->cfg, s->ring, &refreshed);
+}
+
 static void
 is_refreshed(void **state)
 {
@@ -376,7 +385,7 @@ is_refreshed(void **state)
 	key = save(&s, 1, 7, &first_pair, &first);
 	assert_true(find(&s, key, &read));
 	read.host = "renamed.amocrm.ru";
-	assert_true(connection_save_refreshed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(save_refreshed(&s, key, &read, &second_pair));
 	same_text("the new pair", token_of(&s, "u1"), "refresh-2");
 	assert_true(find(&s, key, &now));
 	same_text("the new host", now.host, "renamed.amocrm.ru");
@@ -387,7 +396,7 @@ is_refreshed(void **state)
 	assert_true(find(&s, key, &read));
 	assert_true(connection_claim(&s.ctx, &s.cfg, s.ring, key, &second, &unknown, &found));
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
-	assert_true(connection_save_refreshed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
+	assert_true(save_refreshed(&s, key, &read, &first_pair));
 	assert_true(find(&s, key, &now));
 	same_text("the user who claimed it", now.app_user, "u2");
 	same_number("it is still revoked", now.state, CONNECTION_REVOKED);
@@ -396,7 +405,7 @@ is_refreshed(void **state)
 	/* erased during the call */
 	assert_true(find(&s, key, &read));
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
-	assert_true(connection_save_refreshed(&s.ctx, &s.cfg, s.ring, key, &read, &second_pair));
+	assert_true(save_refreshed(&s, key, &read, &second_pair));
 	DEMAND("an erased connection is not restored", !find(&s, key, &now));
 
 	/* authorized again, or refreshed by another process, during the call, a second later */
@@ -407,8 +416,7 @@ is_refreshed(void **state)
 			read.connected_at--;
 		else
 			read.refreshed_at--;
-		assert_true(
-		    connection_save_refreshed(&s.ctx, &s.cfg, s.ring, key, &read, &first_pair));
+		assert_true(save_refreshed(&s, key, &read, &first_pair));
 		same_text("the newer tokens stay", token_of(&s, "u1"), "refresh-2");
 	}
 	setup_close(&s);

@@ -1,0 +1,206 @@
+"""Tokens that amoCRM has just issued, and a store that fails: what will be written is tried before
+amoCRM is asked; afterwards everything is tried again; at last the tokens wait in the escrow."""
+
+import shutil
+import subprocess
+
+import pytest
+
+import connections
+import findings
+from connections import ID, SOON, connect, pair, works
+from sandbox import process
+
+KEY = f"connection:{ID}:1"
+INDEX = f"account:{ID}"
+
+
+def refreshes(amocrm):
+    return len(amocrm.exchanges("refresh_token"))
+
+
+def slots(site):
+    folder = site.store / "escrow"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def occupied(site):
+    return [slot for slot in slots(site) if slot.read_bytes()[:8] == b"amoescr1"]
+
+
+def under_strace(site, *arguments, inject):
+    """Runs amocrmctl, whose system calls fail as `inject` says."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    user = process.web_user()
+    done = subprocess.run(
+        ["strace", "-o", "/dev/null", *(["-u", user.pw_name] if user else []),
+         *(f"--inject={each}" for each in inject), site.amocrmctl, "-c", site.config,
+         *map(str, arguments)], capture_output=True, text=True, cwd="/", timeout=120)
+    if "ptrace" in done.stderr:
+        pytest.skip(f"strace does not work here: {done.stderr}")
+    return done
+
+
+# Before amoCRM is asked.
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def make_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+def make_room_a_directory(path):
+    path.with_name(path.name.replace(".gdbm", ".0.new")).mkdir()
+
+
+DAMAGES = {
+    "the account's list, emptied": (INDEX, empty),
+    "the account's list, cut": (INDEX, cut),
+    "the account's list, a directory": (INDEX, make_directory),
+    "the connection, emptied": (KEY, empty),
+    "the connection, cut": (KEY, cut),
+    "the connection, a directory": (KEY, make_directory),
+    "a directory where the copy belongs": (KEY, make_room_a_directory),
+}
+
+
+@pytest.mark.parametrize("key, damage", DAMAGES.values(), ids=DAMAGES.keys())
+@pytest.mark.parametrize("command", [("token", ID), ("refresh", "--due", 3600)], ids=lambda c: c[0])
+def test_a_damaged_store_burns_no_token(bare, amocrm, key, damage, command):
+    connect(bare, amocrm, life=SOON)
+    path = connections.shard(bare, key)
+    whole = path.read_bytes()
+
+    damage(path)
+    done = bare.ctl(*command, check=False)
+
+    assert done.returncode == 1 and done.stderr, done.stdout
+    assert refreshes(amocrm) == 0, "amoCRM was asked, and the new tokens cannot be stored"
+    for left in bare.store.glob("connections/*.0.new"):
+        left.rmdir()
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(whole)
+    process.give(path, 0o600, owner=True)
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+
+
+def test_a_store_whose_locks_cannot_be_opened_burns_no_token(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    (bare.store / "locks").unlink()
+    (bare.store / "locks").mkdir()
+
+    assert bare.ctl("token", ID, check=False).returncode == 1
+    assert refreshes(amocrm) == 0
+
+
+def test_an_escrow_that_cannot_be_opened_burns_no_token(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    (bare.store / "escrow").write_text("")
+
+    assert bare.ctl("token", ID, check=False).returncode == 1
+    assert refreshes(amocrm) == 0
+
+
+# After amoCRM has answered.
+
+def test_a_store_that_fails_for_good_after_amocrm_has_answered(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    before = pair(bare)
+
+    done = under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+
+    assert done.returncode == 0, done.stderr
+    assert works(amocrm, done.stdout.strip()) == 1
+    assert refreshes(amocrm) == 1
+    assert len(occupied(bare)) == 1
+    sealed = occupied(bare)[0].read_bytes()
+    assert done.stdout.strip().encode() not in sealed, "the tokens are not sealed"
+
+    bare.ctl("refresh", ID)
+    assert refreshes(amocrm) == 2
+    assert occupied(bare) == []
+    assert works(amocrm, pair(bare)["access_token"]) == 1
+    assert pair(bare) != before
+
+
+FOLDERS = {
+    "accounts": ("accounts",),
+    "export": ("export",),
+    "rekey": ("rekey",),
+    "refresh --due": ("refresh", "--due", 0),
+}
+
+
+@pytest.mark.parametrize("command", FOLDERS.values(), ids=FOLDERS.keys())
+def test_commands_that_fold_the_tokens_in(bare, amocrm, command):
+    connect(bare, amocrm, life=SOON)
+    printed = under_strace(bare, "token", ID, inject=["rename:error=ENOSPC:when=1+"]).stdout.strip()
+    assert len(occupied(bare)) == 1
+    asked = refreshes(amocrm)
+
+    bare.ctl(*command)
+
+    assert occupied(bare) == []
+    assert pair(bare)["access_token"] == printed
+    assert refreshes(amocrm) == asked
+
+
+@pytest.mark.parametrize("call", ["rename:when=1", "fsync:when=3", "copy_file_range:when=2"])
+def test_a_kill_while_the_tokens_are_saved(bare, amocrm, call):
+    connect(bare, amocrm, life=SOON)
+    bare.ctl("refresh", ID)
+    amocrm.oauth.access_life = SOON
+    bare.ctl("refresh", ID)
+    asked = refreshes(amocrm)
+
+    name, when = call.split(":")
+    done = under_strace(bare, "token", ID, inject=[f"{name}:signal=KILL:{when}"])
+
+    assert done.stdout == ""
+    assert refreshes(amocrm) == asked + 1, "it was killed too early for this test"
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+    assert occupied(bare) == []
+
+
+def test_both_places_fail(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+
+    done = under_strace(bare, "token", ID,
+                        inject=["rename:error=EIO:when=1+", "pwrite64:error=EIO:when=1+"])
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert f"the new tokens of {KEY} are lost" in done.stderr
+
+
+def test_check_reports_tokens_that_wait(bare, amocrm):
+    findings.configure(bare)
+    connect(bare, amocrm, life=SOON)
+    under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+    assert len(occupied(bare)) == 1
+
+    found = findings.check(bare)
+    findings.only(found, "warn", "escrow", KEY, "amocrmctl accounts")
+    assert len(occupied(bare)) == 1, "check changed something"
+
+    bare.ctl("accounts")
+    assert not findings.faults(findings.check(bare))
+
+
+def test_a_slot_is_kept_and_reused(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    for _ in range(3):
+        bare.ctl("refresh", ID)
+
+    [slot] = slots(bare)
+    assert slot.stat().st_mode & 0o777 == 0o600
+    assert slot.stat().st_blocks * 512 >= slot.stat().st_size > 65536

@@ -1,0 +1,237 @@
+/* test_connection_escrow.c - tokens that could not be stored wait, and are folded in unless the
+ * connection has become another one meanwhile. */
+#include "../../setup.h"
+
+#include "connection/connection_escrow.h"
+#include "store/escrow.h"
+#include "store/store_paths.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define KEY   "connection:1:7"
+#define AGE_S 1000
+
+static const struct tokens old_pair = { "access-old", "refresh-old", 4102444800 };
+static const struct tokens new_pair = { "access-new", "refresh-new", 4102444801 };
+static const struct tokens other_pair = { "access-other", "refresh-other", 4102444802 };
+
+static struct connection
+connected(void)
+{
+	return (struct connection){
+		.account_id = 1,
+		.amocrm_user_id = 7,
+		.host = "reforyou.amocrm.ru",
+		.connected_at = time(NULL) - 2 * AGE_S,
+		.refreshed_at = time(NULL) - AGE_S,
+		.authorization = "0123456789abcdef",
+	};
+}
+
+static void
+put(struct setup *s, const struct connection *connection, const struct tokens *tokens)
+{
+	const char *value;
+
+	if (!record_write(&s->ctx, s->ring, connection, tokens, &value)
+	    || !store_put(&s->ctx, &s->cfg.store, KEY, value, 0))
+		fail_msg("%s", s->ctx.reason);
+}
+
+static void
+stored_is(const char *label, struct setup *s, const char *expected)
+{
+	struct connection connection;
+	struct tokens tokens = { .refresh_token = NULL };
+	bool found;
+
+	ctx_clear_fault(&s->ctx);
+	if (!connection_find(&s->ctx, &s->cfg, KEY, &found, &connection)
+	    || (found && !record_tokens(&s->ctx, s->ring, &connection, &tokens)))
+		fail_msg("%s: %s", label, s->ctx.reason);
+	same_text(label, tokens.refresh_token, expected);
+}
+
+static size_t
+waiting(struct setup *s)
+{
+	char first[STORE_KEY_MAX + 1];
+	size_t count;
+
+	assert_true(connection_waiting(&s->ctx, &s->cfg, &count, first));
+	if (count > 0)
+		same_text("whose tokens wait", first, KEY);
+	return count;
+}
+
+static void
+keep_in_escrow(struct setup *s, const struct connection *before)
+{
+	const struct refreshed refreshed = { KEY, before, &new_pair, time(NULL) };
+	const char *text;
+	struct lock slot;
+
+	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot)
+	    || !connection_escrow_text(&s->ctx, &s->cfg, s->ring, &refreshed, &text)
+	    || !escrow_write(&s->ctx, &slot, text, true))
+		fail_msg("%s", s->ctx.reason);
+	escrow_release(&slot);
+}
+
+/* What happens between the refresh and the fold. */
+typedef void meanwhile(struct setup *s);
+
+static void
+nothing(struct setup *s)
+{
+	(void)s;
+}
+
+static void
+erased(struct setup *s)
+{
+	assert_true(store_erase(&s->ctx, &s->cfg.store, KEY));
+}
+
+static void
+connected_again(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.connected_at = now.refreshed_at = time(NULL);
+	now.authorization = "fedcba9876543210";
+	put(s, &now, &other_pair);
+}
+
+static void
+connected_again_in_the_same_second(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.authorization = "fedcba9876543210";
+	put(s, &now, &other_pair);
+}
+
+static void
+refreshed_again(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.refreshed_at += 1;
+	put(s, &now, &other_pair);
+}
+
+static void
+saved_in_part(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.refreshed_at = time(NULL);
+	put(s, &now, &new_pair);
+}
+
+static void
+folds_unless_there_is_something_newer(void **state)
+{
+	static const struct {
+		const char *label;
+		meanwhile *meanwhile;
+		const char *expected; /* the refresh token; NULL: no record */
+	} table[] = {
+		{ "nothing else happened", nothing, "refresh-new" },
+		{ "the connection was erased", erased, NULL },
+		{ "it was authorized again", connected_again, "refresh-other" },
+		{ "it was authorized again at once", connected_again_in_the_same_second,
+		    "refresh-other" },
+		{ "it was refreshed again", refreshed_again, "refresh-other" },
+		{ "the pair was saved already", saved_in_part, "refresh-new" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct connection before = connected();
+		struct setup s;
+
+		setup_open(&s, *state, CONNECTIONS_SHARED);
+		put(&s, &before, &old_pair);
+		keep_in_escrow(&s, &before);
+		table[i].meanwhile(&s);
+		same_number(table[i].label, (long long)waiting(&s), 1);
+		assert_true(connection_fold(&s.ctx, &s.cfg, "connection:1:8"));
+		same_number("another connection's fold", (long long)waiting(&s), 1);
+		if (!connection_fold(&s.ctx, &s.cfg, KEY))
+			fail_msg("%s: %s", table[i].label, s.ctx.reason);
+		stored_is(table[i].label, &s, table[i].expected);
+		same_number(table[i].label, (long long)waiting(&s), 0);
+		assert_true(connection_fold(&s.ctx, &s.cfg, NULL));
+		stored_is(table[i].label, &s, table[i].expected);
+		setup_close(&s);
+	}
+}
+
+static void
+keeps_what_was_changed_meanwhile(void **state)
+{
+	struct connection before = connected();
+	struct connection now = connected();
+	struct setup s;
+	bool found;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	before.host = "renamed.amocrm.ru"; /* as amoCRM told at the refresh */
+	keep_in_escrow(&s, &before);
+	now.app_user = "olena";
+	now.state = CONNECTION_REVOKED;
+	put(&s, &now, &old_pair);
+	assert_true(connection_fold(&s.ctx, &s.cfg, NULL));
+	stored_is("the new pair", &s, "refresh-new");
+	assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &now) && found);
+	same_text("the host", now.host, "renamed.amocrm.ru");
+	same_text("the user who has claimed it", now.app_user, "olena");
+	same_number("its state", now.state, CONNECTION_REVOKED);
+	setup_close(&s);
+}
+
+/* The shard of the record is broken, and repaired later. */
+static void
+waits_until_the_place_is_repaired(void **state)
+{
+	const struct connection before = connected();
+	char name[64];
+	char shard[PATH_SIZE];
+	char aside[PATH_SIZE];
+	struct setup s;
+	int number;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	put(&s, &before, &old_pair);
+	keep_in_escrow(&s, &before);
+	assert_true(store_paths_shard(&s.ctx, KEY, &number));
+	snprintf(name, sizeof name, "connections/%03x.gdbm", (unsigned)number);
+	path_in(*state, name, shard);
+	path_in(*state, "aside", aside);
+	assert_int_equal(rename(shard, aside), 0);
+	file_write_text(shard, "");
+	for (int i = 0; i < 2; i++) {
+		same_fault("while it is broken", &s.ctx, connection_fold(&s.ctx, &s.cfg, KEY),
+		    FAULT_STORAGE);
+		ctx_clear_fault(&s.ctx);
+		same_number("the pair waits", (long long)waiting(&s), 1);
+	}
+	assert_int_equal(rename(aside, shard), 0);
+	assert_true(connection_fold(&s.ctx, &s.cfg, KEY));
+	stored_is("after the repair", &s, "refresh-new");
+	setup_close(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_FOLDER(folds_unless_there_is_something_newer),
+		IN_FOLDER(keeps_what_was_changed_meanwhile),
+		IN_FOLDER(waits_until_the_place_is_repaired),
+	};
+
+	return cmocka_run_group_tests_name("connection escrow", tests, NULL, NULL);
+}

@@ -182,7 +182,8 @@ class Site:
         rights = process.as_web_user() if as_web_user else {}
         done = subprocess.run([*launcher, self.amocrmctl, "-c", self.config, *map(str, arguments)],
                               input=input, capture_output=True, text=True,
-                              timeout=process.PATIENCE, env={"PATH": "/usr/bin:/bin", **environment}, cwd="/", **rights)
+                              timeout=process.PATIENCE, cwd="/",
+                              env={"PATH": "/usr/bin:/bin", **environment}, **rights)
         if check and done.returncode:
             raise AssertionError(f"amocrmctl {' '.join(map(str, arguments))} exited with status "
                                  f"{done.returncode}: {done.stdout}{done.stderr}")

@@ -281,6 +281,7 @@ class RefreshDue(Token):
 class Import(Ctl):
     name = "import"
     arguments = ("import",)
+    helpers = ("amo-crm-crypto",)
 
     def prepare(self, place):
         super().prepare(place)
@@ -297,6 +298,7 @@ class Import(Ctl):
 class Rekey(Ctl):
     name = "rekey"
     arguments = ("rekey",)
+    helpers = ("amo-crm-crypto",)
     new, old = (f"k{number} " + f"{number}" * 64 + "\n" for number in (2, 3))
 
     def prepare(self, place):
@@ -320,6 +322,7 @@ class Rekey(Ctl):
 class Deliver(Ctl):
     name = "deliver"
     arguments = ("deliver",)
+    helpers = ("amo-crm-https",)
     accounts = (5, 6)
 
     def prepare(self, place):

@@ -77,7 +77,9 @@ def planned(numbers):
     return faults
 
 
-def sample(faults, size, offset=0):
-    """So many of these, of each kind and each part of the run."""
-    nth = -(-len(faults) // size)
-    return faults[offset % nth::nth]
+def sample(faults, size):
+    """About so many of these: errors and, half as many, kills, in all parts of the run."""
+    errors = [fault for fault in faults if fault.error]
+    kills = [fault for fault in faults if not fault.error]
+    return [fault for some, count in ((errors, size - size // 3), (kills, size // 3))
+            for fault in some[::max(1, -(-len(some) // max(1, count)))]]

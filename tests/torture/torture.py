@@ -165,7 +165,8 @@ class Series:
             return
         self.runs[kind] += 1
         for outcome, detail in self._judge(fault, ran, hit):
-            self.findings.append(Finding(self.case.name, self.name, fault, outcome, detail))
+            self.findings.append(
+                Finding(self.case.name, self.name, fault, outcome, " ".join(detail.split())))
 
     def _judge(self, fault, ran, hit):
         case, place = self.case, self.place

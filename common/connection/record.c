@@ -1,12 +1,15 @@
 /* record.c - see record.h. */
 #include "connection/record.h"
 
+#include "base/encode.h"
 #include "base/strbuf.h"
 #include "crypto/seal.h"
 #include "text/json.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define ID_DIGITS_MAX 19 /* of the largest int64_t */
 
 static const char *const state_names[] = {
 	[CONNECTION_ACTIVE] = "active",
@@ -20,16 +23,20 @@ record_key(struct ctx *ctx, int64_t account_id, int64_t amocrm_user_id, const ch
 	    ctx, key, "connection:%lld:%lld", (long long)account_id, (long long)amocrm_user_id);
 }
 
+/* Only as record_key writes it: a record with another spelling of its key would never be found. */
 static bool
 read_id(const char **at, char end, int64_t *id)
 {
-	char *after;
+	const char *stop = strchrnul(*at, end);
+	char digits[ID_DIGITS_MAX + 1];
+	size_t len = (size_t)(stop - *at);
 
-	if (**at < '0' || **at > '9')
+	if (*stop != end || len > ID_DIGITS_MAX)
 		return false;
-	*id = strtoll(*at, &after, 10);
-	*at = after + (*after != '\0');
-	return *after == end;
+	memcpy(digits, *at, len);
+	digits[len] = '\0';
+	*at = stop + (*stop != '\0');
+	return decimal_parse(digits, id);
 }
 
 bool

@@ -363,6 +363,12 @@ reads_the_ids_of_a_key(void **state)
 		{ "without an account id", "connection::1", false, 0, 0 },
 		{ "a letter after the user id", "connection:1:7x", false, 0, 0 },
 		{ "a minus before the account id", "connection:-1:7", false, 0, 0 },
+		{ "a zero before the user id", "connection:1:07", false, 0, 0 },
+		{ "a user id of zero", "connection:1:0", false, 0, 0 },
+		{ "a blank before the user id", "connection:1: 7", false, 0, 0 },
+		{ "an id over 64 bits", "connection:9223372036854775808:7", false, 0, 0 },
+		{ "an id of 20 digits", "connection:1:92233720368547758070", false, 0, 0 },
+		{ "a third id", "connection:1:7:7", false, 0, 0 },
 		{ "cut short", "conn", false, 0, 0 },
 		{ "empty", "", false, 0, 0 },
 	};

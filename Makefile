@@ -4,6 +4,7 @@
 #   make run        runs them for a browser, with a mock amoCRM server
 #   make check      runs all tests
 #   make torture    makes every system call of every program fail once; takes about half an hour
+#   make fuzz-long  runs each fuzz target for ten minutes, by clang's libFuzzer
 #   make bench      measures the performance, compared with other implementations
 #   make dist       builds a tarball for shared hosting
 #   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc LOCALSTATEDIR=/var
@@ -37,6 +38,10 @@ CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi 
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
                  chromium-driver
 
+# libFuzzer is in a package of its own, which is named after the version of clang.
+LIBFUZZER_PACKAGE = $(shell apt-cache depends clang 2>/dev/null | \
+                      sed -n 's/^ *Depends: clang-\([0-9]*\)$$/libclang-rt-\1-dev/p')
+
 deps-build:
 	@./.ci/deps $(BUILD_PACKAGES)
 deps-run:
@@ -45,6 +50,8 @@ deps-bench:
 	@./.ci/deps $(CHECK_PACKAGES)
 deps-check:
 	@./.ci/deps $(CHECK_PACKAGES)
+deps-fuzz:
+	@./.ci/deps $(BUILD_PACKAGES) clang $(LIBFUZZER_PACKAGE)
 
 # --- compilation
 
@@ -153,8 +160,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/t
 check-unit: $(UNIT_TESTS)
 	@tests/each $(UNIT_TESTS)
 
-# Each target runs its corpus and one second of mutated inputs under the sanitizers.  With clang's
-# -fsanitize=fuzzer the same sources are libFuzzer targets.
+# Each target runs its corpus and one second of mutated inputs under the sanitizers.
 FUZZ        = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMMON = $(patsubst common/%.c,$(BUILD)/fuzz/common/%.o,$(wildcard common/*/*.c)) \
@@ -182,6 +188,38 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/main.o $(BUILD)/fuzz/
 
 check-fuzz: $(FUZZ)
 	@tests/each $(foreach t,$(FUZZ),"$t tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $t))")
+
+# The same targets with clang's libFuzzer, which looks for inputs that reach new code: FUZZ_TIME
+# seconds for each, and a line with what was found.  Inputs are kept in $(BUILD)/fuzz-long.
+FUZZ_TIME   ?= 600
+FUZZ_LONG    = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-long/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CLANG   = clang -Wno-unused-command-line-argument
+LIBFUZZER    = -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+fuzz-long: deps-fuzz
+	@$(MAKE) $(AT_ONCE) --no-print-directory programs $(FUZZ_LONG)
+	@$(MAKE) $(AT_ONCE) --no-print-directory -k $(FUZZ_LONG:%=%.run)
+
+$(FUZZ_LONG:%=%.run): %.run: always
+	@tests/fuzz/long $* tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $*)) $(FUZZ_TIME)
+
+$(BUILD)/fuzz-long/common/%.o: common/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call step,CC) $(FUZZ_CLANG) $(ALL_CFLAGS) $(LIBFUZZER) -c -o $@ $<
+
+$(BUILD)/fuzz-long/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call step,CC) $(FUZZ_CLANG) $(ALL_CFLAGS) $(LIBFUZZER) -c -o $@ $<
+
+$(BUILD)/fuzz-long/%.o: tests/fuzz/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call step,CC) $(FUZZ_CLANG) $(ALL_CFLAGS) $(LIBFUZZER) -c -o $@ $<
+
+$(BUILD)/fuzz-long/libcommon.a: $(FUZZ_COMMON:$(BUILD)/fuzz/%=$(BUILD)/fuzz-long/%)
+	$(call step,AR) rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/fuzz-long/fuzz_%: $(BUILD)/fuzz-long/fuzz_%.o $(BUILD)/fuzz-long/libcommon.a
+	$(call step,LD) $(FUZZ_CLANG) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(SHARED_LIBS)
 
 # The tests of a file run sequentially; several files run in parallel.
 check-http: programs
@@ -254,5 +292,6 @@ clean:
 # Intermediate files are kept, so that they are not built again.
 .SECONDARY:
 
-.PHONY: all always programs deps-build deps-run deps-check deps-bench run check unit check-unit fuzz \
+.PHONY: all always programs deps-build deps-run deps-check deps-bench deps-fuzz run check unit \
+        check-unit fuzz fuzz-long \
         check-fuzz check-http torture bench bench-programs dist install clean

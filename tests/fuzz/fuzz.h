@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MUST(condition)                                                                            \
 	do {                                                                                       \
-		if (!(condition))                                                                  \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: false: %s\n", __FILE__, __LINE__, #condition);     \
 			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 /* A NUL-terminated copy of the bytes up to the first NUL.  No more than that is allocated, so that
@@ -34,6 +37,25 @@ fuzz_text(const uint8_t *data, size_t size)
 		memcpy(text, data, len);
 	text[len] = '\0';
 	return text;
+}
+
+/* What is left of an input that has several parts, one on each line. */
+struct fuzz_parts {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* The next line, or all that is left, as fuzz_text; "" when there is no more. */
+static inline char *
+fuzz_line(struct fuzz_parts *parts)
+{
+	const uint8_t *end = parts->left == 0 ? NULL : memchr(parts->at, '\n', parts->left);
+	size_t len = end == NULL ? parts->left : (size_t)(end - parts->at);
+	char *line = fuzz_text(parts->at, len);
+
+	parts->at += end == NULL ? len : len + 1;
+	parts->left -= end == NULL ? len : len + 1;
+	return line;
 }
 
 #endif

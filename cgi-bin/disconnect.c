@@ -13,8 +13,9 @@ erase_own(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	const char *app_user;
+	const char *token;
 
-	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
+	return request_bearer(ctx, req, &token) && jwt_verify(ctx, &cfg->jwt, token, &app_user)
 	    && connection_erase_by_user(ctx, cfg, app_user)
 	    && respond_success(ctx, "AMO CRM disconnected", NULL, res);
 }

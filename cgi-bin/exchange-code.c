@@ -153,8 +153,10 @@ exchange_code(
     struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
 	struct presented_code presented = { 0 };
+	const char *token;
 
-	return jwt_verify(ctx, &cfg->jwt, req->bearer, &presented.app_user)
+	return request_bearer(ctx, req, &token)
+	    && jwt_verify(ctx, &cfg->jwt, token, &presented.app_user)
 	    && read_code(ctx, req, &presented) && claim_code(ctx, cfg, &presented)
 	    && answer(ctx, cfg, presented.app_user, res);
 }

@@ -40,9 +40,10 @@ status(struct ctx *ctx, const struct config *cfg, const struct request *req, str
 {
 	struct connection connection;
 	const char *app_user;
+	const char *token;
 	bool found;
 
-	return jwt_verify(ctx, &cfg->jwt, req->bearer, &app_user)
+	return request_bearer(ctx, req, &token) && jwt_verify(ctx, &cfg->jwt, token, &app_user)
 	    && connection_find_by_user(ctx, cfg, app_user, &found, &connection)
 	    && answer(ctx, cfg, app_user, found ? &connection : NULL, res);
 }

@@ -205,7 +205,11 @@ jwt_verify(struct ctx *ctx, const struct jwt_config *cfg, const char *token, con
 	if (token == NULL)
 		return fault(ctx, FAULT_TOKEN_MISSING, "no bearer token was sent");
 	if (!jws_parse(ctx, token, JWT_TOKEN_MAX, jwt_algorithm(cfg), &jws))
-		return fault(ctx, FAULT_TOKEN, "%s", jws.reason);
+		return fault(ctx, FAULT_TOKEN, "%s%s", jws.reason,
+		    strpbrk(token, " \"'") == NULL
+			? ""
+			: "; it has a space or a quote in it: send \"Bearer <token>\", once and "
+			  "without quotes");
 	if (!type_accepted(ctx, jws.type) || !check_claims(ctx, cfg, &jws, &claimed)
 	    || !verify_signature(ctx, cfg, &jws))
 		return false;

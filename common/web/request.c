@@ -57,6 +57,30 @@ bearer_token(const char *authorization)
 	return *authorization == '\0' ? NULL : authorization;
 }
 
+/* Why there is no bearer token in a header field.  The field is not quoted: it may be a secret. */
+static const char *
+bearer_problem(const char *authorization)
+{
+	static const struct {
+		const char *scheme, *problem;
+	} known[] = {
+		{ "Bearer",
+		    "Authorization has the scheme Bearer, but no token behind \"Bearer \"" },
+		{ "JWT", "Authorization has the scheme JWT: it must be \"Bearer <token>\"" },
+		{ "Token", "Authorization has the scheme Token: it must be \"Bearer <token>\"" },
+		{ "Basic", "Authorization has the scheme Basic: it must be \"Bearer <token>\"" },
+	};
+	size_t len = strspn(authorization, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strlen(known[i].scheme) == len
+		    && strncasecmp(authorization, known[i].scheme, len) == 0)
+			return known[i].problem;
+	return strchr(authorization, ' ') == NULL
+	    ? "Authorization is a token without a scheme: it must be \"Bearer <token>\""
+	    : "Authorization has another scheme than Bearer: it must be \"Bearer <token>\"";
+}
+
 /* By default Apache hides Authorization from CGI programs, and it renames the variable after a
  * rewrite.  Where this cannot be configured, the app may send X-Auth-Token instead, with or without
  * the scheme. */
@@ -70,8 +94,11 @@ read_bearer(struct ctx *ctx, const struct gateway *gw, struct request *req)
 	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
 		if (!read_variable(ctx, gw, names[i], REQUEST_HEADER_MAX, &value))
 			return false;
-		if (value != NULL)
-			req->bearer = bearer_token(value);
+		if (value == NULL || *value == '\0')
+			continue;
+		req->bearer = bearer_token(value);
+		if (req->bearer_problem == NULL)
+			req->bearer_problem = bearer_problem(value);
 	}
 	if (req->bearer == NULL && value != NULL && *value != '\0')
 		req->bearer = value; /* X-Auth-Token, the last of names */
@@ -87,6 +114,15 @@ read_headers(struct ctx *ctx, const struct gateway *gw, struct request *req)
 	    && read_variable(
 		ctx, gw, "HTTP_X_AMOCRM_REQUESTID", REQUEST_HEADER_MAX, &req->request_id)
 	    && read_bearer(ctx, gw, req);
+}
+
+bool
+request_bearer(struct ctx *ctx, const struct request *req, const char **token)
+{
+	*token = req->bearer;
+	return req->bearer != NULL
+	    || fault(ctx, FAULT_TOKEN_MISSING, "%s",
+		req->bearer_problem != NULL ? req->bearer_problem : "no bearer token was sent");
 }
 
 bool

@@ -25,8 +25,9 @@ struct request {
 	const char *query; /* not decoded; "" if there is none */
 	const char *accept_language;
 	const char *user_agent;
-	const char *bearer;     /* RFC 6750 section 2.1, not verified; never from the query */
-	const char *request_id; /* amoCRM's X-Amocrm-Requestid */
+	const char *bearer;         /* RFC 6750 section 2.1, not verified; never from the query */
+	const char *bearer_problem; /* why bearer is NULL, for the log; a constant */
+	const char *request_id;     /* amoCRM's X-Amocrm-Requestid */
 };
 
 /* methods are those that the program supports, ORed.  req->method is set even if it is not among
@@ -34,6 +35,9 @@ struct request {
  * Fault: FAULT_METHOD for an unsupported method, FAULT_REQUEST for a query or header field over its
  * limit.  Even then the other members of req are set as far as they were read. */
 bool request_read(struct ctx *ctx, const struct gateway *gw, unsigned methods, struct request *req);
+
+/* The bearer token.  Fault: FAULT_TOKEN_MISSING, with the reason in the log. */
+bool request_bearer(struct ctx *ctx, const struct request *req, const char **token);
 
 /* The Content-Type without its parameters (RFC 9110 section 8.3.1): MEDIA_FORM is
  * application/x-www-form-urlencoded, MEDIA_JSON application/json.  Without one: MEDIA_OTHER. */

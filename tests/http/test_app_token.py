@@ -418,3 +418,29 @@ def test_a_fastcgi_process_keeps_its_helper(fastcgi, signers, starts):
     for user in ("olena", "ivan") * 5:
         app.done(fastcgi.get("status", headers=bearer(signers["ES256"].token(user))))
     assert (len(killed), starts()) == (1, 1)
+
+
+# What is sent in place of "Bearer <token>"; words of the reason in the log.
+
+NOT_BEARER = {
+    "a bare token": ({"Authorization": "{}"}, "missing_token", "a token without a scheme"),
+    "the scheme JWT": ({"Authorization": "JWT {}"}, "missing_token", "the scheme JWT"),
+    "the scheme Token": ({"Authorization": "Token {}"}, "missing_token", "the scheme Token"),
+    "a colon": ({"Authorization": "Bearer: {}"}, "missing_token", "no token behind"),
+    "the scheme twice": ({"Authorization": "Bearer Bearer {}"}, "invalid_token", "a space"),
+    "quotes": ({"Authorization": 'Bearer "{}"'}, "invalid_token", "a quote"),
+    "JWT in X-Auth-Token": ({"X-Auth-Token": "JWT {}"}, "invalid_token", "a space"),
+}
+
+
+@pytest.mark.parametrize("headers, error, reason", NOT_BEARER.values(), ids=NOT_BEARER.keys())
+def test_the_log_says_what_is_wrong_with_authorization(bare, headers, error, reason):
+    token = bare.app_token()
+
+    answer = bare.get("status", headers={
+        name: value.format(token) for name, value in headers.items()})
+
+    assert (answer.status, answer.json["error"]) == (401, error)
+    line = bare.logged("amo-crm status:", error, reason)
+    assert token not in line
+    assert "Bearer" in line

@@ -174,26 +174,39 @@ finds_the_bearer_token(void **state)
 {
 	static const struct {
 		const char *label, *authorization, *redirected, *token, *expected;
+		const char *reason; /* of the fault, if no token is expected; NULL: the usual */
 	} table[] = {
-		{ "Authorization", "Bearer abc", NULL, NULL, "abc" },
-		{ "Authorization after an internal redirect", NULL, "Bearer abc", NULL, "abc" },
-		{ "X-Auth-Token with the scheme", NULL, NULL, "Bearer abc", "abc" },
-		{ "X-Auth-Token without the scheme", NULL, NULL, "abc", "abc" },
-		{ "the first of all three", "Bearer a", "Bearer b", "Bearer c", "a" },
-		{ "the second of all three", NULL, "Bearer b", "Bearer c", "b" },
-		{ "an Authorization that the server emptied", "", NULL, "abc", "abc" },
+		{ "Authorization", "Bearer abc", NULL, NULL, "abc", NULL },
+		{ "Authorization after an internal redirect", NULL, "Bearer abc", NULL, "abc",
+		    NULL },
+		{ "X-Auth-Token with the scheme", NULL, NULL, "Bearer abc", "abc", NULL },
+		{ "X-Auth-Token without the scheme", NULL, NULL, "abc", "abc", NULL },
+		{ "the first of all three", "Bearer a", "Bearer b", "Bearer c", "a", NULL },
+		{ "the second of all three", NULL, "Bearer b", "Bearer c", "b", NULL },
+		{ "an Authorization that the server emptied", "", NULL, "abc", "abc", NULL },
 		{ "the scheme in small letters (RFC 9110 section 11.1)", "bearer abc", NULL, NULL,
-		    "abc" },
-		{ "several spaces", "Bearer   abc", NULL, NULL, "abc" },
-		{ "no header", NULL, NULL, NULL, NULL },
-		{ "empty headers", "", "", "", NULL },
-		{ "only the scheme", "Bearer", NULL, NULL, NULL },
-		{ "the scheme and a space", "Bearer ", NULL, NULL, NULL },
-		{ "another scheme", "Basic dTpw", NULL, NULL, NULL },
-		{ "a scheme with the same beginning", "Bearers abc", NULL, NULL, NULL },
-		{ "Authorization without a scheme", "abc", NULL, NULL, NULL },
+		    "abc", NULL },
+		{ "several spaces", "Bearer   abc", NULL, NULL, "abc", NULL },
+		{ "no header", NULL, NULL, NULL, NULL, NULL },
+		{ "empty headers", "", "", "", NULL, NULL },
+		{ "only the scheme", "Bearer", NULL, NULL, NULL, "no token behind" },
+		{ "the scheme and a space", "Bearer ", NULL, NULL, NULL, "no token behind" },
+		{ "another scheme", "Basic dTpw", NULL, NULL, NULL, "the scheme Basic" },
+		{ "a scheme with the same beginning", "Bearers abc", NULL, NULL, NULL,
+		    "another scheme" },
+		{ "Authorization without a scheme", "abc", NULL, NULL, NULL, "without a scheme" },
+		{ "a JWT without a scheme", "eyJ.eyJ.abc", NULL, NULL, NULL, "without a scheme" },
+		{ "the scheme JWT", "JWT eyJ.eyJ.abc", NULL, NULL, NULL, "the scheme JWT" },
+		{ "the scheme jwt in small letters", "jwt eyJ.eyJ.abc", NULL, NULL, NULL,
+		    "the scheme JWT" },
+		{ "the scheme Token", "Token abc", NULL, NULL, NULL, "the scheme Token" },
+		{ "a colon behind the scheme", "Bearer: abc", NULL, NULL, NULL, "no token behind" },
+		{ "a JWT without a scheme, after a redirect", NULL, "eyJ.eyJ.abc", NULL, NULL,
+		    "without a scheme" },
+		{ "the name of the header in its value", "Authorization: Bearer abc", NULL, NULL,
+		    NULL, "another scheme" },
 		{ "Basic authentication of the web server and X-Auth-Token", "Basic dTpw", NULL,
-		    "abc", "abc" },
+		    "abc", "abc", NULL },
 	};
 
 	(void)state;
@@ -205,12 +218,23 @@ finds_the_bearer_token(void **state)
 			{ "HTTP_X_AUTH_TOKEN", table[i].token }, { NULL, NULL } };
 		struct memory_server server = { .variables = variables };
 		struct gateway gw = memory_gateway(&server);
+		const char *reason = table[i].reason;
+		const char *token;
 		struct request req;
 		struct ctx ctx;
+		bool ok;
 
 		open_ctx(&ctx);
 		assert_true(request_read(&ctx, &gw, METHOD_GET, &req));
 		same_text(table[i].label, req.bearer, table[i].expected);
+		ok = request_bearer(&ctx, &req, &token);
+		same_fault(table[i].label, &ctx, ok,
+		    table[i].expected == NULL ? FAULT_TOKEN_MISSING : FAULT_NONE);
+		has_text(table[i].label, ctx.reason,
+		    ok                   ? ""
+			: reason != NULL ? reason
+					 : "no bearer token was sent");
+		has_no_text(table[i].label, ctx.reason, "eyJ");
 		ctx_close(&ctx);
 	}
 }

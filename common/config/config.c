@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/filecache.h"
+#include "config/config_mistake.h"
 #include "config/host_allowlist.h"
 
 #include <ini.h>
@@ -34,15 +35,17 @@ set_value(struct reader *reader, const struct config_key *key, const char *value
 	struct ctx *ctx = reader->ctx;
 	bool is_choice = key->choices != NULL;
 	const char *error = key->problem != NULL ? key->problem(value) : key->error;
+	enum config_mistake mistake = config_find_mistake(value);
 	const char *copy;
 
 	if (!ctx_strndup(ctx, value, strlen(value), &copy))
 		return false;
 	if (key->parse(key, copy, member_of(reader->cfg, key)))
 		return true;
-	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s", reader->cfg->file, reader->line,
+	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s%s%s", reader->cfg->file, reader->line,
 	    key->section, key->name, is_choice ? "must be one of: " : "",
-	    is_choice ? key->choices : error);
+	    is_choice ? key->choices : error, mistake == CONFIG_NO_MISTAKE ? "" : "; it ",
+	    config_mistake_text(mistake));
 }
 
 static int
@@ -194,11 +197,14 @@ check_jwt_key(struct ctx *ctx, const struct config *cfg)
 
 	if (by_secret && (jwt->secret == NULL || jwt->public_key != NULL))
 		return fault(ctx, FAULT_CONFIG,
-		    "%s: [jwt] HS algorithms require secret, and no public_key", cfg->file);
+		    "%s: [jwt] HS algorithms require secret, and no public_key%s", cfg->file,
+		    jwt->secret != NULL           ? ": delete one of the two"
+			: jwt->public_key != NULL ? ": set algorithm to that of the key"
+						  : "");
 	if (!by_secret && (jwt->public_key == NULL || jwt->secret != NULL))
 		return fault(ctx, FAULT_CONFIG,
-		    "%s: [jwt] RS256, ES256 and EdDSA require public_key, and no secret",
-		    cfg->file);
+		    "%s: [jwt] RS256, ES256 and EdDSA require public_key, and no secret%s",
+		    cfg->file, jwt->public_key != NULL ? ": delete one of the two" : "");
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RSA_BITS_MIN 2048 /* RFC 7518 section 3.3 */
@@ -96,6 +97,21 @@ encode_p256_signature(const struct verify_request *request, uint8_t der[P256_DER
 	return true;
 }
 
+/* What the key is, in words for a message. */
+static void
+describe(const EVP_PKEY *key, char *text, size_t size)
+{
+	char curve[32] = "";
+	const char *type = EVP_PKEY_get0_type_name(key);
+
+	if (EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1)
+		snprintf(text, size, "is an %s key on %s", type, curve);
+	else if (EVP_PKEY_is_a(key, "RSA") == 1)
+		snprintf(text, size, "is an RSA key of %d bits", EVP_PKEY_get_bits(key));
+	else
+		snprintf(text, size, "is an %s key", type == NULL ? "unknown" : type);
+}
+
 struct algorithm {
 	const char *name;
 	bool (*key_fits)(const EVP_PKEY *key);
@@ -140,11 +156,15 @@ verify_by_key(struct ctx *ctx, const struct algorithm *algorithm,
     const struct verify_request *request, bool *valid)
 {
 	EVP_PKEY *key = read_public_key(ctx, request->public_key);
-	bool ok = key != NULL
-	    && (algorithm->key_fits(key)
-		    ? verify_with(ctx, algorithm, key, request, valid)
-		    : fault(ctx, FAULT_CONFIG, "%s: %s requires %s", request->public_key,
-			algorithm->name, algorithm->key_wanted));
+	char found[64];
+	bool ok = key != NULL && algorithm->key_fits(key)
+	    && verify_with(ctx, algorithm, key, request, valid);
+
+	if (key != NULL && !algorithm->key_fits(key)) {
+		describe(key, found, sizeof found);
+		ctx_fault(ctx, FAULT_CONFIG, "%s: %s requires %s, but this %s", request->public_key,
+		    algorithm->name, algorithm->key_wanted, found);
+	}
 
 	EVP_PKEY_free(key);
 	ERR_clear_error(); /* OpenSSL's error queue would keep them for the next request */

@@ -190,6 +190,47 @@ VALUES = {
         "WRONG", "network", "connect_to"),
     "a proxy of an unknown type": (
         {"amocrm_proxy": "ftp://proxy:21"}, "WRONG", "network", "proxy", "socks5h"),
+    "a quoted jwt secret": (
+        {"jwt_secret": '"0123456789abcdef0123456789ABCDEF"'},
+        "WRONG", "jwt", "[jwt] secret is in quotes", "remove the quotes"),
+    "a webhook key in single quotes": (
+        {"webhook_secret": "'0123456789abcdef'"}, "WRONG", "webhook_key", "quotes"),
+    "client_secret in typographic quotes": (
+        {"amocrm_client_secret": "\u201c" + "0123456789abcdef" * 4 + "\u201d"},
+        "WRONG", "client_secret", "quotes"),
+    "a quoted secret of deliveries": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/",
+         "deliver_secret": '"whsec_' + "QUJDREVGR0hJSktM" * 2 + '"'}, "WRONG", "deliver", "quotes"),
+    "a quoted path": (
+        {"store_path": '"/var/lib/amo-crm"'}, "WRONG", "configuration", "[store] path", "quotes"),
+    "a quoted name": ({"app_name": '"ForYou"'}, "WRONG", "configuration", "[app] name", "quotes"),
+    "a quoted deep link": (
+        {"app_deep_link": '"foryoure://amo-crm/callback"'},
+        "WRONG", "configuration", "[app] deep_link", "remove the quotes"),
+    "a quoted address": (
+        {"amocrm_redirect_uri": f'"{REDIRECT_URI}"'},
+        "WRONG", "configuration", "redirect_uri", "remove the quotes"),
+    "a quoted number": ({"amocrm_timeout": '"5"'}, "WRONG", "configuration", "timeout", "quotes"),
+    "a quoted choice": ({"app_redirect": '"page"'}, "WRONG", "configuration", "redirect", "quotes"),
+    "a second key on the line of a secret": (
+        {"jwt_secret": "0123456789abcdef0123456789ABCDEF algorithm = HS256"},
+        "WRONG", "jwt", "second key", "a line of its own"),
+    "a second key on the line of client_id": (
+        {"amocrm_client_id": "01d01160-d7a0-4087-b4af-6a1bb83fcd1d client_secret=x"},
+        "WRONG", "configuration", "[amocrm] client_id", "second key"),
+    "a second key on the line of an address": (
+        {"amocrm_redirect_uri": f"{REDIRECT_URI} account = reforyou.amocrm.ru"},
+        "WRONG", "configuration", "redirect_uri", "second key"),
+    "a secret and a public key": (
+        {"jwt_public_key": "/x.pem"}, "WRONG", "configuration", "delete one of the two"),
+    "a public key without its algorithm": (
+        {"jwt_secret": None, "jwt_public_key": "/x.pem"},
+        "WRONG", "configuration", "algorithm = RS256, ES256 or EdDSA"),
+    "a capital in the deep link's scheme": (
+        {"app_deep_link": "ForYouRe://amo-crm/callback"},
+        "WRONG", "configuration", "deep_link", "scheme in lower case", "in the app"),
+    "a package of one word": (
+        {"app_android_package": "foryou"}, "WRONG", "configuration", "android_package"),
     "an unknown key": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
 }
 
@@ -255,6 +296,9 @@ def test_a_trial_set_up_gets_warnings_only(bare, amocrm):
 
 # The app's public key.
 
+no_pkey = object()      # the advice has another command than `openssl pkey`
+
+
 @pytest.fixture(scope="module")
 def public_keys(amocrm_and_folder):
     folder = amocrm_and_folder[1] / "jwt-keys"
@@ -268,6 +312,24 @@ def public_keys(amocrm_and_folder):
                 *(("-pkeyopt", options[1]) if options[1] else ()))
         openssl("pkey", "-in", private, "-pubout", "-out", made[name])
         made[f"{name} private"] = private
+    made["p384 private"] = folder / "p384.key"
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out",
+            made["p384 private"])
+    for name, arguments in {
+            "p384": ("pkey", "-in", made["p384 private"], "-pubout"),
+            "rsa old private": ("rsa", "-in", made["rsa private"], "-traditional"),
+            "rsa pkcs1": ("rsa", "-in", made["rsa private"], "-RSAPublicKey_out"),
+            "rsa der": ("pkey", "-in", made["rsa private"], "-pubout", "-outform", "DER"),
+            "certificate": ("req", "-x509", "-key", made["rsa private"], "-subj", "/CN=app")}.items():
+        made[name] = folder / f"{name.replace(' ', '-')}.pem"
+        openssl(*arguments, "-out", made[name])
+    for name, text in {
+            "ssh": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ me@app\n",
+            "jwk": '{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}',
+            "ed both": made["ed private"].read_text() + made["ed"].read_text(),
+            "ed twice": made["ed"].read_text() * 2, "empty": ""}.items():
+        made[name] = folder / f"{name.replace(' ', '-')}.pem"
+        made[name].write_text(text)
     for path in [folder, *made.values()]:
         process.give(path, 0o750 if path == folder else 0o640)
     yield made
@@ -282,18 +344,38 @@ def test_a_valid_public_key(bare, public_keys, algorithm, key):
 
 
 PUBLIC_KEYS = {
-    "an EC key for RS256": ("RS256", "ec", "RS256 requires an RSA key"),
-    "an Ed25519 key for ES256": ("ES256", "ed", "ES256 requires an EC key"),
-    "too short": ("RS256", "short", "2048 bits"),
-    "the private key": ("EdDSA", "ed private", "no PEM public key"),
+    "an EC key for RS256": ("RS256", "ec", "RS256 requires an RSA key", "algorithm = ES256"),
+    "an Ed25519 key for ES256": ("ES256", "ed", "ES256 requires an EC key", "algorithm = EdDSA"),
+    "an RSA key for ES256": (
+        "ES256", "rsa", "this is an RSA key of 2048 bits", "algorithm = RS256"),
+    "an EC key on another curve": ("ES256", "p384", "this is an EC key on secp384r1", "P-256"),
+    "too short": ("RS256", "short", "2048 bits", "RSA key of 1024 bits"),
+    "the private key": ("EdDSA", "ed private", "no PEM public key", "is a private key", "delete"),
+    "the private key in the older format": ("RS256", "rsa old private", "is a private key"),
+    "a certificate": ("RS256", "certificate", "is a certificate", "openssl x509 -in", "-pubkey"),
+    "a key in PKCS #1": ("RS256", "rsa pkcs1", "PKCS #1", "-RSAPublicKey_in", no_pkey),
+    "DER": ("RS256", "rsa der", "binary format DER", "-inform DER"),
+    "a key of SSH": ("EdDSA", "ssh", "OpenSSH", "ssh-keygen -e -m PKCS8"),
+    "a JWK": ("EdDSA", "jwk", "JSON", "PEM"),
+    "both keys": ("EdDSA", "ed both", "a private key beside", "delete", no_pkey),
+    "an empty file": ("EdDSA", "empty", "no PEM public key"),
 }
 
 
-@pytest.mark.parametrize("algorithm, key, word", PUBLIC_KEYS.values(), ids=PUBLIC_KEYS.keys())
-def test_an_invalid_public_key(bare, public_keys, algorithm, key, word):
+@pytest.mark.parametrize("algorithm, key, words", [
+    (algorithm, key, words) for algorithm, key, *words in PUBLIC_KEYS.values()],
+    ids=PUBLIC_KEYS.keys())
+def test_an_invalid_public_key(bare, public_keys, algorithm, key, words):
     configure(bare, jwt_secret=None, jwt_algorithm=algorithm, jwt_public_key=public_keys[key])
 
-    plant(bare, "WRONG", "jwt", word, "openssl pkey")
+    usual = [] if no_pkey in words else ["openssl pkey"]
+    plant(bare, "WRONG", "jwt", *(word for word in words if word != no_pkey), *usual)
+
+
+def test_two_public_keys(bare, public_keys):
+    configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key=public_keys["ed twice"])
+
+    plant(bare, "warn", "jwt", "2 public keys", "only the first")
 
 
 def test_a_missing_public_key(bare):
@@ -334,6 +416,12 @@ FILES = {
         lambda site: site.keys.write_text("k1 0123\n"), "WRONG", "keys", "keys:1:", "keygen"),
     "an empty key ring": (
         lambda site: site.keys.write_text(""), "WRONG", "keys", "contains no key"),
+    "two keys in one line of the key ring": (
+        lambda site: site.keys.write_text(f"k1 {'01' * 32} k2 {'02' * 32}\n"),
+        "WRONG", "keys", "keys:1:", "each line"),
+    "a key twice": (
+        lambda site: site.write_config(site.config.read_text() + "[app]\nconnections = shared\n"),
+        "WRONG", "configuration", "twice", "delete one of the two lines"),
     "an old key of zeros": (
         lambda site: site.write_keys(site.keys.read_text() + f"zero {'0' * 64}\n"),
         "WRONG", "keys", "zero", "guess", "rekey"),

@@ -33,6 +33,9 @@ struct check {
 bool check_configuration(struct check *c); /* false: no other step is possible */
 void check_keyring(struct check *c);
 
+/* check_values.c: false, with findings: a value is in quotes, or has a second key behind it. */
+bool check_values(struct check *c);
+
 /* check_store_dir.c: the directory of the store, its owners and modes. */
 void check_store_dir(struct check *c);
 
@@ -49,6 +52,9 @@ void check_deep_link(struct check *c);
 
 /* check_secrets.c: the app's token, the webhook's key, the signature of deliveries. */
 void check_jwt(struct check *c);
+
+/* check_public_key.c: false, with a finding: the file of [jwt] public_key holds something else. */
+bool check_public_key(struct check *c);
 void check_webhook(struct check *c);
 void check_deliver(struct check *c);
 

@@ -121,6 +121,30 @@ advice(const struct ctx *ctx, const char *when_missing, const char *when_wrong)
 	    ctx, strstr(ctx->reason, strerror(ENOENT)) != NULL ? when_missing : when_wrong);
 }
 
+/* What to do about a value, or a line, that config_read refuses. */
+static const char *
+config_advice(const struct ctx *ctx)
+{
+	static const struct {
+		const char *reason, *to_do;
+	} known[] = {
+		{ "is given twice",
+		    "delete one of the two lines, or the blank that the second begins "
+		    "with" },
+		{ "is in quotes", "remove the quotes: this file has none" },
+		{ "has a second key", "give each key a line of its own" },
+		{ "its scheme in lower case",
+		    "write the scheme in lower case, here and in the app" },
+		{ "set algorithm to that of the key",
+		    "set [jwt] algorithm = RS256, ES256 or EdDSA: HS256 is the default" },
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strstr(ctx->reason, known[i].reason) != NULL)
+			return known[i].to_do;
+	return "correct this; amo-crm.conf.example explains every key";
+}
+
 bool
 check_configuration(struct check *c)
 {
@@ -132,9 +156,11 @@ check_configuration(struct check *c)
 		    advice(ctl->ctx,
 			"copy amo-crm.conf.example there and fill it in, or set another path by -c "
 			"or AMO_CRM_CONFIG",
-			"correct this; amo-crm.conf.example explains every key"));
+			config_advice(ctl->ctx)));
 		return false;
 	}
+	if (!check_values(c))
+		return false;
 	c->is_trial = strncmp(ctl->cfg.amocrm.authorize_url, "http://", 7) == 0;
 	c->owner = stat(ctl->cfg.store.path, &st) == 0 ? st.st_uid : geteuid();
 	if (file_ok(c, "configuration", ctl->config_path))

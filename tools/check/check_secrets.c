@@ -62,6 +62,24 @@ jwt_secret_ok(struct check *c)
 	return false;
 }
 
+/* What to do about a key that cannot be used, by what it is. */
+static const char *
+public_key_advice(const struct ctx *ctx)
+{
+	if (strstr(ctx->reason, "is an RSA key of") != NULL
+	    && strstr(ctx->reason, "RS256 requires") == NULL)
+		return "set [jwt] algorithm = RS256 if the app signs with this key; else set the "
+		       "key it signs with: openssl pkey -in <its key> -pubout";
+	if (strstr(ctx->reason, "is an EC key on prime256v1") != NULL)
+		return "set [jwt] algorithm = ES256 if the app signs with this key; else set the "
+		       "key it signs with: openssl pkey -in <its key> -pubout";
+	if (strstr(ctx->reason, "is an ED25519 key") != NULL)
+		return "set [jwt] algorithm = EdDSA if the app signs with this key; else set the "
+		       "key it signs with: openssl pkey -in <its key> -pubout";
+	return "[jwt] public_key must name a PEM file with the app's public key: openssl pkey -in "
+	       "<its key> -pubout; and algorithm must match the key";
+}
+
 void
 check_jwt(struct check *c)
 {
@@ -71,7 +89,7 @@ check_jwt(struct check *c)
 	const char *token;
 	const char *user;
 
-	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable)
+	if (by_secret ? !jwt_secret_ok(c) : !c->crypto_usable || !check_public_key(c))
 		return;
 	/* with a valid public key, the signature is the only fault of the token */
 	if (test_token_make(ctx, cfg, &token) && !jwt_verify(ctx, cfg, token, &user) && !by_secret
@@ -79,12 +97,8 @@ check_jwt(struct check *c)
 		ctx_clear_fault(ctx);
 	if (ctx->kind != FAULT_NONE)
 		report_fault(&c->report, "jwt",
-		    by_secret
-			? "correct [jwt]; amo-crm.conf.example explains its keys"
-			: check_advice(ctx,
-			    "[jwt] public_key must name a PEM file with the app's public key: "
-			    "openssl pkey -in <its key> -pubout; and algorithm must match the "
-			    "key"));
+		    by_secret ? "correct [jwt]; amo-crm.conf.example explains its keys"
+			      : check_advice(ctx, public_key_advice(ctx)));
 	else if (by_secret)
 		report_ok(&c->report, "jwt", "a token signed by [jwt] secret is accepted");
 	else

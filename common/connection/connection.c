@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "connection/account_index.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 #include "connection/corrupt.h"
 #include "text/json.h"
@@ -91,9 +92,9 @@ connection_key_by_user(
 	return user_key(ctx, cfg, app_user, &pointer) && user_lookup(ctx, cfg, pointer, key);
 }
 
-bool
-connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
-    bool *found, struct connection *connection)
+static bool
+find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
+    struct connection *connection)
 {
 	const char *key;
 
@@ -108,6 +109,15 @@ connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *a
 		*found =
 		    connection->app_user != NULL && strcmp(connection->app_user, app_user) == 0;
 	return true;
+}
+
+bool
+connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
+    bool *found, struct connection *connection)
+{
+	return find_by_user(ctx, cfg, app_user, found, connection)
+	    && (*found || !connection_folded(ctx, cfg)
+		|| find_by_user(ctx, cfg, app_user, found, connection));
 }
 
 bool
@@ -189,9 +199,8 @@ is_active(struct ctx *ctx, const struct config *cfg, const char *key, bool *acti
 	return true;
 }
 
-bool
-connection_account_active(
-    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
+static bool
+account_active(struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
 {
 	const char *users;
 	const char *key;
@@ -205,6 +214,15 @@ connection_account_active(
 		arena_rewind(ctx, mark);
 	}
 	return ok;
+}
+
+bool
+connection_account_active(
+    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
+{
+	return account_active(ctx, cfg, account_id, active)
+	    && (*active || !connection_folded(ctx, cfg)
+		|| account_active(ctx, cfg, account_id, active));
 }
 
 struct visit_all {

@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "connection/account_index.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_event.h"
 #include "connection/connection_internal.h"
 
@@ -96,12 +97,14 @@ connection_erase(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
 	struct target target = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
+	const struct fold_filter filter = { .account_id = account_id };
 	const char *pointer;
 	const char *key;
 	struct lock lock;
 	bool ok;
 
-	if (!record_key(ctx, account_id, amocrm_user_id, &key)
+	if (!connection_fold_matching(ctx, cfg, &filter, &ok)
+	    || !record_key(ctx, account_id, amocrm_user_id, &key)
 	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
 	ok = find(ctx, cfg, key, &target) && pointer_to(ctx, cfg, &target, &pointer)
@@ -142,12 +145,14 @@ connection_erase_owned(
 bool
 connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user)
 {
+	const struct fold_filter filter = { .app_user = connections_shared(cfg) ? "" : app_user };
 	const char *pointer;
 	const char *key;
 	struct lock lock;
 	bool ok;
 
-	if (!user_key(ctx, cfg, app_user, &pointer)
+	if (!connection_fold_matching(ctx, cfg, &filter, &ok)
+	    || !user_key(ctx, cfg, app_user, &pointer)
 	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
 		return false;
 	ok = store_get(ctx, &cfg->store, pointer, &key)

@@ -2,21 +2,64 @@
  * escrow, sealed, until the next program that needs them folds them in.
  *
  *   {"refresh":"connection:1:2","account_id":1,"host":…,"connected_at":…,"replaces":…,…}
+ *   {"code":"code:<sha256>","account_id":1,"host":…,"reserved_for":…,"claimant":…,…}
  *   <the two tokens, sealed, with the line above as their context>
  *
- * The first line holds what is needed to complete the change: which pair the tokens replace.
- * Folding is idempotent, and never replaces a newer pair, revives an erased connection, or undoes a
- * revocation.
+ * The first line, of one of the two kinds, holds what is needed to complete the change: which pair
+ * the tokens replace, or whose they become.  Folding is idempotent, and never replaces a newer pair
+ * or a newer authorization.  Refreshed tokens do not revive an erased connection, nor undo a
+ * revocation; those of an authorization would, so they are folded before a connection is erased or
+ * revoked.
  */
 #ifndef CONNECTION_ESCROW_H
 #define CONNECTION_ESCROW_H
 
 #include "base/lock.h"
+#include "connection/authorize.h"
 #include "connection/connection_internal.h"
 
 /* The text of a refreshed pair, sealed with the first key of the ring as the file is now.
  * Fault: as seal. */
 bool connection_escrow_text(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed, const char **text);
+
+/* The same of the tokens of an authorization. */
+struct authorized;
+bool connection_escrow_authorized(struct ctx *ctx, const struct config *cfg,
+    const struct keyring *ring, const struct authorized *authorized, const char **text);
+
+/* A text, taken apart. */
+struct kept {
+	const char *clear;
+	const char *sealed;
+	const char *key;  /* of the connection that was refreshed; or NULL */
+	const char *code; /* the key of the code's record; or NULL */
+	const char *host;
+	struct connection before; /* of a refresh: which pair is replaced */
+	struct grant grant;       /* of a code */
+	int64_t account_id;       /* 0: not known */
+	time_t at;                /* when amoCRM issued the tokens */
+};
+
+/* Fault: FAULT_CORRUPT. */
+bool kept_read(struct ctx *ctx, const char *text, struct kept *kept);
+bool kept_tokens(
+    struct ctx *ctx, const struct keyring *ring, const struct kept *kept, struct tokens *tokens);
+
+/* Which texts are folded: those that match one of these. */
+struct fold_filter {
+	const char *key;      /* of a connection, or of a code's record */
+	const char *app_user; /* who may get it; "": everybody */
+	int64_t account_id;   /* texts whose account is not known match all */
+	bool all;
+};
+
+/* As connection_fold; *folded tells whether there was any. */
+bool connection_fold_matching(
+    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter, bool *folded);
+
+/* Folds what can be folded, without waiting for other processes, and notes in the log what cannot;
+ * for a caller that else finds nothing.  Whether there was any. */
+bool connection_folded(struct ctx *ctx, const struct config *cfg);
 
 #endif

@@ -1,6 +1,7 @@
 /* connection_revoke.c - revoking connections; see connection.h and connection_internal.h. */
 #include "base/log.h"
 #include "connection/account_index.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_event.h"
 #include "connection/connection_internal.h"
 #include "connection/corrupt.h"
@@ -64,7 +65,10 @@ connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t acc
 	const char *users;
 	const char *key;
 	int64_t user;
-	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
+	const struct fold_filter filter = { .account_id = account_id };
+	bool folded;
+	bool ok = connection_fold_matching(ctx, cfg, &filter, &folded)
+	    && account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);
 
 	while (ok && account_index_next(&users, &user)) {

@@ -11,6 +11,7 @@
 #include "connection/connection_event.h"
 #include "connection/connection_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What the caller asks for. */
@@ -56,6 +57,24 @@ erase_others(struct ctx *ctx, const struct config *cfg, const struct input *in, 
 		&& store_commit(ctx, &cfg->store, &op, 1));
 }
 
+/* The key that the pointer holds, or held before an earlier attempt, which may have set it. */
+static bool
+find_former(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *pointer,
+    const char **former)
+{
+	char *kept = in->authorization->former;
+
+	if (!user_lookup(ctx, cfg, pointer, former))
+		return false;
+	if (kept == NULL)
+		return true;
+	if (*former != NULL && strcmp(*former, in->key) != 0)
+		snprintf(kept, STORE_KEY_MAX + 1, "%s", *former);
+	else if (*kept != '\0')
+		*former = kept;
+	return true;
+}
+
 /* *former is the key that the claimant's pointer held before, or NULL. */
 static bool
 commit(struct ctx *ctx, const struct config *cfg, const struct input *in, const struct plan *plan,
@@ -72,7 +91,7 @@ commit(struct ctx *ctx, const struct config *cfg, const struct input *in, const 
 	if (plan->record != NULL)
 		ops[count++] = store_op_put(in->key, plan->record, 0);
 	if (plan->pointer != NULL) {
-		if (!user_lookup(ctx, cfg, plan->pointer, former))
+		if (!find_former(ctx, cfg, in, plan->pointer, former))
 			return false;
 		ops[count++] = store_op_put(plan->pointer, in->key, 0);
 	}
@@ -109,6 +128,17 @@ plan_app_user(struct ctx *ctx, const struct config *cfg, const struct claim *cla
 	return true;
 }
 
+/* Whether the record is of a later authorization, or has later tokens of this one. */
+static bool
+is_newer(const struct connection *stored, const struct input *in)
+{
+	const char *id = in->authorization->id;
+
+	if (stored->authorization != NULL && strcmp(stored->authorization, id) == 0)
+		return stored->refreshed_at > in->authorization->at;
+	return stored->connected_at >= in->authorization->at;
+}
+
 static bool
 plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct input *in, struct plan *plan)
@@ -118,8 +148,12 @@ plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
 	bool found;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored)
-	    || !plan_app_user(ctx, cfg, in->claim, found ? &stored : NULL, plan))
+	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored))
+		return false;
+	plan->skip = found && in->authorization->folded && is_newer(&stored, in);
+	if (plan->skip)
+		return true;
+	if (!plan_app_user(ctx, cfg, in->claim, found ? &stored : NULL, plan))
 		return false;
 	connection.app_user = plan->app_user;
 	return record_write(ctx, ring, &connection, in->tokens, &plan->record);
@@ -207,7 +241,7 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
     const struct identity *identity, const struct tokens *tokens, const struct claim *claim,
     const struct authorization *authorization)
 {
-	time_t now = time(NULL);
+	time_t now = authorization->at != 0 ? authorization->at : time(NULL);
 	struct connection connection = {
 		.account_id = identity->account_id,
 		.amocrm_user_id = identity->user_id,
@@ -225,6 +259,8 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 	if (!record_key(ctx, identity->account_id, identity->user_id, &in.key)
 	    || !run(ctx, cfg, ring, plan_save, &in, &plan))
 		return false;
+	if (plan.skip)
+		return true;
 	connection.app_user = plan.app_user;
 	log_note(ctx, "stored", in.key);
 	log_note(ctx, "host", connection.host);

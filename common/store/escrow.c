@@ -267,16 +267,15 @@ free_slot(struct ctx *ctx, int fd, size_t len)
 }
 
 bool
-escrow_take(
-    struct ctx *ctx, const struct store_config *store, int number, escrow_use *use, void *arg)
+escrow_take(struct ctx *ctx, const struct store_config *store, int number, int64_t wait_ms,
+    escrow_use *use, void *arg)
 {
 	const char *path;
 	const char *text;
 	struct lock slot;
 	bool ok;
 
-	if (!slot_path(ctx, store, number, &path)
-	    || !lock_acquire(ctx, path, 0, STORE_WAIT_MS, &slot))
+	if (!slot_path(ctx, store, number, &path) || !lock_acquire(ctx, path, 0, wait_ms, &slot))
 		return false;
 	ok = read_slot(ctx, slot.fd, &text)
 	    && (text == NULL || (use(ctx, arg, text) && free_slot(ctx, slot.fd, strlen(text))));

@@ -43,9 +43,10 @@ bool escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit
 /* Has use store the text of a slot elsewhere, under the slot's lock, and frees the slot after it
  * has returned true.  Nothing is done when the slot has become free meanwhile.  If freeing fails,
  * the text is used once more, so use must be idempotent.
- * Fault: that of use; FAULT_UNAVAILABLE: another process keeps the slot; FAULT_STORAGE. */
+ * Fault: that of use; FAULT_UNAVAILABLE: another process keeps the slot for longer than
+ * wait_ms; FAULT_STORAGE. */
 typedef bool escrow_use(struct ctx *ctx, void *arg, const char *text);
-bool escrow_take(
-    struct ctx *ctx, const struct store_config *store, int number, escrow_use *use, void *arg);
+bool escrow_take(struct ctx *ctx, const struct store_config *store, int number, int64_t wait_ms,
+    escrow_use *use, void *arg);
 
 #endif

@@ -87,7 +87,7 @@ revokes_only_on_a_valid_call(void **state)
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		static const struct tokens tokens = { "access", "refresh", 4102444800 };
 		static const struct claim anonymous = { CLAIM_ANONYMOUS, NULL };
-		static const struct authorization unknown = { NULL, NULL };
+		static const struct authorization unknown = { .id = NULL };
 		const struct identity identity = { 32720107, 1, "reforyou.amocrm.ru" };
 		char hex[SHA256_HEX_SIZE] = "";
 		const char *query;

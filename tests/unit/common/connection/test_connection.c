@@ -8,7 +8,7 @@ static const struct tokens first_pair = { "access-1", "refresh-1", 4102444800 };
 static const struct tokens second_pair = { "access-2", "refresh-2", 4102444801 };
 
 static const struct claim later = { CLAIM_LATER, NULL };
-static const struct authorization unknown = { NULL, NULL };
+static const struct authorization unknown = { .id = NULL };
 
 static const char *
 save(struct setup *s, int64_t account_id, int64_t user_id, const struct tokens *tokens,
@@ -283,8 +283,8 @@ is_claimed_by_its_own_authorization_only(void **state)
 	static const struct identity identity = { 1, 7, "reforyou.amocrm.ru" };
 	static const char key[] = "connection:1:7";
 	const struct store_op code_op = store_op_put("code:1", "claimed", 0);
-	const struct authorization older = { "older", &code_op };
-	const struct authorization newer = { "newer", NULL };
+	const struct authorization older = { .id = "older", .code_op = &code_op };
+	const struct authorization newer = { .id = "newer" };
 	struct setup s;
 	const char *value;
 	bool found;

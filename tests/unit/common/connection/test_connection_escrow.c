@@ -2,6 +2,7 @@
  * connection has become another one meanwhile. */
 #include "../../setup.h"
 
+#include "connection/authorized.h"
 #include "connection/connection_escrow.h"
 #include "store/escrow.h"
 #include "store/store_paths.h"
@@ -15,6 +16,29 @@
 static const struct tokens old_pair = { "access-old", "refresh-old", 4102444800 };
 static const struct tokens new_pair = { "access-new", "refresh-new", 4102444801 };
 static const struct tokens other_pair = { "access-other", "refresh-other", 4102444802 };
+
+/* Whose the tokens of a code are. */
+bool
+amocrm_identity_from_token(
+    struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity)
+{
+	(void)ctx;
+	(void)tokens;
+	*identity = (struct identity){ 1, 7, host };
+	return true;
+}
+
+bool
+amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
+    const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
+{
+	(void)cfg;
+	(void)host;
+	(void)tokens;
+	(void)deadline_ms;
+	(void)identity;
+	return fault(ctx, FAULT_UNAVAILABLE, "not expected");
+}
 
 static struct connection
 connected(void)
@@ -192,6 +216,126 @@ keeps_what_was_changed_meanwhile(void **state)
 	setup_close(&s);
 }
 
+#define CODE "code:aaaabbbbccccddddeeeeffff"
+#define ID   "aaaabbbbccccdddd" /* of the authorization */
+
+static void
+keep_code_in_escrow(struct setup *s, const struct grant *grant)
+{
+	const struct authorized authorized = {
+		.record = CODE, .grant = grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
+	};
+	struct lock slot;
+	const char *text;
+
+	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot))
+		fail_msg("%s", s->ctx.reason);
+	authorized_note(&s->ctx, &s->cfg, s->ring, &authorized, &slot, &text);
+	assert_non_null(text);
+	escrow_release(&slot);
+}
+
+static void
+older_connection(struct setup *s)
+{
+	const struct connection before = connected();
+
+	put(s, &before, &old_pair);
+}
+
+static void
+refreshed_since(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.authorization = ID;
+	now.connected_at = time(NULL) - AGE_S / 2;
+	now.refreshed_at = time(NULL);
+	put(s, &now, &other_pair);
+}
+
+static void
+saved_code_in_part(struct setup *s)
+{
+	struct connection now = connected();
+
+	now.authorization = ID;
+	now.connected_at = now.refreshed_at = time(NULL) - AGE_S / 2;
+	put(s, &now, &new_pair);
+}
+
+static void
+folds_a_code_unless_there_is_something_newer(void **state)
+{
+	static const struct {
+		const char *label;
+		meanwhile *meanwhile;
+		const char *expected; /* the refresh token */
+	} table[] = {
+		{ "no connection yet", nothing, "refresh-new" },
+		{ "an older authorization", older_connection, "refresh-new" },
+		{ "a newer authorization", connected_again, "refresh-other" },
+		{ "it was stored, and refreshed since", refreshed_since, "refresh-other" },
+		{ "the connection was stored already", saved_code_in_part, "refresh-new" },
+	};
+	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct connection connection;
+		struct setup s;
+		bool found;
+
+		setup_open(&s, *state, CONNECTIONS_PER_USER);
+		assert_true(store_erase(&s.ctx, &s.cfg.store, KEY));
+		keep_code_in_escrow(&s, &grant);
+		table[i].meanwhile(&s);
+		assert_true(connection_fold(&s.ctx, &s.cfg, KEY));
+		same_text("another filter leaves it", s.ctx.reason, "");
+		if (!connection_fold(&s.ctx, &s.cfg, CODE))
+			fail_msg("%s: %s", table[i].label, s.ctx.reason);
+		stored_is(table[i].label, &s, table[i].expected);
+		if (strcmp(table[i].expected, "refresh-new") == 0) {
+			assert_true(
+			    connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
+			DEMAND(table[i].label, found);
+			same_number("the time of the authorization", connection.connected_at,
+			    connection.refreshed_at);
+		}
+		setup_close(&s);
+	}
+}
+
+static void
+is_found_by_who_else_finds_nothing(void **state)
+{
+	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
+	struct connection connection;
+	struct setup s;
+	bool found;
+	bool active;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	keep_code_in_escrow(&s, &grant);
+	assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
+	DEMAND("status", found);
+	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
+	keep_code_in_escrow(&s, &grant);
+	assert_true(connection_account_active(&s.ctx, &s.cfg, 1, &active));
+	DEMAND("webhook", active);
+	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
+
+	keep_code_in_escrow(&s, &grant);
+	assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "olena"));
+	assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
+	DEMAND("an erasure reaches it", !found);
+
+	keep_code_in_escrow(&s, &grant);
+	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
+	assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &connection) && found);
+	same_number("a revocation reaches it", connection.state, CONNECTION_REVOKED);
+	setup_close(&s);
+}
+
 /* The shard of the record is broken, and repaired later. */
 static void
 waits_until_the_place_is_repaired(void **state)
@@ -230,6 +374,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(folds_unless_there_is_something_newer),
 		IN_FOLDER(keeps_what_was_changed_meanwhile),
+		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
+		IN_FOLDER(is_found_by_who_else_finds_nothing),
 		IN_FOLDER(waits_until_the_place_is_repaired),
 	};
 

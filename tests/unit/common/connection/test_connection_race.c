@@ -16,7 +16,7 @@
 #define SLEEPS    7 /* of a process that waits for a lock: by then it polls every 50 ms */
 
 static const struct tokens pair = { "access", "refresh", 4102444800 };
-static const struct authorization unknown = { NULL, NULL };
+static const struct authorization unknown = { .id = NULL };
 
 /* One process: what it does, and to which connection. */
 struct actor {

@@ -76,12 +76,12 @@ keeps_a_text_until_it_is_used(void **state)
 	same_number("after it was written", seen.count, 1);
 	same_text("its text", seen.text, "one");
 	same_fault("used in vain", &s.ctx,
-	    escrow_take(&s.ctx, &s.cfg.store, seen.number, use, &failing), FAULT_STORAGE);
+	    escrow_take(&s.ctx, &s.cfg.store, seen.number, 1000, use, &failing), FAULT_STORAGE);
 	ctx_clear_fault(&s.ctx);
 	same_number("after it was used in vain", look(&s).count, 1);
-	assert_true(escrow_take(&s.ctx, &s.cfg.store, seen.number, use, &working));
+	assert_true(escrow_take(&s.ctx, &s.cfg.store, seen.number, 1000, use, &working));
 	same_number("after it was used", look(&s).count, 0);
-	assert_true(escrow_take(&s.ctx, &s.cfg.store, seen.number, use, &working));
+	assert_true(escrow_take(&s.ctx, &s.cfg.store, seen.number, 1000, use, &working));
 	same_number("a free slot is not used", working.count, 1);
 	keep(&s, "two");
 	same_number("the slot is reused", look(&s).number, seen.number);
@@ -182,7 +182,7 @@ keeps_the_text_of_a_killed_process(void **state)
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	status = child_status(child_start(write_and_be_killed, &s));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_true(escrow_take(&s.ctx, &s.cfg.store, look(&s).number, use, &working));
+	assert_true(escrow_take(&s.ctx, &s.cfg.store, look(&s).number, 1000, use, &working));
 	same_number("it was used", working.count, 1);
 	setup_close(&s);
 }

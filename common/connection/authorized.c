@@ -1,0 +1,165 @@
+/* authorized.c - see authorized.h. */
+#include "connection/authorized.h"
+
+#include "base/log.h"
+#include "connection/account_index.h"
+#include "connection/auth_code.h"
+#include "connection/connection_escrow.h"
+#include "connection/save_retry.h"
+#include "crypto/seal.h"
+#include "store/escrow.h"
+
+#include <string.h>
+
+static struct claim
+claim_of(const struct grant *grant)
+{
+	if (grant->claimant != NULL)
+		return (struct claim){ CLAIM_USER, grant->claimant };
+	if (grant->reserved_for != NULL || grant->unclaimable)
+		return (struct claim){ CLAIM_LATER, NULL };
+	return (struct claim){ CLAIM_ANONYMOUS, NULL };
+}
+
+/* The records that will be written, as far as they are known: which connection it becomes is not,
+ * but most often it is the one that is there. */
+struct known {
+	const char *keys[STORE_OPS_MAX];
+	size_t count;
+	int64_t account_id; /* 0: not known */
+};
+
+static bool
+add_connection(struct ctx *ctx, struct known *known, const char *key)
+{
+	int64_t user;
+
+	if (!record_key_read(key, &known->account_id, &user))
+		return true;
+	known->keys[known->count++] = key;
+	return ctx_printf(
+	    ctx, &known->keys[known->count++], "account:%lld", (long long)known->account_id);
+}
+
+static bool
+find_known(struct ctx *ctx, const struct config *cfg, const char *record, const struct grant *grant,
+    struct known *known)
+{
+	const char *pointer;
+	const char *key;
+
+	known->keys[known->count++] = record;
+	if (grant->claimant == NULL && !connections_shared(cfg))
+		return true;
+	if (!user_key(ctx, cfg, grant->claimant, &pointer) || !user_lookup(ctx, cfg, pointer, &key))
+		return false;
+	known->keys[known->count++] = pointer;
+	return key == NULL || add_connection(ctx, known, key);
+}
+
+bool
+authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *record,
+    const struct grant *grant, struct lock *slot)
+{
+	struct known known = { .count = 0 };
+	struct lock lock;
+
+	if (!find_known(ctx, cfg, record, grant, &known))
+		return false;
+	if (known.account_id != 0) {
+		if (!account_index_lock(ctx, &cfg->store, known.account_id, &lock))
+			return false;
+		lock_release(&lock);
+	}
+	return store_rehearse(ctx, &cfg->store, known.keys, known.count)
+	    && store_ready(ctx, &cfg->store) && escrow_reserve(ctx, &cfg->store, slot);
+}
+
+struct saving {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const struct authorized *authorized;
+	const struct lock *slot;
+	const char *text;
+	bool sync;
+	char former[STORE_KEY_MAX + 1]; /* see struct authorization */
+};
+
+static bool
+save(struct ctx *ctx, void *arg)
+{
+	struct saving *saving = arg;
+	const struct authorized *authorized = saving->authorized;
+	const struct grant *grant = authorized->grant;
+	const struct identity *identity = authorized->identity;
+	const struct claim claim = claim_of(grant);
+	struct auth_code code = { .reserved_for = grant->reserved_for,
+		.claimed_by = grant->claimant,
+		.unclaimable = grant->unclaimable };
+	struct store_op op;
+	struct authorization authorization = { .code_op = &op,
+		.at = authorized->at,
+		.folded = authorized->folded,
+		.former = saving->former };
+
+	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
+	    && auth_code_id(ctx, authorized->record, &authorization.id)
+	    && auth_code_op(ctx, authorized->record, &code, &op)
+	    && connection_save(ctx, saving->cfg, saving->ring, identity, authorized->tokens, &claim,
+		&authorization);
+}
+
+bool
+authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized)
+{
+	struct saving saving = { .cfg = cfg, .ring = ring, .authorized = authorized };
+
+	return save_retry(ctx, save, &saving);
+}
+
+static bool
+save_in_escrow(struct ctx *ctx, void *arg)
+{
+	struct saving *saving = arg;
+	const char *text = saving->text;
+
+	if (text == NULL
+	    && !connection_escrow_authorized(
+		ctx, saving->cfg, saving->ring, saving->authorized, &text))
+		return false;
+	if (!escrow_write(ctx, saving->slot, text, saving->sync))
+		return false;
+	saving->text = text;
+	return true;
+}
+
+void
+authorized_note(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized, const struct lock *slot, const char **text)
+{
+	struct saving saving = { .cfg = cfg, .ring = ring, .authorized = authorized, .slot = slot };
+
+	if (!save_retry(ctx, save_in_escrow, &saving))
+		ctx_clear_fault(ctx);
+	*text = saving.text;
+}
+
+bool
+authorized_leave(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized, const struct lock *slot, const char *text)
+{
+	struct saving saving = { cfg, ring, authorized, slot, text, true, "" };
+	char reason[CTX_REASON_MAX];
+
+	memcpy(reason, ctx->reason, sizeof reason);
+	ctx_clear_fault(ctx);
+	if (save_retry(ctx, save_in_escrow, &saving)) {
+		log_note(ctx, "escrow", authorized->record);
+		return fault(
+		    ctx, FAULT_STORAGE, "the new tokens wait in the escrow: %.180s", reason);
+	}
+	ctx_clear_fault(ctx);
+	return fault(ctx, FAULT_STORAGE, "the new tokens of %.24s are lost; connect again: %.140s",
+	    authorized->record, reason);
+}

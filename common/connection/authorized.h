@@ -1,0 +1,42 @@
+/* authorized.h - keeping the tokens that amoCRM has issued for an authorization code, as
+ * connection_internal.h does for refreshed ones: tried before amoCRM is asked, repeated afterwards,
+ * and kept in the escrow if the store keeps failing.
+ */
+#ifndef AUTHORIZED_H
+#define AUTHORIZED_H
+
+#include "amocrm/amocrm.h"
+#include "connection/authorize.h"
+#include "connection/connection_internal.h"
+
+/* Tokens, and what decides whose they are. */
+struct authorized {
+	const char *record;              /* the key of the code's record */
+	const struct grant *grant;       /* its host, reserved_for, claimant and unclaimable */
+	const struct identity *identity; /* whose they are; NULL: amoCRM has to be asked */
+	const struct tokens *tokens;
+	time_t at;
+	bool folded; /* from the escrow: something newer may have happened since */
+};
+
+/* Before amoCRM is asked: tries what storing the tokens will take, as far as the records are known,
+ * and reserves a slot of the escrow.  Fault: as store_commit. */
+bool authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *record,
+    const struct grant *grant, struct lock *slot);
+
+/* Writes the tokens into the slot, so that a kill does not lose them.  Best done at once: what
+ * follows may fail.  *text is what escrow_write needs to make it durable; NULL: that failed. */
+void authorized_note(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized, const struct lock *slot, const char **text);
+
+/* Stores the connection and, in the same commit, the code's record; again after an error.
+ * Fault: as connection_save. */
+bool authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized);
+
+/* After a step that failed: leaves the tokens in the slot, durably.  The fault stays, with what has
+ * become of them.  False. */
+bool authorized_leave(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct authorized *authorized, const struct lock *slot, const char *text);
+
+#endif

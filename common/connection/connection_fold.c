@@ -1,0 +1,172 @@
+/* connection_fold.c - folding in the tokens that wait in the escrow; see connection_escrow.h. */
+#include "base/log.h"
+#include "connection/authorized.h"
+#include "connection/connection_escrow.h"
+#include "store/escrow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct fold {
+	const struct config *cfg;
+	const struct fold_filter *filter;
+	int64_t wait_ms; /* for another process that uses a slot */
+	bool any;
+	enum fault_kind kind; /* of the first text that could not be folded */
+	char reason[CTX_REASON_MAX];
+};
+
+static bool
+fold_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct kept *kept, const struct tokens *tokens)
+{
+	const struct refreshed refreshed = { kept->key, &kept->before, tokens, kept->at };
+
+	return connection_save_refreshed(ctx, cfg, ring, &refreshed);
+}
+
+static bool
+fold_authorized(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct kept *kept, const struct tokens *tokens)
+{
+	struct identity identity;
+	const struct authorized authorized = { kept->code, &kept->grant, &identity, tokens,
+		kept->at, true };
+
+	return (amocrm_identity_from_token(ctx, kept->host, tokens, &identity)
+		   || amocrm_identity_from_api(
+		       ctx, cfg, kept->host, tokens, amocrm_deadline(cfg), &identity))
+	    && authorized_save(ctx, cfg, ring, &authorized);
+}
+
+static bool
+fold_text(struct ctx *ctx, void *arg, const char *text)
+{
+	struct fold *fold = arg;
+	const struct keyring *ring;
+	struct tokens tokens;
+	struct kept kept;
+
+	if (!kept_read(ctx, text, &kept) || !keyring_read(ctx, fold->cfg->store.keys, &ring)
+	    || !kept_tokens(ctx, ring, &kept, &tokens)
+	    || !(kept.key != NULL ? fold_refreshed(ctx, fold->cfg, ring, &kept, &tokens)
+				  : fold_authorized(ctx, fold->cfg, ring, &kept, &tokens)))
+		return false;
+	fold->any = true;
+	log_note(ctx, "folded", kept.key != NULL ? kept.key : kept.code);
+	return true;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Whether the filter matches; a text that cannot be read matches only a filter of all. */
+static bool
+matches(struct ctx *ctx, const char *text, const struct fold_filter *filter)
+{
+	struct kept kept;
+
+	if (filter->all)
+		return true;
+	if (!kept_read(ctx, text, &kept)) {
+		ctx_clear_fault(ctx);
+		return false;
+	}
+	return same(kept.key, filter->key) || same(kept.code, filter->key)
+	    || (filter->app_user != NULL && kept.code != NULL
+		&& (*filter->app_user == '\0' || same(kept.grant.claimant, filter->app_user)))
+	    || (filter->account_id != 0
+		&& (kept.account_id == 0 || kept.account_id == filter->account_id));
+}
+
+static bool
+visit(struct ctx *ctx, void *arg, int number, const char *text)
+{
+	struct fold *fold = arg;
+
+	if (!matches(ctx, text, fold->filter)
+	    || escrow_take(ctx, &fold->cfg->store, number, fold->wait_ms, fold_text, fold))
+		return true;
+	if (fold->kind == FAULT_NONE) {
+		fold->kind = ctx->kind;
+		memcpy(fold->reason, ctx->reason, sizeof fold->reason);
+	}
+	ctx_clear_fault(ctx);
+	return true;
+}
+
+static bool
+fold_texts(struct ctx *ctx, struct fold *fold)
+{
+	return escrow_each(ctx, &fold->cfg->store, visit, fold)
+	    && (fold->kind == FAULT_NONE || fault(ctx, fold->kind, "%s", fold->reason));
+}
+
+bool
+connection_fold_matching(
+    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter, bool *folded)
+{
+	struct fold fold = { .cfg = cfg, .filter = filter, .wait_ms = STORE_WAIT_MS };
+	bool ok = fold_texts(ctx, &fold);
+
+	*folded = fold.any;
+	return ok;
+}
+
+bool
+connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
+{
+	const struct fold_filter filter = { .key = key, .all = key == NULL };
+	bool folded;
+
+	return connection_fold_matching(ctx, cfg, &filter, &folded);
+}
+
+bool
+connection_folded(struct ctx *ctx, const struct config *cfg)
+{
+	const struct fold_filter filter = { .all = true };
+	struct fold fold = { .cfg = cfg, .filter = &filter };
+
+	if (!fold_texts(ctx, &fold)) {
+		log_note(ctx, "waiting", ctx->kind == FAULT_UNAVAILABLE ? NULL : ctx->reason);
+		ctx_clear_fault(ctx);
+	}
+	return fold.any;
+}
+
+struct waiting {
+	size_t count;
+	char *first;
+};
+
+static bool
+count_waiting(struct ctx *ctx, void *arg, int number, const char *text)
+{
+	struct waiting *waiting = arg;
+	struct kept kept;
+
+	(void)number;
+	if (!kept_read(ctx, text, &kept))
+		ctx_clear_fault(ctx);
+	if (waiting->count++ == 0)
+		snprintf(waiting->first, STORE_KEY_MAX + 1, "%.*s", STORE_KEY_MAX,
+		    kept.key != NULL        ? kept.key
+			: kept.host != NULL ? kept.host
+					    : "an unknown connection");
+	return true;
+}
+
+bool
+connection_waiting(
+    struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1])
+{
+	struct waiting waiting = { 0, first };
+	bool ok = escrow_each(ctx, &cfg->store, count_waiting, &waiting);
+
+	*count = waiting.count;
+	return ok;
+}

@@ -84,7 +84,11 @@ advice(const struct https_reply *reply, const char *error)
 		       "configuration";
 	if (reply->status == 403)
 		return "the web server denies access: the programs need mode 0755, in folders that "
-		       "it may enter, and Require all granted";
+		       "it may enter, and Require all granted; or a filter such as ModSecurity "
+		       "refuses the request: see the example configuration";
+	if (reply->status == 406)
+		return "a filter such as ModSecurity refuses the request: see the example "
+		       "configuration";
 	if (reply->status >= 500)
 		return "the program does not start or exits too early; the web server's error log "
 		       "says why";

@@ -9,7 +9,7 @@ import pytest
 
 HTDOCS = Path(__file__).resolve().parents[3] / "htdocs"
 STYLE = "<style>\np { color: red }\n</style>\n"
-SCRIPT = "<script>\nrun('\\\\', \"?\");\n</script>\n"
+SCRIPT = "<script data-cfasync=\"false\">\nrun('\\\\', \"?\");\n</script>\n"
 CONSTANT = STYLE + SCRIPT
 
 
@@ -34,6 +34,8 @@ def embed(folder, template):
     ("an attr slot between tags", "<p>{{attr:a}}\n", "outside double quotes"),
     ("single quotes", "<p title='{{attr:a}}'>\n", "single quotes"),
     ("a second style", STYLE, "a second style"),
+    ("another attribute beside data-cfasync", "<script data-cfasync=\"false\" src=\"x\">\n</script>\n",
+     "stand alone on a line"),
     ("a script with attributes", "<script src=\"x\">\n</script>\n", "stand alone on a line"),
     ("a script within a line", "<p><script>\n</script>\n", "stand alone on a line"),
     ("a carriage return", "<p>\r\n", "carriage return"),

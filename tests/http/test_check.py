@@ -188,6 +188,8 @@ VALUES = {
     "a connect_to without a port number": (
         {"amocrm_connect_to": "reforyou.amocrm.ru:https:127.0.0.1:8443"},
         "WRONG", "network", "connect_to"),
+    "a timeout longer than the web server's": (
+        {"amocrm_timeout": "15"}, "warn", "network", "timeout = 15", "32 seconds"),
     "a proxy of an unknown type": (
         {"amocrm_proxy": "ftp://proxy:21"}, "WRONG", "network", "proxy", "socks5h"),
     "a quoted jwt secret": (
@@ -244,7 +246,7 @@ def test_a_wrong_value(bare, case):
 
 
 def test_other_valid_values(bare):
-    configure(bare, amocrm_connect_to=" [::1]:443:[::1]:8443  ::127.0.0.1:1 a:1:b:2 ",
+    configure(bare, amocrm_timeout="14", amocrm_connect_to=" [::1]:443:[::1]:8443  ::127.0.0.1:1 a:1:b:2 ",
               amocrm_proxy="socks5h://proxy:1080", amocrm_account="overseas.kommo.com",
               amocrm_authorize_url="https://www.kommo.com/oauth", amocrm_ca_file=None,
               jwt_issuer="me", jwt_audience="you", jwt_user_claim="uid",

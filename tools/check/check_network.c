@@ -12,6 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Seconds after which the web servers of our examples terminate a program, and which one request
+ * takes beside amoCRM: it waits for another one with the same code for [amocrm] timeout and this
+ * long, and then makes its own exchange. */
+#define SERVER_TIMEOUT_S 30
+#define OWN_TIME_S       2
+
 #define START_MS 5000 /* for amo-crm-https to start and to reply */
 
 /* The number of complete certificates in a PEM file (RFC 7468); -1: it cannot be read. */
@@ -100,6 +106,14 @@ check_network(struct check *c)
 		    "[amocrm] proxy must be a URL such as http://proxy.example:3128 or "
 		    "socks5h://...",
 		    "proxy is malformed"); /* not shown: it may have a password */
+	}
+	if (2 * cfg->timeout + OWN_TIME_S > SERVER_TIMEOUT_S) {
+		ok = false;
+		report_warning(r, "network",
+		    "set a shorter timeout, or raise the limits of 30 seconds in the web server's "
+		    "configuration: a program that it terminates may lose a code",
+		    "[amocrm] timeout = %d: a request may take %d seconds", cfg->timeout,
+		    2 * cfg->timeout + OWN_TIME_S);
 	}
 	if (ok)
 		report_ok(r, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "through a proxy",

@@ -102,8 +102,9 @@ check_client(struct ctx *ctx, const struct config *cfg, const struct authorizati
 static bool
 check_code(struct ctx *ctx, const struct authorization_response *params)
 {
-	return params->code != NULL
-	    || fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
+	if (params->code == NULL)
+		return fault(ctx, FAULT_MISSING_CODE, "neither code nor error was sent");
+	return authorize_check_code(ctx, params->code);
 }
 
 /* Whether `status` (status.c) issued the state, and for which app user. */
@@ -136,6 +137,9 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 		return fault(
 		    ctx, FAULT_REQUEST, "the state is missing, expired, or was not issued by us");
 	grant->unclaimable = is_signed && params->installing;
+	grant->share = ours      ? BUDGET_OWN_STATE
+	    : params->installing ? BUDGET_INSTALL
+				 : BUDGET_STRANGER;
 	return true;
 }
 
@@ -197,10 +201,10 @@ static bool
 exchange(struct ctx *ctx, const struct config *cfg, const struct grant *grant)
 {
 	int64_t limit_ms = cfg->amocrm.timeout * INT64_C(1000);
-	bool known;
+	enum code_knowledge known;
 
 	return authorize_known(ctx, cfg, grant->code, &known)
-	    && (known || authorize(ctx, cfg, grant, limit_ms));
+	    && (known == CODE_CONNECTED || authorize(ctx, cfg, grant, limit_ms));
 }
 
 /* HEAD is safe, so it exchanges nothing.  For a new code it answers as if amoCRM accepted the code,
@@ -209,11 +213,11 @@ static bool
 answer_head(struct ctx *ctx, const struct config *cfg, const struct request *req,
     const struct authorization_response *params, struct response *res)
 {
-	bool known;
+	enum code_knowledge known;
 
 	if (!authorize_known(ctx, cfg, params->code, &known))
 		return false;
-	if (known || params->installing || cfg->app.redirect != REDIRECT_302)
+	if (known == CODE_CONNECTED || params->installing || cfg->app.redirect != REDIRECT_302)
 		return answer_success(ctx, cfg, req, params, res);
 	return app_redirect(ctx, cfg, req, PAGE_CONNECTED, NULL, res);
 }

@@ -89,28 +89,29 @@ read_code(struct ctx *ctx, const struct request *req, struct presented_code *pre
 	presented->code = field[CODE].value;
 	presented->state = field[STATE].value;
 	presented->referer = field[REFERER].value;
-	return (presented->code != NULL && presented->code[0] != '\0')
-	    || fault(ctx, FAULT_MISSING_CODE, "the body has no code");
+	if (presented->code == NULL || presented->code[0] == '\0')
+		return fault(ctx, FAULT_MISSING_CODE, "the body has no code");
+	return authorize_check_code(ctx, presented->code);
 }
 
 /* A state of ours must be the caller's own.  Where states are signed, a new code must come with it:
  * otherwise the app would accept a code that an attacker injects (RFC 6749 section 10.12). */
 static bool
-check_state(
-    struct ctx *ctx, const struct config *cfg, const struct presented_code *presented, bool known)
+check_state(struct ctx *ctx, const struct config *cfg, const struct presented_code *presented,
+    bool known, bool *ours)
 {
 	const struct keyring *ring;
 	const char *state_user = NULL;
-	bool ours = false;
 
+	*ours = false;
 	if (presented->state != NULL
 	    && (!keyring_read(ctx, cfg->store.keys, &ring)
-		|| !oauth_state_read(ctx, ring, presented->state, &ours, &state_user)))
+		|| !oauth_state_read(ctx, ring, presented->state, ours, &state_user)))
 		return false;
-	if (ours && strcmp(state_user, presented->app_user) != 0)
+	if (*ours && strcmp(state_user, presented->app_user) != 0)
 		return fault(ctx, known ? FAULT_CLAIMED : FAULT_REQUEST,
 		    "the state belongs to another app user");
-	if (!ours && !known && cfg->app.state == STATE_SIGNED)
+	if (!*ours && !known && cfg->app.state == STATE_SIGNED)
 		return fault(ctx, FAULT_REQUEST,
 		    "the code is new, and was sent without the caller's own state");
 	return true;
@@ -122,12 +123,15 @@ claim_code(struct ctx *ctx, const struct config *cfg, const struct presented_cod
 	struct grant grant = { .code = presented->code,
 		.reserved_for = presented->app_user,
 		.claimant = presented->app_user };
-	bool known;
+	enum code_knowledge known;
+	bool own_state;
 
 	if (!authorize_known(ctx, cfg, presented->code, &known)
-	    || !check_state(ctx, cfg, presented, known))
+	    || !check_state(ctx, cfg, presented, known != CODE_NEW, &own_state))
 		return false;
-	if (!known && !authorize_host(ctx, &cfg->amocrm, presented->referer, &grant.host))
+	grant.share = own_state ? BUDGET_OWN_STATE : BUDGET_APP;
+	if (known == CODE_NEW
+	    && !authorize_host(ctx, &cfg->amocrm, presented->referer, &grant.host))
 		return false;
 	return authorize(ctx, cfg, &grant, cfg->amocrm.timeout * INT64_C(1000));
 }

@@ -1,6 +1,7 @@
 /* amocrm.c - one call to an account, and what its reply means; see amocrm.h. */
 #include "amocrm/amocrm.h"
 
+#include "amocrm/budget.h"
 #include "base/clock.h"
 #include "helper/https.h"
 #include "text/json.h"
@@ -119,6 +120,7 @@ amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call 
 		http.headers[count] = call->header;
 	*doc = NULL;
 	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
+	    && budget_wait_turn(ctx, cfg, call->host, call->deadline_ms)
 	    && https_send(ctx, &cfg->amocrm, &http, &reply) && read_reply(ctx, call, &reply, doc);
 }
 

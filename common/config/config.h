@@ -14,6 +14,13 @@ enum state_mode { STATE_ANY, STATE_SIGNED };
 enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512, JWT_RS256, JWT_ES256, JWT_EDDSA };
 enum webhook_accounts { WEBHOOK_CONNECTED, WEBHOOK_ANY };
 
+#define BUDGET_CALLS_MAX 50 /* a second; amoCRM allows 7, and more to nobody so far */
+
+struct call_budget {
+	int calls;     /* a second, to one account */
+	int exchanges; /* of them: exchanges of codes that carry no state of ours */
+};
+
 struct amocrm_config {
 	const char *client_id;
 	const char *client_secret;
@@ -22,6 +29,7 @@ struct amocrm_config {
 	const char *account_domains;
 	const char *authorize_url;
 	int timeout; /* seconds */
+	struct call_budget budget;
 	const char *ca_file;
 	const char *connect_to; /* curl's HOST1:PORT1:HOST2:PORT2, separated by spaces */
 	const char *proxy;

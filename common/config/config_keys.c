@@ -41,6 +41,22 @@ parse_number(const struct config_key *key, const char *value, void *target)
 	return true;
 }
 
+/* Two numbers: calls a second, and how many of them may be exchanges without a state of ours. */
+static bool
+parse_budget(const struct config_key *key, const char *value, void *target)
+{
+	struct call_budget *budget = target;
+	char *end;
+	long calls = strtol(value, &end, 10);
+	long exchanges = *end == ' ' ? strtol(end + 1, &end, 10) : 0;
+
+	if (value[strspn(value, "0123456789 ")] != '\0' || *end != '\0' || exchanges < 1
+	    || calls < exchanges || calls > key->max)
+		return false;
+	*budget = (struct call_budget){ (int)calls, (int)exchanges };
+	return true;
+}
+
 /* The index of value among the choices. */
 static bool
 parse_choice(const struct config_key *key, const char *value, void *target)
@@ -136,6 +152,10 @@ const struct config_key config_keys[] = {
 	{ KEY(amocrm, authorize_url), URL, .default_value = "https://www.amocrm.ru/oauth" },
 	{ KEY(amocrm, timeout), .default_value = "5", .parse = parse_number, .min = 1, .max = 30,
 	    .error = "must be a number of seconds from 1 to 30" },
+	{ KEY(amocrm, budget), .default_value = "7 2", .parse = parse_budget,
+	    .max = BUDGET_CALLS_MAX,
+	    .error = "must be two numbers such as 7 2: calls a second, up to 50, and exchanges "
+		     "of them" },
 	{ KEY(amocrm, ca_file), TEXT },
 	{ KEY(amocrm, connect_to), TEXT },
 	{ KEY(amocrm, proxy), TEXT, .secret = true },

@@ -10,12 +10,12 @@
 #define ID_LEN 16 /* hex digits of the SHA-256: 64 bits tell authorizations apart */
 
 bool
-auth_code_key(struct ctx *ctx, const char *prefix, const char *code, const char **key)
+auth_code_key(struct ctx *ctx, const char *code, const char **key)
 {
 	char hex[SHA256_HEX_SIZE];
 
 	sha256_hex(code, strlen(code), hex);
-	return ctx_printf(ctx, key, "%s:%s", prefix, hex);
+	return ctx_printf(ctx, key, "code:%s", hex);
 }
 
 bool
@@ -33,18 +33,24 @@ copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, co
 	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
 }
 
+/* Programs of before write fewer members. */
 static bool
 read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {
 	struct json_object *doc = json_parse(value, strlen(value));
+	const char *refused = json_get_string(doc, "refused");
 	bool ok = copy_member(ctx, doc, "connection", &code->connection)
+	    && copy_member(ctx, doc, "host", &code->host)
+	    && copy_member(ctx, doc, "tokens", &code->tokens)
 	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
 	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
 
+	code->refused = refused == NULL ? FAULT_NONE : fault_by_name(refused);
 	if (!json_get_boolean(doc, "for_nobody", &code->unclaimable))
 		code->unclaimable = false;
 	json_object_put(doc);
-	if (ok && code->connection == NULL)
+	if (ok && code->connection == NULL && code->refused == FAULT_NONE
+	    && (code->host == NULL || code->tokens == NULL))
 		return fault(ctx, FAULT_STORAGE, "the record of a code is corrupt");
 	return ok;
 }
@@ -70,10 +76,12 @@ auth_code_op(struct ctx *ctx, const char *key, const struct auth_code *code, str
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, "{\"connection\":");
 	json_add_string(&sb, code->connection);
-	strbuf_addstr(&sb, ",\"reserved_for\":");
-	json_add_string(&sb, code->reserved_for);
-	strbuf_addstr(&sb, ",\"claimed_by\":");
-	json_add_string(&sb, code->claimed_by);
+	json_add_member(&sb, "host", code->host);
+	json_add_member(&sb, "tokens", code->tokens);
+	json_add_member(&sb, "reserved_for", code->reserved_for);
+	json_add_member(&sb, "claimed_by", code->claimed_by);
+	json_add_member(
+	    &sb, "refused", code->refused == FAULT_NONE ? NULL : fault_name(code->refused));
 	strbuf_addf(&sb, ",\"for_nobody\":%s}", code->unclaimable ? "true" : "false");
 	if (!strbuf_finish(&sb, &value))
 		return false;

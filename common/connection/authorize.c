@@ -7,8 +7,7 @@
 #include "config/host_allowlist.h"
 #include "connection/auth_code.h"
 #include "connection/connection_internal.h"
-#include "crypto/seal.h"
-#include "helper/helper.h"
+#include "connection/exchange.h"
 
 #include <string.h>
 
@@ -35,92 +34,31 @@ authorize_host(
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 
-/* Finds tokens that amoCRM has issued for this code while its account could not be asked. */
-static bool
-find_pending(struct ctx *ctx, const struct store_config *store, const struct keyring *ring,
-    const char *pending_key, bool *found, struct tokens *tokens)
+bool
+authorize_check_code(struct ctx *ctx, const char *code)
 {
-	const char *sealed;
-	const char *text;
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789-._~+/=";
 
-	if (!store_get(ctx, store, pending_key, &sealed))
-		return false;
-	*found = sealed != NULL;
-	return !*found
-	    || (unseal(ctx, ring, pending_key, sealed, &text) && tokens_read(ctx, text, tokens));
-}
-
-static bool
-put_pending(struct ctx *ctx, const struct store_config *store, const struct keyring *ring,
-    const char *pending_key, const struct tokens *tokens)
-{
-	const char *text;
-	const char *sealed;
-
-	ring = keyring_reload(ctx, store->keys, ring);
-	return tokens_write(ctx, tokens, &text) && seal(ctx, ring, pending_key, text, &sealed)
-	    && store_put(ctx, store, pending_key, sealed, time(NULL) + AUTH_CODE_LIFE_S);
-}
-
-static struct claim
-claim_of(const struct grant *grant)
-{
-	if (grant->claimant != NULL)
-		return (struct claim){ CLAIM_USER, grant->claimant };
-	if (grant->reserved_for != NULL || grant->unclaimable)
-		return (struct claim){ CLAIM_LATER, NULL };
-	return (struct claim){ CLAIM_ANONYMOUS, NULL };
-}
-
-/* Stores the connection and, in the same commit, the code's record. */
-static bool
-save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
-    const char *record)
-{
-	const struct claim claim = claim_of(grant);
-	struct auth_code code = { NULL, grant->reserved_for, grant->claimant, grant->unclaimable };
-	struct store_op op;
-	struct authorization authorization = { .code_op = &op };
-
-	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
-	    && auth_code_id(ctx, record, &authorization.id) && auth_code_op(ctx, record, &code, &op)
-	    && connection_save(ctx, cfg, ring, identity, tokens, &claim, &authorization);
-}
-
-/* A code is single-use, so what could fail on our side is tried first: the store, the key ring, the
- * helpers.  Tokens whose account cannot be asked now are kept for the next attempt. */
-static bool
-exchange_new(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const char *record, int64_t deadline_ms)
-{
-	const char *pending_key;
-	struct tokens tokens;
-	struct identity identity;
-	bool pending;
-
-	if (grant->host == NULL)
-		return fault(ctx, FAULT_REFUSED, "the record of the code has just expired");
-	helper_start(ctx, HELPER_HTTPS);
-	helper_start(ctx, HELPER_CRYPTO);
-	if (!store_ready(ctx, &cfg->store)
-	    || !auth_code_key(ctx, "pending", grant->code, &pending_key)
-	    || !find_pending(ctx, &cfg->store, ring, pending_key, &pending, &tokens)
-	    || (!pending
-		&& !amocrm_exchange(ctx, cfg, grant->host, grant->code, deadline_ms, &tokens)))
-		return false;
-	if (amocrm_identity_from_token(ctx, grant->host, &tokens, &identity))
-		return save(ctx, cfg, grant, ring, &identity, &tokens, record);
-	return (pending || put_pending(ctx, &cfg->store, ring, pending_key, &tokens))
-	    && amocrm_identity_from_api(ctx, cfg, grant->host, &tokens, deadline_ms, &identity)
-	    && save(ctx, cfg, grant, ring, &identity, &tokens, record)
-	    && store_erase(ctx, &cfg->store, pending_key);
+	return code[strspn(code, alphabet)] == '\0'
+	    || fault(ctx, FAULT_REQUEST, "the code contains a character that no code has");
 }
 
 static bool
 is_other(const char *app_user, const char *claimant)
 {
 	return app_user != NULL && strcmp(app_user, claimant) != 0;
+}
+
+static bool
+check_claimant(struct ctx *ctx, const struct grant *grant, const struct auth_code *code)
+{
+	if (grant->claimant != NULL
+	    && (code->unclaimable || is_other(code->reserved_for, grant->claimant)
+		|| is_other(code->claimed_by, grant->claimant)))
+		return fault(
+		    ctx, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
+	return true;
 }
 
 /* The fault of a code whose connection is gone or taken. */
@@ -154,10 +92,6 @@ claim_known(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 
 	if (grant->claimant == NULL)
 		return true;
-	if (code->unclaimable || is_other(code->reserved_for, grant->claimant)
-	    || is_other(code->claimed_by, grant->claimant))
-		return fault(
-		    ctx, FAULT_CLAIMED, "the code is reserved for, or claimed by, another user");
 	code->claimed_by = grant->claimant;
 	if (!claimed
 	    && (!auth_code_id(ctx, record, &authorization.id)
@@ -185,6 +119,20 @@ remaining_ms(const struct grant *grant, int64_t limit_ms)
 	return left_ms > 0 ? left_ms : 0;
 }
 
+/* The account's host is part of it: another host may accept the code. */
+static bool
+is_refused(const struct grant *grant, const struct auth_code *code)
+{
+	return code->refused != FAULT_NONE
+	    && (grant->host == NULL || !is_other(code->host, grant->host));
+}
+
+static bool
+fault_refused_before(struct ctx *ctx, const struct auth_code *code)
+{
+	return fault(ctx, code->refused, "the code was refused before; amoCRM is not asked again");
+}
+
 /* Under the code's lock: the process that held it before has written the code's record, or has
  * failed. */
 static bool
@@ -198,21 +146,32 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
 	    || !auth_code_find(ctx, &cfg->store, record, &known, &code))
 		return false;
-	return known ? claim_known(ctx, cfg, grant, ring, record, &code)
-		     : exchange_new(
-			 ctx, cfg, grant, ring, record, clock_ms() + remaining_ms(grant, limit_ms));
+	if (known && is_refused(grant, &code))
+		return fault_refused_before(ctx, &code);
+	if (known && !check_claimant(ctx, grant, &code))
+		return false;
+	if (known && code.connection != NULL)
+		return claim_known(ctx, cfg, grant, ring, record, &code);
+	limit_ms = remaining_ms(grant, limit_ms);
+	return known && code.tokens != NULL
+	    ? exchange_finish(ctx, cfg, grant, ring, record, &code, clock_ms() + limit_ms)
+	    : exchange_code(ctx, cfg, grant, ring, record, clock_ms() + limit_ms);
 }
 
 bool
-authorize_known(struct ctx *ctx, const struct config *cfg, const char *code, bool *known)
+authorize_known(
+    struct ctx *ctx, const struct config *cfg, const char *code, enum code_knowledge *known)
 {
 	const char *record;
-	const char *value;
+	struct auth_code found;
+	bool any;
 
-	if (!auth_code_key(ctx, "code", code, &record)
-	    || !store_get(ctx, &cfg->store, record, &value))
+	if (!auth_code_key(ctx, code, &record)
+	    || !auth_code_find(ctx, &cfg->store, record, &any, &found))
 		return false;
-	*known = value != NULL;
+	*known = !any || found.refused != FAULT_NONE ? CODE_NEW
+	    : found.connection == NULL               ? CODE_PENDING
+						     : CODE_CONNECTED;
 	return true;
 }
 
@@ -224,7 +183,7 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 	sigset_t before;
 	bool ok;
 
-	if (!auth_code_key(ctx, "code", grant->code, &record)
+	if (!auth_code_key(ctx, grant->code, &record)
 	    || !store_lock(
 		ctx, &cfg->store, record, remaining_ms(grant, limit_ms + LOCK_MARGIN_MS), &lock))
 		return false;

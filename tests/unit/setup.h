@@ -31,6 +31,7 @@ setup_open(struct setup *s, const char *folder, int connections)
 	s->cfg.amocrm.account_domains = "amocrm.ru amocrm.com kommo.com";
 	s->cfg.amocrm.account = connections == CONNECTIONS_SHARED ? "reforyou.amocrm.ru" : NULL;
 	s->cfg.amocrm.timeout = 5;
+	s->cfg.amocrm.budget = (struct call_budget){ 7, 2 };
 	s->cfg.app.deep_link = "foryoure://amo-crm/callback";
 	s->cfg.app.connections = connections;
 	s->cfg.store.path = folder;

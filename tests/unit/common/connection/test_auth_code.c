@@ -24,13 +24,17 @@ reads_a_written_record(void **state)
 		const char *label;
 		struct auth_code code;
 	} table[] = {
-		{ "neither reserved nor claimed", { "connection:1:2", NULL, NULL, false } },
-		{ "reserved", { "connection:1:2", "u1", NULL, false } },
-		{ "reserved and claimed", { "connection:1:2", "u1", "u1", false } },
-		{ "claimed", { "connection:1:2", NULL, "u\"2", false } },
-		{ "unclaimable", { "connection:1:2", NULL, NULL, true } },
+		{ "neither reserved nor claimed", { .connection = "connection:1:2" } },
+		{ "reserved", { .connection = "connection:1:2", .reserved_for = "u1" } },
+		{ "reserved and claimed",
+		    { .connection = "connection:1:2", .reserved_for = "u1", .claimed_by = "u1" } },
+		{ "claimed", { .connection = "connection:1:2", .claimed_by = "u\"2" } },
+		{ "unclaimable", { .connection = "connection:1:2", .unclaimable = true } },
+		{ "pending and reserved",
+		    { .host = "a.amocrm.ru", .tokens = "k1.x", .reserved_for = "u1" } },
+		{ "refused", { .host = "a.amocrm.ru", .refused = FAULT_REFUSED } },
 		{ "a user whose name is the member's text",
-		    { "connection:1:2", NULL, "\"for_nobody\":true}", false } },
+		    { .connection = "connection:1:2", .claimed_by = "\"for_nobody\":true}" } },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -44,6 +48,9 @@ reads_a_written_record(void **state)
 		    && store_commit(&s.ctx, &s.cfg.store, &op, 1));
 		code = find(table[i].label, &s);
 		same_text(table[i].label, code.connection, expected->connection);
+		same_text(table[i].label, code.host, expected->host);
+		same_text(table[i].label, code.tokens, expected->tokens);
+		same_number(table[i].label, code.refused, expected->refused);
 		same_text(table[i].label, code.reserved_for, expected->reserved_for);
 		same_text(table[i].label, code.claimed_by, expected->claimed_by);
 		same_number(table[i].label, code.unclaimable, expected->unclaimable);
@@ -70,6 +77,9 @@ reads_stored_records(void **state)
 		{ "the member of another type", "{\"connection\":\"c\",\"for_nobody\":1}",
 		    FAULT_NONE, false },
 		{ "without a connection", "{\"for_nobody\":true}", FAULT_STORAGE, false },
+		{ "pending without its tokens", "{\"host\":\"a.amocrm.ru\"}", FAULT_STORAGE,
+		    false },
+		{ "pending without its host", "{\"tokens\":\"k1.x\"}", FAULT_STORAGE, false },
 		{ "not JSON", "connection", FAULT_STORAGE, false },
 	};
 

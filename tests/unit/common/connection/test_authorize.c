@@ -7,13 +7,14 @@
 #include "../../setup.h"
 
 #include "base/encode.h"
-#include "base/sha2.h"
 #include "base/strbuf.h"
+#include "connection/auth_code.h"
 #include "connection/authorize.h"
 #include "connection/connection.h"
 #include "crypto/seal.h"
 
 #define CODE "def50200aabbcc"
+#define HOST "reforyou.amocrm.ru"
 
 static void
 chooses_the_host(void **state)
@@ -58,28 +59,35 @@ chooses_the_host(void **state)
 	setup_close(&s);
 }
 
-/* Puts tokens for a code into the store, those of amoCRM user 7 of account 31920194. */
+/* Puts the record of a pending code into the store, with tokens of amoCRM user 7 of account
+ * 31920194. */
 static void
-put_pending(struct setup *s, const char *code)
+put_pending_as(struct setup *s, const char *code, struct auth_code known)
 {
 	static const char claims[] = "{\"sub\":\"7\",\"account_id\":31920194}";
 	struct tokens tokens = { .refresh_token = "refresh", .expires_at = 4102444800 };
-	char hex[SHA256_HEX_SIZE];
 	const char *key;
 	const char *text;
-	const char *sealed;
+	struct store_op op;
 	struct strbuf sb;
 
-	sha256_hex(code, strlen(code), hex);
+	known.host = HOST;
 	strbuf_init(&s->ctx, &sb);
 	strbuf_addstr(&sb, "e30.");
 	base64url_encode(&sb, claims, strlen(claims));
 	strbuf_addstr(&sb, ".x");
-	if (!strbuf_finish(&sb, &tokens.access_token)
-	    || !ctx_printf(&s->ctx, &key, "pending:%s", hex)
-	    || !tokens_write(&s->ctx, &tokens, &text) || !seal(&s->ctx, s->ring, key, text, &sealed)
-	    || !store_put(&s->ctx, &s->cfg.store, key, sealed, time(NULL) + 1000))
+	if (!strbuf_finish(&sb, &tokens.access_token) || !auth_code_key(&s->ctx, code, &key)
+	    || !tokens_write(&s->ctx, &tokens, &text)
+	    || !seal(&s->ctx, s->ring, key, text, &known.tokens)
+	    || !auth_code_op(&s->ctx, key, &known, &op)
+	    || !store_commit(&s->ctx, &s->cfg.store, &op, 1))
 		fail_msg("%s", s->ctx.reason);
+}
+
+static void
+put_pending(struct setup *s, const char *code)
+{
+	put_pending_as(s, code, (struct auth_code){ 0 });
 }
 
 static bool
@@ -104,23 +112,23 @@ present(const char *label, struct setup *s, const struct grant *grant, enum faul
 	ctx_clear_fault(&s->ctx);
 }
 
-#define HOST "reforyou.amocrm.ru"
-
 static void
 exchanges_a_code_once(void **state)
 {
 	static const struct grant browser = { .code = CODE, .host = HOST };
 	static const struct grant user = { .code = CODE, .claimant = "u1" };
 	struct setup s;
-	bool known;
+	enum code_knowledge known;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
+	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
+	DEMAND("the code is new", known == CODE_NEW);
 	put_pending(&s, CODE);
 	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
-	DEMAND("the code is new", !known);
+	DEMAND("the code is pending", known == CODE_PENDING);
 	present("the browser", &s, &browser, FAULT_NONE);
 	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
-	DEMAND("the code is known", known);
+	DEMAND("the code is known", known == CODE_CONNECTED);
 	DEMAND("everybody is connected", has_connection(&s, "u9"));
 	present("the browser, reloaded", &s, &browser, FAULT_NONE);
 	present("the app, without a host", &s, &user, FAULT_NONE);
@@ -165,7 +173,7 @@ reserves_a_code_for_one_user(void **state)
 		struct grant grant = browser;
 
 		setup_open(&s, *state, connections);
-		put_pending(&s, code);
+		put_pending_as(&s, code, (struct auth_code){ .reserved_for = "u1" });
 		grant.code = code;
 		present("the browser", &s, &grant, FAULT_NONE);
 		DEMAND("nobody is connected before the claim", !has_connection(&s, "u1"));
@@ -195,13 +203,121 @@ lets_nobody_claim_an_unclaimable_code(void **state)
 	bool found;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	put_pending(&s, CODE);
+	put_pending_as(&s, CODE, (struct auth_code){ .unclaimable = true });
 	present("the install call", &s, &install, FAULT_NONE);
 	present("a claim", &s, &first, FAULT_CLAIMED);
 	DEMAND("nobody is connected", !has_connection(&s, "u1"));
 	assert_true(connection_find(&s.ctx, &s.cfg, "connection:31920194:7", &found, &connection));
 	DEMAND("the connection is stored", found);
 	setup_close(&s);
+}
+
+/* Whose a pending code is was decided when its tokens came, not by who presents it next. */
+static void
+lets_the_record_of_a_pending_code_decide(void **state)
+{
+	static const struct {
+		const char *label;
+		struct auth_code known;
+		struct grant grant;
+		enum fault_kind expected;
+		bool u1, u2; /* is connected afterwards */
+	} table[] = {
+		{ "reserved, and another user presents it", { .reserved_for = "u1" },
+		    { .claimant = "u2" }, FAULT_CLAIMED, false, false },
+		{ "reserved, and another user presents it with their own state",
+		    { .reserved_for = "u1" }, { .claimant = "u2", .reserved_for = "u2" },
+		    FAULT_CLAIMED, false, false },
+		{ "reserved, and that user presents it", { .reserved_for = "u1" },
+		    { .claimant = "u1" }, FAULT_NONE, true, false },
+		{ "reserved, and a browser without a state presents it", { .reserved_for = "u1" },
+		    { .host = HOST }, FAULT_NONE, false, false },
+		{ "reserved, and a browser with another user's state presents it",
+		    { .reserved_for = "u1" }, { .host = HOST, .reserved_for = "u2" }, FAULT_NONE,
+		    false, false },
+		{ "for nobody, and a user presents it", { .unclaimable = true },
+		    { .claimant = "u1" }, FAULT_CLAIMED, false, false },
+		{ "for nobody, and a browser presents it", { .unclaimable = true },
+		    { .host = HOST }, FAULT_NONE, false, false },
+		{ "not reserved, and a user presents it", { 0 }, { .claimant = "u2" }, FAULT_NONE,
+		    false, true },
+	};
+
+	for (int connections = CONNECTIONS_SHARED; connections <= CONNECTIONS_PER_USER;
+	     connections++)
+		for (size_t i = 0; i < ROWS(table); i++) {
+			bool shared = connections == CONNECTIONS_SHARED;
+			bool any = table[i].u1 || table[i].u2;
+			struct grant grant = table[i].grant;
+			struct setup s;
+			const char *code;
+
+			setup_open(&s, *state, connections);
+			assert_true(ctx_printf(&s.ctx, &code, CODE "%d%zu", connections, i));
+			put_pending_as(&s, code, table[i].known);
+			grant.code = code;
+			present(table[i].label, &s, &grant, table[i].expected);
+			DEMAND(table[i].label,
+			    has_connection(&s, "u1") == (shared ? any : table[i].u1));
+			DEMAND(table[i].label,
+			    has_connection(&s, "u2") == (shared ? any : table[i].u2));
+			if (table[i].known.reserved_for != NULL) {
+				grant = (struct grant){ .code = code, .claimant = "u2" };
+				present(table[i].label, &s, &grant, FAULT_CLAIMED);
+			}
+			assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 7));
+			setup_close(&s);
+		}
+}
+
+static void
+refuses_a_refused_code_again(void **state)
+{
+	static const struct grant same = { .code = CODE, .host = HOST };
+	static const struct grant user = { .code = CODE, .claimant = "u1" };
+	static const struct auth_code refused = { .host = HOST, .refused = FAULT_REFUSED };
+	enum code_knowledge known;
+	struct store_op op;
+	struct setup s;
+	const char *key;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	assert_true(auth_code_key(&s.ctx, CODE, &key) && auth_code_op(&s.ctx, key, &refused, &op)
+	    && store_commit(&s.ctx, &s.cfg.store, &op, 1));
+	assert_true(authorize_known(&s.ctx, &s.cfg, CODE, &known));
+	DEMAND("nothing came of the code", known == CODE_NEW);
+	present("the same host", &s, &same, FAULT_REFUSED);
+	present("a user, without a host", &s, &user, FAULT_REFUSED);
+	setup_close(&s);
+}
+
+static void
+knows_the_characters_of_a_code(void **state)
+{
+	static const struct {
+		const char *label, *code;
+		enum fault_kind expected;
+	} table[] = {
+		{ "amoCRM's", "def50200aabbcc", FAULT_NONE },
+		{ "every letter, digit and sign", "aZ09-._~+/=", FAULT_NONE },
+		{ "a space", "a b", FAULT_REQUEST },
+		{ "a quote", "a\"b", FAULT_REQUEST },
+		{ "a line break at the end", "ab\n", FAULT_REQUEST },
+		{ "a percent sign", "a%41", FAULT_REQUEST },
+		{ "a letter beyond ASCII", "a\xc3\xa9", FAULT_REQUEST },
+		{ "a control character", "a\x01", FAULT_REQUEST },
+	};
+	struct ctx ctx;
+
+	(void)state;
+	open_ctx(&ctx);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		bool ok = authorize_check_code(&ctx, table[i].code);
+
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		ctx_clear_fault(&ctx);
+	}
+	ctx_close(&ctx);
 }
 
 static void
@@ -291,6 +407,9 @@ main(void)
 		IN_FOLDER(lets_one_user_claim_a_code),
 		IN_FOLDER(reserves_a_code_for_one_user),
 		IN_FOLDER(lets_nobody_claim_an_unclaimable_code),
+		IN_FOLDER(lets_the_record_of_a_pending_code_decide),
+		IN_FOLDER(refuses_a_refused_code_again),
+		IN_FOLDER(knows_the_characters_of_a_code),
 		IN_FOLDER(refuses_a_code_without_a_connection),
 		IN_FOLDER(checks_the_key_ring_and_the_store_first),
 		IN_FOLDER(lets_one_of_many_concurrent_users_claim_a_code),

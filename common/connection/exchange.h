@@ -1,0 +1,25 @@
+/* exchange.h - exchanging a code at amoCRM, and storing what comes of it: the part of authorize.h
+ * that calls amoCRM.  The caller holds the code's lock.
+ */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include "connection/auth_code.h"
+#include "connection/authorize.h"
+#include "crypto/keyring.h"
+
+/* Exchanges a code of which nothing is known.  The tokens become a connection; if amoCRM cannot say
+ * now whose they are, they are kept with the code's record, for exchange_finish.  A code that
+ * amoCRM refuses is recorded as refused.
+ * Fault: as authorize. */
+bool exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, const char *record, int64_t deadline_ms);
+
+/* Makes a connection of the tokens of a pending code.  Whose it becomes is decided by the record,
+ * not by how the code is presented now: the grant contributes its claimant alone.
+ * Fault: as authorize. */
+bool exchange_finish(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+    const struct keyring *ring, const char *record, const struct auth_code *code,
+    int64_t deadline_ms);
+
+#endif

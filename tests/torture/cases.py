@@ -59,10 +59,6 @@ class Case:
         """After repeat: what is not as acknowledged."""
         return None
 
-    def again(self, place):
-        """Does the same with other data, which has to remove what a killed run has left."""
-        self.repeat(place)
-
 
 class Cgi(Case):
     method, query, headers, body = "GET", None, {}, None
@@ -120,10 +116,6 @@ class Callback(Cgi):
         except (Malformed, ValueError, TypeError):
             return False
 
-    def again(self, place):
-        self.params = place.amocrm.approve()
-        self.repeat(place)
-
 
 class FirstCallback(Callback):
     name = "callback, empty store"
@@ -147,10 +139,6 @@ class Exchange(Cgi):
         return {"headers": {**place.olena.headers, "Content-Type": app.JSON},
                 "body": json.dumps(self.params).encode()}
 
-    def again(self, place):
-        self.params = place.amocrm.approve()
-        self.repeat(place)
-
 
 class ExchangeKnown(Exchange):
     """The app claims the code that the callback has exchanged."""
@@ -168,9 +156,6 @@ class ExchangeKnown(Exchange):
     def unkept(self, place, acknowledged):
         users = [one["app_user"] for one in place.site.connections()]
         return None if users == ["olena"] else f"claimed by {users}"
-
-    def again(self, place):
-        self.repeat(place)
 
 
 class Status(Cgi):
@@ -314,10 +299,6 @@ class Rekey(Ctl):
             return "nothing is stored"
         return None
 
-    def again(self, place):
-        place.site.write_keys(self.new + self.old)
-        self.repeat(place)
-
 
 class Deliver(Ctl):
     name = "deliver"
@@ -352,3 +333,4 @@ def said(ran):
 
 CASES = (Callback, FirstCallback, Exchange, ExchangeKnown, Status, Disconnect, DisconnectHook,
          Webhook, Token, Refresh, RefreshDue, Import, Rekey, Deliver)
+

@@ -10,7 +10,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from torture import faults, strace, torture     # noqa: E402
 
 SAMPLE = 30     # faults of each process in each case; all of them are several hundred
-CERTAIN = ("lost", "hung")
+# Cases of which nothing but this is certain yet.
+OPEN = {"callback": ("lost", "hung"), "exchange-code": ("lost", "hung")}
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +32,6 @@ def test_nothing_is_lost_by_a_fault(place, case, process):
             series.run(fault)
 
     assert sum(series.runs.values()) > series.runs["not reached"]
-    failed = [str(one) for one in series.findings if one.outcome in CERTAIN]
+    certain = OPEN.get(case.name.partition(",")[0], torture.OUTCOMES.keys() - torture.EXCUSED)
+    failed = [str(one) for one in series.findings if one.outcome in certain]
     assert not failed, "\n".join(failed)

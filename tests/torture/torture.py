@@ -241,7 +241,9 @@ class Series:
             return
         self.place.begin(self.case)
         for name, content in left.items():
-            (store / name).parent.mkdir(exist_ok=True)
+            if not (store / name).parent.exists():
+                (store / name).parent.mkdir()
+                process.give((store / name).parent, 0o700, owner=True)
             (store / name).write_bytes(content)
             process.give(store / name, 0o600, owner=True)
         self.place.run(self.case)

@@ -3,8 +3,6 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "connection/account_index.h"
-#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 #include "connection/corrupt.h"
 #include "text/json.h"
@@ -84,43 +82,6 @@ connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *
 }
 
 bool
-connection_key_by_user(
-    struct ctx *ctx, const struct config *cfg, const char *app_user, const char **key)
-{
-	const char *pointer;
-
-	return user_key(ctx, cfg, app_user, &pointer) && user_lookup(ctx, cfg, pointer, key);
-}
-
-static bool
-find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
-    struct connection *connection)
-{
-	const char *key;
-
-	*found = false;
-	if (!connection_key_by_user(ctx, cfg, app_user, &key))
-		return false;
-	if (key == NULL)
-		return true;
-	if (!connection_find_or_skip_corrupt(ctx, cfg, key, found, connection))
-		return false;
-	if (*found && !connections_shared(cfg))
-		*found =
-		    connection->app_user != NULL && strcmp(connection->app_user, app_user) == 0;
-	return true;
-}
-
-bool
-connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
-    bool *found, struct connection *connection)
-{
-	return find_by_user(ctx, cfg, app_user, found, connection)
-	    && (*found || !connection_folded(ctx, cfg)
-		|| find_by_user(ctx, cfg, app_user, found, connection));
-}
-
-bool
 connection_usable(const struct connection *connection)
 {
 	return connection->state == CONNECTION_ACTIVE
@@ -156,73 +117,6 @@ connection_status_json(struct ctx *ctx, const struct config *cfg,
 	}
 	strbuf_addstr(&sb, "}");
 	return strbuf_finish(&sb, json);
-}
-
-bool
-connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t account_id,
-    connection_visit *visit, void *arg)
-{
-	struct corrupt_records corrupt = { 0 };
-	struct connection connection;
-	const char *users;
-	const char *key;
-	int64_t user;
-	bool found;
-	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
-	size_t mark = arena_mark(ctx);
-
-	while (ok && account_index_next(&users, &user)) {
-		ok = record_key(ctx, account_id, user, &key);
-		if (ok && connection_find(ctx, cfg, key, &found, &connection))
-			ok = !found || visit(ctx, arg, &connection);
-		else
-			ok = ok && corrupt_skip(ctx, &corrupt, key);
-		arena_rewind(ctx, mark);
-	}
-	return ok && corrupt_none(ctx, &corrupt);
-}
-
-static bool
-is_active(struct ctx *ctx, const struct config *cfg, const char *key, bool *active)
-{
-	enum connection_state state;
-	const char *value;
-
-	*active = false;
-	if (!store_get(ctx, &cfg->store, key, &value))
-		return false;
-	if (value == NULL)
-		return true;
-	if (!record_state(ctx, value, &state))
-		return false;
-	*active = state == CONNECTION_ACTIVE;
-	return true;
-}
-
-static bool
-account_active(struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
-{
-	const char *users;
-	const char *key;
-	int64_t user;
-	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
-	size_t mark = arena_mark(ctx);
-
-	*active = false;
-	while (ok && !*active && account_index_next(&users, &user)) {
-		ok = record_key(ctx, account_id, user, &key) && is_active(ctx, cfg, key, active);
-		arena_rewind(ctx, mark);
-	}
-	return ok;
-}
-
-bool
-connection_account_active(
-    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
-{
-	return account_active(ctx, cfg, account_id, active)
-	    && (*active || !connection_folded(ctx, cfg)
-		|| account_active(ctx, cfg, account_id, active));
 }
 
 struct visit_all {

@@ -267,6 +267,104 @@ an_import_keeps_the_pointer_that_a_claim_wrote(void **state)
 	setup_close(&s);
 }
 
+static bool
+finds_the_connection(struct ctx *ctx, const struct actor *actor)
+{
+	struct connection connection;
+	bool found;
+
+	return connection_find_by_user(ctx, &actor->s->cfg, actor->app_user, &found, &connection)
+	    && found;
+}
+
+static bool
+finds_the_account_active(struct ctx *ctx, const struct actor *actor)
+{
+	bool active;
+
+	return connection_account_active(ctx, &actor->s->cfg, actor->account_id, &active) && active;
+}
+
+static bool
+note_user(struct ctx *ctx, void *arg, const struct connection *connection)
+{
+	(void)ctx;
+	*(int64_t *)arg = connection->amocrm_user_id;
+	return true;
+}
+
+static bool
+visits_the_connection(struct ctx *ctx, const struct actor *actor)
+{
+	int64_t user = 0;
+
+	return connection_each_in_account(ctx, &actor->s->cfg, actor->account_id, note_user, &user)
+	    && user == actor->amocrm_user_id;
+}
+
+/* Writes what an authorization by user 8 leaves; the caller holds its locks. */
+static void
+replace_by_user_8(struct setup *s, const char *pointer)
+{
+	struct connection connection = {
+		.account_id = 1,
+		.amocrm_user_id = 8,
+		.host = "reforyou.amocrm.ru",
+		.app_user = s->cfg.app.connections == CONNECTIONS_SHARED ? NULL : "u1",
+		.state = CONNECTION_ACTIVE,
+		.connected_at = time(NULL),
+		.refreshed_at = time(NULL),
+		.expires_at = pair.expires_at,
+	};
+
+	if (!store_put(&s->ctx, &s->cfg.store, "account:1", "8", 0)
+	    || !connection_put(&s->ctx, &s->cfg, s->ring, "connection:1:8", &connection, &pair)
+	    || !store_put(&s->ctx, &s->cfg.store, pointer, "connection:1:8", 0))
+		fail_msg("%s", s->ctx.reason);
+}
+
+/* What a reader meets that has read the pointer, or the index, just before a newer authorization
+ * changed it, and reads the record just after that authorization erased it: the record is missing
+ * while the writer holds its locks. */
+static void
+a_reader_finds_a_connection_that_is_being_replaced(void **state)
+{
+	static const struct {
+		const char *label;
+		int mode;
+		bool (*act)(struct ctx *ctx, const struct actor *actor);
+	} rows[] = {
+		{ "status, shared", CONNECTIONS_SHARED, finds_the_connection },
+		{ "status, per user", CONNECTIONS_PER_USER, finds_the_connection },
+		{ "webhook, shared", CONNECTIONS_SHARED, finds_the_account_active },
+		{ "token, shared", CONNECTIONS_SHARED, visits_the_connection },
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct setup s;
+		struct actor reader = { &s, rows[i].act, 1, 8, "u1", 0, { 0 } };
+		struct lock locks[2];
+		const char *pointer;
+		int status;
+		pid_t pid;
+
+		setup_open(&s, *state, rows[i].mode);
+		do_now(&s, save, 1, 7, "u1");
+		assert_true(user_key(&s.ctx, &s.cfg, "u1", &pointer));
+		assert_true(store_lock(&s.ctx, &s.cfg.store, pointer, STORE_WAIT_MS, &locks[0]));
+		assert_true(account_index_lock(&s.ctx, &s.cfg.store, 1, &locks[1]));
+		assert_true(connection_erase_record(&s.ctx, &s.cfg, 1, 7));
+		pid = child_start(run, &reader);
+		wait_for_sleeps(pid, SLEEPS);
+		replace_by_user_8(&s, pointer);
+		lock_release(&locks[1]);
+		lock_release(&locks[0]);
+		status = child_status(pid);
+		child_says_true(rows[i].label, status);
+		setup_close(&s);
+	}
+}
+
 static void
 run_concurrently(struct actor *actors, size_t count)
 {
@@ -358,6 +456,7 @@ main(void)
 		IN_FOLDER(a_disconnect_keeps_a_connection_that_another_user_claimed),
 		IN_FOLDER(a_disconnect_keeps_a_newer_authorization),
 		IN_FOLDER(an_import_keeps_the_pointer_that_a_claim_wrote),
+		IN_FOLDER(a_reader_finds_a_connection_that_is_being_replaced),
 		IN_FOLDER(two_concurrent_claims_leave_a_user_one_connection),
 		IN_FOLDER(concurrent_changes_do_not_deadlock),
 	};

@@ -16,12 +16,28 @@ skips_only_corrupt_records(void **state)
 	DEMAND("a corrupt record is skipped", corrupt_skip(&ctx, &corrupt, "connection:1:2"));
 	same_number("its fault is cleared", ctx.kind, FAULT_NONE);
 	corrupt_note(&corrupt, "connection:3:\x1b\xff");
-	ctx_fault(&ctx, FAULT_STORAGE, "no permission");
+	ctx_fault(&ctx, FAULT_UNAVAILABLE, "locked");
 	DEMAND("another fault is not skipped", !corrupt_skip(&ctx, &corrupt, "connection:5:6"));
-	same_number("the other fault stays", ctx.kind, FAULT_STORAGE);
+	same_number("the other fault stays", ctx.kind, FAULT_UNAVAILABLE);
 	ctx_clear_fault(&ctx);
 	same_fault("two corrupt records", &ctx, corrupt_none(&ctx, &corrupt), FAULT_CORRUPT);
 	has_text("both keys", ctx.reason, "connection:1:2, connection:3:??: corrupt, 2 in all");
+	ctx_close(&ctx);
+}
+
+static void
+skips_records_of_an_unreadable_file(void **state)
+{
+	struct corrupt_records corrupt = { 0 };
+	struct ctx ctx;
+
+	(void)state;
+	open_ctx(&ctx);
+	ctx_fault(&ctx, FAULT_STORAGE, "000.gdbm: is empty");
+	DEMAND("the record is skipped", corrupt_skip(&ctx, &corrupt, "connection:1:2"));
+	same_fault("one record", &ctx, corrupt_none(&ctx, &corrupt), FAULT_CORRUPT);
+	has_text("its key", ctx.reason, "connection:1:2");
+	has_text("the reason", ctx.reason, "000.gdbm: is empty");
 	ctx_close(&ctx);
 }
 
@@ -46,6 +62,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(skips_only_corrupt_records),
+		cmocka_unit_test(skips_records_of_an_unreadable_file),
 		cmocka_unit_test(counts_more_records_than_it_names),
 	};
 

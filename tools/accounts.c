@@ -92,8 +92,8 @@ ctl_accounts(struct ctl *ctl)
 	else if (ok && count == 0)
 		fprintf(stderr, "No account is connected yet.\n");
 	if (!ok)
-		return ctl_fault(ctl);
-	return folded ? CTL_DONE : CTL_FAILED;
+		ctl_skipped(ctl);
+	return ok && folded ? CTL_DONE : CTL_FAILED;
 }
 
 enum ctl_exit

@@ -58,6 +58,11 @@ enum ctl_exit ctl_fault(const struct ctl *ctl);
  * printed. */
 bool ctl_fold(struct ctl *ctl);
 
+/* skipped.c: after a walk over the store has failed, prints its fault and names every shard that it
+ * has skipped.  True: all else has been visited, and the fault is cleared; the command continues,
+ * and ends with CTL_FAILED. */
+bool ctl_skipped(const struct ctl *ctl);
+
 /* selector.c: whether text has the form ACCOUNT[/USER].  ACCOUNT is an account's id or host, USER
  * an amoCRM user's id. */
 bool selector_valid(const char *text);

@@ -72,6 +72,25 @@ export_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	    && (puts(line) != EOF || fault(ctx, FAULT_SERVER, "cannot write to standard output"));
 }
 
+/* Both walks skip the same shards, which are reported once. */
+static bool
+export_all(struct ctl *ctl, struct export *export)
+{
+	struct ctx *ctx = ctl->ctx;
+	bool complete = store_each(ctx, &ctl->cfg.store, "connection:", export_record, export);
+
+	if (!complete && !ctl_skipped(ctl))
+		return false;
+	if (!store_each(ctx, &ctl->cfg.store, "app:", export_record, export)) {
+		if ((complete || ctx->kind != FAULT_CORRUPT) && !ctl_skipped(ctl))
+			return false;
+		ctx_clear_fault(ctx);
+		complete = false;
+	}
+	export->failed += !complete;
+	return true;
+}
+
 enum ctl_exit
 ctl_export(struct ctl *ctl)
 {
@@ -85,10 +104,10 @@ ctl_export(struct ctl *ctl)
 		return CTL_FAILED;
 	}
 	export.failed += !ctl_fold(ctl); /* they would be missing */
-	if ((plain && !keyring_read(ctl->ctx, ctl->cfg.store.keys, &export.ring))
-	    || !store_each(ctl->ctx, &ctl->cfg.store, "connection:", export_record, &export)
-	    || !store_each(ctl->ctx, &ctl->cfg.store, "app:", export_record, &export))
+	if (plain && !keyring_read(ctl->ctx, ctl->cfg.store.keys, &export.ring))
 		return ctl_fault(ctl);
+	if (!export_all(ctl, &export))
+		return CTL_FAILED;
 	return export.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 

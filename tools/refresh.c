@@ -152,16 +152,12 @@ static enum ctl_exit
 refresh_all(struct ctl *ctl, const struct keyring *ring, time_t until)
 {
 	struct due due = { .until = until };
-	enum ctl_exit status = CTL_DONE;
+	enum ctl_exit status = CTL_FAILED;
 	bool folded = ctl_fold(ctl);
+	bool complete = connection_each(ctl->ctx, &ctl->cfg, add_due, &due);
 
-	if (!connection_each(ctl->ctx, &ctl->cfg, add_due, &due))
-		status = ctl_fault(ctl);
-	if (status == CTL_DONE || ctl->ctx->kind == FAULT_CORRUPT) {
-		ctx_clear_fault(ctl->ctx);
-		if (refresh_list(ctl, ring, &due) != CTL_DONE)
-			status = CTL_FAILED;
-	}
+	if ((complete || ctl_skipped(ctl)) && refresh_list(ctl, ring, &due) == CTL_DONE && complete)
+		status = CTL_DONE;
 	free(due.keys);
 	return folded ? status : CTL_FAILED;
 }

@@ -86,8 +86,7 @@ ctl_rekey(struct ctl *ctl)
 	rekey.failed += !ctl_fold(ctl); /* they may be sealed with a key that is to be removed */
 	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
 		rekey.failed++;
-		ctl_fault(ctl);
-		if (ctl->ctx->kind != FAULT_CORRUPT)
+		if (!ctl_skipped(ctl))
 			return CTL_FAILED;
 	}
 	printf("re-encrypted %zu of %zu\n", rekey.sealed, rekey.seen);

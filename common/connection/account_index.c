@@ -35,6 +35,16 @@ add_user(struct ctx *ctx, void *arg, const char *key, const char *value)
 	return true;
 }
 
+/* What cannot be read now, `amocrmctl repair` adds to the index when it can be. */
+static bool
+skip_unreadable(struct ctx *ctx)
+{
+	if (ctx->kind != FAULT_CORRUPT)
+		return false;
+	ctx_clear_fault(ctx);
+	return true;
+}
+
 /* The keys of the connections name account and user. */
 static bool
 rebuild(struct ctx *ctx, const struct store_config *store, int64_t account_id, const char *key)
@@ -43,7 +53,7 @@ rebuild(struct ctx *ctx, const struct store_config *store, int64_t account_id, c
 
 	return ctx_alloc(ctx, sizeof *index, &index)
 	    && ctx_printf(ctx, &index->prefix, "connection:%lld:", (long long)account_id)
-	    && store_each(ctx, store, index->prefix, add_user, index)
+	    && (store_each(ctx, store, index->prefix, add_user, index) || skip_unreadable(ctx))
 	    && store_put(ctx, store, key, index->len > 0 ? index->users : NULL, 0);
 }
 
@@ -55,9 +65,8 @@ rebuild_if_corrupt(
 
 	if (store_get(ctx, store, key, &users))
 		return true;
-	if (ctx->kind != FAULT_CORRUPT)
+	if (!skip_unreadable(ctx))
 		return false;
-	ctx_clear_fault(ctx);
 	return rebuild(ctx, store, account_id, key);
 }
 

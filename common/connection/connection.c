@@ -145,6 +145,7 @@ connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *vis
 {
 	struct visit_all all = { visit, arg, { 0 } };
 
-	return store_each(ctx, &cfg->store, "connection:", visit_record, &all)
+	return (store_each(ctx, &cfg->store, "connection:", visit_record, &all)
+		   || corrupt_skip_shards(ctx, &all.corrupt))
 	    && corrupt_none(ctx, &all.corrupt);
 }

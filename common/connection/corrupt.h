@@ -6,18 +6,23 @@
 
 #include "base/ctx.h"
 
-#define CORRUPT_KEYS_MAX 160 /* bytes; the first keys, separated by ", " */
+#define CORRUPT_KEYS_MAX   160 /* bytes; the first keys, separated by ", " */
+#define CORRUPT_REASON_MAX 170 /* bytes */
 
 struct corrupt_records {
 	size_t count;
 	char keys[CORRUPT_KEYS_MAX];
-	char reason[CORRUPT_KEYS_MAX]; /* of the first whose file cannot be used; "": none */
+	char reason[CORRUPT_REASON_MAX]; /* of the first whose file cannot be used; "": none */
 };
 
 /* To be called after a step for the record of that key has failed.  True: the record is corrupt, or
  * its file cannot be used (FAULT_STORAGE), which is noted, and the fault is cleared.  Any other
  * fault stays. */
 bool corrupt_skip(struct ctx *ctx, struct corrupt_records *corrupt, const char *key);
+
+/* To be called after store_each has failed.  True: it has skipped shards that it could not read,
+ * which is noted, and the fault is cleared. */
+bool corrupt_skip_shards(struct ctx *ctx, struct corrupt_records *corrupt);
 
 /* Notes a corrupt record. */
 void corrupt_note(struct corrupt_records *corrupt, const char *key);

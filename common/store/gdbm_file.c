@@ -1,11 +1,15 @@
 /* gdbm_file.c - see gdbm_file.h. */
 #include "store/gdbm_file.h"
 
+#include "base/file.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Where to continue after a fatal error of GDBM; nested when a visitor opens a second file. */
 struct rescue {
@@ -53,14 +57,30 @@ gdbm_file_free_datum(datum d)
 	}
 }
 
-/* db->file is NULL if there is no such file. */
+/* A link to nothing is not an absent file: somebody meant it to lead somewhere. */
+static bool
+is_absent(const char *path)
+{
+	char target;
+
+	return errno == ENOENT && readlink(path, &target, 1) < 0 && errno == ENOENT;
+}
+
+/* Opens the file itself, so that a FIFO or a device in its place makes no reader wait: GDBM then
+ * finds it empty.  db->file is NULL if there is no such file. */
 static bool
 open_file(struct ctx *ctx, struct gdbm_file *db, int flags)
 {
-	db->file = gdbm_open(db->path, 0, flags | GDBM_NOLOCK | GDBM_CLOEXEC, 0600, rescue);
-	if (db->file == NULL && !(gdbm_errno == GDBM_FILE_OPEN_ERROR && errno == ENOENT))
-		return gdbm_file_fault(ctx, db, "cannot be opened");
-	return true;
+	int access = flags & GDBM_OPENMASK;
+	int fd = file_open(db->path,
+	    (access == GDBM_READER ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return is_absent(db->path)
+		    || fault(
+			ctx, FAULT_STORAGE, "%s: cannot be opened: %s", db->path, strerror(errno));
+	db->file = gdbm_fd_open(fd, db->path, 0, flags | GDBM_NOLOCK | GDBM_CLOERROR, rescue);
+	return db->file != NULL || gdbm_file_fault(ctx, db, "cannot be opened");
 }
 
 static bool
@@ -86,7 +106,7 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 		db->file = NULL; /* closing it may fail fatally, too */
 		if (file != NULL)
 			gdbm_close(file);
-		ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; restore it from a backup", db->path);
+		ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; run amocrmctl repair", db->path);
 	} else if (open_file(ctx, db, flags))
 		ok = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
 	innermost = here.outer;

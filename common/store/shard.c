@@ -20,7 +20,7 @@ fetch(struct ctx *ctx, const struct gdbm_file *db, datum key, const char **value
 		return gdbm_errno == GDBM_ITEM_NOT_FOUND
 		    || gdbm_file_fault(ctx, db, "cannot be read");
 	ok = value_decode(ctx, key.dptr, (size_t)key.dsize, &encoded, value)
-	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is corrupt; restore it from a backup", db->path,
+	    || fault(ctx, FAULT_CORRUPT, "%s: %.*s is corrupt; run amocrmctl repair", db->path,
 		key.dsize, key.dptr);
 	gdbm_file_free_datum(found);
 	return ok;

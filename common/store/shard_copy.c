@@ -60,7 +60,7 @@ empty_shard(struct ctx *ctx, int *fd)
 static bool
 open_source(struct ctx *ctx, const char *path, int *from)
 {
-	*from = open(path, O_RDONLY | O_CLOEXEC);
+	*from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*from >= 0)
 		return true;
 	if (errno != ENOENT)
@@ -80,7 +80,7 @@ shard_copy(struct ctx *ctx, const char *path, const char *copy_path)
 
 	if (!open_source(ctx, path, &from))
 		return false;
-	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
 	ok = to >= 0 && (from < 0 || copy_bytes(from, to));
 	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));

@@ -1,4 +1,5 @@
-/* store.c - reading the store, and named locks; store_write.c changes the store. */
+/* store.c - reading a record, and named locks; store_walk.c reads all records, store_write.c
+ * changes the store. */
 #include "store/store.h"
 
 #include "base/sha2.h"
@@ -6,20 +7,7 @@
 #include "store/shard.h"
 #include "store/store_paths.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A store whose directory is missing must not look like an empty one. */
-static bool
-check_directory(struct ctx *ctx, const struct store_config *store)
-{
-	if (access(store->path, R_OK | X_OK) != 0)
-		return fault(ctx, FAULT_STORAGE,
-		    "%s: %s; [store] path must be a directory of the web server's user",
-		    store->path, strerror(errno));
-	return true;
-}
 
 bool
 store_get(struct ctx *ctx, const struct store_config *store, const char *key, const char **value)
@@ -28,7 +16,8 @@ store_get(struct ctx *ctx, const struct store_config *store, const char *key, co
 	int shard;
 
 	return store_paths_shard(ctx, key, &shard) && store_paths_file(ctx, store, shard, &path)
-	    && shard_get(ctx, path, key, value) && (*value != NULL || check_directory(ctx, store));
+	    && shard_get(ctx, path, key, value)
+	    && (*value != NULL || store_paths_check(ctx, store));
 }
 
 /* Reserves for the largest shard: which shards will change is known only from amoCRM's reply. */
@@ -76,19 +65,4 @@ store_find_stale_writer(struct ctx *ctx, const struct store_config *store, struc
 
 	return store_paths_locks(ctx, store, &path)
 	    && lock_find_stale(ctx, path, 0, STORE_SHARDS, STORE_WAIT_MS, stale);
-}
-
-bool
-store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
-    store_visit *visit, void *arg)
-{
-	const char *path;
-
-	if (!check_directory(ctx, store))
-		return false;
-	for (int shard = 0; shard < STORE_SHARDS; shard++)
-		if (!store_paths_file(ctx, store, shard, &path)
-		    || !shard_each(ctx, path, prefix, visit, arg))
-			return false;
-	return true;
 }

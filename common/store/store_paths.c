@@ -30,8 +30,8 @@ store_paths_file(struct ctx *ctx, const struct store_config *store, int shard, c
 	return ctx_printf(ctx, path, "%s/connections/%03x.gdbm", store->path, (unsigned)shard);
 }
 
-static bool
-directory_path(struct ctx *ctx, const struct store_config *store, const char **path)
+bool
+store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
 	return ctx_printf(ctx, path, "%s/connections", store->path);
 }
@@ -52,7 +52,7 @@ store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *
 	const char *path;
 	int directory;
 
-	if (!directory_path(ctx, store, &path))
+	if (!store_paths_directory(ctx, store, &path))
 		return false;
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
@@ -69,9 +69,19 @@ store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *
 }
 
 bool
+store_paths_check(struct ctx *ctx, const struct store_config *store)
+{
+	if (access(store->path, R_OK | X_OK) != 0)
+		return fault(ctx, FAULT_STORAGE,
+		    "%s: %s; [store] path must be a directory of the web server's user",
+		    store->path, strerror(errno));
+	return true;
+}
+
+bool
 store_paths_make_directory(struct ctx *ctx, const struct store_config *store, const char **path)
 {
-	if (!directory_path(ctx, store, path))
+	if (!store_paths_directory(ctx, store, path))
 		return false;
 	if (mkdir(*path, 0700) != 0 && errno != EEXIST)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", *path, strerror(errno));

@@ -27,6 +27,13 @@ bool store_paths_file(
 /* The size of the largest shard in bytes; 0: there is none.  Fault: FAULT_STORAGE. */
 bool store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *largest);
 
+/* Faults unless the store's own directory can be read: one that is missing must not look like an
+ * empty store. */
+bool store_paths_check(struct ctx *ctx, const struct store_config *store);
+
+/* The directory of the shards. */
+bool store_paths_directory(struct ctx *ctx, const struct store_config *store, const char **path);
+
 /* Creates the directory unless it exists.  Fault: FAULT_STORAGE. */
 bool store_paths_make_directory(
     struct ctx *ctx, const struct store_config *store, const char **path);

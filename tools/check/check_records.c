@@ -120,8 +120,8 @@ report_records(struct report *r, const struct tally *t)
 {
 	if (t->closed.count > 0)
 		report_wrong(r, "records",
-		    "put the missing key back into the key ring; if the record is corrupt, restore "
-		    "it from a backup, or connect again",
+		    "put the missing key back into the key ring; if a record is corrupt, run "
+		    "amocrmctl repair, then restore it from a backup, or connect again",
 		    "%s; %zu of %zu cannot be read", t->closed.first, t->closed.count, t->count);
 	if (t->old.count > 0)
 		report_warning(r, "records",
@@ -162,6 +162,32 @@ report_connections(struct report *r, const struct tally *t)
 		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 
+static void
+report_shard(void *arg, const char *path, const char *reason)
+{
+	struct report *r = arg;
+
+	(void)path; /* the reason begins with it */
+	report_wrong(r, "store",
+	    "run amocrmctl repair: it keeps what is whole, and says who must connect again", "%s",
+	    reason);
+}
+
+/* True: only some shards could not be read, and all others were. */
+static bool
+report_skipped(struct check *c)
+{
+	struct ctx *ctx = c->ctl->ctx;
+
+	if (ctx->kind == FAULT_CORRUPT) {
+		ctx_clear_fault(ctx);
+		if (store_each_unreadable(ctx, &c->ctl->cfg.store, report_shard, &c->report))
+			return true;
+	}
+	report_fault(&c->report, "store", "restore the store from a backup");
+	return false;
+}
+
 void
 check_records(struct check *c)
 {
@@ -176,12 +202,9 @@ check_records(struct check *c)
 		c->store_usable = false;
 		return;
 	}
-	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)) {
-		report_fault(&c->report, "records",
-		    "restore this file from a backup; or move it away, then all users in it must "
-		    "connect again");
+	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)
+	    && !report_skipped(c))
 		return;
-	}
 	report_records(&c->report, &t);
 	report_connections(&c->report, &t);
 }

@@ -1,0 +1,113 @@
+/* store_walk.c - reading all records of the store; see store.h. */
+#include "store/shard.h"
+#include "store/store.h"
+#include "store/store_paths.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FIRST_MAX 120 /* bytes of the first reason; the fault has room for the cure */
+
+struct walk {
+	const char *prefix;
+	store_visit *visit;
+	void *arg;
+	bool ended; /* by the visitor */
+	store_visit_unreadable *unreadable;
+	void *unreadable_arg;
+};
+
+static bool
+visit(struct ctx *ctx, void *arg, const char *key, const char *value)
+{
+	struct walk *walk = arg;
+
+	walk->ended = !walk->visit(ctx, walk->arg, key, value);
+	return !walk->ended;
+}
+
+/* Something else in the place of the shards' directory would look like 512 unreadable shards. */
+static bool
+check_shards(struct ctx *ctx, const struct store_config *store)
+{
+	const char *path;
+	struct stat st;
+
+	if (!store_paths_check(ctx, store) || !store_paths_directory(ctx, store, &path))
+		return false;
+	if (stat(path, &st) != 0)
+		return errno == ENOENT
+		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	return S_ISDIR(st.st_mode) || fault(ctx, FAULT_STORAGE, "%s: is not a directory", path);
+}
+
+static bool
+walk_shards(struct ctx *ctx, const struct store_config *store, struct walk *walk)
+{
+	const char *path;
+
+	if (!check_shards(ctx, store))
+		return false;
+	for (int shard = 0; shard < STORE_SHARDS; shard++) {
+		if (!store_paths_file(ctx, store, shard, &path))
+			return false;
+		if (shard_each(ctx, path, walk->prefix, visit, walk))
+			continue;
+		if (walk->ended || ctx->kind != FAULT_STORAGE)
+			return false;
+		walk->unreadable(walk->unreadable_arg, path, ctx->reason);
+		ctx_clear_fault(ctx);
+	}
+	return true;
+}
+
+/* The unreadable shards: their number, and the first one's reason. */
+struct unreadable {
+	size_t count;
+	char first[FIRST_MAX];
+};
+
+static void
+count(void *arg, const char *path, const char *reason)
+{
+	struct unreadable *unreadable = arg;
+
+	(void)path;
+	if (unreadable->count++ == 0)
+		snprintf(
+		    unreadable->first, sizeof unreadable->first, "%.*s", FIRST_MAX - 1, reason);
+}
+
+bool
+store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
+    store_visit *visitor, void *arg)
+{
+	struct unreadable unreadable = { 0 };
+	struct walk walk = { prefix, visitor, arg, false, count, &unreadable };
+
+	return walk_shards(ctx, store, &walk)
+	    && (unreadable.count == 0
+		|| fault(ctx, FAULT_CORRUPT, "%s; shards skipped: %zu; run amocrmctl repair",
+		    unreadable.first, unreadable.count));
+}
+
+static bool
+go_on(struct ctx *ctx, void *arg, const char *key, const char *value)
+{
+	(void)ctx;
+	(void)arg;
+	(void)key;
+	(void)value;
+	return true;
+}
+
+bool
+store_each_unreadable(struct ctx *ctx, const struct store_config *store,
+    store_visit_unreadable *unreadable, void *arg)
+{
+	struct walk walk = { "", go_on, NULL, false, unreadable, arg };
+
+	return walk_shards(ctx, store, &walk);
+}

@@ -1,0 +1,92 @@
+"""One shard of the store cannot be read: commands skip it, do all the rest, and name it."""
+
+import json
+
+import pytest
+
+import app
+import connections
+import damage
+import webhooks
+from connections import ANY_ACCOUNT, ID, SOON, connect
+from sandbox import hooks
+
+USERS = (101, 102, 103, 104)
+BAD = 102
+KEY = f"connection:{ID}:{BAD}"
+
+
+@pytest.fixture(params=damage.ALL, ids=damage.name_of)
+def site(request, bare, amocrm):
+    """Four connections, whose access tokens expire soon; the shard of one is damaged."""
+    bare.configure(**ANY_ACCOUNT)
+    for user in USERS:
+        amocrm.add_user(user)
+        connect(bare, amocrm, user=user, life=SOON)
+    file = connections.shard(bare, KEY)
+    assert file not in {connections.shard(bare, f"connection:{ID}:{user}")
+                        for user in USERS if user != BAD}
+    assert file != connections.shard(bare, f"account:{ID}")
+    request.param(file)
+    yield bare
+    bare.new_store()
+
+
+def reported(site, *command):
+    """The command failed, named the shard, and said what to do."""
+    done = site.ctl(*command, check=False)
+    assert done.returncode == 1, done.stderr
+    assert str(connections.shard(site, KEY)) in done.stderr, done.stderr
+    assert "run amocrmctl repair" in done.stderr, done.stderr
+    return done
+
+
+def test_all_other_connections_are_used(site, amocrm):
+    done = reported(site, "refresh", "--due", 3600)
+    assert done.stdout == "refreshed 3, failed 0\n"
+    assert len(amocrm.exchanges("refresh_token")) == 3
+
+    listed = json.loads(reported(site, "accounts", "--json").stdout)
+    assert {one["amocrm_user_id"] for one in listed} == set(USERS) - {BAD}
+
+    for options in ((), ("--plain",)):
+        assert reported(site, "export", *options).stdout.count("\n") == 3
+
+    assert connections.works(amocrm, site.ctl("token", ID).stdout.strip()) != BAD
+    assert webhooks.send(site, b"account[id]=%d&leads[add][0][id]=1" % ID).status == 200
+
+    keys = site.keys.read_text()
+    try:
+        site.write_keys(site.ctl("keygen").stdout + keys)
+        assert reported(site, "rekey").stdout == "re-encrypted 3 of 3\n"
+    finally:
+        site.write_keys(keys)
+
+
+def test_check_names_it(site):
+    done = site.ctl("check", check=False)
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]
+
+    assert done.returncode == 1
+    assert any(connections.shard(site, KEY).name in line and "amocrmctl repair" in line
+               for line in wrong), wrong
+
+
+def test_no_refresh_token_is_used_up(site, amocrm):
+    done = site.ctl("token", f"{ID}/{BAD}", check=False)
+
+    assert done.returncode == 1
+    assert amocrm.exchanges("refresh_token") == []
+
+
+def test_the_accounts_list_is_rebuilt_from_what_can_be_read(site, amocrm):
+    list_of_users = connections.shard(site, f"account:{ID}")
+    held = bytearray(list_of_users.read_bytes())
+    at = held.index(b" ".join(b"%d" % user for user in USERS))
+    held[at + 1] ^= 1
+    list_of_users.write_bytes(held)
+
+    app.disconnected(site.get(
+        "disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0])))
+
+    assert reported(site, "export").stdout.count('"value":"revoked') == 3

@@ -6,7 +6,7 @@
 _amocrmctl()
 {
 	local commands='check urls keygen accounts token refresh disconnect events deliver replay
-	    subscribe unsubscribe rekey export import'
+	    subscribe unsubscribe rekey repair export import'
 	local word=$2 before=$3 command= config= i
 	local -a reads=()
 

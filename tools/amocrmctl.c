@@ -82,6 +82,12 @@ const struct command ctl_commands[] = {
 	    "command.  Half an hour later run it again, and when it has nothing to do, delete\n"
 	    "the old lines.  It can be interrupted and run again at any time.\n",
 	    true, ctl_rekey },
+	{ "repair", "", "replaces damaged files of the store by what is whole of them",
+	    "A damaged file is moved aside, to <its name>.damaged-<time>, and a new one gets the\n"
+	    "records whose checksums are right.  Prints which connections were kept and which\n"
+	    "must connect again.  Import a backup before or after it to lose fewer.  It can be\n"
+	    "interrupted and run again at any time.\n",
+	    true, ctl_repair },
 	{ "export", "[--plain]", "writes all connections as JSON lines to stdout",
 	    "The tokens remain encrypted with the key ring.\n"
 	    "--plain  writes the tokens in plain text: keep the output safe\n",

@@ -27,6 +27,28 @@ sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE])
 	hex_encode(digest, sizeof digest, out);
 }
 
+size_t
+sha256_prefix(const void *head, size_t head_len, const void *data, size_t min, size_t max,
+    const void *begin, size_t begin_len)
+{
+	uint8_t digest[SHA256_SIZE];
+	SHA256_CTX so_far;
+
+	SHA256_Init(&so_far);
+	SHA256_Update(&so_far, head, head_len);
+	SHA256_Update(&so_far, data, min);
+	for (size_t len = min; len <= max; len++) {
+		SHA256_CTX sha = so_far;
+
+		SHA256_Final(digest, &sha);
+		if (memcmp(digest, begin, begin_len) == 0)
+			return len;
+		if (len < max)
+			SHA256_Update(&so_far, (const uint8_t *)data + len, 1);
+	}
+	return 0;
+}
+
 /* The digest of the concatenation of a and b. */
 typedef void digest_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *out);
 

@@ -19,6 +19,11 @@ void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
 /* The same as lowercase hex, NUL-terminated. */
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE]);
 
+/* Finds the shortest length, from min to max, at which the SHA-256 of head and that many bytes of
+ * data begins with the given bytes; 0: none.  The time is proportional to max. */
+size_t sha256_prefix(const void *head, size_t head_len, const void *data, size_t min, size_t max,
+    const void *begin, size_t begin_len);
+
 /* RFC 2104, tested with RFC 4231. */
 void hmac_sha256(
     const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SHA256_SIZE]);

@@ -5,14 +5,11 @@
 
 #include <string.h>
 
-#define CHECK_SIZE  8 /* bytes; detects corruption; seal.h protects against forgery */
-#define EXPIRY_SIZE 8
-
 static void
 put_time(uint8_t *to, time_t expires)
 {
-	for (int i = 0; i < EXPIRY_SIZE; i++)
-		to[i] = (uint8_t)((uint64_t)expires >> (8 * (EXPIRY_SIZE - 1 - i)));
+	for (int i = 0; i < VALUE_EXPIRY_SIZE; i++)
+		to[i] = (uint8_t)((uint64_t)expires >> (8 * (VALUE_EXPIRY_SIZE - 1 - i)));
 }
 
 static time_t
@@ -20,7 +17,7 @@ get_time(const uint8_t *from)
 {
 	uint64_t expires = 0;
 
-	for (int i = 0; i < EXPIRY_SIZE; i++)
+	for (int i = 0; i < VALUE_EXPIRY_SIZE; i++)
 		expires = expires << 8 | from[i];
 	return (time_t)expires;
 }
@@ -36,22 +33,22 @@ value_encode(struct ctx *ctx, const char *key, size_t key_len, const char *value
     struct encoded_value *encoded)
 {
 	size_t value_len = strlen(value);
-	size_t len = key_len + 1 + EXPIRY_SIZE + value_len;
+	size_t len = key_len + 1 + VALUE_EXPIRY_SIZE + value_len;
 	uint8_t digest[SHA256_SIZE];
 	uint8_t *bytes;
 	uint8_t *checked;
 
 	/* The checksum overwrites the end of the key, or the free bytes before a short key. */
-	if (!ctx_alloc(ctx, CHECK_SIZE + len, &bytes))
+	if (!ctx_alloc(ctx, VALUE_CHECK_SIZE + len, &bytes))
 		return false;
-	checked = bytes + CHECK_SIZE;
+	checked = bytes + VALUE_CHECK_SIZE;
 	memcpy(checked, key, key_len);
 	put_time(checked + key_len + 1, expires);
-	memcpy(checked + key_len + 1 + EXPIRY_SIZE, value, value_len);
+	memcpy(checked + key_len + 1 + VALUE_EXPIRY_SIZE, value, value_len);
 	sha256(checked, len, digest);
-	memcpy(checked + key_len + 1 - CHECK_SIZE, digest, CHECK_SIZE);
-	encoded->bytes = checked + key_len + 1 - CHECK_SIZE;
-	encoded->len = CHECK_SIZE + EXPIRY_SIZE + value_len;
+	memcpy(checked + key_len + 1 - VALUE_CHECK_SIZE, digest, VALUE_CHECK_SIZE);
+	encoded->bytes = checked + key_len + 1 - VALUE_CHECK_SIZE;
+	encoded->len = VALUE_CHECK_SIZE + VALUE_EXPIRY_SIZE + value_len;
 	return true;
 }
 
@@ -60,26 +57,26 @@ value_decode(struct ctx *ctx, const char *key, size_t key_len, const struct enco
     const char **value)
 {
 	uint8_t digest[SHA256_SIZE];
-	size_t rest = encoded->len - CHECK_SIZE;
+	size_t rest = encoded->len - VALUE_CHECK_SIZE;
 	uint8_t *checked;
 
 	*value = NULL;
-	if (encoded->len < CHECK_SIZE + EXPIRY_SIZE
+	if (encoded->len < VALUE_CHECK_SIZE + VALUE_EXPIRY_SIZE
 	    || !ctx_alloc(ctx, key_len + 1 + rest + 1, &checked))
 		return false;
 	memcpy(checked, key, key_len);
-	memcpy(checked + key_len + 1, (const uint8_t *)encoded->bytes + CHECK_SIZE, rest);
+	memcpy(checked + key_len + 1, (const uint8_t *)encoded->bytes + VALUE_CHECK_SIZE, rest);
 	sha256(checked, key_len + 1 + rest, digest);
-	if (memcmp(digest, encoded->bytes, CHECK_SIZE) != 0)
+	if (memcmp(digest, encoded->bytes, VALUE_CHECK_SIZE) != 0)
 		return false;
 	if (!is_past(get_time(checked + key_len + 1), time(NULL)))
-		*value = (const char *)checked + key_len + 1 + EXPIRY_SIZE;
+		*value = (const char *)checked + key_len + 1 + VALUE_EXPIRY_SIZE;
 	return true;
 }
 
 bool
 value_expired(const struct encoded_value *encoded, time_t now)
 {
-	return encoded->len >= CHECK_SIZE + EXPIRY_SIZE
-	    && is_past(get_time((const uint8_t *)encoded->bytes + CHECK_SIZE), now);
+	return encoded->len >= VALUE_CHECK_SIZE + VALUE_EXPIRY_SIZE
+	    && is_past(get_time((const uint8_t *)encoded->bytes + VALUE_CHECK_SIZE), now);
 }

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <time.h>
 
+#define VALUE_CHECK_SIZE  8 /* bytes; detects corruption; seal.h protects against forgery */
+#define VALUE_EXPIRY_SIZE 8
+
 struct encoded_value {
 	const void *bytes;
 	size_t len;

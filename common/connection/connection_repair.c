@@ -1,0 +1,156 @@
+/* connection_repair.c - see connection_repair.h. */
+#include "connection/connection_repair.h"
+
+#include "base/encode.h"
+#include "connection/account_index.h"
+#include "connection/connection_internal.h"
+
+#include <string.h>
+
+struct repair {
+	const struct config *cfg;
+	const struct connection_repair *report;
+};
+
+/* The record names its app user, unless connections are shared. */
+static bool
+restore_pointer(struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user,
+    bool *restored)
+{
+	const char *pointer;
+
+	if (app_user == NULL || connections_shared(cfg))
+		return true;
+	return user_key(ctx, cfg, app_user, &pointer)
+	    && connection_restore_user(ctx, cfg, pointer, key, restored);
+}
+
+static bool
+restore(struct ctx *ctx, void *arg, const struct connection *connection)
+{
+	const struct repair *repair = arg;
+	int64_t account = connection->account_id;
+	int64_t user = connection->amocrm_user_id;
+	bool indexed;
+	bool restored = false;
+	const char *key;
+
+	if (!record_key(ctx, account, user, &key)
+	    || !connection_indexed(ctx, repair->cfg, account, user, &indexed)
+	    || (!indexed && !connection_index_add(ctx, repair->cfg, account, user))
+	    || !restore_pointer(ctx, repair->cfg, key, connection->app_user, &restored))
+		return false;
+	if (!indexed || restored)
+		repair->report->restored(repair->report->arg, key);
+	return true;
+}
+
+static bool
+is_missing(struct ctx *ctx, const struct config *cfg, const char *key, bool *missing)
+{
+	const char *value;
+
+	*missing = false;
+	if (!store_get(ctx, &cfg->store, key, &value))
+		return false;
+	*missing = value == NULL;
+	return true;
+}
+
+/* Under the account's lock: a connection that is being made is listed first. */
+static bool
+remove_if_missing(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t user,
+    const char *key, bool *missing)
+{
+	struct account_index_edit edit = { user, ACCOUNT_REMOVE, NULL };
+	struct store_op op;
+	struct lock lock;
+	bool ok;
+
+	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
+		return false;
+	ok = is_missing(ctx, cfg, key, missing)
+	    && (!*missing
+		|| (account_index_op(ctx, account_id, &edit, &op)
+		    && store_commit(ctx, &cfg->store, &op, 1)));
+	lock_release(&lock);
+	return ok;
+}
+
+static bool
+clear_entry(struct ctx *ctx, const struct repair *repair, int64_t account_id, int64_t user)
+{
+	const char *key;
+	bool missing;
+
+	if (!record_key(ctx, account_id, user, &key) || !is_missing(ctx, repair->cfg, key, &missing)
+	    || (missing && !remove_if_missing(ctx, repair->cfg, account_id, user, key, &missing)))
+		return false;
+	if (missing)
+		repair->report->missing(repair->report->arg, key);
+	return true;
+}
+
+static bool
+clear_index(struct ctx *ctx, void *arg, const char *key, const char *value)
+{
+	const char *users = value; /* NULL: corrupt; the next lock of the account rebuilds it */
+	int64_t account_id;
+	int64_t user;
+
+	if (!decimal_parse(key + strlen("account:"), &account_id))
+		return true;
+	while (account_index_next(&users, &user))
+		if (!clear_entry(ctx, arg, account_id, user))
+			return false;
+	return true;
+}
+
+/* Under the user's lock: a claim changes the pointer. */
+static bool
+clear_locked(
+    struct ctx *ctx, const struct config *cfg, const char *pointer, bool *cleared, const char **key)
+{
+	struct store_op op;
+
+	*cleared = false;
+	if (!user_lookup(ctx, cfg, pointer, key))
+		return false;
+	if (*key == NULL)
+		return true;
+	op = user_erase_op(pointer, *key);
+	return is_missing(ctx, cfg, *key, cleared)
+	    && (!*cleared || store_commit(ctx, &cfg->store, &op, 1));
+}
+
+static bool
+clear_pointer(struct ctx *ctx, void *arg, const char *pointer, const char *value)
+{
+	const struct repair *repair = arg;
+	struct lock lock;
+	const char *key;
+	bool missing;
+	bool ok;
+
+	if (value == NULL || !is_missing(ctx, repair->cfg, value, &missing))
+		return ctx->kind == FAULT_NONE;
+	if (!missing)
+		return true;
+	if (!store_lock(ctx, &repair->cfg->store, pointer, STORE_WAIT_MS, &lock))
+		return false;
+	ok = clear_locked(ctx, repair->cfg, pointer, &missing, &key);
+	lock_release(&lock);
+	if (ok && missing)
+		repair->report->disconnected(repair->report->arg, pointer + strlen("app:"));
+	return ok;
+}
+
+bool
+connection_repair(struct ctx *ctx, const struct config *cfg, const struct connection_repair *report)
+{
+	struct repair repair = { cfg, report };
+
+	return connection_each(ctx, cfg, restore, &repair)
+	    && store_each(ctx, &cfg->store, "account:", clear_index, &repair)
+	    && store_each(ctx, &cfg->store, "app:", clear_pointer, &repair);
+}

@@ -1,0 +1,108 @@
+/* repair.c - `amocrmctl repair`: moves damaged shards aside, keeps what is whole of them, and says
+ * who must connect again.
+ *
+ * Standard output, for scripts:
+ *
+ *   kept 31920194/1             a connection of a damaged shard
+ *   restored 31920194/1         its account's index, or the pointer to it, was missing it
+ *   connect-again 31920194/2    a connection that is gone
+ *   connect-again-app olena     an app user whose connection is gone; "": everybody's
+ */
+#include "ctl.h"
+
+#include "connection/connection_repair.h"
+#include "store/store_repair.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct tally {
+	size_t found; /* lines printed */
+	size_t asides;
+};
+
+static void
+print_shard(void *arg, const char *path, const char *aside, const char *reason)
+{
+	struct tally *tally = arg;
+
+	tally->asides++;
+	fprintf(stderr, "amocrmctl repair: %s\namocrmctl repair: %s is moved to %s\n", reason, path,
+	    aside);
+}
+
+static void
+print_connection(const char *word, const char *key)
+{
+	int64_t account_id;
+	int64_t user_id;
+
+	if (record_key_read(key, &account_id, &user_id))
+		printf("%s %lld/%lld\n", word, (long long)account_id, (long long)user_id);
+}
+
+static void
+print_kept(void *arg, const char *key)
+{
+	(void)arg;
+	print_connection("kept", key);
+}
+
+static void
+print_restored(void *arg, const char *key)
+{
+	struct tally *tally = arg;
+
+	tally->found++;
+	print_connection("restored", key);
+}
+
+static void
+print_missing(void *arg, const char *key)
+{
+	struct tally *tally = arg;
+
+	tally->found++;
+	print_connection("connect-again", key);
+}
+
+static void
+print_disconnected(void *arg, const char *app_user)
+{
+	struct tally *tally = arg;
+
+	tally->found++;
+	printf("connect-again-app ");
+	for (; *app_user != '\0'; app_user++)
+		putchar((unsigned char)*app_user < ' ' ? '?' : *app_user);
+	putchar('\n');
+}
+
+enum ctl_exit
+ctl_repair(struct ctl *ctl)
+{
+	struct tally tally = { 0 };
+	const struct store_repair shards = { print_shard, print_kept, &tally };
+	const struct connection_repair connections = { print_restored, print_missing,
+		print_disconnected, &tally };
+	size_t count;
+	bool ok;
+
+	if (ctl->argc > 1)
+		return ctl_usage(ctl, "accepts no arguments");
+	ok = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count)
+	    && connection_repair(ctl->ctx, &ctl->cfg, &connections);
+	if (tally.asides > 0)
+		fprintf(stderr,
+		    "amocrmctl repair: the files that were moved aside hold tokens that may still "
+		    "work; when\neverybody is connected again, delete them: rm "
+		    "%s/connections/*.damaged-*\n",
+		    ctl->cfg.store.path);
+	if (!ok) {
+		ctl_skipped(ctl);
+		return CTL_FAILED;
+	}
+	if (tally.asides + tally.found == 0)
+		fprintf(stderr, "amocrmctl repair: nothing to repair\n");
+	return CTL_DONE;
+}

@@ -104,6 +104,30 @@ file_open(const char *path, int flags)
 	return fd;
 }
 
+int
+file_open_regular(const char *path, int flags)
+{
+	int fd = file_open(path, flags | O_NONBLOCK);
+	struct stat st = { 0 };
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = S_ISDIR(st.st_mode) ? EISDIR : ENOTSUP;
+	return -1;
+}
+
+FILE *
+file_open_stream(const char *path)
+{
+	int fd = file_open_regular(path, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (file == NULL && fd >= 0)
+		close(fd);
+	return file;
+}
+
 static bool
 sync_file(int fd)
 {

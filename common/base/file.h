@@ -32,6 +32,13 @@ bool file_open_anybodys_secret(struct ctx *ctx, const char *path, FILE **file);
 /* As open(2), with mode 0600 for a new file, and again after a signal. */
 int file_open(const char *path, int flags);
 
+/* As file_open, for a regular file.  What else may be in its place makes nobody wait: -1 with errno
+ * EISDIR for a directory, ENOTSUP for a FIFO or a device. */
+int file_open_regular(const char *path, int flags);
+
+/* The same, as a stream for reading; the caller closes it with fclose.  NULL: errno is set. */
+FILE *file_open_stream(const char *path);
+
 /* Fsyncs a directory, which makes the files created and renamed in it durable.  True as well where
  * the file system cannot fsync a directory (CIFS, virtiofs): it decides itself when a name is
  * durable.

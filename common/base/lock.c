@@ -49,7 +49,7 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 bool
 lock_acquire(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
 {
-	int fd = file_open(path, O_RDWR | O_CREAT | O_CLOEXEC);
+	int fd = file_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE,
@@ -108,7 +108,7 @@ bool
 lock_find_stale(struct ctx *ctx, const char *path, int64_t offset, int64_t len, int64_t limit_ms,
     struct stale_lock *stale)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	*stale = (struct stale_lock){ .path = NULL };
 	if (fd < 0)

@@ -1,6 +1,7 @@
 /* cursor.c - see cursor.h. */
 #include "events/cursor.h"
 
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "text/json.h"
 
@@ -123,7 +124,7 @@ cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cu
 	memset(cursor, 0, sizeof *cursor);
 	if (!file_path(ctx, store, "", &path))
 		return false;
-	file = fopen(path, "re");
+	file = file_open_stream(path);
 	if (file == NULL)
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
@@ -162,7 +163,7 @@ static bool
 write_file(const char *path, const char *text)
 {
 	size_t len = strlen(text);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = file_open_regular(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
 	bool ok;
 
 	if (fd < 0)

@@ -94,7 +94,7 @@ open_segment(
 	segment->fd = open(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
 		return segment_fault(ctx, segment->path);
-	if (fstat(segment->fd, &st) != 0) {
+	if (fstat(segment->fd, &st) != 0 || !S_ISREG(st.st_mode)) { /* a FIFO would take events */
 		close(segment->fd);
 		return segment_fault(ctx, segment->path);
 	}

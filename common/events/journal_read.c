@@ -1,6 +1,7 @@
 /* journal_read.c - reading the journal that journal.c writes. */
 #include "events/journal.h"
 
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "events/segment.h"
 #include "text/json_compact.h"
@@ -120,7 +121,7 @@ read_lines(struct reader *reader, int fd, const char *path)
 static bool
 read_segment(struct reader *reader, const char *path, bool complete)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = file_open_regular(path, O_RDONLY | O_CLOEXEC);
 	bool ok;
 
 	if (fd < 0)

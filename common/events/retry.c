@@ -1,6 +1,8 @@
 /* retry.c - see retry.h. */
 #include "events/retry.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,7 +49,7 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 
 	if (!dead_letter_path(ctx, store, &path) || !ctx_printf(ctx, &text, "%s\n", line))
 		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fd = file_open_regular(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	errno = ENOSPC; /* for a short write, which sets no errno */
@@ -68,7 +70,7 @@ dead_letter_count(struct ctx *ctx, const struct store_config *store, size_t *cou
 	*count = 0;
 	if (!dead_letter_path(ctx, store, &path))
 		return false;
-	file = fopen(path, "re");
+	file = file_open_stream(path);
 	if (file == NULL)
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));

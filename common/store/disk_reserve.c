@@ -33,7 +33,7 @@ name_file(struct ctx *ctx, const char *directory, int number, const char **path)
 static bool
 is_filled(const struct stat *st, int64_t size)
 {
-	return st->st_size >= size && st->st_blocks * 512 >= size;
+	return S_ISREG(st->st_mode) && st->st_size >= size && st->st_blocks * 512 >= size;
 }
 
 /* Finding the space allocated is a hundred times cheaper than allocating it.  If that fails, the
@@ -59,7 +59,7 @@ keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 
 	if (!name_file(ctx, directory, number, &path))
 		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	ok = fill(ctx, path, fd, size);

@@ -71,6 +71,20 @@ open_source(struct ctx *ctx, const char *path, int *from)
 	return false;
 }
 
+/* What else is in the copy's place, a link, a FIFO or an empty folder, is removed: only the holder
+ * of the lock uses that name. */
+static int
+open_copy(const char *path)
+{
+	static const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+	int fd = file_open(path, flags);
+
+	if (fd < 0 && (errno == EISDIR || errno == ENXIO || errno == ELOOP)
+	    && (unlink(path) == 0 || rmdir(path) == 0))
+		fd = file_open(path, flags);
+	return fd;
+}
+
 bool
 shard_copy(struct ctx *ctx, const char *path, const char *copy_path)
 {
@@ -80,7 +94,7 @@ shard_copy(struct ctx *ctx, const char *path, const char *copy_path)
 
 	if (!open_source(ctx, path, &from))
 		return false;
-	to = open(copy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+	to = open_copy(copy_path);
 	ok = to >= 0 && (from < 0 || copy_bytes(from, to));
 	if (!ok)
 		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import connections
 import findings
 from connections import forget_list
 from findings import REDIRECT_URI, check, configure, good, only
@@ -542,6 +543,18 @@ def write(site, name, text, age=0):
     os.utime(file, (time.time() - age,) * 2)
 
 
+def replace(path, make):
+    """Puts something else in the place of a file or folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()
+    make(path)
+    if not path.is_symlink():
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        shutil.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid)
+
+
 STORES = {
     "missing": (
         lambda site: shutil.rmtree(site.store), "WRONG", "store", "No such file", "install -d"),
@@ -566,6 +579,39 @@ STORES = {
     "a record that is missing from its list": (
         forget_list, "WRONG", "records", "31920194:1", "not on its account's list",
         "amocrmctl rekey"),
+    "a shard that is missing": (
+        lambda site: connections.shard(site, "connection:31920194:1").unlink(),
+        "WRONG", "records", "31920194:1", "a file of it is missing", "amocrmctl repair"),
+    "a folder for the locks": (
+        lambda site: replace(site.store / "locks", Path.mkdir), "WRONG", "store", "/locks",
+        "a regular file", "move it away"),
+    "a FIFO for the locks": (
+        lambda site: replace(site.store / "locks", os.mkfifo), "WRONG", "store", "/locks",
+        "move it away"),
+    "a folder for the reserve": (
+        lambda site: replace(site.store / "connections/0.room", Path.mkdir),
+        "WRONG", "store", "/0.room", "move it away"),
+    "a folder for a copy": (
+        lambda site: replace(site.store / "connections/000.0.new", Path.mkdir),
+        "WRONG", "store", "/000.0.new", "move it away"),
+    "a file for the shards": (
+        lambda site: replace(site.store / "connections", Path.touch),
+        "WRONG", "store", "/connections", "a directory", "import a backup"),
+    "a dangling link for the shards": (
+        lambda site: replace(site.store / "connections", lambda path: path.symlink_to("/nowhere")),
+        "WRONG", "store", "/connections", "a directory"),
+    "a file for the events": (
+        lambda site: replace(site.store / "events", Path.touch),
+        "WRONG", "store", "/events", "a directory"),
+    "a FIFO for a segment": (
+        lambda site: replace(site.store / "events/journal-00000001.ndjson", os.mkfifo),
+        "WRONG", "store", "/events/", "a regular file"),
+    "a FIFO for the cursor": (
+        lambda site: replace(site.store / "events/cursor", os.mkfifo),
+        "WRONG", "store", "/events/cursor", "a regular file"),
+    "a shard that repair has moved aside": (
+        lambda site: write(site, "connections/03f.gdbm.damaged-1795780800", "half", 0),
+        "warn", "store", "03f.gdbm.damaged-1795780800", "tokens", "delete"),
     "another key": (
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n"),
         "WRONG", "records", "31920194:1", "k1", "1 of 1"),

@@ -24,7 +24,7 @@
 static int
 count_certificates(const char *path)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open_stream(path);
 	char line[256];
 	bool inside = false;
 	int count = 0;

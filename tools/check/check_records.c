@@ -4,6 +4,7 @@
 #include "connection/connection.h"
 #include "store/store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ struct tally {
 	struct some expired;
 	struct some soon; /* expire within SOON_S */
 	struct some lost; /* not on their account's list */
+	struct some gone; /* listed, or pointed to, and missing */
 };
 
 static void
@@ -117,6 +119,66 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	return true;
 }
 
+/* Whether the record of that key is in the store; one that cannot be read is reported elsewhere. */
+static void
+tally_missing(struct tally *t, const char *key)
+{
+	const struct ctl *ctl = t->c->ctl;
+	const char *value;
+
+	if (!store_get(ctl->ctx, &ctl->cfg.store, key, &value))
+		ctx_clear_fault(ctl->ctx);
+	else if (value == NULL)
+		add(&t->gone, key, NULL);
+}
+
+/* The list of an account's users: "1 2 3". */
+static bool
+tally_list(struct ctx *ctx, void *arg, const char *key, const char *value)
+{
+	const char *account = key + strcspn(key, ":") + 1;
+	const char *record;
+
+	for (; value != NULL && *value != '\0'; value += strspn(value, " ")) {
+		size_t len = strcspn(value, " ");
+
+		if (!ctx_printf(ctx, &record, "connection:%s:%.*s", account, (int)len, value))
+			return false;
+		tally_missing(arg, record);
+		value += len;
+	}
+	return true;
+}
+
+static bool
+tally_pointer(struct ctx *ctx, void *arg, const char *key, const char *value)
+{
+	(void)ctx;
+	(void)key;
+	if (value != NULL)
+		tally_missing(arg, value);
+	return true;
+}
+
+/* A file of the store that is missing looks like one that was never needed; what leads into it
+ * tells. */
+static void
+find_missing(struct check *c, struct tally *t)
+{
+	struct ctx *ctx = c->ctl->ctx;
+
+	if (!store_each(ctx, &c->ctl->cfg.store, "account:", tally_list, t))
+		ctx_clear_fault(ctx); /* it is reported already */
+	if (t->gone.count == 0 && !store_each(ctx, &c->ctl->cfg.store, "app:", tally_pointer, t))
+		ctx_clear_fault(ctx);
+	if (t->gone.count > 0)
+		report_wrong(&c->report, "records",
+		    "import a backup; amocrmctl repair says who else must connect again",
+		    "%s: listed, but not in the store: a file of it is missing, or a program was "
+		    "killed; such records: %zu",
+		    t->gone.first, t->gone.count);
+}
+
 static void
 report_records(struct report *r, const struct tally *t)
 {
@@ -135,7 +197,7 @@ report_records(struct report *r, const struct tally *t)
 		    "%s: not on its account's list, so amoCRM's disconnect hook misses it; such "
 		    "records: %zu of %zu",
 		    t->lost.first, t->lost.count, t->count);
-	if (t->closed.count + t->old.count + t->lost.count == 0 && t->ring != NULL)
+	if (t->closed.count + t->old.count + t->lost.count + t->gone.count == 0 && t->ring != NULL)
 		report_ok(r, "records", "%zu, which the key ring decrypts", t->count);
 }
 
@@ -203,6 +265,18 @@ report_skipped(struct check *c)
 	return false;
 }
 
+/* What to do about a store that cannot be changed. */
+static const char *
+write_advice(const struct ctx *ctx)
+{
+	if (strstr(ctx->reason, strerror(EROFS)) != NULL)
+		return "the file system is mounted read-only: find out why (dmesg), then mount it "
+		       "read-write";
+	if (strstr(ctx->reason, ".gdbm: ") != NULL)
+		return "run amocrmctl repair";
+	return "the web server's user must be able to write to it: chmod 0700, chown";
+}
+
 void
 check_records(struct check *c)
 {
@@ -212,14 +286,14 @@ check_records(struct check *c)
 	if (!c->store_usable)
 		return;
 	if (c->disk_usable && !try_store(ctx, &c->ctl->cfg.store)) {
-		report_fault(&c->report, "store",
-		    "the web server's user must be able to write to it: chmod 0700, chown");
+		report_fault(&c->report, "store", write_advice(ctx));
 		c->store_usable = false;
 		return;
 	}
 	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)
 	    && !report_skipped(c))
 		return;
+	find_missing(c, &t);
 	report_records(&c->report, &t);
 	report_connections(&c->report, &t);
 }

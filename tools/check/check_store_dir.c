@@ -52,6 +52,14 @@ struct some {
 	const char *first;
 };
 
+struct findings {
+	struct some foreign;
+	struct some open_to_others;
+	struct some left_over;
+	struct some wrong_type;
+	struct some aside;
+};
+
 static void
 add(struct ctx *ctx, struct some *some, const char *path)
 {
@@ -81,8 +89,37 @@ is_stale(const FTSENT *entry)
 	    && dot != NULL && strcmp(dot, ".new") == 0;
 }
 
+/* Links are followed: an administrator may move a directory to another disk.  A shard that is no
+ * regular file is found by check_records, and cured in another way. */
 static bool
-walk(struct check *c, struct some *foreign, struct some *open_to_others, struct some *left_over)
+has_right_type(const FTSENT *entry)
+{
+	static const char *const directories[] = { "connections", "escrow", "events" };
+	const char *dot = strrchr(entry->fts_name, '.');
+	struct stat st;
+
+	if (entry->fts_level == 0 || entry->fts_info == FTS_DP
+	    || (entry->fts_level == 2 && dot != NULL
+		&& (strcmp(dot, ".gdbm") == 0 || strncmp(dot, ".damaged-", 9) == 0)))
+		return true;
+	if (stat(entry->fts_path, &st) != 0)
+		return false;
+	for (size_t i = 0; entry->fts_level == 1 && i < sizeof directories / sizeof *directories;
+	     i++)
+		if (strcmp(entry->fts_name, directories[i]) == 0)
+			return S_ISDIR(st.st_mode);
+	return S_ISREG(st.st_mode);
+}
+
+/* Moved aside by amocrmctl repair. */
+static bool
+is_aside(const FTSENT *entry)
+{
+	return entry->fts_level == 2 && strstr(entry->fts_name, ".gdbm.damaged-") != NULL;
+}
+
+static bool
+walk(struct check *c, struct findings *found)
 {
 	char *const paths[] = { (char *)(uintptr_t)c->ctl->cfg.store.path, NULL };
 	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -95,17 +132,33 @@ walk(struct check *c, struct some *foreign, struct some *open_to_others, struct 
 			fts_set(tree, entry, FTS_SKIP);
 			continue;
 		}
+		if (!has_right_type(entry))
+			add(c->ctl->ctx, &found->wrong_type, entry->fts_path);
+		else if (is_aside(entry) && entry->fts_info != FTS_DP)
+			add(c->ctl->ctx, &found->aside, entry->fts_path);
 		if (entry->fts_info != FTS_D && entry->fts_info != FTS_F)
 			continue;
 		if (entry->fts_statp->st_uid != c->owner)
-			add(c->ctl->ctx, foreign, entry->fts_path);
+			add(c->ctl->ctx, &found->foreign, entry->fts_path);
 		else if ((entry->fts_statp->st_mode & 077) != 0)
-			add(c->ctl->ctx, open_to_others, entry->fts_path);
+			add(c->ctl->ctx, &found->open_to_others, entry->fts_path);
 		if (is_stale(entry))
-			add(c->ctl->ctx, left_over, entry->fts_path);
+			add(c->ctl->ctx, &found->left_over, entry->fts_path);
 	}
 	fts_close(tree);
 	return true;
+}
+
+/* What belongs at that path. */
+static const char *
+belongs(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	return strcmp(name, "connections") == 0 || strcmp(name, "escrow") == 0
+		|| strcmp(name, "events") == 0
+	    ? "directory"
+	    : "regular file";
 }
 
 void
@@ -113,31 +166,44 @@ check_store_dir(struct check *c)
 {
 	struct report *r = &c->report;
 	const char *owner = check_user_name(c->ctl->ctx, c->owner);
-	struct some foreign = { 0 };
-	struct some open_to_others = { 0 };
-	struct some left_over = { 0 };
+	struct findings found = { 0 };
 
 	if (!store_dir_ok(c))
 		return;
-	if (!walk(c, &foreign, &open_to_others, &left_over)) {
+	if (!walk(c, &found)) {
 		report_wrong(r, "store", "check this file", "%s: %s", c->ctl->cfg.store.path,
 		    strerror(errno));
 		return;
 	}
-	if (foreign.count > 0)
+	if (found.wrong_type.count > 0)
+		report_wrong(r, "store",
+		    "move it away; the programs create it anew, but import a backup if it was "
+		    "connections, and restore events",
+		    "%s: is not what belongs there, a %s; such entries: %zu",
+		    found.wrong_type.first, belongs(found.wrong_type.first),
+		    found.wrong_type.count);
+	if (found.aside.count > 0)
+		report_warning(r, "store",
+		    "it holds tokens that may still work: delete it when everybody is connected "
+		    "again",
+		    "%s: moved aside by amocrmctl repair; such files: %zu", found.aside.first,
+		    found.aside.count);
+	if (found.foreign.count > 0)
 		report_wrong(r, "store", "chown -R the store to that user",
 		    "%s: does not belong to %s, whose programs cannot use it; such files: %zu",
-		    foreign.first, owner, foreign.count);
-	if (open_to_others.count > 0)
+		    found.foreign.first, owner, found.foreign.count);
+	if (found.open_to_others.count > 0)
 		report_wrong(r, "store", "chmod -R go= the store",
-		    "%s: its mode gives other users access; such files: %zu", open_to_others.first,
-		    open_to_others.count);
-	if (left_over.count > 0)
+		    "%s: its mode gives other users access; such files: %zu",
+		    found.open_to_others.first, found.open_to_others.count);
+	if (found.left_over.count > 0)
 		report_warning(r, "store", "harmless; delete these files",
-		    "%s: left by a program that was killed; such files: %zu", left_over.first,
-		    left_over.count);
-	c->store_usable = foreign.count == 0;
-	if (foreign.count + open_to_others.count + left_over.count == 0
+		    "%s: left by a program that was killed; such files: %zu", found.left_over.first,
+		    found.left_over.count);
+	c->store_usable = found.foreign.count + found.wrong_type.count == 0;
+	if (found.wrong_type.count + found.aside.count + found.foreign.count
+		    + found.open_to_others.count + found.left_over.count
+		== 0
 	    && check_location(c, "store", c->ctl->cfg.store.path))
 		report_ok(r, "store", "%s, owned by %s", c->ctl->cfg.store.path, owner);
 }

@@ -6,7 +6,8 @@
  *   kept 31920194/1             a connection of a damaged shard
  *   restored 31920194/1         its account's index, or the pointer to it, was missing it
  *   connect-again 31920194/2    a connection that is gone
- *   connect-again-app olena     an app user whose connection is gone; "": everybody's
+ *   connect-again-app olena     an app user whose connection is gone
+ *   connect-again everybody     the shared connection is gone, or what told which it is
  */
 #include "ctl.h"
 
@@ -19,6 +20,7 @@
 struct tally {
 	size_t found; /* lines printed */
 	size_t asides;
+	bool everybody; /* where connections are shared: must connect again */
 };
 
 static void
@@ -72,10 +74,29 @@ print_disconnected(void *arg, const char *app_user)
 	struct tally *tally = arg;
 
 	tally->found++;
+	if (*app_user == '\0') {
+		tally->everybody = true;
+		return;
+	}
 	printf("connect-again-app ");
 	for (; *app_user != '\0'; app_user++)
 		putchar((unsigned char)*app_user < ' ' ? '?' : *app_user);
 	putchar('\n');
+}
+
+/* Everybody's pointer may have been in a damaged shard; then nothing else leads to it. */
+static bool
+find_everybody(struct ctl *ctl, struct tally *tally)
+{
+	struct connection connection;
+	bool found = true;
+
+	if (ctl->cfg.app.connections == CONNECTIONS_SHARED && tally->asides > 0
+	    && !connection_find_by_user(ctl->ctx, &ctl->cfg, NULL, &found, &connection))
+		return false;
+	if (!found || tally->everybody)
+		printf("connect-again everybody\n");
+	return true;
 }
 
 enum ctl_exit
@@ -91,7 +112,7 @@ ctl_repair(struct ctl *ctl)
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "accepts no arguments");
 	ok = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count)
-	    && connection_repair(ctl->ctx, &ctl->cfg, &connections);
+	    && connection_repair(ctl->ctx, &ctl->cfg, &connections) && find_everybody(ctl, &tally);
 	if (tally.asides > 0)
 		fprintf(stderr,
 		    "amocrmctl repair: the files that were moved aside hold tokens that may still "

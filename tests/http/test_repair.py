@@ -122,6 +122,19 @@ def test_a_user_whose_connection_is_gone(bare, amocrm):
     assert olena.is_connected()
 
 
+@pytest.mark.parametrize("key", ["app:", f"connection:{ID}:1"])
+def test_the_shared_connection_is_gone(bare, amocrm, key):
+    connect(bare, amocrm)
+    damage.emptied(connections.shard(bare, key))
+
+    done = bare.ctl("repair")
+
+    assert "connect-again everybody\n" in done.stdout
+    nothing_left_to_repair(bare)
+    connect(bare, amocrm)
+    assert User(bare).is_connected()
+
+
 def test_one_corrupt_record(site):
     file = connections.shard(site, KEY)
     held = bytearray(file.read_bytes())

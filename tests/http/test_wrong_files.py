@@ -3,6 +3,7 @@ refresh token is used up."""
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import app
 import expect
 import webhooks
 from connections import ANY_ACCOUNT, ID, SOON, connect
+from sandbox import process
 
 
 def in_place_of(site, path, make):
@@ -114,3 +116,25 @@ def test_a_fifo_makes_no_delivery_wait(site, name):
 
     site.ctl("deliver", "--once", check=False)
     site.ctl("check", check=False)
+
+
+def may_mount():
+    return process.is_root() and subprocess.run(
+        ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True,
+        check=False).returncode == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="no mount namespaces (unshare -m)")
+def test_a_read_only_disk(site, amocrm):
+    launcher = ["unshare", "-m", "sh", "-c", f"mount --bind {site.store} {site.store} && mount -o "
+                f'remount,ro,bind {site.store} && exec "$@"', "sh"]
+    read_only = {"check": False, "as_web_user": False, "launcher": launcher}
+
+    assert site.ctl("refresh", ID, **read_only).returncode == 1
+    assert amocrm.exchanges() == []
+    assert site.ctl("repair", **read_only).returncode == 0
+    assert site.ctl("accounts", **read_only).returncode == 0
+    [wrong] = [line for line in site.ctl("check", **read_only).stdout.splitlines()
+               if line.startswith("WRONG")
+               and "store" in line]
+    assert "Read-only file system" in wrong and "mount it read-write" in wrong

@@ -57,13 +57,14 @@ gdbm_file_free_datum(datum d)
 	}
 }
 
-/* A link to nothing is not an absent file: somebody meant it to lead somewhere. */
+/* A link to nothing is not an absent file: somebody meant it to lead somewhere.  A file that has
+ * been created since the open was absent then. */
 static bool
 is_absent(const char *path)
 {
 	char target;
 
-	return errno == ENOENT && readlink(path, &target, 1) < 0 && errno == ENOENT;
+	return errno == ENOENT && readlink(path, &target, 1) < 0;
 }
 
 /* Opens the file itself, so that a FIFO or a device in its place makes no reader wait: GDBM then

@@ -543,7 +543,7 @@ def write(site, name, text, age=0):
     os.utime(file, (time.time() - age,) * 2)
 
 
-def replace(path, make):
+def in_place_of(path, make):
     """Puts something else in the place of a file or folder."""
     if path.is_dir():
         shutil.rmtree(path)
@@ -583,31 +583,31 @@ STORES = {
         lambda site: connections.shard(site, "connection:31920194:1").unlink(),
         "WRONG", "records", "31920194:1", "a file of it is missing", "amocrmctl repair"),
     "a folder for the locks": (
-        lambda site: replace(site.store / "locks", Path.mkdir), "WRONG", "store", "/locks",
+        lambda site: in_place_of(site.store / "locks", Path.mkdir), "WRONG", "store", "/locks",
         "a regular file", "move it away"),
     "a FIFO for the locks": (
-        lambda site: replace(site.store / "locks", os.mkfifo), "WRONG", "store", "/locks",
+        lambda site: in_place_of(site.store / "locks", os.mkfifo), "WRONG", "store", "/locks",
         "move it away"),
     "a folder for the reserve": (
-        lambda site: replace(site.store / "connections/0.room", Path.mkdir),
+        lambda site: in_place_of(site.store / "connections/0.room", Path.mkdir),
         "WRONG", "store", "/0.room", "move it away"),
     "a folder for a copy": (
-        lambda site: replace(site.store / "connections/000.0.new", Path.mkdir),
+        lambda site: in_place_of(site.store / "connections/000.0.new", Path.mkdir),
         "WRONG", "store", "/000.0.new", "move it away"),
     "a file for the shards": (
-        lambda site: replace(site.store / "connections", Path.touch),
+        lambda site: in_place_of(site.store / "connections", Path.touch),
         "WRONG", "store", "/connections", "a directory", "import a backup"),
     "a dangling link for the shards": (
-        lambda site: replace(site.store / "connections", lambda path: path.symlink_to("/nowhere")),
+        lambda site: in_place_of(site.store / "connections", lambda path: path.symlink_to("/nowhere")),
         "WRONG", "store", "/connections", "a directory"),
     "a file for the events": (
-        lambda site: replace(site.store / "events", Path.touch),
+        lambda site: in_place_of(site.store / "events", Path.touch),
         "WRONG", "store", "/events", "a directory"),
     "a FIFO for a segment": (
-        lambda site: replace(site.store / "events/journal-00000001.ndjson", os.mkfifo),
+        lambda site: in_place_of(site.store / "events/journal-00000001.ndjson", os.mkfifo),
         "WRONG", "store", "/events/", "a regular file"),
     "a FIFO for the cursor": (
-        lambda site: replace(site.store / "events/cursor", os.mkfifo),
+        lambda site: in_place_of(site.store / "events/cursor", os.mkfifo),
         "WRONG", "store", "/events/cursor", "a regular file"),
     "a shard that repair has moved aside": (
         lambda site: write(site, "connections/03f.gdbm.damaged-1795780800", "half", 0),

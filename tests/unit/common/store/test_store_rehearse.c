@@ -64,6 +64,16 @@ directory_as_copy(const char *folder, const char *shard, const char *copy)
 }
 
 static void
+full_directory_as_copy(const char *folder, const char *shard, const char *copy)
+{
+	char path[PATH_SIZE];
+
+	directory_as_copy(folder, shard, copy);
+	path_in(copy, "file", path);
+	file_write_text(path, "");
+}
+
+static void
 directory_as_locks(const char *folder, const char *shard, const char *copy)
 {
 	char path[PATH_SIZE];
@@ -114,7 +124,9 @@ notices_what_would_stop_a_change(void **state)
 		{ "an empty shard of the second record", INDEX, empty, FAULT_STORAGE },
 		{ "a shard that was cut", KEY, cut, FAULT_STORAGE },
 		{ "a directory instead of the shard", KEY, directory_as_shard, FAULT_STORAGE },
-		{ "a directory instead of the copy", INDEX, directory_as_copy, FAULT_STORAGE },
+		{ "an empty directory instead of the copy", INDEX, directory_as_copy, FAULT_NONE },
+		{ "a directory with files instead of the copy", INDEX, full_directory_as_copy,
+		    FAULT_STORAGE },
 		{ "a directory instead of the locks", KEY, directory_as_locks, FAULT_STORAGE },
 		{ "a file instead of the shards' directory", KEY, file_as_directory,
 		    FAULT_STORAGE },

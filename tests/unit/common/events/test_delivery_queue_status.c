@@ -144,7 +144,7 @@ reports_files_that_cannot_be_read(void **state)
 	static const struct {
 		const char *label, *name, *reason;
 	} table[] = {
-		{ "a cursor that is a directory", "cursor", "events/cursor is corrupt" },
+		{ "a cursor that is a directory", "cursor", "events/cursor: Is a directory" },
 		{ "a segment that is a directory", "0000000001.ndjson", "0000000001.ndjson" },
 	};
 	struct config cfg = config_of(*state, true);

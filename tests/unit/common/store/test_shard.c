@@ -359,6 +359,7 @@ static void
 reports_folders_that_are_missing_or_in_the_way(void **state)
 {
 	char path[PATH_SIZE];
+	char inside[PATH_SIZE];
 	char other[PATH_SIZE];
 	const char *value;
 	struct visits visits = { .count = 0 };
@@ -387,9 +388,16 @@ reports_folders_that_are_missing_or_in_the_way(void **state)
 	path_in(*state, "00.gdbm.new", other);
 	put(path, "a:1", "one", 0);
 	assert_int_equal(mkdir(other, 0700), 0);
-	same_fault("a folder instead of the copy", &ctx, shard_set(&ctx, path, "a:1", "x", 0),
-	    FAULT_STORAGE);
+	path_in(other, "file", inside);
+	file_write_text(inside, "");
+	same_fault("a folder with files instead of the copy", &ctx,
+	    shard_set(&ctx, path, "a:1", "x", 0), FAULT_STORAGE);
 	has_value("the record is unchanged", path, "a:1", "one");
+	assert_int_equal(unlink(inside), 0);
+	ctx_wipe(&ctx);
+	same_fault("an empty folder instead of the copy", &ctx,
+	    shard_set(&ctx, path, "a:1", "two", 0), FAULT_NONE);
+	has_value("the folder was removed", path, "a:1", "two");
 	ctx_close(&ctx);
 }
 

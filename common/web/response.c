@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-#define RETRY_AFTER_S "60" /* with 503: a full disk or an overloaded amoCRM lasts a while */
+/* Seconds, with 503: unless it is known when the cause will have passed.  A full disk or an
+ * overloaded amoCRM lasts a while. */
+#define RETRY_AFTER_S     60
+#define RETRY_AFTER_MAX_S 3600
 
 static const struct fault_response fault_responses[FAULT_KINDS] = {
 	[FAULT_NONE] = { 500, "server_error", "The server made a mistake." },
@@ -115,6 +118,17 @@ respond_success(struct ctx *ctx, const char *message, const char *data, struct r
 	return true;
 }
 
+static void
+retry_after(struct ctx *ctx, struct response *res)
+{
+	long seconds = ctx->retry_after_s > 0 ? ctx->retry_after_s : RETRY_AFTER_S;
+	const char *digits;
+
+	if (ctx_printf(
+		ctx, &digits, "%ld", seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S))
+		response_header(ctx, res, "Retry-After", digits);
+}
+
 void
 respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 {
@@ -132,7 +146,7 @@ respond_fault(struct ctx *ctx, enum fault_kind kind, struct response *res)
 	if (error->status == 401)
 		response_header(ctx, res, "WWW-Authenticate", "Bearer");
 	if (error->status == 503)
-		response_header(ctx, res, "Retry-After", RETRY_AFTER_S);
+		retry_after(ctx, res);
 }
 
 bool

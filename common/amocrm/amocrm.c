@@ -102,6 +102,20 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
 	return false;
 }
 
+static bool
+send_in_turn(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
+    const struct https_request *http, struct https_reply *reply)
+{
+	struct budget_turn turn;
+	bool ok;
+
+	if (!budget_begin(ctx, cfg, call->host, call->share, call->deadline_ms, &turn))
+		return false;
+	ok = https_send(ctx, &cfg->amocrm, http, reply);
+	budget_end(&turn);
+	return ok;
+}
+
 bool
 amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
     struct json_object **doc)
@@ -120,8 +134,7 @@ amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call 
 		http.headers[count] = call->header;
 	*doc = NULL;
 	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
-	    && budget_wait_turn(ctx, cfg, call->host, call->deadline_ms)
-	    && https_send(ctx, &cfg->amocrm, &http, &reply) && read_reply(ctx, call, &reply, doc);
+	    && send_in_turn(ctx, cfg, call, &http, &reply) && read_reply(ctx, call, &reply, doc);
 }
 
 int64_t

@@ -6,6 +6,7 @@
 #ifndef AMOCRM_H
 #define AMOCRM_H
 
+#include "amocrm/budget.h"
 #include "base/ctx.h"
 #include "config/config.h"
 
@@ -33,9 +34,10 @@ struct amocrm_call {
 	const char *method;
 	const char *host;
 	const char *path;
-	const char *header;  /* a further header line, as Authorization; or NULL */
-	const char *body;    /* JSON, or NULL */
-	int64_t deadline_ms; /* by clock_ms */
+	const char *header;      /* a further header line, as Authorization; or NULL */
+	const char *body;        /* JSON, or NULL */
+	int64_t deadline_ms;     /* by clock_ms */
+	enum budget_share share; /* of the turns, see budget.h */
 };
 
 /* *doc is the JSON document of a successful reply, to be released with json_object_put; NULL if it
@@ -56,7 +58,7 @@ bool amocrm_authorize_url(
 /* Exchanges an authorization code, which is single-use (RFC 6749 section 4.1.3).
  * Fault: as amocrm_call. */
 bool amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
-    int64_t deadline_ms, struct tokens *tokens);
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens);
 
 /* Exchanges a refresh token, which is single-use, for a new token pair (RFC 6749 section 6).
  * Fault: as amocrm_call. */
@@ -76,7 +78,8 @@ bool amocrm_identity_from_token(
 
 /* The same from GET /api/v4/account.  Fault: as amocrm_call. */
 bool amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
-    const struct tokens *tokens, int64_t deadline_ms, struct identity *identity);
+    const struct tokens *tokens, enum budget_share share, int64_t deadline_ms,
+    struct identity *identity);
 
 /* Subscribes a destination to an account's webhooks, or unsubscribes it
  * (https://www.amocrm.ru/developers/content/crm_platform/webhooks-api).  events ends with NULL;

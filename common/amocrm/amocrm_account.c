@@ -69,7 +69,8 @@ take_account(struct ctx *ctx, const struct config *cfg, const char *host,
 
 bool
 amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
-    const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
+    const struct tokens *tokens, enum budget_share share, int64_t deadline_ms,
+    struct identity *identity)
 {
 	const char *authorization;
 	struct json_object *doc;
@@ -79,7 +80,7 @@ amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *
 		return false;
 	ok = amocrm_call(ctx, cfg,
 		 &(struct amocrm_call){
-		     "GET", host, "/api/v4/account", authorization, NULL, deadline_ms },
+		     "GET", host, "/api/v4/account", authorization, NULL, deadline_ms, share },
 		 &doc)
 	    && take_account(ctx, cfg, host, doc, identity);
 	json_object_put(doc);
@@ -113,7 +114,7 @@ amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct toke
 		return false;
 	ok = amocrm_call(ctx, cfg,
 		 &(struct amocrm_call){ "GET", api_host, "/oauth2/account/current/subdomain",
-		     header, NULL, deadline_ms },
+		     header, NULL, deadline_ms, BUDGET_OWN_STATE },
 		 &doc)
 	    && copy_host(ctx, cfg, json_get_string(doc, "domain"), host);
 	json_object_put(doc);

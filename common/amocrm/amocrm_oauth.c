@@ -72,10 +72,10 @@ write_token_request(struct ctx *ctx, const struct config *cfg, const char *grant
 
 static bool
 request_tokens(struct ctx *ctx, const struct config *cfg, const char *host, const char *body,
-    int64_t deadline_ms, struct tokens *tokens)
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens)
 {
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
-		deadline_ms };
+		deadline_ms, share };
 	struct json_object *doc;
 	bool ok = amocrm_call(ctx, cfg, &call, &doc) && read_tokens(ctx, doc, tokens);
 
@@ -85,12 +85,12 @@ request_tokens(struct ctx *ctx, const struct config *cfg, const char *host, cons
 
 bool
 amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
-    int64_t deadline_ms, struct tokens *tokens)
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens)
 {
 	const char *body;
 
 	return write_token_request(ctx, cfg, "authorization_code", "code", code, &body)
-	    && request_tokens(ctx, cfg, host, body, deadline_ms, tokens);
+	    && request_tokens(ctx, cfg, host, body, share, deadline_ms, tokens);
 }
 
 bool
@@ -100,5 +100,5 @@ amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
 	const char *body;
 
 	return write_token_request(ctx, cfg, "refresh_token", "refresh_token", refresh_token, &body)
-	    && request_tokens(ctx, cfg, host, body, deadline_ms, tokens);
+	    && request_tokens(ctx, cfg, host, body, BUDGET_OWN_STATE, deadline_ms, tokens);
 }

@@ -1,8 +1,12 @@
 /* budget.c - see budget.h.
  *
- * The file is an array of struct entry in the machine's own byte order, which is never moved to
+ * The file is an array of struct entry in the machine's own byte order, since it is never moved to
  * another machine: without the file, the budget is full.  Entry 0 counts the exchanges of all hosts
- * together, since a stranger can name any number of hosts below account_domains.
+ * together.
+ *
+ * A turn is counted from the return of budget_begin until a second after its call has ended, and
+ * not from one moment: connecting takes calls unequally long, so calls that begin a second apart
+ * can reach amoCRM together.
  */
 #include "amocrm/budget.h"
 
@@ -12,23 +16,30 @@
 #include "base/sha2.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WINDOW_MS     1100 /* a second, and what the network may bring two calls together */
+#define WINDOW_MS     1001 /* a second; clock_ms truncates */
+#define IN_FLIGHT_MS  1000 /* a request has reached amoCRM by then, if not its reply us */
+#define CALL_ROOM_MS  1500 /* of its time that a call keeps after waiting, or the half of it */
+#define PAUSE_MS      50   /* how often a waiter looks */
 #define BURST         5    /* seconds' worth of exchanges that may come at once */
-#define HOSTS_AT_ONCE 5    /* exchanges of all hosts together, in budgets of one host */
+#define HOSTS_AT_ONCE 2    /* exchanges of all hosts together, in budgets of one host */
 #define HOST_ENTRIES  64
 #define SHARES        3
-#define LOCK_WAIT_MS  2000  /* the lock is held for microseconds */
-#define FUTURE_MAX_MS 60000 /* no turn is given further ahead: the longest timeout is 30 s */
-#define DRIFT_MAX_MS  10000 /* of the two clocks between two uses */
+#define LOCK_WAIT_MS  500 /* the lock is held for microseconds */
+
+/* One of the calls that an account may get within a second.  Both by clock_ms; they differ while
+ * the call is under way. */
+struct slot {
+	int64_t earliest; /* before this it is not free */
+	int64_t latest;   /* from this on it is */
+};
 
 struct entry {
-	int64_t booted_at;               /* the system time that was 0 by clock_ms */
-	int64_t turns[BUDGET_CALLS_MAX]; /* of the newest calls, the newest first, by clock_ms */
-	int64_t full_at[SHARES];         /* when the share has its whole burst again */
+	struct slot slots[BUDGET_CALLS_MAX];
+	int64_t full_at[SHARES]; /* when the share has its whole burst again, by clock_ms */
 };
 
 struct table {
@@ -38,69 +49,56 @@ struct table {
 };
 
 static bool
-open_table(struct ctx *ctx, const struct config *cfg, const char *host, struct table *table)
+find_entry(struct ctx *ctx, const struct config *cfg, const char *host, struct table *table)
 {
 	uint8_t digest[SHA256_SIZE];
 
 	sha256(host, strlen(host), digest);
 	table->offset = (off_t)sizeof(struct entry) * (1 + digest[0] % HOST_ENTRIES);
-	return ctx_printf(ctx, &table->path, "%s/budget", cfg->store.path)
-	    && lock_acquire(ctx, table->path, 0, LOCK_WAIT_MS, &table->lock);
-}
-
-static int64_t
-booted_at(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - clock_ms();
+	return ctx_printf(ctx, &table->path, "%s/budget", cfg->store.path);
 }
 
 static bool
-makes_sense(const struct entry *entry, int64_t now)
+lock_table(struct ctx *ctx, struct table *table)
 {
-	int64_t drift = booted_at() - entry->booted_at;
-
-	for (int i = 0; i < BUDGET_CALLS_MAX; i++)
-		if (entry->turns[i] < 0 || entry->turns[i] > now + FUTURE_MAX_MS)
-			return false;
-	for (int i = 0; i < SHARES; i++)
-		if (entry->full_at[i] < 0 || entry->full_at[i] > now + FUTURE_MAX_MS)
-			return false;
-	return entry->booted_at >= 0 && drift > -DRIFT_MAX_MS && drift < DRIFT_MAX_MS;
+	return lock_acquire(ctx, table->path, 0, LOCK_WAIT_MS, &table->lock);
 }
 
-/* An entry beyond the end of the file is empty. */
+/* What is beyond the end of the file is zero. */
 static bool
-read_entry(
-    struct ctx *ctx, const struct table *table, off_t offset, int64_t now, struct entry *entry)
+read_at(struct ctx *ctx, const struct table *table, off_t offset, void *out, size_t size)
 {
-	ssize_t n = pread(table->lock.fd, entry, sizeof *entry, offset);
+	ssize_t n;
 
-	if (n < 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", table->path, strerror(errno));
-	if (n != (ssize_t)sizeof *entry || !makes_sense(entry, now))
-		memset(entry, 0, sizeof *entry);
-	entry->booted_at = booted_at();
-	return true;
+	memset(out, 0, size);
+	n = pread(table->lock.fd, out, size, offset);
+	return n >= 0 || fault(ctx, FAULT_STORAGE, "%s: %s", table->path, strerror(errno));
 }
 
 static bool
-write_entry(struct ctx *ctx, const struct table *table, off_t offset, const struct entry *entry)
+write_at(struct ctx *ctx, const struct table *table, off_t offset, const void *in, size_t size)
 {
 	errno = ENOSPC; /* the cause of a short write; a failed write sets errno itself */
-	return pwrite(table->lock.fd, entry, sizeof *entry, offset) == (ssize_t)sizeof *entry
+	return pwrite(table->lock.fd, in, size, offset) == (ssize_t)size
 	    || fault(ctx, FAULT_STORAGE, "%s: %s", table->path, strerror(errno));
 }
 
-/* Takes one exchange of a share (a token bucket).  *wait_ms: until the next; 0: it was taken. */
+/* The log tells why something was not limited. */
+static void
+note_unlimited(struct ctx *ctx)
+{
+	log_note(ctx, "budget", ctx->reason);
+	ctx_clear_fault(ctx);
+}
+
+/* Takes one exchange of a share (a token bucket).  *wait_ms: until there is one; 0: taken. */
 static void
 take(int64_t *full_at, int rate, int64_t now, int64_t *wait_ms)
 {
 	int64_t interval = 1000 / rate;
-	int64_t burst = BURST * rate;
-	int64_t from = *full_at > now ? *full_at : now;
+	int64_t burst = INT64_C(1) * BURST * rate;
+	bool is_empty = *full_at < now || *full_at > now + burst * interval;
+	int64_t from = is_empty ? now : *full_at;
 
 	*wait_ms = from - now - (burst - 1) * interval;
 	if (*wait_ms > 0)
@@ -110,98 +108,171 @@ take(int64_t *full_at, int rate, int64_t now, int64_t *wait_ms)
 }
 
 static bool
-take_share(struct ctx *ctx, const struct config *cfg, const struct table *table, int share)
+take_share(struct ctx *ctx, const struct config *cfg, const struct table *table, size_t share,
+    int64_t *wait_ms)
 {
+	const off_t in_entry = (off_t)(offsetof(struct entry, full_at) + share * sizeof(int64_t));
 	int rate = cfg->amocrm.budget.exchanges;
 	int64_t now = clock_ms();
-	struct entry all;
-	struct entry own;
-	int64_t wait_ms;
+	int64_t all;
+	int64_t own;
 
-	if (!read_entry(ctx, table, 0, now, &all)
-	    || !read_entry(ctx, table, table->offset, now, &own))
+	if (!read_at(ctx, table, in_entry, &all, sizeof all)
+	    || !read_at(ctx, table, table->offset + in_entry, &own, sizeof own))
 		return false;
-	take(&own.full_at[share], rate, now, &wait_ms);
-	if (wait_ms == 0)
-		take(&all.full_at[share], rate * HOSTS_AT_ONCE, now, &wait_ms);
-	if (wait_ms > 0) {
-		ctx->retry_after_s = (long)(wait_ms + 999) / 1000;
-		return fault(ctx, FAULT_UNAVAILABLE,
-		    "more exchanges without a state of ours than [amocrm] budget allows");
-	}
-	return write_entry(ctx, table, table->offset, &own) && write_entry(ctx, table, 0, &all);
+	take(&own, rate, now, wait_ms);
+	if (*wait_ms == 0)
+		take(&all, rate * HOSTS_AT_ONCE, now, wait_ms);
+	return *wait_ms > 0
+	    || (write_at(ctx, table, table->offset + in_entry, &own, sizeof own)
+		&& write_at(ctx, table, in_entry, &all, sizeof all));
 }
 
 bool
 budget_admit(struct ctx *ctx, const struct config *cfg, const char *host, enum budget_share share)
 {
 	struct table table;
-	bool ok;
+	int64_t wait_ms = 0;
+	bool counted;
 
 	if (share == BUDGET_OWN_STATE)
 		return true;
-	if (!open_table(ctx, cfg, host, &table))
+	if (!find_entry(ctx, cfg, host, &table))
 		return false;
-	ok = take_share(ctx, cfg, &table, (int)share - 1);
-	lock_release(&table.lock);
-	return ok;
-}
-
-/* Takes the next turn: WINDOW_MS after the call that is `calls` before it, and not before the call
- * before it.  *at is 0 if that is not before the deadline. */
-static void
-take_turn(struct entry *entry, int calls, int64_t now, int64_t deadline_ms, int64_t *at)
-{
-	int64_t earliest = entry->turns[calls - 1] == 0 ? 0 : entry->turns[calls - 1] + WINDOW_MS;
-
-	if (earliest < entry->turns[0])
-		earliest = entry->turns[0];
-	*at = earliest > now ? earliest : now;
-	if (*at >= deadline_ms) {
-		*at = 0;
-		return;
+	counted = lock_table(ctx, &table);
+	if (counted) {
+		counted = take_share(ctx, cfg, &table, (size_t)share - 1, &wait_ms);
+		lock_release(&table.lock);
 	}
-	memmove(entry->turns + 1, entry->turns, sizeof entry->turns - sizeof *entry->turns);
-	entry->turns[0] = *at;
+	if (!counted)
+		note_unlimited(ctx);
+	if (!counted || wait_ms == 0)
+		return true;
+	ctx_fault(ctx, FAULT_UNAVAILABLE,
+	    "more exchanges without a state of ours than [amocrm] budget allows");
+	ctx->retry_after_s = (long)(wait_ms + 999) / 1000;
+	return false;
 }
 
 static bool
-reserve_turn(struct ctx *ctx, const struct config *cfg, const struct table *table,
-    int64_t deadline_ms, int64_t *at)
+makes_sense(const struct slot *slot, int64_t now)
+{
+	return slot->earliest >= 0 && slot->earliest <= slot->latest
+	    && slot->latest <= now + WINDOW_MS + IN_FLIGHT_MS;
+}
+
+/* The slot that is free first.  The last ones are not for strangers.  *earliest: none is before. */
+static struct slot *
+first_free(struct entry *entry, const struct call_budget *budget, enum budget_share share,
+    int64_t now, int64_t *earliest)
+{
+	int kept = budget->exchanges < budget->calls ? budget->exchanges : budget->calls - 1;
+	bool by_strangers = share == BUDGET_STRANGER || share == BUDGET_INSTALL;
+	int count = budget->calls - (by_strangers ? kept : 0);
+	struct slot *first = &entry->slots[count - 1];
+
+	*earliest = now + WINDOW_MS + IN_FLIGHT_MS;
+	for (int i = count - 1; i >= 0; i--) {
+		struct slot *slot = &entry->slots[i];
+
+		if (!makes_sense(slot, now))
+			*slot = (struct slot){ 0, 0 };
+		if (slot->latest < first->latest)
+			first = slot;
+		if (slot->earliest < *earliest)
+			*earliest = slot->earliest;
+	}
+	return first;
+}
+
+/* Takes a turn if there is one now; otherwise turn->path stays NULL, and there is none before
+ * *earliest. */
+static bool
+take_turn(struct ctx *ctx, const struct config *cfg, const struct table *table,
+    enum budget_share share, struct budget_turn *turn, int64_t *earliest)
 {
 	int64_t now = clock_ms();
 	struct entry entry;
+	struct slot *slot;
 
-	if (!read_entry(ctx, table, table->offset, now, &entry))
+	if (!read_at(ctx, table, table->offset, entry.slots,
+		(size_t)cfg->amocrm.budget.calls * sizeof *entry.slots))
 		return false;
-	take_turn(&entry, cfg->amocrm.budget.calls, now, deadline_ms, at);
-	return *at == 0 || write_entry(ctx, table, table->offset, &entry);
+	slot = first_free(&entry, &cfg->amocrm.budget, share, now, earliest);
+	if (slot->latest > now)
+		return true;
+	slot->earliest = now + WINDOW_MS;
+	slot->latest = slot->earliest + IN_FLIGHT_MS;
+	turn->path = table->path;
+	turn->offset = table->offset + (slot - entry.slots) * (off_t)sizeof *slot;
+	turn->latest = slot->latest;
+	return write_at(ctx, table, turn->offset, slot, sizeof *slot);
+}
+
+static bool
+try_turn(struct ctx *ctx, const struct config *cfg, struct table *table, enum budget_share share,
+    struct budget_turn *turn, int64_t *earliest)
+{
+	bool ok;
+
+	if (!lock_table(ctx, table))
+		return false;
+	ok = take_turn(ctx, cfg, table, share, turn, earliest);
+	lock_release(&table->lock);
+	return ok;
+}
+
+static bool
+fault_no_turn(struct ctx *ctx, const char *host)
+{
+	ctx_fault(ctx, FAULT_UNAVAILABLE,
+	    "no turn before the deadline: more calls to %s than [amocrm] budget allows", host);
+	ctx->retry_after_s = 1;
+	return false;
 }
 
 bool
-budget_wait_turn(struct ctx *ctx, const struct config *cfg, const char *host, int64_t deadline_ms)
+budget_begin(struct ctx *ctx, const struct config *cfg, const char *host, enum budget_share share,
+    int64_t deadline_ms, struct budget_turn *turn)
 {
+	int64_t half_ms = (deadline_ms - clock_ms()) / 2;
+	int64_t last_ms = deadline_ms - (half_ms < CALL_ROOM_MS ? half_ms : CALL_ROOM_MS);
+	int64_t earliest;
 	struct table table;
-	int64_t at = 0;
-	bool known;
 
-	known = open_table(ctx, cfg, host, &table);
-	if (known) {
-		known = reserve_turn(ctx, cfg, &table, deadline_ms, &at);
-		lock_release(&table.lock);
+	turn->path = NULL;
+	if (!find_entry(ctx, cfg, host, &table))
+		return false;
+	while (try_turn(ctx, cfg, &table, share, turn, &earliest)) {
+		int64_t now = clock_ms();
+		int64_t next = earliest > now + PAUSE_MS ? earliest : now + PAUSE_MS;
+
+		if (turn->path != NULL)
+			return true;
+		if (next >= last_ms)
+			return fault_no_turn(ctx, host);
+		clock_sleep(next - now);
 	}
-	if (!known) {
-		log_note(ctx, "budget", ctx->reason);
-		ctx_clear_fault(ctx);
-		return true;
-	}
-	if (at == 0) {
-		ctx->retry_after_s = 1;
-		return fault(ctx, FAULT_UNAVAILABLE,
-		    "no turn before the deadline: more calls to %s than [amocrm] budget allows",
-		    host);
-	}
-	while (clock_ms() < at)
-		clock_sleep(at - clock_ms());
+	turn->path = NULL;
+	note_unlimited(ctx);
 	return true;
+}
+
+/* The faults are dropped: the slot is free a second later, then. */
+void
+budget_end(const struct budget_turn *turn)
+{
+	struct ctx dropped = { .arena = NULL };
+	struct table table = { .path = turn->path };
+	int64_t now = clock_ms();
+	struct slot slot;
+
+	if (turn->path == NULL || !lock_table(&dropped, &table))
+		return;
+	if (read_at(&dropped, &table, turn->offset, &slot, sizeof slot)
+	    && slot.latest == turn->latest && slot.latest > now + WINDOW_MS) {
+		slot.earliest = slot.latest = now + WINDOW_MS;
+		(void)write_at(&dropped, &table, turn->offset, &slot, sizeof slot);
+	}
+	lock_release(&table.lock);
 }

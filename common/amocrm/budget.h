@@ -4,17 +4,22 @@
  * amoCRM allows an account 7 requests a second, and blocks everything from a client that keeps
  * exceeding it (https://www.amocrm.ru/developers/content/crm_platform/api-reference, limits).  So:
  *
- *   - every call waits for its turn: at most budget.calls to one account within WINDOW_MS;
+ *   - every call waits for its turn: at most budget.calls reach an account within a second, however
+ *     long they are on their way;
  *   - an exchange that carries no state of ours can be caused by anybody, with any code.  Such
  *     exchanges get budget.exchanges a second for one account, with a burst of five times as many,
- *     and do not wait.  Install calls, and app users without a state, each have as much apart.
+ *     and are refused beyond that.  Install calls, and app users without a state, each have as much
+ *     apart.  All hosts together get twice as much, since a stranger can name any number of them;
+ *   - of each second's turns, budget.exchanges are for others than these.
  *
- * So strangers can never use up the turns that refreshes and the app need.
+ * So strangers can never use up the turns that refreshes and the app need, nor make these wait.
  *
  * The state is the file <store>/budget, of constant size: accounts share its entries by a hash of
- * the host, which only makes the budget smaller.  An entry that makes no sense, because the file is
+ * the host, which only makes the budget smaller.  A value that makes no sense, because the file is
  * damaged or the machine was rebooted, counts as empty.  Who is killed while it holds the file's
- * lock leaves nothing behind (lock.h); who is killed while it waits has used up its turn.
+ * lock leaves nothing behind (lock.h); who is killed during a call keeps its turn for two seconds.
+ * If the file cannot be used, nothing is limited, and the log notes why: to refuse everything would
+ * do more harm.
  */
 #ifndef BUDGET_H
 #define BUDGET_H
@@ -24,23 +29,32 @@
 
 #include <stdint.h>
 
-/* Who causes an exchange of a code. */
+/* Who causes a call. */
 enum budget_share {
-	BUDGET_OWN_STATE, /* a state that we issued: no limit but the turns */
+	BUDGET_OWN_STATE, /* a state that we issued, or our own doing: no limit but the turns */
 	BUDGET_STRANGER,  /* a browser without such a state */
 	BUDGET_INSTALL,   /* an install call, or what looks like one */
 	BUDGET_APP,       /* an app user without such a state */
 };
 
-/* Takes one exchange out of a share, before anything is spent on it.
- * Fault: FAULT_UNAVAILABLE with retry_after_s if the share is used up; FAULT_STORAGE. */
+struct budget_turn {
+	const char *path; /* of the file; NULL: the call is not counted */
+	int64_t offset;   /* in the file, of the turn's slot */
+	int64_t latest;   /* when the slot is free at the latest, by clock_ms */
+};
+
+/* Takes one exchange, or another attempt to finish one, out of a share, before anything is spent on
+ * it.  Fault: FAULT_UNAVAILABLE with retry_after_s if the share is used up. */
 bool budget_admit(
     struct ctx *ctx, const struct config *cfg, const char *host, enum budget_share share);
 
-/* Waits for a turn to call the host, by the deadline at the latest (clock_ms).  If the file cannot
- * be used, the call is not held up: the log notes that.
- * Fault: FAULT_UNAVAILABLE with retry_after_s if there is no turn before the deadline. */
-bool budget_wait_turn(
-    struct ctx *ctx, const struct config *cfg, const char *host, int64_t deadline_ms);
+/* Waits for a turn to call the host, which begins with the return and ends with budget_end.  A turn
+ * that had to be waited for leaves the call some of its time before the deadline (clock_ms).
+ * Fault: FAULT_UNAVAILABLE with retry_after_s if there is no such turn. */
+bool budget_begin(struct ctx *ctx, const struct config *cfg, const char *host,
+    enum budget_share share, int64_t deadline_ms, struct budget_turn *turn);
+
+/* The call has ended, whatever came of it. */
+void budget_end(const struct budget_turn *turn);
 
 #endif

@@ -34,8 +34,8 @@ fold_authorized(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		kept->at, true };
 
 	return (amocrm_identity_from_token(ctx, kept->host, tokens, &identity)
-		   || amocrm_identity_from_api(
-		       ctx, cfg, kept->host, tokens, amocrm_deadline(cfg), &identity))
+		   || amocrm_identity_from_api(ctx, cfg, kept->host, tokens, BUDGET_OWN_STATE,
+		       amocrm_deadline(cfg), &identity))
 	    && authorized_save(ctx, cfg, ring, &authorized);
 }
 

@@ -86,7 +86,7 @@ request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *gr
 	helper_start(ctx, HELPER_CRYPTO);
 	if (!store_ready(ctx, &cfg->store))
 		return false;
-	if (amocrm_exchange(ctx, cfg, grant->host, grant->code, deadline_ms, tokens))
+	if (amocrm_exchange(ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens))
 		return true;
 	if (ctx->kind == FAULT_REFUSED)
 		put_refused(ctx, cfg, grant, record);
@@ -107,7 +107,7 @@ exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant *gra
 	if (!amocrm_identity_from_token(ctx, grant->host, &tokens, &identity)
 	    && (!put_pending(ctx, cfg, grant, ring, record, &tokens)
 		|| !amocrm_identity_from_api(
-		    ctx, cfg, grant->host, &tokens, deadline_ms, &identity)))
+		    ctx, cfg, grant->host, &tokens, grant->share, deadline_ms, &identity)))
 		return false;
 	return save(ctx, cfg, grant, ring, &identity, &tokens, record);
 }
@@ -120,14 +120,16 @@ exchange_finish(struct ctx *ctx, const struct config *cfg, const struct grant *p
 	const struct grant grant = { .host = code->host,
 		.reserved_for = code->reserved_for,
 		.unclaimable = code->unclaimable,
-		.claimant = presented->claimant };
+		.claimant = presented->claimant,
+		.share = presented->share };
 	const char *text;
 	struct tokens tokens;
 	struct identity identity;
 
-	return store_ready(ctx, &cfg->store) && unseal(ctx, ring, record, code->tokens, &text)
-	    && tokens_read(ctx, text, &tokens)
+	return budget_admit(ctx, cfg, grant.host, grant.share) && store_ready(ctx, &cfg->store)
+	    && unseal(ctx, ring, record, code->tokens, &text) && tokens_read(ctx, text, &tokens)
 	    && (amocrm_identity_from_token(ctx, grant.host, &tokens, &identity)
-		|| amocrm_identity_from_api(ctx, cfg, grant.host, &tokens, deadline_ms, &identity))
+		|| amocrm_identity_from_api(
+		    ctx, cfg, grant.host, &tokens, grant.share, deadline_ms, &identity))
 	    && save(ctx, cfg, &grant, ring, &identity, &tokens, record);
 }

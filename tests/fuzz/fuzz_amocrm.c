@@ -48,7 +48,7 @@ exchange(struct ctx *ctx, const struct config *cfg, bool is_code)
 	struct tokens tokens;
 	struct identity identity;
 
-	if (is_code ? !amocrm_exchange(ctx, cfg, host, "c", INT64_MAX, &tokens)
+	if (is_code ? !amocrm_exchange(ctx, cfg, host, "c", BUDGET_OWN_STATE, INT64_MAX, &tokens)
 		    : !amocrm_refresh(ctx, cfg, host, "r", INT64_MAX, &tokens))
 		return false;
 	check_token(tokens.access_token);
@@ -76,7 +76,8 @@ call(struct ctx *ctx, const struct config *cfg, char which)
 	case '1':
 		return exchange(ctx, cfg, which == '0');
 	case '2':
-		if (!amocrm_identity_from_api(ctx, cfg, host, &tokens, INT64_MAX, &identity))
+		if (!amocrm_identity_from_api(
+			ctx, cfg, host, &tokens, BUDGET_OWN_STATE, INT64_MAX, &identity))
 			return false;
 		check_identity(cfg, &identity);
 		return true;

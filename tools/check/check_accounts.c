@@ -80,8 +80,8 @@ check_token_endpoint(struct check *c, const char *host)
 	struct ctl *ctl = c->ctl;
 	struct tokens tokens;
 
-	if (amocrm_exchange(
-		ctl->ctx, &ctl->cfg, host, "amocrmctl-check", amocrm_deadline(&ctl->cfg), &tokens)
+	if (amocrm_exchange(ctl->ctx, &ctl->cfg, host, "amocrmctl-check", BUDGET_OWN_STATE,
+		amocrm_deadline(&ctl->cfg), &tokens)
 	    || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",

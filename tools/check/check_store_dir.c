@@ -71,7 +71,7 @@ add(struct ctx *ctx, struct some *some, const char *path)
 static bool
 is_ours(const FTSENT *entry)
 {
-	static const char *const names[] = { "connections", "escrow", "events", "locks",
+	static const char *const names[] = { "budget", "connections", "escrow", "events", "locks",
 		"deliver.lock" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)

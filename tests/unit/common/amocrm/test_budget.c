@@ -1,4 +1,5 @@
-/* test_budget.c - turns of calls and shares of exchanges, by a clock that skips its sleeps. */
+/* test_budget.c - the turns of calls and the shares of exchanges, by a clock that skips its sleeps.
+ */
 #include "../../child.h"
 #include "../../setup.h"
 #include "../../skipping_clock.h"
@@ -58,26 +59,120 @@ limits_all_hosts_together(void **state)
 		assert_true(ctx_printf(&s.ctx, &host, "h%d.amocrm.ru", i));
 		count += admitted(&s, host, BUDGET_STRANGER, 1);
 	}
-	assert_in_range(count, 50, 60);
+	assert_in_range(count, 20, 26);
 	setup_close(&s);
 }
 
-/* No second, wherever it begins, has more calls than the budget. */
+/* A call that begins now, and ends so much later. */
+static bool
+call(
+    struct setup *s, const char *host, enum budget_share share, int64_t within_ms, int64_t takes_ms)
+{
+	struct budget_turn turn;
+
+	if (!budget_begin(&s->ctx, &s->cfg, host, share, clock_ms() + within_ms, &turn))
+		return false;
+	clock_sleep(takes_ms);
+	budget_end(&turn);
+	return true;
+}
+
+/* Whenever within a call its request reaches amoCRM, no second has more than the budget. */
 static void
 spreads_the_calls(void **state)
 {
+	static const int takes_ms[] = { 0, 20, 300, 990 };
 	enum { CALLS = 40 };
-	int64_t at[CALLS];
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	skipping_clock.skips = true;
-	for (int i = 0; i < CALLS; i++) {
-		if (!budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 5000))
-			fail_msg("call %d: %s", i, s.ctx.reason);
-		at[i] = clock_ms();
-		if (i >= 7 && at[i] - at[i - 7] < 1000)
-			fail_msg("8 calls in %d ms", (int)(at[i] - at[i - 7]));
+	for (size_t row = 0; row < ROWS(takes_ms); row++) {
+		int64_t end[CALLS];
+
+		clock_sleep(5000);
+		for (int i = 0; i < CALLS; i++) {
+			if (!call(&s, A, BUDGET_OWN_STATE, 5000, takes_ms[row]))
+				fail_msg("call %d: %s", i, s.ctx.reason);
+			end[i] = clock_ms();
+			if (i >= 7 && end[i] - takes_ms[row] - end[i - 7] < 1000)
+				fail_msg("8 calls of %d ms in %d ms", takes_ms[row],
+				    (int)(end[i] - takes_ms[row] - end[i - 7]));
+		}
+	}
+	setup_close(&s);
+}
+
+/* A turn that is not given back, because its process was killed, is free two seconds later. */
+static void
+frees_the_turns_of_the_killed(void **state)
+{
+	struct setup s;
+	struct budget_turn turn;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	skipping_clock.skips = true;
+	for (int i = 0; i < 7; i++)
+		assert_true(
+		    budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &turn));
+	same_fault("the eighth", &s.ctx, call(&s, A, BUDGET_OWN_STATE, 1500, 0), FAULT_UNAVAILABLE);
+	ctx_clear_fault(&s.ctx);
+	clock_sleep(2000);
+	assert_true(call(&s, A, BUDGET_OWN_STATE, 500, 0));
+	setup_close(&s);
+}
+
+/* What ends a turn must not end the turn of another call that has taken its place since. */
+static void
+ends_its_own_turn_alone(void **state)
+{
+	struct setup s;
+	struct budget_turn late;
+	struct budget_turn turn;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	s.cfg.amocrm.budget = (struct call_budget){ 1, 1 };
+	skipping_clock.skips = true;
+	assert_true(budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &late));
+	clock_sleep(3000);
+	assert_true(budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &turn));
+	budget_end(&late);
+	clock_sleep(1500);
+	assert_false(call(&s, A, BUDGET_OWN_STATE, 200, 0));
+	setup_close(&s);
+}
+
+static void
+keeps_turns_from_strangers(void **state)
+{
+	static const struct {
+		const char *label;
+		struct call_budget budget;
+		int strangers;
+		int others;
+	} table[] = {
+		{ "the default", { 7, 2 }, 5, 2 },
+		{ "all may be exchanges", { 2, 2 }, 1, 1 },
+		{ "one call", { 1, 1 }, 1, 0 },
+		{ "the largest", { BUDGET_CALLS_MAX, 1 }, BUDGET_CALLS_MAX - 1, 1 },
+	};
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	skipping_clock.skips = true;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		int count[] = { 0, 0 };
+
+		s.cfg.amocrm.budget = table[i].budget;
+		clock_sleep(5000);
+		while (call(&s, A, BUDGET_STRANGER, 100, 0) || call(&s, A, BUDGET_INSTALL, 100, 0))
+			count[0]++;
+		ctx_clear_fault(&s.ctx);
+		while (call(&s, A, BUDGET_OWN_STATE, 100, 0))
+			count[1]++;
+		ctx_clear_fault(&s.ctx);
+		same_number(table[i].label, count[0], table[i].strangers);
+		same_number(table[i].label, count[1], table[i].others);
 	}
 	setup_close(&s);
 }
@@ -91,14 +186,50 @@ gives_no_turn_after_the_deadline(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	skipping_clock.skips = true;
 	for (int i = 0; i < 7; i++)
-		assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 500));
+		assert_true(call(&s, A, BUDGET_OWN_STATE, 500, 0));
 	before = skipping_clock.skipped_ms;
-	same_fault("the eighth call", &s.ctx, budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 500),
-	    FAULT_UNAVAILABLE);
+	same_fault(
+	    "the eighth call", &s.ctx, call(&s, A, BUDGET_OWN_STATE, 500, 0), FAULT_UNAVAILABLE);
+	assert_int_equal(s.ctx.retry_after_s, 1);
 	assert_int_equal(skipping_clock.skipped_ms, before); /* did not wait for nothing */
 	ctx_clear_fault(&s.ctx);
-	assert_true(budget_wait_turn(&s.ctx, &s.cfg, B, clock_ms() + 500));
-	assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 5000));
+	assert_true(call(&s, B, BUDGET_OWN_STATE, 500, 0));
+	assert_true(call(&s, A, BUDGET_OWN_STATE, 5000, 0));
+	setup_close(&s);
+}
+
+/* A call that has no time left for its reply could lose a token: such a turn is not given. */
+static void
+leaves_a_call_time_after_waiting(void **state)
+{
+	static const struct {
+		const char *label;
+		bool ends; /* the call before; otherwise its turn is free after 2 s */
+		int within_ms;
+		bool given;
+	} table[] = {
+		{ "free after a second, and less than that left", true, 1900, false },
+		{ "free after a second, and more than that left", true, 2100, true },
+		{ "free after two seconds, and 1.4 left", false, 3400, false },
+		{ "free after two seconds, and 1.6 left", false, 3600, true },
+	};
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	s.cfg.amocrm.budget = (struct call_budget){ 1, 1 };
+	skipping_clock.skips = true;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct budget_turn turn;
+
+		clock_sleep(5000);
+		assert_true(
+		    budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &turn));
+		if (table[i].ends)
+			budget_end(&turn);
+		same_number(table[i].label, call(&s, A, BUDGET_OWN_STATE, table[i].within_ms, 0),
+		    table[i].given);
+		ctx_clear_fault(&s.ctx);
+	}
 	setup_close(&s);
 }
 
@@ -154,7 +285,7 @@ recovers_from_a_damaged_file(void **state)
 		    i == 1 ? 100 : sizeof bytes);
 		assert_int_equal(fclose(file), 0);
 		assert_int_equal(admitted(&s, A, BUDGET_STRANGER, 5), 5);
-		assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 100));
+		assert_true(call(&s, A, BUDGET_OWN_STATE, 100, 0));
 	}
 	setup_close(&s);
 }
@@ -169,14 +300,14 @@ forgets_what_was_before_a_reboot(void **state)
 	skipping_clock.skips = true;
 	skipping_clock.skipped_ms += 30000;
 	for (int i = 0; i < 7; i++)
-		assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 5000));
+		assert_true(call(&s, A, BUDGET_OWN_STATE, 5000, 0));
 	skipping_clock.skipped_ms -= 30000;
-	assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 500));
+	assert_true(call(&s, A, BUDGET_OWN_STATE, 500, 0));
 	setup_close(&s);
 }
 
 static void
-does_not_hold_a_call_up_without_its_file(void **state)
+limits_nothing_without_its_file(void **state)
 {
 	struct setup s;
 	char path[PATH_SIZE];
@@ -184,10 +315,9 @@ does_not_hold_a_call_up_without_its_file(void **state)
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
 	path_in(*state, "nowhere", path);
 	s.cfg.store.path = path;
-	assert_true(budget_wait_turn(&s.ctx, &s.cfg, A, clock_ms() + 500));
+	assert_true(call(&s, A, BUDGET_OWN_STATE, 500, 0));
 	has_text("the log", s.ctx.notes, "nowhere/budget");
-	same_fault(
-	    "a stranger", &s.ctx, budget_admit(&s.ctx, &s.cfg, A, BUDGET_STRANGER), FAULT_STORAGE);
+	assert_int_equal(admitted(&s, A, BUDGET_STRANGER, 30), 30);
 	setup_close(&s);
 }
 
@@ -198,11 +328,15 @@ main(void)
 		IN_FOLDER(admits_a_burst_and_then_a_rate),
 		IN_FOLDER(limits_all_hosts_together),
 		IN_FOLDER(spreads_the_calls),
+		IN_FOLDER(frees_the_turns_of_the_killed),
+		IN_FOLDER(ends_its_own_turn_alone),
+		IN_FOLDER(keeps_turns_from_strangers),
 		IN_FOLDER(gives_no_turn_after_the_deadline),
+		IN_FOLDER(leaves_a_call_time_after_waiting),
 		IN_FOLDER(counts_the_calls_of_all_processes),
 		IN_FOLDER(recovers_from_a_damaged_file),
 		IN_FOLDER(forgets_what_was_before_a_reboot),
-		IN_FOLDER(does_not_hold_a_call_up_without_its_file),
+		IN_FOLDER(limits_nothing_without_its_file),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

@@ -212,7 +212,8 @@ lets_nobody_claim_an_unclaimable_code(void **state)
 	setup_close(&s);
 }
 
-/* Whose a pending code is was decided when its tokens came, not by who presents it next. */
+/* Whose a pending code is was known when its tokens came, and is not decided anew by who presents
+ * it next. */
 static void
 lets_the_record_of_a_pending_code_decide(void **state)
 {

@@ -86,11 +86,13 @@ amocrm_identity_from_token(
 
 bool
 amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *host,
-    const struct tokens *tokens, int64_t deadline_ms, struct identity *identity)
+    const struct tokens *tokens, enum budget_share share, int64_t deadline_ms,
+    struct identity *identity)
 {
 	(void)cfg;
 	(void)host;
 	(void)tokens;
+	(void)share;
 	(void)deadline_ms;
 	(void)identity;
 	return fault(ctx, FAULT_UNAVAILABLE, "not expected");

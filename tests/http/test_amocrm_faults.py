@@ -298,6 +298,7 @@ def test_tokens_are_kept_while_the_account_cannot_be_requested(bare, amocrm):
 
 
 def test_faults_leave_no_secret_in_the_log(bare, amocrm):
+    bare.configure(amocrm_budget="50 50")
     for kind in (*REFUSALS, *TEMPORARY, "lost_reply", "opaque_token"):
         amocrm.misbehave(kind, 2 if kind in faults.AT_CONNECT else 1)
         bare.get("callback", amocrm.approve(state="s"))

@@ -123,7 +123,7 @@ def ask_with(site, program, request, address_space):
 @pytest.mark.parametrize("program", REQUESTS)
 def test_a_cgi_program_with_little_memory_responds_and_logs_it(bare, amocrm, program):
     """Any answer is complete; a failure is ours, and is logged; and no code is used up by it."""
-    bare.configure(webhook_accounts="any")
+    bare.configure(amocrm_budget="50 50", webhook_accounts="any")
     outcomes = []
     for space in ADDRESS_SPACE:
         amocrm.record.clear()

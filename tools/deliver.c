@@ -36,13 +36,26 @@ run(struct ctx *ctx, struct delivery_queue *queue, bool follow, struct delivery_
 	return false;
 }
 
+static void
+print_damage(enum cursor_damage damage)
+{
+	if (damage == CURSOR_FROM_PREVIOUS)
+		fprintf(stderr,
+		    "amocrmctl deliver: events/cursor was damaged; the one before it is used, so "
+		    "the last event may be delivered twice\n");
+	if (damage == CURSOR_FROM_BEGINNING)
+		fprintf(stderr,
+		    "amocrmctl deliver: events/cursor and events/cursor.old were damaged; all "
+		    "events are delivered again\n");
+}
+
 /* A 410 ends --follow with status 0, so that a supervisor does not start it again and the receiver
  * is left alone. */
 static enum ctl_exit
 print_totals(struct ctl *ctl, const struct delivery_totals *totals, bool follow, bool ok)
 {
 	if (totals->torn > 0)
-		fprintf(stderr, "amocrmctl deliver: skipped %lld torn lines\n",
+		fprintf(stderr, "amocrmctl deliver: skipped %lld torn or unreadable lines\n",
 		    (long long)totals->torn);
 	if (totals->gone) {
 		fprintf(stderr,
@@ -65,6 +78,7 @@ deliver(struct ctl *ctl, bool follow)
 
 	if (!delivery_queue_open(ctl->ctx, &ctl->cfg, print_failure, NULL, &queue))
 		return ctl_fault(ctl);
+	print_damage(delivery_queue_damage(queue));
 	ok = run(ctl->ctx, queue, follow, &totals);
 	delivery_queue_close(queue);
 	return print_totals(ctl, &totals, follow, ok);

@@ -4,7 +4,10 @@
  * blocked: it has an earlier position of its own, that of the failed event, and its later events
  * wait there.
  *
- * Stored as JSON in <store path>/events/cursor, which is replaced atomically.
+ * Stored with a checksum in <store path>/events/cursor, which is replaced atomically, with the file
+ * before it kept as events/cursor.old.  If the file is corrupt, the one before it holds an earlier
+ * position, so that events are delivered twice rather than not at all; if both are, all events of
+ * the journal are delivered again.
  */
 #ifndef CURSOR_H
 #define CURSOR_H
@@ -18,23 +21,32 @@
 struct blocked_account {
 	int64_t account_id; /* 0: events without an account */
 	struct journal_position position;
-	int attempts; /* that failed, for the event at the position */
+	int attempts;   /* that failed, for the event at the position */
+	int rejections; /* of them: the receiver does not want the event, see delivery.h */
 	time_t next_at;
+};
+
+enum cursor_damage {
+	CURSOR_WHOLE,
+	CURSOR_FROM_PREVIOUS,  /* the file is corrupt; this is the one before it */
+	CURSOR_FROM_BEGINNING, /* both are corrupt; this is before all events */
 };
 
 struct cursor {
 	struct journal_position position;
 	struct blocked_account *blocked; /* allocated by malloc */
 	size_t count;
+	enum cursor_damage damage; /* of the file that was read */
 };
 
 /* Without a file the position is before all events.  cursor_close frees the list, and must be
- * called after a fault too. Fault: FAULT_STORAGE: the file cannot be read, or is corrupt;
- * FAULT_SERVER: no memory. */
+ * called after a fault too.  Fault: FAULT_STORAGE: the file cannot be opened; FAULT_SERVER: no
+ * memory. */
 bool cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 void cursor_close(struct cursor *cursor);
 
-/* Synced to disk when it returns.  Fault: FAULT_STORAGE; the file is unchanged then. */
+/* Synced to disk when it returns.  A cursor that was read from a corrupt file replaces that file.
+ * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
 
 /* NULL: the account is not blocked. */

@@ -71,6 +71,20 @@ make_request(struct ctx *ctx, const struct config *cfg, const struct stored_even
 	    && ctx_printf(ctx, &request->headers[3], "webhook-signature: %s", signature);
 }
 
+/* RFC 9110 section 15: what a 4xx says of a request does
+ * not change when the request is repeated, except for these. */
+static enum delivery_outcome
+outcome_of(long status)
+{
+	if (status >= 200 && status <= 299)
+		return DELIVERY_ACCEPTED;
+	if (status == 410)
+		return DELIVERY_GONE;
+	if (status == 408 || status == 425 || status == 429)
+		return DELIVERY_FAILED;
+	return status >= 300 && status <= 499 ? DELIVERY_REJECTED : DELIVERY_FAILED;
+}
+
 enum delivery_outcome
 delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_event *event)
 {
@@ -80,9 +94,9 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 	if (!make_request(ctx, cfg, event, &request)
 	    || !https_send(ctx, &cfg->amocrm, &request, &reply))
 		return DELIVERY_FAILED;
-	if (reply.status >= 200 && reply.status <= 299)
+	if (outcome_of(reply.status) == DELIVERY_ACCEPTED)
 		return DELIVERY_ACCEPTED;
 	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver replied with %ld", reply.status);
 	ctx->retry_after_s = reply.retry_after_s;
-	return reply.status == 410 ? DELIVERY_GONE : DELIVERY_FAILED;
+	return outcome_of(reply.status);
 }

@@ -13,11 +13,13 @@
 
 enum delivery_outcome {
 	DELIVERY_ACCEPTED, /* 2xx */
-	DELIVERY_FAILED, /* anything else: ctx holds the fault, and retry_after_s if it was sent */
-	DELIVERY_GONE    /* 410: the receiver wants no more events */
+	DELIVERY_FAILED,   /* no answer, or one that may change: 408, 425, 429, 5xx */
+	DELIVERY_REJECTED, /* a redirect, or any other 4xx: the receiver does not want this event */
+	DELIVERY_GONE      /* 410: the receiver wants no more events */
 };
 
-/* One attempt, without a retry.  The body is the event's line, webhook-id is its id.
+/* One attempt, without a retry.  The body is the event's line, webhook-id is its id.  Unless the
+ * event was accepted, ctx holds the fault, and retry_after_s if it was sent.
  * FAULT_CONFIG and FAULT_SERVER: the cause is on our side, so another event would fail as well;
  * any other fault: the receiver's, or the network's. */
 enum delivery_outcome delivery_send(

@@ -12,11 +12,6 @@
 #include "events/journal.h"
 #include "events/retry.h"
 
-/* How far back load_window reads: enough to recognise the repetitions among events that have waited
- * for up to a day, since an event repeats one that is up to DEDUP_WINDOW_S older.  Retries go on
- * for over three days: a repetition that waits for longer than a day may be delivered. */
-#define LOOK_BACK_S (2 * DEDUP_WINDOW_S)
-
 struct delivery_queue {
 	const struct config *cfg;
 	delivery_on_failure *on_failure;
@@ -25,6 +20,7 @@ struct delivery_queue {
 	struct cursor cursor;
 	struct dedup dedup;
 	struct delivery_totals totals;
+	enum cursor_damage damage;
 };
 
 static bool
@@ -57,13 +53,15 @@ give_up(
 
 static bool
 schedule_retry(struct ctx *ctx, struct delivery_queue *queue, const struct stored_event *event,
-    struct blocked_account *account, int attempt)
+    struct blocked_account *account, int attempt, int rejections)
 {
-	long wait_s = retry_wait_s(attempt, ctx->retry_after_s);
+	long wait_s = rejections == 0 ? retry_wait_s(attempt, ctx->retry_after_s)
+				      : retry_rejected_wait_s(rejections);
 	struct blocked_account blocked = {
 		.account_id = event->account_id,
 		.position = account == NULL ? queue->cursor.position : account->position,
 		.attempts = attempt,
+		.rejections = rejections,
 		.next_at = time(NULL) + wait_s,
 	};
 
@@ -81,9 +79,11 @@ attempt_delivery(struct ctx *ctx, struct delivery_queue *queue, const struct sto
     struct blocked_account *account, bool *done)
 {
 	int attempt = account == NULL ? 1 : account->attempts + 1;
+	int rejections = account == NULL ? 0 : account->rejections;
+	enum delivery_outcome outcome = delivery_send(ctx, queue->cfg, event);
 
 	*done = true;
-	switch (delivery_send(ctx, queue->cfg, event)) {
+	switch (outcome) {
 	case DELIVERY_ACCEPTED:
 		queue->totals.delivered++;
 		return true;
@@ -93,10 +93,11 @@ attempt_delivery(struct ctx *ctx, struct delivery_queue *queue, const struct sto
 	default:
 		if (ctx->kind == FAULT_CONFIG || ctx->kind == FAULT_SERVER)
 			return false;
-		if (attempt > RETRIES)
+		rejections = outcome == DELIVERY_REJECTED ? rejections + 1 : 0;
+		if (attempt > RETRIES || rejections == REJECTIONS)
 			return give_up(ctx, queue, event, attempt);
 		*done = false;
-		return schedule_retry(ctx, queue, event, account, attempt);
+		return schedule_retry(ctx, queue, event, account, attempt, rejections);
 	}
 }
 
@@ -108,12 +109,14 @@ deliver_next(struct ctx *ctx, void *arg, const char *line, const struct journal_
 	struct stored_event event;
 	bool done;
 
-	if (event_read(ctx, line, &event)
-	    && !dedup_seen(&queue->dedup, event.id, event.received_at, next)
+	if (!event_read(ctx, line, &event)) {
+		if (ctx->kind != FAULT_NONE)
+			return false;
+		queue->totals.torn++; /* complete JSON, but changed since it was written */
+	} else if (!dedup_seen(&queue->dedup, event.id, event.received_at, next)
 	    && cursor_find_blocked(&queue->cursor, event.account_id) == NULL
 	    && !attempt_delivery(ctx, queue, &event, NULL, &done))
 		return false;
-	ctx_clear_fault(ctx); /* of a line that is not an event */
 	queue->cursor.position = *next;
 	return save_cursor(ctx, queue);
 }
@@ -123,8 +126,11 @@ deliver_new(struct ctx *ctx, struct delivery_queue *queue)
 {
 	struct journal_position position = queue->cursor.position;
 
-	return journal_each(
-	    ctx, &queue->journal, &position, deliver_next, queue, &queue->totals.torn);
+	if (!journal_each(
+		ctx, &queue->journal, &position, deliver_next, queue, &queue->totals.torn))
+		return false;
+	queue->cursor.position = position; /* torn lines at the end are not counted again */
+	return true;
 }
 
 struct retry {
@@ -159,6 +165,7 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 		return false;
 	}
 	account->attempts = 0;
+	account->rejections = 0;
 	account->position = *next;
 	return save_cursor(ctx, queue);
 }
@@ -223,12 +230,44 @@ delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct deliver
 	return ok;
 }
 
-/* New events may repeat those that were delivered by an earlier process. */
+static bool
+note_time(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	time_t *received_at = arg;
+	struct stored_event event;
+
+	(void)next;
+	if (event_read(ctx, line, &event) && event.received_at < *received_at)
+		*received_at = event.received_at;
+	ctx_clear_fault(ctx);
+	return false; /* the first is enough */
+}
+
+/* New events, and those that wait, may repeat events that were delivered by an earlier process. */
 static bool
 load_window(struct ctx *ctx, struct delivery_queue *queue)
 {
-	return dedup_load(
-	    ctx, &queue->dedup, &queue->journal, time(NULL) - LOOK_BACK_S, &queue->cursor.position);
+	struct journal_position oldest = cursor_oldest(&queue->cursor);
+	time_t since = time(NULL);
+	int64_t torn = 0; /* counted when they are passed */
+
+	(void)journal_each(ctx, &queue->journal, &oldest, note_time, &since, &torn);
+	return ctx->kind == FAULT_NONE
+	    && dedup_load(ctx, &queue->dedup, &queue->journal, since - DEDUP_WINDOW_S,
+		&queue->cursor.position);
+}
+
+/* Replaces a corrupt file at once. */
+static bool
+read_cursor(struct ctx *ctx, struct delivery_queue *queue)
+{
+	if (!cursor_read(ctx, &queue->cfg->store, &queue->cursor))
+		return false;
+	queue->damage = queue->cursor.damage;
+	if (queue->cursor.damage != CURSOR_WHOLE && !save_cursor(ctx, queue))
+		return false;
+	queue->cursor.damage = CURSOR_WHOLE;
+	return true;
 }
 
 bool
@@ -241,10 +280,16 @@ delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failu
 	(*queue)->on_failure = on_failure;
 	(*queue)->arg = arg;
 	(*queue)->journal = journal_of(&cfg->store);
-	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor) && load_window(ctx, *queue))
+	if (read_cursor(ctx, *queue) && load_window(ctx, *queue))
 		return true;
 	delivery_queue_close(*queue);
 	return false;
+}
+
+enum cursor_damage
+delivery_queue_damage(const struct delivery_queue *queue)
+{
+	return queue->damage;
 }
 
 void

@@ -3,20 +3,22 @@
  *
  * A delivery that fails blocks its account: the event is retried with backoff (retry.h), and later
  * events of that account wait for it (head-of-line blocking per account).  Other accounts go on.
- * After the last retry the event becomes a dead letter and the account's next event is delivered.
+ * After the last retry the event becomes a dead letter and the account's next event is delivered;
+ * one that the receiver rejects (delivery.h) is attempted three times within a minute.
  * An event with the id of one received in the 24 hours before it is a repetition by amoCRM and is
  * skipped (deduplication window, dedup.h).
  *
  * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
- * the save delivers one event twice; no event is lost.  Of the events
- * before the position, a queue that is opened reads those of the last two days: a repetition that
- * has waited for over a day may be delivered.
+ * the save delivers one event twice; no event is lost.  A queue that is
+ * opened reads the events of the 24 hours before the oldest that is not delivered, to recognise
+ * their repetitions.
  */
 #ifndef DELIVERY_QUEUE_H
 #define DELIVERY_QUEUE_H
 
 #include "base/ctx.h"
 #include "config/config.h"
+#include "events/cursor.h"
 #include "events/event.h"
 
 #include <stdint.h>
@@ -37,7 +39,7 @@ struct delivery_totals {
 	size_t delivered;
 	size_t dead;    /* events that became dead letters */
 	size_t blocked; /* accounts that are blocked now */
-	int64_t torn;   /* torn lines that were skipped */
+	int64_t torn;   /* torn and unreadable lines that were skipped */
 	bool gone;      /* the receiver answered 410: it wants no more events */
 };
 
@@ -50,6 +52,9 @@ struct delivery_queue;
 bool delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
     void *arg, struct delivery_queue **queue);
 void delivery_queue_close(struct delivery_queue *queue);
+
+/* The damage that the saved position had when the queue was opened, which has repaired it. */
+enum cursor_damage delivery_queue_damage(const struct delivery_queue *queue);
 
 /* One round: retries the blocked accounts whose time has come, delivers all new events, and removes
  * delivered events older than [webhook] keep_days.  Does not wait for retries or new events, and
@@ -67,6 +72,8 @@ struct delivery_status {
 
 	size_t waiting;       /* events after the saved position; 0 if [deliver] url is not set */
 	time_t waiting_since; /* when the first of them was received */
+
+	enum cursor_damage damage; /* of the file of the position */
 
 	size_t dead;    /* dead letters */
 	size_t blocked; /* accounts; one of them is described: */

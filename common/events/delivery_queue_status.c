@@ -19,8 +19,8 @@ count_event(struct ctx *ctx, void *arg, const char *line, const struct journal_p
 
 	status->events++;
 	if (!event_read(ctx, line, &event)) {
-		ctx_clear_fault(ctx);
-		return true;
+		status->torn++;
+		return ctx->kind == FAULT_NONE;
 	}
 	if (event.received_at > status->newest)
 		status->newest = event.received_at;
@@ -48,6 +48,7 @@ count_events(struct ctx *ctx, const struct store_config *store, time_t since,
 static void
 describe_blocked(const struct cursor *cursor, struct delivery_status *status)
 {
+	status->damage = cursor->damage;
 	status->blocked = cursor->count;
 	if (cursor->count == 0)
 		return;

@@ -14,6 +14,8 @@
 
 static const long schedule_s[RETRIES] = { 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
 
+static const long rejected_s[REJECTIONS - 1] = { 5, 40 };
+
 /* Up to a tenth more or less, so that accounts that failed together are not retried together. */
 static long
 with_jitter(long seconds)
@@ -28,9 +30,16 @@ with_jitter(long seconds)
 long
 retry_wait_s(int attempt, long retry_after_s)
 {
-	if (retry_after_s > 0)
-		return retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
-	return with_jitter(schedule_s[attempt - 1]);
+	long wait_s = with_jitter(schedule_s[attempt - 1]);
+	long asked_s = retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
+
+	return asked_s > wait_s ? asked_s : wait_s;
+}
+
+long
+retry_rejected_wait_s(int rejection)
+{
+	return with_jitter(rejected_s[rejection - 1]);
 }
 
 static bool

@@ -2,6 +2,7 @@
 receiver."""
 
 import hashlib
+import hashlib
 import json
 import time
 from datetime import datetime, timezone
@@ -72,17 +73,29 @@ def cursor_file(site):
     return site.store / "events" / "cursor"
 
 
+def read_cursor(site):
+    _version, checksum, text = cursor_file(site).read_text().split(" ", 2)
+    assert checksum == hashlib.sha256(text.encode()).hexdigest()[:16]
+    return json.loads(text)
+
+
+def write_cursor(site, cursor):
+    text = json.dumps(cursor)
+    checksum = hashlib.sha256(text.encode()).hexdigest()[:16]
+    cursor_file(site).write_text(f"1 {checksum} {text}")
+
+
 def blocked(site):
     """The blocked accounts, by their ids."""
-    return {one["account_id"]: one for one in json.loads(cursor_file(site).read_text())["held_up"]}
+    return {one["account_id"]: one for one in read_cursor(site)["held_up"]}
 
 
 def travel(site, **changes):
     """Makes the next attempt due now; `attempts=n`: as if n attempts had been made."""
-    cursor = json.loads(cursor_file(site).read_text())
+    cursor = read_cursor(site)
     for one in cursor["held_up"]:
         one.update({"next_at": 0, **changes})
-    cursor_file(site).write_text(json.dumps(cursor))
+    write_cursor(site, cursor)
 
 
 def numbers(deliveries):

@@ -156,7 +156,7 @@ VALUES = {
         "warn", "jwt", "32 bytes", "64"),
     "the audience of our states": (
         {"jwt_audience": "amo-crm:state"}, "WRONG", "jwt", "aud"),
-    "no key for the webhook": ({"webhook_secret": None}, "warn", "webhook_key", "not set", "openssl"),
+    "no key for the webhook": ({"webhook_secret": None}, "WRONG", "webhook_key", "not set", "openssl"),
     "the example's webhook key": (
         {"webhook_secret": "replace-me-16-or-more"}, "WRONG", "webhook_key", "in the example"),
     "a webhook key of one digit": ({"webhook_secret": "1" * 16}, "WRONG", "webhook_key", "guessed"),
@@ -622,13 +622,13 @@ STORES = {
         lambda site: site.write_keys(f"k2 {'0123456789abcdef' * 4}\n" + site.keys.read_text()),
         "warn", "records", "older key", "amocrmctl rekey"),
     "an incomplete event": (
-        lambda site: append(site, '{"id":"cut sh'), "warn", "events", "1 events were cut short"),
+        lambda site: append(site, '{"id":"cut sh'), "warn", "events", "1 lines are no events: cut short"),
     "an event from the future": (
         lambda site: append(site, event(time.time() + 400 * DAY)),
         "WRONG", "clock", "store contains data of", "timedatectl"),
-    "a corrupt cursor": (
-        lambda site: write(site, "events/cursor", "{"),
-        "WRONG", "events", "cursor", "restore"),
+    "a cursor that is a directory": (
+        lambda site: in_place_of(site.store / "events/cursor", Path.mkdir),
+        "WRONG", "store", "/cursor", "a regular file", "move it away"),
 }
 
 
@@ -747,6 +747,17 @@ def test_events_that_are_not_delivered(delivering):
     append(delivering, event(time.time()))
 
     plant(delivering, "WRONG", "delivery", "2 events wait", "deliver --follow")
+
+
+def test_a_damaged_cursor(delivering):
+    append(delivering, event(time.time()))
+    write(delivering, "events/cursor", "{")
+    plant(delivering, "WRONG", "delivery", "cursor.old are damaged", "from a backup")
+
+    write_cursor(delivering)
+    (delivering.store / "events/cursor").rename(delivering.store / "events/cursor.old")
+    write(delivering, "events/cursor", "{")
+    plant(delivering, "warn", "delivery", "cursor is damaged", "goes on from")
 
 
 def test_events_that_have_all_been_delivered(delivering):

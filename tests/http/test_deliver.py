@@ -127,7 +127,7 @@ def test_lines_that_are_not_events_are_skipped(site, receiver):
     done = deliver(site)
 
     assert numbers(receiver.deliveries()) == [1, 3]
-    assert "torn lines" in done.stderr
+    assert "torn or unreadable lines" in done.stderr
 
 
 def test_an_incomplete_line_is_not_delivered_yet(site, receiver):
@@ -413,10 +413,24 @@ def test_statuses_that_accept_an_event(site, receiver, status):
     assert deliver(site).stdout == counts(0)
 
 
+@pytest.mark.parametrize("status", [300, 304, 307, 400, 401, 403, 404, 409, 413, 422, 451, 499])
+def test_a_rejected_event_does_not_hold_up_its_account(site, receiver, status):
+    put(site, event(1), event(2))
+    receiver.misbehave("status", 3, status=status)
+
+    assert str(status) in deliver(site, status=1).stderr
+    for _ in range(2):
+        assert 0 < blocked(site)[5]["next_at"] - time.time() < 60, "all within a minute"
+        travel(site)
+        done = deliver(site, status=int(len(receiver.deliveries()) < 3))
+
+    assert done.stdout == counts(1, given_up=1)
+    assert numbers_of(dead(site)) == [1]
+    assert numbers(receiver.taken()) == [2]
+
+
 @pytest.mark.parametrize("kind, word", [
-    ({"status": 300}, "300"), ({"status": 304}, "304"), ({"status": 400}, "400"),
-    ({"status": 401}, "401"), ({"status": 404}, "404"), ({"status": 409}, "409"),
-    ({"status": 429}, "429"), ({"status": 500}, "500"), ({"status": 503}, "503"),
+    ({"status": 408}, "408"), ({"status": 425}, "425"), ({"status": 429}, "429"), ({"status": 500}, "500"), ({"status": 503}, "503"),
     ({"kind": "reset"}, "127.0.0.1")])
 def test_failures_that_are_retried(site, receiver, kind, word):
     put(site, event(1))
@@ -559,7 +573,7 @@ def test_the_retry_schedule_has_jitter(site, receiver):
 
 
 RETRY_AFTERS = {
-    "seconds": ("7", 7), "an hour": ("3600", 3600), "a week is too long": ("604800", DAY),
+    "longer": ("70", 70), "shorter": ("1", 5), "an hour": ("3600", 3600), "a week is too long": ("604800", DAY),
     "none": (None, 5), "nonsense": ("soon", 5), "a negative number": ("-7", 5),
 }
 
@@ -747,7 +761,7 @@ def test_follow_starts_before_the_first_event(site, receiver):
 
 def test_follow_retries(site, receiver):
     put(site, event(1), event(2), event(3, account=6))
-    receiver.misbehave("status", 2, account=5, retry_after=1)
+    receiver.misbehave("status", 1, account=5)
     with Following(site):
         arrived(receiver, 3)
     assert numbers(receiver.taken()) == [3, 1, 2]
@@ -807,15 +821,44 @@ CURSORS = {
 
 
 @pytest.mark.parametrize("text", CURSORS.values(), ids=CURSORS.keys())
-def test_a_corrupt_cursor_is_reported_and_nothing_is_sent(site, receiver, text):
-    put(site, event(1))
+def test_a_corrupt_cursor_loses_no_event(site, receiver, text):
+    put(site, event(1), event(2))
+    assert deliver(site).stdout == counts(2)
+    put(site, event(3))
     cursor_file(site).write_text(text)
-    process.give(cursor_file(site), 0o600, owner=True)
 
-    assert "events/cursor is corrupt" in deliver(site, status=1).stderr
+    done = deliver(site)
 
-    assert receiver.connections() == []
-    assert cursor_file(site).read_text() == text
+    assert "events/cursor was damaged; the one before it is used" in done.stderr
+    assert done.stdout == counts(2)
+    assert numbers(receiver.deliveries()) == [1, 2, 2, 3]
+    assert deliver(site).stderr == ""
+
+
+def test_both_cursors_are_corrupt(site, receiver):
+    put(site, event(1), event(2))
+    assert deliver(site).stdout == counts(2)
+    for path in (cursor_file(site), cursor_file(site).with_name("cursor.old")):
+        path.write_text("{")
+
+    done = deliver(site)
+
+    assert "all events are delivered again" in done.stderr
+    assert done.stdout == counts(2)
+    assert deliver(site).stdout == counts(0)
+
+
+def test_one_changed_digit_of_the_cursor(site, receiver):
+    put(site, *(event(n) for n in range(20)))
+    assert deliver(site).stdout == counts(20)
+    put(site, event(20))
+    text = cursor_file(site).read_text()
+    at = text.index('"offset":') + len('"offset":')
+    cursor_file(site).write_text(text[:at] + ("9" if text[at] != "9" else "8") + text[at + 1:])
+
+    deliver(site)
+
+    assert set(numbers(receiver.deliveries())) == set(range(21))
 
 
 def test_an_unwritable_cursor_stops_delivery(site, receiver):

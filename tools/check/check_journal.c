@@ -14,7 +14,9 @@ report_torn(struct report *r, const struct delivery_status *status)
 		report_warning(r, "events",
 		    "they cannot be repaired, and no other event is affected; find out what killed "
 		    "the programs",
-		    "%lld events were cut short by a kill or a full disk", (long long)status->torn);
+		    "%lld lines are no events: cut short by a kill or a full disk, or changed "
+		    "since",
+		    (long long)status->torn);
 	else
 		report_ok(r, "events", "%zu of the last week, all complete", status->events);
 }
@@ -45,10 +47,26 @@ report_blocked(struct report *r, const struct delivery_status *status)
 }
 
 static void
+report_damage(struct report *r, enum cursor_damage damage)
+{
+	if (damage == CURSOR_FROM_PREVIOUS)
+		report_warning(r, "delivery",
+		    "amocrmctl deliver goes on from events/cursor.old and repairs it; find out "
+		    "what damages files on this disk",
+		    "events/cursor is damaged");
+	if (damage == CURSOR_FROM_BEGINNING)
+		report_wrong(r, "delivery",
+		    "amocrmctl deliver will deliver all events again; to avoid that, restore one "
+		    "of the files from a backup first",
+		    "events/cursor and events/cursor.old are damaged");
+}
+
+static void
 report_delivery(struct report *r, const struct delivery_status *status)
 {
 	bool late = status->waiting > 0 && status->waiting_since + WAIT_MAX_S < time(NULL);
 
+	report_damage(r, status->damage);
 	if (late)
 		report_waiting(r, status);
 	if (status->blocked > 0)
@@ -58,7 +76,7 @@ report_delivery(struct report *r, const struct delivery_status *status)
 		    "when the receiver works again, run amocrmctl replay, then delete "
 		    "events/dead.ndjson",
 		    "%zu events were given up after their last retry", status->dead);
-	if (!late && status->blocked == 0 && status->dead == 0)
+	if (!late && status->blocked == 0 && status->dead == 0 && status->damage == CURSOR_WHOLE)
 		report_ok(r, "delivery", "%zu events wait", status->waiting);
 }
 

@@ -115,7 +115,7 @@ check_webhook(struct check *c)
 	struct report *r = &c->report;
 
 	if (secret == NULL)
-		report_warning(r, "webhook_key", new_one,
+		report_wrong(r, "webhook_key", new_one,
 		    "[webhook] secret is not set: anyone who knows the address can send events");
 	else if (check_is_placeholder(secret))
 		report_wrong(

@@ -98,6 +98,7 @@ struct run {
 	enum fault_kind kind;
 	char reason[CTX_REASON_MAX];
 	struct delivery_totals totals;
+	enum cursor_damage damage;
 	struct reported reported;
 };
 
@@ -114,6 +115,7 @@ run_once(const char *store)
 	open_ctx(&ctx);
 	ok = delivery_queue_open(&ctx, &cfg, note_failure, &run.reported, &queue);
 	if (ok) {
+		run.damage = delivery_queue_damage(queue);
 		ok = delivery_queue_run(&ctx, queue, &run.totals);
 		delivery_queue_close(queue);
 	}
@@ -473,7 +475,7 @@ skips_lines_that_are_not_events(void **state)
 	receiver_accepts();
 	run = run_once(*state);
 	same_text("the events", receiver.accepted, "1 2");
-	same_number("torn lines", run.totals.torn, 1);
+	same_number("a torn line, and one that is no event", run.totals.torn, 2);
 }
 
 static void
@@ -553,19 +555,146 @@ removes_old_segments_that_are_delivered(void **state)
 }
 
 static void
-refuses_a_corrupt_cursor(void **state)
+delivers_again_after_a_corrupt_cursor(void **state)
+{
+	char path[PATH_SIZE];
+	char old_path[PATH_SIZE];
+	struct run run;
+
+	for (int n = 1; n <= 3; n++)
+		append_event(*state, n, 5, time(NULL));
+	receiver_accepts();
+	run_once(*state);
+	events_path(*state, "cursor", path);
+	events_path(*state, "cursor.old", old_path);
+	file_write_text(path, "{");
+	append_event(*state, 4, 5, time(NULL));
+	receiver_accepts();
+	run = run_once(*state);
+	same_number("the damage", run.damage, CURSOR_FROM_PREVIOUS);
+	same_text("the last event twice", receiver.accepted, "3 4");
+
+	file_write_text(path, "{");
+	file_write_text(old_path, "{");
+	receiver_accepts();
+	run = run_once(*state);
+	same_number("both are damaged", run.damage, CURSOR_FROM_BEGINNING);
+	same_text("all events again", receiver.accepted, "1 2 3 4");
+	run = run_once(*state);
+	same_number("repaired", run.damage, CURSOR_WHOLE);
+}
+
+/* One byte of a line of the journal has changed. */
+static void
+counts_a_line_that_is_no_event(void **state)
 {
 	char path[PATH_SIZE];
 	struct run run;
+	char *name;
+	uint8_t *bytes;
+	size_t len;
 
 	append_event(*state, 1, 5, time(NULL));
-	events_path(*state, "cursor", path);
-	file_write_text(path, "{");
+	append_event(*state, 2, 5, time(NULL));
+	events_path(*state, "0000000001.ndjson", path);
+	bytes = file_read(path, &len);
+	name = memmem(bytes, len, "account_id", 10);
+	assert_non_null(name);
+	*name = 'b';
+	file_write(path, bytes, len, 0600);
+	free(bytes);
 	receiver_accepts();
 	run = run_once(*state);
-	same_number("a corrupt cursor", run.kind, FAULT_STORAGE);
-	has_text("a corrupt cursor", run.reason, "events/cursor");
-	same_text("nothing is delivered", receiver.attempted, "");
+	same_text("the other", receiver.accepted, "2");
+	same_number("is reported", run.totals.torn, 1);
+}
+
+static void
+gives_up_a_rejected_event_after_three_attempts(void **state)
+{
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_REJECTED, FAULT_UNAVAILABLE);
+	for (int rejection = 1; rejection < REJECTIONS; rejection++) {
+		run = run_once(*state);
+		same_totals("rejected", &run, 0, 0, 1);
+		DEMAND("it is retried within a minute",
+		    run.reported.retry_s > 0 && run.reported.retry_s < 60);
+		set_retries(*state, 0, -1);
+	}
+	run = run_once(*state);
+	same_totals("the third rejection", &run, 0, 1, 1);
+	same_text("the account goes on", receiver.attempted, "1 2");
+	same_number("rejections of the next event", saved_account(*state, 5).rejections, 1);
+}
+
+/* A receiver that is being deployed may answer 404 for a moment. */
+static void
+counts_rejections_in_a_row(void **state)
+{
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	for (int round = 0; round < 3; round++) {
+		receiver_fails(ACCOUNT(5), DELIVERY_REJECTED, FAULT_UNAVAILABLE);
+		for (int rejection = 1; rejection < REJECTIONS; rejection++) {
+			run = run_once(*state);
+			same_totals("rejected", &run, 0, 0, 1);
+			set_retries(*state, 0, -1);
+		}
+		receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+		run = run_once(*state);
+		same_totals("no answer", &run, 0, 0, 1);
+		set_retries(*state, 0, -1);
+	}
+}
+
+/* Both were received within the window, and waited for longer than that. */
+static void
+recognises_a_repetition_that_waited_for_days(void **state)
+{
+	time_t now = time(NULL);
+	struct run run;
+
+	append_event(*state, 1, 6, now - 4 * DAY_S);
+	append_event(*state, 2, 5, now - 4 * DAY_S);
+	append_event(*state, 2, 5, now - 4 * DAY_S + 900);
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	set_retries(*state, 0, -1);
+	receiver_accepts();
+	run = run_once(*state);
+	same_totals("delivered once", &run, 1, 0, 0);
+	same_text("delivered once", receiver.accepted, "2");
+}
+
+static void
+counts_a_torn_last_line_once(void **state)
+{
+	struct config cfg = config_of(*state);
+	struct reported reported = { .count = 0 };
+	struct delivery_totals totals;
+	struct delivery_queue *queue;
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	FILE *file;
+
+	append_event(*state, 1, 5, time(NULL));
+	events_path(*state, "0000000001.ndjson", path);
+	file = fopen(path, "a");
+	assert_non_null(file);
+	assert_true(fputs("{\"id\n", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	receiver_accepts();
+	open_ctx(&ctx);
+	assert_true(delivery_queue_open(&ctx, &cfg, note_failure, &reported, &queue));
+	for (int round = 0; round < 3; round++)
+		assert_true(delivery_queue_run(&ctx, queue, &totals));
+	same_number("torn lines", totals.torn, 1);
+	delivery_queue_close(queue);
+	ctx_close(&ctx);
 }
 
 static void
@@ -630,7 +759,12 @@ main(void)
 		IN_FOLDER(skips_lines_that_are_not_events),
 		IN_FOLDER(retries_when_the_clock_was_set_back),
 		IN_FOLDER(removes_old_segments_that_are_delivered),
-		IN_FOLDER(refuses_a_corrupt_cursor),
+		IN_FOLDER(delivers_again_after_a_corrupt_cursor),
+		IN_FOLDER(counts_a_line_that_is_no_event),
+		IN_FOLDER(gives_up_a_rejected_event_after_three_attempts),
+		IN_FOLDER(counts_rejections_in_a_row),
+		IN_FOLDER(recognises_a_repetition_that_waited_for_days),
+		IN_FOLDER(counts_a_torn_last_line_once),
 		IN_FOLDER(stops_when_the_position_cannot_be_saved),
 		IN_FOLDER(needs_no_more_memory_with_each_run),
 	};

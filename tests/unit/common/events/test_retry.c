@@ -44,13 +44,12 @@ spreads_retries(void **state)
 }
 
 static void
-obeys_retry_after_for_up_to_a_day(void **state)
+lets_retry_after_lengthen_the_wait_up_to_a_day(void **state)
 {
 	static const struct {
 		const char *label;
 		long retry_after_s, expected;
 	} table[] = {
-		{ "a second", 1, 1 },
 		{ "an hour", 3600, 3600 },
 		{ "a second less than a day", 86399, 86399 },
 		{ "a day", 86400, 86400 },
@@ -62,6 +61,23 @@ obeys_retry_after_for_up_to_a_day(void **state)
 	for (size_t i = 0; i < ROWS(table); i++)
 		same_number(
 		    table[i].label, retry_wait_s(1, table[i].retry_after_s), table[i].expected);
+	for (int attempt = 1; attempt <= RETRIES; attempt++)
+		DEMAND("a second does not shorten it",
+		    retry_wait_s(attempt, 1) >= 4
+			&& (attempt == 1 || retry_wait_s(attempt, 1) > 200));
+}
+
+static void
+retries_a_rejected_event_within_a_minute(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		long sum_s = 0;
+
+		for (int rejection = 1; rejection < REJECTIONS; rejection++)
+			sum_s += retry_rejected_wait_s(rejection);
+		DEMAND("within a minute, and not at once", sum_s > 30 && sum_s < 60);
+	}
 }
 
 static void
@@ -114,7 +130,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(follows_the_schedule),
 		cmocka_unit_test(spreads_retries),
-		cmocka_unit_test(obeys_retry_after_for_up_to_a_day),
+		cmocka_unit_test(lets_retry_after_lengthen_the_wait_up_to_a_day),
+		cmocka_unit_test(retries_a_rejected_event_within_a_minute),
 		IN_FOLDER(appends_and_counts_dead_letters),
 		IN_FOLDER(reports_dead_letters_that_cannot_be_written),
 	};

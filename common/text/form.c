@@ -92,10 +92,13 @@ form_add_encoded(struct strbuf *sb, const char *s)
 	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 					 "0123456789-._~";
 
-	for (; *s != '\0'; s++) {
-		if (strchr(unreserved, *s) != NULL)
-			strbuf_addch(sb, *s);
-		else
-			strbuf_addf(sb, "%%%02X", (unsigned char)*s);
+	for (;;) {
+		size_t len = strspn(s, unreserved);
+
+		strbuf_add(sb, s, len);
+		s += len;
+		if (*s == '\0')
+			return;
+		strbuf_addf(sb, "%%%02X", (unsigned char)*s++);
 	}
 }

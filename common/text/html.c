@@ -37,12 +37,20 @@ is_control(const char *s, size_t len)
 	return len == 1 && (first == 0x7F || (first < 0x20 && s[0] != '\t' && s[0] != '\n'));
 }
 
+/* Most of a page and its links. */
+static size_t
+plain_len(const char *s)
+{
+	return strspn(
+	    s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -._~%/:?=#;,+*!()");
+}
+
 static void
 escape(struct strbuf *sb, const char *s, bool quoted)
 {
 	const char *end = s + strlen(s), *plain = s;
 
-	while (s < end) {
+	while (s += plain_len(s), s < end) {
 		size_t len = utf8_sequence_len(s, (size_t)(end - s));
 		const char *instead =
 		    len == 0 || is_control(s, len) ? REPLACEMENT : entity(*s, quoted);

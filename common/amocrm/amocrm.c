@@ -111,7 +111,7 @@ send_in_turn(struct ctx *ctx, const struct config *cfg, const struct amocrm_call
 
 	if (!budget_begin(ctx, cfg, call->host, call->share, call->deadline_ms, &turn))
 		return false;
-	ok = https_send(ctx, &cfg->amocrm, http, reply);
+	ok = https_send(ctx, http, reply);
 	budget_end(&turn);
 	return ok;
 }
@@ -124,7 +124,10 @@ amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call 
 		.host = call->host,
 		.headers = { "Accept: application/json" },
 		.body = call->body,
-		.deadline_ms = call->deadline_ms };
+		.deadline_ms = call->deadline_ms,
+		.ca_file = cfg->amocrm.ca_file,
+		.connect_to = cfg->amocrm.connect_to,
+		.proxy = cfg->amocrm.proxy };
 	struct https_reply reply;
 	size_t count = 1;
 

@@ -30,7 +30,7 @@ struct amocrm_config {
 	const char *authorize_url;
 	int timeout; /* seconds */
 	struct call_budget budget;
-	const char *ca_file;
+	const char *ca_file;    /* this and the next two: for calls to amoCRM only */
 	const char *connect_to; /* curl's HOST1:PORT1:HOST2:PORT2, separated by spaces */
 	const char *proxy;
 };
@@ -70,6 +70,8 @@ struct deliver_config {
 	const char *url;
 	const char *secret;
 	int allow_private; /* bool */
+	const char *ca_file;
+	const char *proxy;
 };
 
 struct config {

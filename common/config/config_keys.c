@@ -193,5 +193,7 @@ const struct config_key config_keys[] = {
 	{ KEY(deliver, secret), TEXT, .secret = true },
 	{ KEY(deliver, allow_private), .default_value = "no", .parse = parse_choice,
 	    .choices = "no yes" },
+	{ KEY(deliver, ca_file), TEXT },
+	{ KEY(deliver, proxy), TEXT, .secret = true },
 	{ .name = NULL },
 };

@@ -64,6 +64,8 @@ make_request(struct ctx *ctx, const struct config *cfg, const struct stored_even
 	request->plain_allowed = cfg->deliver.allow_private;
 	request->public_only = !cfg->deliver.allow_private;
 	request->discard_body = true;
+	request->ca_file = cfg->deliver.ca_file;
+	request->proxy = cfg->deliver.proxy;
 	return host_of(ctx, cfg->deliver.url, &request->host)
 	    && webhook_sign(ctx, cfg->deliver.secret, event->id, now, event->line, &signature)
 	    && ctx_printf(ctx, &request->headers[1], "webhook-id: %s", event->id)
@@ -91,8 +93,7 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 	struct https_request request;
 	struct https_reply reply;
 
-	if (!make_request(ctx, cfg, event, &request)
-	    || !https_send(ctx, &cfg->amocrm, &request, &reply))
+	if (!make_request(ctx, cfg, event, &request) || !https_send(ctx, &request, &reply))
 		return DELIVERY_FAILED;
 	if (outcome_of(reply.status) == DELIVERY_ACCEPTED)
 		return DELIVERY_ACCEPTED;

@@ -136,18 +136,13 @@ https_reply_decode(struct ctx *ctx, const struct json_object *doc, struct https_
 }
 
 bool
-https_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct https_request *request,
-    struct https_reply *reply)
+https_send(struct ctx *ctx, const struct https_request *request, struct https_reply *reply)
 {
-	struct https_request configured = *request;
 	struct json_object *doc;
 	const char *line;
 	bool ok;
 
-	configured.ca_file = cfg->ca_file;
-	configured.connect_to = cfg->connect_to;
-	configured.proxy = cfg->proxy;
-	if (!https_request_encode(ctx, &configured, &line))
+	if (!https_request_encode(ctx, request, &line))
 		return false;
 	doc = helper_request(ctx, HELPER_HTTPS, line, request->deadline_ms + HELPER_GRACE_MS);
 	ok = doc != NULL && https_reply_decode(ctx, doc, reply);

@@ -11,7 +11,6 @@
 
 #include "base/ctx.h"
 #include "base/strbuf.h"
-#include "config/config.h"
 
 #include <stdint.h>
 
@@ -33,10 +32,11 @@ struct https_request {
 	const char *body;                       /* NULL: none */
 	int64_t deadline_ms;                    /* by clock_ms */
 	bool plain_allowed;                     /* http:// is allowed too */
-	bool public_only;  /* private, loopback and link-local addresses are refused */
+	bool public_only;  /* private, loopback and link-local addresses of the host are refused,
+			    * behind a proxy too; the proxy itself may have one */
 	bool discard_body; /* of the reply, whatever its length: only the status counts */
 
-	/* https_send takes these from the configuration.  NULL: not configured. */
+	/* Of the part of the configuration that the call belongs to.  NULL: not configured. */
 	const char *ca_file;    /* the CA certificates to trust instead of the system's */
 	const char *connect_to; /* libcurl's CURLOPT_CONNECT_TO, separated by blanks */
 	const char *proxy;
@@ -55,8 +55,7 @@ struct https_reply {
  * Fault: FAULT_UNAVAILABLE when the host was not reached in time, FAULT_MOVED when it does not
  * exist, FAULT_REPLY_LOST when the call was sent and no complete reply came; FAULT_CONFIG for a bad
  * ca_file, connect_to or proxy, or when amo-crm-https is not installed. */
-bool https_send(struct ctx *ctx, const struct amocrm_config *cfg,
-    const struct https_request *request, struct https_reply *reply);
+bool https_send(struct ctx *ctx, const struct https_request *request, struct https_reply *reply);
 
 /* The caller's end: a line for helper_request, and its reply.
  * Fault: FAULT_SERVER when doc is not a reply, or the arena is full. */

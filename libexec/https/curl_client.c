@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "ca_certs.h"
 #include "public_address.h"
+#include "public_target.h"
 
 #include <string.h>
 
@@ -103,12 +104,18 @@ open_public_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addres
 }
 
 static bool
+has_proxy(const struct https_request *request)
+{
+	return request->proxy != NULL && request->proxy[0] != '\0';
+}
+
+static bool
 set_policy(CURL *curl, const struct https_request *request)
 {
 	return curl_easy_setopt(
 		   curl, CURLOPT_PROTOCOLS_STR, request->plain_allowed ? "https,http" : "https")
 	    == CURLE_OK
-	    && (!request->public_only
+	    && (!request->public_only || has_proxy(request)
 		|| curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket)
 		    == CURLE_OK)
 	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
@@ -191,7 +198,8 @@ read_reply(struct ctx *ctx, CURL *curl, CURLcode result, const struct https_requ
 		return fault(ctx, FAULT_UNAVAILABLE, "%s: " HTTPS_TOO_LONG " %d bytes",
 		    request->host, HTTPS_REPLY_MAX);
 	if (result == CURLE_SSL_CACERT_BADFILE)
-		return fault(ctx, FAULT_CONFIG, "[amocrm] ca_file cannot be used: %s",
+		return fault(ctx, FAULT_CONFIG, "ca_file %s cannot be used: %s",
+		    request->ca_file == NULL ? "(the system's)" : request->ca_file,
 		    curl_easy_strerror(result));
 	if (result != CURLE_OK)
 		return fault(ctx, fault_kind_of(curl, result), "%s: %s", request->host,
@@ -216,7 +224,8 @@ send_with(
 	if (!url_names_host(request->url, request->host))
 		ctx_fault(
 		    ctx, FAULT_REQUEST, "libcurl does not accept %s as a host name", request->host);
-	else if (make_headers(ctx, request, &headers)
+	else if ((!request->public_only || !has_proxy(request) || public_target_check(ctx, request))
+	    && make_headers(ctx, request, &headers)
 	    && make_connect_to(ctx, request->connect_to, &connect_to)) {
 		strbuf_init(ctx, &transfer.body);
 		ok = (set_policy(curl, request)

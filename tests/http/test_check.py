@@ -234,6 +234,13 @@ VALUES = {
         "WRONG", "configuration", "deep_link", "scheme in lower case", "in the app"),
     "a package of one word": (
         {"app_android_package": "foryou"}, "WRONG", "configuration", "android_package"),
+    "a missing file of certificates for deliveries": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/",
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2,
+         "deliver_ca_file": "/nothing/there.pem"},
+        "WRONG", "certificates", "[deliver] /nothing/there.pem"),
+    "a proxy of an unknown type for deliveries": (
+        {"deliver_proxy": "ftp://me:word@proxy:21"}, "WRONG", "network", "[deliver] proxy"),
     "an unknown key": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
 }
 

@@ -13,16 +13,19 @@ from urllib.parse import quote
 import pytest
 
 import app
+import expect
 import journal
 import webhooks
 from connections import ID, SOON, connect
 from deliveries import (RETRY_AFTER, actions, blocked, configure, counts, cursor_file, dead, deliver,
                         event, line, numbers, put, receiver, site, travel)  # noqa: F401
 from sandbox import pki, process
+from sandbox.proxy import Proxy
 from sandbox.receiver import Receiver, new_secret, signature
 from sandbox.site import ROOT
 
 DAY = 86400
+BACKEND = "backend.localhost"   # every name below localhost is this machine
 
 
 # The request.
@@ -290,12 +293,12 @@ def test_a_missing_url_is_reported(site, amocrm, receiver):
 
 def test_https_and_its_certificate(site, amocrm, tmp_path):
     """A receiver with a certificate of the CA in ca_file, and one with that of an unknown CA."""
-    good = amocrm.issue("backend", ["backend.example"])
-    unknown = pki.Authority(tmp_path / "ca", "Unknown CA").issue("backend", ["backend.example"])
+    good = amocrm.issue("backend", [BACKEND])
+    unknown = pki.Authority(tmp_path / "ca", "Unknown CA").issue("backend", [BACKEND])
     for certificate, taken in ((unknown, 0), (good, 1)):
         with Receiver(certificate=certificate) as receiver:
-            configure(site, amocrm, receiver, deliver_url="https://backend.example/events",
-                      amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
+            configure(site, amocrm, receiver, deliver_ca_file=amocrm.ca_file,
+                      deliver_url=f"https://{BACKEND}:{receiver.port}/events")
             site.new_store()
             put(site, event(1))
 
@@ -304,6 +307,43 @@ def test_https_and_its_certificate(site, amocrm, tmp_path):
             assert len(receiver.taken()) == taken
             assert receiver.connections()
             assert "certificate" in done.stderr or taken
+
+
+def test_the_settings_for_amocrm_do_not_apply_to_deliveries(site, amocrm, receiver, tmp_path):
+    """Neither its proxy nor its other addresses are used, and its ca_file is not trusted."""
+    with Proxy() as proxy, process.dead_port() as port:
+        configure(site, amocrm, receiver, amocrm_proxy=proxy.url,
+                  amocrm_ca_file=tmp_path / "none.pem", amocrm_connect_to=f"::127.0.0.1:{port}")
+        put(site, event(1))
+        deliver(site)
+        assert len(receiver.taken()) == 1 and proxy.asked == []
+
+    with Receiver(certificate=amocrm.issue("backend", [BACKEND])) as other:
+        configure(site, amocrm, other, amocrm_ca_file=amocrm.ca_file,
+                  deliver_url=f"https://{BACKEND}:{other.port}/events")
+        put(site, event(2), number=2)
+        assert "certificate" in deliver(site, status=1).stderr
+
+
+def test_the_settings_for_deliveries_do_not_apply_to_amocrm(bare, amocrm, receiver, tmp_path):
+    with Proxy() as proxy:
+        configure(bare, amocrm, receiver, deliver_proxy=proxy.url,
+                  deliver_ca_file=tmp_path / "none.pem")
+        params = amocrm.approve()
+        expect.connected(bare.get("callback", params), params["code"])
+        assert proxy.asked == []
+
+
+def test_a_proxy_for_deliveries(site, amocrm, receiver):
+    with (Receiver(certificate=amocrm.issue("backend", [BACKEND])) as receiver,
+          Proxy(receiver.port) as proxy):
+        configure(site, amocrm, receiver, deliver_url=f"https://{BACKEND}/events",
+                  deliver_proxy=proxy.url, deliver_ca_file=amocrm.ca_file)
+        put(site, event(1))
+
+        deliver(site)
+
+        assert proxy.asked == [f"{BACKEND}:443"] and len(receiver.taken()) == 1
 
 
 # {port} is the receiver's, where it can be reached at all.
@@ -317,7 +357,7 @@ PRIVATE = {
     "a name that is loopback": "https://localhost:{port}/events",
     "loopback's name in capitals": "https://LOCALHOST:{port}/events",
     "loopback's name with a dot": "https://localhost.:{port}/events",
-    "a name that resolves to loopback": "https://backend.example/events",
+    "a name that resolves to loopback": "https://backend.localhost:{port}/events",
     "this machine": "https://0.0.0.0:{port}/events",
     "loopback, IPv6": "https://[::1]:{port}/events",
     "loopback, IPv4 in IPv6": "https://[::ffff:127.0.0.1]:{port}/events",
@@ -340,8 +380,7 @@ PRIVATE = {
 @pytest.mark.parametrize("url", PRIVATE.values(), ids=PRIVATE.keys())
 def test_private_addresses_are_refused(site, amocrm, receiver, url):
     configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
-              deliver_allow_private="no",
-              amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
+              deliver_allow_private="no")
     put(site, event(1))
 
     def try_again():
@@ -357,8 +396,7 @@ def test_private_addresses_are_refused(site, amocrm, receiver, url):
     "loopback", "a name that is loopback", "a name that resolves to loopback", "this machine")])
 def test_private_addresses_are_contacted_if_allowed(site, amocrm, receiver, url):
     """So the test above proves something.  The receiver has no TLS: only the handshake begins."""
-    configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
-              amocrm_connect_to=f"backend.example:443:127.0.0.1:{receiver.port}")
+    configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port))
     put(site, event(1))
 
     deliver(site, status=1)
@@ -366,12 +404,49 @@ def test_private_addresses_are_contacted_if_allowed(site, amocrm, receiver, url)
     assert receiver.connections()
 
 
+@pytest.mark.parametrize("url", PRIVATE.values(), ids=PRIVATE.keys())
+def test_private_addresses_are_refused_behind_a_proxy(site, amocrm, receiver, url):
+    """The proxy's address says nothing about the host's."""
+    with Proxy() as proxy:
+        configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
+                  deliver_allow_private="no", deliver_proxy=proxy.url)
+        put(site, event(1))
+
+        deliver(site, status=1)
+
+        assert proxy.asked == [], "the proxy was asked for a private address"
+
+
+def test_a_name_without_an_address_here_is_not_left_to_the_proxy(site, amocrm, receiver):
+    with Proxy() as proxy:
+        configure(site, amocrm, receiver, deliver_url="https://nobody.invalid/events",
+                  deliver_allow_private="no", deliver_proxy=proxy.url)
+        put(site, event(1))
+
+        done = deliver(site, status=1)
+
+        assert proxy.asked == [] and "nobody.invalid" in done.stderr
+
+
+@pytest.mark.parametrize("host, allowed", [
+    ("192.0.2.1", "no"), ("[2001:db8::1]", "no"), ("127.0.0.1", "yes"), ("nobody.invalid", "yes")])
+def test_other_addresses_are_asked_of_the_proxy(site, amocrm, receiver, host, allowed):
+    """So the tests above prove something; the proxy itself has a private address."""
+    with Proxy() as proxy:
+        configure(site, amocrm, receiver, deliver_url=f"https://{host}/events",
+                  deliver_allow_private=allowed, deliver_proxy=proxy.url)
+        put(site, event(1))
+
+        deliver(site, status=1)
+
+        assert proxy.asked and set(proxy.asked) == {f"{host}:443"}
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/events", "http://backend.example/events",
                                  "http://192.0.2.1/events"])
 def test_plain_http_is_refused(site, amocrm, receiver, url):
     configure(site, amocrm, receiver, deliver_url=url.format(port=receiver.port),
-              deliver_allow_private="no",
-              amocrm_connect_to=f"backend.example:80:127.0.0.1:{receiver.port}")
+              deliver_allow_private="no")
     put(site, event(1))
 
     assert "allow_private" in deliver(site, status=1).stderr

@@ -121,7 +121,8 @@ def test_the_configuration_needs_only_the_user_replaced(unpacked):
     lines = (unpacked / "amo-crm" / "amo-crm.conf").read_text().splitlines()
     paths = [line for line in lines if not line.startswith("#") and " = /" in line]
     assert paths == ["ca_file = /home/USER/amo-crm/ca.pem",
-                     "path = /home/USER/amo-crm/store", "keys = /home/USER/amo-crm/keys"]
+                     "path = /home/USER/amo-crm/store", "keys = /home/USER/amo-crm/keys",
+                     "ca_file = /home/USER/amo-crm/ca.pem"]
 
 
 def test_check_explains_the_placeholder_user(unpacked):

@@ -58,15 +58,15 @@ system_bundle(void)
 	return NULL;
 }
 
-void
-check_ca(struct check *c)
+/* The certificates of [amocrm] or of [deliver]. */
+static void
+check_ca_of(struct check *c, const char *section, const char *given)
 {
-	const char *given = c->ctl->cfg.amocrm.ca_file;
 	const char *path = given == NULL ? system_bundle() : given;
 	const char *to_do = given == NULL
-	    ? "install the package ca-certificates, or set [amocrm] ca_file"
-	    : "[amocrm] ca_file must name a PEM file that the web server's user can read; without "
-	      "it the system's certificates are used";
+	    ? "install the package ca-certificates, or set ca_file"
+	    : "ca_file must name a PEM file that the web server's user can read; without it the "
+	      "system's certificates are used";
 	int count = path == NULL ? -1 : count_certificates(path);
 	struct ctx *ctx = c->ctl->ctx;
 	struct stat st;
@@ -78,12 +78,33 @@ check_ca(struct check *c)
 		    "this system has no list of certificate authorities: no server can be "
 		    "authenticated");
 	else if (count < 0)
-		report_wrong(&c->report, "certificates", to_do, "%s: %s", path, strerror(errno));
+		report_wrong(&c->report, "certificates", to_do, "[%s] %s: %s", section, path,
+		    strerror(errno));
 	else if (count == 0)
-		report_wrong(
-		    &c->report, "certificates", to_do, "%s: contains no certificate", path);
+		report_wrong(&c->report, "certificates", to_do, "[%s] %s: contains no certificate",
+		    section, path);
 	else
-		report_ok(&c->report, "certificates", "%s: %d", path, count);
+		report_ok(&c->report, "certificates", "[%s] %s: %d", section, path, count);
+}
+
+void
+check_ca(struct check *c)
+{
+	check_ca_of(c, "amocrm", c->ctl->cfg.amocrm.ca_file);
+	if (c->ctl->cfg.deliver.url != NULL)
+		check_ca_of(c, "deliver", c->ctl->cfg.deliver.ca_file);
+}
+
+/* Whether [SECTION] proxy is well-formed. */
+static bool
+check_proxy(struct check *c, const char *section, const char *proxy)
+{
+	if (proxy == NULL || config_proxy_valid(proxy))
+		return true;
+	report_wrong(&c->report, "network",
+	    "proxy must be a URL such as http://proxy.example:3128 or socks5h://...",
+	    "[%s] proxy is malformed", section); /* not shown: it may have a password */
+	return false;
 }
 
 void
@@ -100,13 +121,8 @@ check_network(struct check *c)
 		    "separated by spaces",
 		    "connect_to is malformed: %s", cfg->connect_to);
 	}
-	if (cfg->proxy != NULL && !config_proxy_valid(cfg->proxy)) {
-		ok = false;
-		report_wrong(r, "network",
-		    "[amocrm] proxy must be a URL such as http://proxy.example:3128 or "
-		    "socks5h://...",
-		    "proxy is malformed"); /* not shown: it may have a password */
-	}
+	ok = check_proxy(c, "amocrm", cfg->proxy) && ok;
+	ok = check_proxy(c, "deliver", c->ctl->cfg.deliver.proxy) && ok;
 	if (2 * cfg->timeout + OWN_TIME_S > SERVER_TIMEOUT_S) {
 		ok = false;
 		report_warning(r, "network",
@@ -116,8 +132,10 @@ check_network(struct check *c)
 		    2 * cfg->timeout + OWN_TIME_S);
 	}
 	if (ok)
-		report_ok(r, "network", "%s%s", cfg->proxy == NULL ? "no proxy" : "through a proxy",
-		    cfg->connect_to == NULL ? "" : ", some hosts at other addresses by connect_to");
+		report_ok(r, "network", "%s%s%s",
+		    cfg->proxy == NULL ? "no proxy" : "through a proxy",
+		    cfg->connect_to == NULL ? "" : ", some hosts at other addresses by connect_to",
+		    c->ctl->cfg.deliver.proxy == NULL ? "" : "; deliveries through a proxy");
 }
 
 static const char *
@@ -135,7 +153,7 @@ helper_advice(const struct ctx *ctx)
 
 /* A call that amo-crm-https must refuse before it connects: the URL is not of that host. */
 static bool
-https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
+https_starts(struct ctx *ctx)
 {
 	const struct https_request call = { .method = "GET",
 		.url = "https://one.invalid/",
@@ -143,7 +161,7 @@ https_starts(struct ctx *ctx, const struct amocrm_config *cfg)
 		.deadline_ms = clock_ms() + START_MS };
 	struct https_reply answer;
 
-	if (!https_send(ctx, cfg, &call, &answer) && ctx->kind == FAULT_REQUEST) {
+	if (!https_send(ctx, &call, &answer) && ctx->kind == FAULT_REQUEST) {
 		ctx_clear_fault(ctx);
 		return true;
 	}
@@ -168,7 +186,7 @@ crypto_starts(struct ctx *ctx)
 void
 check_https(struct check *c)
 {
-	if (https_starts(c->ctl->ctx, &c->ctl->cfg.amocrm))
+	if (https_starts(c->ctl->ctx))
 		report_ok(&c->report, "amo-crm-https", "which sends requests to amoCRM: starts");
 	else
 		report_fault(&c->report, "amo-crm-https", helper_advice(c->ctl->ctx));

@@ -40,16 +40,19 @@ request(const struct site *site, const char *host, const char *url, const char *
 		.host = host,
 		.headers = { header },
 		.deadline_ms = clock_ms() + REPLY_MS,
-		.plain_allowed = site->c->is_trial };
+		.plain_allowed = site->c->is_trial,
+		.ca_file = site->network.ca_file,
+		.connect_to = site->network.connect_to,
+		.proxy = site->network.proxy };
 
-	if (https_send(ctx, &site->network, &call, reply))
+	if (https_send(ctx, &call, reply))
 		return true;
 	if (ctx->kind != FAULT_UNAVAILABLE || strstr(ctx->reason, HTTPS_TOO_LONG) == NULL)
 		return false;
 	ctx_clear_fault(ctx);
 	call.discard_body = true;
 	call.deadline_ms = clock_ms() + REPLY_MS;
-	return https_send(ctx, &site->network, &call, reply);
+	return https_send(ctx, &call, reply);
 }
 
 /* The "error" of a reply by one of our programs; NULL: it is no such reply. */

@@ -248,6 +248,13 @@ static const struct row {
 	{ "a proxy with a control character", { "amocrm", "proxy", "http://u:hunter2\x7f@x" }, BAD,
 	    0, NULL },
 
+	{ "a path for deliveries", { "deliver", "ca_file", "/etc/ssl/ca.pem" }, GOOD, 0, NULL },
+	{ "an empty path for deliveries", { "deliver", "ca_file", "" }, BAD, 0, NULL },
+	{ "a proxy for deliveries", { "deliver", "proxy", "http://u:hunter2@proxy:3128" }, GOOD, 0,
+	    NULL },
+	{ "a proxy for deliveries with a control character",
+	    { "deliver", "proxy", "http://u:hunter2\x7f@x" }, BAD, 0, NULL },
+
 	{ "a name", { "app", "name", "For You \xd0\xaf" }, GOOD, 0, NULL },
 	{ "an empty name", { "app", "name", "" }, BAD, 0, NULL },
 	{ "a deep link", { "app", "deep_link", "my-app.2+x://host/path?x=1" }, GOOD, 0, NULL },

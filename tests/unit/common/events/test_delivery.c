@@ -19,10 +19,8 @@ static struct {
 } network;
 
 bool
-https_send(struct ctx *ctx, const struct amocrm_config *cfg, const struct https_request *call,
-    struct https_reply *reply)
+https_send(struct ctx *ctx, const struct https_request *call, struct https_reply *reply)
 {
-	(void)cfg;
 	network.request = *call;
 	if (network.fault != FAULT_NONE)
 		return fault(ctx, network.fault, "backend.example: no connection");
@@ -175,6 +173,28 @@ allows_private_addresses_and_http_together(void **state)
 }
 
 static void
+uses_the_network_settings_of_deliveries(void **state)
+{
+	struct config cfg = config_of(URL, SECRET, false);
+	struct ctx ctx;
+
+	(void)state;
+	cfg.amocrm.ca_file = "amocrm.pem";
+	cfg.amocrm.connect_to = "::127.0.0.1:1";
+	cfg.amocrm.proxy = "amocrm-proxy:3128";
+	cfg.deliver.ca_file = "deliver.pem";
+	cfg.deliver.proxy = "deliver-proxy:3128";
+	open_ctx(&ctx);
+	network.fault = FAULT_NONE;
+	network.reply = (struct https_reply){ .status = 200 };
+	assert_int_equal(send_event(&ctx, &cfg), DELIVERY_ACCEPTED);
+	same_text("ca_file", network.request.ca_file, "deliver.pem");
+	same_text("connect_to", network.request.connect_to, NULL);
+	same_text("proxy", network.request.proxy, "deliver-proxy:3128");
+	ctx_close(&ctx);
+}
+
+static void
 names_the_host_of_the_url(void **state)
 {
 	static const struct {
@@ -289,6 +309,7 @@ main(void)
 		cmocka_unit_test(checks_the_configuration),
 		cmocka_unit_test(signs_and_posts_the_line),
 		cmocka_unit_test(allows_private_addresses_and_http_together),
+		cmocka_unit_test(uses_the_network_settings_of_deliveries),
 		cmocka_unit_test(names_the_host_of_the_url),
 		cmocka_unit_test(turns_the_reply_into_an_outcome),
 		cmocka_unit_test(reports_a_full_arena),

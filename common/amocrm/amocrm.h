@@ -17,6 +17,9 @@ struct json_object;
 
 #define AMOCRM_TOKEN_MAX 16384 /* bytes; tokens have about 1 KB today, and grow */
 
+/* Only administrators of the account may use it: a 403 with JSON says that the user is none. */
+#define AMOCRM_WEBHOOKS_PATH "/api/v4/webhooks"
+
 struct tokens {
 	const char *access_token;
 	const char *refresh_token;
@@ -44,7 +47,8 @@ struct amocrm_call {
  * has no content.
  * Fault: FAULT_REFUSED for a 400 or 401 that rejects the code or token, FAULT_CLIENT for any other
  * 400 or 401; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for temporary failures: no reply by
- * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403.  For these, the
+ * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403, but
+ * FAULT_CLIENT for one of AMOCRM_WEBHOOKS_PATH with JSON.  For these, the
  * Retry-After of the reply is in ctx->retry_after_s.  After all but FAULT_REFUSED the code or token
  * may still be valid. */
 bool amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,

@@ -10,7 +10,7 @@ static bool
 call_webhooks(struct ctx *ctx, const struct config *cfg, const char *host, const char *method,
     const char *access_token, const char *body, int64_t deadline_ms, struct json_object **doc)
 {
-	struct amocrm_call call = { method, host, "/api/v4/webhooks", NULL, body, deadline_ms,
+	struct amocrm_call call = { method, host, AMOCRM_WEBHOOKS_PATH, NULL, body, deadline_ms,
 		BUDGET_OWN_STATE };
 
 	*doc = NULL;

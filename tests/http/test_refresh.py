@@ -543,9 +543,31 @@ def test_a_missing_key_is_named(bare, amocrm):
     assert amocrm.connections() == []
 
 
+@pytest.mark.parametrize("kind, advice", [("token_of_another_client", "another integration"),
+                                          ("token_invalid", "does not know the token")])
+def test_hints_that_end_a_connection(bare, amocrm, kind, advice):
+    connect(bare, amocrm, life=SOON)
+    amocrm.misbehave(kind)
+
+    done = token(bare, check=False)
+
+    refused(done, advice, "connect again")
+    assert "client_secret" not in done.stderr and one(bare)["state"] == "revoked"
+
+
+def test_an_unknown_hint_ends_nothing_and_no_cause_is_claimed(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    amocrm.misbehave("unknown_hint")
+
+    done = token(bare, check=False)
+
+    refused(done, "The moon token account is in the wrong house", "not known to us")
+    assert "see account" not in done.stderr and one(bare)["state"] == "active"
+
+
 # An account that was renamed.
 
-RENAMED = ["not_found", "moved", "no_account"]
+RENAMED = ["not_found", "moved", "no_account", "unauthorized"]
 
 
 def assert_followed(site, amocrm):

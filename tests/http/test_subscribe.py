@@ -173,6 +173,25 @@ def test_an_event_that_amocrm_does_not_know(site, amocrm):
     assert subscriptions(amocrm) == {}
 
 
+def test_the_event_that_amocrm_complains_of_is_named(site, amocrm):
+    amocrm.misbehave("invalid_event", index=1)
+
+    done = site.ctl("subscribe", ID, "add_lead", "add_nonsense", check=False)
+
+    assert done.returncode == 1
+    assert "settings.1 add_nonsense: The value you selected is not a valid choice" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["subscribe", "unsubscribe"])
+def test_a_user_who_is_not_an_administrator(site, amocrm, command):
+    amocrm.misbehave("not_admin")
+
+    done = site.ctl(command, ID, check=False)
+
+    assert done.returncode == 1
+    assert "not an administrator" in done.stderr and "blocked" not in done.stderr
+
+
 @pytest.mark.parametrize("kind", ["forbidden", "too_many", "server_error", "not_json", "hang",
                                   "connection_reset", "certificate_unknown"])
 @pytest.mark.parametrize("command", ["subscribe", "unsubscribe"])

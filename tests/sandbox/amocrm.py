@@ -310,7 +310,11 @@ def no_account(_exchange, _account):
     return faults.problem(Refused("Invalid account"))
 
 
-OLD_HOSTS = {"not_found": not_found, "moved": moved, "no_account": no_account}
+def unauthorized(exchange, _account):
+    return faults.unauthorized_page(exchange)
+
+
+OLD_HOSTS = {"not_found": not_found, "unauthorized": unauthorized, "moved": moved, "no_account": no_account}
 
 
 def _token_request(asked):

@@ -34,6 +34,13 @@ HINTS = {
     "client_id": ("Check the `client_id` parameter", 400),
     "client_secret": ("Check the `client_secret` parameter", 401),
     "invalid_account": ("Invalid account", 400),
+    "code_of_another_client": ("Authorization code was not issued to this client", 400),
+    "code_malformed": ("Authorization code malformed", 400),
+    "code_missing": ("Check the `code` parameter", 400),
+    "token_of_another_client": ("Token is not linked to client", 401),
+    "token_invalid": ("Invalid refresh token", 401),
+    "redirect_uri_missing": ("Check the `redirect_uri` parameter", 400),
+    "unknown_hint": ("The moon token account is in the wrong house", 400),
     "send_to_account": ("Send request to account", 400),
 }
 
@@ -79,6 +86,28 @@ def invalid_client_russian(_exchange):
 def forbidden(_exchange):
     """403 with an HTML page: the account or our address is blocked."""
     return Reply(403, BLOCKED_PAGE)
+
+
+@fault
+def not_admin(_exchange):
+    """403 with JSON: the user is not an administrator of the account."""
+    return problem(Refused(None, 403, "Forbidden", "Access denied"))
+
+
+@fault
+def invalid_event(_exchange, index=0):
+    """400 that names one of the events by its index."""
+    errors = [{"code": "NotSupportedChoice", "path": f"settings.{index}",
+               "detail": "The value you selected is not a valid choice."}]
+    members = {"validation-errors": [{"request_id": "0", "errors": errors}], "status": 400,
+               "title": "Bad Request", "detail": "Request validation failed"}
+    return Reply(400, json.dumps(members).encode(), "application/problem+json")
+
+
+@fault
+def unauthorized_page(_exchange):
+    """401 with an HTML page, as from the former host of a renamed account."""
+    return Reply(401, b"<html><body>401</body></html>")
 
 
 @fault

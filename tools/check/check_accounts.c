@@ -43,7 +43,7 @@ static const char *
 key_at_fault(const char *reason)
 {
 	static const char *const signs[][2] = {
-		{ "Redirect URI", "redirect_uri" },
+		{ "redirect_uri", "redirect_uri" },
 		{ "client_id", "client_id" },
 		{ "client_secret", "client_secret" },
 		{ "ccount", "account" },
@@ -56,8 +56,13 @@ key_at_fault(const char *reason)
 }
 
 static const char *
-advice(enum fault_kind kind)
+advice(enum fault_kind kind, const char *reason)
 {
+	if (strstr(reason, "esolve host") != NULL)
+		return "correct the name servers of this machine, or the spelling of [amocrm] "
+		       "account";
+	if (strstr(reason, "not known to us") != NULL)
+		return "ask amoCRM's support what its hint means";
 	switch (kind) {
 	case FAULT_CLIENT:
 		return "make it the same here and in the integration's settings in amoCRM";
@@ -90,7 +95,7 @@ check_token_endpoint(struct check *c, const char *host)
 	}
 	report_fault(&c->report,
 	    ctl->ctx->kind == FAULT_CLIENT ? key_at_fault(ctl->ctx->reason) : "amocrm",
-	    advice(ctl->ctx->kind));
+	    advice(ctl->ctx->kind, ctl->ctx->reason));
 	return false;
 }
 

@@ -123,7 +123,9 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct tokens tokens;
 
 	if (key != NULL && value != NULL && strncmp(key, "app:", 4) == 0)
-		return connection_restore_user(ctx, cfg, key, value, stored);
+		return strncmp(value, "connection:", 11) == 0
+		    ? connection_restore_user(ctx, cfg, key, value, stored)
+		    : fault(ctx, FAULT_REQUEST, "it names no connection");
 	if (key == NULL || value == NULL || strncmp(key, "connection:", 11) != 0)
 		return fault(ctx, FAULT_REQUEST, "not a line that export wrote");
 	if (!record_read(ctx, value, &connection)

@@ -19,6 +19,21 @@ restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	    && (!*stored || connection_put(ctx, cfg, ring, key, connection, tokens));
 }
 
+/* The rule by which tokens are taken from amoCRM: any other could never be sent in a header. */
+static bool
+check_token(struct ctx *ctx, const char *name, const char *token)
+{
+	size_t len = strlen(token);
+
+	if (len == 0)
+		return fault(ctx, FAULT_REQUEST, "its %s is empty", name);
+	for (size_t i = 0; i < len; i++)
+		if (token[i] <= ' ' || token[i] > '~')
+			return fault(ctx, FAULT_REQUEST, "its %s has a blank, or no ASCII", name);
+	return len <= AMOCRM_TOKEN_MAX
+	    || fault(ctx, FAULT_REQUEST, "its %s is over %d bytes", name, AMOCRM_TOKEN_MAX);
+}
+
 bool
 connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const char *value, const struct tokens *tokens, bool *stored)
@@ -36,10 +51,13 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 		return fault(ctx, FAULT_STORAGE, "the record belongs to %s", own_key);
 	if (tokens == NULL && !record_tokens(ctx, ring, &connection, &opened))
 		return false;
-	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
+	if (tokens == NULL)
+		tokens = &opened;
+	if (!check_token(ctx, "access_token", tokens->access_token)
+	    || !check_token(ctx, "refresh_token", tokens->refresh_token)
+	    || !account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
 		return false;
-	ok = restore_locked(
-	    ctx, cfg, ring, key, &connection, tokens == NULL ? &opened : tokens, stored);
+	ok = restore_locked(ctx, cfg, ring, key, &connection, tokens, stored);
 	lock_release(&lock);
 	return ok;
 }

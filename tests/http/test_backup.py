@@ -232,6 +232,10 @@ def with_clear(line, **changed):
     return {**line, "value": "\n".join((state, compact({**json.loads(clear), **changed}), rest))}
 
 
+def with_pair(line, **changed):
+    return {**line, "tokens": compact({**json.loads(line["tokens"]), **changed})}
+
+
 def flipped(value):
     """Changes one character of the sealed text; not the last one, which may contain unused bits."""
     return value[:-20] + ("A" if value[-20] != "A" else "B") + value[-19:]
@@ -270,6 +274,12 @@ CORRUPT_PLAIN = {
     "no refresh token": lambda line: {**line, "tokens": '{"access_token":"a","expires_at":5}'},
     "no access token": lambda line: {**line, "tokens": '{"refresh_token":"a","expires_at":5}'},
     "no expiry": lambda line: {**line, "tokens": '{"access_token":"a","refresh_token":"b"}'},
+    "an empty refresh token": lambda line: with_pair(line, refresh_token=""),
+    "an empty access token": lambda line: with_pair(line, access_token=""),
+    "a line feed in a token": lambda line: with_pair(line, access_token="a\nX: y"),
+    "a token with a letter beyond ASCII": lambda line: with_pair(line, refresh_token="\u0456"),
+    "a token over the limit": lambda line: with_pair(line, refresh_token="x" * 16385),
+    "an app user of no connection": lambda line: {"key": "app:olena", "value": "account:4"},
     "no account": lambda line: with_clear(line, account_id="x"),
     "a host that is not amoCRM's": lambda line: with_clear(line, host="x.evil.com"),
     "a host with user information": lambda line: with_clear(line, host="x.amocrm.ru@evil.com"),

@@ -251,6 +251,8 @@ page_of(enum fault_kind kind)
 	case FAULT_REFUSED:
 	case FAULT_CLIENT:
 		return PAGE_FAILED;
+	case FAULT_OTHER_ACCOUNT:
+		return PAGE_WRONG_ACCOUNT;
 	default:
 		return PAGE_TRY_LATER;
 	}

@@ -20,6 +20,7 @@ static const char names[FAULT_KINDS][NAME_SIZE] = {
 	[FAULT_CLAIMED] = "claimed",
 	[FAULT_REFUSED] = "refused",
 	[FAULT_CLIENT] = "client",
+	[FAULT_OTHER_ACCOUNT] = "other_account",
 	[FAULT_UNAVAILABLE] = "unavailable",
 	[FAULT_BLOCKED] = "blocked",
 	[FAULT_MOVED] = "moved",

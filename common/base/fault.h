@@ -17,6 +17,7 @@ enum fault_kind {
 	FAULT_CLAIMED,       /* the code cannot be claimed, or not by this app user */
 	FAULT_REFUSED,       /* the code or token was refused, or nothing usable is connected */
 	FAULT_CLIENT,        /* amoCRM refused the client: the set-up or the account is wrong */
+	FAULT_OTHER_ACCOUNT, /* the account is not the one that the configuration pins */
 	FAULT_UNAVAILABLE,   /* a server, or a lock, is not available now */
 	FAULT_BLOCKED,       /* amoCRM replies that the account, or our address, is blocked */
 	FAULT_MOVED,         /* the host is unknown, or does not serve the account any more */

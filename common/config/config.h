@@ -8,6 +8,8 @@
 
 #include "base/ctx.h"
 
+#include <stdint.h>
+
 enum redirect_mode { REDIRECT_PAGE, REDIRECT_BUTTON, REDIRECT_302 };
 enum connections_mode { CONNECTIONS_SHARED, CONNECTIONS_PER_USER };
 enum state_mode { STATE_ANY, STATE_SIGNED };
@@ -25,6 +27,7 @@ struct amocrm_config {
 	const char *client_id;
 	const char *client_secret;
 	const char *redirect_uri;
+	int64_t account_id;  /* 0: not pinned by number */
 	const char *account; /* a host in lower case; NULL: any that account_domains allows */
 	const char *account_domains;
 	const char *authorize_url;

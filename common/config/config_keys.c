@@ -4,6 +4,7 @@
  */
 #include "config/config.h"
 
+#include "base/encode.h"
 #include "config/app_link.h"
 
 #include <errno.h>
@@ -55,6 +56,13 @@ parse_budget(const struct config_key *key, const char *value, void *target)
 		return false;
 	*budget = (struct call_budget){ (int)calls, (int)exchanges };
 	return true;
+}
+
+static bool
+parse_id(const struct config_key *key, const char *value, void *target)
+{
+	(void)key;
+	return decimal_parse(value, target);
 }
 
 /* The index of value among the choices. */
@@ -145,6 +153,8 @@ const struct config_key config_keys[] = {
 	{ KEY(amocrm, client_id), TEXT, .required = true },
 	{ KEY(amocrm, client_secret), TEXT, .required = true, .secret = true },
 	{ KEY(amocrm, redirect_uri), URL, .required = true },
+	{ KEY(amocrm, account_id), .parse = parse_id,
+	    .error = "must be the account's number, such as 31920194" },
 	{ KEY(amocrm, account), TEXT },
 	{ KEY(amocrm, account_domains), .default_value = "amocrm.ru amocrm.com kommo.com",
 	    .parse = parse_domains, .min = 1,

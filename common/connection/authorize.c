@@ -29,8 +29,10 @@ authorize_host(
 	if (!host_allowed(cfg->account_domains, referer, lowered))
 		return fault(ctx, FAULT_REQUEST,
 		    "referer \"%.80s\" is not a host below account_domains", referer);
-	if (cfg->account != NULL && strcmp(lowered, cfg->account) != 0)
-		return fault(ctx, FAULT_REQUEST, "referer %s is not [amocrm] account", lowered);
+	/* an account pinned by number may have been renamed: its tokens tell */
+	if (cfg->account_id == 0 && cfg->account != NULL && strcmp(lowered, cfg->account) != 0)
+		return fault(
+		    ctx, FAULT_OTHER_ACCOUNT, "referer %s is not [amocrm] account", lowered);
 	return ctx_strndup(ctx, lowered, strlen(lowered), host);
 }
 

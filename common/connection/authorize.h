@@ -25,7 +25,7 @@ struct grant {
 
 /* The host that may be asked: referer, if account_domains allows it and no other account is pinned.
  * referer NULL: the pinned account.
- * Fault: FAULT_REQUEST. */
+ * Fault: FAULT_REQUEST; FAULT_OTHER_ACCOUNT if another host is pinned, and no number is. */
 bool authorize_host(
     struct ctx *ctx, const struct amocrm_config *cfg, const char *referer, const char **host);
 

@@ -56,6 +56,19 @@ claim_of(const struct grant *grant)
 	return (struct claim){ CLAIM_ANONYMOUS, NULL };
 }
 
+/* Tokens of another account than the pinned one are not stored; the code is used up. */
+static bool
+check_account(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+    const struct identity *identity, const char *record)
+{
+	if (cfg->amocrm.account_id == 0 || identity->account_id == cfg->amocrm.account_id)
+		return true;
+	ctx_fault(ctx, FAULT_OTHER_ACCOUNT, "%s is account %lld, not [amocrm] account_id",
+	    identity->host, (long long)identity->account_id);
+	put_refused(ctx, cfg, grant, record);
+	return false;
+}
+
 /* Stores the connection and, in the same commit, the code's record. */
 static bool
 save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
@@ -69,7 +82,8 @@ save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
 	struct store_op op;
 	struct authorization authorization = { .code_op = &op };
 
-	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
+	return check_account(ctx, cfg, grant, identity, record)
+	    && record_key(ctx, identity->account_id, identity->user_id, &code.connection)
 	    && auth_code_id(ctx, record, &authorization.id) && auth_code_op(ctx, record, &code, &op)
 	    && connection_save(ctx, cfg, ring, identity, tokens, &claim, &authorization);
 }

@@ -11,11 +11,12 @@
 #include "text/html.h"
 
 enum page_kind {
-	PAGE_CONNECTED, /* the code was exchanged; the app continues */
-	PAGE_CANCELLED, /* the visitor refused: access_denied */
-	PAGE_FAILED,    /* the code or the request is not valid; starting again helps */
-	PAGE_TRY_LATER, /* amoCRM or this server is unavailable; waiting helps */
-	PAGE_NOTHING,   /* neither a code nor an error, as when the address is opened by hand */
+	PAGE_CONNECTED,     /* the code was exchanged; the app continues */
+	PAGE_CANCELLED,     /* the visitor refused: access_denied */
+	PAGE_FAILED,        /* the code or the request is not valid; starting again helps */
+	PAGE_WRONG_ACCOUNT, /* the visitor chose another account; choosing the right one helps */
+	PAGE_TRY_LATER,     /* amoCRM or this server is unavailable; waiting helps */
+	PAGE_NOTHING,       /* neither a code nor an error, as when the address is opened by hand */
 	PAGE_KINDS
 };
 

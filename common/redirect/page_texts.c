@@ -22,6 +22,11 @@ const struct page_text page_texts[] = {
 		    "amoCRM could not be connected",
 		    "The link may be too old, or used already. Open {app} and start again.",
 		},
+		[PAGE_WRONG_ACCOUNT] = {
+		    "Another amoCRM account was chosen",
+		    "This account cannot be used here. Open {app}, start again and choose your "
+		    "company's account.",
+		},
 		[PAGE_TRY_LATER] = {
 		    "Please try a little later",
 		    "amoCRM could not be connected just now. It is not your fault. Open {app} and "
@@ -54,6 +59,11 @@ const struct page_text page_texts[] = {
 		    "Можливо, посилання застаріло або вже використано. Відкрийте {app} і почніть "
 		    "спочатку.",
 		},
+		[PAGE_WRONG_ACCOUNT] = {
+		    "Обрано інший акаунт amoCRM",
+		    "Цей акаунт тут не підійде. Відкрийте {app}, почніть спочатку й оберіть акаунт "
+		    "своєї компанії.",
+		},
 		[PAGE_TRY_LATER] = {
 		    "Спробуйте трохи пізніше",
 		    "Зараз підключити amoCRM не вдалося, і це не через вас. Відкрийте {app} і "
@@ -85,6 +95,11 @@ const struct page_text page_texts[] = {
 		    "Не удалось подключить amoCRM",
 		    "Возможно, ссылка устарела или уже использована. Откройте {app} и начните "
 		    "сначала.",
+		},
+		[PAGE_WRONG_ACCOUNT] = {
+		    "Выбран другой аккаунт amoCRM",
+		    "Этот аккаунт здесь не подойдёт. Откройте {app}, начните сначала и выберите "
+		    "аккаунт своей компании.",
 		},
 		[PAGE_TRY_LATER] = {
 		    "Попробуйте чуть позже",

@@ -26,6 +26,8 @@ static const struct fault_response fault_responses[FAULT_KINDS] = {
 	[FAULT_CLAIMED] = { 409, "already_claimed", "The code belongs to another user." },
 	[FAULT_REFUSED] = { 400, "auth_failed", "amoCRM did not accept the authorization." },
 	[FAULT_CLIENT] = { 400, "auth_failed", "amoCRM did not accept the authorization." },
+	[FAULT_OTHER_ACCOUNT] = { 400, "wrong_account",
+	    "Another amoCRM account was chosen than the one this app works with." },
 	[FAULT_MOVED] = { 503, "temporarily_unavailable",
 	    "The account's address cannot be reached now." },
 	[FAULT_REPLY_LOST] = { 503, "temporarily_unavailable", "amoCRM's reply did not arrive." },

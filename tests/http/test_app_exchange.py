@@ -258,6 +258,17 @@ def test_a_new_code_requires_the_callers_own_state(site, amocrm, mode):
     app.connected(olena.exchange(amocrm.approve(), state=mine))
 
 
+@pytest.mark.parametrize("pinned, calls", [
+    ({"amocrm_account": "reforyou.amocrm.ru"}, 0), ({"amocrm_account_id": 31920194}, 1)])
+def test_another_account_than_the_pinned_one(site, amocrm, pinned, calls):
+    site.configure(app_connections="per_user", app_state="any", **pinned)
+
+    app.refused(User(site, "olena").exchange(amocrm.approve("second.amocrm.ru")), 400,
+                "wrong_account")
+
+    assert len(amocrm.exchanges()) == calls and site.connections() == []
+
+
 @pytest.mark.parametrize("connections", ["shared", "per_user"])
 def test_another_users_signed_state_is_refused_where_any_is_accepted(site, amocrm, connections):
     site.configure(app_connections=connections, app_state="any")

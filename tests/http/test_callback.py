@@ -386,9 +386,39 @@ def test_missing_referer_without_a_pinned_account(site, amocrm):
 
 
 def test_another_account_than_the_pinned_one(site, amocrm):
-    expect.failed(site.get("callback", amocrm.approve("second.amocrm.ru")), "invalid_request")
+    expect.failed(site.get("callback", amocrm.approve("second.amocrm.ru")), "wrong_account")
 
     assert amocrm.connections() == []
+
+
+def test_a_renamed_account_pinned_by_number_stays_let_in(site, amocrm):
+    site.configure(amocrm_account="former.amocrm.ru", amocrm_account_id=31920194)
+    params = amocrm.approve()
+
+    expect.connected(site.get("callback", params), params["code"])
+
+
+@pytest.mark.parametrize("kind", ["claims", "opaque_token"])
+def test_tokens_of_another_account_than_the_pinned_number_are_not_stored(bare, amocrm, kind):
+    bare.configure(amocrm_account_id=31920194)
+    if kind == "opaque_token":
+        amocrm.misbehave(kind)
+    params = amocrm.approve("second.amocrm.ru", state="s")
+
+    for _ in range(2):      # the second time, amoCRM is not asked again
+        expect.failed(bare.get("callback", params), "wrong_account", "s")
+
+    assert len(amocrm.exchanges()) == 1 and bare.connections() == []
+    bare.logged("wrong_account", "32720107")
+
+
+@pytest.mark.parametrize("language, words", [
+    ("en", "Another amoCRM account"), ("uk", "Обрано інший акаунт"), ("ru", "Выбран другой аккаунт")])
+def test_the_page_says_that_the_account_is_another(site, amocrm, language, words):
+    answer = site.get("callback", amocrm.approve("second.amocrm.ru"),
+                      headers={"Accept-Language": language})
+
+    assert words in answer.text and amocrm.exchanges() == []
 
 
 SIGNED_STATES = {

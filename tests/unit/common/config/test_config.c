@@ -248,6 +248,9 @@ static const struct row {
 	{ "a proxy with a control character", { "amocrm", "proxy", "http://u:hunter2\x7f@x" }, BAD,
 	    0, NULL },
 
+	{ "an account's number", { "amocrm", "account_id", "31920194" }, GOOD, 31920194, NULL },
+	{ "account zero", { "amocrm", "account_id", "0" }, BAD, 0, NULL },
+	{ "an account that is a host", { "amocrm", "account_id", "a.amocrm.ru" }, BAD, 0, NULL },
 	{ "a path for deliveries", { "deliver", "ca_file", "/etc/ssl/ca.pem" }, GOOD, 0, NULL },
 	{ "an empty path for deliveries", { "deliver", "ca_file", "" }, BAD, 0, NULL },
 	{ "a proxy for deliveries", { "deliver", "proxy", "http://u:hunter2@proxy:3128" }, GOOD, 0,
@@ -362,9 +365,13 @@ check_value(const struct row *row, const struct config_key *key, const struct co
 	const char *at = (const char *)cfg + key->offset;
 	bool is_number = key->max != 0 || key->choices != NULL;
 	const char *text;
+	int64_t id;
 	int number;
 
-	if (is_number) {
+	if (strcmp(key->name, "account_id") == 0) {
+		memcpy(&id, at, sizeof id);
+		same_number(row->label, id, row->number);
+	} else if (is_number) {
 		memcpy(&number, at, sizeof number);
 		same_number(row->label, number, row->number);
 	} else {

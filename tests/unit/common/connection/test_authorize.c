@@ -36,7 +36,7 @@ chooses_the_host(void **state)
 		    "a.amocrm.ru" },
 		{ "no referer, no pinned account", NULL, NULL, FAULT_REQUEST, NULL },
 		{ "an account other than the pinned one", "a.amocrm.ru", "b.amocrm.ru",
-		    FAULT_REQUEST, NULL },
+		    FAULT_OTHER_ACCOUNT, NULL },
 		{ "an empty referer", "a.amocrm.ru", "", FAULT_REQUEST, NULL },
 		{ "a host outside account_domains", NULL, "evil.example", FAULT_REQUEST, NULL },
 		{ "an allowed host as the user name", NULL, "a.amocrm.ru@127.0.0.1", FAULT_REQUEST,

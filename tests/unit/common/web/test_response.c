@@ -28,6 +28,7 @@ reports_each_fault(void **state)
 		{ "the code of another app user", FAULT_CLAIMED, 409, "already_claimed" },
 		{ "amoCRM refuses the code", FAULT_REFUSED, 400, "auth_failed" },
 		{ "amoCRM refuses the client", FAULT_CLIENT, 400, "auth_failed" },
+		{ "another account is pinned", FAULT_OTHER_ACCOUNT, 400, "wrong_account" },
 		{ "amoCRM is not available", FAULT_UNAVAILABLE, 503, "temporarily_unavailable" },
 		{ "the account has moved to another host", FAULT_MOVED, 503,
 		    "temporarily_unavailable" },

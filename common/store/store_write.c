@@ -47,6 +47,7 @@ struct plan {
 	size_t change_count;
 	struct step steps[STORE_OPS_MAX];
 	size_t step_count;
+	bool rehearsal;
 };
 
 static bool
@@ -205,7 +206,7 @@ prepare_step(struct ctx *ctx, struct plan *plan, size_t end)
 	    || !shard_prepare(ctx, step->path, step->copy, ops, count))
 		return false;
 	plan->step_count++;
-	return disk_reserve_check_size(ctx, plan->directory, step->copy);
+	return plan->rehearsal || disk_reserve_check_size(ctx, plan->directory, step->copy);
 }
 
 static bool
@@ -258,9 +259,10 @@ store_perform(struct ctx *ctx, const struct store_config *store, const struct st
 	struct plan plan;
 	bool ok;
 
-	ok = make_plan(ctx, store, ops, count, &plan) && lock_shards(ctx, &plan)
-	    && resolve(ctx, &plan, ops) && prepare_with_reserve(ctx, &plan)
-	    && (rehearsal || commit(ctx, &plan));
+	ok = make_plan(ctx, store, ops, count, &plan);
+	plan.rehearsal = rehearsal;
+	ok = ok && lock_shards(ctx, &plan) && resolve(ctx, &plan, ops)
+	    && prepare_with_reserve(ctx, &plan) && (rehearsal || commit(ctx, &plan));
 	if (!ok || rehearsal)
 		roll_back(&plan);
 	unlock_shards(&plan);

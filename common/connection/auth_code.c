@@ -1,6 +1,7 @@
 /* auth_code.c - see auth_code.h. */
 #include "connection/auth_code.h"
 
+#include "base/log.h"
 #include "base/sha2.h"
 #include "base/strbuf.h"
 #include "text/json.h"
@@ -87,4 +88,19 @@ auth_code_op(struct ctx *ctx, const char *key, const struct auth_code *code, str
 		return false;
 	*op = store_op_put(key, value, time(NULL) + AUTH_CODE_LIFE_S);
 	return true;
+}
+
+void
+auth_code_refuse(
+    struct ctx *ctx, const struct store_config *store, const char *key, const char *host)
+{
+	struct ctx before = *ctx;
+	const struct auth_code code = { .host = host, .refused = before.kind };
+	struct store_op op;
+
+	ctx_clear_fault(ctx);
+	if (!auth_code_op(ctx, key, &code, &op) || !store_commit(ctx, store, &op, 1))
+		log_note(ctx, "not_recorded", ctx->reason);
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, before.kind, "%s", before.reason);
 }

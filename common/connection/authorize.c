@@ -6,6 +6,7 @@
 #include "base/signals.h"
 #include "config/host_allowlist.h"
 #include "connection/auth_code.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 #include "connection/exchange.h"
 
@@ -135,18 +136,22 @@ fault_refused_before(struct ctx *ctx, const struct auth_code *code)
 	return fault(ctx, code->refused, "the code was refused before; amoCRM is not asked again");
 }
 
-/* Under the code's lock: the process that held it before has written the code's record, or has
- * failed. */
+/* Under the code's lock: the process that held it before has written the code's record, or has left
+ * the tokens in the escrow, or has failed. */
 static bool
 authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
 {
+	const struct fold_filter filter = { .key = record };
 	const struct keyring *ring;
 	struct auth_code code;
+	bool folded = false;
 	bool known;
 
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
-	    || !auth_code_find(ctx, &cfg->store, record, &known, &code))
+	    || !auth_code_find(ctx, &cfg->store, record, &known, &code)
+	    || (!known && !connection_fold_matching(ctx, cfg, &filter, &folded))
+	    || (folded && !auth_code_find(ctx, &cfg->store, record, &known, &code)))
 		return false;
 	if (known && is_refused(grant, &code))
 		return fault_refused_before(ctx, &code);

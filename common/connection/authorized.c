@@ -109,13 +109,27 @@ save(struct ctx *ctx, void *arg)
 		&authorization);
 }
 
+/* Tokens of another account than the pinned one are not stored; the code is used up. */
+static bool
+check_account(struct ctx *ctx, const struct config *cfg, const struct authorized *authorized)
+{
+	const struct identity *identity = authorized->identity;
+
+	if (cfg->amocrm.account_id == 0 || identity->account_id == cfg->amocrm.account_id)
+		return true;
+	ctx_fault(ctx, FAULT_OTHER_ACCOUNT, "%s is account %lld, not [amocrm] account_id",
+	    identity->host, (long long)identity->account_id);
+	auth_code_refuse(ctx, &cfg->store, authorized->record, authorized->grant->host);
+	return false;
+}
+
 bool
 authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct authorized *authorized)
 {
 	struct saving saving = { .cfg = cfg, .ring = ring, .authorized = authorized };
 
-	return save_retry(ctx, save, &saving);
+	return check_account(ctx, cfg, authorized) && save_retry(ctx, save, &saving);
 }
 
 static bool

@@ -30,7 +30,8 @@ void authorized_note(struct ctx *ctx, const struct config *cfg, const struct key
     const struct authorized *authorized, const struct lock *slot, const char **text);
 
 /* Stores the connection and, in the same commit, the code's record; again after an error.
- * Fault: as connection_save. */
+ * Fault: as connection_save; FAULT_OTHER_ACCOUNT if the tokens are not those of the pinned account:
+ * they are not stored, and the code is recorded as refused. */
 bool authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct authorized *authorized);
 

@@ -33,10 +33,16 @@ fold_authorized(struct ctx *ctx, const struct config *cfg, const struct keyring 
 	const struct authorized authorized = { kept->code, &kept->grant, &identity, tokens,
 		kept->at, true };
 
-	return (amocrm_identity_from_token(ctx, kept->host, tokens, &identity)
-		   || amocrm_identity_from_api(ctx, cfg, kept->host, tokens, BUDGET_OWN_STATE,
-		       amocrm_deadline(cfg), &identity))
-	    && authorized_save(ctx, cfg, ring, &authorized);
+	if ((amocrm_identity_from_token(ctx, kept->host, tokens, &identity)
+		|| amocrm_identity_from_api(ctx, cfg, kept->host, tokens, BUDGET_OWN_STATE,
+		    amocrm_deadline(cfg), &identity))
+	    && authorized_save(ctx, cfg, ring, &authorized))
+		return true;
+	if (ctx->kind != FAULT_OTHER_ACCOUNT)
+		return false;
+	log_note(ctx, "refused", ctx->reason); /* nothing to keep */
+	ctx_clear_fault(ctx);
+	return true;
 }
 
 static bool

@@ -4,9 +4,11 @@
 #include "amocrm/amocrm.h"
 #include "amocrm/budget.h"
 #include "base/log.h"
-#include "connection/connection_internal.h"
+#include "connection/authorized.h"
+#include "connection/save_retry.h"
 #include "crypto/seal.h"
 #include "helper/helper.h"
+#include "store/escrow.h"
 
 static bool
 put_code(
@@ -31,80 +33,75 @@ put_pending(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 	    && put_code(ctx, cfg, record, &code);
 }
 
-/* Keeps the fault of the refusal: that the record could not be written matters less. */
-static void
-put_refused(
-    struct ctx *ctx, const struct config *cfg, const struct grant *grant, const char *record)
-{
-	struct ctx before = *ctx;
-	const struct auth_code code = { .host = grant->host, .refused = before.kind };
-
-	ctx_clear_fault(ctx);
-	if (!put_code(ctx, cfg, record, &code))
-		log_note(ctx, "not_recorded", ctx->reason);
-	ctx_clear_fault(ctx);
-	ctx_fault(ctx, before.kind, "%s", before.reason);
-}
-
-static struct claim
-claim_of(const struct grant *grant)
-{
-	if (grant->claimant != NULL)
-		return (struct claim){ CLAIM_USER, grant->claimant };
-	if (grant->reserved_for != NULL || grant->unclaimable)
-		return (struct claim){ CLAIM_LATER, NULL };
-	return (struct claim){ CLAIM_ANONYMOUS, NULL };
-}
-
-/* Tokens of another account than the pinned one are not stored; the code is used up. */
-static bool
-check_account(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct identity *identity, const char *record)
-{
-	if (cfg->amocrm.account_id == 0 || identity->account_id == cfg->amocrm.account_id)
-		return true;
-	ctx_fault(ctx, FAULT_OTHER_ACCOUNT, "%s is account %lld, not [amocrm] account_id",
-	    identity->host, (long long)identity->account_id);
-	put_refused(ctx, cfg, grant, record);
-	return false;
-}
-
-/* Stores the connection and, in the same commit, the code's record. */
-static bool
-save(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const struct identity *identity, const struct tokens *tokens,
-    const char *record)
-{
-	const struct claim claim = claim_of(grant);
-	struct auth_code code = { .reserved_for = grant->reserved_for,
-		.claimed_by = grant->claimant,
-		.unclaimable = grant->unclaimable };
-	struct store_op op;
-	struct authorization authorization = { .code_op = &op };
-
-	return check_account(ctx, cfg, grant, identity, record)
-	    && record_key(ctx, identity->account_id, identity->user_id, &code.connection)
-	    && auth_code_id(ctx, record, &authorization.id) && auth_code_op(ctx, record, &code, &op)
-	    && connection_save(ctx, cfg, ring, identity, tokens, &claim, &authorization);
-}
-
 /* A code is single-use, so what could fail on our side is tried first: the store, the key ring, the
- * helpers. */
+ * helpers.  *slot is reserved if this returns true. */
 static bool
 request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const char *record, int64_t deadline_ms, struct tokens *tokens)
+    const char *record, int64_t deadline_ms, struct lock *slot, struct tokens *tokens)
 {
 	if (!budget_admit(ctx, cfg, grant->host, grant->share))
 		return false;
 	helper_start(ctx, HELPER_HTTPS);
 	helper_start(ctx, HELPER_CRYPTO);
-	if (!store_ready(ctx, &cfg->store))
+	if (!authorized_rehearse(ctx, cfg, record, grant, slot))
 		return false;
 	if (amocrm_exchange(ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens))
 		return true;
+	escrow_release(slot);
 	if (ctx->kind == FAULT_REFUSED)
-		put_refused(ctx, cfg, grant, record);
+		auth_code_refuse(ctx, &cfg->store, record, grant->host);
 	return false;
+}
+
+struct pending {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const struct authorized *authorized;
+};
+
+static bool
+save_pending(struct ctx *ctx, void *arg)
+{
+	const struct pending *pending = arg;
+	const struct authorized *authorized = pending->authorized;
+
+	return put_pending(ctx, pending->cfg, authorized->grant, pending->ring, authorized->record,
+	    authorized->tokens);
+}
+
+/* The tokens are in the escrow until they are in the store, with the code's record or as a
+ * connection. */
+static bool
+keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    struct authorized *authorized, const struct lock *slot, int64_t deadline_ms)
+{
+	struct pending pending = { cfg, ring, authorized };
+	const char *host = authorized->grant->host;
+	const struct tokens *tokens = authorized->tokens;
+	struct identity identity;
+	const char *text;
+
+	if (amocrm_identity_from_token(ctx, host, tokens, &identity))
+		authorized->identity = &identity;
+	authorized_note(ctx, cfg, ring, authorized, slot, &text);
+	if (authorized->identity == NULL) {
+		if (!save_retry(ctx, save_pending, &pending))
+			return authorized_leave(ctx, cfg, ring, authorized, slot, text);
+		escrow_erase(slot);
+		if (!amocrm_identity_from_api(
+			ctx, cfg, host, tokens, authorized->grant->share, deadline_ms, &identity))
+			return false;
+		authorized->identity = &identity;
+		return authorized_save(ctx, cfg, ring, authorized);
+	}
+	if (!authorized_save(ctx, cfg, ring, authorized)) {
+		if (ctx->kind != FAULT_OTHER_ACCOUNT)
+			return authorized_leave(ctx, cfg, ring, authorized, slot, text);
+		escrow_erase(slot);
+		return false;
+	}
+	escrow_erase(slot);
+	return true;
 }
 
 bool
@@ -112,18 +109,18 @@ exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant *gra
     const struct keyring *ring, const char *record, int64_t deadline_ms)
 {
 	struct tokens tokens;
-	struct identity identity;
+	struct authorized authorized = { .record = record, .grant = grant, .tokens = &tokens };
+	struct lock slot;
+	bool ok;
 
 	if (grant->host == NULL)
 		return fault(ctx, FAULT_REFUSED, "the record of the code has just expired");
-	if (!request_tokens(ctx, cfg, grant, record, deadline_ms, &tokens))
+	if (!request_tokens(ctx, cfg, grant, record, deadline_ms, &slot, &tokens))
 		return false;
-	if (!amocrm_identity_from_token(ctx, grant->host, &tokens, &identity)
-	    && (!put_pending(ctx, cfg, grant, ring, record, &tokens)
-		|| !amocrm_identity_from_api(
-		    ctx, cfg, grant->host, &tokens, grant->share, deadline_ms, &identity)))
-		return false;
-	return save(ctx, cfg, grant, ring, &identity, &tokens, record);
+	authorized.at = time(NULL);
+	ok = keep_tokens(ctx, cfg, ring, &authorized, &slot, deadline_ms);
+	escrow_release(&slot);
+	return ok;
 }
 
 bool
@@ -139,11 +136,13 @@ exchange_finish(struct ctx *ctx, const struct config *cfg, const struct grant *p
 	const char *text;
 	struct tokens tokens;
 	struct identity identity;
+	const struct authorized authorized = { record, &grant, &identity, &tokens, time(NULL),
+		false };
 
 	return budget_admit(ctx, cfg, grant.host, grant.share) && store_ready(ctx, &cfg->store)
 	    && unseal(ctx, ring, record, code->tokens, &text) && tokens_read(ctx, text, &tokens)
 	    && (amocrm_identity_from_token(ctx, grant.host, &tokens, &identity)
 		|| amocrm_identity_from_api(
 		    ctx, cfg, grant.host, &tokens, grant.share, deadline_ms, &identity))
-	    && save(ctx, cfg, &grant, ring, &identity, &tokens, record);
+	    && authorized_save(ctx, cfg, ring, &authorized);
 }

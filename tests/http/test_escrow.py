@@ -1,15 +1,21 @@
 """Tokens that amoCRM has just issued, and a store that fails: what will be written is tried before
 amoCRM is asked; afterwards everything is tried again; at last the tokens wait in the escrow."""
 
+import contextlib
+import hashlib
 import shutil
 import subprocess
 
 import pytest
 
+import app
 import connections
+import expect
 import findings
 from connections import ID, SOON, connect, pair, works
 from sandbox import process
+from sandbox.site import BASE
+from sandbox.web import Malformed
 
 KEY = f"connection:{ID}:1"
 INDEX = f"account:{ID}"
@@ -72,8 +78,16 @@ DAMAGES = {
 }
 
 
+COMMANDS = {
+    "token ACCOUNT": ("token", ID),
+    "token ACCOUNT/USER": ("token", f"{ID}/1"),
+    "token HOST": ("token", connections.HOST),
+    "refresh --due": ("refresh", "--due", 3600),
+}
+
+
 @pytest.mark.parametrize("key, damage", DAMAGES.values(), ids=DAMAGES.keys())
-@pytest.mark.parametrize("command", [("token", ID), ("refresh", "--due", 3600)], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_damaged_store_burns_no_token(bare, amocrm, key, damage, command):
     connect(bare, amocrm, life=SOON)
     path = connections.shard(bare, key)
@@ -104,10 +118,120 @@ def test_a_store_whose_locks_cannot_be_opened_burns_no_token(bare, amocrm):
 
 def test_an_escrow_that_cannot_be_opened_burns_no_token(bare, amocrm):
     connect(bare, amocrm, life=SOON)
+    shutil.rmtree(bare.store / "escrow")
     (bare.store / "escrow").write_text("")
 
     assert bare.ctl("token", ID, check=False).returncode == 1
     assert refreshes(amocrm) == 0
+
+
+# The same for the exchange of a code.
+
+POINTER = "app:"
+CODE_DAMAGES = {
+    **DAMAGES,
+    "the pointer, emptied": (POINTER, empty),
+    "the pointer, a directory": (POINTER, make_directory),
+}
+
+
+def exchanges(amocrm):
+    return len(amocrm.exchanges("authorization_code"))
+
+
+def repair(path, whole):
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(whole)
+    process.give(path, 0o600, owner=True)
+
+
+@pytest.mark.parametrize("key, damage", CODE_DAMAGES.values(), ids=CODE_DAMAGES.keys())
+def test_a_damaged_store_burns_no_code(bare, amocrm, key, damage):
+    connect(bare, amocrm)
+    path = connections.shard(bare, key)
+    whole = path.read_bytes()
+    params = amocrm.approve()
+    asked = exchanges(amocrm)
+
+    damage(path)
+    answer = bare.get("callback", params)
+
+    if damage is not make_room_a_directory:     # a copy has the name of another record's shard
+        expect.failed(answer, "server_error")
+        assert exchanges(amocrm) == asked, "the code is used up"
+        repair(path, whole)
+    expect.connected(bare.get("callback", params), params["code"])
+
+
+def test_a_damaged_shard_of_the_code_burns_no_code(bare, amocrm):
+    connect(bare, amocrm)
+    params = amocrm.approve()
+    asked = exchanges(amocrm)
+    path = connections.shard(bare, "code:" + hashlib.sha256(params["code"].encode()).hexdigest())
+    assert not path.exists()
+    path.mkdir()
+
+    expect.failed(bare.get("callback", params), "server_error")
+
+    assert exchanges(amocrm) == asked
+    path.rmdir()
+    expect.connected(bare.get("callback", params), params["code"])
+
+
+def answer_under_strace(site, params, inject):
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    user = process.web_user()
+    return site.server.ask(BASE + "callback", params, "GET", {}, None,
+                           launcher=("strace", "-o", "/dev/null",
+                                     *(["-u", user.pw_name] if user else []),
+                                     f"--inject={inject}"))
+
+
+def test_a_code_whose_tokens_cannot_be_stored(bare, amocrm):
+    params = amocrm.approve()
+
+    answer = answer_under_strace(bare, params, "rename:error=EIO:when=1+")
+
+    expect.failed(answer, "server_error")
+    assert exchanges(amocrm) == 1
+    assert len(occupied(bare)) == 1
+    expect.connected(bare.get("callback", params), params["code"])
+    assert exchanges(amocrm) == 1
+    assert occupied(bare) == []
+    assert works(amocrm, pair(bare)["access_token"]) == 1
+
+
+def test_tokens_of_a_code_are_folded_in_by_status(bare, amocrm):
+    answer_under_strace(bare, amocrm.approve(), "rename:error=EIO:when=1+")
+
+    assert app.User(bare).is_connected()
+    assert occupied(bare) == []
+
+
+def test_a_disconnection_reaches_tokens_that_wait(bare, amocrm):
+    answer_under_strace(bare, amocrm.approve(), "rename:error=EIO:when=1+")
+    olena = app.User(bare)
+
+    app.disconnected(olena.disconnect())
+
+    assert occupied(bare) == []
+    assert bare.connections() == []
+    assert not olena.is_connected()
+
+
+@pytest.mark.parametrize("inject", ["rename:signal=KILL:when=1", "rename:signal=KILL:when=2"])
+def test_a_kill_while_the_tokens_of_a_code_are_saved(bare, amocrm, inject):
+    params = amocrm.approve()
+
+    with contextlib.suppress(Malformed):
+        answer_under_strace(bare, params, inject)
+
+    assert exchanges(amocrm) == 1
+    expect.connected(bare.get("callback", params), params["code"])
+    assert exchanges(amocrm) == 1
+    assert occupied(bare) == []
 
 
 # After amoCRM has answered.

@@ -19,6 +19,7 @@
 #include "store/shard.h"
 #include "store/store_paths.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -220,11 +221,20 @@ prepare(struct ctx *ctx, struct plan *plan)
 	return true;
 }
 
+/* An error may pass; a copy that is left would stay until the next commit that begins with the same
+ * shard. */
+static void
+remove_copy(const char *path)
+{
+	if (unlink(path) != 0 && errno != ENOENT)
+		unlink(path);
+}
+
 static void
 roll_back(struct plan *plan)
 {
 	while (plan->step_count > 0)
-		unlink(plan->steps[--plan->step_count].copy);
+		remove_copy(plan->steps[--plan->step_count].copy);
 }
 
 /* On a full disk tries again with the space that was reserved for this. */

@@ -5,7 +5,9 @@
 
 #include "store/store_paths.h"
 
+#include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define KEY   "connection:1:2"
@@ -175,12 +177,43 @@ changes_nothing(void **state)
 	setup_close(&s);
 }
 
+/* The number of calls of unlink that fail. */
+static int unlink_errors;
+
+int
+unlink(const char *path)
+{
+	if (unlink_errors > 0) {
+		unlink_errors--;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+static void
+leaves_no_copy_after_an_error(void **state)
+{
+	char directory[PATH_SIZE];
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	assert_true(store_put(&s.ctx, &s.cfg.store, KEY, "kept", 0));
+	unlink_errors = 1;
+	assert_true(store_rehearse(&s.ctx, &s.cfg.store, keys, ROWS(keys)));
+	same_number("the error has happened", unlink_errors, 0);
+	path_in(*state, "connections", directory);
+	same_number("copies that are left", folder_count(directory, ".new"), 0);
+	setup_close(&s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(notices_what_would_stop_a_change),
 		IN_FOLDER(changes_nothing),
+		IN_FOLDER(leaves_no_copy_after_an_error),
 	};
 
 	return cmocka_run_group_tests_name("store rehearsal", tests, NULL, NULL);

@@ -2,7 +2,6 @@
 #include "helper/helper.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/strbuf.h"
 #include "helper/helper_fault.h"
 #include "text/json.h"
@@ -15,6 +14,8 @@
 
 #define LINE_SIZE 4096 /* bytes at first; most requests are shorter */
 #define GRACE_S   (HELPER_GRACE_MS / 1000)
+
+#define WRITE_ERRORS_MAX 8 /* of one reply; more do not pass */
 
 /* Reads standard input; stdio would leave secrets in its buffer. */
 struct line_reader {
@@ -80,6 +81,22 @@ set_alarm(const struct json_object *request)
 	alarm(left_s > GRACE_S ? (unsigned)left_s : GRACE_S);
 }
 
+/* After an error other than that the caller has gone, the socket still takes the reply, which may
+ * hold tokens that amoCRM gives out once. */
+static bool
+send_reply(const char *reply, size_t len)
+{
+	for (int errors = 0; len > 0;) {
+		ssize_t n = write(STDOUT_FILENO, reply, len);
+
+		if (n < 0 && (errno == EPIPE || ++errors > WRITE_ERRORS_MAX))
+			return false;
+		reply += n < 0 ? 0 : n;
+		len -= n < 0 ? 0 : (size_t)n;
+	}
+	return true;
+}
+
 /* False: the caller closed the connection, or there is no memory for the reply. */
 static bool
 handle_line(struct ctx *ctx, const char *line, helper_handler *handle, void *arg)
@@ -100,7 +117,7 @@ handle_line(struct ctx *ctx, const char *line, helper_handler *handle, void *arg
 		helper_fault_encode(&sb, ctx);
 	}
 	strbuf_addch(&sb, '\n');
-	return strbuf_finish(&sb, &reply) && file_write_all(STDOUT_FILENO, reply, sb.len - 1);
+	return strbuf_finish(&sb, &reply) && send_reply(reply, sb.len - 1);
 }
 
 int

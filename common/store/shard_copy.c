@@ -104,3 +104,38 @@ shard_copy(struct ctx *ctx, const char *path, const char *copy_path)
 		ok = fault(ctx, FAULT_STORAGE, "%s: %s", copy_path, strerror(errno));
 	return ok;
 }
+
+/* An error may pass; a copy that is left would stay until the next commit that begins with the same
+ * shard. */
+void
+shard_copy_remove(const char *copy_path, int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	else if (copy_path != NULL && unlink(copy_path) != 0 && errno != ENOENT)
+		unlink(copy_path);
+}
+
+bool
+shard_copy_in_memory(struct ctx *ctx, const char **copy_path, int *fd)
+{
+	const char *path;
+
+	*fd = file_open(*copy_path, O_WRONLY | O_CREAT | O_CLOEXEC);
+	if (*fd < 0)
+		return fault(ctx, FAULT_STORAGE, "%s: %s", *copy_path, strerror(errno));
+	close(*fd);
+	shard_copy_remove(*copy_path, -1);
+	*fd = memfd_create("shard", MFD_CLOEXEC);
+	if (*fd < 0)
+		return true;
+	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
+		return false;
+	if (access(path, W_OK) == 0) {
+		*copy_path = path;
+		return true;
+	}
+	close(*fd);
+	*fd = -1;
+	return true;
+}

@@ -17,9 +17,9 @@
 #include "base/file.h"
 #include "store/disk_reserve.h"
 #include "store/shard.h"
+#include "store/shard_copy.h"
 #include "store/store_paths.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +35,7 @@ struct change {
 struct step {
 	const char *path; /* of the shard */
 	const char *copy; /* of it, with the changes */
+	int fd;           /* of a rehearsal's copy in memory; -1: it is a file of that name */
 };
 
 struct plan {
@@ -201,11 +202,15 @@ prepare_step(struct ctx *ctx, struct plan *plan, size_t end)
 	struct shard_op ops[STORE_OPS_MAX];
 	size_t count = ops_of_shard(plan, shard, end, ops);
 
+	*step = (struct step){ .fd = -1 };
 	if (!store_paths_file(ctx, plan->store, shard, &step->path)
 	    || !ctx_printf(ctx, &step->copy, "%s/%03x.%zu.new", plan->directory,
 		(unsigned)plan->shards[0], plan->step_count)
-	    || !shard_prepare(ctx, step->path, step->copy, ops, count))
+	    || (plan->rehearsal && !shard_copy_in_memory(ctx, &step->copy, &step->fd))
+	    || !shard_prepare(ctx, step->path, step->copy, ops, count)) {
+		shard_copy_remove(step->copy, step->fd);
 		return false;
+	}
 	plan->step_count++;
 	return plan->rehearsal || disk_reserve_check_size(ctx, plan->directory, step->copy);
 }
@@ -221,20 +226,14 @@ prepare(struct ctx *ctx, struct plan *plan)
 	return true;
 }
 
-/* An error may pass; a copy that is left would stay until the next commit that begins with the same
- * shard. */
-static void
-remove_copy(const char *path)
-{
-	if (unlink(path) != 0 && errno != ENOENT)
-		unlink(path);
-}
-
 static void
 roll_back(struct plan *plan)
 {
-	while (plan->step_count > 0)
-		remove_copy(plan->steps[--plan->step_count].copy);
+	while (plan->step_count > 0) {
+		const struct step *step = &plan->steps[--plan->step_count];
+
+		shard_copy_remove(step->copy, step->fd);
+	}
 }
 
 /* On a full disk tries again with the space that was reserved for this. */

@@ -44,8 +44,8 @@ bool auth_code_find(struct ctx *ctx, const struct store_config *store, const cha
 bool auth_code_op(
     struct ctx *ctx, const char *key, const struct auth_code *code, struct store_op *op);
 
-/* Records that the exchange of a code at this host has failed for good, with the fault in ctx, which
- * stays: that this could not be recorded matters less. */
+/* Records that the exchange of a code at this host has failed for good.  The fault in ctx, which is
+ * recorded, stays: that this could not be recorded matters less. */
 void auth_code_refuse(
     struct ctx *ctx, const struct store_config *store, const char *key, const char *host);
 

@@ -10,7 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define COPY_MAX (1 << 30) /* bytes; the rest of a larger shard is copied by read and write */
+#define MEMORY_DIR "/proc/self/fd/"
+#define COPY_MAX   (1 << 30) /* bytes; the rest of a larger shard is copied by read and write */
 
 /* Copies by read and write what copy_file_range leaves, which is everything if it fails: file
  * systems, network folders and the seccomp profiles of containers refuse it with an error of their
@@ -76,7 +77,9 @@ open_source(struct ctx *ctx, const char *path, int *from)
 static int
 open_copy(const char *path)
 {
-	static const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+	bool memory = strncmp(path, MEMORY_DIR, strlen(MEMORY_DIR)) == 0; /* a link itself */
+	int flags =
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | (memory ? 0 : O_NOFOLLOW);
 	int fd = file_open(path, flags);
 
 	if (fd < 0 && (errno == EISDIR || errno == ENXIO || errno == ELOOP)
@@ -121,7 +124,7 @@ shard_copy_in_memory(struct ctx *ctx, const char **copy_path, int *fd)
 {
 	const char *path;
 
-	*fd = file_open(*copy_path, O_WRONLY | O_CREAT | O_CLOEXEC);
+	*fd = open_copy(*copy_path);
 	if (*fd < 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", *copy_path, strerror(errno));
 	close(*fd);
@@ -129,7 +132,7 @@ shard_copy_in_memory(struct ctx *ctx, const char **copy_path, int *fd)
 	*fd = memfd_create("shard", MFD_CLOEXEC);
 	if (*fd < 0)
 		return true;
-	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
+	if (!ctx_printf(ctx, &path, MEMORY_DIR "%d", *fd))
 		return false;
 	if (access(path, W_OK) == 0) {
 		*copy_path = path;

@@ -81,7 +81,8 @@ def test_check_reports_the_corrupt_record(site):
     done = site.ctl("check", check=False)
 
     assert done.returncode == 1
-    [wrong] = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]
+    [wrong] = [line for line in done.stdout.splitlines() if line.startswith("WRONG")
+               and "webhook_key" not in line]
     assert f"{ID}:{BAD}" in wrong and "1 of 4" in wrong
 
 

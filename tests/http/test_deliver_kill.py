@@ -7,8 +7,8 @@ import time
 from collections import defaultdict
 
 import webhooks
-from deliveries import (RETRY_AFTER, blocked, dead, deliver, event, numbers, put, receiver,
-                        site, travel)  # noqa: F401
+from deliveries import (RETRY_AFTER, blocked, cursor_file, dead, deliver, event, numbers,
+                        put, receiver, site, travel)  # noqa: F401
 from sandbox import process
 
 ACCOUNTS = 8
@@ -35,6 +35,8 @@ def storm(site, receiver, chance):
     while not arrived():
         assert kills < TURNS_MAX, "some events do not arrive"
         came = len(receiver.deliveries())
+        if cursor_file(site).exists():
+            travel(site)
         following = site.start_ctl("deliver", "--follow")
         # every other time in the middle of a delivery
         if chance.random() < 0.5:

@@ -4,6 +4,7 @@ amoCRM is asked; afterwards everything is tried again; at last the tokens wait i
 import contextlib
 import hashlib
 import shutil
+import shutil
 import subprocess
 
 import pytest
@@ -64,7 +65,9 @@ def make_directory(path):
 
 
 def make_room_a_directory(path):
-    path.with_name(path.name.replace(".gdbm", ".0.new")).mkdir()
+    folder = path.with_name(path.name.replace(".gdbm", ".0.new"))
+    folder.mkdir()
+    (folder / "file").touch()       # an empty folder is removed
 
 
 DAMAGES = {
@@ -99,7 +102,7 @@ def test_a_damaged_store_burns_no_token(bare, amocrm, key, damage, command):
     assert done.returncode == 1 and done.stderr, done.stdout
     assert refreshes(amocrm) == 0, "amoCRM was asked, and the new tokens cannot be stored"
     for left in bare.store.glob("connections/*.0.new"):
-        left.rmdir()
+        shutil.rmtree(left)
     if path.is_dir():
         path.rmdir()
     path.write_bytes(whole)

@@ -667,7 +667,7 @@ def test_a_lost_reply_of_the_new_host_is_retried_once(bare, amocrm):
 
 def fleet(site, amocrm, users, life=SOON):
     """Connects this many amoCRM users of one account."""
-    site.configure(**ANY_ACCOUNT)
+    site.configure(**ANY_ACCOUNT, amocrm_budget="7 7")
     for user in range(100, 100 + users):
         amocrm.add_user(user)
         connect(site, amocrm, user=user, life=life)

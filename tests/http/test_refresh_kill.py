@@ -53,7 +53,7 @@ def test_what_was_printed_is_on_disk(bare, amocrm):
 
 
 def fleet(site, amocrm, size):
-    site.configure(**ANY_ACCOUNT)
+    site.configure(**ANY_ACCOUNT, amocrm_budget="50 50")
     for user in range(100, 100 + size):
         amocrm.add_user(user)
         connect(site, amocrm, user=user, life=SOON)

@@ -12,6 +12,7 @@
 #include "amocrm/disconnect_hook.h"
 #include "base/sha2.h"
 #include "connection/connection.h"
+#include "connection/event_account.h"
 #include "events/event.h"
 #include "events/journal.h"
 #include "text/form.h"
@@ -19,6 +20,10 @@
 #include "text/json_slice.h"
 #include "text/nested_form.h"
 #include "web/serve.h"
+
+#include <string.h>
+
+#define LINE_GROWTH_MAX 2 /* times [webhook] max_body; a line is usually shorter than its body */
 
 static bool
 check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct request *req)
@@ -69,7 +74,7 @@ check_entity(struct ctx *ctx, const struct event *event)
 static bool
 check_account(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
-	int64_t account_id = event_account(event);
+	int64_t account_id = event->account_id;
 	bool active;
 
 	if (cfg->webhook.accounts == WEBHOOK_ANY)
@@ -82,6 +87,15 @@ check_account(struct ctx *ctx, const struct config *cfg, const struct event *eve
 		    ctx, FAULT_FORBIDDEN, "account %lld is not connected", (long long)account_id));
 }
 
+/* Escapes can make a line longer than the body. */
+static bool
+check_length(struct ctx *ctx, const struct config *cfg, const char *line)
+{
+	return strlen(line) <= LINE_GROWTH_MAX * (size_t)cfg->webhook.max_body
+	    || fault(ctx, FAULT_TOO_LARGE, "the event's line is over %d times [webhook] max_body",
+		LINE_GROWTH_MAX);
+}
+
 static bool
 store_event(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
@@ -90,7 +104,9 @@ store_event(struct ctx *ctx, const struct config *cfg, const struct event *event
 
 	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` prunes what it has delivered */
 		journal.keep_s = cfg->webhook.keep_days * (time_t)86400;
-	return event_write(ctx, event, &line) && journal_append(ctx, &journal, line);
+	journal.size_max = cfg->webhook.max_journal;
+	return event_write(ctx, event, &line) && check_length(ctx, cfg, line)
+	    && journal_append(ctx, &journal, line);
 }
 
 static bool
@@ -102,8 +118,8 @@ receive_event(
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
 	return check_key(ctx, &cfg->webhook, req) && read_body(ctx, cfg, req, &event)
 	    && read_payload(ctx, req, &event) && check_entity(ctx, &event)
-	    && check_account(ctx, cfg, &event) && store_event(ctx, cfg, &event)
-	    && respond_success(ctx, NULL, NULL, res);
+	    && event_find_account(ctx, cfg, &event) && check_account(ctx, cfg, &event)
+	    && store_event(ctx, cfg, &event) && respond_success(ctx, NULL, NULL, res);
 }
 
 /* The account's connections are kept, but not used before a new authorization. */

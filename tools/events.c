@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "base/rfc3339.h"
+#include "events/event.h"
 #include "events/journal.h"
 #include "text/json_slice.h"
 
@@ -39,23 +40,25 @@ is_list(struct json_slice value)
 
 /* One line for each item, however deep lists are nested: task[update][0][0][id] is in two. */
 static void
-print_items(struct json_slice head, struct json_slice entity, struct json_slice action,
-    struct json_slice value)
+print_items(struct json_slice head, const struct event_change *change, struct json_slice value)
 {
 	struct json_slice name;
 	struct json_slice element;
 
 	if (is_list(value)) {
 		while (json_slice_next(&value, &name, &element))
-			print_items(head, entity, action, element);
+			print_items(head, change, element);
 		return;
 	}
 	print_slice(head);
 	fputs(",\"entity\":\"", stdout);
-	print_slice(entity);
-	fputs("\",\"action\":\"", stdout);
-	print_slice(action);
-	fputs("\",\"item\":", stdout);
+	print_slice(change->entity);
+	fputs("\",\"action\":", stdout);
+	if (change->action.at != NULL)
+		printf("\"%.*s\"", (int)change->action.len, change->action.at);
+	else
+		fputs("null", stdout);
+	fputs(",\"item\":", stdout);
 	print_slice(value);
 	fputs("}\n", stdout);
 }
@@ -64,15 +67,11 @@ print_items(struct json_slice head, struct json_slice entity, struct json_slice 
 static void
 print_changes(struct json_slice head, struct json_slice payload)
 {
-	struct json_slice entity;
-	struct json_slice actions;
-	struct json_slice action;
-	struct json_slice items;
+	struct event_changes changes = event_changes_of(payload);
+	struct event_change change;
 
-	while (json_slice_next(&payload, &entity, &actions))
-		if (*actions.at == '{' && !json_slice_equal(entity, "account"))
-			while (json_slice_next(&actions, &action, &items))
-				print_items(head, entity, action, items);
+	while (event_changes_next(&changes, &change))
+		print_items(head, &change, change.items);
 }
 
 struct printing {

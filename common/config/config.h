@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include <stdint.h>
+
 enum redirect_mode { REDIRECT_PAGE, REDIRECT_BUTTON, REDIRECT_302 };
 enum connections_mode { CONNECTIONS_SHARED, CONNECTIONS_PER_USER };
 enum state_mode { STATE_ANY, STATE_SIGNED };
@@ -64,9 +66,10 @@ struct store_config {
 
 struct webhook_config {
 	const char *secret;
-	int accounts;  /* enum webhook_accounts */
-	int max_body;  /* bytes */
-	int keep_days; /* days */
+	int accounts;        /* enum webhook_accounts */
+	int max_body;        /* bytes */
+	int keep_days;       /* days */
+	int64_t max_journal; /* bytes */
 };
 
 struct deliver_config {

@@ -8,6 +8,7 @@
 #include "config/app_link.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,28 @@ parse_id(const struct config_key *key, const char *value, void *target)
 {
 	(void)key;
 	return decimal_parse(value, target);
+}
+
+/* Bytes, or a number of KiB, MiB, GiB or TiB: "16 GiB". */
+static bool
+parse_size(const struct config_key *key, const char *value, void *target)
+{
+	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
+	size_t digits = strspn(value, "0123456789");
+	const char *unit = value + digits + strspn(value + digits, " ");
+	int64_t number;
+
+	if (digits == 0 || digits > 15)
+		return false;
+	number = strtoll(value, NULL, 10);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++, number *= 1024)
+		if (number > INT64_MAX / 2048)
+			return false;
+		else if (strcmp(unit, units[i]) == 0) {
+			*(int64_t *)target = number;
+			return number >= key->min;
+		}
+	return false;
 }
 
 /* The index of value among the choices. */
@@ -196,6 +219,8 @@ const struct config_key config_keys[] = {
 	    .choices = "connected any" },
 	{ KEY(webhook, max_body), .default_value = "1048576", .parse = parse_number, .min = 1024,
 	    .max = 8388608, .error = "must be a number of bytes from 1024 to 8388608" },
+	{ KEY(webhook, max_journal), .default_value = "16 GiB", .parse = parse_size, .min = 1048576,
+	    .max = LONG_MAX, .error = "must be a size such as 16 GiB, at least 1 MiB" },
 	{ KEY(webhook, keep_days), .default_value = "90", .parse = parse_number, .min = 1,
 	    .max = 36500, .error = "must be a number of days from 1 to 36500" },
 	{ KEY(deliver, url), .parse = parse_any_url, .min = 1,

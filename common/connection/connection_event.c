@@ -47,6 +47,7 @@ append(struct ctx *ctx, const struct config *cfg, const char *action,
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
 	if (!write_payload(ctx, action, connection, reason, &event.received_at, &event.payload))
 		return false;
+	event.account_id = connection->account_id;
 	event.body = event.payload;
 	event.body_len = strlen(event.payload);
 	return event_write(ctx, &event, &line) && journal_append(ctx, &journal, line);

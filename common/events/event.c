@@ -1,72 +1,14 @@
 /* event.c - see event.h. */
 #include "events/event.h"
 
-#include "base/encode.h"
 #include "base/rfc3339.h"
 #include "base/sha2.h"
 #include "base/strbuf.h"
 #include "text/json.h"
 #include "text/json_slice.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#define ID_SIZE sizeof "9223372036854775807"
-
-/* The characters between the quotes of a string, still escaped; any other value as it stands. */
-static struct json_slice
-unquote(struct json_slice value)
-{
-	if (value.len >= 2 && *value.at == '"')
-		return (struct json_slice){ value.at + 1, value.len - 2 };
-	return value;
-}
-
-/* 0: the value is not an id. */
-static int64_t
-parse_id(struct json_slice value)
-{
-	char digits[ID_SIZE] = "";
-	int64_t id;
-
-	value = unquote(value);
-	if (value.len < sizeof digits)
-		memcpy(digits, value.at, value.len);
-	return decimal_parse(digits, &id) ? id : 0;
-}
-
-static bool
-account_member(const struct event *event, const char *name, struct json_slice *value)
-{
-	struct json_slice account;
-
-	return json_slice_get(json_slice_of(event->payload), "account", &account)
-	    && json_slice_get(account, name, value);
-}
-
-int64_t
-event_account(const struct event *event)
-{
-	struct json_slice value;
-
-	return account_member(event, "id", &value) ? parse_id(value) : 0;
-}
-
-static void
-add_account(struct strbuf *sb, const struct event *event)
-{
-	int64_t id = event_account(event);
-	struct json_slice subdomain;
-
-	if (id != 0)
-		strbuf_addf(sb, ",\"account_id\":%lld", (long long)id);
-	else
-		strbuf_addstr(sb, ",\"account_id\":null");
-	strbuf_addstr(sb, ",\"subdomain\":");
-	if (account_member(event, "subdomain", &subdomain) && *subdomain.at == '"')
-		strbuf_add(sb, subdomain.at, subdomain.len);
-	else
-		strbuf_addstr(sb, "null");
-}
 
 struct event_names {
 	struct {
@@ -79,7 +21,7 @@ struct event_names {
 static bool
 slices_equal(struct json_slice a, struct json_slice b)
 {
-	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 static bool
@@ -93,37 +35,91 @@ contains(const struct event_names *names, struct json_slice entity, struct json_
 }
 
 static void
-add_actions(struct strbuf *sb, struct event_names *names, struct json_slice entity,
-    struct json_slice actions)
+add_names(struct strbuf *sb, const struct event *event)
 {
-	struct json_slice action;
-	struct json_slice items;
+	struct event_changes changes = event_changes_of(json_slice_of(event->payload));
+	struct event_names names = { .count = 0 };
+	struct event_change change;
 
-	while (names->count < EVENT_NAMES_MAX && json_slice_next(&actions, &action, &items)) {
-		if (contains(names, entity, action))
+	while (names.count < EVENT_NAMES_MAX && event_changes_next(&changes, &change)) {
+		if (contains(&names, change.entity, change.action))
 			continue;
-		strbuf_addstr(sb, names->count == 0 ? "\"" : ",\"");
-		strbuf_add(sb, entity.at, entity.len);
-		strbuf_addch(sb, '.');
-		strbuf_add(sb, action.at, action.len);
+		strbuf_addstr(sb, names.count == 0 ? "\"" : ",\"");
+		strbuf_add(sb, change.entity.at, change.entity.len);
+		if (change.action.at != NULL) {
+			strbuf_addch(sb, '.');
+			strbuf_add(sb, change.action.at, change.action.len);
+		}
 		strbuf_addch(sb, '"');
-		names->name[names->count].entity = entity;
-		names->name[names->count].action = action;
-		names->count++;
+		names.name[names.count].entity = change.entity;
+		names.name[names.count].action = change.action;
+		names.count++;
 	}
 }
 
-static void
-add_names(struct strbuf *sb, const struct event *event)
+/* Whether a member of that name has a value: neither null, 0 nor empty.  A quote within a string of
+ * the payload is escaped, so such a text can only be a member's name. */
+static bool
+has_value(const char *payload, const char *quoted_name)
 {
-	struct event_names names = { .count = 0 };
-	struct json_slice rest = json_slice_of(event->payload);
-	struct json_slice entity;
-	struct json_slice actions;
+	const char *at = payload;
 
-	while (json_slice_next(&rest, &entity, &actions))
-		if (*actions.at == '{' && !json_slice_equal(entity, "account"))
-			add_actions(sb, &names, entity, actions);
+	while ((at = strstr(at, quoted_name)) != NULL) {
+		at += strlen(quoted_name);
+		if (at[0] == ':' && (at[1] == '"' ? at[2] != '"' : at[1] >= '1' && at[1] <= '9'))
+			return true;
+	}
+	return false;
+}
+
+static bool
+says_when(const char *payload)
+{
+	static const char *const names[] = { "\"last_modified\"", "\"updated_at\"",
+		"\"modified_at\"", "\"date_create\"", "\"created_at\"", "\"timestamp\"",
+		"\"msec\"" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (has_value(payload, names[i]))
+			return true;
+	return false;
+}
+
+static bool
+write_id(
+    struct ctx *ctx, const struct event *event, const char *received_at, char id[SHA256_HEX_SIZE])
+{
+	const char *first = event->request_id != NULL ? event->request_id : received_at;
+	char *text;
+	size_t len = strlen(first);
+
+	if (says_when(event->payload)) {
+		sha256_hex(event->body, event->body_len, id);
+		return true;
+	}
+	if (!ctx_alloc(ctx, len + 1 + event->body_len, &text))
+		return false;
+	memcpy(text, first, len);
+	text[len] = '\n';
+	memcpy(text + len + 1, event->body, event->body_len);
+	sha256_hex(text, len + 1 + event->body_len, id);
+	return true;
+}
+
+static void
+add_account(struct strbuf *sb, const struct event *event)
+{
+	struct json_slice subdomain;
+
+	if (event->account_id != 0)
+		strbuf_addf(sb, ",\"account_id\":%lld", (long long)event->account_id);
+	else
+		strbuf_addstr(sb, ",\"account_id\":null");
+	strbuf_addstr(sb, ",\"subdomain\":");
+	if (event_subdomain_value(event, &subdomain))
+		strbuf_add(sb, subdomain.at, subdomain.len);
+	else
+		strbuf_addstr(sb, "null");
 }
 
 bool
@@ -131,10 +127,14 @@ event_write(struct ctx *ctx, const struct event *event, const char **line)
 {
 	char id[SHA256_HEX_SIZE];
 	char received_at[RFC3339_MS_SIZE];
+	char nanoseconds[40];
 	struct strbuf sb;
 
-	sha256_hex(event->body, event->body_len, id);
+	snprintf(nanoseconds, sizeof nanoseconds, "%lld.%09ld",
+	    (long long)event->received_at.tv_sec, event->received_at.tv_nsec);
 	rfc3339_write_ms(&event->received_at, received_at);
+	if (!write_id(ctx, event, nanoseconds, id))
+		return false;
 	strbuf_init(ctx, &sb);
 	strbuf_addf(&sb, "{\"id\":\"%s\",\"received_at\":\"%s\"", id, received_at);
 	add_account(&sb, event);
@@ -151,7 +151,7 @@ event_write(struct ctx *ctx, const struct event *event, const char **line)
 static bool
 copy_value(struct ctx *ctx, struct json_slice value, const char **out)
 {
-	value = unquote(value);
+	value = event_unquote(value);
 	return ctx_strndup(ctx, value.at, value.len, out);
 }
 
@@ -170,7 +170,7 @@ event_read(struct ctx *ctx, const char *line, struct stored_event *event)
 	    || !copy_value(ctx, received_at, &text) || !rfc3339_parse(text, &at)
 	    || !copy_value(ctx, id, &event->id))
 		return false;
-	event->account_id = parse_id(account_id);
+	event->account_id = event_parse_id(account_id);
 	event->received_at = at.tv_sec;
 	event->line = line;
 	return true;

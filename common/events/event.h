@@ -1,20 +1,26 @@
 /* event.h - a webhook as it is stored: one line of JSON.
  *
- *   {"id":"<SHA-256 of the request's body, hex>","received_at":"2026-11-22T04:19:00.123Z",
+ *   {"id":"<SHA-256, hex>","received_at":"2026-11-22T04:19:00.123Z",
  *    "account_id":31920194,"subdomain":"reforyou","events":["leads.status"],
  *    "request_id":"<amoCRM's>","payload":{…}}
  *
- * amoCRM sends a webhook again if it gets no reply in time, so an id may occur more than once.
+ * amoCRM sends a webhook again if it gets no reply in time, so an id may occur more than once.  The
+ * id is the SHA-256 of the body, if an item in it says when it changed, so that amoCRM's repeat is
+ * the same event.  Calls of the Digital Pipeline do not say that, and are never repeated: their id
+ * is the SHA-256 of the request's id, a line feed and the body: three calls for one lead are three
+ * events.  Without a request's id the time of receipt takes its place.
  */
 #ifndef EVENT_H
 #define EVENT_H
 
 #include "base/ctx.h"
+#include "text/json_slice.h"
 
 #include <stdint.h>
 #include <time.h>
 
-#define EVENT_NAMES_MAX 100 /* in "events" of one line; amoCRM knows about 50 */
+#define EVENT_NAMES_MAX      100 /* in "events" of one line; amoCRM knows about 50 */
+#define EVENT_SUBDOMAIN_SIZE 64  /* with the NUL; a label of a host name (RFC 1035) */
 
 struct event {
 	struct timespec received_at;
@@ -22,15 +28,52 @@ struct event {
 	size_t body_len;
 	const char *payload;    /* the content of the body as one line of JSON (json_compact.h) */
 	const char *request_id; /* NULL: none was sent */
+	int64_t account_id;     /* 0: not known */
 };
 
-/* The id in the payload's "account" member, which may be a number or a string; 0: none. */
-int64_t event_account(const struct event *event);
+/* The account's id, which may be a number or a string: the payload's account[id], else its
+ * account_id, else the account_id that all of its items share; 0: none.
+ * Fault: FAULT_REQUEST if two of them differ. */
+bool event_account(struct ctx *ctx, const struct event *event, int64_t *account_id);
 
-/* Writes the line.  Its "events" are "<entity>.<action>", each name once, for every action of every
- * member of the payload except "account"; those after EVENT_NAMES_MAX are left out.
+/* The account's subdomain, a string: account[subdomain], else a subdomain beside it.  False: there
+ * is none. */
+bool event_subdomain_value(const struct event *event, struct json_slice *value);
+
+/* The same, if a host name can begin with it. */
+bool event_subdomain(const struct event *event, char subdomain[EVENT_SUBDOMAIN_SIZE]);
+
+/* One change that a payload reports: items, which are one item or a list of them, of an entity. */
+struct event_change {
+	struct json_slice entity;
+	struct json_slice action; /* at NULL: the payload names none */
+	struct json_slice items;
+};
+
+/* Walks the changes of a payload.  Usually it is entity, action, list: leads[add][0][id].  Other
+ * shapes have no action: a list (add[0][text]), the `event` of a Digital Pipeline widget, the
+ * request of a Salesbot, whose entity is "salesbot"; and, if there is nothing else, any member. */
+struct event_changes {
+	struct json_slice rest;
+	struct json_slice entity;
+	struct json_slice actions; /* len 0: of no entity */
+	struct json_slice all;
+	bool any;    /* a change was found */
+	bool scalar; /* looks for any member */
+};
+struct event_changes event_changes_of(struct json_slice payload);
+bool event_changes_next(struct event_changes *changes, struct event_change *change);
+
+/* Writes the line.  Its "events" are "<entity>.<action>", or the entity alone, each name once, for
+ * every change; those after EVENT_NAMES_MAX are left out.
  * Fault: FAULT_SERVER if the arena is full. */
 bool event_write(struct ctx *ctx, const struct event *event, const char **line);
+
+/* The characters between the quotes of a string, still escaped; any other value as it stands. */
+struct json_slice event_unquote(struct json_slice value);
+
+/* A positive number, or the digits of one in a string; 0: the value is no id. */
+int64_t event_parse_id(struct json_slice value);
 
 /* What delivery needs to know of a line of the journal. */
 struct stored_event {

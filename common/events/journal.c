@@ -102,6 +102,48 @@ open_segment(
 	return true;
 }
 
+bool
+journal_size(struct ctx *ctx, const struct journal *journal, int64_t *size)
+{
+	int64_t number;
+	int64_t newest;
+	const char *path;
+	struct stat st;
+
+	*size = 0;
+	if (!segment_find(ctx, journal, 0, &number, &newest))
+		return false;
+	for (; number > 0 && number <= newest; number++) {
+		if (!segment_path(ctx, journal, number, &path))
+			return false;
+		*size += stat(path, &st) == 0 ? st.st_size : 0;
+	}
+	return true;
+}
+
+/* The sizes are added up when a segment begins, or when the newest alone would exceed the limit. */
+static bool
+check_size(struct ctx *ctx, const struct journal *journal, size_t len)
+{
+	const struct journal_position all = { .segment = INT64_MAX };
+	int64_t pruned = 0;
+	int64_t size;
+
+	if (journal->size_max == 0)
+		return true;
+	if (!journal_size(ctx, journal, &size))
+		return false;
+	if (size + (int64_t)len > journal->size_max && journal->keep_s > 0
+	    && (!journal_prune(ctx, journal, &all, time(NULL) - journal->keep_s, &pruned)
+		|| !journal_size(ctx, journal, &size)))
+		return false;
+	return size + (int64_t)len <= journal->size_max
+	    || fault(ctx, FAULT_STORAGE,
+		"the journal has [webhook] max_journal, %lld bytes; run amocrmctl deliver, or see "
+		"keep_days",
+		(long long)journal->size_max);
+}
+
 /* The newest segment, or a new one if len more bytes would exceed the limit. */
 static bool
 open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, size_t len,
@@ -112,6 +154,14 @@ open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *l
 	if (!segment_newest(ctx, journal, lock, &newest)
 	    || !open_segment(ctx, journal, newest == 0 ? 1 : newest, segment))
 		return false;
+	if (segment->size > 0 && segment->size + (int64_t)len <= journal->segment_max
+	    && (journal->size_max == 0
+		|| segment->size + (int64_t)len <= journal->size_max - journal->segment_max))
+		return true;
+	if (!check_size(ctx, journal, len)) {
+		close(segment->fd);
+		return false;
+	}
 	if (segment->size == 0 || segment->size + (int64_t)len <= journal->segment_max)
 		return true;
 	close(segment->fd);

@@ -22,16 +22,21 @@ struct journal {
 	const char *path;    /* the store's */
 	int64_t segment_max; /* bytes */
 	time_t keep_s;       /* journal_append removes older events; 0: it removes none */
+	int64_t size_max;    /* bytes of all segments together; 0: no limit */
 };
 
 /* The journal of a store. */
 struct journal journal_of(const struct store_config *store);
 
 /* Appends an event.
- * Fault: FAULT_STORAGE: no space, no permission, or an I/O error; FAULT_UNAVAILABLE: other writers
+ * Fault: FAULT_STORAGE: no space, no permission, an I/O error, or a journal of size_max;
+ * FAULT_UNAVAILABLE: other writers
  * held the lock for seconds; FAULT_TOO_LARGE: over JOURNAL_EVENT_MAX; FAULT_SERVER: not one line.
  * If only the sync failed, the event may be in the journal even so. */
 bool journal_append(struct ctx *ctx, const struct journal *journal, const char *event);
+
+/* The bytes of all segments. */
+bool journal_size(struct ctx *ctx, const struct journal *journal, int64_t *size);
 
 /* Looks for a writer that hangs while it holds the journal's lock, so that others give up.
  * *stale as lock_find_stale.  Fault: FAULT_STORAGE. */

@@ -176,7 +176,9 @@ plain_len(const char *s, size_t left)
 static void
 add_escaped(struct strbuf *sb, const char *s)
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)*s;
+	const char escape[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
 
 	if (c >= 0x80)
 		strbuf_addstr(sb, "\xef\xbf\xbd");
@@ -184,7 +186,7 @@ add_escaped(struct strbuf *sb, const char *s)
 		strbuf_addch(sb, '\\');
 		strbuf_addch(sb, *s);
 	} else
-		strbuf_addf(sb, "\\u%04x", c);
+		strbuf_add(sb, escape, sizeof escape);
 }
 
 void

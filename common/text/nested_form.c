@@ -27,13 +27,14 @@ first_name_len(const char *key)
 
 /* Finds or adds the member that the brackets name. */
 static bool
-descend(struct ctx *ctx, struct form_member **member, const char *brackets)
+descend(struct ctx *ctx, struct form_member **member, const char *brackets, int *names)
 {
 	for (int depth = 2; *brackets != '\0'; depth++) {
 		const char *name = brackets + 1;
 		size_t len = strcspn(name, "]");
 		struct form_tree *level = &(*member)->level;
 
+		++*names;
 		if (depth > NESTED_FORM_DEPTH_MAX)
 			return fault(ctx, FAULT_REQUEST, "a key has more than %d names in brackets",
 			    NESTED_FORM_DEPTH_MAX - 1);
@@ -47,14 +48,15 @@ descend(struct ctx *ctx, struct form_member **member, const char *brackets)
 }
 
 static bool
-set(struct ctx *ctx, struct form_tree *top, const char *key, const char *value)
+set(struct ctx *ctx, struct form_tree *top, const char *key, const char *value, int *names)
 {
 	size_t len = first_name_len(key);
 	struct form_member *member;
 
 	if (strlen(key) > NESTED_FORM_KEY_MAX)
 		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", NESTED_FORM_KEY_MAX);
-	if (!form_tree_get_or_add(ctx, top, key, len, &member) || !descend(ctx, &member, key + len))
+	if (!form_tree_get_or_add(ctx, top, key, len, &member)
+	    || !descend(ctx, &member, key + len, names))
 		return false;
 	member->value = value;
 	memset(&member->level, 0, sizeof member->level);
@@ -62,7 +64,7 @@ set(struct ctx *ctx, struct form_tree *top, const char *key, const char *value)
 }
 
 static bool
-read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top)
+read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top, int *names)
 {
 	const char *equals = memchr(pair, '=', len);
 	size_t key_len = equals == NULL ? len : (size_t)(equals - pair);
@@ -72,27 +74,28 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top)
 	if (!form_decode(ctx, pair, key_len, &key)
 	    || (equals != NULL && !form_decode(ctx, equals + 1, len - key_len - 1, &value)))
 		return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
-	return set(ctx, top, key, value);
+	++*names;
+	return set(ctx, top, key, value, names);
 }
 
 static bool
 read_pairs(struct ctx *ctx, const char *form, size_t len, struct form_tree *top)
 {
 	const char *end = form + len;
-	int pairs = 0;
+	int names = 0;
 
 	while (form < end) {
 		const char *next = memchr(form, '&', (size_t)(end - form));
 		size_t pair_len = (size_t)((next == NULL ? end : next) - form);
 
-		if (pair_len > 0 && ++pairs > NESTED_FORM_PAIRS_MAX)
-			return fault(ctx, FAULT_REQUEST, "the form has more than %d pairs",
-			    NESTED_FORM_PAIRS_MAX);
-		if (pair_len > 0 && !read_pair(ctx, form, pair_len, top))
+		if (pair_len > 0 && !read_pair(ctx, form, pair_len, top, &names))
 			return false;
+		if (names > NESTED_FORM_NAMES_MAX)
+			return fault(ctx, FAULT_REQUEST,
+			    "the form has more than %d names in its keys", NESTED_FORM_NAMES_MAX);
 		form += pair_len + (next != NULL);
 	}
-	return pairs > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
+	return names > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
 }
 
 static void write_member(struct strbuf *sb, const struct form_member *m);

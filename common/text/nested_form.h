@@ -22,9 +22,9 @@
 
 #include "base/ctx.h"
 
-#define NESTED_FORM_PAIRS_MAX 20000 /* twice as many as in the largest known body of amoCRM */
-#define NESTED_FORM_KEY_MAX   1024  /* bytes, decoded; real ones have under 200 */
-#define NESTED_FORM_DEPTH_MAX 16    /* names in a key; real ones have under 10 */
+#define NESTED_FORM_NAMES_MAX 320000 /* in all keys; more would not fit into SERVE_ARENA_SIZE */
+#define NESTED_FORM_KEY_MAX   1024   /* bytes, decoded; real ones have under 200 */
+#define NESTED_FORM_DEPTH_MAX 16     /* names in a key; real ones have under 10 */
 
 /* Converts the len bytes at form to one line of JSON, an object.
  * Fault: FAULT_REQUEST for a bad escape, a NUL, no pair at all, or a limit above exceeded. */

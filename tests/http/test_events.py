@@ -181,7 +181,10 @@ ITEMS = {
         b"leads[add][0][tags][0][id]=1&leads[add][0][x][5]=2",
         [("leads", "add", {"tags": [{"id": "1"}], "x": {"5": "2"}})]),
     "nothing but the account": (b"account[id]=5", []),
-    "values that are not objects": (b"x=1&y[0][id]=1", []),
+    "a list of its own": (b"x=1&y[0][id]=1", [("y", None, {"id": "1"})]),
+    "a Digital Pipeline widget": (b"event[type]=1&event[data][id]=2",
+                                  [("event", None, {"type": "1", "data": {"id": "2"}})]),
+    "nothing but values": (b"x=1", [("x", None, "1")]),
 }
 
 

@@ -3,9 +3,11 @@
 
 #include "base/rfc3339.h"
 #include "events/delivery_queue.h"
+#include "events/journal.h"
 
-#define LOOK_BACK_S (7 * 86400)
-#define WAIT_MAX_S  3600 /* an event that waits for longer was seen by no `amocrmctl deliver` */
+#define LOOK_BACK_S  (7 * 86400)
+#define FULL_PERCENT 80
+#define WAIT_MAX_S   3600 /* an event that waits for longer was seen by no `amocrmctl deliver` */
 
 static void
 report_torn(struct report *r, const struct delivery_status *status)
@@ -80,6 +82,22 @@ report_delivery(struct report *r, const struct delivery_status *status)
 		report_ok(r, "delivery", "%zu events wait", status->waiting);
 }
 
+static void
+check_journal_size(struct check *c)
+{
+	struct journal journal = journal_of(&c->ctl->cfg.store);
+	int64_t max = c->ctl->cfg.webhook.max_journal;
+	int64_t size;
+
+	if (journal_size(c->ctl->ctx, &journal, &size) && size > max / 100 * FULL_PERCENT)
+		report_warning(&c->report, "events",
+		    "raise max_journal, or lower keep_days; delivered events older than keep_days "
+		    "are removed",
+		    "the journal has %lld of [webhook] max_journal, %lld bytes; beyond that "
+		    "webhooks get 503",
+		    (long long)size, (long long)max);
+}
+
 void
 check_journal(struct check *c)
 {
@@ -97,6 +115,7 @@ check_journal(struct check *c)
 		return;
 	}
 	report_torn(&c->report, &status);
+	check_journal_size(c);
 	if (cfg->deliver.url != NULL)
 		report_delivery(&c->report, &status);
 }

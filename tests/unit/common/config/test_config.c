@@ -354,6 +354,14 @@ static const struct row {
 	{ "two secrets of deliveries", { "deliver", "secret", "whsec_aaaa whsec_bbbb" }, GOOD, 0,
 	    NULL },
 	{ "an empty secret of deliveries", { "deliver", "secret", "" }, BAD, 0, NULL },
+	{ "the smallest journal", { "webhook", "max_journal", "1048576" }, GOOD, 1048576, NULL },
+	{ "a journal with a unit", { "webhook", "max_journal", "1 MiB" }, GOOD, 1048576, NULL },
+	{ "a unit without a space", { "webhook", "max_journal", "1024KiB" }, GOOD, 1048576, NULL },
+	{ "a journal below the limit", { "webhook", "max_journal", "1048575" }, BAD, 0, NULL },
+	{ "a unit of a thousand", { "webhook", "max_journal", "16 GB" }, BAD, 0, NULL },
+	{ "a size without a number", { "webhook", "max_journal", "GiB" }, BAD, 0, NULL },
+	{ "a negative size", { "webhook", "max_journal", "-1" }, BAD, 0, NULL },
+	{ "a size that overflows", { "webhook", "max_journal", "99999999999 TiB" }, BAD, 0, NULL },
 	{ "private addresses", { "deliver", "allow_private", "yes" }, GOOD, 1, NULL },
 	{ "no private addresses", { "deliver", "allow_private", "no" }, GOOD, 0, NULL },
 	{ "true instead of yes", { "deliver", "allow_private", "true" }, BAD, 0, NULL },
@@ -430,7 +438,8 @@ has_a_test_for_every_key(void **state)
 		if (!has_row(key, GOOD, NULL) || !has_row(key, BAD, NULL))
 			fail_msg("[%s] %s has no row with a good and a bad value", key->section,
 			    key->name);
-		if (key->max == 0 || strcmp(key->name, "budget") == 0) /* two numbers */
+		if (key->max == 0 || strcmp(key->name, "budget") == 0 /* two numbers */
+		    || strcmp(key->name, "max_journal") == 0)         /* with a unit */
 			continue;
 		for (int side = -1; side <= 1; side++) {
 			snprintf(value, sizeof value, "%ld", key->min + side);

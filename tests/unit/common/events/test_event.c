@@ -2,6 +2,7 @@
  * payload contains. */
 #include "../../table.h"
 
+#include "base/sha2.h"
 #include "base/strbuf.h"
 #include "events/event.h"
 #include "text/json.h"
@@ -25,7 +26,7 @@ write_event(struct ctx *ctx, const char *payload, const char *request_id)
 	};
 	const char *line;
 
-	if (!event_write(ctx, &event, &line))
+	if (!event_account(ctx, &event, &event.account_id) || !event_write(ctx, &event, &line))
 		fail_msg("not written: %s", ctx->reason);
 	return line;
 }
@@ -41,7 +42,8 @@ writes_the_documented_line(void **state)
 	(void)state;
 	open_ctx(&ctx);
 	same_text("the line", write_event(&ctx, payload, "0a1b-2c"),
-	    "{\"id\":\"" ID "\",\"received_at\":\"2026-11-22T04:19:00.123Z\","
+	    "{\"id\":\"afad1b189467c8eeb7574545542c70171841d729724fda99691cb47c0a3c76f7\","
+	    "\"received_at\":\"2026-11-22T04:19:00.123Z\","
 	    "\"account_id\":31920194,\"subdomain\":\"reforyou\",\"events\":[\"leads.status\"],"
 	    "\"request_id\":\"0a1b-2c\",\"payload\":"
 	    "{\"leads\":{\"status\":[{\"id\":\"1\"}]},\"account\":{\"id\":\"31920194\","
@@ -66,9 +68,19 @@ lists_entities_and_actions(void **state)
 		    "\"events\":[\"leads.delete\"]," },
 		{ "two indexes", "{\"task\":{\"update\":[[{\"id\":\"1\"}]]}}",
 		    "\"events\":[\"task.update\"]," },
-		{ "only an object has actions",
+		{ "a list has no action, and a scalar is no entity",
 		    "{\"a\":\"1\",\"b\":[{\"c\":1}],\"d\":2,\"e\":{\"f\":1},\"g\":null}",
-		    "\"events\":[\"e.f\"]," },
+		    "\"events\":[\"b\",\"e.f\"]," },
+		{ "nothing but scalars", "{\"a\":\"1\",\"account_id\":1,\"d\":2}",
+		    "\"events\":[\"a\",\"d\"]," },
+		{ "a list of a widget", "{\"add\":[{\"text\":\"x\"}]}", "\"events\":[\"add\"]," },
+		{ "a Digital Pipeline widget",
+		    "{\"event\":{\"type\":\"1\",\"data\":{\"id\":\"2\"}},\"action\":{\"settings\":{"
+		    "}}}",
+		    "\"events\":[\"event\",\"action.settings\"]," },
+		{ "a Salesbot",
+		    "{\"token\":\"t\",\"data\":{\"message\":\"hi\"},\"return_url\":\"https://a\"}",
+		    "\"events\":[\"salesbot\"]," },
 		{ "an entity twice", "{\"a\":{\"b\":1},\"a\":{\"b\":2,\"c\":3}}",
 		    "\"events\":[\"a.b\",\"a.c\"]," },
 		{ "quotes and escapes stay escaped", "{\"a\\\"\":{\"\\u0062\\\\\":1}}",
@@ -145,7 +157,9 @@ reads_the_account(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		same_number(table[i].label, event_account(&event), table[i].id);
+		same_fault(table[i].label, &ctx, event_account(&ctx, &event, &event.account_id),
+		    FAULT_NONE);
+		same_number(table[i].label, event.account_id, table[i].id);
 		line = write_event(&ctx, table[i].payload, NULL);
 		has_text(table[i].label, line, table[i].expected);
 		DEMAND(table[i].label, json_compact_complete(line, strlen(line)));
@@ -224,7 +238,8 @@ write_step(struct ctx *ctx, void *arg)
 		.body = "a=1",
 		.body_len = 3,
 		.payload = "{\"a\":{\"b\":1},\"account\":{\"id\":1}}",
-		.request_id = "r" };
+		.request_id = "r",
+		.account_id = 1 };
 	const char *line;
 
 	(void)arg;
@@ -346,10 +361,127 @@ reads_what_was_written(void **state)
 	open_ctx(&ctx);
 	line = write_event(&ctx, "{\"account\":{\"id\":\"31920194\"}}", "r");
 	same_fault("the line", &ctx, event_read(&ctx, line, &event), FAULT_NONE);
-	same_text("the id", event.id, ID);
+	same_text(
+	    "the id", event.id, "64ac096a196b6e07dc39bca6b91497efa462508176bac14b24bacfb9e3b3168e");
 	same_number("the account", event.account_id, 31920194);
 	same_number("the time, in seconds", event.received_at, NOW);
 	ctx_close(&ctx);
+}
+
+static void
+find_id(struct ctx *ctx, const char *payload, const char *request_id, long nanoseconds,
+    char id[SHA256_HEX_SIZE])
+{
+	struct event event = { .received_at = { NOW, nanoseconds },
+		.body = "a=1",
+		.body_len = 3,
+		.payload = payload,
+		.request_id = request_id };
+	const char *line;
+
+	assert_true(event_write(ctx, &event, &line));
+	memcpy(id, line + strlen("{\"id\":\""), SHA256_HEX_SIZE - 1);
+	id[SHA256_HEX_SIZE - 1] = '\0';
+}
+
+/* amoCRM's repeat has the same body, and another time of receipt. */
+static void
+identifies_a_repeat(void **state)
+{
+	static const struct {
+		const char *label, *payload;
+		bool same_by_body;
+	} table[] = {
+		{ "last_modified", "{\"leads\":{\"add\":[{\"last_modified\":\"1700000000\"}]}}",
+		    true },
+		{ "updated_at, a number", "{\"leads\":{\"add\":[{\"updated_at\":1700000000}]}}",
+		    true },
+		{ "date_create", "{\"leads\":{\"add\":[{\"date_create\":\"1700000000\"}]}}", true },
+		{ "created_at of a message", "{\"message\":{\"add\":[{\"created_at\":\"1\"}]}}",
+		    true },
+		{ "timestamp",
+		    "{\"leads\":{\"note\":[{\"note\":{\"timestamp_x\":1,"
+		    "\"timestamp\":\"2023-01-01\"}}]}}",
+		    true },
+		{ "no time", "{\"leads\":{\"status\":[{\"id\":\"1\"}]}}", false },
+		{ "an empty time", "{\"leads\":{\"status\":[{\"last_modified\":\"\"}]}}", false },
+		{ "a time that is null", "{\"leads\":{\"status\":[{\"updated_at\":null}]}}",
+		    false },
+		{ "a time that is 0", "{\"leads\":{\"status\":[{\"updated_at\":0}]}}", false },
+		{ "a name within a text",
+		    "{\"leads\":{\"note\":[{\"text\":\"\\\"updated_at\\\":1\"}]}}", false },
+		{ "a text that is such a name", "{\"a\":{\"b\":[\"updated_at\"]}}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		char first[SHA256_HEX_SIZE];
+		char other[SHA256_HEX_SIZE];
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		find_id(&ctx, table[i].payload, "r1", 0, first);
+		find_id(&ctx, table[i].payload, "r2", 1, other);
+		DEMAND(table[i].label, (strcmp(first, other) == 0) == table[i].same_by_body);
+		find_id(&ctx, table[i].payload, "r1", 2, other);
+		same_text(table[i].label, first, other);
+		find_id(&ctx, table[i].payload, NULL, 1, first);
+		find_id(&ctx, table[i].payload, NULL, 2, other);
+		DEMAND(table[i].label, (strcmp(first, other) == 0) == table[i].same_by_body);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+finds_the_account(void **state)
+{
+	static const struct {
+		const char *label, *payload;
+		enum fault_kind expected;
+		int64_t id;
+	} table[] = {
+		{ "beside the entities", "{\"leads\":{\"add\":[{\"id\":1}]},\"account_id\":\"5\"}",
+		    FAULT_NONE, 5 },
+		{ "twice the same", "{\"account\":{\"id\":\"5\"},\"account_id\":5}", FAULT_NONE,
+		    5 },
+		{ "two that differ", "{\"account\":{\"id\":\"5\"},\"account_id\":6}", FAULT_REQUEST,
+		    0 },
+		{ "in all items",
+		    "{\"leads\":{\"add\":[{\"account_id\":\"5\"},{\"account_id\":5}]}}", FAULT_NONE,
+		    5 },
+		{ "in items of two entities",
+		    "{\"leads\":{\"add\":[{\"account_id\":5}]},\"contacts\":{\"add\":[{\"account_"
+		    "id\":5}]}}",
+		    FAULT_NONE, 5 },
+		{ "in nested lists", "{\"task\":{\"update\":[[{\"account_id\":5}]]}}", FAULT_NONE,
+		    5 },
+		{ "in items that differ",
+		    "{\"leads\":{\"add\":[{\"account_id\":5},{\"account_id\":6}]}}", FAULT_NONE,
+		    0 },
+		{ "in some items", "{\"leads\":{\"add\":[{\"account_id\":5},{\"id\":1}]}}",
+		    FAULT_NONE, 0 },
+		{ "items and account differ",
+		    "{\"leads\":{\"add\":[{\"account_id\":6}]},\"account\":{\"id\":5}}",
+		    FAULT_REQUEST, 0 },
+		{ "some items, and the account",
+		    "{\"leads\":{\"add\":[{\"account_id\":6},{\"id\":1}]},\"account\":{\"id\":5}}",
+		    FAULT_NONE, 5 },
+		{ "in a widget's list", "{\"add\":[{\"account_id\":5}]}", FAULT_NONE, 5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct event event = { .payload = table[i].payload };
+		struct ctx ctx;
+		bool ok;
+
+		open_ctx(&ctx);
+		ok = event_account(&ctx, &event, &event.account_id);
+		same_fault(table[i].label, &ctx, ok, table[i].expected);
+		if (ok)
+			same_number(table[i].label, event.account_id, table[i].id);
+		ctx_close(&ctx);
+	}
 }
 
 static bool
@@ -385,6 +517,8 @@ main(void)
 		cmocka_unit_test(reads_a_stored_event),
 		cmocka_unit_test(rejects_lines_that_are_not_events),
 		cmocka_unit_test(reads_what_was_written),
+		cmocka_unit_test(identifies_a_repeat),
+		cmocka_unit_test(finds_the_account),
 		cmocka_unit_test(reports_a_full_arena_while_reading),
 	};
 

@@ -133,7 +133,7 @@ holds(const char *label, const char *path, const char *expected)
 static void
 keeps_events_in_order(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	struct journal_position position = { 0 };
 	char path[PATH_SIZE];
 	struct stat st;
@@ -168,7 +168,7 @@ is_in_the_directory_of_the_store(void **state)
 static void
 starts_a_segment_when_one_is_full(void **state)
 {
-	struct journal journal = { *state, 24, 0 };
+	struct journal journal = { *state, 24, 0, 0 };
 	struct stat st;
 
 	for (int i = 0; i < 7; i++)
@@ -216,7 +216,7 @@ skips_and_counts_torn_lines(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 
 		append(&journal, "{\"n\":0}");
 		append_bytes(segment(&journal, 1), table[i].bytes, table[i].len);
@@ -230,7 +230,7 @@ skips_and_counts_torn_lines(void **state)
 static void
 waits_for_the_end_of_the_last_line(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
@@ -247,7 +247,7 @@ waits_for_the_end_of_the_last_line(void **state)
 static void
 does_not_wait_in_an_older_segment(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 	struct journal_position position = { 0 };
 
 	append(&journal, "{\"n\":0}");
@@ -265,7 +265,7 @@ does_not_wait_in_an_older_segment(void **state)
 static void
 uses_an_empty_segment(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 
 	append(&journal, "{\"n\":0}");
 	append_bytes(segment(&journal, 2), "", 0);
@@ -299,7 +299,7 @@ finds_the_newest_segment_despite_a_wrong_hint(void **state)
 		{ "a hint that is cut short", 2, 7 },
 		{ "no hint", 0, 0 },
 	};
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 	char path[PATH_SIZE];
 
 	append(&journal, "{\"n\":0}");
@@ -321,7 +321,7 @@ finds_the_newest_segment_despite_a_wrong_hint(void **state)
 static void
 finds_a_writer_that_hangs(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 	struct stale_lock stale;
 	char path[PATH_SIZE];
 	struct ctx ctx;
@@ -351,7 +351,7 @@ ignores_files_that_are_not_segments(void **state)
 		"0000000009.json", "0000000009.nd.son", "000000009.ndjson", "00000000009.ndjson",
 		"0000000000.ndjson", "+000000009.ndjson", " 000000009.ndjson", "000000000x.ndjson",
 		".ndjson" };
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 
 	append(&journal, "{\"n\":0}");
 	for (size_t i = 0; i < ROWS(names); i++) {
@@ -371,7 +371,7 @@ ignores_files_that_are_not_segments(void **state)
 static void
 continues_from_any_position(void **state)
 {
-	struct journal journal = { *state, 24, 0 };
+	struct journal journal = { *state, 24, 0, 0 };
 	struct journal_position start = { 0 };
 	int64_t torn = 0;
 	struct visited visited;
@@ -402,7 +402,7 @@ continues_from_any_position(void **state)
 static void
 stops_before_the_event_of_a_false_visit(void **state)
 {
-	struct journal journal = { *state, 16, 0 };
+	struct journal journal = { *state, 16, 0, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct visited visited;
@@ -426,7 +426,7 @@ stops_before_the_event_of_a_false_visit(void **state)
 static void
 continues_where_segments_were_removed(void **state)
 {
-	struct journal journal = { *state, 8, 0 };
+	struct journal journal = { *state, 8, 0, 0 };
 	struct journal_position after_first = { .segment = 1, .offset = 8 };
 	struct journal_position of_earlier = { .segment = 57, .offset = 1234 };
 
@@ -467,7 +467,7 @@ seeks_a_position_before_a_time(void **state)
 		{ "after the second", 2500, "{\"n\":3}" },
 		{ "after all: the newest may still grow", 9999, "{\"n\":3}" },
 	};
-	struct journal journal = { *state, 8, 0 };
+	struct journal journal = { *state, 8, 0, 0 };
 	struct journal_position position = { .segment = 7 };
 	struct ctx ctx;
 
@@ -510,7 +510,7 @@ prunes_old_segments_before_the_position(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, 8, 0 };
+		struct journal journal = { *state, 8, 0, 0 };
 		int64_t pruned = 0;
 		char path[PATH_SIZE];
 		struct ctx ctx;
@@ -534,7 +534,7 @@ prunes_old_segments_before_the_position(void **state)
 static void
 prunes_nothing_from_an_empty_journal(void **state)
 {
-	struct journal journal = { *state, 8, 0 };
+	struct journal journal = { *state, 8, 0, 0 };
 	struct journal_position before = { 9, 0 };
 	int64_t pruned = 0;
 	struct ctx ctx;
@@ -551,7 +551,7 @@ reads_lines_of_any_length(void **state)
 {
 	static const int lengths[] = { 7, 65527, 65528, 65529, 65535, 65536, 65537, 131072, 1000000,
 		8 };
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct visited visited;
@@ -584,7 +584,7 @@ reads_lines_of_any_length(void **state)
 static void
 skips_a_line_over_the_limit_in_a_small_arena(void **state)
 {
-	struct journal journal = { *state, (int64_t)1 << 40, 0 };
+	struct journal journal = { *state, (int64_t)1 << 40, 0, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct visited visited;
@@ -606,7 +606,7 @@ skips_a_line_over_the_limit_in_a_small_arena(void **state)
 static void
 limits_the_size_of_an_event(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	char *event = malloc(JOURNAL_EVENT_MAX + 2);
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
@@ -641,7 +641,7 @@ refuses_events_that_are_not_one_line(void **state)
 		{ "two lines", "{}\n{}" },
 		{ "a newline at the end", "{}\n" },
 	};
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct ctx ctx;
@@ -686,7 +686,7 @@ seek_step(struct ctx *ctx, void *arg)
 static void
 reports_a_full_arena(void **state)
 {
-	struct journal journal = { *state, SEGMENT_MAX, 0 };
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
 
 	try_small_arenas("append", append_step, &journal);
 	reads_all("appended exactly once", &journal, "{\"n\":1}", 0);

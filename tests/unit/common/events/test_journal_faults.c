@@ -122,7 +122,7 @@ holds(const char *label, const char *folder, const char *expected)
 static void
 syncs_before_it_returns(void **state)
 {
-	struct journal journal = { *state, (int64_t)(2 * LINE), 0 };
+	struct journal journal = { *state, (int64_t)(2 * LINE), 0, 0 };
 
 	disk_works();
 	try_append("the first event", &journal, FAULT_NONE);
@@ -141,7 +141,7 @@ syncs_before_it_returns(void **state)
 static void
 syncs_a_segment_found_empty(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	char path[PATH_SIZE];
 
 	path_in(*state, "events", path);
@@ -168,7 +168,7 @@ reports_a_disk_that_fails(void **state)
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 
 		disk_works();
 		disk.failing = table[i].failing;
@@ -184,7 +184,7 @@ reports_a_disk_that_fails(void **state)
 static void
 truncates_an_incomplete_line(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 
 	disk_works();
 	try_append("while there is space", &journal, FAULT_NONE);
@@ -204,7 +204,7 @@ truncates_an_incomplete_line(void **state)
 static void
 ends_a_torn_line_that_it_cannot_truncate(void **state)
 {
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 
 	disk_works();
 	try_append("while there is space", &journal, FAULT_NONE);
@@ -236,8 +236,8 @@ static void
 reports_missing_and_wrong_directories(void **state)
 {
 	char path[PATH_SIZE];
-	struct journal missing = { path, JOURNAL_SEGMENT_MAX, 0 };
-	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+	struct journal missing = { path, JOURNAL_SEGMENT_MAX, 0, 0 };
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 	struct journal_position position = { 0 };
 	int64_t torn = 0;
 	struct ctx ctx;
@@ -302,7 +302,7 @@ is_refused(void *arg)
 static void
 reports_missing_permissions(void **state)
 {
-	struct other_user other_user = { { *state, JOURNAL_SEGMENT_MAX, 0 }, use_append };
+	struct other_user other_user = { { *state, JOURNAL_SEGMENT_MAX, 0, 0 }, use_append };
 	char path[PATH_SIZE];
 
 	disk_works();

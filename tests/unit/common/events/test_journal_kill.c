@@ -168,7 +168,7 @@ remove_segments_before(const struct journal *journal, int64_t number)
 static void
 appends_and_reads_concurrently(void **state)
 {
-	struct journal journal = { *state, 1 << 20, 0 };
+	struct journal journal = { *state, 1 << 20, 0, 0 };
 	struct journal_position position = { 0 };
 	struct reading reading = { 0 };
 	struct progress *progress = share_progress();
@@ -203,7 +203,7 @@ static void
 concurrent_first_writers_use_one_segment(void **state)
 {
 	for (int round = 0; round < 20; round++) {
-		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0 };
+		struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
 		struct journal_position position = { 0 };
 		struct reading reading = { .round = round };
 		struct progress *progress = share_progress();
@@ -229,7 +229,7 @@ concurrent_first_writers_use_one_segment(void **state)
 static void
 keeps_acknowledged_events_of_killed_writers(void **state)
 {
-	struct journal journal = { *state, 4 << 20, 0 };
+	struct journal journal = { *state, 4 << 20, 0, 0 };
 	struct journal_position position = { 0 };
 	struct progress *progress = share_progress();
 	int64_t torn = 0;

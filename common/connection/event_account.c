@@ -1,0 +1,110 @@
+/* event_account.c - see event_account.h. */
+#include "connection/event_account.h"
+
+#include "base/log.h"
+#include "connection/connection.h"
+#include "crypto/jws.h"
+#include "text/json.h"
+#include "text/json_slice.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define TOKEN_MAX 4096 /* bytes; a Salesbot's has under 1000 */
+
+/* The account that amoCRM's token in a Salesbot's request names, which is signed by client_secret
+ * (https://www.amocrm.ru/developers/content/digital_pipeline/salesbot); 0: there is none. */
+static bool
+salesbot_account(
+    struct ctx *ctx, const struct config *cfg, const struct event *event, int64_t *account_id)
+{
+	const char *secret = cfg->amocrm.client_secret;
+	struct json_slice value;
+	struct json_object *claims;
+	const char *token;
+	struct jws jws;
+
+	if (!json_slice_get(json_slice_of(event->payload), "token", &value) || *value.at != '"')
+		return true;
+	value = event_unquote(value);
+	if (!ctx_strndup(ctx, value.at, value.len, &token))
+		return false;
+	if (!jws_parse(ctx, token, TOKEN_MAX, &jws_hs512, &jws)
+	    || !jws_verify(
+		ctx, &jws, &(struct jws_key){ .secret = secret, .secret_len = strlen(secret) }))
+		return ctx->kind == FAULT_NONE;
+	claims = jws_claims(ctx, &jws);
+	if (!json_get_integer(claims, "account_id", account_id) || *account_id <= 0)
+		*account_id = 0;
+	json_object_put(claims);
+	return true;
+}
+
+struct search {
+	const char *subdomain;
+	int64_t account_id;
+	bool several; /* accounts have such a host */
+};
+
+static bool
+compare_host(struct ctx *ctx, void *arg, const struct connection *connection)
+{
+	struct search *search = arg;
+	size_t len = strlen(search->subdomain);
+
+	(void)ctx;
+	if (strncasecmp(connection->host, search->subdomain, len) == 0
+	    && connection->host[len] == '.') {
+		search->several |=
+		    search->account_id != 0 && search->account_id != connection->account_id;
+		search->account_id = connection->account_id;
+	}
+	return true;
+}
+
+/* Only everybody's connection is looked at where connections are shared. */
+static bool
+search_connections(struct ctx *ctx, const struct config *cfg, struct search *search)
+{
+	struct connection connection;
+	bool found;
+
+	if (cfg->app.connections != CONNECTIONS_SHARED) {
+		if (!connection_each(ctx, cfg, compare_host, search)) {
+			log_note(ctx, "damaged", ctx->reason);
+			ctx_clear_fault(ctx); /* the others were visited */
+		}
+		return true;
+	}
+	return connection_find_by_user(ctx, cfg, "", &found, &connection)
+	    && (!found || compare_host(ctx, search, &connection));
+}
+
+static bool
+account_by_subdomain(struct ctx *ctx, const struct config *cfg, struct event *event)
+{
+	char subdomain[EVENT_SUBDOMAIN_SIZE];
+	struct search search = { .subdomain = subdomain };
+
+	if (!event_subdomain(event, subdomain))
+		return true;
+	if (!search_connections(ctx, cfg, &search))
+		return false;
+	event->account_id = search.several ? 0 : search.account_id;
+	return true;
+}
+
+bool
+event_find_account(struct ctx *ctx, const struct config *cfg, struct event *event)
+{
+	int64_t by_token = 0;
+
+	if (!event_account(ctx, event, &event->account_id)
+	    || !salesbot_account(ctx, cfg, event, &by_token))
+		return false;
+	if (event->account_id != 0 && by_token != 0 && event->account_id != by_token)
+		return fault(ctx, FAULT_REQUEST, "the body and its token name two accounts");
+	if (event->account_id == 0)
+		event->account_id = by_token;
+	return event->account_id != 0 || account_by_subdomain(ctx, cfg, event);
+}

@@ -1,0 +1,17 @@
+/* event_account.h - whose a webhook's event is.
+ */
+#ifndef EVENT_ACCOUNT_H
+#define EVENT_ACCOUNT_H
+
+#include "base/ctx.h"
+#include "config/config.h"
+#include "events/event.h"
+
+/* Sets the event's account_id: what event_account finds in the payload, or the account in the token
+ * of a Salesbot's request, whose signature must be by client_secret; else the one connected account
+ * whose host begins with the payload's subdomain, which reads every connection, unless they are
+ * shared.  0: there is none.
+ * Fault: FAULT_REQUEST if two of the first differ; FAULT_STORAGE. */
+bool event_find_account(struct ctx *ctx, const struct config *cfg, struct event *event);
+
+#endif

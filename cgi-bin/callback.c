@@ -10,7 +10,9 @@
  *   browser <-- page that opens the deep link ----  callback
  *
  * When the integration is installed inside amoCRM, amoCRM's server requests this URL itself,
- * without a browser or a state ("install call"); the reply is plain text.
+ * without a browser ("install call"); the reply is plain text.  It sends from_widget or
+ * from_exchange, and no state; in 2021 it sent a state of its own and neither of them, so that only
+ * its user agent told the call from a browser's.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,6 +53,16 @@ unless_empty(const char *value)
 	return value == NULL || *value == '\0' ? NULL : value;
 }
 
+/* Whether the request claims to come from amoCRM's server.  Anybody can claim that, and gets no
+ * more for it than for from_widget. */
+static bool
+is_sender(const char *user_agent)
+{
+	static const char sender[] = "amoService-oAuth-Code-Sender/";
+
+	return user_agent != NULL && strncmp(user_agent, sender, strlen(sender)) == 0;
+}
+
 /* False: the query is malformed; its well-formed parameters are filled in even then. */
 static bool
 read_params(struct ctx *ctx, const struct request *req, struct authorization_response *params)
@@ -85,9 +97,10 @@ read_params(struct ctx *ctx, const struct request *req, struct authorization_res
 	params->referer = field[REFERER].value;
 	params->client_id = unless_empty(field[CLIENT_ID].value);
 	params->error = unless_empty(field[ERROR].value);
-	params->installing = (unless_empty(field[FROM_WIDGET].value) != NULL
-				 || unless_empty(field[FROM_EXCHANGE].value) != NULL)
-	    && !field[STATE].seen;
+	params->installing = ((unless_empty(field[FROM_WIDGET].value) != NULL
+				  || unless_empty(field[FROM_EXCHANGE].value) != NULL)
+				 && !field[STATE].seen)
+	    || is_sender(req->user_agent);
 	return ok;
 }
 
@@ -123,7 +136,7 @@ read_own_state(struct ctx *ctx, const struct config *cfg,
 /* A code with a state of ours is reserved for the app user the state names.  Where states are
  * signed, any other state is refused: a user could be lured into consenting for somebody else
  * (RFC 6749 section 10.12).  There too, nobody can claim the connection of an install call, which
- * has no state. */
+ * has no state of ours. */
 static bool
 check_state(struct ctx *ctx, const struct config *cfg, const struct authorization_response *params,
     struct grant *grant)
@@ -136,7 +149,7 @@ check_state(struct ctx *ctx, const struct config *cfg, const struct authorizatio
 	if (is_signed && !ours && !params->installing)
 		return fault(
 		    ctx, FAULT_REQUEST, "the state is missing, expired, or was not issued by us");
-	grant->unclaimable = is_signed && params->installing;
+	grant->unclaimable = is_signed && params->installing && !ours;
 	grant->share = ours      ? BUDGET_OWN_STATE
 	    : params->installing ? BUDGET_INSTALL
 				 : BUDGET_STRANGER;

@@ -39,9 +39,11 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
     struct json_object **doc)
 {
 	bool success = reply->status == 200 || reply->status == 201;
+	bool gone = reply->status == 404 && strcmp(call->method, "DELETE") == 0 && reply->is_json;
 
 	*doc = json_parse(reply->body, strlen(reply->body));
-	if (reply->status == 204 || (success && json_object_is_type(*doc, json_type_object)))
+	if (gone || reply->status == 204
+	    || (success && json_object_is_type(*doc, json_type_object)))
 		return true;
 	if ((reply->status == 400 || reply->status == 401
 		|| (reply->status == 403 && strcmp(call->path, AMOCRM_WEBHOOKS_PATH) == 0))

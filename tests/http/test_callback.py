@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import app
 import expect
 from connections import held_lock
-from sandbox import process
+from sandbox import hooks, process
 from sandbox.web import Answer
 
 # Without a pinned account every allowed host is accepted; states need not be signed.
@@ -706,3 +707,31 @@ def test_a_missing_query_string_variable(bare, amocrm):
 
     assert program.returncode == 0
     assert b"error=missing_code" in output
+
+
+# amoCRM's server, recognised by its user agent: calls of 2021 had a state of amoCRM's own.
+
+SENDER = {"User-Agent": hooks.SENDER_AGENT}
+
+
+@pytest.mark.parametrize("state", ["made-up", None, "a.b.c"])
+def test_an_install_call_with_a_state_of_its_own(site, amocrm, state):
+    site.configure(app_connections="per_user", app_state="signed")
+    params = amocrm.approve(state=state)
+
+    expect.plain_text(site.get("callback", params, headers=SENDER), "connected")
+
+    assert len(amocrm.exchanges()) == 1 and len(site.connections()) == 1
+    user = app.User(site, "thief")
+    app.already_claimed(user.exchange(params, state=user.state()))
+    assert not user.is_connected()
+
+
+def test_the_agent_of_amocrms_server_gives_nothing_to_a_browser(bare, amocrm):
+    """The same as without from_widget: another agent that only contains the name, or none."""
+    bare.configure(app_connections="per_user", app_state="signed")
+    for agent in ("Mozilla/5.0 amoService-oAuth-Code-Sender/1.0", "amoService", ""):
+        answer = bare.get("callback", amocrm.approve(state="made-up"),
+                          headers={"User-Agent": agent})
+        expect.failed(answer, "invalid_request")
+    assert amocrm.exchanges() == []

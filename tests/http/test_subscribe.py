@@ -131,6 +131,13 @@ def test_other_subscriptions_stay(site, amocrm):
     assert subscriptions(amocrm) == {"https://other.example/": ["add_task"]}
 
 
+def test_a_subscription_that_is_gone_already(bare, amocrm):
+    connect(bare, amocrm)
+    amocrm.misbehave("gone", path="/api/v4/webhooks")
+    done = bare.ctl("unsubscribe", ID, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_unsubscribe_without_a_subscription(site, amocrm):
     assert site.ctl("unsubscribe", ID).returncode == 0
     assert subscriptions(amocrm) == {}

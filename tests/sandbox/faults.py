@@ -83,6 +83,12 @@ def invalid_client_russian(_exchange):
 
 
 @fault
+def gone(_exchange):
+    """404 in JSON: there is no such subscription."""
+    return Reply(404, b'{"title":"Not Found","status":404}', "application/problem+json")
+
+
+@fault
 def forbidden(_exchange):
     """403 with an HTML page: the account or our address is blocked."""
     return Reply(403, BLOCKED_PAGE)

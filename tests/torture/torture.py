@@ -23,10 +23,11 @@ from . import cases, faults, strace  # noqa: E402
 PROGRAM = "the program"
 CHECKED = 10        # `amocrmctl check` runs after every tenth fault
 UNSTORED = "unstored"
+ESCROW = "amoescr1"     # the beginning of what is written into the escrow, before all else
 OUTCOMES = {
     "burnt": "amoCRM has used up a code or token, and its pair is lost",
     "in flight": "the same, but the program had not read amoCRM's reply yet",
-    UNSTORED: "the same, killed between reading the reply and the first write",
+    UNSTORED: "the same, killed between reading the reply and writing it into the escrow",
     "lost": "what was acknowledged is not kept",
     "broken": "the programs do not work afterwards",
     "invalid": "no valid response, or a wrong one",
@@ -204,7 +205,7 @@ class Series:
         if sent is not None and (read is None or hit <= read):
             return "burnt" if fault.error == "EINTR" else "in flight"
         if fault.error is None and read is not None and not any(
-                name in ("write", "pwrite64", "writev") and not rest.startswith("1,")
+                name == "pwrite64" and ESCROW in rest
                 for name, rest in ran.trace.calls[read + 1:hit]):
             return UNSTORED
         return "burnt"

@@ -12,6 +12,9 @@
 #include <limits.h>
 #include <string.h>
 
+#define ESCAPE_MAX 6  /* bytes of an escape in a string: \u001f */
+#define ESCAPE_RUN 64 /* that are appended at once */
+
 struct json_object *
 json_parse(const char *text, size_t len)
 {
@@ -172,21 +175,41 @@ plain_len(const char *s, size_t left)
 	return len;
 }
 
-/* Appends the byte at s, which needs one. */
-static void
-add_escaped(struct strbuf *sb, const char *s)
+/* Writes the byte at s escaped; the length. */
+static size_t
+escape(const char *s, char out[ESCAPE_MAX])
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)*s;
-	const char escape[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
 
-	if (c >= 0x80)
-		strbuf_addstr(sb, "\xef\xbf\xbd");
-	else if (c == '"' || c == '\\') {
-		strbuf_addch(sb, '\\');
-		strbuf_addch(sb, *s);
-	} else
-		strbuf_add(sb, escape, sizeof escape);
+	if (c >= 0x80) {
+		memcpy(out, "\xef\xbf\xbd", 3);
+		return 3;
+	}
+	out[0] = '\\';
+	out[1] = *s;
+	if (c == '"' || c == '\\')
+		return 2;
+	memcpy(out + 1, "u00", 3);
+	out[4] = digits[c >> 4];
+	out[5] = digits[c & 15];
+	return ESCAPE_MAX;
+}
+
+/* Appends the bytes at s that need an escape, up to the first that does not; their number. */
+static size_t
+add_escaped(struct strbuf *sb, const char *s, size_t left)
+{
+	char run[ESCAPE_RUN * ESCAPE_MAX];
+	size_t len = 0;
+	size_t count = 0;
+
+	do
+		len += escape(s + count++, run + len);
+	while (count < left && count < ESCAPE_RUN
+	    && plain_character_len(s + count, left - count) == 0);
+	strbuf_add(sb, run, len);
+	return count;
 }
 
 void
@@ -206,8 +229,9 @@ json_add_string(struct strbuf *sb, const char *s)
 		s += len;
 		left -= len;
 		if (left > 0) {
-			add_escaped(sb, s++);
-			left--;
+			len = add_escaped(sb, s, left);
+			s += len;
+			left -= len;
 		}
 	}
 	strbuf_addch(sb, '"');

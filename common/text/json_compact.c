@@ -10,6 +10,7 @@
 struct scan {
 	const char *at;
 	const char *end;
+	const char *from;   /* up to `at`: scanned, and not yet in out */
 	struct strbuf *out; /* NULL: only validates, and refuses whitespace */
 };
 
@@ -22,16 +23,31 @@ sees(const struct scan *s, char c)
 static void
 pass(struct scan *s, size_t len)
 {
-	if (s->out != NULL)
-		strbuf_add(s->out, s->at, len);
 	s->at += len;
+}
+
+/* Appends what was scanned, and leaves out the next len bytes. */
+static void
+replace(struct scan *s, size_t len)
+{
+	strbuf_add(s->out, s->from, (size_t)(s->at - s->from));
+	s->at += len;
+	s->from = s->at;
 }
 
 static void
 skip_space(struct scan *s)
 {
-	while (s->out != NULL && (sees(s, ' ') || sees(s, '\t') || sees(s, '\n') || sees(s, '\r')))
-		s->at++;
+	size_t len = 0;
+
+	if (s->out == NULL)
+		return;
+	while (s->at + len < s->end
+	    && (s->at[len] == ' ' || s->at[len] == '\t' || s->at[len] == '\n'
+		|| s->at[len] == '\r'))
+		len++;
+	if (len > 0)
+		replace(s, len);
 }
 
 /* Accepts one structural character, after whitespace. */
@@ -103,8 +119,8 @@ scan_string(struct scan *s)
 			continue;
 		}
 		pass(s, len);
+		replace(s, c_len);
 		strbuf_addch(s->out, plain);
-		s->at += c_len;
 		len = 0;
 	}
 	if (s->at + len >= s->end)
@@ -210,13 +226,14 @@ bool
 json_compact(struct ctx *ctx, const char *text, size_t len, const char **line)
 {
 	struct strbuf out;
-	struct scan s = { .at = text, .end = text + len, .out = &out };
+	struct scan s = { .at = text, .end = text + len, .from = text, .out = &out };
 
 	strbuf_init(ctx, &out);
 	if (!scan_object(&s, JSON_COMPACT_DEPTH_MAX))
 		return fault(ctx, FAULT_REQUEST,
 		    "not a JSON object of at most %d levels: error at byte %zu",
 		    JSON_COMPACT_DEPTH_MAX, (size_t)(s.at - text));
+	replace(&s, 0);
 	return strbuf_finish(&out, line);
 }
 

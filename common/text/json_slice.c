@@ -1,6 +1,7 @@
 /* json_slice.c - see json_slice.h. */
 #include "text/json_slice.h"
 
+#include <stddef.h>
 #include <string.h>
 
 struct json_slice
@@ -20,15 +21,18 @@ cut(struct json_slice *rest, size_t len)
 	return first;
 }
 
-/* strcspn cannot run past the line, which ends with a NUL. */
+/* Most strings have no quote within. */
 static size_t
 string_len(const char *s, size_t left)
 {
+	const char *quote = memchr(s + 1, '"', left - 1);
 	size_t len = 1;
 
-	while (len < left && s[len += strcspn(s + len, "\"\\")] == '\\')
-		len += 2;
-	return len + 1;
+	if (quote != NULL && quote[-1] != '\\')
+		return (size_t)(quote - s) + 1;
+	while (len < left && s[len] != '"')
+		len += s[len] == '\\' ? 2 : 1;
+	return len < left ? len + 1 : left;
 }
 
 static size_t
@@ -37,12 +41,23 @@ container_len(const char *s, size_t left)
 	size_t len = 0;
 	int depth = 0;
 
-	do {
-		depth += s[len] == '{' || s[len] == '[';
-		depth -= s[len] == '}' || s[len] == ']';
-		len += s[len] == '"' ? string_len(s + len, left - len) : 1;
-		len += depth > 0 ? strcspn(s + len, "\"{}[]") : 0;
-	} while (depth > 0 && len < left);
+	while (len < left) {
+		char c = s[len];
+
+		if (c < '[' && c != '"') { /* numbers and commas */
+			len++;
+			continue;
+		}
+		if (c == '"') {
+			len += string_len(s + len, left - len);
+			continue;
+		}
+		len++;
+		if (c == '{' || c == '[')
+			depth++;
+		else if ((c == '}' || c == ']') && --depth == 0)
+			break;
+	}
 	return len;
 }
 

@@ -74,7 +74,11 @@ def cursor_file(site):
 
 
 def read_cursor(site):
-    _version, checksum, text = cursor_file(site).read_text().split(" ", 2)
+    """A process that was killed between two renames leaves only the file before."""
+    file = cursor_file(site)
+    if not file.exists():
+        file = file.with_name("cursor.old")
+    _version, checksum, text = file.read_text().split(" ", 2)
     assert checksum == hashlib.sha256(text.encode()).hexdigest()[:16]
     return json.loads(text)
 

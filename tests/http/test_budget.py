@@ -1,6 +1,7 @@
 """How much a stranger can make us call amoCRM: [amocrm] budget, and codes that were refused."""
 
 import subprocess
+import time
 
 import pytest
 
@@ -17,18 +18,25 @@ def invented(number):
     return {"code": f"def50200{number:08x}", "referer": "reforyou.amocrm.ru"}
 
 
+def within(asked, began, burst=BURST, rate=2):
+    """The budget refills while the test runs."""
+    assert burst <= asked <= burst + rate * (time.monotonic() - began) + 2
+
+
 def errors(answers):
     return [answer.link_query["error"] for answer in answers]
 
 
 def test_strangers_cause_few_exchanges(bare, amocrm):
     """Those within the budget are refused by amoCRM, the others are answered without it."""
+    began = time.monotonic()
     answers = [bare.get("callback", invented(number)) for number in range(40)]
 
     asked = len(amocrm.exchanges())
-    assert BURST <= asked < 40, "more than 2 a second would take 15 s"
+    within(asked, began)
     assert sorted(errors(answers)) == [REFUSED] * asked + [LATER] * (40 - asked)
-    bare.logged(LATER, "[amocrm] budget")
+    if asked < 40:
+        bare.logged(LATER, "[amocrm] budget")
 
 
 def test_strangers_do_not_keep_the_app_and_refreshes_waiting_in_vain(bare, amocrm):
@@ -45,10 +53,10 @@ def test_strangers_do_not_keep_the_app_and_refreshes_waiting_in_vain(bare, amocr
 
 def test_install_calls_have_a_share_of_their_own(bare, amocrm):
     bare.configure(app_connections="per_user", app_state="signed")
+    began = time.monotonic()
     for number in range(BURST + 10):
         bare.get("callback", {**invented(number), "from_widget": "1"})
-    asked = len(amocrm.exchanges())
-    assert BURST <= asked < BURST + 10
+    within(len(amocrm.exchanges()), began)
 
     user = User(bare)
     app.connected(user.exchange(user.consents(amocrm)))
@@ -57,10 +65,11 @@ def test_install_calls_have_a_share_of_their_own(bare, amocrm):
 def test_app_users_without_a_state_have_a_share_of_their_own(bare, amocrm):
     bare.configure(app_connections="per_user", app_state="any")
     user = User(bare)
+    began = time.monotonic()
     answers = [user.exchange(invented(number)) for number in range(BURST + 10)]
 
     asked = len(amocrm.exchanges())
-    assert BURST <= asked < BURST + 10
+    within(asked, began)
     late = [answer for answer in answers if answer.status == 503]
     assert len(late) == BURST + 10 - asked
     for answer in late:
@@ -71,10 +80,11 @@ def test_app_users_without_a_state_have_a_share_of_their_own(bare, amocrm):
 
 def test_the_budget_is_configured(bare, amocrm):
     bare.configure(amocrm_budget="50 1")
+    began = time.monotonic()
     for number in range(BURST + 10):
         bare.get("callback", invented(number))
 
-    assert 5 <= len(amocrm.exchanges()) < BURST + 10
+    within(len(amocrm.exchanges()), began, burst=5, rate=1)
 
 
 @pytest.mark.parametrize("make", ["mkdir {}", "head -c 100000 /dev/urandom > {}", "touch {}"],

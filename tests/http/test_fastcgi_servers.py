@@ -39,7 +39,10 @@ from sandbox.site import BASE, PROGRAMS
 from test_app_token import signers  # noqa: F401
 from test_disconnect_hook import hook  # noqa: F401
 from test_states import key_ring  # noqa: F401
-from test_webhook import SMALL, digest
+from test_webhook import digest
+
+# It says when the lead was created, so that the id of its event is the digest of the body alone.
+SMALL = b"leads[add][0][id]=1&leads[add][0][date_create]=1700000000&account[id]=5"
 
 SAME = [test_app_body, test_app_disconnect, test_app_exchange, test_app_status, test_app_token,
         test_callback, test_disconnect_hook, test_servers, test_states, test_webhook]

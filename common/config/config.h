@@ -115,6 +115,7 @@ struct config_key {
 	const char *default_value; /* as it would be written in the file; NULL: none */
 	bool required;
 	bool secret;   /* never shown */
+	bool text;     /* its member is a const char * */
 	size_t offset; /* in struct config */
 	bool (*parse)(const struct config_key *key, const char *value, void *target);
 	long min;            /* of a number, or of a text's length in bytes */

@@ -167,10 +167,12 @@ parse_package(const struct config_key *key, const char *value, void *target)
 #define AT(section, member) offsetof(struct config, section.member)
 #define KEY(s, n)           .section = #s, .name = #n, .offset = AT(s, n)
 
-#define TEXT .parse = parse_text, .min = 1, .error = "must be a text without control characters"
+#define AS_TEXT(parser) .text = true, .parse = parser
+
+#define TEXT AS_TEXT(parse_text), .min = 1, .error = "must be a text without control characters"
 #define URL                                                                                        \
-	.parse = parse_url, .min = 1,                                                              \
-	.error = "must be an https:// URL (http:// only for localhost), without '#'"
+	AS_TEXT(parse_url),                                                                        \
+	    .min = 1, .error = "must be an https:// URL (http:// only for localhost), without '#'"
 
 const struct config_key config_keys[] = {
 	{ KEY(amocrm, client_id), TEXT, .required = true },
@@ -180,7 +182,7 @@ const struct config_key config_keys[] = {
 	    .error = "must be the account's number, such as 31920194" },
 	{ KEY(amocrm, account), TEXT },
 	{ KEY(amocrm, account_domains), .default_value = "amocrm.ru amocrm.com kommo.com",
-	    .parse = parse_domains, .min = 1,
+	    AS_TEXT(parse_domains), .min = 1,
 	    .error = "must be domain names in lower case, separated by spaces" },
 	{ KEY(amocrm, authorize_url), URL, .default_value = "https://www.amocrm.ru/oauth" },
 	{ KEY(amocrm, timeout), .default_value = "5", .parse = parse_number, .min = 1, .max = 30,
@@ -194,16 +196,16 @@ const struct config_key config_keys[] = {
 	{ KEY(amocrm, proxy), TEXT, .secret = true },
 	{ KEY(app, name), TEXT },
 	{ KEY(app, deep_link), .default_value = "foryoure://amo-crm/callback",
-	    .parse = parse_deep_link, .problem = app_link_problem },
+	    AS_TEXT(parse_deep_link), .problem = app_link_problem },
 	{ KEY(app, redirect), .default_value = "page", .parse = parse_choice,
 	    .choices = "page button 302" },
 	{ KEY(app, connections), .default_value = "shared", .parse = parse_choice,
 	    .choices = "shared per_user" },
 	{ KEY(app, state), .parse = parse_choice, .choices = "any signed" },
-	{ KEY(app, android_package), .parse = parse_package, .problem = app_package_problem },
+	{ KEY(app, android_package), AS_TEXT(parse_package), .problem = app_package_problem },
 	{ KEY(jwt, algorithm), .default_value = "HS256", .parse = parse_choice,
 	    .choices = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
-	{ KEY(jwt, secret), .secret = true, .parse = parse_text, .min = 32,
+	{ KEY(jwt, secret), .secret = true, AS_TEXT(parse_text), .min = 32,
 	    .error = "must be at least 32 bytes" },
 	{ KEY(jwt, public_key), TEXT },
 	{ KEY(jwt, issuer), TEXT },
@@ -213,7 +215,7 @@ const struct config_key config_keys[] = {
 	    .error = "must be a number of seconds from 0 to 600" },
 	{ KEY(store, path), TEXT, .default_value = STORE_PATH },
 	{ KEY(store, keys), TEXT, .required = true },
-	{ KEY(webhook, secret), .secret = true, .parse = parse_text, .min = 16,
+	{ KEY(webhook, secret), .secret = true, AS_TEXT(parse_text), .min = 16,
 	    .error = "must be at least 16 characters" },
 	{ KEY(webhook, accounts), .default_value = "connected", .parse = parse_choice,
 	    .choices = "connected any" },
@@ -223,7 +225,7 @@ const struct config_key config_keys[] = {
 	    .max = LONG_MAX, .error = "must be a size such as 16 GiB, at least 1 MiB" },
 	{ KEY(webhook, keep_days), .default_value = "90", .parse = parse_number, .min = 1,
 	    .max = 36500, .error = "must be a number of days from 1 to 36500" },
-	{ KEY(deliver, url), .parse = parse_any_url, .min = 1,
+	{ KEY(deliver, url), AS_TEXT(parse_any_url), .min = 1,
 	    .error = "must be an http:// or https:// URL" },
 	{ KEY(deliver, secret), TEXT, .secret = true },
 	{ KEY(deliver, allow_private), .default_value = "no", .parse = parse_choice,

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import struct
@@ -21,6 +22,7 @@ from findings import REDIRECT_URI, check, configure, good, only
 from responder import only_root_sees
 from sandbox import hooks, process
 from sandbox.pki import openssl
+from sandbox.site import ROOT
 
 ACCOUNT = 31920194
 DAY = 86400
@@ -263,6 +265,27 @@ def test_other_valid_values(bare):
               deliver_secret="whsec_" + "QUJDREVGR0hJSktM" * 2)
 
     assert good(bare) == PARTS | {"delivery"}
+
+
+def keys_of_the_example():
+    """Every key that the example has commented out, and its value there."""
+    section, keys = None, []
+    for line in (ROOT / "amo-crm.conf.example").read_text().splitlines():
+        if begins := re.fullmatch(r"\[(\w+)\]", line):
+            section = begins[1]
+        elif given := re.fullmatch(r"#(\w+) = (.*)", line):
+            keys.append((f"{section}_{given[1]}", given[2]))
+    return keys
+
+
+def test_every_key_can_be_checked(bare):
+    """Whatever the type of its value."""
+    keys = keys_of_the_example()
+    assert len(keys) > 20
+    for key, value in keys:
+        configure(bare, **{key: value})
+        done = bare.ctl("check", check=False)
+        assert done.returncode in (0, 1), f"{key} = {value}: {done.returncode} {done.stderr}"
 
 
 DEEP_LINKS = {

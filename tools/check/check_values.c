@@ -11,7 +11,7 @@ text_of(const struct config *cfg, const struct config_key *key)
 {
 	const char *text;
 
-	if (key->max != 0 || key->choices != NULL)
+	if (!key->text)
 		return NULL;
 	memcpy(&text, (const char *)cfg + key->offset, sizeof text);
 	return text;

@@ -371,7 +371,6 @@ static void
 check_value(const struct row *row, const struct config_key *key, const struct config *cfg)
 {
 	const char *at = (const char *)cfg + key->offset;
-	bool is_number = key->max != 0 || key->choices != NULL;
 	const char *text;
 	int64_t id;
 	int number;
@@ -379,7 +378,7 @@ check_value(const struct row *row, const struct config_key *key, const struct co
 	if (strcmp(key->name, "account_id") == 0) {
 		memcpy(&id, at, sizeof id);
 		same_number(row->label, id, row->number);
-	} else if (is_number) {
+	} else if (!key->text) {
 		memcpy(&number, at, sizeof number);
 		same_number(row->label, number, row->number);
 	} else {

@@ -597,7 +597,23 @@ STORES = {
         lambda site: site.store.chmod(0o500), "WRONG", "store", "0500", "chmod 0700"),
     "read-only": (
         lambda site: (site.store / "connections").chmod(0o500),
-        "WRONG", "store", "Permission denied"),
+        "WRONG", "store", "/connections", "chmod -R u+rwX"),
+    "a shard closed to its owner": (
+        lambda site: shards(site)[0].chmod(0), "WRONG", "store", ".gdbm", "chmod -R u+rwX"),
+    "a shard of another user": (
+        lambda site: os.chown(shards(site)[0], 0, 0), "WRONG", "store", ".gdbm", "chown -R"),
+    "a budget closed to its owner": (
+        lambda site: (write(site, "budget", ""), (site.store / "budget").chmod(0o400)),
+        "WRONG", "store", "/budget", "chmod -R u+rwX"),
+    "locks closed to their owner": (
+        lambda site: (site.store / "locks").chmod(0o400), "WRONG", "store", "/locks",
+        "chmod -R u+rwX"),
+    "an escrow closed to its owner": (
+        lambda site: (site.store / "escrow").chmod(0o500), "WRONG", "store", "/escrow",
+        "chmod -R u+rwX"),
+    "a cursor closed to its owner": (
+        lambda site: (write(site, "events/cursor", ""), (site.store / "events/cursor").chmod(0)),
+        "WRONG", "store", "/events/cursor", "chmod -R u+rwX"),
     "a shard open to others": (
         lambda site: shards(site)[0].chmod(0o644), "WRONG", "store", ".gdbm", "chmod -R go="),
     "a copy left over": (

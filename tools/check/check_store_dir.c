@@ -54,6 +54,7 @@ struct some {
 
 struct findings {
 	struct some foreign;
+	struct some closed;
 	struct some open_to_others;
 	struct some left_over;
 	struct some wrong_type;
@@ -111,6 +112,21 @@ has_right_type(const FTSENT *entry)
 	return S_ISREG(st.st_mode);
 }
 
+/* Whether the owner's programs may do what they do with it: shards are read, and replaced by new
+ * files; other files are written to. */
+static bool
+is_open_to_owner(const FTSENT *entry)
+{
+	const char *dot = strrchr(entry->fts_name, '.');
+	mode_t needed = S_IRUSR | S_IWUSR;
+
+	if (entry->fts_info == FTS_D)
+		needed |= S_IXUSR;
+	else if (dot != NULL && strcmp(dot, ".gdbm") == 0)
+		needed = S_IRUSR;
+	return (entry->fts_statp->st_mode & needed) == needed;
+}
+
 /* Moved aside by amocrmctl repair. */
 static bool
 is_aside(const FTSENT *entry)
@@ -140,6 +156,8 @@ walk(struct check *c, struct findings *found)
 			continue;
 		if (entry->fts_statp->st_uid != c->owner)
 			add(c->ctl->ctx, &found->foreign, entry->fts_path);
+		else if (!is_open_to_owner(entry))
+			add(c->ctl->ctx, &found->closed, entry->fts_path);
 		else if ((entry->fts_statp->st_mode & 077) != 0)
 			add(c->ctl->ctx, &found->open_to_others, entry->fts_path);
 		if (is_stale(entry))
@@ -192,6 +210,10 @@ check_store_dir(struct check *c)
 		report_wrong(r, "store", "chown -R the store to that user",
 		    "%s: does not belong to %s, whose programs cannot use it; such files: %zu",
 		    found.foreign.first, owner, found.foreign.count);
+	if (found.closed.count > 0)
+		report_wrong(r, "store", "chmod -R u+rwX the store",
+		    "%s: its mode keeps %s, to whom it belongs, from using it; such files: %zu",
+		    found.closed.first, owner, found.closed.count);
 	if (found.open_to_others.count > 0)
 		report_wrong(r, "store", "chmod -R go= the store",
 		    "%s: its mode gives other users access; such files: %zu",
@@ -200,8 +222,8 @@ check_store_dir(struct check *c)
 		report_warning(r, "store", "harmless; delete these files",
 		    "%s: left by a program that was killed; such files: %zu", found.left_over.first,
 		    found.left_over.count);
-	c->store_usable = found.foreign.count + found.wrong_type.count == 0;
-	if (found.wrong_type.count + found.aside.count + found.foreign.count
+	c->store_usable = found.foreign.count + found.closed.count + found.wrong_type.count == 0;
+	if (found.wrong_type.count + found.aside.count + found.foreign.count + found.closed.count
 		    + found.open_to_others.count + found.left_over.count
 		== 0
 	    && check_location(c, "store", c->ctl->cfg.store.path))

@@ -76,8 +76,8 @@ struct store_op store_op_put(const char *key, const char *value, time_t expires)
 /* Visits every record whose key begins with prefix, in no particular order, until a visit returns
  * false, which makes this false too.  The arena is rewound after each visit, so a visitor keeps
  * nothing in it.  value is NULL for a corrupt record.  A shard that cannot be read, or not to its
- * end, is skipped.
- * Fault: FAULT_CORRUPT with the first such shard, after all others have been visited;
+ * end, is skipped; so is one that holds another's records, where no program looks for them.
+ * Fault: FAULT_CORRUPT with the first such shard and its cure, after all others have been visited;
  * FAULT_STORAGE when the store cannot be read at all. */
 typedef bool store_visit(struct ctx *ctx, void *arg, const char *key, const char *value);
 bool store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
@@ -88,6 +88,9 @@ bool store_each(struct ctx *ctx, const struct store_config *store, const char *p
 typedef void store_visit_unreadable(void *arg, const char *path, const char *reason);
 bool store_each_unreadable(
     struct ctx *ctx, const struct store_config *store, store_visit_unreadable *visit, void *arg);
+
+/* What helps against such a reason. */
+const char *store_unreadable_cure(const char *reason);
 
 /* Acquires the lock of a name, which may be held across a call to amoCRM: it is independent of the
  * locks of the shards.  It ends with lock_release or with the process.

@@ -15,11 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FIRST_MAX 120 /* bytes of a reason; the fault has room for the cure */
+
 struct damaged {
 	const char *directory;
 	const char *path;
 	const char *new_path;
 	const char *aside;
+};
+
+/* The shards that cannot be opened: their number, and the first one's reason. */
+struct left {
+	size_t count;
+	char first[FIRST_MAX];
 };
 
 /* Whether an open failed because of what is in the shard's place, not because of this process or
@@ -112,9 +120,19 @@ repair_locked(struct ctx *ctx, struct damaged *d, const struct store_repair *rep
 	return intact || repair_damaged(ctx, d, report);
 }
 
+/* Takes the fault. */
+static bool
+leave_alone(struct ctx *ctx, struct left *left)
+{
+	if (left->count++ == 0)
+		snprintf(left->first, sizeof left->first, "%.*s", FIRST_MAX - 1, ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
+}
+
 static bool
 repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struct damaged *d,
-    const struct store_repair *report, size_t *count)
+    const struct store_repair *report, struct left *left, size_t *count)
 {
 	struct lock lock;
 	struct stat st;
@@ -123,9 +141,10 @@ repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struc
 	bool ok;
 
 	if (!store_paths_file(ctx, store, shard, &d->path)
-	    || !ctx_printf(ctx, &d->new_path, "%s/%03x.repair.new", d->directory, (unsigned)shard)
-	    || !examine(ctx, d->path, &intact))
+	    || !ctx_printf(ctx, &d->new_path, "%s/%03x.repair.new", d->directory, (unsigned)shard))
 		return false;
+	if (!examine(ctx, d->path, &intact))
+		return ctx->kind == FAULT_STORAGE && leave_alone(ctx, left);
 	if (intact && lstat(d->new_path, &st) != 0)
 		return true;
 	ctx_clear_fault(ctx); /* a writer may have replaced it; it is examined again */
@@ -144,6 +163,7 @@ store_repair(struct ctx *ctx, const struct store_config *store, const struct sto
     size_t *count)
 {
 	struct damaged damaged = { 0 };
+	struct left left = { 0 };
 
 	*count = 0;
 	if (!store_paths_check(ctx, store)
@@ -151,11 +171,13 @@ store_repair(struct ctx *ctx, const struct store_config *store, const struct sto
 		return false;
 	for (int shard = 0; shard < STORE_SHARDS; shard++) {
 		size_t mark = arena_mark(ctx);
-		bool ok = repair_shard(ctx, store, shard, &damaged, report, count);
+		bool ok = repair_shard(ctx, store, shard, &damaged, report, &left, count);
 
 		arena_rewind(ctx, mark);
 		if (!ok)
 			return false;
 	}
-	return true;
+	return left.count == 0
+	    || fault(ctx, FAULT_STORAGE, "%s; shards left alone: %zu; run amocrmctl check",
+		left.first, left.count);
 }

@@ -23,8 +23,10 @@ struct store_repair {
 
 /* Repairs every damaged shard, under the lock of its writer; *count is their number.  If it is
  * killed, another run completes it, and no record that is whole is lost at any time.  A shard that
- * cannot be opened for lack of permission, memory or descriptors is not taken for a damaged one.
- * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE; the shards repaired so far stay repaired. */
+ * cannot be opened for lack of permission, memory or descriptors is not taken for a damaged one; it
+ * is left alone.
+ * Fault: FAULT_STORAGE with the first that was left alone, after all others; FAULT_STORAGE,
+ * FAULT_UNAVAILABLE: the shards repaired so far stay repaired. */
 bool store_repair(struct ctx *ctx, const struct store_config *store,
     const struct store_repair *report, size_t *count);
 

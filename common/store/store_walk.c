@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FIRST_MAX 120 /* bytes of the first reason; the fault has room for the cure */
+#define MISPLACED "holds records of"
 
 struct walk {
 	const char *prefix;
 	store_visit *visit;
 	void *arg;
+	int shard;
 	bool ended; /* by the visitor */
 	store_visit_unreadable *unreadable;
 	void *unreadable_arg;
@@ -23,7 +26,13 @@ static bool
 visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
 	struct walk *walk = arg;
+	int shard;
 
+	if (!store_paths_shard(ctx, key, &shard))
+		return false;
+	if (shard != walk->shard)
+		return fault(ctx, FAULT_STORAGE, "%03x.gdbm: " MISPLACED " %03x.gdbm",
+		    (unsigned)walk->shard, (unsigned)shard);
 	walk->ended = !walk->visit(ctx, walk->arg, key, value);
 	return !walk->ended;
 }
@@ -40,7 +49,10 @@ check_shards(struct ctx *ctx, const struct store_config *store)
 	if (stat(path, &st) != 0)
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	return S_ISDIR(st.st_mode) || fault(ctx, FAULT_STORAGE, "%s: is not a directory", path);
+	if (!S_ISDIR(st.st_mode))
+		return fault(ctx, FAULT_STORAGE, "%s: is not a directory", path);
+	return access(path, X_OK) == 0
+	    || fault(ctx, FAULT_STORAGE, "%s: %s; run amocrmctl check", path, strerror(errno));
 }
 
 static bool
@@ -50,8 +62,8 @@ walk_shards(struct ctx *ctx, const struct store_config *store, struct walk *walk
 
 	if (!check_shards(ctx, store))
 		return false;
-	for (int shard = 0; shard < STORE_SHARDS; shard++) {
-		if (!store_paths_file(ctx, store, shard, &path))
+	for (walk->shard = 0; walk->shard < STORE_SHARDS; walk->shard++) {
+		if (!store_paths_file(ctx, store, walk->shard, &path))
 			return false;
 		if (shard_each(ctx, path, walk->prefix, visit, walk))
 			continue;
@@ -85,12 +97,24 @@ store_each(struct ctx *ctx, const struct store_config *store, const char *prefix
     store_visit *visitor, void *arg)
 {
 	struct unreadable unreadable = { 0 };
-	struct walk walk = { prefix, visitor, arg, false, count, &unreadable };
+	struct walk walk = { prefix, visitor, arg, 0, false, count, &unreadable };
 
 	return walk_shards(ctx, store, &walk)
 	    && (unreadable.count == 0
-		|| fault(ctx, FAULT_CORRUPT, "%s; shards skipped: %zu; run amocrmctl repair",
-		    unreadable.first, unreadable.count));
+		|| fault(ctx, FAULT_CORRUPT, "%s; shards skipped: %zu; %s", unreadable.first,
+		    unreadable.count, store_unreadable_cure(unreadable.first)));
+}
+
+/* Repair leaves alone what it cannot open, and does not bring records back from files in the wrong
+ * place, which may be old copies. */
+const char *
+store_unreadable_cure(const char *reason)
+{
+	if (strstr(reason, MISPLACED) != NULL)
+		return "put its own file back there, or move it away and run amocrmctl repair";
+	if (strstr(reason, strerror(EACCES)) != NULL)
+		return "run amocrmctl check: it names the owner or mode to correct";
+	return "run amocrmctl repair";
 }
 
 static bool
@@ -107,7 +131,7 @@ bool
 store_each_unreadable(struct ctx *ctx, const struct store_config *store,
     store_visit_unreadable *unreadable, void *arg)
 {
-	struct walk walk = { "", go_on, NULL, false, unreadable, arg };
+	struct walk walk = { "", go_on, NULL, 0, false, unreadable, arg };
 
 	return walk_shards(ctx, store, &walk);
 }

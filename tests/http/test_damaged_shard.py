@@ -1,6 +1,8 @@
 """One shard of the store cannot be read: commands skip it, do all the rest, and name it."""
 
 import json
+import os
+import shutil
 
 import pytest
 
@@ -9,7 +11,7 @@ import connections
 import damage
 import webhooks
 from connections import ANY_ACCOUNT, ID, SOON, connect
-from sandbox import hooks
+from sandbox import hooks, process
 
 USERS = (101, 102, 103, 104)
 BAD = 102
@@ -90,3 +92,95 @@ def test_the_accounts_list_is_rebuilt_from_what_can_be_read(site, amocrm):
         "disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0])))
 
     assert reported(site, "export").stdout.count('"value":"revoked') == 3
+
+
+# Nothing that repair can cure: shards that are closed to us, or in another's place.
+
+def closed(file, _other):
+    file.chmod(0)
+
+
+def of_root(file, _other):
+    os.chown(file, 0, 0)
+
+
+def exchanged(file, other):
+    kept = file.with_suffix(".kept")
+    file.rename(kept)
+    other.rename(file)
+    kept.rename(other)
+
+
+def copied(file, other):
+    shutil.copyfile(other, file)
+
+
+def linked(file, other):
+    file.unlink()
+    os.link(other, file)
+
+
+MISPLACED = "put its own file back there"
+OTHERS = [(closed, 3, "run amocrmctl check"), (exchanged, 2, MISPLACED), (copied, 3, MISPLACED),
+          (linked, 3, MISPLACED)]
+if process.is_root():
+    OTHERS.append((of_root, 3, "run amocrmctl check"))
+
+
+@pytest.fixture
+def four(bare, amocrm):
+    bare.configure(**ANY_ACCOUNT)
+    for user in USERS:
+        amocrm.add_user(user)
+        connect(bare, amocrm, user=user, life=SOON)
+    yield bare
+    bare.new_store()
+
+
+@pytest.mark.parametrize("harm, left, cure", OTHERS, ids=lambda value: getattr(value, "__name__", ""))
+def test_the_cure_is_another_than_repair(four, amocrm, harm, left, cure):
+    """Each connection that is where it belongs is used once, and repair removes nothing."""
+    file, other = (connections.shard(four, f"connection:{ID}:{user}") for user in (BAD, USERS[3]))
+    kept = {one: one.read_bytes() for one in (file, other)}
+    harm(file, other)
+
+    for command in (("refresh", "--due", 3600), ("accounts",), ("export",)):
+        done = four.ctl(*command, check=False)
+        assert done.returncode == 1
+        assert file.name in done.stderr and cure in done.stderr, done.stderr
+    assert len(amocrm.exchanges("refresh_token")) == left
+    done = four.ctl("repair", check=False)
+    assert done.returncode == 1
+    assert cure in done.stderr and "connect-again" not in done.stdout, done.stdout + done.stderr
+
+    file.unlink()
+    file.write_bytes(kept[file])
+    if harm is exchanged:
+        other.write_bytes(kept[other])
+    shutil.chown(file, file.parent.stat().st_uid, file.parent.stat().st_gid)
+    assert four.ctl("token", f"{ID}/{BAD}").stdout
+    assert len(four.connections()) == 4
+
+
+def test_repair_passes_a_shard_that_it_cannot_open(four):
+    before, after = sorted(connections.shard(four, f"connection:{ID}:{user}")
+                           for user in (USERS[0], BAD))
+    before.chmod(0)
+    damage.emptied(after)
+
+    done = four.ctl("repair", check=False)
+
+    assert done.returncode == 1
+    assert before.name in done.stderr and "shards left alone: 1" in done.stderr, done.stderr
+    assert list(after.parent.glob(after.name + ".damaged-*"))
+
+
+@pytest.mark.skipif(not process.is_root(), reason="only root can change owners")
+def test_shards_of_another_user_are_reported_once(four):
+    (four.store / "connections").chmod(0o700)
+    os.chown(four.store / "connections", 0, 0)
+
+    done = four.ctl("accounts", check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "run amocrmctl check" in done.stderr, done.stderr

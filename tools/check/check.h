@@ -72,6 +72,10 @@ void check_locks(struct check *c);
 /* check_records.c: the connections in the store. */
 void check_records(struct check *c);
 
+/* check_skipped.c: after a walk over the store has failed.  True: only some shards were skipped,
+ * and are reported; false: the fault is reported. */
+bool check_skipped(struct check *c);
+
 /* check_escrow.c: tokens that wait to be stored. */
 void check_escrow(struct check *c);
 

@@ -27,8 +27,6 @@ try_store(struct ctx *ctx, const struct store_config *store)
 	    && store_erase(ctx, store, key);
 }
 
-#define NAMES_MAX 640 /* bytes; 64 of 512 shards are named, the rest counted */
-
 /* Connections with the same finding: their number, and the first of them. */
 struct some {
 	size_t count;
@@ -226,45 +224,6 @@ report_connections(struct report *r, const struct tally *t)
 		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 
-/* The shards that cannot be read: their number, the first one's reason, and their names. */
-struct unreadable {
-	size_t count;
-	char first[CTX_REASON_MAX];
-	char names[NAMES_MAX];
-};
-
-static void
-add_shard(void *arg, const char *path, const char *reason)
-{
-	struct unreadable *u = arg;
-	size_t len = strlen(u->names);
-
-	if (u->count++ == 0)
-		snprintf(u->first, sizeof u->first, "%.*s", CTX_REASON_MAX - 1, reason);
-	snprintf(u->names + len, sizeof u->names - len, " %s", strrchr(path, '/') + 1);
-}
-
-/* True: only some shards could not be read, and all others were. */
-static bool
-report_skipped(struct check *c)
-{
-	struct ctx *ctx = c->ctl->ctx;
-	struct unreadable u = { 0 };
-
-	if (ctx->kind == FAULT_CORRUPT) {
-		ctx_clear_fault(ctx);
-		if (store_each_unreadable(ctx, &c->ctl->cfg.store, add_shard, &u)) {
-			report_wrong(&c->report, "records",
-			    "run amocrmctl repair: it keeps what is whole, and says who must "
-			    "connect again unless you import a backup",
-			    "%s; such files: %zu:%s", u.first, u.count, u.names);
-			return true;
-		}
-	}
-	report_fault(&c->report, "records", "move it away, run check again, and import a backup");
-	return false;
-}
-
 /* What to do about a store that cannot be changed. */
 static const char *
 write_advice(const struct ctx *ctx)
@@ -291,7 +250,7 @@ check_records(struct check *c)
 		return;
 	}
 	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)
-	    && !report_skipped(c))
+	    && !check_skipped(c))
 		return;
 	find_missing(c, &t);
 	report_records(&c->report, &t);

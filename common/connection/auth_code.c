@@ -25,26 +25,17 @@ auth_code_id(struct ctx *ctx, const char *key, const char **id)
 	return ctx_strndup(ctx, key + strcspn(key, ":") + 1, ID_LEN, id);
 }
 
-static bool
-copy_member(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
-{
-	const char *s = json_get_string(doc, name);
-
-	*out = NULL;
-	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
-}
-
 /* Programs of before write fewer members. */
 static bool
 read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {
 	struct json_object *doc = json_parse(value, strlen(value));
 	const char *refused = json_get_string(doc, "refused");
-	bool ok = copy_member(ctx, doc, "connection", &code->connection)
-	    && copy_member(ctx, doc, "host", &code->host)
-	    && copy_member(ctx, doc, "tokens", &code->tokens)
-	    && copy_member(ctx, doc, "reserved_for", &code->reserved_for)
-	    && copy_member(ctx, doc, "claimed_by", &code->claimed_by);
+	bool ok = json_copy_string(ctx, doc, "connection", &code->connection)
+	    && json_copy_string(ctx, doc, "host", &code->host)
+	    && json_copy_string(ctx, doc, "tokens", &code->tokens)
+	    && json_copy_string(ctx, doc, "reserved_for", &code->reserved_for)
+	    && json_copy_string(ctx, doc, "claimed_by", &code->claimed_by);
 
 	code->refused = refused == NULL ? FAULT_NONE : fault_by_name(refused);
 	if (!json_get_boolean(doc, "for_nobody", &code->unclaimable))

@@ -86,15 +86,6 @@ connection_escrow_authorized(struct ctx *ctx, const struct config *cfg, const st
 }
 
 static bool
-copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
-{
-	const char *s = json_get_string(doc, name);
-
-	*out = NULL;
-	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
-}
-
-static bool
 take_time(const struct json_object *doc, const char *name, time_t *out)
 {
 	int64_t seconds;
@@ -117,12 +108,12 @@ take_refreshed(const struct json_object *doc, struct kept *kept)
 static bool
 read_members(struct ctx *ctx, const struct json_object *doc, struct kept *kept)
 {
-	if (!copy_string(ctx, doc, "refresh", &kept->key)
-	    || !copy_string(ctx, doc, "code", &kept->code)
-	    || !copy_string(ctx, doc, "host", &kept->host)
-	    || !copy_string(ctx, doc, "authorization", &kept->before.authorization)
-	    || !copy_string(ctx, doc, "reserved_for", &kept->grant.reserved_for)
-	    || !copy_string(ctx, doc, "claimant", &kept->grant.claimant))
+	if (!json_copy_string(ctx, doc, "refresh", &kept->key)
+	    || !json_copy_string(ctx, doc, "code", &kept->code)
+	    || !json_copy_string(ctx, doc, "host", &kept->host)
+	    || !json_copy_string(ctx, doc, "authorization", &kept->before.authorization)
+	    || !json_copy_string(ctx, doc, "reserved_for", &kept->grant.reserved_for)
+	    || !json_copy_string(ctx, doc, "claimant", &kept->grant.claimant))
 		return false;
 	kept->before.host = kept->grant.host = kept->host;
 	(void)json_get_boolean(doc, "for_nobody", &kept->grant.unclaimable);

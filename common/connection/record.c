@@ -66,11 +66,8 @@ tokens_write(struct ctx *ctx, const struct tokens *tokens, const char **text)
 static bool
 copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
 {
-	const char *s = json_get_string(doc, name);
-
-	if (s == NULL)
-		return fault(ctx, FAULT_CORRUPT, "a record has no %s", name);
-	return ctx_strndup(ctx, s, strlen(s), out);
+	return json_copy_string(ctx, doc, name, out)
+	    && (*out != NULL || fault(ctx, FAULT_CORRUPT, "a record has no %s", name));
 }
 
 static bool
@@ -143,22 +140,14 @@ record_write(struct ctx *ctx, const struct keyring *ring, const struct connectio
 	    && ctx_printf(ctx, value, "%s\n%s\n%s", state_names[connection->state], clear, sealed);
 }
 
-/* *out is NULL if there is no such member. */
-static bool
-copy_optional(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
-{
-	*out = NULL;
-	return json_get_string(doc, name) == NULL || copy_string(ctx, doc, name, out);
-}
-
 static bool
 take_clear(struct ctx *ctx, const struct json_object *doc, struct connection *connection)
 {
 	if (!json_get_integer(doc, "account_id", &connection->account_id)
 	    || !json_get_integer(doc, "amocrm_user_id", &connection->amocrm_user_id))
 		return fault(ctx, FAULT_CORRUPT, "a record is not a connection");
-	return copy_optional(ctx, doc, "app_user", &connection->app_user)
-	    && copy_optional(ctx, doc, "authorization", &connection->authorization)
+	return json_copy_string(ctx, doc, "app_user", &connection->app_user)
+	    && json_copy_string(ctx, doc, "authorization", &connection->authorization)
 	    && copy_string(ctx, doc, "host", &connection->host)
 	    && take_time(ctx, doc, "connected_at", &connection->connected_at)
 	    && take_time(ctx, doc, "refreshed_at", &connection->refreshed_at)

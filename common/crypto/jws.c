@@ -78,22 +78,12 @@ check_algorithm(struct jws *jws, const struct json_object *header)
 		jws, "alg is \"%.20s\", not %s", name == NULL ? "" : name, jws->algorithm->name);
 }
 
-/* Copies a string of the header to the arena; *value is NULL if there is none. */
-static bool
-copy_member(struct ctx *ctx, const struct json_object *header, const char *name, const char **value)
-{
-	const char *s = json_get_string(header, name);
-
-	*value = NULL;
-	return s == NULL || ctx_strndup(ctx, s, strlen(s), value);
-}
-
 static bool
 check_header(struct ctx *ctx, struct jws *jws, const struct json_object *header)
 {
 	if (!check_algorithm(jws, header) || !check_members(jws, header)
-	    || !copy_member(ctx, header, "typ", &jws->type)
-	    || !copy_member(ctx, header, "kid", &jws->kid))
+	    || !json_copy_string(ctx, header, "typ", &jws->type)
+	    || !json_copy_string(ctx, header, "kid", &jws->kid))
 		return false;
 	return jws->type != NULL || !json_object_object_get_ex(header, "typ", NULL)
 	    || refuse(jws, "typ is not a string");

@@ -127,6 +127,15 @@ json_get_string(const struct json_object *doc, const char *name)
 }
 
 bool
+json_copy_string(struct ctx *ctx, const struct json_object *doc, const char *name, const char **out)
+{
+	const char *s = json_get_string(doc, name);
+
+	*out = NULL;
+	return s == NULL || ctx_strndup(ctx, s, strlen(s), out);
+}
+
+bool
 json_get_integer(const struct json_object *doc, const char *name, int64_t *out)
 {
 	struct json_object *member;

@@ -27,6 +27,10 @@ struct json_object *json_parse_strict(const char *text, size_t len);
  * doc is not an object. */
 const char *json_get_string(const struct json_object *doc, const char *name);
 
+/* Copies a string member to the arena of ctx.  *out is NULL where json_get_string gives NULL. */
+bool json_copy_string(
+    struct ctx *ctx, const struct json_object *doc, const char *name, const char **out);
+
 /* Gives an integer member within int64_t.  False: absent or anything else. */
 bool json_get_integer(const struct json_object *doc, const char *name, int64_t *out);
 

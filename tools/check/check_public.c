@@ -60,11 +60,8 @@ static bool
 read_error(struct ctx *ctx, const struct https_reply *reply, const char **error)
 {
 	struct json_object *doc = json_parse(reply->body, strlen(reply->body));
-	const char *code = json_get_string(doc, "error");
-	bool ok = code == NULL || ctx_strndup(ctx, code, strlen(code), error);
+	bool ok = json_copy_string(ctx, doc, "error", error);
 
-	if (code == NULL)
-		*error = NULL;
 	json_object_put(doc);
 	return ok;
 }

@@ -115,15 +115,21 @@ reads_string_members(void **state)
 		{ "not an object", "\"a\"", NULL },
 		{ "no document", "", NULL },
 	};
+	const char *copy = "not set";
+	struct ctx ctx;
 
 	(void)state;
+	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct json_object *doc = json_parse(table[i].text, strlen(table[i].text));
 
 		DEMAND(table[i].label, (doc != NULL) == (table[i].text[0] != '\0'));
 		same_text(table[i].label, json_get_string(doc, "a"), table[i].expected);
+		assert_true(json_copy_string(&ctx, doc, "a", &copy));
 		json_object_put(doc);
+		same_text(table[i].label, copy, table[i].expected);
 	}
+	ctx_close(&ctx);
 }
 
 static void

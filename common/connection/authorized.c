@@ -1,15 +1,10 @@
 /* authorized.c - see authorized.h. */
 #include "connection/authorized.h"
 
-#include "base/log.h"
 #include "connection/account_index.h"
 #include "connection/auth_code.h"
-#include "connection/connection_escrow.h"
 #include "connection/save_retry.h"
-#include "crypto/seal.h"
 #include "store/escrow.h"
-
-#include <string.h>
 
 static struct claim
 claim_of(const struct grant *grant)
@@ -79,9 +74,6 @@ struct saving {
 	const struct config *cfg;
 	const struct keyring *ring;
 	const struct authorized *authorized;
-	const struct lock *slot;
-	const char *text;
-	bool sync;
 	char former[STORE_KEY_MAX + 1]; /* see struct authorization */
 };
 
@@ -132,48 +124,14 @@ authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 	return check_account(ctx, cfg, authorized) && save_retry(ctx, save, &saving);
 }
 
-static bool
-save_in_escrow(struct ctx *ctx, void *arg)
-{
-	struct saving *saving = arg;
-	const char *text = saving->text;
-
-	if (text == NULL
-	    && !connection_escrow_authorized(
-		ctx, saving->cfg, saving->ring, saving->authorized, &text))
-		return false;
-	if (!escrow_write(ctx, saving->slot, text, saving->sync))
-		return false;
-	saving->text = text;
-	return true;
-}
-
-void
-authorized_note(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct authorized *authorized, const struct lock *slot, const char **text)
-{
-	struct saving saving = { .cfg = cfg, .ring = ring, .authorized = authorized, .slot = slot };
-
-	if (!save_retry(ctx, save_in_escrow, &saving))
-		ctx_clear_fault(ctx);
-	*text = saving.text;
-}
-
 bool
-authorized_leave(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct authorized *authorized, const struct lock *slot, const char *text)
+authorized_leave(struct ctx *ctx, struct escrow_entry *entry)
 {
-	struct saving saving = { cfg, ring, authorized, slot, text, true, "" };
 	char reason[CTX_REASON_MAX];
 
-	memcpy(reason, ctx->reason, sizeof reason);
-	ctx_clear_fault(ctx);
-	if (save_retry(ctx, save_in_escrow, &saving)) {
-		log_note(ctx, "escrow", authorized->record);
+	if (connection_escrow_leave(ctx, entry, reason))
 		return fault(
 		    ctx, FAULT_STORAGE, "the new tokens wait in the escrow: %.180s", reason);
-	}
-	ctx_clear_fault(ctx);
 	return fault(ctx, FAULT_STORAGE, "the new tokens of %.24s are lost; connect again: %.140s",
-	    authorized->record, reason);
+	    entry->authorized->record, reason);
 }

@@ -7,6 +7,7 @@
 
 #include "amocrm/amocrm.h"
 #include "connection/authorize.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 
 /* Tokens, and what decides whose they are. */
@@ -24,20 +25,14 @@ struct authorized {
 bool authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *record,
     const struct grant *grant, struct lock *slot);
 
-/* Writes the tokens into the slot, so that a kill does not lose them.  Best done at once: what
- * follows may fail.  *text is what escrow_write needs to make it durable; NULL: that failed. */
-void authorized_note(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct authorized *authorized, const struct lock *slot, const char **text);
-
 /* Stores the connection and, in the same commit, the code's record; again after an error.
  * Fault: as connection_save; FAULT_OTHER_ACCOUNT if the tokens are not those of the pinned account:
  * they are not stored, and the code is recorded as refused. */
 bool authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct authorized *authorized);
 
-/* After a step that failed: leaves the tokens in the slot, durably.  The fault stays, with what has
- * become of them.  False. */
-bool authorized_leave(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct authorized *authorized, const struct lock *slot, const char *text);
+/* After a step that failed: connection_escrow_leave.  The fault stays, with what has become of the
+ * tokens.  False. */
+bool authorized_leave(struct ctx *ctx, struct escrow_entry *entry);
 
 #endif

@@ -1,9 +1,12 @@
 /* connection_escrow.c - writing and reading the texts of the escrow; see connection_escrow.h. */
 #include "connection/connection_escrow.h"
 
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "connection/authorized.h"
+#include "connection/save_retry.h"
 #include "crypto/seal.h"
+#include "store/escrow.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -52,37 +55,68 @@ write_authorized(struct ctx *ctx, const struct authorized *authorized, const cha
 }
 
 static bool
-seal_text(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, const char *clear,
-    const struct tokens *tokens, const char **text)
+seal_entry(struct ctx *ctx, const struct escrow_entry *entry, const char **text)
 {
+	const struct keyring *ring = keyring_reload(ctx, entry->cfg->store.keys, entry->ring);
+	const struct refreshed *refreshed = entry->refreshed;
+	const struct authorized *authorized = entry->authorized;
+	const char *clear;
 	const char *context;
 	const char *secret;
 	const char *sealed;
 
-	ring = keyring_reload(ctx, cfg->store.keys, ring);
-	return escrow_context(ctx, clear, &context) && tokens_write(ctx, tokens, &secret)
+	return (refreshed != NULL ? write_refreshed(ctx, refreshed, &clear)
+				  : write_authorized(ctx, authorized, &clear))
+	    && escrow_context(ctx, clear, &context)
+	    && tokens_write(
+		ctx, refreshed != NULL ? refreshed->tokens : authorized->tokens, &secret)
 	    && seal(ctx, ring, context, secret, &sealed)
 	    && ctx_printf(ctx, text, "%s\n%s", clear, sealed);
 }
 
-bool
-connection_escrow_text(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct refreshed *refreshed, const char **text)
+static bool
+write_entry(struct ctx *ctx, struct escrow_entry *entry, bool sync)
 {
-	const char *clear;
+	const char *text = entry->text;
 
-	return write_refreshed(ctx, refreshed, &clear)
-	    && seal_text(ctx, cfg, ring, clear, refreshed->tokens, text);
+	if ((text == NULL && !seal_entry(ctx, entry, &text))
+	    || !escrow_write(ctx, entry->slot, text, sync))
+		return false;
+	entry->text = text;
+	return true;
+}
+
+static bool
+write_unsynced(struct ctx *ctx, void *arg)
+{
+	return write_entry(ctx, arg, false);
+}
+
+static bool
+write_synced(struct ctx *ctx, void *arg)
+{
+	return write_entry(ctx, arg, true);
+}
+
+void
+connection_escrow_note(struct ctx *ctx, struct escrow_entry *entry)
+{
+	if (!save_retry(ctx, write_unsynced, entry))
+		ctx_clear_fault(ctx);
 }
 
 bool
-connection_escrow_authorized(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct authorized *authorized, const char **text)
+connection_escrow_leave(struct ctx *ctx, struct escrow_entry *entry, char reason[CTX_REASON_MAX])
 {
-	const char *clear;
-
-	return write_authorized(ctx, authorized, &clear)
-	    && seal_text(ctx, cfg, ring, clear, authorized->tokens, text);
+	memcpy(reason, ctx->reason, CTX_REASON_MAX);
+	ctx_clear_fault(ctx);
+	if (!save_retry(ctx, write_synced, entry)) {
+		ctx_clear_fault(ctx);
+		return false;
+	}
+	log_note(ctx, "escrow",
+	    entry->refreshed != NULL ? entry->refreshed->key : entry->authorized->record);
+	return true;
 }
 
 static bool

@@ -18,15 +18,26 @@
 #include "connection/authorize.h"
 #include "connection/connection_internal.h"
 
-/* The text of a refreshed pair, sealed with the first key of the ring as the file is now.
- * Fault: as seal. */
-bool connection_escrow_text(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct refreshed *refreshed, const char **text);
-
-/* The same of the tokens of an authorization. */
+/* Tokens on their way into a reserved slot: refreshed ones, or those of an authorization. */
 struct authorized;
-bool connection_escrow_authorized(struct ctx *ctx, const struct config *cfg,
-    const struct keyring *ring, const struct authorized *authorized, const char **text);
+struct escrow_entry {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const struct lock *slot;
+	const struct refreshed *refreshed;   /* or NULL */
+	const struct authorized *authorized; /* or NULL */
+	const char *text;                    /* as written last; NULL: that has not succeeded yet */
+};
+
+/* Writes the tokens into the slot, so that a kill does not lose them; again after an error.  They
+ * are sealed with the first key of the ring as the file is now.  Best done at once: what follows
+ * may fail.  A failure is only noted in the log, since connection_escrow_leave tries again. */
+void connection_escrow_note(struct ctx *ctx, struct escrow_entry *entry);
+
+/* After a step that failed: leaves the tokens in the slot, durably.  Clears the fault, whose reason
+ * the caller gets.  False: the tokens are lost. */
+bool connection_escrow_leave(
+    struct ctx *ctx, struct escrow_entry *entry, char reason[CTX_REASON_MAX]);
 
 /* A text, taken apart. */
 struct kept {

@@ -83,60 +83,32 @@ connection_rehearse_refreshed(struct ctx *ctx, const struct config *cfg, const c
 	    && escrow_reserve(ctx, &cfg->store, slot);
 }
 
-struct saving {
-	const struct config *cfg;
-	const struct keyring *ring;
-	const struct refreshed *refreshed;
-	const struct lock *slot;
-	const char *text; /* for the escrow; NULL: it could not be sealed */
-	bool sync;
-};
-
 static bool
 save(struct ctx *ctx, void *arg)
 {
-	const struct saving *saving = arg;
+	const struct escrow_entry *entry = arg;
 
-	return connection_save_refreshed(ctx, saving->cfg, saving->ring, saving->refreshed);
-}
-
-static bool
-save_in_escrow(struct ctx *ctx, void *arg)
-{
-	struct saving *saving = arg;
-	const char *text = saving->text;
-
-	if (text == NULL
-	    && !connection_escrow_text(ctx, saving->cfg, saving->ring, saving->refreshed, &text))
-		return false;
-	if (!escrow_write(ctx, saving->slot, text, saving->sync))
-		return false;
-	saving->text = text;
-	return true;
+	return connection_save_refreshed(ctx, entry->cfg, entry->ring, entry->refreshed);
 }
 
 bool
 connection_keep_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed, const struct lock *slot)
 {
-	struct saving saving = { cfg, ring, refreshed, slot, NULL, false };
+	struct escrow_entry entry = {
+		.cfg = cfg, .ring = ring, .slot = slot, .refreshed = refreshed
+	};
 	char reason[CTX_REASON_MAX];
 
-	if (!save_retry(ctx, save_in_escrow, &saving))
-		ctx_clear_fault(ctx);
-	if (save_retry(ctx, save, &saving)) {
+	connection_escrow_note(ctx, &entry);
+	if (save_retry(ctx, save, &entry)) {
 		escrow_erase(slot);
 		return true;
 	}
-	memcpy(reason, ctx->reason, sizeof reason);
-	ctx_clear_fault(ctx);
-	saving.sync = true;
-	if (save_retry(ctx, save_in_escrow, &saving)) {
-		log_note(ctx, "escrow", refreshed->key);
+	if (connection_escrow_leave(ctx, &entry, reason)) {
 		log_note(ctx, "because", reason);
 		return true;
 	}
-	ctx_clear_fault(ctx);
 	return fault(ctx, FAULT_STORAGE, "the new tokens of %s are lost; connect again: %.100s",
 	    refreshed->key, reason);
 }

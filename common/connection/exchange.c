@@ -78,15 +78,17 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct pending pending = { cfg, ring, authorized };
 	const char *host = authorized->grant->host;
 	const struct tokens *tokens = authorized->tokens;
+	struct escrow_entry entry = {
+		.cfg = cfg, .ring = ring, .slot = slot, .authorized = authorized
+	};
 	struct identity identity;
-	const char *text;
 
 	if (amocrm_identity_from_token(ctx, host, tokens, &identity))
 		authorized->identity = &identity;
-	authorized_note(ctx, cfg, ring, authorized, slot, &text);
+	connection_escrow_note(ctx, &entry);
 	if (authorized->identity == NULL) {
 		if (!save_retry(ctx, save_pending, &pending))
-			return authorized_leave(ctx, cfg, ring, authorized, slot, text);
+			return authorized_leave(ctx, &entry);
 		escrow_erase(slot);
 		if (!amocrm_identity_from_api(
 			ctx, cfg, host, tokens, authorized->grant->share, deadline_ms, &identity))
@@ -96,7 +98,7 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	}
 	if (!authorized_save(ctx, cfg, ring, authorized)) {
 		if (ctx->kind != FAULT_OTHER_ACCOUNT)
-			return authorized_leave(ctx, cfg, ring, authorized, slot, text);
+			return authorized_leave(ctx, &entry);
 		escrow_erase(slot);
 		return false;
 	}

@@ -92,17 +92,25 @@ waiting(struct setup *s)
 }
 
 static void
+note_in_escrow(
+    struct setup *s, const struct refreshed *refreshed, const struct authorized *authorized)
+{
+	struct lock slot;
+	struct escrow_entry entry = { &s->cfg, s->ring, &slot, refreshed, authorized, NULL };
+
+	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot))
+		fail_msg("%s", s->ctx.reason);
+	connection_escrow_note(&s->ctx, &entry);
+	assert_non_null(entry.text);
+	escrow_release(&slot);
+}
+
+static void
 keep_in_escrow(struct setup *s, const struct connection *before)
 {
 	const struct refreshed refreshed = { KEY, before, &new_pair, time(NULL) };
-	const char *text;
-	struct lock slot;
 
-	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot)
-	    || !connection_escrow_text(&s->ctx, &s->cfg, s->ring, &refreshed, &text)
-	    || !escrow_write(&s->ctx, &slot, text, true))
-		fail_msg("%s", s->ctx.reason);
-	escrow_release(&slot);
+	note_in_escrow(s, &refreshed, NULL);
 }
 
 /* What happens between the refresh and the fold. */
@@ -227,14 +235,8 @@ keep_code_in_escrow(struct setup *s, const struct grant *grant)
 	const struct authorized authorized = {
 		.record = CODE, .grant = grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
 	};
-	struct lock slot;
-	const char *text;
 
-	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot))
-		fail_msg("%s", s->ctx.reason);
-	authorized_note(&s->ctx, &s->cfg, s->ring, &authorized, &slot, &text);
-	assert_non_null(text);
-	escrow_release(&slot);
+	note_in_escrow(s, NULL, &authorized);
 }
 
 static void

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-account_key(struct ctx *ctx, int64_t account_id, const char **key)
+bool
+account_index_key(struct ctx *ctx, int64_t account_id, const char **key)
 {
 	return ctx_printf(ctx, key, "account:%lld", (long long)account_id);
 }
@@ -76,7 +76,7 @@ account_index_lock(
 {
 	const char *key;
 
-	if (!account_key(ctx, account_id, &key)
+	if (!account_index_key(ctx, account_id, &key)
 	    || !store_lock(ctx, store, key, STORE_WAIT_MS, lock))
 		return false;
 	if (rebuild_if_corrupt(ctx, store, account_id, key))
@@ -92,7 +92,7 @@ account_index_users(
 	const char *key;
 	struct lock lock;
 
-	if (!account_key(ctx, account_id, &key))
+	if (!account_index_key(ctx, account_id, &key))
 		return false;
 	if (store_get(ctx, store, key, users))
 		return true;
@@ -173,7 +173,7 @@ account_index_op(
     struct ctx *ctx, int64_t account_id, struct account_index_edit *edit, struct store_op *op)
 {
 	*op = (struct store_op){ .edit = edit_users, .arg = edit };
-	return account_key(ctx, account_id, &op->key);
+	return account_index_key(ctx, account_id, &op->key);
 }
 
 bool

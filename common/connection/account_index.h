@@ -15,6 +15,9 @@
 
 #include <stdint.h>
 
+/* The key of that record. */
+bool account_index_key(struct ctx *ctx, int64_t account_id, const char **key);
+
 /* The lock of the account, held for milliseconds while several of its records are changed.  Taking
  * it rebuilds a corrupt index from the account's connections.
  * Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */

@@ -32,8 +32,7 @@ add_connection(struct ctx *ctx, struct known *known, const char *key)
 	if (!record_key_read(key, &known->account_id, &user))
 		return true;
 	known->keys[known->count++] = key;
-	return ctx_printf(
-	    ctx, &known->keys[known->count++], "account:%lld", (long long)known->account_id);
+	return account_index_key(ctx, known->account_id, &known->keys[known->count++]);
 }
 
 static bool

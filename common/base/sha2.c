@@ -90,6 +90,16 @@ sha512_parts(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t *
 	sha512_like_parts(SHA512_Init, a, a_len, b, b_len, out);
 }
 
+void
+sha256_concat_hex(
+    const void *a, size_t a_len, const void *b, size_t b_len, char out[SHA256_HEX_SIZE])
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256_parts(a, a_len, b, b_len, digest);
+	hex_encode(digest, sizeof digest, out);
+}
+
 static void
 hmac(digest_parts *digest, size_t block_size, size_t size, const void *key, size_t key_len,
     const void *data, size_t len, uint8_t *out)

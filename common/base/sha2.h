@@ -19,6 +19,10 @@ void sha256(const void *data, size_t len, uint8_t out[SHA256_SIZE]);
 /* The same as lowercase hex, NUL-terminated. */
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE]);
 
+/* The same of the concatenation of a and b. */
+void sha256_concat_hex(
+    const void *a, size_t a_len, const void *b, size_t b_len, char out[SHA256_HEX_SIZE]);
+
 /* Finds the shortest length, from min to max, at which the SHA-256 of head and that many bytes of
  * data begins with the given bytes; 0: none.  The time is proportional to max. */
 size_t sha256_prefix(const void *head, size_t head_len, const void *data, size_t min, size_t max,

@@ -89,20 +89,16 @@ static bool
 write_id(
     struct ctx *ctx, const struct event *event, const char *received_at, char id[SHA256_HEX_SIZE])
 {
-	const char *first = event->request_id != NULL ? event->request_id : received_at;
-	char *text;
-	size_t len = strlen(first);
+	const char *first;
 
 	if (says_when(event->payload)) {
 		sha256_hex(event->body, event->body_len, id);
 		return true;
 	}
-	if (!ctx_alloc(ctx, len + 1 + event->body_len, &text))
+	if (!ctx_printf(
+		ctx, &first, "%s\n", event->request_id != NULL ? event->request_id : received_at))
 		return false;
-	memcpy(text, first, len);
-	text[len] = '\n';
-	memcpy(text + len + 1, event->body, event->body_len);
-	sha256_hex(text, len + 1 + event->body_len, id);
+	sha256_concat_hex(first, strlen(first), event->body, event->body_len, id);
 	return true;
 }
 

@@ -64,6 +64,10 @@ matches_known_digests(void **state)
 		sha256(data, table[i].data.len, raw);
 		sha256_hex(data, table[i].data.len, hex);
 		same_text(table[i].label, hex, table[i].hex);
+		for (size_t at = 0; at <= table[i].data.len; at += 1 + table[i].data.len / 2) {
+			sha256_concat_hex(data, at, data + at, table[i].data.len - at, hex);
+			same_text(table[i].label, hex, table[i].hex);
+		}
 		assert_true(hex_decode(table[i].hex, expected, sizeof expected));
 		same_bytes(table[i].label, raw, expected, sizeof raw);
 		free(data);

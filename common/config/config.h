@@ -10,8 +10,6 @@
 
 #include <stdint.h>
 
-#include <stdint.h>
-
 enum redirect_mode { REDIRECT_PAGE, REDIRECT_BUTTON, REDIRECT_302 };
 enum connections_mode { CONNECTIONS_SHARED, CONNECTIONS_PER_USER };
 enum state_mode { STATE_ANY, STATE_SIGNED };

@@ -73,11 +73,15 @@ def cursor_file(site):
     return site.store / "events" / "cursor"
 
 
+def present_cursor_file(site):
+    """A process that was killed between two renames leaves only the file before; None: there is
+    neither."""
+    files = (cursor_file(site), cursor_file(site).with_name("cursor.old"))
+    return next((file for file in files if file.exists()), None)
+
+
 def read_cursor(site):
-    """A process that was killed between two renames leaves only the file before."""
-    file = cursor_file(site)
-    if not file.exists():
-        file = file.with_name("cursor.old")
+    file = present_cursor_file(site)
     _version, checksum, text = file.read_text().split(" ", 2)
     assert checksum == hashlib.sha256(text.encode()).hexdigest()[:16]
     return json.loads(text)

@@ -66,7 +66,8 @@ authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *recor
 		lock_release(&lock);
 	}
 	return store_rehearse(ctx, &cfg->store, known.keys, known.count)
-	    && store_ready(ctx, &cfg->store) && escrow_reserve(ctx, &cfg->store, slot);
+	    && store_ready(ctx, &cfg->store)
+	    && escrow_reserve(ctx, &cfg->store, ESCROW_SLOTS_EXCHANGE, slot);
 }
 
 struct saving {

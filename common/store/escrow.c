@@ -142,7 +142,7 @@ reserve_slot(struct ctx *ctx, const char *directory, const char *path, struct lo
 }
 
 bool
-escrow_reserve(struct ctx *ctx, const struct store_config *store, struct lock *slot)
+escrow_reserve(struct ctx *ctx, const struct store_config *store, int slots, struct lock *slot)
 {
 	const char *directory;
 	const char *path;
@@ -151,7 +151,7 @@ escrow_reserve(struct ctx *ctx, const struct store_config *store, struct lock *s
 		return false;
 	if (mkdir(directory, 0700) != 0 && errno != EEXIST)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", directory, strerror(errno));
-	for (int number = 0; number < ESCROW_SLOTS; number++) {
+	for (int number = 0; number < slots; number++) {
 		size_t mark = arena_mark(ctx);
 		bool ok = slot_path(ctx, store, number, &path)
 		    && reserve_slot(ctx, directory, path, slot);
@@ -162,7 +162,7 @@ escrow_reserve(struct ctx *ctx, const struct store_config *store, struct lock *s
 	}
 	return fault(ctx, FAULT_STORAGE,
 	    "%s: all %d slots are taken; run amocrmctl check, and correct what it reports",
-	    directory, ESCROW_SLOTS);
+	    directory, slots);
 }
 
 bool

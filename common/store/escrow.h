@@ -18,9 +18,10 @@
 #include "config/config.h"
 #include "store/store_limits.h"
 
-/* Reserves a free slot, and makes one if all are taken.
- * Fault: FAULT_STORAGE: no space, no permission, or ESCROW_SLOTS are taken. */
-bool escrow_reserve(struct ctx *ctx, const struct store_config *store, struct lock *slot);
+/* Reserves a free one of the first slots, and makes one if all are taken.
+ * Fault: FAULT_STORAGE: no space, no permission, or that many are taken. */
+bool escrow_reserve(
+    struct ctx *ctx, const struct store_config *store, int slots, struct lock *slot);
 
 /* Writes a text of at most ESCROW_TEXT_MAX bytes into the reserved slot.  It then survives the end
  * of this process, and with `sync` also a power failure.

@@ -8,7 +8,8 @@
 #define STORE_OPS_MAX   8     /* operations of one commit; an authorization makes four */
 #define STORE_WAIT_MS   5000  /* for another writer of the shard; a change takes milliseconds */
 
-#define ESCROW_SLOTS 128 /* concurrent exchanges and refreshes, and pairs that wait for a cure */
+#define ESCROW_SLOTS          128 /* concurrent refreshes and exchanges, and what is left of them */
+#define ESCROW_SLOTS_EXCHANGE 96  /* of these, for exchanges, which anybody can cause */
 #define ESCROW_TEXT_MAX                                                                            \
 	(STORE_VALUE_MAX + 8192) /* bytes; the longest record, and what it replaces */
 

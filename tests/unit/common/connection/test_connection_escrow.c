@@ -98,7 +98,7 @@ note_in_escrow(
 	struct lock slot;
 	struct escrow_entry entry = { &s->cfg, s->ring, &slot, refreshed, authorized, NULL };
 
-	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot))
+	if (!escrow_reserve(&s->ctx, &s->cfg.store, ESCROW_SLOTS, &slot))
 		fail_msg("%s", s->ctx.reason);
 	connection_escrow_note(&s->ctx, &entry);
 	assert_non_null(entry.text);

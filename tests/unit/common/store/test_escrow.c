@@ -40,7 +40,7 @@ keep(struct setup *s, const char *text)
 {
 	struct lock slot;
 
-	if (!escrow_reserve(&s->ctx, &s->cfg.store, &slot)
+	if (!escrow_reserve(&s->ctx, &s->cfg.store, ESCROW_SLOTS, &slot)
 	    || !escrow_write(&s->ctx, &slot, text, true))
 		fail_msg("%s", s->ctx.reason);
 	escrow_release(&slot);
@@ -109,7 +109,7 @@ limits_a_text(void **state)
 
 		assert_non_null(text);
 		memset(text, 'x', table[i].len);
-		assert_true(escrow_reserve(&s.ctx, &s.cfg.store, &slot));
+		assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot));
 		same_fault(table[i].label, &s.ctx, escrow_write(&s.ctx, &slot, text, true),
 		    table[i].expected);
 		ctx_clear_fault(&s.ctx);
@@ -130,17 +130,38 @@ has_a_limit_of_slots(void **state)
 	setup_open(&s, *state, CONNECTIONS_SHARED);
 	keep(&s, "one");
 	for (int i = 1; i < ESCROW_SLOTS; i++)
-		if (!escrow_reserve(&s.ctx, &s.cfg.store, &slots[i]))
+		if (!escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slots[i]))
 			fail_msg("slot %d: %s", i, s.ctx.reason);
-	same_fault(
-	    "one more", &s.ctx, escrow_reserve(&s.ctx, &s.cfg.store, &another), FAULT_STORAGE);
+	same_fault("one more", &s.ctx, escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &another),
+	    FAULT_STORAGE);
 	ctx_clear_fault(&s.ctx);
 	escrow_release(&slots[5]);
-	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, &another));
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &another));
 	escrow_release(&another);
 	for (int i = 1; i < ESCROW_SLOTS; i++)
 		if (i != 5)
 			escrow_release(&slots[i]);
+	setup_close(&s);
+}
+
+static void
+keeps_slots_for_refreshes(void **state)
+{
+	static struct lock slots[ESCROW_SLOTS_EXCHANGE];
+	struct lock another;
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	for (int i = 0; i < ESCROW_SLOTS_EXCHANGE; i++)
+		if (!escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS_EXCHANGE, &slots[i]))
+			fail_msg("slot %d: %s", i, s.ctx.reason);
+	same_fault("one more exchange", &s.ctx,
+	    escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS_EXCHANGE, &another), FAULT_STORAGE);
+	ctx_clear_fault(&s.ctx);
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &another));
+	escrow_release(&another);
+	for (int i = 0; i < ESCROW_SLOTS_EXCHANGE; i++)
+		escrow_release(&slots[i]);
 	setup_close(&s);
 }
 
@@ -151,7 +172,7 @@ is_free_after_it_was_erased(void **state)
 	struct setup s;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, &slot));
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot));
 	assert_true(escrow_write(&s.ctx, &slot, "one", false));
 	same_text("before the sync", look(&s).text, "one");
 	escrow_erase(&slot);
@@ -166,7 +187,7 @@ write_and_be_killed(void *arg)
 	struct setup *s = arg;
 	struct lock slot;
 
-	if (escrow_reserve(&s->ctx, &s->cfg.store, &slot)
+	if (escrow_reserve(&s->ctx, &s->cfg.store, ESCROW_SLOTS, &slot)
 	    && escrow_write(&s->ctx, &slot, "one", false))
 		kill(getpid(), SIGKILL);
 	return false;
@@ -193,7 +214,7 @@ reserve_and_be_killed(void *arg)
 	struct setup *s = arg;
 	struct lock slot;
 
-	if (escrow_reserve(&s->ctx, &s->cfg.store, &slot))
+	if (escrow_reserve(&s->ctx, &s->cfg.store, ESCROW_SLOTS, &slot))
 		kill(getpid(), SIGKILL);
 	return false;
 }
@@ -259,7 +280,7 @@ writes_without_opening_or_growing_a_file(void **state)
 	bool ok;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, &slot));
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ 0, before.rlim_max };
 	setrlimit(RLIMIT_NOFILE, &none);
@@ -278,6 +299,7 @@ main(void)
 		IN_FOLDER(keeps_a_text_until_it_is_used),
 		IN_FOLDER(limits_a_text),
 		IN_FOLDER(has_a_limit_of_slots),
+		IN_FOLDER(keeps_slots_for_refreshes),
 		IN_FOLDER(is_free_after_it_was_erased),
 		IN_FOLDER(keeps_the_text_of_a_killed_process),
 		IN_FOLDER(frees_the_slot_of_a_killed_process),

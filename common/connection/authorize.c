@@ -137,21 +137,21 @@ fault_refused_before(struct ctx *ctx, const struct auth_code *code)
 }
 
 /* Under the code's lock: the process that held it before has written the code's record, or has left
- * the tokens in the escrow, or has failed. */
+ * the tokens in the escrow, or has failed.  After the escrow the record is read again in any case:
+ * another process may just have folded the tokens in. */
 static bool
 authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
 {
-	const struct fold_filter filter = { .key = record };
 	const struct keyring *ring;
 	struct auth_code code;
-	bool folded = false;
 	bool known;
 
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
 	    || !auth_code_find(ctx, &cfg->store, record, &known, &code)
-	    || (!known && !connection_fold_matching(ctx, cfg, &filter, &folded))
-	    || (folded && !auth_code_find(ctx, &cfg->store, record, &known, &code)))
+	    || (!known
+		&& (!connection_fold(ctx, cfg, record)
+		    || !auth_code_find(ctx, &cfg->store, record, &known, &code))))
 		return false;
 	if (known && is_refused(grant, &code))
 		return fault_refused_before(ctx, &code);

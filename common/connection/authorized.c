@@ -67,7 +67,7 @@ authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *recor
 	}
 	return store_rehearse(ctx, &cfg->store, known.keys, known.count)
 	    && store_ready(ctx, &cfg->store)
-	    && escrow_reserve(ctx, &cfg->store, ESCROW_SLOTS_EXCHANGE, slot);
+	    && connection_escrow_reserve(ctx, cfg, ESCROW_SLOTS_EXCHANGE, slot);
 }
 
 struct saving {
@@ -76,6 +76,20 @@ struct saving {
 	const struct authorized *authorized;
 	char former[STORE_KEY_MAX + 1]; /* see struct authorization */
 };
+
+/* Whoever presents the code again learns that it was good.  It has claimed nothing yet. */
+static bool
+record_outdated(
+    struct ctx *ctx, const struct config *cfg, const char *record, const struct auth_code *code)
+{
+	struct auth_code unclaimed = *code;
+	struct store_op op;
+
+	if (code->claimed_by != NULL)
+		unclaimed.reserved_for = code->claimed_by;
+	unclaimed.claimed_by = NULL;
+	return auth_code_op(ctx, record, &unclaimed, &op) && store_commit(ctx, &cfg->store, &op, 1);
+}
 
 static bool
 save(struct ctx *ctx, void *arg)
@@ -89,16 +103,20 @@ save(struct ctx *ctx, void *arg)
 		.claimed_by = grant->claimant,
 		.unclaimable = grant->unclaimable };
 	struct store_op op;
+	bool outdated;
 	struct authorization authorization = { .code_op = &op,
 		.at = authorized->at,
 		.folded = authorized->folded,
+		.outdated = &outdated,
 		.former = saving->former };
 
-	return record_key(ctx, identity->account_id, identity->user_id, &code.connection)
-	    && auth_code_id(ctx, authorized->record, &authorization.id)
-	    && auth_code_op(ctx, authorized->record, &code, &op)
-	    && connection_save(ctx, saving->cfg, saving->ring, identity, authorized->tokens, &claim,
-		&authorization);
+	if (!record_key(ctx, identity->account_id, identity->user_id, &code.connection)
+	    || !auth_code_id(ctx, authorized->record, &authorization.id)
+	    || !auth_code_op(ctx, authorized->record, &code, &op)
+	    || !connection_save(ctx, saving->cfg, saving->ring, identity, authorized->tokens,
+		&claim, &authorization))
+		return false;
+	return !outdated || record_outdated(ctx, saving->cfg, authorized->record, &code);
 }
 
 /* Tokens of another account than the pinned one are not stored; the code is used up. */

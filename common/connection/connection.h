@@ -88,8 +88,9 @@ bool connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_
 bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *indexed);
 
-/* Folds in tokens that wait in the escrow (see connection_escrow.h): those of the connection with
- * that key; NULL: all.  True if there are none.  Costs a few system calls then.
+/* Folds in tokens that wait in the escrow (see connection_escrow.h): those of the connection, or of
+ * the code, whose record has that key; NULL: all.  True if there are none.  Costs a few system
+ * calls then.
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE and others for tokens that still cannot be stored, after
  * all others have been folded in. */
 bool connection_fold(struct ctx *ctx, const struct config *cfg, const char *key);

@@ -103,7 +103,7 @@ connection_erase(
 	struct lock lock;
 	bool ok;
 
-	if (!connection_fold_matching(ctx, cfg, &filter, &ok)
+	if (!connection_fold_matching(ctx, cfg, &filter)
 	    || !record_key(ctx, account_id, amocrm_user_id, &key)
 	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
 		return false;
@@ -151,8 +151,7 @@ connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *
 	struct lock lock;
 	bool ok;
 
-	if (!connection_fold_matching(ctx, cfg, &filter, &ok)
-	    || !user_key(ctx, cfg, app_user, &pointer)
+	if (!connection_fold_matching(ctx, cfg, &filter) || !user_key(ctx, cfg, app_user, &pointer)
 	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
 		return false;
 	ok = store_get(ctx, &cfg->store, pointer, &key)

@@ -119,6 +119,21 @@ connection_escrow_leave(struct ctx *ctx, struct escrow_entry *entry, char reason
 	return true;
 }
 
+bool
+connection_escrow_reserve(struct ctx *ctx, const struct config *cfg, int slots, struct lock *slot)
+{
+	const struct fold_filter all = { .all = true };
+	struct ctx before;
+
+	if (escrow_reserve(ctx, &cfg->store, slots, slot))
+		return true;
+	before = *ctx;
+	ctx_clear_fault(ctx);
+	if (connection_fold_nowait(ctx, cfg, &all))
+		return escrow_reserve(ctx, &cfg->store, slots, slot);
+	return fault(ctx, before.kind, "%s", before.reason);
+}
+
 static bool
 take_time(const struct json_object *doc, const char *name, time_t *out)
 {

@@ -65,12 +65,18 @@ struct fold_filter {
 	bool all;
 };
 
-/* As connection_fold; *folded tells whether there was any. */
+/* As connection_fold. */
 bool connection_fold_matching(
-    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter, bool *folded);
+    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter);
 
-/* Folds what can be folded, without waiting for other processes, and notes in the log what cannot;
- * for a caller that else finds nothing.  Whether there was any. */
-bool connection_folded(struct ctx *ctx, const struct config *cfg);
+/* Folds what can be folded at once, without waiting for other processes or asking amoCRM, and notes
+ * in the log what cannot.  Whether there was any. */
+bool connection_fold_nowait(
+    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter);
+
+/* escrow_reserve; if that fails, folds what can be folded at once, which frees slots, and tries
+ * again.  Fault: as escrow_reserve. */
+bool connection_escrow_reserve(
+    struct ctx *ctx, const struct config *cfg, int slots, struct lock *slot);
 
 #endif

@@ -1,5 +1,6 @@
 /* connection_fold.c - folding in the tokens that wait in the escrow; see connection_escrow.h. */
 #include "base/log.h"
+#include "connection/auth_code.h"
 #include "connection/authorized.h"
 #include "connection/connection_escrow.h"
 #include "store/escrow.h"
@@ -10,7 +11,8 @@
 struct fold {
 	const struct config *cfg;
 	const struct fold_filter *filter;
-	int64_t wait_ms; /* for another process that uses a slot */
+	int64_t wait_ms;     /* for another process that uses a slot */
+	int64_t deadline_ms; /* for amoCRM's answers, of all texts together; 0: it is not asked */
 	bool any;
 	enum fault_kind kind; /* of the first text that could not be folded */
 	char reason[CTX_REASON_MAX];
@@ -26,16 +28,35 @@ fold_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *
 }
 
 static bool
-fold_authorized(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+find_identity(struct ctx *ctx, const struct fold *fold, const struct kept *kept,
+    const struct tokens *tokens, struct identity *identity)
+{
+	if (amocrm_identity_from_token(ctx, kept->host, tokens, identity))
+		return true;
+	if (fold->deadline_ms == 0)
+		return fault(ctx, FAULT_UNAVAILABLE, "amoCRM has to be asked whose tokens wait");
+	return amocrm_identity_from_api(
+	    ctx, fold->cfg, kept->host, tokens, BUDGET_OWN_STATE, fold->deadline_ms, identity);
+}
+
+/* The code's record is written last: if it has a connection, all is stored, and it may have been
+ * claimed since. */
+static bool
+fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *ring,
     const struct kept *kept, const struct tokens *tokens)
 {
+	const struct config *cfg = fold->cfg;
 	struct identity identity;
 	const struct authorized authorized = { kept->code, &kept->grant, &identity, tokens,
 		kept->at, true };
+	struct auth_code code;
+	bool known;
 
-	if ((amocrm_identity_from_token(ctx, kept->host, tokens, &identity)
-		|| amocrm_identity_from_api(ctx, cfg, kept->host, tokens, BUDGET_OWN_STATE,
-		    amocrm_deadline(cfg), &identity))
+	if (!auth_code_find(ctx, &cfg->store, kept->code, &known, &code))
+		return false;
+	if (known && code.connection != NULL)
+		return true;
+	if (find_identity(ctx, fold, kept, tokens, &identity)
 	    && authorized_save(ctx, cfg, ring, &authorized))
 		return true;
 	if (ctx->kind != FAULT_OTHER_ACCOUNT)
@@ -56,7 +77,7 @@ fold_text(struct ctx *ctx, void *arg, const char *text)
 	if (!kept_read(ctx, text, &kept) || !keyring_read(ctx, fold->cfg->store.keys, &ring)
 	    || !kept_tokens(ctx, ring, &kept, &tokens)
 	    || !(kept.key != NULL ? fold_refreshed(ctx, fold->cfg, ring, &kept, &tokens)
-				  : fold_authorized(ctx, fold->cfg, ring, &kept, &tokens)))
+				  : fold_authorized(ctx, fold, ring, &kept, &tokens)))
 		return false;
 	fold->any = true;
 	log_note(ctx, "folded", kept.key != NULL ? kept.key : kept.code);
@@ -113,29 +134,28 @@ fold_texts(struct ctx *ctx, struct fold *fold)
 
 bool
 connection_fold_matching(
-    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter, bool *folded)
+    struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter)
 {
-	struct fold fold = { .cfg = cfg, .filter = filter, .wait_ms = STORE_WAIT_MS };
-	bool ok = fold_texts(ctx, &fold);
+	struct fold fold = { .cfg = cfg,
+		.filter = filter,
+		.wait_ms = STORE_WAIT_MS,
+		.deadline_ms = amocrm_deadline(cfg) };
 
-	*folded = fold.any;
-	return ok;
+	return fold_texts(ctx, &fold);
 }
 
 bool
 connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
 {
 	const struct fold_filter filter = { .key = key, .all = key == NULL };
-	bool folded;
 
-	return connection_fold_matching(ctx, cfg, &filter, &folded);
+	return connection_fold_matching(ctx, cfg, &filter);
 }
 
 bool
-connection_folded(struct ctx *ctx, const struct config *cfg)
+connection_fold_nowait(struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter)
 {
-	const struct fold_filter filter = { .all = true };
-	struct fold fold = { .cfg = cfg, .filter = &filter };
+	struct fold fold = { .cfg = cfg, .filter = filter };
 
 	if (!fold_texts(ctx, &fold)) {
 		log_note(ctx, "waiting", ctx->kind == FAULT_UNAVAILABLE ? NULL : ctx->reason);

@@ -37,8 +37,9 @@ struct authorization {
 	const char *id; /* tells it from others of the same amoCRM user; NULL: not known */
 	const struct store_op *code_op; /* its code's record, written in the same commit; or NULL */
 	time_t at;                      /* when amoCRM issued its tokens; 0: now */
-	bool folded;  /* from the escrow: nothing is written if there is something newer */
-	char *former; /* STORE_KEY_MAX + 1 bytes: what a repeated save has to erase; or NULL */
+	bool folded;    /* from the escrow: nothing is written if there is something newer */
+	bool *outdated; /* whether there was; or NULL */
+	char *former;   /* STORE_KEY_MAX + 1 bytes: what a repeated save has to erase; or NULL */
 };
 
 /* Stores the tokens of an authorization as the connection of that amoCRM user, active whatever its

@@ -66,12 +66,15 @@ find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user, bo
 	return ok;
 }
 
+/* For a caller that else finds nothing. */
+static const struct fold_filter all = { .all = true };
+
 bool
 connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
     bool *found, struct connection *connection)
 {
 	return find_by_user(ctx, cfg, app_user, found, connection)
-	    && (*found || !connection_folded(ctx, cfg)
+	    && (*found || !connection_fold_nowait(ctx, cfg, &all)
 		|| find_by_user(ctx, cfg, app_user, found, connection));
 }
 
@@ -179,6 +182,6 @@ connection_account_active(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
 {
 	return account_active(ctx, cfg, account_id, active)
-	    && (*active || !connection_folded(ctx, cfg)
+	    && (*active || !connection_fold_nowait(ctx, cfg, &all)
 		|| account_active(ctx, cfg, account_id, active));
 }

@@ -80,7 +80,7 @@ connection_rehearse_refreshed(struct ctx *ctx, const struct config *cfg, const c
 		return false;
 	lock_release(&lock);
 	return store_rehearse(ctx, &cfg->store, &key, 1) && store_ready(ctx, &cfg->store)
-	    && escrow_reserve(ctx, &cfg->store, ESCROW_SLOTS, slot);
+	    && connection_escrow_reserve(ctx, cfg, ESCROW_SLOTS, slot);
 }
 
 static bool

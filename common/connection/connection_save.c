@@ -259,6 +259,8 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 	if (!record_key(ctx, identity->account_id, identity->user_id, &in.key)
 	    || !run(ctx, cfg, ring, plan_save, &in, &plan))
 		return false;
+	if (authorization->outdated != NULL)
+		*authorization->outdated = plan.skip;
 	if (plan.skip)
 		return true;
 	connection.app_user = plan.app_user;

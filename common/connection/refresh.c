@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "config/host_allowlist.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_event.h"
 #include "connection/connection_internal.h"
 #include "store/escrow.h"
@@ -110,14 +111,19 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 }
 
 /* Under the connection's lock: another process may have refreshed it in the meantime, or have left
- * its new tokens in the escrow. */
+ * its new tokens in the escrow.  Those of a newer authorization, which replace the pair, may be
+ * there too. */
 static bool
 refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens)
 {
+	struct fold_filter authorized = { .account_id = 0 };
 	struct connection connection;
+	int64_t user;
 
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
+	if (record_key_read(key, &authorized.account_id, &user))
+		(void)connection_fold_nowait(ctx, cfg, &authorized);
 	return connection_fold(ctx, cfg, key)
 	    && read_active(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)

@@ -1,13 +1,17 @@
 /* test_connection_escrow.c - tokens that could not be stored wait, and are folded in unless the
  * connection has become another one meanwhile. */
+#include "../../child.h"
 #include "../../setup.h"
 
+#include "connection/auth_code.h"
 #include "connection/authorized.h"
 #include "connection/connection_escrow.h"
 #include "store/escrow.h"
 #include "store/store_paths.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define KEY   "connection:1:7"
@@ -17,6 +21,12 @@ static const struct tokens old_pair = { "access-old", "refresh-old", 4102444800 
 static const struct tokens new_pair = { "access-new", "refresh-new", 4102444801 };
 static const struct tokens other_pair = { "access-other", "refresh-other", 4102444802 };
 
+static struct mock {
+	bool opaque;    /* the access token does not tell whose it is */
+	int questions;  /* how often amoCRM was asked */
+	int64_t latest; /* the deadline of the last question */
+} mock;
+
 /* Whose the tokens of a code are. */
 bool
 amocrm_identity_from_token(
@@ -25,7 +35,7 @@ amocrm_identity_from_token(
 	(void)ctx;
 	(void)tokens;
 	*identity = (struct identity){ 1, 7, host };
-	return true;
+	return !mock.opaque;
 }
 
 bool
@@ -37,9 +47,11 @@ amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *
 	(void)host;
 	(void)tokens;
 	(void)share;
-	(void)deadline_ms;
 	(void)identity;
-	return fault(ctx, FAULT_UNAVAILABLE, "not expected");
+	if (mock.questions++ > 0)
+		same_number("one deadline for all", deadline_ms, mock.latest);
+	mock.latest = deadline_ms;
+	return fault(ctx, FAULT_UNAVAILABLE, "amoCRM is not available");
 }
 
 static struct connection
@@ -240,6 +252,13 @@ keep_code_in_escrow(struct setup *s, const struct grant *grant)
 }
 
 static void
+keep_new_code(struct setup *s, const struct grant *grant)
+{
+	assert_true(store_erase(&s->ctx, &s->cfg.store, CODE));
+	keep_code_in_escrow(s, grant);
+}
+
+static void
 older_connection(struct setup *s)
 {
 	const struct connection before = connected();
@@ -269,18 +288,54 @@ saved_code_in_part(struct setup *s)
 }
 
 static void
+put_code(struct setup *s, const char *record, const char *claimed_by)
+{
+	const struct auth_code code = { .connection = KEY, .claimed_by = claimed_by };
+	struct store_op op;
+
+	if (!auth_code_op(&s->ctx, record, &code, &op)
+	    || !store_commit(&s->ctx, &s->cfg.store, &op, 1))
+		fail_msg("%s", s->ctx.reason);
+}
+
+static void
+claimed_since(struct setup *s)
+{
+	refreshed_since(s);
+	put_code(s, CODE, "ivan");
+}
+
+/* The code's record has the connection, and can be claimed by that user. */
+static void
+code_is(const char *label, struct setup *s, const char *claimed_by)
+{
+	struct auth_code code;
+	bool known;
+
+	if (!auth_code_find(&s->ctx, &s->cfg.store, CODE, &known, &code))
+		fail_msg("%s: %s", label, s->ctx.reason);
+	DEMAND(label, known);
+	same_text(label, code.connection, KEY);
+	same_text(label, code.claimed_by, claimed_by);
+	if (claimed_by == NULL)
+		same_text(label, code.reserved_for, "olena");
+}
+
+static void
 folds_a_code_unless_there_is_something_newer(void **state)
 {
 	static const struct {
 		const char *label;
 		meanwhile *meanwhile;
 		const char *expected; /* the refresh token */
+		const char *claimed_by;
 	} table[] = {
-		{ "no connection yet", nothing, "refresh-new" },
-		{ "an older authorization", older_connection, "refresh-new" },
-		{ "a newer authorization", connected_again, "refresh-other" },
-		{ "it was stored, and refreshed since", refreshed_since, "refresh-other" },
-		{ "the connection was stored already", saved_code_in_part, "refresh-new" },
+		{ "no connection yet", nothing, "refresh-new", "olena" },
+		{ "an older authorization", older_connection, "refresh-new", "olena" },
+		{ "a newer authorization", connected_again, "refresh-other", NULL },
+		{ "it was stored, and refreshed since", refreshed_since, "refresh-other", NULL },
+		{ "the connection was stored already", saved_code_in_part, "refresh-new", "olena" },
+		{ "all was stored, and claimed since", claimed_since, "refresh-other", "ivan" },
 	};
 	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
 
@@ -291,13 +346,14 @@ folds_a_code_unless_there_is_something_newer(void **state)
 
 		setup_open(&s, *state, CONNECTIONS_PER_USER);
 		assert_true(store_erase(&s.ctx, &s.cfg.store, KEY));
-		keep_code_in_escrow(&s, &grant);
+		keep_new_code(&s, &grant);
 		table[i].meanwhile(&s);
 		assert_true(connection_fold(&s.ctx, &s.cfg, KEY));
 		same_text("another filter leaves it", s.ctx.reason, "");
 		if (!connection_fold(&s.ctx, &s.cfg, CODE))
 			fail_msg("%s: %s", table[i].label, s.ctx.reason);
 		stored_is(table[i].label, &s, table[i].expected);
+		code_is(table[i].label, &s, table[i].claimed_by);
 		if (strcmp(table[i].expected, "refresh-new") == 0) {
 			assert_true(
 			    connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
@@ -319,24 +375,161 @@ is_found_by_who_else_finds_nothing(void **state)
 	bool active;
 
 	setup_open(&s, *state, CONNECTIONS_PER_USER);
-	keep_code_in_escrow(&s, &grant);
+	keep_new_code(&s, &grant);
 	assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
 	DEMAND("status", found);
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
-	keep_code_in_escrow(&s, &grant);
+	keep_new_code(&s, &grant);
 	assert_true(connection_account_active(&s.ctx, &s.cfg, 1, &active));
 	DEMAND("webhook", active);
 	assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
 
-	keep_code_in_escrow(&s, &grant);
+	keep_new_code(&s, &grant);
 	assert_true(connection_erase_by_user(&s.ctx, &s.cfg, "olena"));
 	assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
 	DEMAND("an erasure reaches it", !found);
 
-	keep_code_in_escrow(&s, &grant);
+	keep_new_code(&s, &grant);
 	assert_true(connection_revoke_account(&s.ctx, &s.cfg, 1));
 	assert_true(connection_find(&s.ctx, &s.cfg, KEY, &found, &connection) && found);
 	same_number("a revocation reaches it", connection.state, CONNECTION_REVOKED);
+	setup_close(&s);
+}
+
+/* amoCRM has to be asked whose these tokens are.  A lookup, which anybody can cause, does not. */
+static void
+asks_amocrm_within_one_deadline(void **state)
+{
+	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
+	const struct fold_filter all = { .all = true };
+	struct connection connection;
+	struct setup s;
+	bool found;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	mock = (struct mock){ .opaque = true };
+	for (int i = 0; i < 3; i++)
+		keep_code_in_escrow(&s, &grant);
+	assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
+	DEMAND("nothing was folded in", !found);
+	same_number("questions of a lookup", mock.questions, 0);
+	same_fault("amoCRM is not available", &s.ctx, connection_fold(&s.ctx, &s.cfg, NULL),
+	    FAULT_UNAVAILABLE);
+	ctx_clear_fault(&s.ctx);
+	same_number("questions of a fold", mock.questions, 3);
+	mock = (struct mock){ .opaque = false };
+	assert_true(connection_fold_nowait(&s.ctx, &s.cfg, &all));
+	stored_is("when the tokens tell", &s, "refresh-new");
+	setup_close(&s);
+}
+
+static void
+frees_slots_when_all_are_taken(void **state)
+{
+	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
+	struct lock slot;
+	struct setup s;
+	size_t mark;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	mark = arena_mark(&s.ctx);
+	for (int i = 0; i < ESCROW_SLOTS; i++) {
+		keep_code_in_escrow(&s, &grant);
+		arena_rewind(&s.ctx, mark);
+	}
+	mock = (struct mock){ .opaque = true };
+	same_fault("nothing can be folded in", &s.ctx,
+	    connection_escrow_reserve(&s.ctx, &s.cfg, ESCROW_SLOTS, &slot), FAULT_STORAGE);
+	ctx_clear_fault(&s.ctx);
+	mock = (struct mock){ .opaque = false };
+	if (!connection_escrow_reserve(&s.ctx, &s.cfg, ESCROW_SLOTS_EXCHANGE, &slot))
+		fail_msg("%s", s.ctx.reason);
+	escrow_release(&slot);
+	same_number("texts that wait", (long long)waiting(&s), 0);
+	stored_is("the tokens", &s, "refresh-new");
+	setup_close(&s);
+}
+
+/* Whether a process has opened the slot. */
+static bool
+has_open(pid_t pid, const char *slot)
+{
+	char name[64];
+	char path[512];
+	char target[PATH_SIZE];
+	const struct dirent *entry;
+	bool has = false;
+	DIR *directory;
+
+	snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
+	directory = opendir(name);
+	while (directory != NULL && !has && (entry = readdir(directory)) != NULL) {
+		ssize_t len;
+
+		snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
+		len = readlink(path, target, sizeof target - 1);
+		target[len > 0 ? len : 0] = '\0';
+		has = strcmp(target, slot) == 0;
+	}
+	if (directory != NULL)
+		closedir(directory);
+	return has;
+}
+
+struct folding {
+	struct setup *s;
+	char slot[PATH_SIZE];
+	const char *record;
+	volatile long *locked; /* shared with the parent */
+};
+
+/* Folds the slot in as another program does, while its parent waits for the slot. */
+static bool
+fold_in_child(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	const struct folding *folding = arg;
+	struct setup *s = folding->s;
+	struct lock lock;
+
+	if (!lock_acquire(&s->ctx, folding->slot, 0, 0, &lock))
+		return false;
+	*folding->locked = 1;
+	while (!has_open(getppid(), folding->slot))
+		nanosleep(&pause, NULL);
+	put_code(s, folding->record, NULL);
+	escrow_erase(&lock);
+	escrow_release(&lock);
+	return true;
+}
+
+/* amoCRM would be asked again otherwise, and refuse the code. */
+static void
+finds_a_code_that_another_process_has_just_folded_in(void **state)
+{
+	const struct grant grant = { .code = "def50200aabbcc", .host = "reforyou.amocrm.ru" };
+	struct authorized authorized = {
+		.grant = &grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
+	};
+	struct folding folding;
+	struct setup s;
+	long *locked;
+	pid_t pid;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	assert_true(auth_code_key(&s.ctx, grant.code, &authorized.record));
+	note_in_escrow(&s, NULL, &authorized);
+	folding = (struct folding){ .s = &s, .record = authorized.record };
+	path_in(*state, "escrow/000", folding.slot);
+	locked =
+	    mmap(NULL, sizeof *locked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(locked != MAP_FAILED);
+	folding.locked = locked;
+	pid = child_start(fold_in_child, &folding);
+	child_counts("the slot is locked", folding.locked, 1, 0);
+	same_fault("the code", &s.ctx, authorize(&s.ctx, &s.cfg, &grant, 1000), FAULT_NONE);
+	child_says_true("the other process", child_status(pid));
+	munmap(locked, sizeof *locked);
 	setup_close(&s);
 }
 
@@ -380,6 +573,9 @@ main(void)
 		IN_FOLDER(keeps_what_was_changed_meanwhile),
 		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
 		IN_FOLDER(is_found_by_who_else_finds_nothing),
+		IN_FOLDER(asks_amocrm_within_one_deadline),
+		IN_FOLDER(frees_slots_when_all_are_taken),
+		IN_FOLDER(finds_a_code_that_another_process_has_just_folded_in),
 		IN_FOLDER(waits_until_the_place_is_repaired),
 	};
 

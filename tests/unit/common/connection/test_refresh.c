@@ -7,8 +7,11 @@
 #include "../../setup.h"
 
 #include "amocrm/amocrm.h"
+#include "connection/authorized.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 #include "connection/refresh.h"
+#include "store/escrow.h"
 
 #include <stdlib.h>
 
@@ -39,6 +42,7 @@ static struct mock {
 	change *meanwhile;              /* during the first call */
 	int calls;
 	int host_calls; /* for the new host */
+	bool knows;     /* the access token tells whose it is */
 	const char *hosts[CALLS];
 } mock;
 
@@ -72,16 +76,14 @@ amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct toke
 	return mock.new_host != NULL || fault(ctx, FAULT_MOVED, "the new host is not known");
 }
 
-/* Nothing here is folded in that amoCRM has to be asked for. */
 bool
 amocrm_identity_from_token(
     struct ctx *ctx, const char *host, const struct tokens *tokens, struct identity *identity)
 {
 	(void)ctx;
-	(void)host;
 	(void)tokens;
-	(void)identity;
-	return false;
+	*identity = (struct identity){ 31920194, 1, host };
+	return mock.knows;
 }
 
 bool
@@ -429,6 +431,33 @@ keeps_changes_made_during_the_call(void **state)
 	}
 }
 
+/* The same amoCRM user has authorized again, and the store failed then. */
+static void
+uses_a_newer_authorization_that_waits(void **state)
+{
+	const struct grant grant = { .host = HOST };
+	const struct authorized authorized = {
+		.record = "code:aaaa", .grant = &grant, .tokens = &newest_pair, .at = time(NULL)
+	};
+	struct escrow_entry entry = { .authorized = &authorized };
+	struct tokens tokens;
+	struct lock slot;
+	struct setup s;
+
+	open_connected(&s, *state, CONNECTIONS_PER_USER, 60);
+	mock.knows = true;
+	entry.cfg = &s.cfg;
+	entry.ring = s.ring;
+	entry.slot = &slot;
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot));
+	connection_escrow_note(&s.ctx, &entry);
+	escrow_release(&slot);
+	same_fault("the refresh", &s.ctx, refresh(&s, &tokens), FAULT_NONE);
+	same_number("calls", mock.calls, 0);
+	same_text("the tokens", tokens.refresh_token, "refresh-newest");
+	setup_close(&s);
+}
+
 static void
 makes_no_call_that_cannot_succeed(void **state)
 {
@@ -460,6 +489,7 @@ main(void)
 		IN_FOLDER(gives_usable_tokens),
 		IN_FOLDER(updates_the_connection_by_each_result),
 		IN_FOLDER(keeps_changes_made_during_the_call),
+		IN_FOLDER(uses_a_newer_authorization_that_waits),
 		IN_FOLDER(makes_no_call_that_cannot_succeed),
 	};
 

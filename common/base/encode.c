@@ -132,12 +132,18 @@ base64_decode(struct ctx *ctx, const char *s, size_t len, const uint8_t **bytes,
 bool
 decimal_parse(const char *s, int64_t *out)
 {
+	return decimal_parse_len(s, strlen(s), out);
+}
+
+bool
+decimal_parse_len(const char *s, size_t len, int64_t *out)
+{
 	int64_t value = 0;
 
-	if (*s < '1' || *s > '9')
+	if (len == 0 || *s < '1' || *s > '9')
 		return false;
-	for (; *s != '\0'; s++) {
-		int digit = *s - '0';
+	for (size_t i = 0; i < len; i++) {
+		int digit = s[i] - '0';
 
 		if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
 			return false;

@@ -35,4 +35,7 @@ bool base64_decode(
 /* Reads a number from 1 to INT64_MAX, without sign or leading zero, which must be all of s. */
 bool decimal_parse(const char *s, int64_t *out);
 
+/* The same of len bytes, which need no NUL. */
+bool decimal_parse_len(const char *s, size_t len, int64_t *out);
+
 #endif

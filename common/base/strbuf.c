@@ -16,8 +16,7 @@ strbuf_init(struct ctx *ctx, struct strbuf *sb)
 	sb->full = false;
 }
 
-/* Makes space for len more bytes and returns it. */
-static char *
+char *
 strbuf_extend(struct strbuf *sb, size_t len)
 {
 	char *end = sb->full ? NULL : arena_extend(sb->ctx, &sb->start, sb->len, len);

@@ -20,6 +20,10 @@ void strbuf_addstr(struct strbuf *sb, const char *s);
 void strbuf_add(struct strbuf *sb, const void *bytes, size_t len);
 void strbuf_addch(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends len bytes that the caller writes at once.  NULL: the arena is full. */
+char *strbuf_extend(struct strbuf *sb, size_t len);
+
 bool strbuf_finish(struct strbuf *sb, const char **out);
 
 #endif

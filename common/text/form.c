@@ -5,31 +5,53 @@
 
 #include <string.h>
 
+static inline bool
+decode(const char **s, const char *end, char separator, char **to)
+{
+	const char *at = *s;
+	char *out = *to;
+
+	for (; at < end && *at != '&' && *at != separator; at++) {
+		uint8_t byte = (uint8_t)*at;
+
+		if (byte == '+')
+			byte = ' ';
+		else if (byte == '%') {
+			if (end - at < 3 || !hex_byte(at + 1, &byte))
+				return false;
+			at += 2;
+		}
+		if (byte == '\0')
+			return false;
+		*out++ = (char)byte;
+	}
+	*out++ = '\0';
+	*s = at;
+	*to = out;
+	return true;
+}
+
+bool
+form_decode_name(const char **s, const char *end, char **to)
+{
+	return decode(s, end, '=', to);
+}
+
+bool
+form_decode_value(const char **s, const char *end, char **to)
+{
+	return decode(s, end, '&', to);
+}
+
 bool
 form_decode(struct ctx *ctx, const char *s, size_t len, const char **out)
 {
 	char *to;
-	size_t n = 0;
 
 	if (!ctx_alloc(ctx, len + 1, &to))
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = (uint8_t)s[i];
-
-		if (s[i] == '+')
-			byte = ' ';
-		else if (s[i] == '%') {
-			if (len - i < 3 || !hex_byte(s + i + 1, &byte))
-				return false;
-			i += 2;
-		}
-		if (byte == '\0')
-			return false;
-		to[n++] = (char)byte;
-	}
-	to[n] = '\0';
 	*out = to;
-	return true;
+	return form_decode_value(&s, s + len, &to);
 }
 
 /* Finds the field of that name, of which brackets are no part. */

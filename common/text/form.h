@@ -29,6 +29,12 @@ bool form_parse(struct ctx *ctx, const char *text, struct form_field *fields, si
  * False without a fault: a bad escape or a NUL.  Fault: FAULT_SERVER when the arena is full. */
 bool form_decode(struct ctx *ctx, const char *s, size_t len, const char **out);
 
+/* Decode up to the separator after a name, '=' or '&', or after a value, '&', or up to the end.
+ * *s is moved there, and *to, which has room for what is decoded and a NUL, behind the NUL.
+ * False: a bad escape or a NUL. */
+bool form_decode_name(const char **s, const char *end, char **to);
+bool form_decode_value(const char **s, const char *end, char **to);
+
 /* Appends s percent-encoded, byte by byte: only the unreserved characters of RFC 3986 section 2.3
  * stay as they are, so a space becomes %20, not '+'. */
 void form_add_encoded(struct strbuf *sb, const char *s);

@@ -221,29 +221,62 @@ add_escaped(struct strbuf *sb, const char *s, size_t left)
 	return count;
 }
 
+static void
+add_plain_string(struct strbuf *sb, const char *s, size_t len, const char *end)
+{
+	size_t end_len = strlen(end);
+	char *to = strbuf_extend(sb, 1 + len + end_len);
+
+	if (to == NULL)
+		return;
+	to[0] = '"';
+	memcpy(to + 1, s, len);
+	memcpy(to + 1 + len, end, end_len);
+}
+
 void
 json_add_string(struct strbuf *sb, const char *s)
 {
-	size_t left;
-
-	if (s == NULL) {
+	if (s == NULL)
 		strbuf_addstr(sb, "null");
+	else
+		json_add_string_len(sb, s, strlen(s));
+}
+
+static inline void
+add_string(struct strbuf *sb, const char *s, size_t left, const char *end)
+{
+	size_t len = plain_len(s, left);
+
+	if (len == left) {
+		add_plain_string(sb, s, len, end);
 		return;
 	}
 	strbuf_addch(sb, '"');
-	for (left = strlen(s); left > 0;) {
-		size_t len = plain_len(s, left);
-
+	for (;;) {
 		strbuf_add(sb, s, len);
 		s += len;
 		left -= len;
-		if (left > 0) {
-			len = add_escaped(sb, s, left);
-			s += len;
-			left -= len;
-		}
+		if (left == 0)
+			break;
+		len = add_escaped(sb, s, left);
+		s += len;
+		left -= len;
+		len = plain_len(s, left);
 	}
-	strbuf_addch(sb, '"');
+	strbuf_addstr(sb, end);
+}
+
+void
+json_add_string_len(struct strbuf *sb, const char *s, size_t len)
+{
+	add_string(sb, s, len, "\"");
+}
+
+void
+json_add_name(struct strbuf *sb, const char *s, size_t len)
+{
+	add_string(sb, s, len, "\":");
 }
 
 void

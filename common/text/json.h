@@ -41,6 +41,12 @@ bool json_get_boolean(const struct json_object *doc, const char *name, bool *out
  * null. */
 void json_add_string(struct strbuf *sb, const char *s);
 
+/* The same of len bytes, which need no NUL and may contain one. */
+void json_add_string_len(struct strbuf *sb, const char *s, size_t len);
+
+/* The same with a colon after it. */
+void json_add_name(struct strbuf *sb, const char *s, size_t len);
+
 /* Appends a string member, after a ',' unless it is the first of the object. */
 void json_add_member(struct strbuf *sb, const char *name, const char *value);
 

@@ -3,154 +3,153 @@
 
 #include "base/strbuf.h"
 #include "text/form.h"
-#include "text/form_tree.h"
+#include "text/form_members.h"
 #include "text/json.h"
 
 #include <string.h>
 
 /* The length of a key's first name: up to its brackets, or the whole key if they are unbalanced. */
 static size_t
-first_name_len(const char *key)
+first_name_len(const char *key, size_t len)
 {
-	size_t len = strcspn(key, "[");
-	const char *rest = key + len;
+	const char *brackets = memchr(key, '[', len);
+	const char *end = key + len;
+	const char *rest = brackets;
 
-	while (*rest == '[') {
-		const char *end = strchr(rest, ']');
+	if (brackets == NULL)
+		return len;
+	while (rest < end && *rest == '[') {
+		const char *close = memchr(rest, ']', (size_t)(end - rest));
 
-		if (end == NULL)
-			break;
-		rest = end + 1;
+		if (close == NULL)
+			return len;
+		rest = close + 1;
 	}
-	return *rest == '\0' ? len : strlen(key);
+	return rest == end ? (size_t)(brackets - key) : len;
 }
+
+struct form {
+	struct form_members all;
+	struct form_member outermost;
+	int names; /* in all keys */
+};
 
 /* Finds or adds the member that the brackets name. */
 static bool
-descend(struct ctx *ctx, struct form_member **member, const char *brackets, int *names)
+descend(struct ctx *ctx, struct form *form, struct form_member **member, const char *brackets)
 {
 	for (int depth = 2; *brackets != '\0'; depth++) {
 		const char *name = brackets + 1;
-		size_t len = strcspn(name, "]");
-		struct form_tree *level = &(*member)->level;
+		size_t len = (size_t)(strchr(name, ']') - name);
+		struct form_member *parent = *member;
 
-		++*names;
+		form->names++;
 		if (depth > NESTED_FORM_DEPTH_MAX)
 			return fault(ctx, FAULT_REQUEST, "a key has more than %d names in brackets",
 			    NESTED_FORM_DEPTH_MAX - 1);
-		(*member)->value = NULL;
-		if (len == 0 ? !form_tree_append(ctx, level, member)
-			     : !form_tree_get_or_add(ctx, level, name, len, member))
+		parent->value = NULL;
+		if (len == 0 ? !form_member_append(ctx, &form->all, parent, member)
+			     : !form_member_get_or_add(ctx, &form->all, parent, name, len, member))
 			return false;
 		brackets = name + len + 1;
 	}
 	return true;
 }
 
+struct pair {
+	const char *key; /* decoded, with a NUL */
+	size_t key_len;
+	const char *value; /* the same */
+	size_t value_len;
+};
+
 static bool
-set(struct ctx *ctx, struct form_tree *top, const char *key, const char *value, int *names)
+set(struct ctx *ctx, struct form *form, const struct pair *pair)
 {
-	size_t len = first_name_len(key);
+	size_t len = first_name_len(pair->key, pair->key_len);
 	struct form_member *member;
 
-	if (strlen(key) > NESTED_FORM_KEY_MAX)
+	if (pair->key_len > NESTED_FORM_KEY_MAX)
 		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", NESTED_FORM_KEY_MAX);
-	if (!form_tree_get_or_add(ctx, top, key, len, &member)
-	    || !descend(ctx, &member, key + len, names))
+	form->names++;
+	if (!form_member_get_or_add(ctx, &form->all, &form->outermost, pair->key, len, &member)
+	    || !descend(ctx, form, &member, pair->key + len))
 		return false;
-	member->value = value;
-	memset(&member->level, 0, sizeof member->level);
+	form_member_set(&form->all, member, pair->value, pair->value_len);
+	return true;
+}
+
+/* Decodes the pair at *text into *to, and moves both behind it. */
+static bool
+decode_pair(const char **text, const char *end, char **to, struct pair *pair)
+{
+	*pair = (struct pair){ .key = *to, .value = "" };
+	if (!form_decode_name(text, end, to))
+		return false;
+	pair->key_len = (size_t)(*to - pair->key) - 1;
+	if (*text == end || **text == '&')
+		return true;
+	++*text;
+	pair->value = *to;
+	if (!form_decode_value(text, end, to))
+		return false;
+	pair->value_len = (size_t)(*to - pair->value) - 1;
 	return true;
 }
 
 static bool
-read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_tree *top, int *names)
+read_pairs(struct ctx *ctx, const char *text, size_t len, struct form *form)
 {
-	const char *equals = memchr(pair, '=', len);
-	size_t key_len = equals == NULL ? len : (size_t)(equals - pair);
-	const char *key;
-	const char *value = "";
+	const char *end = text + len;
+	struct pair pair;
+	char *decoded; /* each name and value, with a NUL for the separator after it */
 
-	if (!form_decode(ctx, pair, key_len, &key)
-	    || (equals != NULL && !form_decode(ctx, equals + 1, len - key_len - 1, &value)))
-		return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
-	++*names;
-	return set(ctx, top, key, value, names);
-}
-
-static bool
-read_pairs(struct ctx *ctx, const char *form, size_t len, struct form_tree *top)
-{
-	const char *end = form + len;
-	int names = 0;
-
-	while (form < end) {
-		const char *next = memchr(form, '&', (size_t)(end - form));
-		size_t pair_len = (size_t)((next == NULL ? end : next) - form);
-
-		if (pair_len > 0 && !read_pair(ctx, form, pair_len, top, &names))
+	if (!ctx_alloc(ctx, len + 1, &decoded))
+		return false;
+	for (; text < end; text++) { /* passes a '&' */
+		if (*text == '&')
+			continue;
+		if (!decode_pair(&text, end, &decoded, &pair))
+			return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
+		if (!set(ctx, form, &pair))
 			return false;
-		if (names > NESTED_FORM_NAMES_MAX)
+		if (form->names > NESTED_FORM_NAMES_MAX)
 			return fault(ctx, FAULT_REQUEST,
 			    "the form has more than %d names in its keys", NESTED_FORM_NAMES_MAX);
-		form += pair_len + (next != NULL);
 	}
-	return names > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
+	return form->names > 0 || fault(ctx, FAULT_REQUEST, "the form has no pairs");
 }
 
-static void write_member(struct strbuf *sb, const struct form_member *m);
-
+/* Writes the value of a member, or its members. */
 static void
-write_elements(struct strbuf *sb, const struct form_member *top)
+write_content(struct strbuf *sb, const struct form_member *of, bool array)
 {
-	if (top == NULL)
+	if (of->value != NULL) {
+		json_add_string_len(sb, of->value, of->value_len);
 		return;
-	write_elements(sb, top->left);
-	if (strcmp(top->name, "0") != 0)
-		strbuf_addch(sb, ',');
-	write_member(sb, top);
-	write_elements(sb, top->right);
-}
-
-static void
-write_object(struct strbuf *sb, const struct form_tree *level)
-{
-	strbuf_addch(sb, '{');
-	for (const struct form_member *m = level->first; m != NULL; m = m->next) {
-		if (m != level->first)
+	}
+	strbuf_addch(sb, array ? '[' : '{');
+	for (const struct form_member *m = of->first; m != NULL; m = m->next) {
+		if (m != of->first)
 			strbuf_addch(sb, ',');
-		json_add_string(sb, m->name);
-		strbuf_addch(sb, ':');
-		write_member(sb, m);
+		if (!array)
+			json_add_name(sb, m->name, m->name_len);
+		write_content(sb, m, form_member_is_array(m));
 	}
-	strbuf_addch(sb, '}');
-}
-
-static void
-write_member(struct strbuf *sb, const struct form_member *m)
-{
-	if (m->value != NULL) {
-		json_add_string(sb, m->value);
-		return;
-	}
-	if (!form_tree_is_array(&m->level)) {
-		write_object(sb, &m->level);
-		return;
-	}
-	strbuf_addch(sb, '[');
-	write_elements(sb, m->level.root);
-	strbuf_addch(sb, ']');
+	strbuf_addch(sb, array ? ']' : '}');
 }
 
 bool
-nested_form_to_json(struct ctx *ctx, const char *form, size_t len, const char **line)
+nested_form_to_json(struct ctx *ctx, const char *text, size_t len, const char **line)
 {
-	struct form_tree top = { 0 };
+	struct form form = { .names = 0 };
 	struct strbuf sb;
 
-	if (!read_pairs(ctx, form, len, &top))
+	form_members_init(&form.all);
+	if (!read_pairs(ctx, text, len, &form)
+	    || !form_members_sort(ctx, &form.all, &form.outermost))
 		return false;
 	strbuf_init(ctx, &sb);
-	write_object(&sb, &top);
+	write_content(&sb, &form.outermost, false);
 	return strbuf_finish(&sb, line);
 }

@@ -189,6 +189,10 @@ arena_extend(struct ctx *ctx, char **start, size_t len, size_t more)
 	size_t left = ctx->size - ctx->used;
 	size_t size = len + more;
 
+	if (at_end && more <= left && more <= (size_t)(block->start + block->size - end)) {
+		ctx->used += more; /* as nearly always */
+		return end;
+	}
 	if (left < more || (!at_end && left - more < len)) {
 		(void)full(ctx);
 		return NULL;

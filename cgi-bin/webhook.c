@@ -17,7 +17,6 @@
 #include "events/journal.h"
 #include "text/form.h"
 #include "text/json_compact.h"
-#include "text/json_slice.h"
 #include "text/nested_form.h"
 #include "web/serve.h"
 
@@ -49,14 +48,22 @@ read_body(struct ctx *ctx, const struct config *cfg, const struct request *req, 
 static bool
 read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 {
+	const char *line;
+	bool ok;
+
 	switch (request_media(req)) {
 	case MEDIA_FORM:
-		return nested_form_to_json(ctx, event->body, event->body_len, &event->payload);
+		ok = nested_form_to_json(ctx, event->body, event->body_len, &line);
+		break;
 	case MEDIA_JSON:
-		return json_compact(ctx, event->body, event->body_len, &event->payload);
+		ok = json_compact(ctx, event->body, event->body_len, &line);
+		break;
 	default:
 		return fault(ctx, FAULT_MEDIA, "the body is neither a form nor JSON");
 	}
+	if (ok)
+		event->payload = event_payload_of(json_slice_of(line));
+	return ok;
 }
 
 /* The entity "connection" is reserved for our own events (connection_event.h), which nobody may
@@ -64,9 +71,7 @@ read_payload(struct ctx *ctx, const struct request *req, struct event *event)
 static bool
 check_entity(struct ctx *ctx, const struct event *event)
 {
-	struct json_slice unused;
-
-	return !json_slice_get(json_slice_of(event->payload), "connection", &unused)
+	return event->payload.connection.at == NULL
 	    || fault(ctx, FAULT_REQUEST,
 		"the body contains a connection event, which only this back end creates");
 }

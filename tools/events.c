@@ -67,7 +67,8 @@ print_items(struct json_slice head, const struct event_change *change, struct js
 static void
 print_changes(struct json_slice head, struct json_slice payload)
 {
-	struct event_changes changes = event_changes_of(payload);
+	const struct event_payload all = event_payload_of(payload);
+	struct event_changes changes = event_changes_of(&all);
 	struct event_change change;
 
 	while (event_changes_next(&changes, &change))

@@ -41,15 +41,14 @@ append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
 	struct journal journal = journal_of(&cfg->store);
-	struct event event = { .body = NULL };
+	struct event event = { .account_id = connection->account_id };
 	const char *line;
 
 	clock_gettime(CLOCK_REALTIME, &event.received_at);
-	if (!write_payload(ctx, action, connection, reason, &event.received_at, &event.payload))
+	if (!write_payload(ctx, action, connection, reason, &event.received_at, &event.body))
 		return false;
-	event.account_id = connection->account_id;
-	event.body = event.payload;
-	event.body_len = strlen(event.payload);
+	event.body_len = strlen(event.body);
+	event.payload = event_payload_of(json_slice_of(event.body));
 	return event_write(ctx, &event, &line) && journal_append(ctx, &journal, line);
 }
 

@@ -19,14 +19,13 @@ salesbot_account(
     struct ctx *ctx, const struct config *cfg, const struct event *event, int64_t *account_id)
 {
 	const char *secret = cfg->amocrm.client_secret;
-	struct json_slice value;
+	struct json_slice value = event_unquote(event->payload.token);
 	struct json_object *claims;
 	const char *token;
 	struct jws jws;
 
-	if (!json_slice_get(json_slice_of(event->payload), "token", &value) || *value.at != '"')
+	if (value.len == 0 || value.at == event->payload.token.at)
 		return true;
-	value = event_unquote(value);
 	if (!ctx_strndup(ctx, value.at, value.len, &token))
 		return false;
 	if (!jws_parse(ctx, token, TOKEN_MAX, &jws_hs512, &jws)

@@ -37,7 +37,7 @@ contains(const struct event_names *names, struct json_slice entity, struct json_
 static void
 add_names(struct strbuf *sb, const struct event *event)
 {
-	struct event_changes changes = event_changes_of(json_slice_of(event->payload));
+	struct event_changes changes = event_changes_of(&event->payload);
 	struct event_names names = { .count = 0 };
 	struct event_change change;
 
@@ -91,7 +91,7 @@ write_id(
 {
 	const char *first;
 
-	if (says_when(event->payload)) {
+	if (says_when(event->payload.all.at)) {
 		sha256_hex(event->body, event->body_len, id);
 		return true;
 	}
@@ -105,14 +105,14 @@ write_id(
 static void
 add_account(struct strbuf *sb, const struct event *event)
 {
-	struct json_slice subdomain;
+	struct json_slice subdomain = event->payload.subdomain;
 
 	if (event->account_id != 0)
 		strbuf_addf(sb, ",\"account_id\":%lld", (long long)event->account_id);
 	else
 		strbuf_addstr(sb, ",\"account_id\":null");
 	strbuf_addstr(sb, ",\"subdomain\":");
-	if (event_subdomain_value(event, &subdomain))
+	if (subdomain.len > 0)
 		strbuf_add(sb, subdomain.at, subdomain.len);
 	else
 		strbuf_addstr(sb, "null");
@@ -139,7 +139,7 @@ event_write(struct ctx *ctx, const struct event *event, const char **line)
 	strbuf_addstr(&sb, "],\"request_id\":");
 	json_add_string(&sb, event->request_id);
 	strbuf_addstr(&sb, ",\"payload\":");
-	strbuf_addstr(&sb, event->payload);
+	strbuf_add(&sb, event->payload.all.at, event->payload.all.len);
 	strbuf_addch(&sb, '}');
 	return strbuf_finish(&sb, line);
 }

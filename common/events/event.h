@@ -22,11 +22,29 @@
 #define EVENT_NAMES_MAX      100 /* in "events" of one line; amoCRM knows about 50 */
 #define EVENT_SUBDOMAIN_SIZE 64  /* with the NUL; a label of a host name (RFC 1035) */
 
+/* The content of a body as one line of JSON (json_compact.h), and those members of it that are not
+ * what has changed.  at is NULL for those that are absent. */
+struct event_payload {
+	struct json_slice all;
+	struct json_slice account;
+	struct json_slice account_id;
+	struct json_slice subdomain;  /* account[subdomain], else that beside it; a string */
+	struct json_slice connection; /* the entity of our own events (connection_event.h) */
+	struct json_slice token; /* a Salesbot's request: {"token":…,"data":{…},"return_url":…} */
+	struct json_slice data;
+	struct json_slice return_url;
+	int64_t of_account; /* account[id]; 0: none */
+	bool has_entities;  /* there are objects or lists beside the account */
+};
+
+/* Reads the members, of duplicates the last.  Walks over the whole once, whatever it contains. */
+struct event_payload event_payload_of(struct json_slice all);
+
 struct event {
 	struct timespec received_at;
 	const char *body; /* of the request, unchanged */
 	size_t body_len;
-	const char *payload;    /* the content of the body as one line of JSON (json_compact.h) */
+	struct event_payload payload;
 	const char *request_id; /* NULL: none was sent */
 	int64_t account_id;     /* 0: not known */
 };
@@ -36,11 +54,7 @@ struct event {
  * Fault: FAULT_REQUEST if two of them differ. */
 bool event_account(struct ctx *ctx, const struct event *event, int64_t *account_id);
 
-/* The account's subdomain, a string: account[subdomain], else a subdomain beside it.  False: there
- * is none. */
-bool event_subdomain_value(const struct event *event, struct json_slice *value);
-
-/* The same, if a host name can begin with it. */
+/* The account's subdomain.  False: there is none, or a host name cannot begin with it. */
 bool event_subdomain(const struct event *event, char subdomain[EVENT_SUBDOMAIN_SIZE]);
 
 /* One change that a payload reports: items, which are one item or a list of them, of an entity. */
@@ -54,14 +68,14 @@ struct event_change {
  * shapes have no action: a list (add[0][text]), the `event` of a Digital Pipeline widget, the
  * request of a Salesbot, whose entity is "salesbot"; and, if there is nothing else, any member. */
 struct event_changes {
+	const struct event_payload *payload;
 	struct json_slice rest;
 	struct json_slice entity;
 	struct json_slice actions; /* len 0: of no entity */
-	struct json_slice all;
-	bool any;    /* a change was found */
-	bool scalar; /* looks for any member */
+	bool any;                  /* a change was found */
+	bool scalar;               /* looks for any member */
 };
-struct event_changes event_changes_of(struct json_slice payload);
+struct event_changes event_changes_of(const struct event_payload *payload);
 bool event_changes_next(struct event_changes *changes, struct event_change *change);
 
 /* Writes the line.  Its "events" are "<entity>.<action>", or the entity alone, each name once, for

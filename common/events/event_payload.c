@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-#define ID_SIZE sizeof "9223372036854775807"
-
-/* Members of a payload that are not entities. */
-static const char *const about[] = { "account", "account_id", "subdomain" };
-
 struct json_slice
 event_unquote(struct json_slice value)
 {
@@ -22,38 +17,88 @@ event_unquote(struct json_slice value)
 int64_t
 event_parse_id(struct json_slice value)
 {
-	char digits[ID_SIZE] = "";
 	int64_t id;
 
 	value = event_unquote(value);
-	if (value.len < sizeof digits)
-		memcpy(digits, value.at, value.len);
-	return decimal_parse(digits, &id) ? id : 0;
+	return decimal_parse_len(value.at, value.len, &id) ? id : 0;
 }
 
+/* Members that are not entities. */
 static bool
 is_about_account(struct json_slice name)
 {
-	for (size_t i = 0; i < sizeof about / sizeof *about; i++)
-		if (json_slice_equal(name, about[i]))
-			return true;
-	return false;
+	return json_slice_equal(name, "account") || json_slice_equal(name, "account_id")
+	    || json_slice_equal(name, "subdomain");
 }
 
-/* A Salesbot's request: {"token":…,"data":{…},"return_url":…}. */
-static bool
-is_salesbot(struct json_slice payload)
+/* The place of a member; NULL: it is what has changed. */
+static struct json_slice *
+place_of(struct event_payload *payload, struct json_slice name)
 {
-	struct json_slice unused;
+	const struct {
+		const char *name;
+		struct json_slice *place;
+	} known[] = {
+		{ "account", &payload->account },
+		{ "account_id", &payload->account_id },
+		{ "subdomain", &payload->subdomain },
+		{ "connection", &payload->connection },
+		{ "token", &payload->token },
+		{ "data", &payload->data },
+		{ "return_url", &payload->return_url },
+	};
 
-	return json_slice_get(payload, "return_url", &unused)
-	    && json_slice_get(payload, "token", &unused);
+	if (name.len < strlen("data") || name.len > strlen("account_id"))
+		return NULL;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (json_slice_equal(name, known[i].name))
+			return known[i].place;
+	return NULL;
+}
+
+static void
+read_account(struct event_payload *payload)
+{
+	struct json_slice rest = payload->account;
+	struct json_slice name;
+	struct json_slice value;
+
+	if (rest.at == NULL || *rest.at != '{')
+		return;
+	while (json_slice_next(&rest, &name, &value))
+		if (json_slice_equal(name, "id"))
+			payload->of_account = event_parse_id(value);
+		else if (json_slice_equal(name, "subdomain") && *value.at == '"')
+			payload->subdomain = value;
+}
+
+struct event_payload
+event_payload_of(struct json_slice all)
+{
+	struct event_payload payload = { .all = all };
+	struct json_slice rest = all;
+	struct json_slice name;
+	struct json_slice value;
+	struct json_slice *place;
+
+	while (json_slice_next(&rest, &name, &value)) {
+		place = place_of(&payload, name);
+		if (place != NULL && (place != &payload.subdomain || *value.at == '"'))
+			*place = value;
+		payload.has_entities |=
+		    (*value.at == '[' || *value.at == '{' || json_slice_equal(name, "event"))
+		    && (place == NULL || !is_about_account(name));
+	}
+	read_account(&payload);
+	return payload;
 }
 
 struct event_changes
-event_changes_of(struct json_slice payload)
+event_changes_of(const struct event_payload *payload)
 {
-	return (struct event_changes){ .all = payload, .rest = payload };
+	return (struct event_changes){
+		.payload = payload, .rest = payload->all, .scalar = !payload->has_entities
+	};
 }
 
 static bool
@@ -80,16 +125,16 @@ bool
 event_changes_next(struct event_changes *changes, struct event_change *change)
 {
 	static const char salesbot[] = "salesbot";
+	const struct event_payload *payload = changes->payload;
 	struct json_slice name;
 	struct json_slice value;
 
 	if (changes->actions.len > 0 && next_action(changes, change))
 		return true;
 	changes->actions.len = 0;
-	if (!changes->any && is_salesbot(changes->all)) {
+	if (!changes->any && payload->return_url.at != NULL && payload->token.at != NULL) {
 		changes->rest.len = 0;
-		if (!json_slice_get(changes->all, "data", &value))
-			value = changes->all;
+		value = payload->data.at != NULL ? payload->data : payload->all;
 		return whole(
 		    changes, (struct json_slice){ salesbot, sizeof salesbot - 1 }, value, change);
 	}
@@ -108,7 +153,7 @@ event_changes_next(struct event_changes *changes, struct event_change *change)
 	if (changes->any || changes->scalar)
 		return false;
 	changes->scalar = true;
-	changes->rest = changes->all;
+	changes->rest = payload->all;
 	return event_changes_next(changes, change);
 }
 
@@ -121,26 +166,31 @@ agree(int64_t *id, int64_t found)
 	return found == 0 || *id == found;
 }
 
-/* The account_id of items, which may be nested lists; *shared: all so far have the same. */
-static void
-read_items(struct json_slice items, int64_t *id, bool *shared)
+/* Whether all items have the same account_id, those of nested lists too: which list they are in
+ * does not matter, so brackets and commas are passed over. */
+static bool
+share_account(struct json_slice items, int64_t *id)
 {
-	struct json_slice name;
-	struct json_slice element;
+	struct json_slice item;
 	struct json_slice value;
 
-	if (*items.at == '[') {
-		while (*shared && json_slice_next(&items, &name, &element))
-			read_items(element, id, shared);
-		return;
+	while (items.len > 0) {
+		if (*items.at == '[' || *items.at == ',' || *items.at == ']') {
+			items.at++;
+			items.len--;
+			continue;
+		}
+		item = json_slice_cut(&items);
+		if (*item.at != '{' || !json_slice_get(item, "account_id", &value)
+		    || event_parse_id(value) == 0 || !agree(id, event_parse_id(value)))
+			return false;
 	}
-	*shared = *items.at == '{' && json_slice_get(items, "account_id", &value)
-	    && event_parse_id(value) != 0 && agree(id, event_parse_id(value));
+	return true;
 }
 
 /* 0: they do not share one. */
 static int64_t
-account_of_items(struct json_slice payload)
+account_of_items(const struct event_payload *payload)
 {
 	struct event_changes changes = event_changes_of(payload);
 	struct event_change change;
@@ -148,22 +198,17 @@ account_of_items(struct json_slice payload)
 	bool shared = true;
 
 	while (shared && event_changes_next(&changes, &change))
-		read_items(change.items, &id, &shared);
+		shared = share_account(change.items, &id);
 	return shared ? id : 0;
 }
 
 bool
 event_account(struct ctx *ctx, const struct event *event, int64_t *account_id)
 {
-	struct json_slice payload = json_slice_of(event->payload);
-	struct json_slice account;
-	struct json_slice value;
+	const struct event_payload *payload = &event->payload;
 
-	*account_id = 0;
-	if (json_slice_get(payload, "account", &account) && json_slice_get(account, "id", &value))
-		*account_id = event_parse_id(value);
-	if ((json_slice_get(payload, "account_id", &value)
-		&& !agree(account_id, event_parse_id(value)))
+	*account_id = payload->of_account;
+	if (!agree(account_id, event_parse_id(payload->account_id))
 	    || !agree(account_id, account_of_items(payload)))
 		return fault(
 		    ctx, FAULT_REQUEST, "the body names two accounts, and an event has one");
@@ -171,27 +216,12 @@ event_account(struct ctx *ctx, const struct event *event, int64_t *account_id)
 }
 
 bool
-event_subdomain_value(const struct event *event, struct json_slice *value)
-{
-	struct json_slice payload = json_slice_of(event->payload);
-	struct json_slice account;
-
-	return ((json_slice_get(payload, "account", &account)
-		    && json_slice_get(account, "subdomain", value))
-		   || json_slice_get(payload, "subdomain", value))
-	    && *value->at == '"';
-}
-
-bool
 event_subdomain(const struct event *event, char subdomain[EVENT_SUBDOMAIN_SIZE])
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789-";
-	struct json_slice value;
+	struct json_slice value = event_unquote(event->payload.subdomain);
 
-	if (!event_subdomain_value(event, &value))
-		return false;
-	value = event_unquote(value);
 	if (value.len == 0 || value.len >= EVENT_SUBDOMAIN_SIZE)
 		return false;
 	memcpy(subdomain, value.at, value.len);

@@ -75,8 +75,8 @@ value_len(const char *s, size_t left)
 	return len;
 }
 
-static struct json_slice
-cut_value(struct json_slice *rest)
+struct json_slice
+json_slice_cut(struct json_slice *rest)
 {
 	return cut(rest, value_len(rest->at, rest->len));
 }
@@ -84,17 +84,19 @@ cut_value(struct json_slice *rest)
 bool
 json_slice_next(struct json_slice *rest, struct json_slice *name, struct json_slice *value)
 {
-	if (rest->len < 2 || strchr("{[,", *rest->at) == NULL || rest->at[1] == '}'
+	char separator = rest->len < 2 ? ']' : *rest->at;
+
+	if ((separator != '{' && separator != '[' && separator != ',') || rest->at[1] == '}'
 	    || rest->at[1] == ']')
 		return false;
 	cut(rest, 1);
 	*name = (struct json_slice){ rest->at, 0 };
-	*value = cut_value(rest);
+	*value = json_slice_cut(rest);
 	if (rest->len == 0 || *rest->at != ':')
 		return true;
 	*name = (struct json_slice){ value->at + 1, value->len - 2 };
 	cut(rest, 1);
-	*value = cut_value(rest);
+	*value = json_slice_cut(rest);
 	return true;
 }
 
@@ -111,10 +113,4 @@ json_slice_get(struct json_slice object, const char *name, struct json_slice *va
 			there = true;
 		}
 	return there;
-}
-
-bool
-json_slice_equal(struct json_slice part, const char *s)
-{
-	return strlen(s) == part.len && memcmp(part.at, s, part.len) == 0;
 }

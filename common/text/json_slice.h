@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* A part of the line.  A value that is a string includes its quotes; a name does not.  Both are
  * still escaped. */
@@ -22,9 +23,16 @@ struct json_slice json_slice_of(const char *line);
  * Initialise rest to the object or array.  False: there are no more, or rest is neither. */
 bool json_slice_next(struct json_slice *rest, struct json_slice *name, struct json_slice *value);
 
+/* Takes the value that rest begins with. */
+struct json_slice json_slice_cut(struct json_slice *rest);
+
 /* Gives the member of that name; of duplicates the last, as most parsers of JSON do. */
 bool json_slice_get(struct json_slice object, const char *name, struct json_slice *value);
 
-bool json_slice_equal(struct json_slice part, const char *s);
+static inline bool
+json_slice_equal(struct json_slice part, const char *s)
+{
+	return strlen(s) == part.len && memcmp(part.at, s, part.len) == 0;
+}
 
 #endif

@@ -76,7 +76,7 @@ static void
 check_line(struct ctx *ctx, const struct event *event, const char *line)
 {
 	struct json_object *doc = json_parse(line, strlen(line));
-	struct json_object *payload = json_parse(event->payload, strlen(event->payload));
+	struct json_object *payload = json_parse(event->payload.all.at, event->payload.all.len);
 	struct json_object *member;
 	struct stored_event stored;
 	int64_t account_id;
@@ -108,14 +108,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.body_len = parts.left,
 		.request_id = request_id };
 	const char *line;
+	const char *payload;
 	struct ctx ctx;
 
 	MUST(body != NULL);
 	memcpy(body, parts.left == 0 ? (const uint8_t *)"" : parts.at, parts.left);
 	body[parts.left] = '\0';
 	MUST(ctx_open(&ctx, 16 << 20));
-	if (how[0] == 'J' ? json_compact(&ctx, body, parts.left, &event.payload)
-			  : nested_form_to_json(&ctx, body, parts.left, &event.payload)) {
+	if (how[0] == 'J' ? json_compact(&ctx, body, parts.left, &payload)
+			  : nested_form_to_json(&ctx, body, parts.left, &payload)) {
+		event.payload = event_payload_of(json_slice_of(payload));
 		if (!event_account(&ctx, &event, &event.account_id)) {
 			MUST(ctx.kind == FAULT_REQUEST);
 			ctx_clear_fault(&ctx);

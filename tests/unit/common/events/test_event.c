@@ -21,7 +21,7 @@ write_event(struct ctx *ctx, const char *payload, const char *request_id)
 		.received_at = { NOW, 123999999 },
 		.body = "a=1",
 		.body_len = 3,
-		.payload = payload,
+		.payload = event_payload_of(json_slice_of(payload)),
 		.request_id = request_id,
 	};
 	const char *line;
@@ -152,7 +152,8 @@ reads_the_account(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct event event = { .payload = table[i].payload };
+		struct event event = { .payload =
+					   event_payload_of(json_slice_of(table[i].payload)) };
 		const char *line;
 		struct ctx ctx;
 
@@ -237,7 +238,8 @@ write_step(struct ctx *ctx, void *arg)
 	struct event event = { .received_at = { NOW, 0 },
 		.body = "a=1",
 		.body_len = 3,
-		.payload = "{\"a\":{\"b\":1},\"account\":{\"id\":1}}",
+		.payload =
+		    event_payload_of(json_slice_of("{\"a\":{\"b\":1},\"account\":{\"id\":1}}")),
 		.request_id = "r",
 		.account_id = 1 };
 	const char *line;
@@ -375,7 +377,7 @@ find_id(struct ctx *ctx, const char *payload, const char *request_id, long nanos
 	struct event event = { .received_at = { NOW, nanoseconds },
 		.body = "a=1",
 		.body_len = 3,
-		.payload = payload,
+		.payload = event_payload_of(json_slice_of(payload)),
 		.request_id = request_id };
 	const char *line;
 
@@ -471,7 +473,8 @@ finds_the_account(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		struct event event = { .payload = table[i].payload };
+		struct event event = { .payload =
+					   event_payload_of(json_slice_of(table[i].payload)) };
 		struct ctx ctx;
 		bool ok;
 

@@ -34,7 +34,7 @@ all: programs
 BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
                  libgdbm-dev libfcgi-dev libinih-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
-CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace \
+CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace valgrind \
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
                  chromium-driver
 

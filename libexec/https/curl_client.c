@@ -253,6 +253,16 @@ discard_old_sessions(struct curl_client *client, const struct https_request *req
 	client->used = true;
 }
 
+/* A FIFO would make libcurl wait for a writer.  A missing file, whose status is all zero, is
+ * reported by libcurl. */
+static bool
+ca_file_usable(struct ctx *ctx, const struct stat *st, const char *path)
+{
+	if (st->st_mode != 0 && !S_ISREG(st->st_mode))
+		return fault(ctx, FAULT_CONFIG, "%s: is not a regular file", path);
+	return file_trusted(ctx, st, path);
+}
+
 void
 curl_client_open(struct curl_client *client)
 {
@@ -273,7 +283,7 @@ curl_client_send(struct ctx *ctx, struct curl_client *client, const struct https
     struct https_reply *reply)
 {
 	discard_old_sessions(client, request);
-	if (request->ca_file != NULL && !file_trusted(ctx, &client->ca_stat, request->ca_file))
+	if (request->ca_file != NULL && !ca_file_usable(ctx, &client->ca_stat, request->ca_file))
 		return false;
 	return client->curl != NULL ? send_with(ctx, client->curl, request, reply)
 				    : fault(ctx, FAULT_SERVER, "libcurl cannot be initialized");

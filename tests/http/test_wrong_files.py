@@ -118,6 +118,33 @@ def test_a_fifo_makes_no_delivery_wait(site, name):
     site.ctl("check", check=False)
 
 
+@pytest.fixture
+def fifo(site):
+    path = site.folder / "fifo.pem"
+    os.mkfifo(path)
+    process.give(path, 0o640)
+    yield path
+    path.unlink()
+
+
+def test_a_fifo_for_the_certificates_uses_up_no_code(site, amocrm, fifo):
+    site.configure(**ANY_ACCOUNT, amocrm_ca_file=fifo)
+
+    expect.failed(site.get("callback", amocrm.approve()), "server_error")
+    site.logged("fault=server_error", str(fifo), "is not a regular file")
+    assert site.ctl("refresh", ID, check=False).returncode == 1
+
+    assert amocrm.exchanges() == []
+
+
+def test_a_fifo_for_the_public_key_makes_no_program_wait(site, fifo):
+    signer = app.Signer(site.folder, "ES256")
+    site.configure(**ANY_ACCOUNT, jwt_algorithm="ES256", jwt_public_key=fifo, jwt_secret=None)
+
+    app.refused(site.get("status", headers=app.bearer(signer.token())), 500, "server_error")
+    site.logged("fault=server_error", str(fifo), "is not a regular file")
+
+
 def may_mount():
     return process.is_root() and subprocess.run(
         ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True,

@@ -1,10 +1,18 @@
 /* check_public_key.c - [jwt] public_key: what the file holds instead of a public key. */
 #include "check/check.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define LINE_SIZE 512 /* bytes; PEM lines have 64 (RFC 7468 section 2) */
+
+static const char from_openssh[] =
+    "convert it: ssh-keygen -e -m PKCS8 -f %s; or openssl pkey -in <the app's key> -pubout";
+static const char from_der[] =
+    "convert it: openssl pkey -pubin -inform DER -in %s; or openssl pkey -in <the app's key> "
+    "-pubout";
 
 static const struct {
 	const char *begins; /* a line of the file */
@@ -18,24 +26,15 @@ static const struct {
 	    "convert it: openssl rsa -RSAPublicKey_in -in %s -pubout" },
 	{ "-----BEGIN OPENSSH PRIVATE KEY-----", "is a private key of OpenSSH",
 	    "use the app's key for signing tokens: openssl pkey -in <its key> -pubout" },
-	{ "ssh-", "is a public key of OpenSSH",
-	    "convert it: ssh-keygen -e -m PKCS8 -f %s; or openssl pkey -in <the app's key> "
-	    "-pubout" },
-	{ "ecdsa-sha2-", "is a public key of OpenSSH",
-	    "convert it: ssh-keygen -e -m PKCS8 -f %s; or openssl pkey -in <the app's key> "
-	    "-pubout" },
+	{ "ssh-", "is a public key of OpenSSH", from_openssh },
+	{ "ecdsa-sha2-", "is a public key of OpenSSH", from_openssh },
 	{ "{", "is JSON, as a JWK is",
 	    "convert it to PEM, beginning with -----BEGIN PUBLIC KEY-----: openssl pkey -in <the "
 	    "app's key> -pubout does that on the app's server" },
-	{ "\x30\x82", "is in the binary format DER",
-	    "convert it: openssl pkey -pubin -inform DER -in %s; or openssl pkey -in <the app's "
-	    "key> -pubout" },
-	{ "\x30\x59", "is in the binary format DER",
-	    "convert it: openssl pkey -pubin -inform DER -in %s; or openssl pkey -in <the app's "
-	    "key> -pubout" },
-	{ "\x30\x2a", "is in the binary format DER",
-	    "convert it: openssl pkey -pubin -inform DER -in %s; or openssl pkey -in <the app's "
-	    "key> -pubout" },
+	/* a SEQUENCE of the length of a key for RSA, P-256 or Ed25519 */
+	{ "\x30\x82", "is in the binary format DER", from_der },
+	{ "\x30\x59", "is in the binary format DER", from_der },
+	{ "\x30\x2a", "is in the binary format DER", from_der },
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
@@ -72,7 +71,7 @@ look_at(struct content *content, const char *line)
 static bool
 read_content(const char *path, struct content *content)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open_stream(path);
 	char line[LINE_SIZE];
 
 	if (file == NULL)

@@ -10,6 +10,7 @@
 
 #define BUFFER_SIZE   4096 /* bytes */
 #define MODE_TOO_OPEN 0137 /* all but u=rw,g=r */
+#define NOT_REGULAR   "is not a regular file"
 
 /* AT_EUID is the user that the program was started as, and costs no system call.  One that has
  * become another user since (run_as.h) was started as root. */
@@ -56,7 +57,7 @@ check(struct ctx *ctx, int fd, const char *path, rule *accepted)
 	if (fstat(fd, &st) != 0)
 		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return fault(ctx, FAULT_CONFIG, "%s: is not a regular file", path);
+		return fault(ctx, FAULT_CONFIG, "%s: " NOT_REGULAR, path);
 	return accepted(ctx, &st, path);
 }
 
@@ -77,7 +78,7 @@ open_checked(struct ctx *ctx, const char *path, rule *accepted, FILE **file)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return fault(ctx, FAULT_CONFIG, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_CONFIG, "%s: %s", path, file_open_error(errno));
 	if (!check(ctx, fd, path, accepted)) {
 		close(fd);
 		return false;
@@ -126,6 +127,13 @@ file_open_stream(const char *path)
 	if (file == NULL && fd >= 0)
 		close(fd);
 	return file;
+}
+
+/* "No such device or address" is what open(2) says of a socket, and of a FIFO that nobody reads. */
+const char *
+file_open_error(int error)
+{
+	return error == ENOTSUP || error == ENXIO ? NOT_REGULAR : strerror(error);
 }
 
 static bool

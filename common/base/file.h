@@ -33,11 +33,15 @@ bool file_open_anybodys_secret(struct ctx *ctx, const char *path, FILE **file);
 int file_open(const char *path, int flags);
 
 /* As file_open, for a regular file.  What else may be in its place makes nobody wait: -1 with errno
- * EISDIR for a directory, ENOTSUP for a FIFO or a device. */
+ * EISDIR for a directory, ENOTSUP or ENXIO for a FIFO, a socket or a device. */
 int file_open_regular(const char *path, int flags);
 
 /* The same, as a stream for reading; the caller closes it with fclose.  NULL: errno is set. */
 FILE *file_open_stream(const char *path);
+
+/* The errno of a failed open in words, for a message: strerror's, but "is not a regular file" for a
+ * FIFO and the like. */
+const char *file_open_error(int error);
 
 /* Fsyncs a directory, which makes the files created and renamed in it durable.  True as well where
  * the file system cannot fsync a directory (CIFS, virtiofs): it decides itself when a name is

@@ -127,7 +127,7 @@ read_file(struct ctx *ctx, const struct store_config *store, const char *suffix,
 	*found = file != NULL || errno != ENOENT;
 	*whole = false;
 	if (file == NULL)
-		return !*found || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return !*found || fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 	*whole = parse_file(ctx, file, cursor);
 	fclose(file);
 	return ctx->kind == FAULT_NONE;
@@ -190,17 +190,17 @@ format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
 }
 
 static bool
-write_file(const char *path, const char *text)
+write_file(struct ctx *ctx, const char *path, const char *text)
 {
 	size_t len = strlen(text);
 	int fd = file_open_regular(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
 	bool ok;
 
 	if (fd < 0)
-		return false;
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 	errno = ENOSPC; /* for a short write, which sets no errno */
 	ok = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-	return close(fd) == 0 && ok;
+	return (close(fd) == 0 && ok) || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 }
 
 /* The present file becomes the previous one.  A corrupt one does not: the previous is better. */
@@ -215,9 +215,8 @@ cursor_write(struct ctx *ctx, const struct store_config *store, const struct cur
 	if (!file_path(ctx, store, "", &path) || !file_path(ctx, store, ".new", &new_path)
 	    || !file_path(ctx, store, PREVIOUS, &old_path) || !format_cursor(ctx, cursor, &text))
 		return false;
-	return (write_file(new_path, text)
-		   && (cursor->damage != CURSOR_WHOLE || rename(path, old_path) == 0
-		       || errno == ENOENT)
-		   && rename(new_path, path) == 0)
-	    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	return write_file(ctx, new_path, text)
+	    && (((cursor->damage != CURSOR_WHOLE || rename(path, old_path) == 0 || errno == ENOENT)
+		    && rename(new_path, path) == 0)
+		|| fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno)));
 }

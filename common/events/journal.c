@@ -91,10 +91,10 @@ open_segment(
 
 	if (!segment_path(ctx, journal, number, &segment->path))
 		return false;
-	segment->fd = open(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	segment->fd = file_open_regular(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC);
 	if (segment->fd < 0)
 		return segment_fault(ctx, segment->path);
-	if (fstat(segment->fd, &st) != 0 || !S_ISREG(st.st_mode)) { /* a FIFO would take events */
+	if (fstat(segment->fd, &st) != 0) {
 		close(segment->fd);
 		return segment_fault(ctx, segment->path);
 	}

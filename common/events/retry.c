@@ -60,7 +60,7 @@ dead_letter_append(struct ctx *ctx, const struct store_config *store, const char
 		return false;
 	fd = file_open_regular(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 	errno = ENOSPC; /* for a short write, which sets no errno */
 	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fdatasync(fd) == 0;
 	if (!ok)
@@ -82,7 +82,7 @@ dead_letter_count(struct ctx *ctx, const struct store_config *store, size_t *cou
 	file = file_open_stream(path);
 	if (file == NULL)
 		return errno == ENOENT
-		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 	while ((c = getc(file)) != EOF)
 		*count += c == '\n';
 	fclose(file);

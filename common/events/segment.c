@@ -1,6 +1,7 @@
 /* segment.c - see segment.h. */
 #include "events/segment.h"
 
+#include "base/file.h"
 #include "base/log.h"
 
 #include <dirent.h>
@@ -15,7 +16,7 @@
 bool
 segment_fault(struct ctx *ctx, const char *path)
 {
-	return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	return fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 }
 
 bool

@@ -1,6 +1,7 @@
 /* disk_reserve.c - see disk_reserve.h. */
 #include "store/disk_reserve.h"
 
+#include "base/file.h"
 #include "store/store_limits.h"
 
 #include <errno.h>
@@ -59,9 +60,9 @@ keep_file(struct ctx *ctx, const char *directory, int number, int64_t size)
 
 	if (!name_file(ctx, directory, number, &path))
 		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	fd = file_open_regular(path, O_WRONLY | O_CREAT | O_CLOEXEC);
 	if (fd < 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
 	ok = fill(ctx, path, fd, size);
 	close(fd);
 	return ok;

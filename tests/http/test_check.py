@@ -417,6 +417,26 @@ def test_a_missing_public_key(bare):
     plant(bare, "WRONG", "jwt", "/nothing/there.pem")
 
 
+def test_a_fifo_for_the_public_key(bare, public_keys):
+    fifo = public_keys["ed"].with_name("fifo.pem")
+    os.mkfifo(fifo)
+    process.give(fifo, 0o640)
+    configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key=fifo)
+
+    plant(bare, "WRONG", "jwt", str(fifo), "is not a regular file")
+
+
+def test_a_fifo_for_the_certificates(bare):
+    fifo = bare.folder / "ca-fifo.pem"
+    os.mkfifo(fifo)
+    process.give(fifo, 0o640)
+    configure(bare, amocrm_ca_file=fifo)
+    try:
+        plant(bare, "WRONG", "certificates", str(fifo), "is not a regular file")
+    finally:
+        fifo.unlink()
+
+
 def test_a_public_key_that_others_can_replace(bare, public_keys):
     configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key=public_keys["ed"])
     public_keys["ed"].chmod(0o666)

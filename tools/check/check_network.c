@@ -79,7 +79,7 @@ check_ca_of(struct check *c, const char *section, const char *given)
 		    "authenticated");
 	else if (count < 0)
 		report_wrong(&c->report, "certificates", to_do, "[%s] %s: %s", section, path,
-		    strerror(errno));
+		    file_open_error(errno));
 	else if (count == 0)
 		report_wrong(&c->report, "certificates", to_do, "[%s] %s: contains no certificate",
 		    section, path);

@@ -3,6 +3,8 @@
 
 #include "base/file.h"
 
+#include <errno.h>
+
 static void
 checks_the_mode(void **state)
 {
@@ -100,6 +102,46 @@ opens_only_regular_files(void **state)
 		if (ok)
 			fclose(file);
 		ctx_close(&ctx);
+	}
+}
+
+static void
+never_waits_for_what_is_no_file(void **state)
+{
+	static const struct {
+		const char *label, *name;
+		int flags;
+		const char *found; /* NULL: it can be opened */
+	} table[] = {
+		{ "a file to read", "file", O_RDONLY, NULL },
+		{ "a file to write", "file", O_WRONLY, NULL },
+		{ "a FIFO to read", "pipe", O_RDONLY, "is not a regular file" },
+		{ "a FIFO to write", "pipe", O_WRONLY, "is not a regular file" },
+		{ "a FIFO for both", "pipe", O_RDWR, "is not a regular file" },
+		{ "a device", "null", O_RDWR, "is not a regular file" },
+		{ "a folder to read", "folder", O_RDONLY, "Is a directory" },
+		{ "a folder to write", "folder", O_WRONLY, "Is a directory" },
+		{ "nothing", "absent", O_RDONLY, "No such file or directory" },
+	};
+	char path[PATH_SIZE];
+
+	path_in(*state, "folder", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	path_in(*state, "pipe", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	path_in(*state, "file", path);
+	file_write_text(path, "text");
+	path_in(*state, "null", path);
+	assert_int_equal(symlink("/dev/null", path), 0);
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		int fd;
+
+		path_in(*state, table[i].name, path);
+		fd = file_open_regular(path, table[i].flags);
+		same_text(table[i].label, fd < 0 ? file_open_error(errno) : NULL, table[i].found);
+		if (fd >= 0)
+			close(fd);
 	}
 }
 
@@ -201,6 +243,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(checks_the_mode),
 		IN_FOLDER(opens_only_regular_files),
+		IN_FOLDER(never_waits_for_what_is_no_file),
 		IN_FOLDER(trusts_what_others_cannot_change),
 		IN_FOLDER(opens_anybodys_secret_for_root),
 	};

@@ -325,6 +325,7 @@ keeps_the_old_file_when_it_cannot_write(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	cursor.position.offset = 6;
 	same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_STORAGE);
+	has_text("the file that cannot be written", ctx.reason, path);
 	ctx_wipe(&ctx);
 	assert_true(cursor_read(&ctx, &store, &cursor));
 	same_position("unchanged", &cursor.position, 1, 5);

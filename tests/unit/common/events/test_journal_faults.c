@@ -266,6 +266,13 @@ reports_missing_and_wrong_directories(void **state)
 	path_in(*state, "events/0000000001.ndjson", path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	try_append("a directory instead of a segment", &journal, FAULT_STORAGE);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	open_ctx(&ctx);
+	same_fault("a FIFO instead of a segment", &ctx, journal_append(&ctx, &journal, EVENT),
+	    FAULT_STORAGE);
+	has_text("a FIFO instead of a segment", ctx.reason, "is not a regular file");
+	ctx_close(&ctx);
 }
 
 struct other_user {

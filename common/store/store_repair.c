@@ -2,6 +2,7 @@
 #include "store/store_repair.h"
 
 #include "base/file.h"
+#include "base/first_reason.h"
 #include "base/lock.h"
 #include "store/salvage.h"
 #include "store/store_limits.h"
@@ -15,19 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_MAX 120 /* bytes of a reason; the fault has room for the cure */
-
 struct damaged {
 	const char *directory;
 	const char *path;
 	const char *new_path;
 	const char *aside;
-};
-
-/* The shards that cannot be opened: their number, and the first one's reason. */
-struct left {
-	size_t count;
-	char first[FIRST_MAX];
 };
 
 /* Whether an open failed because of what is in the shard's place, not because of this process or
@@ -120,19 +113,9 @@ repair_locked(struct ctx *ctx, struct damaged *d, const struct store_repair *rep
 	return intact || repair_damaged(ctx, d, report);
 }
 
-/* Takes the fault. */
-static bool
-leave_alone(struct ctx *ctx, struct left *left)
-{
-	if (left->count++ == 0)
-		snprintf(left->first, sizeof left->first, "%.*s", FIRST_MAX - 1, ctx->reason);
-	ctx_clear_fault(ctx);
-	return true;
-}
-
 static bool
 repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struct damaged *d,
-    const struct store_repair *report, struct left *left, size_t *count)
+    const struct store_repair *report, struct first_reason *left, size_t *count)
 {
 	struct lock lock;
 	struct stat st;
@@ -143,8 +126,13 @@ repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struc
 	if (!store_paths_file(ctx, store, shard, &d->path)
 	    || !ctx_printf(ctx, &d->new_path, "%s/%03x.repair.new", d->directory, (unsigned)shard))
 		return false;
-	if (!examine(ctx, d->path, &intact))
-		return ctx->kind == FAULT_STORAGE && leave_alone(ctx, left);
+	if (!examine(ctx, d->path, &intact)) {
+		if (ctx->kind != FAULT_STORAGE)
+			return false;
+		first_reason_add(left, ctx->reason);
+		ctx_clear_fault(ctx);
+		return true;
+	}
 	if (intact && lstat(d->new_path, &st) != 0)
 		return true;
 	ctx_clear_fault(ctx); /* a writer may have replaced it; it is examined again */
@@ -163,7 +151,7 @@ store_repair(struct ctx *ctx, const struct store_config *store, const struct sto
     size_t *count)
 {
 	struct damaged damaged = { 0 };
-	struct left left = { 0 };
+	struct first_reason left = { 0 };
 
 	*count = 0;
 	if (!store_paths_check(ctx, store)
@@ -178,6 +166,6 @@ store_repair(struct ctx *ctx, const struct store_config *store, const struct sto
 			return false;
 	}
 	return left.count == 0
-	    || fault(ctx, FAULT_STORAGE, "%s; shards left alone: %zu; run amocrmctl check",
-		left.first, left.count);
+	    || fault(ctx, FAULT_STORAGE, "%.180s; shards left alone: %zu; run amocrmctl check",
+		left.text, left.count);
 }

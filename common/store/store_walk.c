@@ -1,15 +1,14 @@
 /* store_walk.c - reading all records of the store; see store.h. */
+#include "base/first_reason.h"
 #include "store/shard.h"
 #include "store/store.h"
 #include "store/store_paths.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_MAX 120 /* bytes of the first reason; the fault has room for the cure */
 #define MISPLACED "holds records of"
 
 struct walk {
@@ -75,34 +74,24 @@ walk_shards(struct ctx *ctx, const struct store_config *store, struct walk *walk
 	return true;
 }
 
-/* The unreadable shards: their number, and the first one's reason. */
-struct unreadable {
-	size_t count;
-	char first[FIRST_MAX];
-};
-
 static void
 count(void *arg, const char *path, const char *reason)
 {
-	struct unreadable *unreadable = arg;
-
 	(void)path;
-	if (unreadable->count++ == 0)
-		snprintf(
-		    unreadable->first, sizeof unreadable->first, "%.*s", FIRST_MAX - 1, reason);
+	first_reason_add(arg, reason);
 }
 
 bool
 store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visitor, void *arg)
 {
-	struct unreadable unreadable = { 0 };
+	struct first_reason unreadable = { 0 };
 	struct walk walk = { prefix, visitor, arg, 0, false, count, &unreadable };
 
 	return walk_shards(ctx, store, &walk)
 	    && (unreadable.count == 0
-		|| fault(ctx, FAULT_CORRUPT, "%s; shards skipped: %zu; %s", unreadable.first,
-		    unreadable.count, store_unreadable_cure(unreadable.first)));
+		|| fault(ctx, FAULT_CORRUPT, "%.119s; shards skipped: %zu; %s", unreadable.text,
+		    unreadable.count, store_unreadable_cure(unreadable.text)));
 }
 
 /* Repair leaves alone what it cannot open, and does not bring records back from files in the wrong

@@ -1,6 +1,7 @@
 /* check_skipped.c - the shards that a walk over the store has skipped. */
 #include "check/check.h"
 
+#include "base/first_reason.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -8,10 +9,8 @@
 
 #define NAMES_MAX 640 /* bytes; 64 of 512 shards are named, the rest counted */
 
-/* The shards that cannot be read: their number, the first one's reason, and their names. */
 struct unreadable {
-	size_t count;
-	char first[CTX_REASON_MAX];
+	struct first_reason why;
 	char names[NAMES_MAX];
 };
 
@@ -21,16 +20,15 @@ add_shard(void *arg, const char *path, const char *reason)
 	struct unreadable *u = arg;
 	size_t len = strlen(u->names);
 
-	if (u->count++ == 0)
-		snprintf(u->first, sizeof u->first, "%.*s", CTX_REASON_MAX - 1, reason);
+	first_reason_add(&u->why, reason);
 	snprintf(u->names + len, sizeof u->names - len, " %s", strrchr(path, '/') + 1);
 }
 
 /* What to do about them. */
 static const char *
-read_advice(const struct unreadable *u)
+read_advice(const char *reason)
 {
-	const char *cure = store_unreadable_cure(u->first);
+	const char *cure = store_unreadable_cure(reason);
 
 	return strcmp(cure, "run amocrmctl repair") != 0
 	    ? cure
@@ -47,8 +45,8 @@ check_skipped(struct check *c)
 	if (ctx->kind == FAULT_CORRUPT) {
 		ctx_clear_fault(ctx);
 		if (store_each_unreadable(ctx, &c->ctl->cfg.store, add_shard, &u)) {
-			report_wrong(&c->report, "records", read_advice(&u),
-			    "%s; such files: %zu:%s", u.first, u.count, u.names);
+			report_wrong(&c->report, "records", read_advice(u.why.text),
+			    "%s; such files: %zu:%s", u.why.text, u.why.count, u.names);
 			return true;
 		}
 	}

@@ -306,6 +306,40 @@ reports_missing_permissions(void **state)
 	chmod(path, 0700);
 }
 
+/* Runs as an ordinary user, because root may read everything. */
+static bool
+permission_is_the_cure(void *arg)
+{
+	const struct store_config *store = arg;
+	struct visits none = { 0 };
+	struct ctx ctx;
+
+	return (geteuid() != 0 || setuid(65534) == 0) && ctx_open(&ctx, ARENA_SIZE)
+	    && !store_each(&ctx, store, "", note_visit, &none) && ctx.kind == FAULT_CORRUPT
+	    && strstr(ctx.reason, "run amocrmctl check") != NULL;
+}
+
+/* The reason is truncated in the message, but not before the cure is chosen. */
+static void
+names_the_cure_below_a_long_path(void **state)
+{
+	char long_name[121] = { 0 };
+	char path[PATH_SIZE];
+	char shards[PATH_SIZE];
+	char shard[PATH_SIZE];
+	struct store_config store = store_in(path);
+
+	memset(long_name, 'p', sizeof long_name - 1);
+	path_in(*state, long_name, path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	path_in(path, "connections", shards);
+	assert_int_equal(mkdir(shards, 0700), 0);
+	path_in(shards, "000.gdbm", shard);
+	file_write(shard, "", 0, 0);
+	assert_int_equal(chmod(*state, 0755) + chmod(path, 0755) + chmod(shards, 0755), 0);
+	in_child("a shard that may not be read", permission_is_the_cure, &store);
+}
+
 static void
 reports_a_full_disk(void **state)
 {
@@ -578,6 +612,7 @@ main(void)
 		IN_FOLDER(visits_every_record_once),
 		IN_FOLDER(reports_a_missing_folder),
 		IN_FOLDER(reports_missing_permissions),
+		IN_FOLDER(names_the_cure_below_a_long_path),
 		IN_FOLDER(reports_a_full_disk),
 		IN_FOLDER(leaves_no_other_files),
 		IN_FOLDER(loses_no_change_of_concurrent_writers),

@@ -1,0 +1,22 @@
+/* first_reason.h - for faults that do not end an iteration: how many there were, and the reason of
+ * the first. */
+#ifndef FIRST_REASON_H
+#define FIRST_REASON_H
+
+#include "base/ctx.h"
+
+#include <stdio.h>
+
+struct first_reason {
+	size_t count;
+	char text[CTX_REASON_MAX];
+};
+
+static inline void
+first_reason_add(struct first_reason *first, const char *reason)
+{
+	if (first->count++ == 0)
+		snprintf(first->text, sizeof first->text, "%.*s", CTX_REASON_MAX - 1, reason);
+}
+
+#endif

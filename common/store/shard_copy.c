@@ -42,19 +42,36 @@ use_nothing(struct ctx *ctx, const struct gdbm_file *db, void *arg)
 	return true;
 }
 
+/* Creates a file in memory.  *fd is -1 where that does not work, or the file has no path. */
+static bool
+create_in_memory(struct ctx *ctx, const char **path, int *fd)
+{
+	bool ok;
+
+	*fd = memfd_create("shard", MFD_CLOEXEC);
+	if (*fd < 0)
+		return true;
+	ok = ctx_printf(ctx, path, MEMORY_DIR "%d", *fd);
+	if (ok && access(*path, W_OK) == 0)
+		return true;
+	close(*fd);
+	*fd = -1;
+	return ok;
+}
+
 /* Creates an empty shard in memory, to be copied: GDBM fsyncs a file that it creates on disk.
- * *fd is -1 where memfd_create does not work; GDBM then creates the copy itself. */
+ * *fd is -1 where that does not work; GDBM then creates the copy itself. */
 static bool
 empty_shard(struct ctx *ctx, int *fd)
 {
 	const char *path;
 
-	*fd = memfd_create("shard", MFD_CLOEXEC);
-	if (*fd < 0)
-		return true;
-	if (!ctx_printf(ctx, &path, "/proc/self/fd/%d", *fd))
+	if (!create_in_memory(ctx, &path, fd))
 		return false;
-	return access(path, W_OK) != 0 || gdbm_file_write(ctx, path, use_nothing, NULL);
+	if (*fd < 0 || gdbm_file_write(ctx, path, use_nothing, NULL))
+		return true;
+	close(*fd);
+	return false;
 }
 
 /* Opens the source file; *from is -1 if there is none. */
@@ -66,10 +83,7 @@ open_source(struct ctx *ctx, const char *path, int *from)
 		return true;
 	if (errno != ENOENT)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	if (empty_shard(ctx, from))
-		return true;
-	close(*from);
-	return false;
+	return empty_shard(ctx, from);
 }
 
 /* What else is in the copy's place, a link, a FIFO or an empty folder, is removed: only the holder
@@ -129,16 +143,9 @@ shard_copy_in_memory(struct ctx *ctx, const char **copy_path, int *fd)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", *copy_path, strerror(errno));
 	close(*fd);
 	shard_copy_remove(*copy_path, -1);
-	*fd = memfd_create("shard", MFD_CLOEXEC);
-	if (*fd < 0)
-		return true;
-	if (!ctx_printf(ctx, &path, MEMORY_DIR "%d", *fd))
+	if (!create_in_memory(ctx, &path, fd))
 		return false;
-	if (access(path, W_OK) == 0) {
+	if (*fd >= 0)
 		*copy_path = path;
-		return true;
-	}
-	close(*fd);
-	*fd = -1;
 	return true;
 }

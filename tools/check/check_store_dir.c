@@ -68,17 +68,33 @@ add(struct ctx *ctx, struct some *some, const char *path)
 		some->first = "";
 }
 
-/* Other entries of the directory, such as a backup, are not checked. */
+/* The entries of the directory.  Others, such as a backup, are not checked. */
+static const struct ours {
+	const char *name;
+	bool is_directory;
+} ours[] = {
+	{ "budget", false },
+	{ "connections", true },
+	{ "deliver.lock", false },
+	{ "escrow", true },
+	{ "events", true },
+	{ "locks", false },
+};
+
+/* NULL: it is none of ours. */
+static const struct ours *
+find_ours(const char *name)
+{
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (strcmp(name, ours[i].name) == 0)
+			return &ours[i];
+	return NULL;
+}
+
 static bool
 is_ours(const FTSENT *entry)
 {
-	static const char *const names[] = { "budget", "connections", "escrow", "events", "locks",
-		"deliver.lock" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(entry->fts_name, names[i]) == 0)
-			return true;
-	return entry->fts_level != 1;
+	return entry->fts_level != 1 || find_ours(entry->fts_name) != NULL;
 }
 
 static bool
@@ -95,7 +111,6 @@ is_stale(const FTSENT *entry)
 static bool
 has_right_type(const FTSENT *entry)
 {
-	static const char *const directories[] = { "connections", "escrow", "events" };
 	const char *dot = strrchr(entry->fts_name, '.');
 	struct stat st;
 
@@ -105,11 +120,9 @@ has_right_type(const FTSENT *entry)
 		return true;
 	if (stat(entry->fts_path, &st) != 0)
 		return false;
-	for (size_t i = 0; entry->fts_level == 1 && i < sizeof directories / sizeof *directories;
-	     i++)
-		if (strcmp(entry->fts_name, directories[i]) == 0)
-			return S_ISDIR(st.st_mode);
-	return S_ISREG(st.st_mode);
+	return entry->fts_level == 1 && find_ours(entry->fts_name)->is_directory
+	    ? S_ISDIR(st.st_mode)
+	    : S_ISREG(st.st_mode);
 }
 
 /* Whether the owner's programs may do what they do with it: shards are read, and replaced by new
@@ -171,12 +184,9 @@ walk(struct check *c, struct findings *found)
 static const char *
 belongs(const char *path)
 {
-	const char *name = strrchr(path, '/') + 1;
+	const struct ours *entry = find_ours(strrchr(path, '/') + 1);
 
-	return strcmp(name, "connections") == 0 || strcmp(name, "escrow") == 0
-		|| strcmp(name, "events") == 0
-	    ? "directory"
-	    : "regular file";
+	return entry != NULL && entry->is_directory ? "directory" : "regular file";
 }
 
 void

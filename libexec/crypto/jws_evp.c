@@ -152,19 +152,24 @@ verify_with(struct ctx *ctx, const struct algorithm *algorithm, EVP_PKEY *key,
 }
 
 static bool
+check_key(struct ctx *ctx, const struct algorithm *algorithm, const EVP_PKEY *key, const char *path)
+{
+	char found[64];
+
+	if (algorithm->key_fits(key))
+		return true;
+	describe(key, found, sizeof found);
+	return fault(ctx, FAULT_CONFIG, "%s: %s requires %s, but this %s", path, algorithm->name,
+	    algorithm->key_wanted, found);
+}
+
+static bool
 verify_by_key(struct ctx *ctx, const struct algorithm *algorithm,
     const struct verify_request *request, bool *valid)
 {
 	EVP_PKEY *key = read_public_key(ctx, request->public_key);
-	char found[64];
-	bool ok = key != NULL && algorithm->key_fits(key)
+	bool ok = key != NULL && check_key(ctx, algorithm, key, request->public_key)
 	    && verify_with(ctx, algorithm, key, request, valid);
-
-	if (key != NULL && !algorithm->key_fits(key)) {
-		describe(key, found, sizeof found);
-		ctx_fault(ctx, FAULT_CONFIG, "%s: %s requires %s, but this %s", request->public_key,
-		    algorithm->name, algorithm->key_wanted, found);
-	}
 
 	EVP_PKEY_free(key);
 	ERR_clear_error(); /* OpenSSL's error queue would keep them for the next request */

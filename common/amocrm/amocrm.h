@@ -47,10 +47,9 @@ struct amocrm_call {
  * has no content.
  * Fault: FAULT_REFUSED for a 400 or 401 that rejects the code or token, FAULT_CLIENT for any other
  * 400 or 401; FAULT_UNAVAILABLE, FAULT_MOVED, FAULT_REPLY_LOST for temporary failures: no reply by
- * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403, but
- * FAULT_CLIENT for one of AMOCRM_WEBHOOKS_PATH with JSON.  For these, the
- * Retry-After of the reply is in ctx->retry_after_s.  After all but FAULT_REFUSED the code or token
- * may still be valid. */
+ * the deadline, 429, 5xx, a reply that is not JSON; FAULT_BLOCKED for 403, but FAULT_CLIENT for one
+ * of AMOCRM_WEBHOOKS_PATH with JSON.  The reply's Retry-After is in ctx->retry_after_s.  After all
+ * but FAULT_REFUSED the code or token may still be valid. */
 bool amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
@@ -73,6 +72,10 @@ bool amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
  * Fault: as amocrm_call; FAULT_MOVED if the token or the reply names no host that is allowed. */
 bool amocrm_current_host(struct ctx *ctx, const struct config *cfg, const struct tokens *tokens,
     int64_t deadline_ms, const char **host);
+
+/* Whether it can be sent in a header (RFC 6750 section 2.1): visible ASCII, of at most
+ * AMOCRM_TOKEN_MAX bytes. */
+bool amocrm_token_valid(const char *token);
 
 /* The account and user of a token pair, from the access token's claims (RFC 7519).  They are
  * trusted without a signature, as the token came over TLS from an allowed host.  False without a

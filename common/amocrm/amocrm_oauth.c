@@ -25,19 +25,14 @@ amocrm_authorize_url(
 	return strbuf_finish(&sb, url);
 }
 
-/* A token is put into a header (RFC 6750 section 2.1), so it must be visible ASCII. */
 static bool
 copy_token(struct ctx *ctx, const struct json_object *doc, const char *name, const char **token)
 {
 	const char *s = json_get_string(doc, name);
-	size_t len = s == NULL ? 0 : strlen(s);
 
-	for (size_t i = 0; i < len; i++)
-		if (s[i] <= ' ' || s[i] > '~')
-			len = 0;
-	if (len == 0 || len > AMOCRM_TOKEN_MAX)
+	if (s == NULL || !amocrm_token_valid(s))
 		return fault(ctx, FAULT_UNAVAILABLE, "the reply contains no usable %s", name);
-	return ctx_strndup(ctx, s, len, token);
+	return ctx_strndup(ctx, s, strlen(s), token);
 }
 
 static bool

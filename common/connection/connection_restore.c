@@ -19,19 +19,17 @@ restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	    && (!*stored || connection_put(ctx, cfg, ring, key, connection, tokens));
 }
 
-/* The rule by which tokens are taken from amoCRM: any other could never be sent in a header. */
+/* The rule by which tokens are taken from amoCRM, with a message for each way to break it. */
 static bool
 check_token(struct ctx *ctx, const char *name, const char *token)
 {
-	size_t len = strlen(token);
-
-	if (len == 0)
+	if (amocrm_token_valid(token))
+		return true;
+	if (*token == '\0')
 		return fault(ctx, FAULT_REQUEST, "its %s is empty", name);
-	for (size_t i = 0; i < len; i++)
-		if (token[i] <= ' ' || token[i] > '~')
-			return fault(ctx, FAULT_REQUEST, "its %s has a blank, or no ASCII", name);
-	return len <= AMOCRM_TOKEN_MAX
-	    || fault(ctx, FAULT_REQUEST, "its %s is over %d bytes", name, AMOCRM_TOKEN_MAX);
+	if (strlen(token) > AMOCRM_TOKEN_MAX)
+		return fault(ctx, FAULT_REQUEST, "its %s is over %d bytes", name, AMOCRM_TOKEN_MAX);
+	return fault(ctx, FAULT_REQUEST, "its %s has a blank, or no ASCII", name);
 }
 
 bool

@@ -293,5 +293,4 @@ clean:
 .SECONDARY:
 
 .PHONY: all always programs deps-build deps-run deps-check deps-bench deps-fuzz run check unit \
-        check-unit fuzz fuzz-long \
-        check-fuzz check-http torture bench bench-programs dist install clean
+        check-unit fuzz fuzz-long check-fuzz check-http torture bench bench-programs dist install clean

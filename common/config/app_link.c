@@ -38,8 +38,7 @@ scheme_problem(const char *link, size_t *len)
 		       "compare schemes exactly";
 	if (is_one_of(link, *len, refused))
 		return "must be a link with a scheme of the app's own, or https: a browser does "
-		       "not "
-		       "open an app by this scheme";
+		       "not open an app by this scheme";
 	return NULL;
 }
 

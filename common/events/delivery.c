@@ -73,8 +73,8 @@ make_request(struct ctx *ctx, const struct config *cfg, const struct stored_even
 	    && ctx_printf(ctx, &request->headers[3], "webhook-signature: %s", signature);
 }
 
-/* RFC 9110 section 15: what a 4xx says of a request does
- * not change when the request is repeated, except for these. */
+/* RFC 9110 section 15: what a 4xx says of a request does not change when the request is repeated,
+ * except for 408, 425 and 429. */
 static enum delivery_outcome
 outcome_of(long status)
 {

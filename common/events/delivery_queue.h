@@ -9,9 +9,8 @@
  * skipped (deduplication window, dedup.h).
  *
  * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
- * the save delivers one event twice; no event is lost.  A queue that is
- * opened reads the events of the 24 hours before the oldest that is not delivered, to recognise
- * their repetitions.
+ * the save delivers one event twice; no event is lost.  A queue that is opened reads the events of
+ * the 24 hours before the oldest that is not delivered, to recognise their repetitions.
  */
 #ifndef DELIVERY_QUEUE_H
 #define DELIVERY_QUEUE_H

@@ -30,12 +30,12 @@ struct journal journal_of(const struct store_config *store);
 
 /* Appends an event.
  * Fault: FAULT_STORAGE: no space, no permission, an I/O error, or a journal of size_max;
- * FAULT_UNAVAILABLE: other writers
- * held the lock for seconds; FAULT_TOO_LARGE: over JOURNAL_EVENT_MAX; FAULT_SERVER: not one line.
- * If only the sync failed, the event may be in the journal even so. */
+ * FAULT_UNAVAILABLE: other writers held the lock for seconds; FAULT_TOO_LARGE: over
+ * JOURNAL_EVENT_MAX; FAULT_SERVER: not one line.  If only the sync failed, the event may be in the
+ * journal even so. */
 bool journal_append(struct ctx *ctx, const struct journal *journal, const char *event);
 
-/* The bytes of all segments. */
+/* The bytes of all segments.  Fault: FAULT_STORAGE. */
 bool journal_size(struct ctx *ctx, const struct journal *journal, int64_t *size);
 
 /* Looks for a writer that hangs while it holds the journal's lock, so that others give up.

@@ -9,8 +9,8 @@
  *             directory
  *
  * Everything up to prepare is rolled back by removing the copies; store_rehearse does that in any
- * case.  The commit needs no more space
- * on the disk: the copies are written, and the directory has their names.
+ * case.  The commit needs no more space on the disk: the copies are written, and the directory has
+ * their names.
  */
 #include "store/store_write.h"
 

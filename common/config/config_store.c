@@ -5,15 +5,19 @@
 
 #include <stdio.h>
 
-/* Which of the store's own folders others can reach, once they can enter the store. */
+/* The folders in the store, which others can reach once they can enter the store. */
 static bool
-check_folder(struct ctx *ctx, const struct store_config *store, const char *name)
+check_folders(struct ctx *ctx, const struct store_config *store)
 {
+	static const char *const folders[] = { "connections", "escrow", "events" };
 	const char *path;
 	struct stat st;
 
-	return ctx_printf(ctx, &path, "%s/%s", store->path, name)
-	    && (stat(path, &st) != 0 || file_trusted(ctx, &st, path));
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (!ctx_printf(ctx, &path, "%s/%s", store->path, folders[i])
+		    || (stat(path, &st) == 0 && !file_trusted(ctx, &st, path)))
+			return false;
+	return true;
 }
 
 bool
@@ -24,6 +28,5 @@ config_check_store(struct ctx *ctx, const struct store_config *store)
 	if (stat(store->path, &st) != 0)
 		return true;
 	return file_trusted(ctx, &st, store->path)
-	    && ((st.st_mode & (S_IXGRP | S_IXOTH)) == 0
-		|| (check_folder(ctx, store, "connections") && check_folder(ctx, store, "events")));
+	    && ((st.st_mode & (S_IXGRP | S_IXOTH)) == 0 || check_folders(ctx, store));
 }

@@ -151,7 +151,7 @@ def test_the_store(either, amocrm, change, refused, word):
     app.connected(olena.exchange(params))
 
 
-@pytest.mark.parametrize("folder", ["connections", "events"])
+@pytest.mark.parametrize("folder", ["connections", "escrow", "events"])
 def test_a_folder_of_the_store_that_others_can_reach_and_change(either, amocrm, folder):
     olena = User(either)
     app.connected(olena.exchange(amocrm.approve()))

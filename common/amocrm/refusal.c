@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define REVOKED      "already used, or the integration was removed; connect again"
+#define EXPIRED      "not refreshed for three months; connect again"
 #define OTHER_CLIENT "issued to another integration: is client_id the right one? connect again"
 #define PKCE         "requested by another program, with PKCE; connect again"
 #define REDIRECT_URI "redirect_uri must equal the one in amoCRM's settings byte for byte"
@@ -30,13 +32,10 @@ static const struct hint {
 	{ "Check the `code_verifier` parameter", FAULT_REFUSED, PKCE },
 	{ "Failed to verify `code_verifier`.", FAULT_REFUSED, PKCE },
 	{ "Code Verifier must follow the specifications of RFC-7636.", FAULT_REFUSED, PKCE },
-	{ "Token has been revoked", FAULT_REFUSED,
-	    "already used, or the integration was removed; connect again" },
-	{ "Refresh token has been revoked", FAULT_REFUSED,
-	    "already used, or the integration was removed; connect again" },
-	{ "Token has expired", FAULT_REFUSED, "not refreshed for three months; connect again" },
-	{ "Refresh token has expired", FAULT_REFUSED,
-	    "not refreshed for three months; connect again" },
+	{ "Token has been revoked", FAULT_REFUSED, REVOKED },
+	{ "Refresh token has been revoked", FAULT_REFUSED, REVOKED },
+	{ "Token has expired", FAULT_REFUSED, EXPIRED },
+	{ "Refresh token has expired", FAULT_REFUSED, EXPIRED },
 	{ "Token is not linked to client", FAULT_REFUSED, OTHER_CLIENT },
 	{ "Invalid refresh token", FAULT_REFUSED, "amoCRM does not know the token; connect again" },
 	{ "Check the `refresh_token` parameter", FAULT_REFUSED, "no usable token; connect again" },
@@ -110,12 +109,13 @@ find_meaning(const struct amocrm_call *call, long status, const char *hint)
 static const char *
 element_at(const struct json_object *request, const char *path)
 {
+	static const char name[] = "settings";
 	size_t name_len = strcspn(path, ".[");
 	struct json_object *list = NULL;
 	struct json_object *element;
 
-	if (path[name_len] == '\0' || strncmp(path, "settings", name_len) != 0
-	    || !json_object_object_get_ex(request, "settings", &list)
+	if (path[name_len] == '\0' || name_len != strlen(name) || strncmp(path, name, name_len) != 0
+	    || !json_object_object_get_ex(request, name, &list)
 	    || !json_object_is_type(list, json_type_array)
 	    || strspn(path + name_len + 1, "0123456789") == 0)
 		return NULL;

@@ -62,20 +62,22 @@ jwt_secret_ok(struct check *c)
 	return false;
 }
 
+#define SET_ALGORITHM(name)                                                                        \
+	"set [jwt] algorithm = " name                                                              \
+	" if the app signs with this key; else set the key it signs "                              \
+	"with: openssl pkey -in <its key> -pubout"
+
 /* What to do about a key that cannot be used, by what it is. */
 static const char *
 public_key_advice(const struct ctx *ctx)
 {
 	if (strstr(ctx->reason, "is an RSA key of") != NULL
 	    && strstr(ctx->reason, "RS256 requires") == NULL)
-		return "set [jwt] algorithm = RS256 if the app signs with this key; else set the "
-		       "key it signs with: openssl pkey -in <its key> -pubout";
+		return SET_ALGORITHM("RS256");
 	if (strstr(ctx->reason, "is an EC key on prime256v1") != NULL)
-		return "set [jwt] algorithm = ES256 if the app signs with this key; else set the "
-		       "key it signs with: openssl pkey -in <its key> -pubout";
+		return SET_ALGORITHM("ES256");
 	if (strstr(ctx->reason, "is an ED25519 key") != NULL)
-		return "set [jwt] algorithm = EdDSA if the app signs with this key; else set the "
-		       "key it signs with: openssl pkey -in <its key> -pubout";
+		return SET_ALGORITHM("EdDSA");
 	return "[jwt] public_key must name a PEM file with the app's public key: openssl pkey -in "
 	       "<its key> -pubout; and algorithm must match the key";
 }

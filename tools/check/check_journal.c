@@ -89,7 +89,9 @@ check_journal_size(struct check *c)
 	int64_t max = c->ctl->cfg.webhook.max_journal;
 	int64_t size;
 
-	if (journal_size(c->ctl->ctx, &journal, &size) && size > max / 100 * FULL_PERCENT)
+	if (!journal_size(c->ctl->ctx, &journal, &size))
+		report_fault(&c->report, "events", "check this folder");
+	else if (size > max / 100 * FULL_PERCENT)
 		report_warning(&c->report, "events",
 		    "raise max_journal, or lower keep_days; delivered events older than keep_days "
 		    "are removed",

@@ -8,7 +8,6 @@
 #include "config/app_link.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,7 +221,7 @@ const struct config_key config_keys[] = {
 	{ KEY(webhook, max_body), .default_value = "1048576", .parse = parse_number, .min = 1024,
 	    .max = 8388608, .error = "must be a number of bytes from 1024 to 8388608" },
 	{ KEY(webhook, max_journal), .default_value = "16 GiB", .parse = parse_size, .min = 1048576,
-	    .max = LONG_MAX, .error = "must be a size such as 16 GiB, at least 1 MiB" },
+	    .error = "must be a size such as 16 GiB, at least 1 MiB" },
 	{ KEY(webhook, keep_days), .default_value = "90", .parse = parse_number, .min = 1,
 	    .max = 36500, .error = "must be a number of days from 1 to 36500" },
 	{ KEY(deliver, url), AS_TEXT(parse_any_url), .min = 1,

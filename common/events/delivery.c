@@ -92,12 +92,14 @@ delivery_send(struct ctx *ctx, const struct config *cfg, const struct stored_eve
 {
 	struct https_request request;
 	struct https_reply reply;
+	enum delivery_outcome outcome;
 
 	if (!make_request(ctx, cfg, event, &request) || !https_send(ctx, &request, &reply))
 		return DELIVERY_FAILED;
-	if (outcome_of(reply.status) == DELIVERY_ACCEPTED)
-		return DELIVERY_ACCEPTED;
-	ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver replied with %ld", reply.status);
-	ctx->retry_after_s = reply.retry_after_s;
-	return outcome_of(reply.status);
+	outcome = outcome_of(reply.status);
+	if (outcome != DELIVERY_ACCEPTED) {
+		ctx_fault(ctx, FAULT_UNAVAILABLE, "the receiver replied with %ld", reply.status);
+		ctx->retry_after_s = reply.retry_after_s;
+	}
+	return outcome;
 }

@@ -157,7 +157,8 @@ kill_helper(struct helper_process *helper)
 	return status;
 }
 
-/* The fault of a helper that ended too early.  Status 127 is the dynamic linker's, before main. */
+/* The fault of a helper that ended too early; always false.  Status 127 is the dynamic linker's,
+ * before main. */
 static bool
 ended_early(struct ctx *ctx, enum helper which)
 {
@@ -206,7 +207,8 @@ send_request(struct ctx *ctx, enum helper which, const char *line)
 		return false;
 	if (send_line(helper->fd, line))
 		return true;
-	if (!ended_early(ctx, which) && ctx->kind == FAULT_REPLY_LOST)
+	(void)ended_early(ctx, which);
+	if (ctx->kind == FAULT_REPLY_LOST)
 		ctx->kind = FAULT_SERVER; /* it has not read the request */
 	return false;
 }
@@ -224,7 +226,6 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 	while (n == 0 || buffer[n - 1] != '\n') {
 		struct pollfd ready = { .fd = ctx->helpers[which].fd, .events = POLLIN };
 		int64_t left_ms = deadline_ms - clock_ms();
-
 		int polled = left_ms <= 0 ? 0 : poll(&ready, 1, (int)left_ms);
 
 		if (polled == 0)

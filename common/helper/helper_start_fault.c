@@ -64,7 +64,8 @@ helper_start_failed(struct ctx *ctx, const char *path, int error)
 	switch (error) {
 	case ENOENT: /* access has found the file itself */
 		return fault(ctx, FAULT_CONFIG,
-		    "%s: the system has not the program loader that it needs: it was built for "
+		    "%s: the system does not have the program loader that it needs: it was built "
+		    "for "
 		    "another system; build it on this one",
 		    path);
 	case ENOEXEC:

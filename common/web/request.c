@@ -91,7 +91,7 @@ read_bearer(struct ctx *ctx, const struct gateway *gw, struct request *req)
 		"HTTP_X_AUTH_TOKEN" };
 	const char *value = NULL;
 
-	for (size_t i = 0; i < 3 && req->bearer == NULL; i++) {
+	for (size_t i = 0; i < sizeof names / sizeof *names && req->bearer == NULL; i++) {
 		if (!read_variable(ctx, gw, names[i], REQUEST_HEADER_MAX, &value))
 			return false;
 		if (value == NULL || *value == '\0')

@@ -161,7 +161,8 @@ makes_sense(const struct slot *slot, int64_t now)
 	    && slot->latest <= now + WINDOW_MS + IN_FLIGHT_MS;
 }
 
-/* The slot that is free first.  The last ones are not for strangers.  *earliest: none is before. */
+/* The slot that is free first.  The last ones are not for strangers.  None is free before
+ * *earliest. */
 static struct slot *
 first_free(struct entry *entry, const struct call_budget *budget, enum budget_share share,
     int64_t now, int64_t *earliest)
@@ -258,7 +259,7 @@ budget_begin(struct ctx *ctx, const struct config *cfg, const char *host, enum b
 	return true;
 }
 
-/* The faults are dropped: the slot is free a second later, then. */
+/* Its own faults are dropped: the slot then becomes free a second later. */
 void
 budget_end(const struct budget_turn *turn)
 {

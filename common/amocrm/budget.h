@@ -10,7 +10,7 @@
  *     exchanges get budget.exchanges a second for one account, with a burst of five times as many,
  *     and are refused beyond that.  Install calls, and app users without a state, each have as much
  *     apart.  All hosts together get twice as much, since a stranger can name any number of them;
- *   - of each second's turns, budget.exchanges are for others than these.
+ *   - of each second's turns, budget.exchanges are kept for all other calls.
  *
  * So strangers can never use up the turns that refreshes and the app need, nor make these wait.
  *

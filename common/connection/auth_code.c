@@ -25,7 +25,7 @@ auth_code_id(struct ctx *ctx, const char *key, const char **id)
 	return ctx_strndup(ctx, key + strcspn(key, ":") + 1, ID_LEN, id);
 }
 
-/* Programs of before write fewer members. */
+/* Earlier versions wrote fewer members. */
 static bool
 read_code(struct ctx *ctx, const char *value, struct auth_code *code)
 {

@@ -21,12 +21,12 @@
 
 struct auth_code {
 	const char *connection;   /* the key of its record; NULL: not yet, or refused */
-	const char *host;         /* while pending: the account's; otherwise NULL */
+	const char *host;         /* while pending or refused: the account's; otherwise NULL */
 	const char *tokens;       /* while pending: sealed; otherwise NULL */
 	const char *reserved_for; /* an app user; NULL: the first who claims it */
 	const char *claimed_by;   /* an app user; NULL: nobody yet */
 	bool unclaimable;         /* no app user may claim it, see struct grant */
-	enum fault_kind refused;  /* what its exchange failed with for good; FAULT_NONE */
+	enum fault_kind refused;  /* the fault its exchange has ended with; FAULT_NONE: none */
 };
 
 /* The key "code:<sha256 of the code>". */
@@ -36,7 +36,7 @@ bool auth_code_key(struct ctx *ctx, const char *code, const char **key);
 bool auth_code_id(struct ctx *ctx, const char *key, const char **id);
 
 /* Finds the record of a code; *found is false if nothing is known of the code.
- * Fault: FAULT_STORAGE. */
+ * Fault: FAULT_STORAGE; FAULT_CORRUPT when this record alone cannot be read. */
 bool auth_code_find(struct ctx *ctx, const struct store_config *store, const char *key, bool *found,
     struct auth_code *code);
 

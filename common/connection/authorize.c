@@ -122,7 +122,7 @@ remaining_ms(const struct grant *grant, int64_t limit_ms)
 	return left_ms > 0 ? left_ms : 0;
 }
 
-/* The account's host is part of it: another host may accept the code. */
+/* A refusal counts for the host it came from: another host may accept the code. */
 static bool
 is_refused(const struct grant *grant, const struct auth_code *code)
 {

@@ -31,8 +31,8 @@ bool authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *
 bool authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct authorized *authorized);
 
-/* After a step that failed: connection_escrow_leave.  The fault stays, with what has become of the
- * tokens.  False. */
+/* After a step that failed: leaves the tokens in the escrow by connection_escrow_leave.
+ * Always false: FAULT_STORAGE, with the reason of that step and what has become of the tokens. */
 bool authorized_leave(struct ctx *ctx, struct escrow_entry *entry);
 
 #endif

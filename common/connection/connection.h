@@ -95,7 +95,8 @@ bool connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t accou
  * all others have been folded in. */
 bool connection_fold(struct ctx *ctx, const struct config *cfg, const char *key);
 
-/* How many connections have tokens in the escrow, and the key of one of them. */
+/* How many tokens wait in the escrow, and whose the first are: the connection's key, or, if it is
+ * not known, the account's host.  first is set unless *count is 0.  Fault: FAULT_STORAGE. */
 bool connection_waiting(
     struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1]);
 

@@ -3,8 +3,8 @@
  *
  * Accounts' indexes and app users' pointers are restored from the connections themselves.  What
  * still leads to a connection that is missing tells who must connect again, and is removed.
- * Everybody's pointer is not restored: nothing else tells everybody's connection from one
- * that is still reserved for an app user.
+ * Everybody's pointer is not restored: nothing else tells everybody's connection from one that is
+ * still reserved for an app user.
  */
 #ifndef CONNECTION_REPAIR_H
 #define CONNECTION_REPAIR_H
@@ -24,8 +24,9 @@ struct connection_repair {
 	void *arg;
 };
 
-/* Idempotent.  Fault: FAULT_CORRUPT when shards could not be read, after the rest was repaired;
- * FAULT_STORAGE, FAULT_UNAVAILABLE. */
+/* Three walks over the store: connections, indexes, pointers.  Idempotent.
+ * Fault: FAULT_CORRUPT when a walk could not read all shards, after it has repaired the rest; the
+ * walks after it are left out.  FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_repair(
     struct ctx *ctx, const struct config *cfg, const struct connection_repair *report);
 

@@ -16,9 +16,9 @@ bool exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant
     const struct keyring *ring, const char *record, int64_t deadline_ms);
 
 /* Makes a connection of the tokens of a pending code.  Whose it becomes is decided by the record,
- * not by how the code is presented now: the grant contributes its claimant alone.
+ * not by how the code is presented now, which contributes the claimant and the share alone.
  * Fault: as authorize. */
-bool exchange_finish(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+bool exchange_finish(struct ctx *ctx, const struct config *cfg, const struct grant *presented,
     const struct keyring *ring, const char *record, const struct auth_code *code,
     int64_t deadline_ms);
 

@@ -2,7 +2,7 @@
  *
  *   1 <first 16 hex digits of the SHA-256 of the JSON> <JSON>
  *
- * A wrong digit in a position would skip events, hence the checksum.  Programs of before wrote the
+ * A wrong digit in a position would skip events, hence the checksum.  Earlier versions wrote the
  * JSON alone; it is still read.
  */
 #include "events/cursor.h"
@@ -46,7 +46,7 @@ parse_blocked(struct ctx *ctx, const struct json_object *doc, struct cursor *cur
 	int64_t rejections;
 	int64_t next_at;
 
-	if (!json_get_integer(doc, "rejections", &rejections)) /* files of before have none */
+	if (!json_get_integer(doc, "rejections", &rejections)) /* earlier versions wrote none */
 		rejections = 0;
 	if (!json_get_integer(doc, "account_id", &blocked.account_id)
 	    || !parse_position(doc, &blocked.position)

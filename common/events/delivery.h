@@ -19,7 +19,7 @@ enum delivery_outcome {
 };
 
 /* One attempt, without a retry.  The body is the event's line, webhook-id is its id.  Unless the
- * event was accepted, ctx holds the fault, and retry_after_s if it was sent.
+ * event was accepted, ctx holds the fault, and the reply's Retry-After in retry_after_s.
  * FAULT_CONFIG and FAULT_SERVER: the cause is on our side, so another event would fail as well;
  * any other fault: the receiver's, or the network's. */
 enum delivery_outcome delivery_send(

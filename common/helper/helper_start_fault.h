@@ -5,12 +5,12 @@
 
 #include "base/ctx.h"
 
-/* path exists, or is below a folder that may not be entered, and access refused it with errno
- * error: EACCES in general.  Fault: FAULT_CONFIG. */
+/* access(2) has refused with this errno, usually EACCES, to let path be executed: it exists, or is
+ * below a folder that may not be entered.  Always false: FAULT_CONFIG. */
 bool helper_start_denied(struct ctx *ctx, const char *path, int error);
 
-/* posix_spawn failed with error, although access allows the file to be executed.  Fault:
- * FAULT_SERVER where the system lacks something, else FAULT_CONFIG. */
+/* posix_spawn has failed with this errno, although access(2) allows path to be executed.
+ * Always false: FAULT_SERVER where the system lacks something, else FAULT_CONFIG. */
 bool helper_start_failed(struct ctx *ctx, const char *path, int error);
 
 #endif

@@ -25,8 +25,8 @@ struct store_repair {
  * killed, another run completes it, and no record that is whole is lost at any time.  A shard that
  * cannot be opened for lack of permission, memory or descriptors is not taken for a damaged one; it
  * is left alone.
- * Fault: FAULT_STORAGE with the first that was left alone, after all others; FAULT_STORAGE,
- * FAULT_UNAVAILABLE: the shards repaired so far stay repaired. */
+ * Fault: FAULT_STORAGE with the first that was left alone, after all others are repaired.  Any
+ * other FAULT_STORAGE, and FAULT_UNAVAILABLE, end the repair; what was repaired stays so. */
 bool store_repair(struct ctx *ctx, const struct store_config *store,
     const struct store_repair *report, size_t *count);
 

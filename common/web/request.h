@@ -44,9 +44,9 @@ bool request_bearer(struct ctx *ctx, const struct request *req, const char **tok
 enum media request_media(const struct request *req);
 
 /* Reads the body, to be called once; a NUL follows it.  It has as many bytes as Content-Length
- * says, or ends with the stream if there is no Content-Length, as in a chunked body. Fault:
- * FAULT_TOO_LARGE for more than max bytes, whether Content-Length says so or not; FAULT_REQUEST if
- * Content-Length is not a number, or not the length of what arrives. */
+ * says, or ends with the stream if there is no Content-Length, as in a chunked body.
+ * Fault: FAULT_TOO_LARGE for more than max bytes, whether Content-Length says so or not;
+ * FAULT_REQUEST if Content-Length is not a number, or not the length of what arrives. */
 bool request_body(
     struct ctx *ctx, const struct request *req, size_t max, const char **body, size_t *len);
 

@@ -110,12 +110,16 @@ read_slot(struct ctx *ctx, int fd, const char **text)
 
 /* A new slot is made durable with its name; then the length of the file never changes. */
 static bool
-allocate(struct ctx *ctx, int fd, const char *directory)
+allocate(struct ctx *ctx, int fd, const char *directory, const char *path)
 {
 	struct stat st;
 	int error;
 
-	if (fstat(fd, &st) == 0 && st.st_size >= SLOT_SIZE && st.st_blocks * 512 >= SLOT_SIZE)
+	if (fstat(fd, &st) != 0)
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fault(ctx, FAULT_STORAGE, "%s: is not a regular file", path);
+	if (st.st_size >= SLOT_SIZE && st.st_blocks * 512 >= SLOT_SIZE)
 		return true;
 	error = posix_fallocate(fd, 0, SLOT_SIZE);
 	if (error != 0 || fsync(fd) != 0)
@@ -135,7 +139,8 @@ reserve_slot(struct ctx *ctx, const char *directory, const char *path, struct lo
 			ctx_clear_fault(ctx);
 		return false;
 	}
-	if (read_slot(ctx, slot->fd, &text) && text == NULL && allocate(ctx, slot->fd, directory))
+	if (read_slot(ctx, slot->fd, &text) && text == NULL
+	    && allocate(ctx, slot->fd, directory, path))
 		return true;
 	lock_release(slot);
 	return false;

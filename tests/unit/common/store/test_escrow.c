@@ -269,6 +269,25 @@ ignores_a_damaged_slot(void **state)
 	setup_close(&s);
 }
 
+static void
+names_a_slot_that_is_no_file(void **state)
+{
+	char path[PATH_SIZE];
+	struct lock slot;
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	path_in(*state, "escrow", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	path_in(*state, "escrow/000", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	same_number("a FIFO holds no text", look(&s).count, 0);
+	same_fault("a FIFO", &s.ctx, escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot),
+	    FAULT_STORAGE);
+	has_text("a FIFO", s.ctx.reason, "escrow/000: is not a regular file");
+	setup_close(&s);
+}
+
 /* A full disk must not matter after a slot is reserved. */
 static void
 writes_without_opening_or_growing_a_file(void **state)
@@ -304,6 +323,7 @@ main(void)
 		IN_FOLDER(keeps_the_text_of_a_killed_process),
 		IN_FOLDER(frees_the_slot_of_a_killed_process),
 		IN_FOLDER(ignores_a_damaged_slot),
+		IN_FOLDER(names_a_slot_that_is_no_file),
 		IN_FOLDER(writes_without_opening_or_growing_a_file),
 	};
 

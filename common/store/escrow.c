@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "base/first_reason.h"
 #include "base/sha2.h"
 #include "store/store_paths.h"
 
@@ -149,6 +150,7 @@ reserve_slot(struct ctx *ctx, const char *directory, const char *path, struct lo
 bool
 escrow_reserve(struct ctx *ctx, const struct store_config *store, int slots, struct lock *slot)
 {
+	struct first_reason unusable = { .count = 0 };
 	const char *directory;
 	const char *path;
 
@@ -162,9 +164,14 @@ escrow_reserve(struct ctx *ctx, const struct store_config *store, int slots, str
 		    && reserve_slot(ctx, directory, path, slot);
 
 		arena_rewind(ctx, mark);
-		if (ok || ctx->kind != FAULT_NONE)
-			return ok;
+		if (ok)
+			return true;
+		if (ctx->kind != FAULT_NONE)
+			first_reason_add(&unusable, ctx->reason);
+		ctx_clear_fault(ctx);
 	}
+	if (unusable.count > 0)
+		return fault(ctx, FAULT_STORAGE, "%s", unusable.text);
 	return fault(ctx, FAULT_STORAGE,
 	    "%s: all %d slots are taken; run amocrmctl check, and correct what it reports",
 	    directory, slots);

@@ -18,7 +18,8 @@
 #include "config/config.h"
 #include "store/store_limits.h"
 
-/* Reserves a free one of the first slots, and makes one if all are taken.
+/* Reserves a free one of the first slots, and makes one if all are taken.  Passes those that cannot
+ * be used: their files are another user's, or no files.
  * Fault: FAULT_STORAGE: no space, no permission, or that many are taken. */
 bool escrow_reserve(
     struct ctx *ctx, const struct store_config *store, int slots, struct lock *slot);

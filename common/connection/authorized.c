@@ -119,9 +119,9 @@ save(struct ctx *ctx, void *arg)
 	return !outdated || record_outdated(ctx, saving->cfg, authorized->record, &code);
 }
 
-/* Tokens of another account than the pinned one are not stored; the code is used up. */
-static bool
-check_account(struct ctx *ctx, const struct config *cfg, const struct authorized *authorized)
+bool
+authorized_check_account(
+    struct ctx *ctx, const struct config *cfg, const struct authorized *authorized)
 {
 	const struct identity *identity = authorized->identity;
 
@@ -139,7 +139,7 @@ authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 {
 	struct saving saving = { .cfg = cfg, .ring = ring, .authorized = authorized };
 
-	return check_account(ctx, cfg, authorized) && save_retry(ctx, save, &saving);
+	return authorized_check_account(ctx, cfg, authorized) && save_retry(ctx, save, &saving);
 }
 
 bool

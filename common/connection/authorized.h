@@ -25,6 +25,12 @@ struct authorized {
 bool authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *record,
     const struct grant *grant, struct lock *slot);
 
+/* Before the tokens are written anywhere, if it is known whose they are.
+ * Fault: FAULT_OTHER_ACCOUNT if they are not those of the pinned account: the code, which is used
+ * up, is recorded as refused. */
+bool authorized_check_account(
+    struct ctx *ctx, const struct config *cfg, const struct authorized *authorized);
+
 /* Stores the connection and, in the same commit, the code's record; again after an error.
  * Fault: as connection_save; FAULT_OTHER_ACCOUNT if the tokens are not those of the pinned account:
  * they are not stored, and the code is recorded as refused. */

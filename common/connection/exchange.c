@@ -83,8 +83,11 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	};
 	struct identity identity;
 
-	if (amocrm_identity_from_token(ctx, host, tokens, &identity))
+	if (amocrm_identity_from_token(ctx, host, tokens, &identity)) {
 		authorized->identity = &identity;
+		if (!authorized_check_account(ctx, cfg, authorized))
+			return false;
+	}
 	connection_escrow_note(ctx, &entry);
 	if (authorized->identity == NULL) {
 		if (!save_retry(ctx, save_pending, &pending))
@@ -96,12 +99,8 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 		authorized->identity = &identity;
 		return authorized_save(ctx, cfg, ring, authorized);
 	}
-	if (!authorized_save(ctx, cfg, ring, authorized)) {
-		if (ctx->kind != FAULT_OTHER_ACCOUNT)
-			return authorized_leave(ctx, &entry);
-		escrow_erase(slot);
-		return false;
-	}
+	if (!authorized_save(ctx, cfg, ring, authorized))
+		return authorized_leave(ctx, &entry);
 	escrow_erase(slot);
 	return true;
 }

@@ -24,18 +24,6 @@ print_failure(void *arg, const struct delivery_failure *failure)
 		    failure->event->id, failure->reason);
 }
 
-/* Returns true after one round, unless follow is set; false on a 410 or a fault. */
-static bool
-run(struct ctx *ctx, struct delivery_queue *queue, bool follow, struct delivery_totals *totals)
-{
-	while (delivery_queue_run(ctx, queue, totals)) {
-		if (!follow)
-			return true;
-		clock_sleep(POLL_INTERVAL_MS);
-	}
-	return false;
-}
-
 static void
 print_damage(enum cursor_damage damage)
 {
@@ -47,6 +35,25 @@ print_damage(enum cursor_damage damage)
 		fprintf(stderr,
 		    "amocrmctl deliver: events/cursor and events/cursor.old were damaged; all "
 		    "events are delivered again\n");
+	if (damage == CURSOR_FROM_SEGMENT)
+		fprintf(stderr,
+		    "amocrmctl deliver: the journal is shorter than when its events were "
+		    "delivered; those of its newest file are delivered again\n");
+}
+
+/* Returns true after one round, unless follow is set; false on a 410 or a fault. */
+static bool
+run(struct ctx *ctx, struct delivery_queue *queue, bool follow, struct delivery_totals *totals)
+{
+	bool ok;
+
+	for (;;) {
+		ok = delivery_queue_run(ctx, queue, totals);
+		print_damage(delivery_queue_take_damage(queue));
+		if (!ok || !follow)
+			return ok;
+		clock_sleep(POLL_INTERVAL_MS);
+	}
 }
 
 /* A 410 ends --follow with status 0, so that a supervisor does not start it again and the receiver
@@ -78,7 +85,6 @@ deliver(struct ctl *ctl, bool follow)
 
 	if (!delivery_queue_open(ctl->ctx, &ctl->cfg, print_failure, NULL, &queue))
 		return ctl_fault(ctl);
-	print_damage(delivery_queue_damage(queue));
 	ok = run(ctl->ctx, queue, follow, &totals);
 	delivery_queue_close(queue);
 	return print_totals(ctl, &totals, follow, ok);

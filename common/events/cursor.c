@@ -55,3 +55,21 @@ cursor_close(struct cursor *cursor)
 	free(cursor->blocked);
 	memset(cursor, 0, sizeof *cursor);
 }
+
+bool
+cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
+{
+	bool at_line;
+
+	if (!journal_at_line(ctx, journal, &cursor->position, &at_line))
+		return false;
+	if (at_line)
+		return true;
+	cursor->position.offset = 0;
+	for (size_t i = 0; i < cursor->count; i++)
+		if (cursor_before(&cursor->position, &cursor->blocked[i].position))
+			cursor->blocked[i].position = cursor->position;
+	if (cursor->damage == CURSOR_WHOLE)
+		cursor->damage = CURSOR_FROM_SEGMENT;
+	return true;
+}

@@ -30,6 +30,7 @@ enum cursor_damage {
 	CURSOR_WHOLE,
 	CURSOR_FROM_PREVIOUS,  /* the file is corrupt; this is the one before it */
 	CURSOR_FROM_BEGINNING, /* both are corrupt; this is before all events */
+	CURSOR_FROM_SEGMENT,   /* see cursor_fit */
 };
 
 struct cursor {
@@ -48,6 +49,11 @@ void cursor_close(struct cursor *cursor);
 /* Synced to disk when it returns.  A cursor that was read from a corrupt file replaces that file.
  * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
+
+/* If the journal has no line at the cursor's position, because it was replaced by an older one or
+ * has lost its end, moves the position to the beginning of its segment, and blocked accounts' back
+ * to that: events are delivered twice rather than not at all.  Fault: FAULT_STORAGE. */
+bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
 
 /* NULL: the account is not blocked. */
 struct blocked_account *cursor_find_blocked(struct cursor *cursor, int64_t account_id);

@@ -217,12 +217,27 @@ prune_delivered(struct ctx *ctx, const struct delivery_queue *queue)
 	return journal_prune(ctx, &queue->journal, &oldest, since, &pruned);
 }
 
+/* Replaces a corrupt file, or a position that is not in the journal, at once. */
+static bool
+repair_cursor(struct ctx *ctx, struct delivery_queue *queue)
+{
+	if (!cursor_fit(ctx, &queue->journal, &queue->cursor))
+		return false;
+	if (queue->cursor.damage == CURSOR_WHOLE)
+		return true;
+	queue->damage = queue->cursor.damage;
+	if (!save_cursor(ctx, queue))
+		return false;
+	queue->cursor.damage = CURSOR_WHOLE;
+	return true;
+}
+
 bool
 delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals)
 {
 	size_t mark = arena_mark(ctx);
-	bool ok = retry_due_accounts(ctx, queue) && deliver_new(ctx, queue)
-	    && prune_delivered(ctx, queue);
+	bool ok = repair_cursor(ctx, queue) && retry_due_accounts(ctx, queue)
+	    && deliver_new(ctx, queue) && prune_delivered(ctx, queue);
 
 	arena_rewind(ctx, mark);
 	queue->totals.blocked = queue->cursor.count;
@@ -257,19 +272,6 @@ load_window(struct ctx *ctx, struct delivery_queue *queue)
 		&queue->cursor.position);
 }
 
-/* Replaces a corrupt file at once. */
-static bool
-read_cursor(struct ctx *ctx, struct delivery_queue *queue)
-{
-	if (!cursor_read(ctx, &queue->cfg->store, &queue->cursor))
-		return false;
-	queue->damage = queue->cursor.damage;
-	if (queue->cursor.damage != CURSOR_WHOLE && !save_cursor(ctx, queue))
-		return false;
-	queue->cursor.damage = CURSOR_WHOLE;
-	return true;
-}
-
 bool
 delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
     void *arg, struct delivery_queue **queue)
@@ -280,16 +282,20 @@ delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failu
 	(*queue)->on_failure = on_failure;
 	(*queue)->arg = arg;
 	(*queue)->journal = journal_of(&cfg->store);
-	if (read_cursor(ctx, *queue) && load_window(ctx, *queue))
+	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor) && repair_cursor(ctx, *queue)
+	    && load_window(ctx, *queue))
 		return true;
 	delivery_queue_close(*queue);
 	return false;
 }
 
 enum cursor_damage
-delivery_queue_damage(const struct delivery_queue *queue)
+delivery_queue_take_damage(struct delivery_queue *queue)
 {
-	return queue->damage;
+	enum cursor_damage damage = queue->damage;
+
+	queue->damage = CURSOR_WHOLE;
+	return damage;
 }
 
 void

@@ -52,8 +52,9 @@ bool delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_
     void *arg, struct delivery_queue **queue);
 void delivery_queue_close(struct delivery_queue *queue);
 
-/* The damage that the saved position had when the queue was opened, which has repaired it. */
-enum cursor_damage delivery_queue_damage(const struct delivery_queue *queue);
+/* The damage that the position had when the queue was opened or run, which have repaired it.  It is
+ * given once. */
+enum cursor_damage delivery_queue_take_damage(struct delivery_queue *queue);
 
 /* One round: retries the blocked accounts whose time has come, delivers all new events, and removes
  * delivered events older than [webhook] keep_days.  Does not wait for retries or new events, and
@@ -72,7 +73,7 @@ struct delivery_status {
 	size_t waiting;       /* events after the saved position; 0 if [deliver] url is not set */
 	time_t waiting_since; /* when the first of them was received */
 
-	enum cursor_damage damage; /* of the file of the position */
+	enum cursor_damage damage; /* of the saved position */
 
 	size_t dead;    /* dead letters */
 	size_t blocked; /* accounts; one of them is described: */

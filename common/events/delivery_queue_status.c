@@ -62,13 +62,14 @@ delivery_queue_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status)
 {
 	bool delivering = cfg->deliver.url != NULL;
+	const struct journal journal = journal_of(&cfg->store);
 	struct cursor cursor;
 	bool ok;
 
 	*status = (struct delivery_status){ .events = 0 };
 	if (!dead_letter_count(ctx, &cfg->store, &status->dead))
 		return false;
-	ok = cursor_read(ctx, &cfg->store, &cursor)
+	ok = cursor_read(ctx, &cfg->store, &cursor) && cursor_fit(ctx, &journal, &cursor)
 	    && count_events(ctx, &cfg->store, since, delivering ? &cursor.position : NULL, status);
 	if (ok)
 		describe_blocked(&cursor, status);

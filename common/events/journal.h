@@ -56,6 +56,12 @@ struct journal_position {
 bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
     struct journal_position *position);
 
+/* Whether the position is where a line begins, or its segment does not exist: journal_each knows
+ * what to do then.  Other positions are of a journal that was replaced, or has lost its end.
+ * Fault: FAULT_STORAGE. */
+bool journal_at_line(struct ctx *ctx, const struct journal *journal,
+    const struct journal_position *position, bool *at_line);
+
 /* Visits the events after the position up to the last complete line, and moves the position with
  * them.  line is valid during the visit; next is the position after it.  If visit returns false,
  * iteration stops, journal_each returns false, and the position stays before that event.  What a

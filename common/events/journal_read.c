@@ -133,6 +133,34 @@ read_segment(struct reader *reader, const char *path, bool complete)
 	return ok;
 }
 
+static bool
+follows_newline(int fd, int64_t offset)
+{
+	char before;
+
+	return offset == 0 || (pread(fd, &before, 1, offset - 1) == 1 && before == '\n');
+}
+
+bool
+journal_at_line(struct ctx *ctx, const struct journal *journal,
+    const struct journal_position *position, bool *at_line)
+{
+	const char *path;
+	int fd;
+
+	*at_line = true;
+	if (position->offset == 0)
+		return true;
+	if (!segment_path(ctx, journal, position->segment, &path))
+		return false;
+	fd = file_open_regular(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || segment_fault(ctx, path);
+	*at_line = follows_newline(fd, position->offset);
+	close(fd);
+	return true;
+}
+
 /* Moves a position whose segment was removed to the next one that exists; and a position beyond the
  * newest segment, which is left from a journal that was removed, to before all segments. */
 static bool

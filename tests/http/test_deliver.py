@@ -14,6 +14,7 @@ import pytest
 
 import app
 import expect
+import findings
 import journal
 import webhooks
 from connections import ID, SOON, connect
@@ -936,6 +937,26 @@ def test_one_changed_digit_of_the_cursor(site, receiver):
     deliver(site)
 
     assert set(numbers(receiver.deliveries())) == set(range(21))
+
+
+def test_a_journal_that_is_shorter_than_before(site, receiver):
+    """As after a backup was restored, or a disk has lost its last writes."""
+    put(site, event(1))
+    journal = site.store / "events" / "0000000001.ndjson"
+    size = journal.stat().st_size
+    put(site, *(event(n) for n in range(2, 9)))
+    assert deliver(site).stdout == counts(8)
+    os.truncate(journal, size)
+    put(site, event(9))
+
+    found = findings.check(site)
+    done = deliver(site)
+
+    assert [one.level for one in found if "the journal is shorter" in one.found] == ["warn"]
+    assert "the journal is shorter" in done.stderr and done.stdout == counts(2)
+    assert numbers(receiver.deliveries()) == [*range(1, 9), 1, 9]
+    done = deliver(site)
+    assert (done.stderr, done.stdout) == ("", counts(0))
 
 
 def test_an_unwritable_cursor_stops_delivery(site, receiver):

@@ -61,6 +61,11 @@ report_damage(struct report *r, enum cursor_damage damage)
 		    "amocrmctl deliver will deliver all events again; to avoid that, restore one "
 		    "of the files from a backup first",
 		    "events/cursor and events/cursor.old are damaged");
+	if (damage == CURSOR_FROM_SEGMENT)
+		report_warning(r, "delivery",
+		    "amocrmctl deliver will deliver the events of its newest file again; restore "
+		    "the whole store from one backup",
+		    "the journal is shorter than when its events were delivered");
 }
 
 static void

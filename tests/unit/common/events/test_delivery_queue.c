@@ -115,7 +115,7 @@ run_once(const char *store)
 	open_ctx(&ctx);
 	ok = delivery_queue_open(&ctx, &cfg, note_failure, &run.reported, &queue);
 	if (ok) {
-		run.damage = delivery_queue_damage(queue);
+		run.damage = delivery_queue_take_damage(queue);
 		ok = delivery_queue_run(&ctx, queue, &run.totals);
 		delivery_queue_close(queue);
 	}
@@ -265,6 +265,56 @@ blocks_accounts_independently(void **state)
 	same_text("none fails", receiver.accepted, "1 5");
 	same_number(
 	    "blocked accounts, saved without a new event", (long long)saved_blocked(*state), 0);
+}
+
+/* As after a backup was restored: the saved position is not in the journal. */
+static void
+skips_nothing_of_a_journal_that_has_become_shorter(void **state)
+{
+	static const struct {
+		const char *label;
+		int kept;  /* of three events, each of account n % 2 */
+		int added; /* the number of the event that comes then: longer from 10 on */
+		int64_t account;
+		int failed; /* accounts whose events could not be delivered before */
+		const char *accepted;
+	} table[] = {
+		{ "the position is beyond the end", 1, 4, 8, 0, "1 4" },
+		{ "the position is within a line", 2, 4, 10, 0, "1 2 4" },
+		{ "no event is left", 0, 4, 8, 0, "4" },
+		{ "an account is blocked", 1, 5, 1, ACCOUNT(1), "1 5" },
+		{ "all accounts are blocked", 2, 5, 10, ACCOUNT(0) | ACCOUNT(1), "1 2 5" },
+	};
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		off_t size = 0;
+		struct stat st;
+		struct run run;
+
+		events_path(*state, "0000000001.ndjson", path);
+		(void)unlink(path);
+		events_path(*state, "cursor", path);
+		(void)unlink(path);
+		events_path(*state, "0000000001.ndjson", path);
+		for (int n = 1; n <= 3; n++) {
+			append_event(*state, n, n % 2, time(NULL));
+			if (n == table[i].kept && stat(path, &st) == 0)
+				size = st.st_size;
+		}
+		receiver_fails((unsigned)table[i].failed, DELIVERY_FAILED, FAULT_UNAVAILABLE);
+		run_once(*state);
+		assert_int_equal(truncate(path, size), 0);
+		append_event(*state, table[i].added, table[i].account, time(NULL));
+		receiver_accepts();
+		set_retries(*state, 0, -1);
+		run = run_once(*state);
+		same_text(table[i].label, receiver.accepted, table[i].accepted);
+		same_number(table[i].label, run.damage, CURSOR_FROM_SEGMENT);
+		run = run_once(*state);
+		same_totals(table[i].label, &run, 0, 0, 0);
+		same_number(table[i].label, run.damage, CURSOR_WHOLE);
+	}
 }
 
 static void
@@ -748,6 +798,7 @@ main(void)
 		IN_FOLDER(delivers_each_event_once_and_in_order),
 		IN_FOLDER(blocks_the_account_of_a_failed_event),
 		IN_FOLDER(blocks_accounts_independently),
+		IN_FOLDER(skips_nothing_of_a_journal_that_has_become_shorter),
 		IN_FOLDER(counts_attempts_for_each_event),
 		IN_FOLDER(obeys_retry_after),
 		IN_FOLDER(gives_up_after_the_last_retry),

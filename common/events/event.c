@@ -57,23 +57,30 @@ add_names(struct strbuf *sb, const struct event *event)
 	}
 }
 
-/* Whether a member of that name has a value: neither null, 0 nor empty.  A quote within a string of
- * the payload is escaped, so such a text can only be a member's name. */
 static bool
-has_value(const char *payload, const char *quoted_name)
+within(struct json_slice part, const char *at)
 {
-	const char *at = payload;
+	return part.at != NULL && at >= part.at && at < part.at + part.len;
+}
+
+/* Whether a member of that name, but none of the account, has a value: neither null, 0 nor empty.  A
+ * quote within a string of the payload is escaped, so such a text can only be a member's name. */
+static bool
+has_value(const struct event_payload *payload, const char *quoted_name)
+{
+	const char *at = payload->all.at;
 
 	while ((at = strstr(at, quoted_name)) != NULL) {
 		at += strlen(quoted_name);
-		if (at[0] == ':' && (at[1] == '"' ? at[2] != '"' : at[1] >= '1' && at[1] <= '9'))
+		if (at[0] == ':' && (at[1] == '"' ? at[2] != '"' : at[1] >= '1' && at[1] <= '9')
+		    && !within(payload->account, at))
 			return true;
 	}
 	return false;
 }
 
 static bool
-says_when(const char *payload)
+says_when(const struct event_payload *payload)
 {
 	static const char *const names[] = { "\"last_modified\"", "\"updated_at\"",
 		"\"modified_at\"", "\"date_create\"", "\"created_at\"", "\"timestamp\"",
@@ -91,7 +98,7 @@ write_id(
 {
 	const char *first;
 
-	if (says_when(event->payload.all.at)) {
+	if (says_when(&event->payload)) {
 		sha256_hex(event->body, event->body_len, id);
 		return true;
 	}

@@ -5,10 +5,10 @@
  *    "request_id":"<amoCRM's>","payload":{…}}
  *
  * amoCRM sends a webhook again if it gets no reply in time, so an id may occur more than once.  The
- * id is the SHA-256 of the body, if an item in it says when it changed, so that amoCRM's repeat is
- * the same event.  Calls of the Digital Pipeline do not say that, and are never repeated.  Their id
- * is the SHA-256 of the request's id, a line feed and the body, so three calls for one lead are
- * three events.  Without a request's id the time of receipt takes its place.
+ * id is the SHA-256 of the body, if it says when something but the account changed, so that
+ * amoCRM's repeat is the same event.  Calls of the Digital Pipeline do not say that, and are never
+ * repeated.  Their id is the SHA-256 of the request's id, a line feed and the body, so three calls
+ * for one lead are three events.  Without a request's id the time of receipt takes its place.
  */
 #ifndef EVENT_H
 #define EVENT_H

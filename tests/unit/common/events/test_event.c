@@ -412,6 +412,12 @@ identifies_a_repeat(void **state)
 		{ "a time that is 0", "{\"leads\":{\"status\":[{\"updated_at\":0}]}}", false },
 		{ "a name within a text",
 		    "{\"leads\":{\"note\":[{\"text\":\"\\\"updated_at\\\":1\"}]}}", false },
+		{ "a time of the account",
+		    "{\"leads\":{\"status\":[{\"id\":1}]},\"account\":{\"created_at\":1}}", false },
+		{ "a time in the second list",
+		    "{\"leads\":{\"add\":[{\"id\":1}],\"update\":[{\"id\":1},{\"updated_at\":5}]}}",
+		    true },
+		{ "a time of a widget's event", "{\"event\":{\"data\":{\"created_at\":5}}}", true },
 		{ "a text that is such a name", "{\"a\":{\"b\":[\"updated_at\"]}}", false },
 	};
 

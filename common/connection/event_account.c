@@ -89,8 +89,22 @@ account_by_subdomain(struct ctx *ctx, const struct config *cfg, struct event *ev
 		return true;
 	if (!search_connections(ctx, cfg, &search))
 		return false;
-	event->account_id = search.several ? 0 : search.account_id;
+	if (search.account_id == 0 || search.several)
+		return true;
+	if (event->account_id != 0 && event->account_id != search.account_id)
+		return fault(ctx, FAULT_REQUEST,
+		    "the body names account %lld, and the subdomain of account %lld",
+		    (long long)event->account_id, (long long)search.account_id);
+	event->account_id = search.account_id;
 	return true;
+}
+
+/* By the account's own members.  Their subdomain is not compared: that would read every connection
+ * for each webhook. */
+static bool
+is_named(const struct event_payload *payload)
+{
+	return payload->of_account != 0 || event_parse_id(payload->account_id) != 0;
 }
 
 bool
@@ -105,5 +119,5 @@ event_find_account(struct ctx *ctx, const struct config *cfg, struct event *even
 		return fault(ctx, FAULT_REQUEST, "the body and its token name two accounts");
 	if (event->account_id == 0)
 		event->account_id = by_token;
-	return event->account_id != 0 || account_by_subdomain(ctx, cfg, event);
+	return is_named(&event->payload) || account_by_subdomain(ctx, cfg, event);
 }

@@ -7,11 +7,12 @@
 #include "config/config.h"
 #include "events/event.h"
 
-/* Sets the event's account_id: what event_account finds in the payload, or the account in the token
- * of a Salesbot's request, whose signature must be by client_secret; else the one connected account
- * whose host begins with the payload's subdomain, which reads every connection, unless they are
- * shared.  0: there is none.
- * Fault: FAULT_REQUEST if two of the first differ; FAULT_STORAGE. */
+/* Sets the event's account_id: what event_account finds in the payload, the account in the token of
+ * a Salesbot's request, whose signature must be by client_secret, or the one connected account
+ * whose host begins with the payload's subdomain.  0: there is none.  The subdomain is looked up,
+ * which reads every connection unless they are shared, where the payload has no account's id but
+ * that of items.
+ * Fault: FAULT_REQUEST if two of these differ; FAULT_STORAGE. */
 bool event_find_account(struct ctx *ctx, const struct config *cfg, struct event *event);
 
 #endif

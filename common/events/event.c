@@ -63,8 +63,8 @@ within(struct json_slice part, const char *at)
 	return part.at != NULL && at >= part.at && at < part.at + part.len;
 }
 
-/* Whether a member of that name, but none of the account, has a value: neither null, 0 nor empty.  A
- * quote within a string of the payload is escaped, so such a text can only be a member's name. */
+/* Whether a member of that name, but none of the account, has a value: neither null, 0 nor empty.
+ * A quote within a string of the payload is escaped, so such a text can only be a member's name. */
 static bool
 has_value(const struct event_payload *payload, const char *quoted_name)
 {

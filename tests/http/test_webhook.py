@@ -657,6 +657,19 @@ def test_a_body_that_names_two_accounts(bare, body):
     assert webhooks.lines(bare) == []
 
 
+def test_a_body_whose_items_and_subdomain_name_two_accounts(bare, amocrm):
+    account = amocrm.who()[0]
+    connect(bare, amocrm)
+    bare.configure(app_connections="per_user", amocrm_account=None, webhook_accounts="any")
+    body = f"account[subdomain]={account.subdomain}&leads[add][0][account_id]="
+
+    refused(send(bare, f"{body}6".encode()), 400, "invalid_request")
+    accepted(send(bare, f"{body}{account.id}".encode()))
+    accepted(send(bare, b"account[subdomain]=unknown&leads[add][0][account_id]=6"))
+
+    assert [line["account_id"] for line in webhooks.lines(bare)] == [account.id, 6]
+
+
 def salesbot(site, amocrm, secret=None, algorithm="HS512", **claims):
     claims = {"account_id": amocrm.who()[0].id, "exp": int(time.time()) + 600, **claims}
     digest_of = {"HS512": hashlib.sha512, "HS256": hashlib.sha256}[algorithm]

@@ -49,6 +49,7 @@ static const struct hint {
 	{ "Check the `client_secret` parameter", FAULT_CLIENT,
 	    "see client_secret in the integration's Keys tab" },
 	{ "Check the `grant_type` parameter", FAULT_CLIENT, PROGRAM },
+	{ "Check that all required parameters have been provided", FAULT_CLIENT, PROGRAM },
 	{ "Specify a scope in the request or set a default scope", FAULT_CLIENT, SCOPE },
 	{ "Invalid account", FAULT_CLIENT, HOST },
 	{ "Send request to account", FAULT_CLIENT, HOST },
@@ -84,7 +85,8 @@ find_hint(const char *hint)
 	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
 		if (same_hint(hints[i].text, hint))
 			return hints[i];
-	if (begins_with(hint, "Check the `") && len > 7 && strcmp(hint + len - 7, "` scope") == 0)
+	if (begins_with(hint, "Check the `") && len > strlen("Check the `` scope")
+	    && strcmp(hint + len - strlen("` scope"), "` scope") == 0)
 		return (struct hint){ "", FAULT_CLIENT, SCOPE };
 	return (struct hint){ "", FAULT_CLIENT, "amoCRM's reason is not known to us" };
 }

@@ -11,6 +11,7 @@ import socket
 import pytest
 
 import findings
+from connections import HOST
 from findings import PUBLIC, REDIRECT_URI, check, configure, faults, good, only
 from sandbox import process, tokens
 from sandbox.listen import Listener, Reply, Tls
@@ -331,6 +332,17 @@ def test_a_host_name_without_an_address(public, amocrm, front):
         f"{PUBLIC}:443:nobody.invalid:443 {amocrm.connect_to}"))
 
     only(asked(public), "WRONG", "address", PUBLIC, "DNS")
+
+
+def test_the_accounts_host_without_an_address(public, amocrm, front):
+    ways = " ".join(f"{name}:443:127.0.0.1:{front.port}" for name in (PUBLIC, APEX))
+    reachable(public, amocrm, front,
+              amocrm_connect_to=f"{HOST}:443:nobody.invalid:443 {ways} {amocrm.connect_to}")
+
+    found = asked(public)
+
+    only(found, "WRONG", "amocrm", HOST, "name servers")
+    assert "renamed" not in faults(found)[0].text
 
 
 def test_a_closed_port(public, amocrm, front):

@@ -1,0 +1,214 @@
+/* test_refusal.c - what each refusal of amoCRM means, and that no cause is claimed that it does not
+ * tell. */
+#include "../../table.h"
+
+#include "amocrm/amocrm.h"
+#include "amocrm/refusal.h"
+#include "text/json.h"
+
+#include <stdio.h>
+
+#define TOKEN   "/oauth2/access_token"
+#define ACCOUNT "/api/v4/account"
+#define HOST    "reforyou.amocrm.ru"
+
+/* The fault that a reply with this JSON causes. */
+static void
+refuse(struct ctx *ctx, const char *path, const char *body, long status, const char *json)
+{
+	const struct amocrm_call call = {
+		.method = "POST", .host = HOST, .path = path, .body = body
+	};
+	const struct https_reply reply = { .status = status, .body = json, .is_json = true };
+	struct json_object *doc = json_parse(json, strlen(json));
+
+	assert_true(json_object_is_type(doc, json_type_object));
+	refusal_fault(ctx, &call, &reply, doc);
+	json_object_put(doc);
+}
+
+static void
+knows_each_hint(void **state)
+{
+	static const struct {
+		const char *hint;
+		enum fault_kind expected;
+		const char *advice;
+	} table[] = {
+		{ "Authorization code has expired", FAULT_REFUSED, "over 20 minutes old" },
+		{ "Authorization code has been revoked", FAULT_REFUSED, "already used" },
+		{ "Authorization code was not issued to this client", FAULT_REFUSED,
+		    "issued to another integration" },
+		{ "Authorization code malformed", FAULT_REFUSED, "truncated" },
+		{ "Cannot decrypt the authorization code", FAULT_REFUSED, "authorize_url" },
+		{ "Check the `code` parameter", FAULT_REFUSED, "no usable code" },
+		{ "Check the `code_verifier` parameter", FAULT_REFUSED, "PKCE" },
+		{ "Failed to verify `code_verifier`.", FAULT_REFUSED, "PKCE" },
+		{ "Code Verifier must follow the specifications of RFC-7636.", FAULT_REFUSED,
+		    "PKCE" },
+		{ "Token has been revoked", FAULT_REFUSED, "already used" },
+		{ "Refresh token has been revoked", FAULT_REFUSED, "already used" },
+		{ "Token has expired", FAULT_REFUSED, "three months" },
+		{ "Refresh token has expired", FAULT_REFUSED, "three months" },
+		{ "Token is not linked to client", FAULT_REFUSED, "issued to another integration" },
+		{ "Invalid refresh token", FAULT_REFUSED, "does not know the token" },
+		{ "Check the `refresh_token` parameter", FAULT_REFUSED, "no usable token" },
+		{ "Cannot decrypt the refresh token", FAULT_REFUSED, "another integration" },
+		{ "Redirect URI is not associated with client", FAULT_CLIENT, "byte for byte" },
+		{ "Invalid redirect URI", FAULT_CLIENT, "byte for byte" },
+		{ "Check the `redirect_uri` parameter", FAULT_CLIENT, "byte for byte" },
+		{ "Check the `client_id` parameter", FAULT_CLIENT, "see client_id" },
+		{ "Check the `client_secret` parameter", FAULT_CLIENT, "see client_secret" },
+		{ "Check the `grant_type` parameter", FAULT_CLIENT, "how this program asks" },
+		{ "Check that all required parameters have been provided", FAULT_CLIENT,
+		    "how this program asks" },
+		{ "Check the `crm` scope", FAULT_CLIENT, "which rights" },
+		{ "Specify a scope in the request or set a default scope", FAULT_CLIENT,
+		    "which rights" },
+		{ "Invalid account", FAULT_CLIENT, "another host" },
+		{ "Send request to account", FAULT_CLIENT, "another host" },
+		/* a full stop and capitals make no difference */
+		{ "token has been revoked.", FAULT_REFUSED, "already used" },
+		/* no cause is claimed for others */
+		{ "Token", FAULT_CLIENT, "not known to us" },
+		{ "Token has been revoked by the user", FAULT_CLIENT, "not known to us" },
+		{ "Check the `code` parameter or others", FAULT_CLIENT, "not known to us" },
+		{ "Check the ` scope", FAULT_CLIENT, "not known to us" },
+		{ ".", FAULT_CLIENT, "not known to us" },
+		{ "Что-то новое", FAULT_CLIENT, "not known to us" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++)
+		for (long status = 400; status <= 401; status++) {
+			char json[256];
+			struct ctx ctx;
+
+			open_ctx(&ctx);
+			snprintf(json, sizeof json,
+			    "{\"title\":\"Error\",\"hint\":\"%s\",\"status\":%ld}", table[i].hint,
+			    status);
+			refuse(&ctx, TOKEN, NULL, status, json);
+			same_number(table[i].hint, ctx.kind, table[i].expected);
+			has_text(table[i].hint, ctx.reason, table[i].hint);
+			has_text(table[i].hint, ctx.reason, table[i].advice);
+			has_text(table[i].hint, ctx.reason, HOST " refused with 40");
+			if (strstr(table[i].advice, "client_secret") == NULL)
+				has_no_text(table[i].hint, ctx.reason, "client_secret,");
+			ctx_close(&ctx);
+		}
+}
+
+static void
+knows_replies_without_a_hint(void **state)
+{
+	static const struct {
+		const char *label, *path;
+		long status;
+		const char *json, *advice;
+	} table[] = {
+		{ "no hint", TOKEN, 401, "{\"title\":\"Wrong client\"}",
+		    "Wrong client (wrong client_secret, or an unpaid account)" },
+		{ "an empty hint", TOKEN, 400, "{\"hint\":\"\",\"title\":\"Error\"}",
+		    "wrong client_secret, or an unpaid account" },
+		{ "a hint that is no text", TOKEN, 400, "{\"hint\":7}",
+		    "wrong client_secret, or an unpaid account" },
+		{ "nothing", TOKEN, 400, "{}", "wrong client_secret, or an unpaid account" },
+		{ "an access token", ACCOUNT, 401, "{\"title\":\"Unauthorized\"}",
+		    "the access token was not accepted" },
+		{ "a hint that concerns an access token", ACCOUNT, 401,
+		    "{\"hint\":\"Token has been revoked\"}", "the access token was not accepted" },
+		{ "another request", ACCOUNT, 400, "{\"title\":\"Bad Request\"}",
+		    "amoCRM does not accept this request" },
+		{ "a user without rights", AMOCRM_WEBHOOKS_PATH, 403, "{\"title\":\"Forbidden\"}",
+		    "not an administrator" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		refuse(&ctx, table[i].path, NULL, table[i].status, table[i].json);
+		same_number(table[i].label, ctx.kind, FAULT_CLIENT);
+		has_text(table[i].label, ctx.reason, table[i].advice);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+names_the_event_that_is_wrong(void **state)
+{
+	static const char request[] = "{\"settings\":[\"add_lead\",\"no_such_event\"]}";
+	static const struct {
+		const char *label, *errors, *expected;
+	} table[] = {
+		{ "by a number", "[{\"path\":\"settings.1\",\"detail\":\"unknown\"}]",
+		    "; settings.1 no_such_event: unknown" },
+		{ "in brackets", "[{\"path\":\"settings[1]\",\"detail\":\"unknown\"}]",
+		    "; settings[1] no_such_event: unknown" },
+		{ "beyond the end", "[{\"path\":\"settings.2\",\"detail\":\"unknown\"}]",
+		    "; settings.2: unknown" },
+		{ "no number", "[{\"path\":\"settings.x\",\"detail\":\"unknown\"}]",
+		    "; settings.x: unknown" },
+		{ "another member", "[{\"path\":\"destination\",\"detail\":\"too long\"}]",
+		    "; destination: too long" },
+		{ "a member that only begins alike", "[{\"path\":\"set.1\",\"detail\":\"d\"}]",
+		    "; set.1: d" },
+		{ "no path", "[{\"detail\":\"d\"}]", "; : d" },
+		{ "no list", "{\"path\":\"settings.1\"}", "request)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		char json[256];
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		snprintf(json, sizeof json,
+		    "{\"title\":\"Bad Request\",\"validation-errors\":[{\"errors\":%s}]}",
+		    table[i].errors);
+		refuse(&ctx, AMOCRM_WEBHOOKS_PATH, request, 400, json);
+		same_number(table[i].label, ctx.kind, FAULT_CLIENT);
+		has_text(table[i].label, ctx.reason, table[i].expected);
+		ctx_close(&ctx);
+	}
+}
+
+/* The log and the terminal escape what they are given. */
+static void
+quotes_hostile_texts(void **state)
+{
+	char long_text[5000];
+	char json[11000];
+	struct ctx ctx;
+
+	(void)state;
+	memset(long_text, 'x', sizeof long_text - 1);
+	long_text[sizeof long_text - 1] = '\0';
+	snprintf(json, sizeof json, "{\"hint\":\"%s\",\"title\":\"%s\"}", long_text, long_text);
+	open_ctx(&ctx);
+	refuse(&ctx, TOKEN, NULL, 400, json);
+	same_number("a long hint", ctx.kind, FAULT_CLIENT);
+	has_text("a long hint", ctx.reason, "not known to us");
+	ctx_close(&ctx);
+
+	open_ctx(&ctx);
+	refuse(&ctx, TOKEN, NULL, 400, "{\"hint\":\"a\\nfault=none\\u001b[2J%s%n\\\"\"}");
+	same_number("a hostile hint", ctx.kind, FAULT_CLIENT);
+	has_text("a hostile hint", ctx.reason, "[2J%s%n\" (amoCRM's reason is not known to us)");
+	ctx_close(&ctx);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_each_hint),
+		cmocka_unit_test(knows_replies_without_a_hint),
+		cmocka_unit_test(names_the_event_that_is_wrong),
+		cmocka_unit_test(quotes_hostile_texts),
+	};
+
+	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
+}

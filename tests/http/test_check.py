@@ -17,7 +17,7 @@ import pytest
 
 import connections
 import findings
-from connections import forget_list
+from connections import ID, forget_list, made_up, take_in
 from findings import REDIRECT_URI, check, configure, good, only
 from responder import only_root_sees
 from sandbox import hooks, process
@@ -415,6 +415,19 @@ def test_a_missing_public_key(bare):
     configure(bare, jwt_secret=None, jwt_algorithm="EdDSA", jwt_public_key="/nothing/there.pem")
 
     plant(bare, "WRONG", "jwt", "/nothing/there.pem")
+
+
+def test_a_budget_that_amocrm_does_not_allow(bare):
+    configure(bare, amocrm_budget="8 2")
+
+    plant(bare, "warn", "amocrm", "8 calls a second", "7 or less")
+
+
+def test_a_connection_of_another_account_than_the_pinned_one(bare):
+    configure(bare, amocrm_account_id=ID)
+    take_in(bare, [made_up(ID), made_up(ID + 1)])
+
+    plant(bare, "warn", "connections", f"{ID + 1}:1", "account_id", "disconnect")
 
 
 def test_a_fifo_for_the_public_key(bare, public_keys):

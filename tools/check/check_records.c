@@ -41,9 +41,10 @@ struct tally {
 	struct some old;    /* sealed by a key that is not the first */
 	struct some revoked;
 	struct some expired;
-	struct some soon; /* expire within SOON_S */
-	struct some lost; /* not on their account's list */
-	struct some gone; /* listed, or pointed to, and missing */
+	struct some soon;  /* expire within SOON_S */
+	struct some other; /* of another account than the pinned one */
+	struct some lost;  /* not on their account's list */
+	struct some gone;  /* listed, or pointed to, and missing */
 };
 
 static void
@@ -64,9 +65,10 @@ sealed_by_first(const struct keyring *ring, const char *sealed)
 }
 
 static void
-tally_times(struct tally *t, const char *key, const struct connection *connection)
+tally_connection(struct tally *t, const char *key, const struct connection *connection)
 {
 	time_t ends = connection->refreshed_at + REFRESH_TOKEN_LIFE_S;
+	int64_t pinned = t->c->ctl->cfg.amocrm.account_id;
 
 	if (connection->connected_at > t->c->newest)
 		t->c->newest = connection->connected_at;
@@ -78,6 +80,8 @@ tally_times(struct tally *t, const char *key, const struct connection *connectio
 		add(&t->expired, key, NULL);
 	else if (ends <= time(NULL) + SOON_S)
 		add(&t->soon, key, NULL);
+	if (pinned != 0 && connection->account_id != pinned)
+		add(&t->other, key, NULL);
 }
 
 static void
@@ -113,7 +117,7 @@ tally_record(struct ctx *ctx, void *arg, const char *key, const char *value)
 	tally_index(t, key, &connection);
 	if (t->ring != NULL && !sealed_by_first(t->ring, connection.sealed))
 		add(&t->old, key, NULL);
-	tally_times(t, key, &connection);
+	tally_connection(t, key, &connection);
 	return true;
 }
 
@@ -220,7 +224,12 @@ report_connections(struct report *r, const struct tally *t)
 		    "it",
 		    "%s: expires within a week; such connections: %zu", t->soon.first,
 		    t->soon.count);
-	if (t->revoked.count + t->expired.count + t->soon.count == 0)
+	if (t->other.count > 0)
+		report_warning(r, "connections",
+		    "erase it with amocrmctl disconnect, or correct account_id",
+		    "%s: of another account than [amocrm] account_id; such connections: %zu",
+		    t->other.first, t->other.count);
+	if (t->revoked.count + t->expired.count + t->soon.count + t->other.count == 0)
 		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define AMOCRM_CALLS_MAX 7 /* a second, for one account */
+
 /* The text that the configuration has for a key; NULL: none, or the key is no text. */
 static const char *
 text_of(const struct config *cfg, const struct config_key *key)
@@ -38,10 +40,24 @@ part_of(const struct config_key *key)
 	return "configuration";
 }
 
+static void
+check_budget(struct check *c)
+{
+	int calls = c->ctl->cfg.amocrm.budget.calls;
+
+	if (calls > AMOCRM_CALLS_MAX)
+		report_warning(&c->report, "amocrm", "set it to 7 or less",
+		    "[amocrm] budget allows %d calls a second; amoCRM blocks who makes more than "
+		    "%d",
+		    calls, AMOCRM_CALLS_MAX);
+}
+
 bool
 check_values(struct check *c)
 {
 	bool ok = true;
+
+	check_budget(c);
 
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		const char *text = text_of(&c->ctl->cfg, key);

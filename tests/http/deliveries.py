@@ -2,7 +2,6 @@
 receiver."""
 
 import hashlib
-import hashlib
 import json
 import time
 from datetime import datetime, timezone

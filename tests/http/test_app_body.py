@@ -7,7 +7,8 @@ import pytest
 
 import app
 from app import FORM, JSON, User
-from test_hostile import ANY_ACCOUNT, REFERERS
+from connections import ANY_ACCOUNT
+from test_hostile import REFERERS
 
 in_both_kinds = pytest.mark.parametrize("kind", [JSON, FORM], ids=["JSON", "form"])
 

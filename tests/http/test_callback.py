@@ -12,12 +12,9 @@ import pytest
 
 import app
 import expect
-from connections import held_lock
+from connections import ANY_ACCOUNT, held_lock
 from sandbox import hooks, process
 from sandbox.web import Answer
-
-# Without a pinned account every allowed host is accepted; states need not be signed.
-ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 
 STATES = {
     "none": None,

@@ -14,6 +14,7 @@ import pytest
 
 import expect
 from app import User
+from connections import ANY_ACCOUNT
 from killing import Moments, killed_after
 from sandbox import process
 from sandbox.process import wait_until
@@ -23,7 +24,6 @@ ROUNDS = 400        # turns, of which half are enough on a slow machine
 TIME = 10           # seconds that a machine is not slow
 ENOUGH = 20         # of the programs that were killed, and of those that responded
 USERS = 40          # so that records are changed as well as created
-ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 MANY_CALLS = {"amocrm_budget": "50 50"}
 DEBRIS_MAX = 4      # files left by killed writers, until the next writer removes them
 

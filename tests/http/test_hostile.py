@@ -5,9 +5,8 @@ import re
 import pytest
 
 import expect
+from connections import ANY_ACCOUNT
 from sandbox.web import Malformed
-
-ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 
 # Raw text of the query, because the encoding of the host matters.
 REFERERS = {

@@ -10,12 +10,11 @@ import pytest
 import app
 import expect
 from app import MODES, User, in_every_mode, where_states_are_signed
-from connections import ID, connect, pair
+from connections import ANY_ACCOUNT, ID, connect, pair
 from sandbox import process
 from sandbox.limits import busiest_second
 from sandbox.process import wait_until
 
-ANY_ACCOUNT = {"amocrm_account": None, "app_connections": "per_user", "app_state": "any"}
 ANY_STATE = {name: mode for name, mode in MODES.items() if mode["app_state"] == "any"}
 where_states_are_any = pytest.mark.parametrize("mode", ANY_STATE.values(), ids=ANY_STATE.keys())
 BURST, RATE = 10, 2     # of exchanges without a state of ours; the defaults

@@ -56,6 +56,12 @@ place_of(struct event_payload *payload, struct json_slice name)
 	return NULL;
 }
 
+static struct json_slice
+if_string(struct json_slice value)
+{
+	return *value.at == '"' ? value : (struct json_slice){ NULL, 0 };
+}
+
 static void
 read_account(struct event_payload *payload)
 {
@@ -68,8 +74,8 @@ read_account(struct event_payload *payload)
 	while (json_slice_next(&rest, &name, &value))
 		if (json_slice_equal(name, "id"))
 			payload->of_account = event_parse_id(value);
-		else if (json_slice_equal(name, "subdomain") && *value.at == '"')
-			payload->subdomain = value;
+		else if (json_slice_equal(name, "subdomain"))
+			payload->subdomain = if_string(value);
 }
 
 struct event_payload
@@ -83,8 +89,8 @@ event_payload_of(struct json_slice all)
 
 	while (json_slice_next(&rest, &name, &value)) {
 		place = place_of(&payload, name);
-		if (place != NULL && (place != &payload.subdomain || *value.at == '"'))
-			*place = value;
+		if (place != NULL)
+			*place = place == &payload.subdomain ? if_string(value) : value;
 		payload.has_entities |=
 		    (*value.at == '[' || *value.at == '{' || json_slice_equal(name, "event"))
 		    && (place == NULL || !is_about_account(name));

@@ -146,6 +146,11 @@ reads_the_account(void **state)
 		{ "the id of another entity", "{\"leads\":{\"id\":1}}", 0, "\"account_id\":null," },
 		{ "a subdomain that is not a string",
 		    "{\"account\":{\"id\":1,\"subdomain\":[\"x\"]}}", 1, "\"subdomain\":null," },
+		{ "two subdomains, of which the last counts",
+		    "{\"subdomain\":\"x\",\"subdomain\":5}", 0, "\"subdomain\":null," },
+		{ "the account's own subdomain counts",
+		    "{\"account\":{\"subdomain\":\"x\"},\"subdomain\":\"y\"}", 0,
+		    "\"subdomain\":\"x\"," },
 		{ "a subdomain with escapes", "{\"account\":{\"subdomain\":\"\\\"\\u0000\"}}", 0,
 		    "\"subdomain\":\"\\\"\\u0000\"," },
 	};

@@ -106,9 +106,11 @@ read_pairs(struct ctx *ctx, const char *text, size_t len, struct form *form)
 
 	if (!ctx_alloc(ctx, len + 1, &decoded))
 		return false;
-	for (; text < end; text++) { /* passes a '&' */
-		if (*text == '&')
+	while (text < end) {
+		if (*text == '&') {
+			text++;
 			continue;
+		}
 		if (!decode_pair(&text, end, &decoded, &pair))
 			return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
 		if (!set(ctx, form, &pair))

@@ -15,7 +15,7 @@
  * name, dots and spaces are kept, and a name may be empty.  A pair without '=' has an empty value.
  * Bytes that are not UTF-8 become U+FFFD.
  *
- * The cost is O(n log n) in the size of the body, whatever the names are.
+ * The cost grows with the size of the body, and does not depend on what the names are.
  */
 #ifndef NESTED_FORM_H
 #define NESTED_FORM_H

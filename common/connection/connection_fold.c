@@ -55,7 +55,7 @@ fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *
 	if (!auth_code_find(ctx, &cfg->store, kept->code, &known, &code))
 		return false;
 	if (known && code.connection != NULL)
-		return true;
+		return store_sync(ctx, &cfg->store);
 	if (find_identity(ctx, fold, kept, tokens, &identity)
 	    && authorized_save(ctx, cfg, ring, &authorized))
 		return true;

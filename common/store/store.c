@@ -2,6 +2,7 @@
  * changes the store. */
 #include "store/store.h"
 
+#include "base/file.h"
 #include "base/sha2.h"
 #include "store/disk_reserve.h"
 #include "store/shard.h"
@@ -31,6 +32,15 @@ store_ready(struct ctx *ctx, const struct store_config *store)
 	    && (disk_reserve_ready(ctx, directory)
 		|| (store_paths_largest(ctx, store, &largest)
 		    && disk_reserve_fill(ctx, directory, largest)));
+}
+
+/* The files were synced before they got their names. */
+bool
+store_sync(struct ctx *ctx, const struct store_config *store)
+{
+	const char *directory;
+
+	return store_paths_directory(ctx, store, &directory) && file_sync_directory(ctx, directory);
 }
 
 bool

@@ -22,6 +22,10 @@
  * Fault: FAULT_STORAGE. */
 bool store_ready(struct ctx *ctx, const struct store_config *store);
 
+/* Makes durable what other processes have committed, too: a kill may have come before their sync.
+ * Fault: FAULT_STORAGE. */
+bool store_sync(struct ctx *ctx, const struct store_config *store);
+
 /* Reads a record.  *value is NUL-terminated; NULL: there is no such record, or it has expired.
  * Fault: FAULT_STORAGE; FAULT_CORRUPT when this record alone cannot be read. */
 bool store_get(

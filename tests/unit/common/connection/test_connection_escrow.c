@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define KEY   "connection:1:7"
@@ -52,6 +53,16 @@ amocrm_identity_from_api(struct ctx *ctx, const struct config *cfg, const char *
 		same_number("one deadline for all", deadline_ms, mock.latest);
 	mock.latest = deadline_ms;
 	return fault(ctx, FAULT_UNAVAILABLE, "amoCRM is not available");
+}
+
+static int syncs;
+
+/* Counts instead of the C library's. */
+int
+fsync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fsync, fd);
 }
 
 static struct connection
@@ -350,8 +361,10 @@ folds_a_code_unless_there_is_something_newer(void **state)
 		table[i].meanwhile(&s);
 		assert_true(connection_fold(&s.ctx, &s.cfg, KEY));
 		same_text("another filter leaves it", s.ctx.reason, "");
+		syncs = 0;
 		if (!connection_fold(&s.ctx, &s.cfg, CODE))
 			fail_msg("%s: %s", table[i].label, s.ctx.reason);
+		DEMAND(table[i].label, syncs > 0); /* before the slot is freed */
 		stored_is(table[i].label, &s, table[i].expected);
 		code_is(table[i].label, &s, table[i].claimed_by);
 		if (strcmp(table[i].expected, "refresh-new") == 0) {

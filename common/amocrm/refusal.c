@@ -8,14 +8,16 @@
 #include <string.h>
 #include <strings.h>
 
-#define REVOKED      "already used, or the integration was removed; connect again"
-#define EXPIRED      "not refreshed for three months; connect again"
-#define OTHER_CLIENT "issued to another integration: is client_id the right one? connect again"
-#define PKCE         "requested by another program, with PKCE; connect again"
-#define REDIRECT_URI "redirect_uri must equal the one in amoCRM's settings byte for byte"
-#define SCOPE        "see which rights the integration has in amoCRM's settings"
-#define HOST         "see account: amoCRM expects the request at another host"
-#define PROGRAM      "amoCRM does not accept how this program asks"
+#define UNDECRYPTABLE "truncated, or from the other platform: see authorize_url"
+#define NO_CODE       "no usable code; connect again"
+#define REVOKED       "already used, or the integration was removed; connect again"
+#define EXPIRED       "not refreshed for three months; connect again"
+#define OTHER_CLIENT  "issued to another integration: is client_id the right one? connect again"
+#define PKCE          "requested by another program, with PKCE; connect again"
+#define REDIRECT_URI  "redirect_uri must equal the one in amoCRM's settings byte for byte"
+#define SCOPE         "see which rights the integration has in amoCRM's settings"
+#define HOST          "see account: amoCRM expects the request at another host"
+#define PROGRAM       "amoCRM does not accept how this program asks"
 
 static const struct hint {
 	const char *text;
@@ -26,9 +28,10 @@ static const struct hint {
 	{ "Authorization code has been revoked", FAULT_REFUSED, "already used; connect again" },
 	{ "Authorization code was not issued to this client", FAULT_REFUSED, OTHER_CLIENT },
 	{ "Authorization code malformed", FAULT_REFUSED, "truncated; connect again" },
-	{ "Cannot decrypt the authorization code", FAULT_REFUSED,
-	    "truncated, or from the other platform: see authorize_url" },
-	{ "Check the `code` parameter", FAULT_REFUSED, "no usable code; connect again" },
+	{ "Cannot decrypt the authorization code", FAULT_REFUSED, UNDECRYPTABLE },
+	{ "Issue decrypting the authorization code", FAULT_REFUSED, UNDECRYPTABLE },
+	{ "Cannot validate the provided authorization code", FAULT_REFUSED, NO_CODE },
+	{ "Check the `code` parameter", FAULT_REFUSED, NO_CODE },
 	{ "Check the `code_verifier` parameter", FAULT_REFUSED, PKCE },
 	{ "Failed to verify `code_verifier`.", FAULT_REFUSED, PKCE },
 	{ "Code Verifier must follow the specifications of RFC-7636.", FAULT_REFUSED, PKCE },

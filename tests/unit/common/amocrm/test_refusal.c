@@ -77,6 +77,7 @@ knows_each_hint(void **state)
 		{ "Token has been revoked by the user", FAULT_CLIENT, "not known to us" },
 		{ "Check the `code` parameter or others", FAULT_CLIENT, "not known to us" },
 		{ "Check the ` scope", FAULT_CLIENT, "not known to us" },
+		{ "Something is wrong with the `crm` scope", FAULT_CLIENT, "not known to us" },
 		{ ".", FAULT_CLIENT, "not known to us" },
 		{ "Что-то новое", FAULT_CLIENT, "not known to us" },
 	};
@@ -139,27 +140,52 @@ knows_replies_without_a_hint(void **state)
 	}
 }
 
+#define ERRORS(list) "[{\"errors\":" list "}]"
+
 static void
 names_the_event_that_is_wrong(void **state)
 {
-	static const char request[] = "{\"settings\":[\"add_lead\",\"no_such_event\"]}";
+	static const char request[] = "{\"settings\":[\"add_lead\",\"no_such_event\",7]}";
 	static const struct {
-		const char *label, *errors, *expected;
+		const char *label, *request, *groups, *expected;
 	} table[] = {
-		{ "by a number", "[{\"path\":\"settings.1\",\"detail\":\"unknown\"}]",
-		    "; settings.1 no_such_event: unknown" },
-		{ "in brackets", "[{\"path\":\"settings[1]\",\"detail\":\"unknown\"}]",
-		    "; settings[1] no_such_event: unknown" },
-		{ "beyond the end", "[{\"path\":\"settings.2\",\"detail\":\"unknown\"}]",
-		    "; settings.2: unknown" },
-		{ "no number", "[{\"path\":\"settings.x\",\"detail\":\"unknown\"}]",
-		    "; settings.x: unknown" },
-		{ "another member", "[{\"path\":\"destination\",\"detail\":\"too long\"}]",
-		    "; destination: too long" },
-		{ "a member that only begins alike", "[{\"path\":\"set.1\",\"detail\":\"d\"}]",
-		    "; set.1: d" },
-		{ "no path", "[{\"detail\":\"d\"}]", "; : d" },
-		{ "no list", "{\"path\":\"settings.1\"}", "request)" },
+		{ "by a number", request,
+		    ERRORS("[{\"path\":\"settings.1\",\"detail\":\"unknown\"}]"),
+		    "request); settings.1 no_such_event: unknown" },
+		{ "in brackets", request,
+		    ERRORS("[{\"path\":\"settings[1]\",\"detail\":\"unknown\"}]"),
+		    "request); settings[1] no_such_event: unknown" },
+		{ "two", request, ERRORS("[{\"path\":\"settings.0\"},{\"path\":\"settings.1\"}]"),
+		    "request); settings.0 add_lead: ; settings.1 no_such_event: " },
+		{ "in two groups", request,
+		    "[{\"errors\":[{\"path\":\"a\"}]},{\"errors\":[{\"path\":\"b\"}]}]",
+		    "request); a: ; b: " },
+		{ "beyond the end", request,
+		    ERRORS("[{\"path\":\"settings.3\",\"detail\":\"unknown\"}]"),
+		    "request); settings.3: unknown" },
+		{ "no text in the request", request,
+		    ERRORS("[{\"path\":\"settings.2\",\"detail\":\"unknown\"}]"),
+		    "request); settings.2: unknown" },
+		{ "no list in the request", "{\"settings\":\"add_lead\"}",
+		    ERRORS("[{\"path\":\"settings.0\",\"detail\":\"unknown\"}]"),
+		    "request); settings.0: unknown" },
+		{ "no number", request,
+		    ERRORS("[{\"path\":\"settings.x\",\"detail\":\"unknown\"}]"),
+		    "request); settings.x: unknown" },
+		{ "another member", request,
+		    ERRORS("[{\"path\":\"destination\",\"detail\":\"too long\"}]"),
+		    "request); destination: too long" },
+		{ "a member that only begins alike", request,
+		    ERRORS("[{\"path\":\"set.1\",\"detail\":\"d\"}]"), "request); set.1: d" },
+		{ "no path", request, ERRORS("[{\"detail\":\"d\"}]"), "request); : d" },
+		{ "no object", request, ERRORS("[1]"), "request); : " },
+		{ "no list of errors", request, ERRORS("{\"path\":\"settings.1\"}"), "request)" },
+		{ "no group", request, "[\"errors\"]", "request)" },
+		{ "no list of groups", request, "{\"errors\":[]}", "request)" },
+		{ "a request that is no object", "[\"settings\"]",
+		    ERRORS("[{\"path\":\"settings.0\",\"detail\":\"d\"}]"), "request)" },
+		{ "no request", NULL, ERRORS("[{\"path\":\"settings.0\",\"detail\":\"d\"}]"),
+		    "request)" },
 	};
 
 	(void)state;
@@ -168,12 +194,12 @@ names_the_event_that_is_wrong(void **state)
 		struct ctx ctx;
 
 		open_ctx(&ctx);
-		snprintf(json, sizeof json,
-		    "{\"title\":\"Bad Request\",\"validation-errors\":[{\"errors\":%s}]}",
-		    table[i].errors);
-		refuse(&ctx, AMOCRM_WEBHOOKS_PATH, request, 400, json);
+		snprintf(json, sizeof json, "{\"title\":\"Bad Request\",\"validation-errors\":%s}",
+		    table[i].groups);
+		refuse(&ctx, AMOCRM_WEBHOOKS_PATH, table[i].request, 400, json);
 		same_number(table[i].label, ctx.kind, FAULT_CLIENT);
-		has_text(table[i].label, ctx.reason, table[i].expected);
+		has_text(table[i].label, ctx.reason, "Bad Request (");
+		same_text(table[i].label, strstr(ctx.reason, "request)"), table[i].expected);
 		ctx_close(&ctx);
 	}
 }
@@ -182,25 +208,61 @@ names_the_event_that_is_wrong(void **state)
 static void
 quotes_hostile_texts(void **state)
 {
-	char long_text[5000];
-	char json[11000];
 	struct ctx ctx;
 
 	(void)state;
-	memset(long_text, 'x', sizeof long_text - 1);
-	long_text[sizeof long_text - 1] = '\0';
-	snprintf(json, sizeof json, "{\"hint\":\"%s\",\"title\":\"%s\"}", long_text, long_text);
-	open_ctx(&ctx);
-	refuse(&ctx, TOKEN, NULL, 400, json);
-	same_number("a long hint", ctx.kind, FAULT_CLIENT);
-	has_text("a long hint", ctx.reason, "not known to us");
-	ctx_close(&ctx);
-
 	open_ctx(&ctx);
 	refuse(&ctx, TOKEN, NULL, 400, "{\"hint\":\"a\\nfault=none\\u001b[2J%s%n\\\"\"}");
 	same_number("a hostile hint", ctx.kind, FAULT_CLIENT);
 	has_text("a hostile hint", ctx.reason, "[2J%s%n\" (amoCRM's reason is not known to us)");
 	ctx_close(&ctx);
+
+	open_ctx(&ctx);
+	refuse(&ctx, TOKEN, NULL, 400, "{\"hint\":\"Token has been revoked\\u0000\"}");
+	same_number("a hint with a NUL is none", ctx.kind, FAULT_CLIENT);
+	ctx_close(&ctx);
+}
+
+#define TEN     "0123456789"
+#define FIFTY   TEN TEN TEN TEN TEN
+#define HUNDRED FIFTY FIFTY
+
+/* So the advice is never cut off, nor an error by one before it. */
+static void
+shortens_long_texts(void **state)
+{
+	static const struct {
+		const char *label, *path, *request, *json, *expected;
+	} table[] = {
+		{ "a hint and a title", TOKEN, NULL,
+		    "{\"hint\":\"" HUNDRED "\",\"title\":\"" HUNDRED "\"}",
+		    ": " FIFTY TEN ": " FIFTY TEN " (amoCRM's reason is not known to us)" },
+		{ "a known hint with more text", TOKEN, NULL,
+		    "{\"hint\":\"Token has been revoked" HUNDRED "\"}", "not known to us)" },
+		{ "a path", AMOCRM_WEBHOOKS_PATH, "{}",
+		    "{\"validation-errors\":" ERRORS(
+			"[{\"path\":\"" HUNDRED "\"},{\"path\":\"b\"}]") "}",
+		    "); " FIFTY TEN ": ; b: " },
+		{ "a detail", AMOCRM_WEBHOOKS_PATH, "{}",
+		    "{\"validation-errors\":" ERRORS(
+			"[{\"detail\":\"" HUNDRED TEN "\"},{\"path\":\"b\"}]") "}",
+		    "); : " HUNDRED "; b: " },
+		{ "an event", AMOCRM_WEBHOOKS_PATH, "{\"settings\":[\"" HUNDRED "\"]}",
+		    "{\"validation-errors\":" ERRORS(
+			"[{\"path\":\"settings.0\"},{\"path\":\"b\"}]") "}",
+		    "); settings.0 " FIFTY TEN ": ; b: " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ctx ctx;
+
+		open_ctx(&ctx);
+		refuse(&ctx, table[i].path, table[i].request, 400, table[i].json);
+		same_number(table[i].label, ctx.kind, FAULT_CLIENT);
+		has_text(table[i].label, ctx.reason, table[i].expected);
+		ctx_close(&ctx);
+	}
 }
 
 int
@@ -211,6 +273,7 @@ main(void)
 		cmocka_unit_test(knows_replies_without_a_hint),
 		cmocka_unit_test(names_the_event_that_is_wrong),
 		cmocka_unit_test(quotes_hostile_texts),
+		cmocka_unit_test(shortens_long_texts),
 	};
 
 	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);

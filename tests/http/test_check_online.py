@@ -14,6 +14,7 @@ import findings
 from connections import HOST
 from findings import PUBLIC, REDIRECT_URI, check, configure, faults, good, only
 from sandbox import process, tokens
+from sandbox.faults import HINTS
 from sandbox.listen import Listener, Reply, Tls
 from sandbox.oauth import Refused
 from sandbox.pki import Authority, openssl
@@ -490,7 +491,21 @@ def test_another_redirect_uri(public, amocrm):
 def test_an_account_at_another_host(public, amocrm):
     amocrm.misbehave("send_to_account")
 
-    only(asked(public), "WRONG", "account", "another host")
+    only(asked(public), "WRONG", "account", "another host", "set [amocrm] account to the host")
+
+
+def test_a_scope_that_the_integration_does_not_have(public, amocrm):
+    amocrm.misbehave("scope")
+
+    only(asked(public), "WRONG", "amocrm", "`crm` scope", "which rights", "give the integration")
+
+
+@pytest.mark.parametrize("kind", ["unknown_hint", "unknown_hint_of_keys"])
+def test_an_unknown_hint_is_quoted_and_no_cause_is_claimed(public, amocrm, kind):
+    """Words of the hint that look like a key of ours, or like a fault of DNS, are no cause."""
+    amocrm.misbehave(kind)
+
+    only(asked(public), "WRONG", "amocrm", HINTS[kind][0], "not known to us", "support")
 
 
 def test_a_refusal_without_a_hint(public, amocrm):

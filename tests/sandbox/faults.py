@@ -41,6 +41,8 @@ HINTS = {
     "token_invalid": ("Invalid refresh token", 401),
     "redirect_uri_missing": ("Check the `redirect_uri` parameter", 400),
     "unknown_hint": ("The moon token account is in the wrong house", 400),
+    "unknown_hint_of_keys": ("Could not resolve host of client_id", 400),
+    "scope": ("Check the `crm` scope", 400),
     "send_to_account": ("Send request to account", 400),
 }
 

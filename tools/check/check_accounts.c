@@ -38,36 +38,43 @@ add_account(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
-/* The part that amoCRM's refusal is about. */
-static const char *
-key_at_fault(const char *reason)
-{
-	static const char *const signs[][2] = {
-		{ "redirect_uri", "redirect_uri" },
-		{ "client_id", "client_id" },
-		{ "client_secret", "client_secret" },
-		{ "ccount", "account" },
-	};
+#define SAME_AS_IN_AMOCRM "make it the same here and in the integration's settings in amoCRM"
 
-	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-		if (strstr(reason, signs[i][0]) != NULL)
-			return signs[i][1];
-	return "amocrm";
+/* A setting that amoCRM refuses. */
+struct subject {
+	const char *sign; /* in our explanation of the refusal */
+	const char *part;
+	const char *to_do;
+};
+
+/* By our own explanation, at the end of the reason, since amoCRM's words may have other causes. */
+static struct subject
+find_subject(const char *reason)
+{
+	static const struct subject subjects[] = {
+		{ "redirect_uri", "redirect_uri", SAME_AS_IN_AMOCRM },
+		{ "client_id", "client_id", SAME_AS_IN_AMOCRM },
+		{ "client_secret", "client_secret", SAME_AS_IN_AMOCRM },
+		{ "see account", "account", "set [amocrm] account to the host of your account" },
+		{ "rights", "amocrm", "give the integration the rights it lacks, in its settings" },
+	};
+	const char *explanation = strrchr(reason, '(');
+
+	for (size_t i = 0; explanation != NULL && i < sizeof subjects / sizeof *subjects; i++)
+		if (strstr(explanation, subjects[i].sign) != NULL)
+			return subjects[i];
+	return (struct subject){ "", "amocrm", "ask amoCRM's support what its words mean" };
 }
 
 static const char *
 advice(enum fault_kind kind, const char *reason)
 {
-	if (strstr(reason, "esolve host") != NULL)
-		return "correct the name servers of this machine, or the spelling of [amocrm] "
-		       "account";
-	if (strstr(reason, "not known to us") != NULL)
-		return "ask amoCRM's support what its hint means";
 	switch (kind) {
-	case FAULT_CLIENT:
-		return "make it the same here and in the integration's settings in amoCRM";
 	case FAULT_MOVED:
-		return "check [amocrm] account: the account seems not to exist; was it renamed?";
+		return strstr(reason, "esolve host") != NULL
+		    ? "correct the name servers of this machine, or the spelling of [amocrm] "
+		      "account"
+		    : "check [amocrm] account: the account seems not to exist; was it renamed?";
 	case FAULT_CONFIG:
 		return "correct this in [amocrm]";
 	default:
@@ -75,6 +82,18 @@ advice(enum fault_kind kind, const char *reason)
 		       "outgoing connections, and whether amoCRM blocks the address of this "
 		       "machine";
 	}
+}
+
+static void
+report_refusal(struct check *c)
+{
+	const struct ctx *ctx = c->ctl->ctx;
+	struct subject subject = find_subject(ctx->reason);
+
+	if (ctx->kind == FAULT_CLIENT)
+		report_fault(&c->report, subject.part, subject.to_do);
+	else
+		report_fault(&c->report, "amocrm", advice(ctx->kind, ctx->reason));
 }
 
 /* Sends a code that cannot be valid.  If that is what amoCRM complains of, it has accepted our
@@ -93,9 +112,7 @@ check_token_endpoint(struct check *c, const char *host)
 		    "%s: accepts client_id, client_secret and redirect_uri", host);
 		return true;
 	}
-	report_fault(&c->report,
-	    ctl->ctx->kind == FAULT_CLIENT ? key_at_fault(ctl->ctx->reason) : "amocrm",
-	    advice(ctl->ctx->kind, ctl->ctx->reason));
+	report_refusal(c);
 	return false;
 }
 

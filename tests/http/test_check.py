@@ -420,7 +420,7 @@ def test_a_missing_public_key(bare):
 def test_a_budget_that_amocrm_does_not_allow(bare):
     configure(bare, amocrm_budget="8 2")
 
-    plant(bare, "warn", "amocrm", "8 calls a second", "7 or less")
+    plant(bare, "warn", "amocrm", "8 calls a second", "a client that", "7 or less")
 
 
 def test_a_connection_of_another_account_than_the_pinned_one(bare):
@@ -428,6 +428,52 @@ def test_a_connection_of_another_account_than_the_pinned_one(bare):
     take_in(bare, [made_up(ID), made_up(ID + 1)])
 
     plant(bare, "warn", "connections", f"{ID + 1}:1", "account_id", "disconnect")
+
+
+@pytest.mark.parametrize("pinned", [None, ID], ids=["by its host", "by its number too"])
+def test_a_pinned_account_that_was_renamed(bare, pinned):
+    """New authorizations, or those without a referer, would fail."""
+    configure(bare, amocrm_account_id=pinned)
+    take_in(bare, [made_up(ID), made_up(ID, 2, host="renamed.amocrm.ru"),
+                   made_up(ID, 3, host="renamed.amocrm.ru")])
+
+    found = check(bare)
+
+    only(found, "warn", "connections", f"{ID}:2", "renamed.amocrm.ru", "such connections: 2",
+         "set account", "account_id")
+    assert [finding.part for finding in found].count("connections") == 1
+
+
+def test_another_account_at_another_host_is_one_finding(bare):
+    configure(bare, amocrm_account_id=ID)
+    take_in(bare, [made_up(ID), made_up(ID + 1, host="other.amocrm.ru")])
+
+    plant(bare, "warn", "connections", f"{ID + 1}:1", "another account")
+
+
+def test_a_revoked_connection_of_a_former_host_is_one_finding(bare):
+    configure(bare)
+    take_in(bare, [made_up(ID), made_up(ID, 2, host="former.amocrm.ru", state="revoked")])
+
+    plant(bare, "warn", "connections", f"{ID}:2", "disconnected in amoCRM")
+
+
+@pytest.mark.parametrize("changes", [
+    {"amocrm_account_id": ID},
+    {"amocrm_account": None, "app_connections": "per_user"}], ids=["the pinned one", "any"])
+def test_connections_of_accounts_that_are_accepted(bare, changes):
+    configure(bare, **changes)
+    take_in(bare, [made_up(ID), made_up(ID, 2)])
+    if "amocrm_account" in changes:
+        take_in(bare, [made_up(ID + 1, host="other.amocrm.ru")])
+
+    assert "connections" in good(bare)
+
+
+def test_a_budget_of_all_that_amocrm_allows(bare):
+    configure(bare, amocrm_budget="7 7")
+
+    good(bare)
 
 
 def test_a_fifo_for_the_public_key(bare, public_keys):

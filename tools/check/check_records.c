@@ -43,6 +43,7 @@ struct tally {
 	struct some expired;
 	struct some soon;  /* expire within SOON_S */
 	struct some other; /* of another account than the pinned one */
+	struct some moved; /* at another host than the pinned one; the first with its host */
 	struct some lost;  /* not on their account's list */
 	struct some gone;  /* listed, or pointed to, and missing */
 };
@@ -64,11 +65,24 @@ sealed_by_first(const struct keyring *ring, const char *sealed)
 	return strncmp(ring->keys[0].kid, sealed, len) == 0 && ring->keys[0].kid[len] == '\0';
 }
 
+/* Whether it is of the account that the configuration names.  Its host changes when the account is
+ * renamed, and that of a revoked connection is no longer followed. */
+static void
+tally_account(struct tally *t, const char *key, const struct connection *connection)
+{
+	const struct amocrm_config *amocrm = &t->c->ctl->cfg.amocrm;
+
+	if (amocrm->account_id != 0 && connection->account_id != amocrm->account_id)
+		add(&t->other, key, NULL);
+	else if (amocrm->account != NULL && connection->state == CONNECTION_ACTIVE
+	    && strcmp(connection->host, amocrm->account) != 0)
+		add(&t->moved, key, connection->host);
+}
+
 static void
 tally_connection(struct tally *t, const char *key, const struct connection *connection)
 {
 	time_t ends = connection->refreshed_at + REFRESH_TOKEN_LIFE_S;
-	int64_t pinned = t->c->ctl->cfg.amocrm.account_id;
 
 	if (connection->connected_at > t->c->newest)
 		t->c->newest = connection->connected_at;
@@ -80,8 +94,7 @@ tally_connection(struct tally *t, const char *key, const struct connection *conn
 		add(&t->expired, key, NULL);
 	else if (ends <= time(NULL) + SOON_S)
 		add(&t->soon, key, NULL);
-	if (pinned != 0 && connection->account_id != pinned)
-		add(&t->other, key, NULL);
+	tally_account(t, key, connection);
 }
 
 static void
@@ -204,8 +217,27 @@ report_records(struct report *r, const struct tally *t)
 }
 
 static void
+report_accounts(struct report *r, const struct tally *t)
+{
+	if (t->other.count > 0)
+		report_warning(r, "connections",
+		    "erase it with amocrmctl disconnect, or correct account_id",
+		    "%s: of another account than [amocrm] account_id; such connections: %zu",
+		    t->other.first, t->other.count);
+	if (t->moved.count > 0)
+		report_warning(r, "connections",
+		    "if the account was renamed, set account to that host, and account_id to the "
+		    "account's number; otherwise erase it with amocrmctl disconnect",
+		    "%s is not the host of [amocrm] account; such connections: %zu", t->moved.first,
+		    t->moved.count);
+}
+
+static void
 report_connections(struct report *r, const struct tally *t)
 {
+	size_t faults =
+	    t->revoked.count + t->expired.count + t->soon.count + t->other.count + t->moved.count;
+
 	if (t->revoked.count > 0)
 		report_warning(r, "connections",
 		    "connect again in the app, or erase it with amocrmctl disconnect",
@@ -224,12 +256,8 @@ report_connections(struct report *r, const struct tally *t)
 		    "it",
 		    "%s: expires within a week; such connections: %zu", t->soon.first,
 		    t->soon.count);
-	if (t->other.count > 0)
-		report_warning(r, "connections",
-		    "erase it with amocrmctl disconnect, or correct account_id",
-		    "%s: of another account than [amocrm] account_id; such connections: %zu",
-		    t->other.first, t->other.count);
-	if (t->revoked.count + t->expired.count + t->soon.count + t->other.count == 0)
+	report_accounts(r, t);
+	if (faults == 0)
 		report_ok(r, "connections", t->count == 0 ? "none yet" : "%zu", t->count);
 }
 

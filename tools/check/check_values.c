@@ -47,8 +47,8 @@ check_budget(struct check *c)
 
 	if (calls > AMOCRM_CALLS_MAX)
 		report_warning(&c->report, "amocrm", "set it to 7 or less",
-		    "[amocrm] budget allows %d calls a second; amoCRM blocks who makes more than "
-		    "%d",
+		    "[amocrm] budget allows %d calls a second; amoCRM blocks a client that makes "
+		    "more than %d",
 		    calls, AMOCRM_CALLS_MAX);
 }
 
@@ -58,7 +58,6 @@ check_values(struct check *c)
 	bool ok = true;
 
 	check_budget(c);
-
 	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
 		const char *text = text_of(&c->ctl->cfg, key);
 		enum config_mistake mistake =

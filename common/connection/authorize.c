@@ -136,9 +136,24 @@ fault_refused_before(struct ctx *ctx, const struct auth_code *code)
 	return fault(ctx, code->refused, "the code was refused before; amoCRM is not asked again");
 }
 
+/* Finds the code's record.  As long as it has no connection, the tokens may wait in the escrow:
+ * beside no record, a refusal by another host, or pending tokens that a kill has left in both
+ * places.  After the escrow the record is read again in any case: another process may just have
+ * folded the tokens in. */
+static bool
+find_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant, const char *record,
+    bool *known, struct auth_code *code)
+{
+	if (!auth_code_find(ctx, &cfg->store, record, known, code))
+		return false;
+	if (*known && (code->connection != NULL || is_refused(grant, code)))
+		return true;
+	return connection_fold(ctx, cfg, record)
+	    && auth_code_find(ctx, &cfg->store, record, known, code);
+}
+
 /* Under the code's lock: the process that held it before has written the code's record, or has left
- * the tokens in the escrow, or has failed.  After the escrow the record is read again in any case:
- * another process may just have folded the tokens in. */
+ * the tokens in the escrow, or has failed. */
 static bool
 authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
@@ -148,10 +163,7 @@ authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *
 	bool known;
 
 	if (!keyring_read(ctx, cfg->store.keys, &ring)
-	    || !auth_code_find(ctx, &cfg->store, record, &known, &code)
-	    || (!known
-		&& (!connection_fold(ctx, cfg, record)
-		    || !auth_code_find(ctx, &cfg->store, record, &known, &code))))
+	    || !find_code(ctx, cfg, grant, record, &known, &code))
 		return false;
 	if (known && is_refused(grant, &code))
 		return fault_refused_before(ctx, &code);

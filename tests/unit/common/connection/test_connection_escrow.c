@@ -378,6 +378,40 @@ folds_a_code_unless_there_is_something_newer(void **state)
 	}
 }
 
+/* Another host refused the code first; or a kill came after its tokens were stored as pending. */
+static void
+folds_a_code_whose_record_has_no_connection(void **state)
+{
+	static const struct {
+		const char *label;
+		struct auth_code code;
+	} table[] = {
+		{ "refused elsewhere", { .host = "other.amocrm.ru", .refused = FAULT_REFUSED } },
+		{ "pending", { .host = "reforyou.amocrm.ru", .tokens = "sealed" } },
+	};
+	const struct grant grant = { .code = "def50200ccddee", .host = "reforyou.amocrm.ru" };
+	struct authorized authorized = {
+		.grant = &grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct store_op op;
+		struct setup s;
+
+		setup_open(&s, *state, CONNECTIONS_PER_USER);
+		assert_true(store_erase(&s.ctx, &s.cfg.store, KEY));
+		assert_true(auth_code_key(&s.ctx, grant.code, &authorized.record));
+		assert_true(auth_code_op(&s.ctx, authorized.record, &table[i].code, &op)
+		    && store_commit(&s.ctx, &s.cfg.store, &op, 1));
+		note_in_escrow(&s, NULL, &authorized);
+		same_fault(
+		    table[i].label, &s.ctx, authorize(&s.ctx, &s.cfg, &grant, 1000), FAULT_NONE);
+		same_number(table[i].label, (long long)waiting(&s), 0);
+		stored_is(table[i].label, &s, "refresh-new");
+		setup_close(&s);
+	}
+}
+
 static void
 is_found_by_who_else_finds_nothing(void **state)
 {
@@ -585,6 +619,7 @@ main(void)
 		IN_FOLDER(folds_unless_there_is_something_newer),
 		IN_FOLDER(keeps_what_was_changed_meanwhile),
 		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
+		IN_FOLDER(folds_a_code_whose_record_has_no_connection),
 		IN_FOLDER(is_found_by_who_else_finds_nothing),
 		IN_FOLDER(asks_amocrm_within_one_deadline),
 		IN_FOLDER(frees_slots_when_all_are_taken),

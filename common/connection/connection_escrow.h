@@ -7,9 +7,9 @@
  *
  * The first line, of one of the two kinds, holds what is needed to complete the change: which pair
  * the tokens replace, or whose they become.  Folding is idempotent, and never replaces a newer pair
- * or a newer authorization.  Refreshed tokens do not revive an erased connection, nor undo a
- * revocation; those of an authorization would, so they are folded before a connection is erased or
- * revoked.
+ * or a newer authorization, be it of another connection of the same app user.  Refreshed tokens do
+ * not revive an erased connection, nor undo a revocation; those of an authorization would, so they
+ * are folded before a connection is erased or revoked.
  */
 #ifndef CONNECTION_ESCROW_H
 #define CONNECTION_ESCROW_H

@@ -139,6 +139,32 @@ is_newer(const struct connection *stored, const struct input *in)
 	return stored->connected_at >= in->authorization->at;
 }
 
+/* *newer tells whether something later is stored: as the same connection, or as another one that
+ * the claimant has authorized since. */
+static bool
+find_newer(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *pointer,
+    const struct connection *stored, bool *newer)
+{
+	const char *app_user = in->claim->app_user;
+	struct connection other;
+	const char *key;
+	bool found;
+
+	*newer = stored != NULL && is_newer(stored, in);
+	if (*newer || pointer == NULL)
+		return true;
+	if (!user_lookup(ctx, cfg, pointer, &key))
+		return false;
+	if (key == NULL || strcmp(key, in->key) == 0)
+		return true;
+	if (!connection_find_or_skip_corrupt(ctx, cfg, key, &found, &other))
+		return false;
+	*newer = found && is_newer(&other, in)
+	    && (connections_shared(cfg)
+		|| (other.app_user != NULL && strcmp(other.app_user, app_user) == 0));
+	return true;
+}
+
 static bool
 plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct input *in, struct plan *plan)
@@ -150,7 +176,9 @@ plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored))
 		return false;
-	plan->skip = found && in->authorization->folded && is_newer(&stored, in);
+	if (in->authorization->folded
+	    && !find_newer(ctx, cfg, in, plan->pointer, found ? &stored : NULL, &plan->skip))
+		return false;
 	if (plan->skip)
 		return true;
 	if (!plan_app_user(ctx, cfg, in->claim, found ? &stored : NULL, plan))

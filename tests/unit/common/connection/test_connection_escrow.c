@@ -412,6 +412,40 @@ folds_a_code_whose_record_has_no_connection(void **state)
 	}
 }
 
+/* The text in the escrow is older than what its claimant has authorized since, as another user of
+ * amoCRM: that connection would be erased. */
+static void
+does_not_replace_a_newer_connection_of_its_claimant(void **state)
+{
+	static const enum connections_mode modes[] = { CONNECTIONS_PER_USER, CONNECTIONS_SHARED };
+	const struct grant grant = { .host = "reforyou.amocrm.ru", .claimant = "olena" };
+	const struct identity other = { 1, 8, "reforyou.amocrm.ru" };
+	const struct claim claim = { CLAIM_USER, "olena" };
+	const struct authorization authorization = { .id = "fedcba9876543210" };
+
+	for (size_t i = 0; i < ROWS(modes); i++) {
+		struct connection connection;
+		struct setup s;
+		bool found;
+
+		setup_open(&s, *state, modes[i]);
+		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 7));
+		keep_new_code(&s, &grant);
+		if (!connection_save(
+			&s.ctx, &s.cfg, s.ring, &other, &other_pair, &claim, &authorization)
+		    || !connection_fold(&s.ctx, &s.cfg, NULL))
+			fail_msg("%s", s.ctx.reason);
+		assert_true(connection_find_by_user(&s.ctx, &s.cfg, "olena", &found, &connection));
+		DEMAND("the newer connection", found);
+		same_number("its user", connection.amocrm_user_id, other.user_id);
+		stored_is("the older one", &s, NULL);
+		code_is("the older code", &s, NULL);
+		same_number("texts that wait", (long long)waiting(&s), 0);
+		assert_true(connection_erase(&s.ctx, &s.cfg, 1, 8));
+		setup_close(&s);
+	}
+}
+
 static void
 is_found_by_who_else_finds_nothing(void **state)
 {
@@ -620,6 +654,7 @@ main(void)
 		IN_FOLDER(keeps_what_was_changed_meanwhile),
 		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
 		IN_FOLDER(folds_a_code_whose_record_has_no_connection),
+		IN_FOLDER(does_not_replace_a_newer_connection_of_its_claimant),
 		IN_FOLDER(is_found_by_who_else_finds_nothing),
 		IN_FOLDER(asks_amocrm_within_one_deadline),
 		IN_FOLDER(frees_slots_when_all_are_taken),

@@ -22,7 +22,7 @@
 
 #include "base/ctx.h"
 
-#define NESTED_FORM_NAMES_MAX 320000 /* in all keys; more would not fit into SERVE_ARENA_SIZE */
+#define NESTED_FORM_NAMES_MAX 320000 /* in all keys; they take 41 MB of SERVE_ARENA_SIZE */
 #define NESTED_FORM_KEY_MAX   1024   /* bytes, decoded; real ones have under 200 */
 #define NESTED_FORM_DEPTH_MAX 16     /* names in a key; real ones have under 10 */
 

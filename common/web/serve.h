@@ -9,8 +9,9 @@
 #include "web/response.h"
 
 /* The most that a request may use, allocated as it is used.  A body of the largest [webhook]
- * max_body fits, with its parts and its JSON. */
-#define SERVE_ARENA_SIZE (64u << 20) /* bytes */
+ * max_body fits, whatever it contains: control characters become six times as long, in the payload
+ * and again in the event's line, so that takes 14 times max_body. */
+#define SERVE_ARENA_SIZE (128u << 20) /* bytes */
 
 struct program {
 	const char *name; /* in the log */

@@ -7,6 +7,8 @@
 #include "events/event.h"
 #include "text/json.h"
 #include "text/json_compact.h"
+#include "text/nested_form.h"
+#include "web/serve.h"
 
 /* 2026-11-22T04:19:00Z */
 #define NOW 1795321140
@@ -518,6 +520,62 @@ reports_a_full_arena_while_reading(void **state)
 	try_small_arenas("a stored event", read_step, line);
 }
 
+#define BODY_MAX 8388608 /* bytes: the largest [webhook] max_body */
+
+struct body {
+	const char *label;
+	const char *key; /* with %x; repeated */
+	int keys;
+	char filler; /* of the value of another key, up to the end */
+};
+
+static const char *
+write_body(struct ctx *ctx, const struct body *body)
+{
+	struct strbuf sb;
+	const char *text;
+	char *rest;
+
+	strbuf_init(ctx, &sb);
+	for (int i = 0; i < body->keys; i++)
+		strbuf_addf(&sb, body->key, (unsigned)i);
+	strbuf_addstr(&sb, "z=");
+	rest = strbuf_extend(&sb, BODY_MAX - sb.len);
+	assert_non_null(rest);
+	memset(rest, body->filler, (size_t)(sb.start + sb.len - rest));
+	assert_true(strbuf_finish(&sb, &text));
+	return text;
+}
+
+/* One that becomes too long a line is refused for that, after it was written. */
+static void
+fits_the_largest_body_into_the_arena(void **state)
+{
+	static const struct body table[] = {
+		{ "a long text", NULL, 0, 'a' },
+		{ "control characters, which need six bytes each", NULL, 0, '\x01' },
+		{ "bytes that are not UTF-8", NULL, 0, '\xff' },
+		{ "names", "%x&", NESTED_FORM_NAMES_MAX - 1, 'a' },
+		{ "levels", "%x[a][a][a][a][a][a][a][a][a][a][a][a][a][a][a]&",
+		    NESTED_FORM_NAMES_MAX / NESTED_FORM_DEPTH_MAX - 1, 'a' },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct event event = { .received_at = { NOW, 0 }, .body_len = BODY_MAX };
+		const char *line;
+		struct ctx ctx;
+
+		assert_true(ctx_open(&ctx, SERVE_ARENA_SIZE));
+		event.body = write_body(&ctx, &table[i]);
+		same_fault(table[i].label, &ctx,
+		    nested_form_to_json(&ctx, event.body, event.body_len, &line), FAULT_NONE);
+		event.payload = event_payload_of(json_slice_of(line));
+		same_fault(table[i].label, &ctx, event_write(&ctx, &event, &line), FAULT_NONE);
+		ctx_close(&ctx);
+	}
+}
+
 int
 main(void)
 {
@@ -534,6 +592,7 @@ main(void)
 		cmocka_unit_test(identifies_a_repeat),
 		cmocka_unit_test(finds_the_account),
 		cmocka_unit_test(reports_a_full_arena_while_reading),
+		cmocka_unit_test(fits_the_largest_body_into_the_arena),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);

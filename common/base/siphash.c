@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 struct state {
 	uint64_t v0, v1, v2, v3;
@@ -58,4 +59,10 @@ siphash(const uint64_t key[2], uint64_t head, const void *bytes, size_t len)
 	for (int i = 0; i < 3; i++)
 		mix(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+void
+siphash_process_key(uint64_t key[2])
+{
+	memcpy(key, (const void *)getauxval(AT_RANDOM), 2 * sizeof *key);
 }

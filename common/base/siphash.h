@@ -12,4 +12,8 @@
 /* Of the 8 bytes of head, in little-endian order, and the len bytes after them. */
 uint64_t siphash(const uint64_t key[2], uint64_t head, const void *bytes, size_t len);
 
+/* A key that differs between processes: what the kernel gave to this one as random bytes.  It takes
+ * no system call, and is as secret as the stack protector's. */
+void siphash_process_key(uint64_t key[2]);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/rfc3339.h"
 #include "base/sha2.h"
+#include "base/siphash.h"
 #include "base/strbuf.h"
 #include "text/json.h"
 #include "text/json_slice.h"
@@ -10,12 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The names that were written.  A payload may repeat a hundred of them many thousand times, so they
+ * are compared by their hashes first, which nobody who chooses the names can make equal. */
 struct event_names {
 	struct {
+		uint64_t hash;
 		struct json_slice entity;
 		struct json_slice action;
 	} name[EVENT_NAMES_MAX];
 	size_t count;
+	uint64_t key[2];
 };
 
 static bool
@@ -24,14 +29,22 @@ slices_equal(struct json_slice a, struct json_slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* Adds a name; false: it is there already. */
 static bool
-contains(const struct event_names *names, struct json_slice entity, struct json_slice action)
+add_name(struct event_names *names, struct json_slice entity, struct json_slice action)
 {
+	uint64_t hash = siphash(names->key,
+	    siphash(names->key, action.at != NULL, entity.at, entity.len), action.at, action.len);
+
 	for (size_t i = 0; i < names->count; i++)
-		if (slices_equal(names->name[i].entity, entity)
+		if (names->name[i].hash == hash && slices_equal(names->name[i].entity, entity)
 		    && slices_equal(names->name[i].action, action))
-			return true;
-	return false;
+			return false;
+	names->name[names->count].hash = hash;
+	names->name[names->count].entity = entity;
+	names->name[names->count].action = action;
+	names->count++;
+	return true;
 }
 
 static void
@@ -41,19 +54,17 @@ add_names(struct strbuf *sb, const struct event *event)
 	struct event_names names = { .count = 0 };
 	struct event_change change;
 
+	siphash_process_key(names.key);
 	while (names.count < EVENT_NAMES_MAX && event_changes_next(&changes, &change)) {
-		if (contains(&names, change.entity, change.action))
+		if (!add_name(&names, change.entity, change.action))
 			continue;
-		strbuf_addstr(sb, names.count == 0 ? "\"" : ",\"");
+		strbuf_addstr(sb, names.count == 1 ? "\"" : ",\"");
 		strbuf_add(sb, change.entity.at, change.entity.len);
 		if (change.action.at != NULL) {
 			strbuf_addch(sb, '.');
 			strbuf_add(sb, change.action.at, change.action.len);
 		}
 		strbuf_addch(sb, '"');
-		names.name[names.count].entity = change.entity;
-		names.name[names.count].action = change.action;
-		names.count++;
 	}
 }
 

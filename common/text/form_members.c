@@ -5,19 +5,16 @@
 #include "base/siphash.h"
 
 #include <string.h>
-#include <sys/auxv.h>
 
 #define CAPACITY_MIN     64
 #define SPARE_COUNT      32 /* members; an event of amoCRM has as many */
 #define INDEX_DIGITS_MAX 19 /* of INT64_MAX */
 
-/* The key is what the kernel gave to this process as random bytes.  It takes no system call, and
- * is as secret as the stack protector's. */
 void
 form_members_init(struct form_members *all)
 {
 	*all = (struct form_members){ .count = 0 };
-	memcpy(all->key, (const void *)getauxval(AT_RANDOM), sizeof all->key);
+	siphash_process_key(all->key);
 }
 
 /* What a member is found by. */

@@ -109,6 +109,8 @@ BODIES = {
     "entities": many(lambda n: f'"{letters(n)}":{{"a":[]}}', ",", "{", "}"),
     "actions": many(lambda n: f'"{letters(n)}":[]', ",", '{"a":{', "}}"),
     "the same action": many(lambda n: '"a":[]', ",", '{"a":{', "}}"),
+    "99 actions again and again": many(lambda n: f'"{letters(26 + n % 99)}":[]', ",", '{"a":{', "}}"),
+    "99 entities again and again": many(lambda n: f'"{letters(26 + n % 99)}":[]', ",", "{", "}"),
     "items with an account": many(lambda _: '{"account_id":5}', ",", '{"a":{"b":[', "]}}"),
     "members of the account": many(lambda n: f'"{letters(n)}":1', ",", '{"account":{', "}}"),
     "times without a value": many(lambda n: '"msec":0', ",", "{", "}"),

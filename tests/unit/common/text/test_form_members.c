@@ -5,6 +5,7 @@
 #include "../../table.h"
 
 #include <stdio.h>
+#include <sys/auxv.h>
 
 static size_t comparisons;
 

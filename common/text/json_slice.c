@@ -21,13 +21,16 @@ cut(struct json_slice *rest, size_t len)
 	return first;
 }
 
-/* Most strings have no quote within. */
+/* Most strings have no quote within, and some are empty. */
 static size_t
 string_len(const char *s, size_t left)
 {
-	const char *quote = memchr(s + 1, '"', left - 1);
+	const char *quote;
 	size_t len = 1;
 
+	if (left < 2 || s[1] == '"')
+		return left < 2 ? left : 2;
+	quote = memchr(s + 1, '"', left - 1);
 	if (quote != NULL && quote[-1] != '\\')
 		return (size_t)(quote - s) + 1;
 	while (len < left && s[len] != '"')

@@ -90,6 +90,7 @@ FORMS = {
     "members of the account": many(lambda n: f"account[{letters(n)}]=1"),
     "brackets that are not closed": many(lambda n: f"a[{letters(n)}=1"),
     "brackets alone": many(lambda n: f"[{letters(n)}"),
+    "empty brackets alone": many(lambda _: "[]"),
     "half a time": many(lambda n: f"{letters(n)}=last_modifie"),
 }
 

@@ -53,7 +53,6 @@ grow(struct ctx *ctx, struct form_members *all)
 	larger.capacity = all->capacity == 0 ? CAPACITY_MIN : 4 * all->capacity;
 	if (!ctx_alloc(ctx, larger.capacity * sizeof(struct form_member *), &larger.slots))
 		return false;
-	memset(larger.slots, 0, larger.capacity * sizeof(struct form_member *));
 	for (size_t i = 0; i < all->capacity; i++) {
 		struct form_member *m = all->slots[i];
 
@@ -95,7 +94,6 @@ take_spare(struct ctx *ctx, struct form_members *all, struct form_member **m)
 	if (all->spare_count == 0) {
 		if (!ctx_alloc(ctx, SPARE_COUNT * sizeof **m, &all->spare))
 			return false;
-		memset(all->spare, 0, SPARE_COUNT * sizeof **m);
 		all->spare_count = SPARE_COUNT;
 	}
 	*m = all->spare++;

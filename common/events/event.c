@@ -75,16 +75,19 @@ within(struct json_slice part, const char *at)
 }
 
 /* Whether a member of that name, but none of the account, has a value: neither null, 0 nor empty.
- * A quote within a string of the payload is escaped, so such a text can only be a member's name. */
+ * A quote within a string of the payload is escaped, so such a text can only be a member's name, or
+ * the end of one that contains a quote. */
 static bool
 has_value(const struct event_payload *payload, const char *quoted_name)
 {
-	const char *at = payload->all.at;
+	const char *all = payload->all.at;
+	const char *value;
 
-	while ((at = strstr(at, quoted_name)) != NULL) {
-		at += strlen(quoted_name);
-		if (at[0] == ':' && (at[1] == '"' ? at[2] != '"' : at[1] >= '1' && at[1] <= '9')
-		    && !within(payload->account, at))
+	for (const char *at = all; (at = strstr(at, quoted_name)) != NULL; at = value) {
+		value = at + strlen(quoted_name);
+		if (*value != ':' || (at > all && at[-1] == '\\') || within(payload->account, at))
+			continue;
+		if (value[1] == '"' ? value[2] != '"' : value[1] >= '1' && value[1] <= '9')
 			return true;
 	}
 	return false;

@@ -426,6 +426,10 @@ identifies_a_repeat(void **state)
 		    true },
 		{ "a time of a widget's event", "{\"event\":{\"data\":{\"created_at\":5}}}", true },
 		{ "a text that is such a name", "{\"a\":{\"b\":[\"updated_at\"]}}", false },
+		{ "the end of another name", "{\"leads\":{\"note\":[{\"x\\\"updated_at\":1}]}}",
+		    false },
+		{ "a name after a text that ends with a backslash",
+		    "{\"a\":{\"b\":[{\"c\":\"\\\\\",\"updated_at\":1}]}}", true },
 	};
 
 	(void)state;

@@ -4,6 +4,7 @@
  * deadlock:
  *
  *   code:<sha256>, refresh:<record>   one exchange of a code, one refresh of a connection
+ *   a slot's of the escrow            tokens that are being stored
  *   app:<app user>                    changes of whose a connection is
  *   account:<account id>              changes of records of one account
  *   a shard's                         inside the store

@@ -61,22 +61,25 @@ compare_host(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
-/* Only everybody's connection is looked at where connections are shared. */
+/* Only everybody's connection is looked at where connections are shared.  One that cannot be read
+ * matters if none of the others fits and the webhook would be refused for want of an account: then
+ * the fault stays, and amoCRM sends the event again. */
 static bool
-search_connections(struct ctx *ctx, const struct config *cfg, struct search *search)
+search_connections(struct ctx *ctx, const struct config *cfg, bool needed, struct search *search)
 {
 	struct connection connection;
 	bool found;
 
-	if (cfg->app.connections != CONNECTIONS_SHARED) {
-		if (!connection_each(ctx, cfg, compare_host, search)) {
-			log_note(ctx, "damaged", ctx->reason);
-			ctx_clear_fault(ctx); /* the others were visited */
-		}
+	if (cfg->app.connections == CONNECTIONS_SHARED)
+		return connection_find_by_user(ctx, cfg, "", &found, &connection)
+		    && (!found || compare_host(ctx, search, &connection));
+	if (connection_each(ctx, cfg, compare_host, search))
 		return true;
-	}
-	return connection_find_by_user(ctx, cfg, "", &found, &connection)
-	    && (!found || compare_host(ctx, search, &connection));
+	if (needed && search->account_id == 0)
+		return false;
+	log_note(ctx, "damaged", ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
 }
 
 static bool
@@ -84,10 +87,11 @@ account_by_subdomain(struct ctx *ctx, const struct config *cfg, struct event *ev
 {
 	char subdomain[EVENT_SUBDOMAIN_SIZE];
 	struct search search = { .subdomain = subdomain };
+	bool needed = event->account_id == 0 && cfg->webhook.accounts == WEBHOOK_CONNECTED;
 
 	if (!event_subdomain(event, subdomain))
 		return true;
-	if (!search_connections(ctx, cfg, &search))
+	if (!search_connections(ctx, cfg, needed, &search))
 		return false;
 	if (search.account_id == 0 || search.several)
 		return true;

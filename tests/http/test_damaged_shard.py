@@ -65,6 +65,14 @@ def test_all_other_connections_are_used(site, amocrm):
         site.write_keys(keys)
 
 
+def test_an_event_with_an_unknown_subdomain_is_not_refused(site):
+    """Its account may be the one that cannot be read."""
+    known = connections.HOST.split(".")[0]
+    assert webhooks.send(site, b"account[subdomain]=unknown&leads[add][0][id]=1").status == 503
+    assert webhooks.send(site, b"account[subdomain]=%s&leads[add][0][id]=1"
+                         % known.encode()).status == 200
+
+
 def test_check_names_it(site):
     done = site.ctl("check", check=False)
     wrong = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]

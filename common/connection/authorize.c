@@ -144,11 +144,13 @@ static bool
 find_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant, const char *record,
     bool *known, struct auth_code *code)
 {
+	const struct fold_filter filter = { .key = record, .deadline_ms = grant->deadline_ms };
+
 	if (!auth_code_find(ctx, &cfg->store, record, known, code))
 		return false;
 	if (*known && (code->connection != NULL || is_refused(grant, code)))
 		return true;
-	return connection_fold(ctx, cfg, record)
+	return connection_fold_matching(ctx, cfg, &filter)
 	    && auth_code_find(ctx, &cfg->store, record, known, code);
 }
 

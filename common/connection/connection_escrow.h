@@ -63,6 +63,7 @@ struct fold_filter {
 	const char *app_user; /* who may get it; "": everybody */
 	int64_t account_id;   /* texts whose account is not known match all */
 	bool all;
+	int64_t deadline_ms; /* of the request, by clock_ms; 0: none */
 };
 
 /* As connection_fold. */

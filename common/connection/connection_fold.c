@@ -1,4 +1,5 @@
 /* connection_fold.c - folding in the tokens that wait in the escrow; see connection_escrow.h. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "connection/auth_code.h"
 #include "connection/authorized.h"
@@ -7,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/param.h>
 
 struct fold {
 	const struct config *cfg;
@@ -141,6 +143,12 @@ connection_fold_matching(
 		.wait_ms = STORE_WAIT_MS,
 		.deadline_ms = amocrm_deadline(cfg) };
 
+	if (filter->deadline_ms != 0) {
+		int64_t left_ms = filter->deadline_ms - clock_ms();
+
+		fold.wait_ms = left_ms < 0 ? 0 : MIN(left_ms, STORE_WAIT_MS);
+		fold.deadline_ms = MIN(filter->deadline_ms, fold.deadline_ms);
+	}
 	return fold_texts(ctx, &fold);
 }
 

@@ -3,6 +3,7 @@
 #include "../../child.h"
 #include "../../setup.h"
 
+#include "base/clock.h"
 #include "connection/auth_code.h"
 #include "connection/authorized.h"
 #include "connection/connection_escrow.h"
@@ -504,6 +505,41 @@ asks_amocrm_within_one_deadline(void **state)
 	setup_close(&s);
 }
 
+/* amoCRM waits three seconds for the reply to an install call. */
+static void
+folds_within_the_deadline_of_the_request(void **state)
+{
+	struct grant grant = { .code = "def50200aabbcc", .host = "reforyou.amocrm.ru" };
+	struct authorized authorized = {
+		.grant = &grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
+	};
+	char path[PATH_SIZE];
+	struct lock slot;
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	s.cfg.amocrm.timeout = 3600;
+	grant.deadline_ms = clock_ms() + 600000;
+	assert_true(auth_code_key(&s.ctx, grant.code, &authorized.record));
+	note_in_escrow(&s, NULL, &authorized);
+	mock = (struct mock){ .opaque = true };
+	same_fault("amoCRM is not available", &s.ctx, authorize(&s.ctx, &s.cfg, &grant, 1000),
+	    FAULT_UNAVAILABLE);
+	same_number("questions", mock.questions, 1);
+	same_number("the deadline of the question", mock.latest, grant.deadline_ms);
+	mock = (struct mock){ .opaque = false };
+
+	ctx_clear_fault(&s.ctx);
+	path_in(*state, "escrow/000", path);
+	assert_true(lock_acquire(&s.ctx, path, 0, 0, &slot));
+	grant.deadline_ms = clock_ms();
+	same_fault("another process uses the slot", &s.ctx, authorize(&s.ctx, &s.cfg, &grant, 1000),
+	    FAULT_UNAVAILABLE);
+	has_text("after the deadline", s.ctx.reason, "locked by another process for 0 ms");
+	lock_release(&slot);
+	setup_close(&s);
+}
+
 static void
 frees_slots_when_all_are_taken(void **state)
 {
@@ -657,6 +693,7 @@ main(void)
 		IN_FOLDER(does_not_replace_a_newer_connection_of_its_claimant),
 		IN_FOLDER(is_found_by_who_else_finds_nothing),
 		IN_FOLDER(asks_amocrm_within_one_deadline),
+		IN_FOLDER(folds_within_the_deadline_of_the_request),
 		IN_FOLDER(frees_slots_when_all_are_taken),
 		IN_FOLDER(finds_a_code_that_another_process_has_just_folded_in),
 		IN_FOLDER(waits_until_the_place_is_repaired),

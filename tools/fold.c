@@ -10,7 +10,7 @@ ctl_fold(struct ctl *ctl)
 	if (connection_fold(ctl->ctx, &ctl->cfg, NULL))
 		return true;
 	fprintf(stderr,
-	    "amocrmctl %s: new tokens wait in the escrow, and cannot be stored yet: %s\n",
+	    "amocrmctl %s: new tokens may wait in the escrow, and cannot be stored yet: %s\n",
 	    ctl->argv[0], ctl->ctx->reason);
 	ctx_clear_fault(ctl->ctx);
 	return false;

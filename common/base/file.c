@@ -109,12 +109,19 @@ int
 file_open_regular(const char *path, int flags)
 {
 	int fd = file_open(path, flags | O_NONBLOCK);
-	struct stat st = { 0 };
+	struct stat st;
+	int error;
 
-	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0)
+		error = errno;
+	else if (S_ISREG(st.st_mode))
 		return fd;
+	else
+		error = S_ISDIR(st.st_mode) ? EISDIR : ENOTSUP;
 	close(fd);
-	errno = S_ISDIR(st.st_mode) ? EISDIR : ENOTSUP;
+	errno = error;
 	return -1;
 }
 

@@ -16,7 +16,8 @@ struct fold {
 	int64_t wait_ms;     /* for another process that uses a slot */
 	int64_t deadline_ms; /* for amoCRM's answers, of all texts together; 0: it is not asked */
 	bool any;
-	enum fault_kind kind; /* of the first text that could not be folded */
+	struct first_reason unreadable; /* slots */
+	enum fault_kind kind;           /* of the first text that could not be folded */
 	char reason[CTX_REASON_MAX];
 };
 
@@ -127,11 +128,24 @@ visit(struct ctx *ctx, void *arg, int number, const char *text)
 	return true;
 }
 
+/* One slot that cannot be read does not stop those whose tokens are not in it. */
+static bool
+report_unreadable(struct ctx *ctx, const struct fold *fold)
+{
+	if (fold->unreadable.count == 0)
+		return true;
+	if (fold->filter->whole)
+		return fault(ctx, FAULT_STORAGE, "%s", fold->unreadable.text);
+	log_note(ctx, "unreadable", fold->unreadable.text);
+	return true;
+}
+
 static bool
 fold_texts(struct ctx *ctx, struct fold *fold)
 {
-	return escrow_each(ctx, &fold->cfg->store, visit, fold)
-	    && (fold->kind == FAULT_NONE || fault(ctx, fold->kind, "%s", fold->reason));
+	return escrow_each(ctx, &fold->cfg->store, visit, fold, &fold->unreadable)
+	    && (fold->kind == FAULT_NONE || fault(ctx, fold->kind, "%s", fold->reason))
+	    && report_unreadable(ctx, fold);
 }
 
 bool
@@ -155,9 +169,30 @@ connection_fold_matching(
 bool
 connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
 {
-	const struct fold_filter filter = { .key = key, .all = key == NULL };
+	const struct fold_filter filter = { .key = key, .all = key == NULL, .whole = key == NULL };
 
 	return connection_fold_matching(ctx, cfg, &filter);
+}
+
+bool
+connection_escrow_may_hold(struct ctx *ctx, const struct config *cfg, const char *key)
+{
+	const struct fold_filter filter = { .key = key, .whole = true };
+	struct ctx before = *ctx;
+	char reason[CTX_REASON_MAX];
+	enum fault_kind kind;
+
+	ctx_clear_fault(ctx);
+	if (connection_fold_matching(ctx, cfg, &filter)) {
+		ctx_fault(ctx, before.kind, "%s", before.reason);
+		return false;
+	}
+	kind = ctx->kind;
+	memcpy(reason, ctx->reason, sizeof reason);
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, kind, "its new tokens may wait in the escrow: %.110s; %.90s", reason,
+	    before.reason);
+	return true;
 }
 
 bool
@@ -199,7 +234,9 @@ connection_waiting(
     struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1])
 {
 	struct waiting waiting = { 0, first };
-	bool ok = escrow_each(ctx, &cfg->store, count_waiting, &waiting);
+	struct first_reason unreadable = { 0 };
+	bool ok = escrow_each(ctx, &cfg->store, count_waiting, &waiting, &unreadable)
+	    && (unreadable.count == 0 || fault(ctx, FAULT_STORAGE, "%s", unreadable.text));
 
 	*count = waiting.count;
 	return ok;

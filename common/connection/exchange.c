@@ -48,7 +48,7 @@ request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *gr
 	if (amocrm_exchange(ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens))
 		return true;
 	escrow_release(slot);
-	if (ctx->kind == FAULT_REFUSED)
+	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, record))
 		auth_code_refuse(ctx, &cfg->store, record, grant->host);
 	return false;
 }

@@ -103,7 +103,7 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 		return ok;
 	}
 	escrow_release(&slot);
-	if (ctx->kind == FAULT_REFUSED)
+	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, key))
 		connection_mark_refused(ctx, cfg, key, connection);
 	else
 		connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);

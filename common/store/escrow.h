@@ -14,6 +14,7 @@
 #define ESCROW_H
 
 #include "base/ctx.h"
+#include "base/first_reason.h"
 #include "base/lock.h"
 #include "config/config.h"
 #include "store/store_limits.h"
@@ -37,16 +38,18 @@ void escrow_erase(const struct lock *slot);
 void escrow_release(struct lock *slot);
 
 /* Visits the occupied slots, by their numbers, without their locks.  The arena is rewound after
- * each visit.  A slot that cannot be read is left out.  Without a directory nothing is visited.
+ * each visit.  A slot that cannot be read, and may hold a text, is added to *unreadable, and all
+ * others are visited.  Without a directory nothing is visited.
  * Fault: FAULT_STORAGE when the directory cannot be read. */
 typedef bool escrow_visit(struct ctx *ctx, void *arg, int number, const char *text);
-bool escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *visit, void *arg);
+bool escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *visit, void *arg,
+    struct first_reason *unreadable);
 
 /* Has use store the text of a slot elsewhere, under the slot's lock, and frees the slot after it
  * has returned true.  Nothing is done when the slot has become free meanwhile.  If freeing fails,
  * the text is used once more, so use must be idempotent.
  * Fault: that of use; FAULT_UNAVAILABLE: another process keeps the slot for longer than
- * wait_ms; FAULT_STORAGE. */
+ * wait_ms; FAULT_STORAGE, also when the slot cannot be read. */
 typedef bool escrow_use(struct ctx *ctx, void *arg, const char *text);
 bool escrow_take(struct ctx *ctx, const struct store_config *store, int number, int64_t wait_ms,
     escrow_use *use, void *arg);

@@ -20,6 +20,7 @@ from sandbox.web import Malformed
 
 KEY = f"connection:{ID}:1"
 INDEX = f"account:{ID}"
+SECOND = 32720107      # another account
 
 
 def refreshes(amocrm):
@@ -307,6 +308,68 @@ def test_both_places_fail(bare, amocrm):
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"the new tokens of {KEY} are lost" in done.stderr
+
+
+# A slot that cannot be read may hold them.
+
+def leave_refreshed(site, amocrm):
+    """The refreshed tokens of the only connection wait in the escrow."""
+    connect(site, amocrm, life=SOON)
+    under_strace(site, "token", ID, inject=["rename:error=EIO:when=1+"])
+    assert len(occupied(site)) == 1
+
+
+def test_a_slot_without_permission_revokes_no_connection(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+    [slot] = slots(bare)
+    asked = refreshes(amocrm)
+
+    slot.chmod(0)
+    done = bare.ctl("token", ID, check=False)
+    listed = bare.ctl("accounts", check=False)
+
+    assert done.returncode == 1 and f"{slot}: Permission denied" in done.stderr, done.stderr
+    assert listed.returncode == 1 and f"{slot}: Permission denied" in listed.stderr
+    slot.chmod(0o600)
+    token = bare.ctl("token", ID).stdout.strip()
+    assert works(amocrm, token) == 1
+    assert refreshes(amocrm) <= asked + 1
+    assert occupied(bare) == []
+
+
+def test_a_slot_that_cannot_be_read_is_not_overwritten(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+
+    done = under_strace(bare, "token", ID, inject=["pread64:error=EIO:when=1+"])
+
+    assert done.returncode == 1 and "escrow/000: cannot be read" in done.stderr, done.stderr
+    assert len(occupied(bare)) == 1
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+
+
+def test_an_unreadable_slot_of_one_connection_does_not_stop_another(bare, amocrm):
+    bare.configure(**connections.ANY_ACCOUNT)
+    connect(bare, amocrm, account=SECOND, life=SOON)
+    leave_refreshed(bare, amocrm)
+    [slot] = slots(bare)
+
+    slot.chmod(0)
+    done = bare.ctl("token", SECOND)
+
+    assert works(amocrm, done.stdout.strip(), SECOND) == 11
+
+
+def test_a_slot_without_permission_refuses_no_code(bare, amocrm):
+    params = amocrm.approve()
+    answer_under_strace(bare, params, "rename:error=EIO:when=1+")
+    [slot] = slots(bare)
+
+    slot.chmod(0)
+    expect.failed(bare.get("callback", params), "server_error")
+
+    slot.chmod(0o600)
+    expect.connected(bare.get("callback", params), params["code"])
+    assert occupied(bare) == []
 
 
 def test_check_reports_tokens_that_wait(bare, amocrm):

@@ -11,6 +11,7 @@ struct seen {
 	int count;
 	int number;
 	char text[64];
+	struct first_reason unreadable;
 };
 
 static bool
@@ -30,7 +31,7 @@ look(struct setup *s)
 {
 	struct seen seen = { 0 };
 
-	if (!escrow_each(&s->ctx, &s->cfg.store, note, &seen))
+	if (!escrow_each(&s->ctx, &s->cfg.store, note, &seen, &seen.unreadable))
 		fail_msg("%s", s->ctx.reason);
 	return seen;
 }
@@ -291,6 +292,35 @@ passes_a_slot_that_is_no_file(void **state)
 	setup_close(&s);
 }
 
+/* Reading the memory of this process at offset 0 fails with EIO, as of a bad disk. */
+static void
+tells_a_slot_that_cannot_be_read_from_a_free_one(void **state)
+{
+	struct use working = { true, 0 };
+	char path[PATH_SIZE];
+	struct lock slot;
+	struct setup s;
+	struct seen seen;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	keep(&s, "zero");
+	keep(&s, "one");
+	path_in(*state, "escrow/000", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/proc/self/mem", path), 0);
+	seen = look(&s);
+	same_number("the others", seen.count, 1);
+	same_number("unreadable", (long long)seen.unreadable.count, 1);
+	has_text("unreadable", seen.unreadable.text, "escrow/000: cannot be read");
+	same_fault("to be used", &s.ctx, escrow_take(&s.ctx, &s.cfg.store, 0, 1000, use, &working),
+	    FAULT_STORAGE);
+	same_number("used", working.count, 0);
+	ctx_clear_fault(&s.ctx);
+	same_fault("to be reserved", &s.ctx, escrow_reserve(&s.ctx, &s.cfg.store, 1, &slot),
+	    FAULT_STORAGE);
+	setup_close(&s);
+}
+
 /* A full disk must not matter after a slot is reserved. */
 static void
 writes_without_opening_or_growing_a_file(void **state)
@@ -327,6 +357,7 @@ main(void)
 		IN_FOLDER(frees_the_slot_of_a_killed_process),
 		IN_FOLDER(ignores_a_damaged_slot),
 		IN_FOLDER(passes_a_slot_that_is_no_file),
+		IN_FOLDER(tells_a_slot_that_cannot_be_read_from_a_free_one),
 		IN_FOLDER(writes_without_opening_or_growing_a_file),
 	};
 

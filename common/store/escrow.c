@@ -150,6 +150,17 @@ open_slot(struct ctx *ctx, const char *path, const char **text)
 	return ok;
 }
 
+/* What cannot be read does not stop the walk. */
+static bool
+leave_out(struct ctx *ctx, struct first_reason *unreadable)
+{
+	if (ctx->kind != FAULT_STORAGE)
+		return false;
+	first_reason_add(unreadable, ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
+}
+
 static bool
 visit_slot(struct ctx *ctx, const struct store_config *store, int number, escrow_visit *visit,
     void *arg, struct first_reason *unreadable)
@@ -161,11 +172,7 @@ visit_slot(struct ctx *ctx, const struct store_config *store, int number, escrow
 		return false;
 	if (open_slot(ctx, path, &text))
 		return text == NULL || visit(ctx, arg, number, text);
-	if (ctx->kind != FAULT_STORAGE)
-		return false;
-	first_reason_add(unreadable, ctx->reason);
-	ctx_clear_fault(ctx);
-	return true;
+	return leave_out(ctx, unreadable);
 }
 
 bool
@@ -183,13 +190,16 @@ escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *vis
 	if (directory == NULL)
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	while (ok && (entry = readdir(directory)) != NULL) {
+	while (ok && (errno = 0, entry = readdir(directory)) != NULL) {
 		size_t mark = arena_mark(ctx);
 		int number = slot_number(entry->d_name);
 
 		ok = number < 0 || visit_slot(ctx, store, number, visit, arg, unreadable);
 		arena_rewind(ctx, mark);
 	}
+	if (ok && errno != 0)
+		ok = fault(ctx, FAULT_STORAGE, "%s: cannot be read: %s", path, strerror(errno))
+		    || leave_out(ctx, unreadable);
 	closedir(directory);
 	return ok;
 }

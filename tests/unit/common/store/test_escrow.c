@@ -4,8 +4,28 @@
 
 #include "store/escrow.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+static int entries = -1; /* how many are read before an error; -1: all */
+
+/* In place of the C library's. */
+struct dirent *
+readdir(DIR *directory)
+{
+	struct dirent *(*original)(DIR *);
+
+	if (entries == 0) {
+		errno = EIO;
+		return NULL;
+	}
+	entries -= entries > 0;
+	*(void **)&original = dlsym(RTLD_NEXT, "readdir");
+	return original(directory);
+}
 
 struct seen {
 	int count;
@@ -321,6 +341,25 @@ tells_a_slot_that_cannot_be_read_from_a_free_one(void **state)
 	setup_close(&s);
 }
 
+static void
+tells_a_directory_that_cannot_be_read_from_an_empty_one(void **state)
+{
+	struct setup s;
+	struct seen seen;
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	keep(&s, "one");
+	for (int i = 0; i < 3; i++) {
+		entries = i;
+		seen = look(&s);
+		entries = -1;
+		same_number("unreadable", (long long)seen.unreadable.count, 1);
+		has_text("unreadable", seen.unreadable.text, "escrow: cannot be read");
+	}
+	same_number("without an error", (long long)look(&s).unreadable.count, 0);
+	setup_close(&s);
+}
+
 /* A full disk must not matter after a slot is reserved. */
 static void
 writes_without_opening_or_growing_a_file(void **state)
@@ -358,6 +397,7 @@ main(void)
 		IN_FOLDER(ignores_a_damaged_slot),
 		IN_FOLDER(passes_a_slot_that_is_no_file),
 		IN_FOLDER(tells_a_slot_that_cannot_be_read_from_a_free_one),
+		IN_FOLDER(tells_a_directory_that_cannot_be_read_from_an_empty_one),
 		IN_FOLDER(writes_without_opening_or_growing_a_file),
 	};
 

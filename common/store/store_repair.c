@@ -95,7 +95,11 @@ complete(struct ctx *ctx, const struct damaged *d)
 {
 	struct stat st;
 
-	if (lstat(d->path, &st) == 0 || lstat(d->new_path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (lstat(d->path, &st) == 0)
+		return true;
+	if (errno != ENOENT)
+		return fault(ctx, FAULT_STORAGE, "%s: %s", d->path, strerror(errno));
+	if (lstat(d->new_path, &st) != 0 || !S_ISREG(st.st_mode))
 		return true;
 	return (rename(d->new_path, d->path) == 0
 		   || fault(ctx, FAULT_STORAGE, "%s: %s", d->path, strerror(errno)))

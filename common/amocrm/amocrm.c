@@ -56,23 +56,21 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
 	return false;
 }
 
-static bool
-send_in_turn(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
-    const struct https_request *http, struct https_reply *reply)
+bool
+amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
+    struct json_object **doc)
 {
 	struct budget_turn turn;
-	bool ok;
+	bool ok = amocrm_call_in_turn(ctx, cfg, call, doc, &turn);
 
-	if (!budget_begin(ctx, cfg, call->host, call->share, call->deadline_ms, &turn))
-		return false;
-	ok = https_send(ctx, http, reply);
-	budget_end(&turn);
+	if (ok)
+		budget_end(&turn);
 	return ok;
 }
 
 bool
-amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
-    struct json_object **doc)
+amocrm_call_in_turn(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
+    struct json_object **doc, struct budget_turn *turn)
 {
 	struct https_request http = { .method = call->method,
 		.host = call->host,
@@ -90,8 +88,13 @@ amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call 
 	if (call->header != NULL)
 		http.headers[count] = call->header;
 	*doc = NULL;
-	return ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
-	    && send_in_turn(ctx, cfg, call, &http, &reply) && read_reply(ctx, call, &reply, doc);
+	if (!ctx_printf(ctx, &http.url, "https://%s%s", call->host, call->path)
+	    || !budget_begin(ctx, cfg, call->host, call->share, call->deadline_ms, turn))
+		return false;
+	if (https_send(ctx, &http, &reply) && read_reply(ctx, call, &reply, doc))
+		return true;
+	budget_end(turn);
+	return false;
 }
 
 int64_t

@@ -53,20 +53,28 @@ struct amocrm_call {
 bool amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
     struct json_object **doc);
 
+/* The same, but after a success the call's turn goes on until the caller's budget_end: what the
+ * reply brings can be made safe first. */
+bool amocrm_call_in_turn(struct ctx *ctx, const struct config *cfg, const struct amocrm_call *call,
+    struct json_object **doc, struct budget_turn *turn);
+
 /* The URL of amoCRM's consent page: authorize_url of the configuration with our client_id and the
  * state, which amoCRM hands back to the callback. */
 bool amocrm_authorize_url(
     struct ctx *ctx, const struct amocrm_config *cfg, const char *state, const char **url);
 
-/* Exchanges an authorization code, which is single-use (RFC 6749 section 4.1.3).
+/* Exchanges an authorization code, which is single-use (RFC 6749 section 4.1.3).  After a success
+ * the caller ends the turn, by budget_end, when the tokens are safe.
  * Fault: as amocrm_call. */
 bool amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
-    enum budget_share share, int64_t deadline_ms, struct tokens *tokens);
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens, struct budget_turn *turn);
 
-/* Exchanges a refresh token, which is single-use, for a new token pair (RFC 6749 section 6).
+/* Exchanges a refresh token, which is single-use, for a new token pair (RFC 6749 section 6).  The
+ * turn is as for amocrm_exchange.
  * Fault: as amocrm_call. */
 bool amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
-    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens);
+    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens,
+    struct budget_turn *turn);
 
 /* The present host of an account that may have been renamed; asks the access token's api_domain.
  * Fault: as amocrm_call; FAULT_MOVED if the token or the reply names no host that is allowed. */

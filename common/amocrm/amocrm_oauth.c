@@ -67,33 +67,38 @@ write_token_request(struct ctx *ctx, const struct config *cfg, const char *grant
 
 static bool
 request_tokens(struct ctx *ctx, const struct config *cfg, const char *host, const char *body,
-    enum budget_share share, int64_t deadline_ms, struct tokens *tokens)
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens, struct budget_turn *turn)
 {
 	const struct amocrm_call call = { "POST", host, "/oauth2/access_token", NULL, body,
 		deadline_ms, share };
 	struct json_object *doc;
-	bool ok = amocrm_call(ctx, cfg, &call, &doc) && read_tokens(ctx, doc, tokens);
+	bool ok;
 
+	if (!amocrm_call_in_turn(ctx, cfg, &call, &doc, turn))
+		return false;
+	ok = read_tokens(ctx, doc, tokens);
 	json_object_put(doc);
+	if (!ok)
+		budget_end(turn);
 	return ok;
 }
 
 bool
 amocrm_exchange(struct ctx *ctx, const struct config *cfg, const char *host, const char *code,
-    enum budget_share share, int64_t deadline_ms, struct tokens *tokens)
+    enum budget_share share, int64_t deadline_ms, struct tokens *tokens, struct budget_turn *turn)
 {
 	const char *body;
 
 	return write_token_request(ctx, cfg, "authorization_code", "code", code, &body)
-	    && request_tokens(ctx, cfg, host, body, share, deadline_ms, tokens);
+	    && request_tokens(ctx, cfg, host, body, share, deadline_ms, tokens, turn);
 }
 
 bool
 amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
-    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
+    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens, struct budget_turn *turn)
 {
 	const char *body;
 
 	return write_token_request(ctx, cfg, "refresh_token", "refresh_token", refresh_token, &body)
-	    && request_tokens(ctx, cfg, host, body, BUDGET_OWN_STATE, deadline_ms, tokens);
+	    && request_tokens(ctx, cfg, host, body, BUDGET_OWN_STATE, deadline_ms, tokens, turn);
 }

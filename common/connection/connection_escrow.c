@@ -57,7 +57,6 @@ write_authorized(struct ctx *ctx, const struct authorized *authorized, const cha
 static bool
 seal_entry(struct ctx *ctx, const struct escrow_entry *entry, const char **text)
 {
-	const struct keyring *ring = keyring_reload(ctx, entry->cfg->store.keys, entry->ring);
 	const struct refreshed *refreshed = entry->refreshed;
 	const struct authorized *authorized = entry->authorized;
 	const char *clear;
@@ -70,8 +69,24 @@ seal_entry(struct ctx *ctx, const struct escrow_entry *entry, const char **text)
 	    && escrow_context(ctx, clear, &context)
 	    && tokens_write(
 		ctx, refreshed != NULL ? refreshed->tokens : authorized->tokens, &secret)
-	    && seal(ctx, ring, context, secret, &sealed)
+	    && seal(ctx, entry->ring, context, secret, &sealed)
 	    && ctx_printf(ctx, text, "%s\n%s", clear, sealed);
+}
+
+/* Seals the text anew if the first key has changed: the other may be taken out soon. */
+static void
+seal_with_newer_key(struct ctx *ctx, struct escrow_entry *entry)
+{
+	const struct keyring *before = entry->ring;
+	const char *text;
+
+	entry->ring = keyring_reload(ctx, entry->cfg->store.keys, before);
+	if (entry->text == NULL || strcmp(entry->ring->keys[0].kid, before->keys[0].kid) == 0)
+		return;
+	if (seal_entry(ctx, entry, &text))
+		entry->text = text;
+	else
+		ctx_clear_fault(ctx); /* the text that there is is better than none */
 }
 
 static bool
@@ -110,6 +125,7 @@ connection_escrow_leave(struct ctx *ctx, struct escrow_entry *entry, char reason
 {
 	memcpy(reason, ctx->reason, CTX_REASON_MAX);
 	ctx_clear_fault(ctx);
+	seal_with_newer_key(ctx, entry);
 	if (!save_retry(ctx, write_synced, entry)) {
 		ctx_clear_fault(ctx);
 		return false;

@@ -29,13 +29,14 @@ struct escrow_entry {
 	const char *text;                    /* as written last; NULL: that has not succeeded yet */
 };
 
-/* Writes the tokens into the slot, so that a kill does not lose them; again after an error.  They
- * are sealed with the first key of the ring as the file is now.  Best done at once: what follows
- * may fail.  A failure is only noted in the log, since connection_escrow_leave tries again. */
+/* Writes the tokens into the slot, so that a kill does not lose them; again after an error.  Until
+ * then they are in memory alone, so this is done at once, and with the ring as it was read before.
+ * A failure is only noted in the log, since connection_escrow_leave tries again. */
 void connection_escrow_note(struct ctx *ctx, struct escrow_entry *entry);
 
-/* After a step that failed: leaves the tokens in the slot, durably.  Clears the fault, whose reason
- * the caller gets.  False: the tokens are lost. */
+/* After a step that failed: leaves the tokens in the slot, durably, and sealed with the first key
+ * of the ring as the file is now.  Clears the fault, whose reason the caller gets.  False: the
+ * tokens are lost. */
 bool connection_escrow_leave(
     struct ctx *ctx, struct escrow_entry *entry, char reason[CTX_REASON_MAX]);
 

@@ -37,7 +37,8 @@ put_pending(struct ctx *ctx, const struct config *cfg, const struct grant *grant
  * helpers.  *slot is reserved if this returns true. */
 static bool
 request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const char *record, int64_t deadline_ms, struct lock *slot, struct tokens *tokens)
+    const char *record, int64_t deadline_ms, struct lock *slot, struct tokens *tokens,
+    struct budget_turn *turn)
 {
 	if (!budget_admit(ctx, cfg, grant->host, grant->share))
 		return false;
@@ -45,7 +46,8 @@ request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *gr
 	helper_start(ctx, HELPER_CRYPTO);
 	if (!authorized_rehearse(ctx, cfg, record, grant, slot))
 		return false;
-	if (amocrm_exchange(ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens))
+	if (amocrm_exchange(
+		ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens, turn))
 		return true;
 	escrow_release(slot);
 	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, record))
@@ -69,32 +71,43 @@ save_pending(struct ctx *ctx, void *arg)
 	    authorized->tokens);
 }
 
+/* Puts the tokens into the escrow, unless they are known to be of another account. */
+static bool
+note_tokens(struct ctx *ctx, struct escrow_entry *entry, struct authorized *authorized,
+    struct identity *identity)
+{
+	if (amocrm_identity_from_token(ctx, authorized->grant->host, authorized->tokens, identity))
+		authorized->identity = identity;
+	if (authorized->identity != NULL && !authorized_check_account(ctx, entry->cfg, authorized))
+		return false;
+	connection_escrow_note(ctx, entry);
+	return true;
+}
+
 /* The tokens are in the escrow until they are in the store, with the code's record or as a
  * connection. */
 static bool
 keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    struct authorized *authorized, const struct lock *slot, int64_t deadline_ms)
+    struct authorized *authorized, const struct lock *slot, const struct budget_turn *turn,
+    int64_t deadline_ms)
 {
 	struct pending pending = { cfg, ring, authorized };
-	const char *host = authorized->grant->host;
-	const struct tokens *tokens = authorized->tokens;
+	const struct grant *grant = authorized->grant;
 	struct escrow_entry entry = {
 		.cfg = cfg, .ring = ring, .slot = slot, .authorized = authorized
 	};
 	struct identity identity;
+	bool noted = note_tokens(ctx, &entry, authorized, &identity);
 
-	if (amocrm_identity_from_token(ctx, host, tokens, &identity)) {
-		authorized->identity = &identity;
-		if (!authorized_check_account(ctx, cfg, authorized))
-			return false;
-	}
-	connection_escrow_note(ctx, &entry);
+	budget_end(turn);
+	if (!noted)
+		return false;
 	if (authorized->identity == NULL) {
 		if (!save_retry(ctx, save_pending, &pending))
 			return authorized_leave(ctx, &entry);
 		escrow_erase(slot);
-		if (!amocrm_identity_from_api(
-			ctx, cfg, host, tokens, authorized->grant->share, deadline_ms, &identity))
+		if (!amocrm_identity_from_api(ctx, cfg, grant->host, authorized->tokens,
+			grant->share, deadline_ms, &identity))
 			return false;
 		authorized->identity = &identity;
 		return authorized_save(ctx, cfg, ring, authorized);
@@ -111,15 +124,16 @@ exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant *gra
 {
 	struct tokens tokens;
 	struct authorized authorized = { .record = record, .grant = grant, .tokens = &tokens };
+	struct budget_turn turn;
 	struct lock slot;
 	bool ok;
 
 	if (grant->host == NULL)
 		return fault(ctx, FAULT_REFUSED, "the record of the code has just expired");
-	if (!request_tokens(ctx, cfg, grant, record, deadline_ms, &slot, &tokens))
+	if (!request_tokens(ctx, cfg, grant, record, deadline_ms, &slot, &tokens, &turn))
 		return false;
 	authorized.at = time(NULL);
-	ok = keep_tokens(ctx, cfg, ring, &authorized, &slot, deadline_ms);
+	ok = keep_tokens(ctx, cfg, ring, &authorized, &slot, &turn, deadline_ms);
 	escrow_release(&slot);
 	return ok;
 }

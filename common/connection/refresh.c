@@ -49,23 +49,23 @@ read_active(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
  * the old refresh token in that case. */
 static bool
 refresh_with_retry(struct ctx *ctx, const struct config *cfg, const char *host,
-    const struct tokens *old, struct tokens *fresh)
+    const struct tokens *old, struct tokens *fresh, struct budget_turn *turn)
 {
 	const char *token = old->refresh_token;
 
-	if (amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh))
+	if (amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh, turn))
 		return true;
 	if (ctx->kind != FAULT_REPLY_LOST)
 		return false;
 	ctx_clear_fault(ctx);
-	return amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh);
+	return amocrm_refresh(ctx, cfg, host, token, amocrm_deadline(cfg), fresh, turn);
 }
 
 /* After a fault that a renamed account causes: refreshes at its new host, if it has one.  Otherwise
  * the fault stays the same. */
 static bool
 refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection *connection,
-    const struct tokens *old, struct tokens *fresh)
+    const struct tokens *old, struct tokens *fresh, struct budget_turn *turn)
 {
 	struct ctx before = *ctx;
 	const char *host;
@@ -80,25 +80,27 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 	}
 	log_note(ctx, "renamed", host);
 	connection->host = host;
-	return refresh_with_retry(ctx, cfg, host, old, fresh);
+	return refresh_with_retry(ctx, cfg, host, old, fresh, turn);
 }
 
 static bool
 refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, struct connection *connection, struct tokens *tokens)
 {
+	struct budget_turn turn;
 	struct tokens fresh;
 	struct lock slot;
 	bool ok;
 
 	if (!connection_rehearse_refreshed(ctx, cfg, key, connection, &slot))
 		return false;
-	if (refresh_with_retry(ctx, cfg, connection->host, tokens, &fresh)
-	    || refresh_at_new_host(ctx, cfg, connection, tokens, &fresh)) {
+	if (refresh_with_retry(ctx, cfg, connection->host, tokens, &fresh, &turn)
+	    || refresh_at_new_host(ctx, cfg, connection, tokens, &fresh, &turn)) {
 		const struct refreshed refreshed = { key, connection, &fresh, time(NULL) };
 
 		*tokens = fresh;
 		ok = connection_keep_refreshed(ctx, cfg, ring, &refreshed, &slot);
+		budget_end(&turn);
 		escrow_release(&slot);
 		return ok;
 	}

@@ -43,12 +43,15 @@ static bool
 exchange(struct ctx *ctx, const struct config *cfg, bool is_code)
 {
 	const char *host = cfg->amocrm.account;
+	struct budget_turn turn;
 	struct tokens tokens;
 	struct identity identity;
 
-	if (is_code ? !amocrm_exchange(ctx, cfg, host, "c", BUDGET_OWN_STATE, INT64_MAX, &tokens)
-		    : !amocrm_refresh(ctx, cfg, host, "r", INT64_MAX, &tokens))
+	if (is_code
+		? !amocrm_exchange(ctx, cfg, host, "c", BUDGET_OWN_STATE, INT64_MAX, &tokens, &turn)
+		: !amocrm_refresh(ctx, cfg, host, "r", INT64_MAX, &tokens, &turn))
 		return false;
+	budget_end(&turn);
 	check_token(tokens.access_token);
 	check_token(tokens.refresh_token);
 	MUST(tokens.expires_at > 0);

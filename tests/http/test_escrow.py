@@ -3,7 +3,7 @@ amoCRM is asked; afterwards everything is tried again; at last the tokens wait i
 
 import contextlib
 import hashlib
-import shutil
+import re
 import shutil
 import subprocess
 
@@ -36,13 +36,13 @@ def occupied(site):
     return [slot for slot in slots(site) if slot.read_bytes()[:8] == b"amoescr1"]
 
 
-def under_strace(site, *arguments, inject):
+def under_strace(site, *arguments, inject=(), output="/dev/null"):
     """Runs amocrmctl, whose system calls fail as `inject` says."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     user = process.web_user()
     done = subprocess.run(
-        ["strace", "-o", "/dev/null", *(["-u", user.pw_name] if user else []),
+        ["strace", "-o", output, *(["-u", user.pw_name] if user else []),
          *(f"--inject={each}" for each in inject), site.amocrmctl, "-c", site.config,
          *map(str, arguments)], capture_output=True, text=True, cwd="/", timeout=120)
     if "ptrace" in done.stderr:
@@ -183,14 +183,14 @@ def test_a_damaged_shard_of_the_code_burns_no_code(bare, amocrm):
     expect.connected(bare.get("callback", params), params["code"])
 
 
-def answer_under_strace(site, params, inject):
+def answer_under_strace(site, params, *inject, output="/dev/null"):
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     user = process.web_user()
     return site.server.ask(BASE + "callback", params, "GET", {}, None,
-                           launcher=("strace", "-o", "/dev/null",
+                           launcher=("strace", "-o", output,
                                      *(["-u", user.pw_name] if user else []),
-                                     f"--inject={inject}"))
+                                     *(f"--inject={each}" for each in inject)))
 
 
 def test_a_code_whose_tokens_cannot_be_stored(bare, amocrm):
@@ -239,6 +239,36 @@ def test_a_kill_while_the_tokens_of_a_code_are_saved(bare, amocrm, inject):
 
 
 # After amoCRM has answered.
+
+def calls_before_the_escrow(trace):
+    """The system calls between the reading of amoCRM's answer and the writing of a slot: a kill at
+    one of these loses the tokens."""
+    lines = trace.read_text().splitlines()
+    [written] = [n for n, line in enumerate(lines) if re.match(r'pwrite64\(.*"amoescr1', line)]
+    answered = max(n for n, line in enumerate(lines[:written])
+                   if re.match(r'read\(.*\\"status\\":200', line))
+    between = [line.partition("(")[0] for line in lines[answered + 1:written]]
+    return between[1:] if between[0] == "getrandom" else between    # json-c, at its first object
+
+
+SEALING = ["sendto", "poll", "read"]    # by amo-crm-crypto
+
+
+def test_refreshed_tokens_are_written_at_once(bare, amocrm, tmp_path):
+    connect(bare, amocrm, life=SOON)
+
+    under_strace(bare, "token", ID, output=tmp_path / "trace")
+
+    assert calls_before_the_escrow(tmp_path / "trace") == SEALING
+
+
+def test_the_tokens_of_a_code_are_written_at_once(bare, amocrm, tmp_path):
+    params = amocrm.approve()
+
+    answer_under_strace(bare, params, output=tmp_path / "trace")
+
+    assert calls_before_the_escrow(tmp_path / "trace") == SEALING
+
 
 def test_a_store_that_fails_for_good_after_amocrm_has_answered(bare, amocrm):
     connect(bare, amocrm, life=SOON)

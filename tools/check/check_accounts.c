@@ -102,10 +102,11 @@ static bool
 check_token_endpoint(struct check *c, const char *host)
 {
 	struct ctl *ctl = c->ctl;
+	struct budget_turn turn; /* not ended: this code cannot succeed */
 	struct tokens tokens;
 
 	if (amocrm_exchange(ctl->ctx, &ctl->cfg, host, "amocrmctl-check", BUDGET_OWN_STATE,
-		amocrm_deadline(&ctl->cfg), &tokens)
+		amocrm_deadline(&ctl->cfg), &tokens, &turn)
 	    || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",

@@ -16,8 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KEY   "connection:1:7"
-#define AGE_S 1000
+#define OTHER_KEY "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+#define KEY       "connection:1:7"
+#define AGE_S     1000
 
 static const struct tokens old_pair = { "access-old", "refresh-old", 4102444800 };
 static const struct tokens new_pair = { "access-new", "refresh-new", 4102444801 };
@@ -247,6 +248,32 @@ keeps_what_was_changed_meanwhile(void **state)
 	same_text("the host", now.host, "renamed.amocrm.ru");
 	same_text("the user who has claimed it", now.app_user, "olena");
 	same_number("its state", now.state, CONNECTION_REVOKED);
+	setup_close(&s);
+}
+
+/* The key that is used was chosen before amoCRM was asked, and may be taken out since. */
+static void
+seals_with_the_first_key_of_now(void **state)
+{
+	const struct connection before = connected();
+	const struct refreshed refreshed = { KEY, &before, &new_pair, time(NULL) };
+	char reason[CTX_REASON_MAX];
+	struct lock slot;
+	struct setup s;
+	struct escrow_entry entry = { &s.cfg, NULL, &slot, &refreshed, NULL, NULL };
+
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	put(&s, &before, &old_pair);
+	entry.ring = s.ring;
+	assert_true(escrow_reserve(&s.ctx, &s.cfg.store, ESCROW_SLOTS, &slot));
+	connection_escrow_note(&s.ctx, &entry);
+	file_write_text(s.keys, "k2 " OTHER_KEY "\nk1 " SETUP_KEY "\n");
+	assert_true(connection_escrow_leave(&s.ctx, &entry, reason));
+	escrow_release(&slot);
+	file_write_text(s.keys, "k2 " OTHER_KEY "\n");
+	if (!connection_fold(&s.ctx, &s.cfg, KEY))
+		fail_msg("%s", s.ctx.reason);
+	same_number("texts that wait", (long long)waiting(&s), 0);
 	setup_close(&s);
 }
 
@@ -688,6 +715,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(folds_unless_there_is_something_newer),
 		IN_FOLDER(keeps_what_was_changed_meanwhile),
+		IN_FOLDER(seals_with_the_first_key_of_now),
 		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
 		IN_FOLDER(folds_a_code_whose_record_has_no_connection),
 		IN_FOLDER(does_not_replace_a_newer_connection_of_its_claimant),

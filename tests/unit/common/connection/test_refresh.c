@@ -48,12 +48,13 @@ static struct mock {
 
 bool
 amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
-    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens)
+    const char *refresh_token, int64_t deadline_ms, struct tokens *tokens, struct budget_turn *turn)
 {
 	int call = mock.calls++;
 
 	(void)cfg;
 	assert_true(call < CALLS && deadline_ms > 0);
+	turn->path = NULL;
 	same_text("the token that is refreshed", refresh_token, "refresh-old");
 	assert_true(ctx_strndup(&mock.s->ctx, host, strlen(host), &mock.hosts[call]));
 	if (call == 0 && mock.meanwhile != NULL)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define ESCAPE_LEN 3 /* bytes of %41 */
+
 static inline bool
 decode(const char **s, const char *end, char separator, char **to)
 {
@@ -108,19 +110,37 @@ form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t 
 	return ok;
 }
 
+static bool
+is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+	    || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+static size_t
+encoded_len(const char *s)
+{
+	size_t len = 0;
+
+	for (; *s != '\0'; s++)
+		len += is_unreserved(*s) ? 1 : ESCAPE_LEN;
+	return len;
+}
+
 void
 form_add_encoded(struct strbuf *sb, const char *s)
 {
-	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					 "0123456789-._~";
+	static const char digits[] = "0123456789ABCDEF";
+	char *to = strbuf_extend(sb, encoded_len(s));
 
-	for (;;) {
-		size_t len = strspn(s, unreserved);
-
-		strbuf_add(sb, s, len);
-		s += len;
-		if (*s == '\0')
-			return;
-		strbuf_addf(sb, "%%%02X", (unsigned char)*s++);
-	}
+	if (to == NULL)
+		return;
+	for (; *s != '\0'; s++)
+		if (is_unreserved(*s))
+			*to++ = *s;
+		else {
+			*to++ = '%';
+			*to++ = digits[(unsigned char)*s >> 4];
+			*to++ = digits[*s & 15];
+		}
 }

@@ -60,29 +60,22 @@ form_decode(struct ctx *ctx, const char *s, size_t len, const char **out)
 static struct form_field *
 field_named(const char *name, struct form_field *fields, size_t count)
 {
-	size_t len = strcspn(name, "[");
+	for (size_t i = 0; i < count; i++) {
+		size_t len;
 
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(fields[i].name, name, len) == 0 && fields[i].name[len] == '\0')
+		if (*fields[i].name != *name)
+			continue; /* the most frequent case, at no call */
+		len = strlen(fields[i].name);
+		if (strncmp(fields[i].name, name, len) == 0
+		    && (name[len] == '\0' || name[len] == '['))
 			return &fields[i];
+	}
 	return NULL;
 }
 
 static bool
-read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fields, size_t count)
+set(struct ctx *ctx, struct form_field *field, const char *name, const char *value)
 {
-	const char *equals = memchr(pair, '=', len);
-	size_t name_len = equals == NULL ? len : (size_t)(equals - pair);
-	const char *name;
-	const char *value = "";
-	struct form_field *field;
-
-	if (!form_decode(ctx, pair, name_len, &name)
-	    || (equals != NULL && !form_decode(ctx, equals + 1, len - name_len - 1, &value)))
-		return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the query or form");
-	field = field_named(name, fields, count);
-	if (field == NULL)
-		return true;
 	field->value = NULL;
 	if (field->seen)
 		return fault(ctx, FAULT_REQUEST, "%s is given twice", field->name);
@@ -95,17 +88,52 @@ read_pair(struct ctx *ctx, const char *pair, size_t len, struct form_field *fiel
 	return true;
 }
 
+/* Decodes the pair at *text into to.  False: a bad escape or a NUL, and *text is at it. */
+static bool
+decode_pair(const char **text, const char *end, char **to, const char **name, const char **value)
+{
+	*name = *to;
+	if (!form_decode_name(text, end, to))
+		return false;
+	if (*text == end || **text == '&') {
+		*value = "";
+		return true;
+	}
+	++*text;
+	*value = *to;
+	return form_decode_value(text, end, to);
+}
+
 bool
 form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t count)
 {
+	const char *end = text + strlen(text);
+	char *room; /* for each name and value, with a NUL for the separator after it */
 	bool ok = true;
 
-	while (*text != '\0') {
-		size_t len = strcspn(text, "&");
+	if (!ctx_alloc(ctx, (size_t)(end - text) + 1, &room))
+		return false;
+	while (text < end) {
+		const char *name;
+		const char *value;
+		struct form_field *field;
+		char *to = room;
 
-		ok = read_pair(ctx, text, len, fields, count) && ok;
-		text += len;
-		text += *text == '&';
+		if (*text == '&') {
+			text++;
+			continue;
+		}
+		if (!decode_pair(&text, end, &to, &name, &value)) {
+			ok = fault(
+			    ctx, FAULT_REQUEST, "an invalid escape or NUL in the query or form");
+			text += strcspn(text, "&");
+			continue;
+		}
+		field = field_named(name, fields, count);
+		if (field == NULL)
+			continue; /* its room is used again */
+		ok = set(ctx, field, name, value) && ok;
+		room = to;
 	}
 	return ok;
 }

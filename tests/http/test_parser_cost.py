@@ -180,6 +180,19 @@ def state_of(text):
     return "error=access_denied&state=" + text * (STATE_SIZE // decoded)
 
 
+QUERY_SIZE = 15000
+QUERIES = ["&", "=", "=&", "a&", "a=&", "e=1&", "error&", "s[]&", "%41&", "+&", "[", "%5B&"]
+
+
+def query_of(part):
+    return "referer=r&a=" + part * (QUERY_SIZE // len(part))
+
+
+@pytest.mark.parametrize("part", QUERIES)
+def test_a_query(bare, part):
+    assert callback(bare, query_of(part)) <= TIMES * callback(bare, query_of("a"))
+
+
 @pytest.mark.parametrize("text", STATES)
 def test_a_state(bare, text):
     assert callback(bare, state_of(text)) <= TIMES * callback(bare, state_of("a"))

@@ -45,17 +45,6 @@ form_decode_value(const char **s, const char *end, char **to)
 	return decode(s, end, '&', to);
 }
 
-bool
-form_decode(struct ctx *ctx, const char *s, size_t len, const char **out)
-{
-	char *to;
-
-	if (!ctx_alloc(ctx, len + 1, &to))
-		return false;
-	*out = to;
-	return form_decode_value(&s, s + len, &to);
-}
-
 /* Finds the field of that name, of which brackets are no part. */
 static struct form_field *
 field_named(const char *name, struct form_field *fields, size_t count)

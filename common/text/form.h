@@ -25,11 +25,8 @@ struct form_field {
  * given. */
 bool form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t count);
 
-/* Decodes one name or value: '+' is a space, %XX a byte.
- * False without a fault: a bad escape or a NUL.  Fault: FAULT_SERVER when the arena is full. */
-bool form_decode(struct ctx *ctx, const char *s, size_t len, const char **out);
-
-/* Decode up to the separator after a name, '=' or '&', or after a value, '&', or up to the end.
+/* Decode up to the separator after a name, '=' or '&', or after a value, '&', or up to the end:
+ * '+' is a space, %XX a byte.
  * *s is moved there, and *to, which has room for what is decoded and a NUL, behind the NUL.
  * False: a bad escape or a NUL. */
 bool form_decode_name(const char **s, const char *end, char **to);

@@ -61,11 +61,13 @@ lax_inside(const char *text, size_t len)
 }
 
 /* Counts the members in the text, which are the colons outside strings.  False: the text uses an
- * extension of json-c, or is not UTF-8, of which json-c accepts overlong forms and surrogates. */
+ * extension of json-c, or is not UTF-8, of which json-c accepts overlong forms and surrogates; or
+ * it has too many values, of which each but the first of a container follows a comma. */
 static bool
 count_written(const char *text, size_t len, size_t *members)
 {
 	bool in_string = false;
+	size_t values = 1;
 	size_t step;
 
 	*members = 0;
@@ -80,8 +82,10 @@ count_written(const char *text, size_t len, size_t *members)
 			in_string = !in_string;
 		else if (text[i] == ':' && !in_string)
 			++*members;
+		else if ((text[i] == ',' || text[i] == '{' || text[i] == '[') && !in_string)
+			values++;
 	}
-	return true;
+	return values <= JSON_STRICT_VALUES_MAX;
 }
 
 static int

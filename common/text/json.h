@@ -9,7 +9,8 @@
 #include <json-c/json_object.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 32 /* levels; real input has at most 5 */
+#define JSON_DEPTH_MAX         32  /* levels; real input has at most 5 */
+#define JSON_STRICT_VALUES_MAX 768 /* a token with a hundred roles has under 150 */
 
 /* Parses the len bytes at text, all of which must be one JSON text.  The caller releases the
  * document with json_object_put.
@@ -20,7 +21,8 @@ struct json_object *json_parse(const char *text, size_t len);
  * also when an object has a name twice, however it is escaped (json-c keeps the last; RFC 7515 and
  * RFC 7519 require unique names); when a string contains a NUL (json-c truncates names there); and
  * for the extensions of json-c to RFC 8259: 'a', NaN, Infinity, "1.", control characters in
- * strings, overlong UTF-8 and surrogates. */
+ * strings, overlong UTF-8 and surrogates.  It has at most JSON_STRICT_VALUES_MAX values: each costs
+ * json-c as much as twenty letters or more, and anybody can send a token. */
 struct json_object *json_parse_strict(const char *text, size_t len);
 
 /* Gives a string member, which belongs to the document.  NULL: absent, not a string, with a NUL, or

@@ -1,9 +1,10 @@
-"""No body, query or state costs over three times what one of amoCRM's does, whatever its bytes.
+"""No body, query, state or token costs over three times what one of amoCRM's does, whatever its bytes.
 
 Instructions are counted, which are the same on a busy machine.  The events of amoCRM that the others
 are compared with cost twice as much as one long text of their size.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -47,10 +48,10 @@ def letters(n):
             return text
 
 
-def many(part, separator="&", before="", after=""):
+def many(part, separator="&", before="", after="", limit=SIZE):
     """As many parts as fit."""
     parts, size = [], len(before) + len(after)
-    while (size := size + len(one := part(len(parts))) + len(separator)) <= SIZE:
+    while (size := size + len(one := part(len(parts))) + len(separator)) <= limit:
         parts.append(one)
     return before + separator.join(parts) + after
 
@@ -196,3 +197,45 @@ def test_a_query(bare, part):
 @pytest.mark.parametrize("text", STATES)
 def test_a_state(bare, text):
     assert callback(bare, state_of(text)) <= TIMES * callback(bare, state_of("a"))
+
+
+CLAIMS_SIZE = 5900    # in base64url about what a token may have
+CLAIMS = {
+    "members": lambda n: f'"{letters(n)}":1',
+    "empty lists": lambda _: "[]",
+    "empty objects": lambda _: "{}",
+    "objects": lambda _: '{"a":1}',
+    "numbers": lambda _: "1",
+    "numbers with exponents": lambda _: "1e9",
+    "empty strings": lambda _: '""',
+    "strings": lambda _: '"x"',
+    "words": lambda _: "null",
+    "escapes": lambda _: '"\\u0451"',
+}
+
+
+def token(site, header, claims):
+    encoded = [base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+               for part in (header, claims, "x" * 32)]
+    output, count = run(site, "status", None, "GET", {"Authorization": "Bearer " + ".".join(encoded)})
+    assert b"invalid_token" in output, output
+    return count
+
+
+def full_of(part):
+    before, after = ("{", "}") if part(0).startswith('"a":') else ('{"aud":[', "]}")
+    return many(part, ",", before, after, CLAIMS_SIZE)
+
+
+HEADER = '{"alg":"HS256","typ":"JWT"}'
+LONG_TEXT = '{"aud":"' + "a" * (CLAIMS_SIZE - 10) + '"}'
+
+
+@pytest.mark.parametrize("part", CLAIMS.values(), ids=CLAIMS.keys())
+def test_a_token(bare, part):
+    assert token(bare, HEADER, full_of(part)) <= TIMES * token(bare, HEADER, LONG_TEXT)
+
+
+@pytest.mark.parametrize("part", CLAIMS.values(), ids=CLAIMS.keys())
+def test_a_tokens_header(bare, part):
+    assert token(bare, full_of(part), "{}") <= TIMES * token(bare, LONG_TEXT, "{}")

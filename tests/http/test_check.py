@@ -117,6 +117,18 @@ VALUES = {
         {"amocrm_client_secret": "replace-me"}, "WRONG", "client_secret", "in the example", "Keys"),
     "client_secret cut short": (
         {"amocrm_client_secret": "AbCdEfGh"}, "WRONG", "client_secret", "8 characters"),
+    "client_secret with a semicolon at its end": (
+        {"amocrm_client_secret": "0123456789abcdef" * 4 + ";"},
+        "WRONG", "client_secret", "character 65", "letter"),
+    "client_secret with a space in it": (
+        {"amocrm_client_secret": "0123456789abcdef" * 2 + " " + "0123456789abcdef" * 2},
+        "WRONG", "client_secret", "character 33"),
+    "client_secret with a full stop, as a token has": (
+        {"amocrm_client_secret": "eyJhbGciOiJSUzI1NiJ9." + "eyJhdWQiOiJ4In0" * 4},
+        "WRONG", "client_secret", "character 21"),
+    "client_secret without its last character": (
+        {"amocrm_client_secret": "0123456789abcdef" * 3 + "0123456789abcde"},
+        "warn", "client_secret", "63 characters", "have 64"),
     "client_id for client_secret": (
         {"amocrm_client_id": "01d01160-d7a0-4087-b4af-6a1bb83fcd1d",
          "amocrm_client_secret": "01d01160-d7a0-4087-b4af-6a1bb83fcd1d"},
@@ -253,6 +265,24 @@ def test_a_wrong_value(bare, case):
     configure(bare, **changes)
 
     plant(bare, level, part, *words)
+
+
+def test_client_id_and_client_secret_exchanged(bare):
+    """The secret is not shown for it; findings.check looks."""
+    integration = bare.amocrm.integration
+    configure(bare, amocrm_client_id=integration.client_secret,
+              amocrm_client_secret=integration.client_id)
+
+    plant(bare, "WRONG", "client_id", "exchange the two")
+
+
+def test_client_secret_for_both(bare):
+    configure(bare, amocrm_client_id=bare.amocrm.integration.client_secret)
+
+    wrong = findings.faults(check(bare))
+    assert [(one.level, one.part) for one in wrong] == [
+        ("WRONG", "client_id"), ("WRONG", "client_secret")]
+    assert "36: hex digits" in wrong[0].text
 
 
 def test_other_valid_values(bare):

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#define CLIENT_SECRET_LEN 64 /* characters, of those that amoCRM issues today */
+#define CLIENT_SECRET_MIN 32 /* under which it was certainly cut short */
+
 /* NULL: nothing is wrong. */
 static const char *
 redirect_uri_advice(enum redirect_uri_problem problem)
@@ -70,32 +73,64 @@ check_redirect_uri(struct check *c)
 		report_ok(r, "redirect_uri", "%s", uri);
 }
 
+static const char keys_tab[] = "copy it from the \"Keys\" tab of the integration in amoCRM";
+
+static void
+check_client_id(struct report *r, const char *id)
+{
+	if (check_is_placeholder(id))
+		report_wrong(r, "client_id", keys_tab,
+		    "%s: the value in the example, not that of your integration", id);
+	else if (!config_client_id_valid(id)) /* and so it may be a secret: it is not shown */
+		report_wrong(r, "client_id", keys_tab,
+		    "%zu characters; amoCRM's have 36: hex digits in lower case and hyphens",
+		    strlen(id));
+	else
+		report_ok(r, "client_id", "%s", id);
+}
+
+static void
+check_client_secret(struct report *r, const char *secret)
+{
+	size_t len = strlen(secret);
+	size_t usual =
+	    strspn(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+	if (check_is_placeholder(secret))
+		report_wrong(r, "client_secret", keys_tab,
+		    "the value in the example, not that of your integration");
+	else if (len < CLIENT_SECRET_MIN)
+		report_wrong(r, "client_secret", keys_tab,
+		    "%zu characters; amoCRM's secrets have %d", len, CLIENT_SECRET_LEN);
+	else if (usual < len)
+		report_wrong(r, "client_secret", keys_tab,
+		    "its character %zu is neither a letter nor a digit; amoCRM's secrets consist "
+		    "of %d of these",
+		    usual + 1, CLIENT_SECRET_LEN);
+	else if (len != CLIENT_SECRET_LEN)
+		report_warning(r, "client_secret", keys_tab,
+		    "%zu characters; amoCRM's secrets have %d", len, CLIENT_SECRET_LEN);
+	else
+		report_ok(r, "client_secret", "%zu characters", len);
+}
+
 void
 check_client(struct check *c)
 {
-	static const char keys_tab[] = "copy it from the \"Keys\" tab of the integration in amoCRM";
 	struct report *r = &c->report;
 	const char *id = c->ctl->cfg.amocrm.client_id;
 	const char *secret = c->ctl->cfg.amocrm.client_secret;
 
-	if (check_is_placeholder(id))
-		report_wrong(r, "client_id", keys_tab,
-		    "%s: the value in the example, not that of your integration", id);
-	else if (!config_client_id_valid(id))
-		report_wrong(r, "client_id", keys_tab,
-		    "%s: not 36 hex digits and hyphens, in lower case", id);
-	else
-		report_ok(r, "client_id", "%s", id);
-	if (check_is_placeholder(secret))
-		report_wrong(r, "client_secret", keys_tab,
-		    "the value in the example, not that of your integration");
-	else if (strcmp(secret, id) == 0)
+	if (!config_client_id_valid(id) && config_client_id_valid(secret)) {
+		report_wrong(r, "client_id", "exchange the two values",
+		    "client_secret has the form of a client_id, and client_id has not");
+		return;
+	}
+	check_client_id(r, id);
+	if (strcmp(secret, id) == 0)
 		report_wrong(r, "client_secret", keys_tab, "the same as client_id");
-	else if (strchr(secret, ' ') != NULL || strlen(secret) < 32)
-		report_wrong(r, "client_secret", keys_tab,
-		    "%zu characters; amoCRM's secrets have 64, without spaces", strlen(secret));
 	else
-		report_ok(r, "client_secret", "%zu characters", strlen(secret));
+		check_client_secret(r, secret);
 }
 
 static bool

@@ -238,6 +238,30 @@ VALUES = {
     "a second key on the line of an address": (
         {"amocrm_redirect_uri": f"{REDIRECT_URI} account = reforyou.amocrm.ru"},
         "WRONG", "configuration", "redirect_uri", "second key"),
+    "a comment behind the jwt secret": (
+        {"jwt_secret": "0123456789abcdef0123456789ABCDEF # of the app"},
+        "WRONG", "jwt", "'#'", "a line of its own"),
+    "a comment behind the webhook's key": (
+        {"webhook_secret": "0123456789abcdef #ours"}, "WRONG", "webhook_key", "'#'"),
+    "a comment behind a number": (
+        {"amocrm_timeout": "5 # seconds"}, "WRONG", "configuration", "'#'", "line of its own"),
+    "a comment behind a path": (
+        {"store_path": "/var/lib/amo-crm # here"}, "WRONG", "configuration", "[store] path", "'#'"),
+    "a no-break space behind client_secret": (
+        {"amocrm_client_secret": "0123456789abcdef" * 4 + "\u00a0"},
+        "WRONG", "client_secret", "invisible", "type"),
+    "a zero-width space behind the jwt secret": (
+        {"jwt_secret": "0123456789abcdef0123456789ABCDEF\u200b"}, "WRONG", "jwt", "invisible"),
+    "a no-break space behind the webhook's key": (
+        {"webhook_secret": "0123456789abcdef\u00a0"}, "WRONG", "webhook_key", "invisible"),
+    "a zero-width space behind an address": (
+        {"amocrm_redirect_uri": REDIRECT_URI + "\u200b"},
+        "WRONG", "configuration", "redirect_uri", "invisible"),
+    "a no-break space before client_id": (
+        {"amocrm_client_id": "\u00a001d01160-d7a0-4087-b4af-6a1bb83fcd1d"},
+        "WRONG", "configuration", "client_id", "invisible"),
+    "quotes and a semicolon": (
+        {"jwt_secret": '"0123456789abcdef0123456789ABCDEF";'}, "WRONG", "jwt", "quotes"),
     "a secret and a public key": (
         {"jwt_public_key": "/x.pem"}, "WRONG", "configuration", "delete one of the two"),
     "a public key without its algorithm": (

@@ -2,6 +2,8 @@
  * change them, and whether they can be parsed. */
 #include "check/check.h"
 
+#include "config/config_mistake.h"
+
 #include "run_as.h"
 
 #include <errno.h>
@@ -131,8 +133,6 @@ config_advice(const struct ctx *ctx)
 		{ "is given twice",
 		    "delete one of the two lines, or the blank that the second begins "
 		    "with" },
-		{ "is in quotes", "remove the quotes: this file has none" },
-		{ "has a second key", "give each key a line of its own" },
 		{ "its scheme in lower case",
 		    "write the scheme in lower case, here and in the app" },
 		{ "set algorithm to that of the key",
@@ -142,6 +142,9 @@ config_advice(const struct ctx *ctx)
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strstr(ctx->reason, known[i].reason) != NULL)
 			return known[i].to_do;
+	for (enum config_mistake m = CONFIG_NO_MISTAKE + 1; m < CONFIG_MISTAKES; m++)
+		if (strstr(ctx->reason, config_mistake_text(m)) != NULL)
+			return config_mistake_advice(m);
 	return "correct this; amo-crm.conf.example explains every key";
 }
 

@@ -66,10 +66,8 @@ check_values(struct check *c)
 		if (mistake == CONFIG_NO_MISTAKE)
 			continue;
 		ok = false;
-		report_wrong(&c->report, part_of(key),
-		    mistake == CONFIG_QUOTED ? "remove the quotes"
-					     : "give each key a line of its own",
-		    "[%s] %s %s", key->section, key->name, config_mistake_text(mistake));
+		report_wrong(&c->report, part_of(key), config_mistake_advice(mistake), "[%s] %s %s",
+		    key->section, key->name, config_mistake_text(mistake));
 	}
 	return ok;
 }

@@ -1,4 +1,5 @@
-/* test_config_mistake.c - values in quotes, and two keys on one line. */
+/* test_config_mistake.c - values in quotes, with a comment, an invisible character or a second key
+ * behind them. */
 #include "../../table.h"
 
 #include "config/config_mistake.h"
@@ -32,6 +33,24 @@ finds_mistakes(void **state)
 		{ "a query with the name of a key", "https://x.example/?secret=x",
 		    CONFIG_NO_MISTAKE },
 		{ "blanks at the end", "hunter2  ", CONFIG_NO_MISTAKE },
+		{ "quotes and a semicolon", "\"hunter2\";", CONFIG_QUOTED },
+		{ "quotes and a comma", "'hunter2',", CONFIG_QUOTED },
+		{ "a semicolon alone", ";", CONFIG_NO_MISTAKE },
+		{ "a comment", "hunter2 # the secret", CONFIG_COMMENT },
+		{ "a comment without a blank", "hunter2 #secret", CONFIG_COMMENT },
+		{ "a comment behind a tab", "hunter2\t# secret", CONFIG_COMMENT },
+		{ "an empty comment", "hunter2 #", CONFIG_COMMENT },
+		{ "a comment behind quotes", "\"hunter2\" # secret", CONFIG_COMMENT },
+		{ "the second '#' begins it", "hunter#2 # secret", CONFIG_COMMENT },
+		{ "a '#' in the value", "hunter#2", CONFIG_NO_MISTAKE },
+		{ "a '#' at the beginning", "#hunter2", CONFIG_NO_MISTAKE },
+		{ "a number", "House #1", CONFIG_NO_MISTAKE },
+		{ "a no-break space at the end", "hunter2\u00a0", CONFIG_INVISIBLE },
+		{ "a no-break space at the beginning", "\u00a0hunter2", CONFIG_INVISIBLE },
+		{ "a zero-width space", "hunter2\u200b", CONFIG_INVISIBLE },
+		{ "a byte-order mark", "\ufeffhunter2", CONFIG_INVISIBLE },
+		{ "a no-break space within", "For\u00a0You", CONFIG_NO_MISTAKE },
+		{ "a letter with the same bytes", "hunter\u00e0", CONFIG_NO_MISTAKE },
 	};
 
 	(void)state;
@@ -41,6 +60,8 @@ finds_mistakes(void **state)
 		same_number(table[i].label, found, table[i].expected);
 		DEMAND(table[i].label,
 		    (*config_mistake_text(found) == '\0') == (found == CONFIG_NO_MISTAKE));
+		DEMAND(table[i].label,
+		    (config_mistake_advice(found) == NULL) == (found == CONFIG_NO_MISTAKE));
 	}
 }
 

@@ -134,10 +134,51 @@ has_upper_case(const char *s)
 	return false;
 }
 
+static bool
+begins_with_one_of(const char *s, const char *const *prefixes)
+{
+	for (; *prefixes != NULL; prefixes++)
+		if (strncmp(s, *prefixes, strlen(*prefixes)) == 0)
+			return true;
+	return false;
+}
+
+/* 172.16.0.0/12 */
+static bool
+is_in_172_16(const char *host)
+{
+	return strncmp(host, "172.", 4) == 0 && strspn(host + 4, "0123456789") == 2
+	    && strncmp(host + 4, "16", 2) >= 0 && strncmp(host + 4, "31", 2) <= 0;
+}
+
+/* Whether a host is this machine's name for itself, or an address of a private network. */
+static bool
+is_private(const char *host, size_t len)
+{
+	static const char *const ipv4[] = { "0.", "10.", "127.", "169.254.", "192.168.", NULL };
+	static const char *const ipv6[] = { "[::]", "[::1]", "[fc", "[fd", "[fe8", NULL };
+	static const char *const hosts[] = { "localhost", "localhost.localdomain", NULL };
+	static const char *const ends[] = { ".localhost", ".local", ".localdomain", NULL };
+
+	if (strspn(host, "0123456789.") >= len)
+		return begins_with_one_of(host, ipv4) || is_in_172_16(host);
+	if (*host == '[')
+		return begins_with_one_of(host, ipv6);
+	for (size_t i = 0; hosts[i] != NULL; i++)
+		if (strlen(hosts[i]) == len && strncmp(hosts[i], host, len) == 0)
+			return true;
+	for (size_t i = 0; ends[i] != NULL; i++)
+		if (len > strlen(ends[i])
+		    && strncmp(host + len - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
+			return true;
+	return false;
+}
+
 enum redirect_uri_problem
 redirect_uri_check(const char *redirect_uri, bool is_trial)
 {
 	const char *authority = authority_of(redirect_uri);
+	const char *host;
 	size_t len;
 
 	if (strstr(redirect_uri, "/api/v1/integrations/") != NULL)
@@ -154,8 +195,8 @@ redirect_uri_check(const char *redirect_uri, bool is_trial)
 		return REDIRECT_URI_OTHER_PATH;
 	if (!is_trial && strncmp(redirect_uri, "https://", 8) != 0)
 		return REDIRECT_URI_NOT_HTTPS;
-	if (!is_trial
-	    && (strncmp(authority, "localhost", 9) == 0 || strncmp(authority, "127.", 4) == 0))
-		return REDIRECT_URI_LOOPBACK;
+	host = host_of(authority, &len);
+	if (!is_trial && is_private(host, len))
+		return REDIRECT_URI_PRIVATE;
 	return REDIRECT_URI_OK;
 }

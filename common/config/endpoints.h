@@ -63,10 +63,10 @@ enum redirect_uri_problem {
 	REDIRECT_URI_USER_NAME,
 	REDIRECT_URI_OTHER_PATH, /* it does not end in ENDPOINTS_PATH and "callback" */
 	REDIRECT_URI_NOT_HTTPS,
-	REDIRECT_URI_LOOPBACK /* localhost or 127.0.0.0/8 */
+	REDIRECT_URI_PRIVATE /* localhost, an address of a private network, and the like */
 };
 
-/* is_trial allows REDIRECT_URI_NOT_HTTPS and REDIRECT_URI_LOOPBACK. */
+/* is_trial allows REDIRECT_URI_NOT_HTTPS and REDIRECT_URI_PRIVATE. */
 enum redirect_uri_problem redirect_uri_check(const char *redirect_uri, bool is_trial);
 
 #endif

@@ -30,8 +30,8 @@ redirect_uri_advice(enum redirect_uri_problem problem)
 		return "it must end in " ENDPOINTS_PATH "callback, here and in amoCRM's settings";
 	case REDIRECT_URI_NOT_HTTPS:
 		return "it must begin with https://; http is only for trials on this machine";
-	case REDIRECT_URI_LOOPBACK:
-		return "neither amoCRM nor a phone can reach this machine by that name: use the "
+	case REDIRECT_URI_PRIVATE:
+		return "neither amoCRM nor a phone can reach this machine by that host: use the "
 		       "site's own name";
 	default:
 		return NULL;

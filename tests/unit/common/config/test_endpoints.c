@@ -3,6 +3,8 @@
 
 #include "config/endpoints.h"
 
+#include <stdio.h>
+
 #define URI "https://crm.example.com/api/amo-crm/callback"
 
 static void
@@ -266,9 +268,9 @@ finds_the_problem_of_redirect_uri(void **state)
 		    REDIRECT_URI_OTHER_PATH },
 		{ "http", "http://localhost:8080/api/amo-crm/callback", REDIRECT_URI_NOT_HTTPS,
 		    REDIRECT_URI_OK },
-		{ "localhost", "https://localhost/api/amo-crm/callback", REDIRECT_URI_LOOPBACK,
+		{ "localhost", "https://localhost/api/amo-crm/callback", REDIRECT_URI_PRIVATE,
 		    REDIRECT_URI_OK },
-		{ "127.0.0.1", "https://127.0.0.1:8443/api/amo-crm/callback", REDIRECT_URI_LOOPBACK,
+		{ "127.0.0.1", "https://127.0.0.1:8443/api/amo-crm/callback", REDIRECT_URI_PRIVATE,
 		    REDIRECT_URI_OK },
 	};
 
@@ -278,6 +280,53 @@ finds_the_problem_of_redirect_uri(void **state)
 		    table[i].problem);
 		same_number(table[i].label, redirect_uri_check(table[i].redirect_uri, true),
 		    table[i].trial_problem);
+	}
+}
+
+static void
+knows_hosts_that_amocrm_cannot_reach(void **state)
+{
+	static const struct {
+		const char *host;
+		bool private;
+	} table[] = {
+		{ "crm.localhost", true },
+		{ "localhost.localdomain", true },
+		{ "crm.local", true },
+		{ "0.0.0.0", true },
+		{ "10.0.0.5:8443", true },
+		{ "127.1", true },
+		{ "169.254.1.2", true },
+		{ "172.16.0.1", true },
+		{ "172.31.255.255", true },
+		{ "192.168.1.5", true },
+		{ "[::]", true },
+		{ "[::1]", true },
+		{ "[::1]:8443", true },
+		{ "[fd00::5]", true },
+		{ "[fe80::1]", true },
+		{ "localhost-realty.example", false },
+		{ "crm.localhost.example", false },
+		{ "local", false },
+		{ "mylocal", false },
+		{ "10.crm.example", false },
+		{ "127.0.0.1.example", false },
+		{ "172.15.0.1", false },
+		{ "172.32.0.1", false },
+		{ "172.160.0.1", false },
+		{ "11.0.0.1", false },
+		{ "192.169.1.5", false },
+		{ "203.0.113.5", false },
+		{ "[2001:db8::1]", false },
+	};
+	char uri[100];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		snprintf(uri, sizeof uri, "https://%s/api/amo-crm/callback", table[i].host);
+		same_number(table[i].host, redirect_uri_check(uri, false),
+		    table[i].private ? REDIRECT_URI_PRIVATE : REDIRECT_URI_OK);
+		same_number(table[i].host, redirect_uri_check(uri, true), REDIRECT_URI_OK);
 	}
 }
 
@@ -310,6 +359,7 @@ main(void)
 		cmocka_unit_test(recognizes_our_own_urls),
 		cmocka_unit_test(splits_redirect_uri),
 		cmocka_unit_test(finds_the_problem_of_redirect_uri),
+		cmocka_unit_test(knows_hosts_that_amocrm_cannot_reach),
 		cmocka_unit_test(reports_a_full_arena),
 	};
 

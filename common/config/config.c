@@ -65,6 +65,69 @@ is_name(const char *s)
 	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
+#define LETTERS_SIZE 64 /* inih shortens a name to 49 bytes */
+
+/* The letters of a name, in lower case. */
+static void
+letters_of(const char *name, char letters[LETTERS_SIZE])
+{
+	size_t len = 0;
+
+	for (; *name != '\0' && len < LETTERS_SIZE - 1; name++)
+		if ((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z'))
+			letters[len++] = (char)(*name | 0x20);
+	letters[len] = '\0';
+}
+
+/* The key that was probably meant by clientSecret, "export client_secret" or "client-secret". */
+static const char *
+similar_key(const char *section, const char *name)
+{
+	char written[LETTERS_SIZE];
+	char letters[LETTERS_SIZE];
+	const char *similar = NULL;
+
+	letters_of(name, written);
+	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
+		letters_of(key->name, letters);
+		if (strcmp(key->section, section) == 0 && strstr(written, letters) != NULL
+		    && (similar == NULL || strlen(key->name) > strlen(similar)))
+			similar = key->name;
+	}
+	return similar;
+}
+
+static bool
+is_section(const char *section)
+{
+	for (const struct config_key *key = config_keys; key->name != NULL; key++)
+		if (strcmp(key->section, section) == 0)
+			return true;
+	return false;
+}
+
+/* The name is not shown if it may be a secret, but a key that it resembles can be. */
+static void
+refuse_key(struct reader *reader, const char *section, const char *name)
+{
+	const char *similar = similar_key(section, name);
+
+	if (*section == '\0')
+		ctx_fault(reader->ctx, FAULT_CONFIG,
+		    "%s:%d: no [section] before this line, which is not one either",
+		    reader->cfg->file, reader->line);
+	else if (!is_section(section))
+		ctx_fault(reader->ctx, FAULT_CONFIG,
+		    "%s:%d: a key in section [%s], and there is no such section", reader->cfg->file,
+		    reader->line, section);
+	else
+		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown key%s%s in section [%s]%s%s",
+		    reader->cfg->file, reader->line, is_name(name) ? " " : "",
+		    is_name(name) ? name : "", section,
+		    similar == NULL ? "" : "; perhaps it should be ",
+		    similar == NULL ? "" : similar);
+}
+
 /* inih's handler; 1 means continue. */
 static int
 handle_pair(void *arg, const char *section, const char *name, const char *value)
@@ -75,9 +138,7 @@ handle_pair(void *arg, const char *section, const char *name, const char *value)
 	if (reader->ctx->kind != FAULT_NONE)
 		return 1;
 	if (index < 0)
-		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown key%s%s in section [%s]",
-		    reader->cfg->file, reader->line, is_name(name) ? " " : "",
-		    is_name(name) ? name : "", section);
+		refuse_key(reader, section, name);
 	else if ((reader->given >> index & 1) != 0)
 		ctx_fault(reader->ctx, FAULT_CONFIG,
 		    "%s:%d: [%s] %s is given twice (a line that begins with a space or tab "
@@ -99,9 +160,8 @@ has_more_than_comment(const char *bracket)
 	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
 }
 
-/* Like fgets, but false for a line that does not fit or contains a NUL, which inih would truncate
- * silently. */
-static bool
+/* Like fgets.  NULL, or what inih would not report: it truncates such a line silently. */
+static const char *
 read_whole_line(char *line, int size, FILE *file)
 {
 	int len = 0;
@@ -110,12 +170,13 @@ read_whole_line(char *line, int size, FILE *file)
 	while (len < size - 1 && (c = getc(file)) != EOF) {
 		line[len++] = (char)c;
 		if (c == '\0')
-			return false;
+			return "the line contains a NUL, as all do in UTF-16: save the file as "
+			       "UTF-8";
 		if (c == '\n')
 			break;
 	}
 	line[len] = '\0';
-	return len < size - 1 || line[len - 1] == '\n';
+	return len < size - 1 || line[len - 1] == '\n' ? NULL : "the line is too long";
 }
 
 /* inih's reader; it also counts the lines. */
@@ -123,14 +184,13 @@ static char *
 read_line(char *line, int size, void *arg)
 {
 	struct reader *reader = arg;
-	const char *wrong = NULL;
+	const char *wrong;
 
 	if (reader->ctx->kind != FAULT_NONE)
 		return NULL;
 	reader->line++;
-	if (!read_whole_line(line, size, reader->file))
-		wrong = "the line is too long, or contains a NUL";
-	else if (line[0] == '[' && has_more_than_comment(strchr(line, ']')))
+	wrong = read_whole_line(line, size, reader->file);
+	if (wrong == NULL && line[0] == '[' && has_more_than_comment(strchr(line, ']')))
 		wrong = "a [section] must be alone on its line";
 	if (wrong != NULL)
 		ctx_fault(
@@ -173,6 +233,16 @@ check_required_keys(struct reader *reader)
 	return true;
 }
 
+static const char *
+account_problem(const char *account)
+{
+	if (strchr(account, '/') != NULL)
+		return "the host alone, without \"https://\" and '/'";
+	if (strchr(account, '.') == NULL)
+		return "the whole host, such as reforyou.amocrm.ru; a number belongs to account_id";
+	return "a host below account_domains";
+}
+
 static bool
 normalize_account(struct ctx *ctx, struct config *cfg)
 {
@@ -184,8 +254,8 @@ normalize_account(struct ctx *ctx, struct config *cfg)
 			"%s: [amocrm] account is missing; connections = shared requires it",
 			cfg->file);
 	if (!host_allowed(cfg->amocrm.account_domains, cfg->amocrm.account, lowered))
-		return fault(ctx, FAULT_CONFIG,
-		    "%s: [amocrm] account must be a host below account_domains", cfg->file);
+		return fault(ctx, FAULT_CONFIG, "%s: [amocrm] account must be %s", cfg->file,
+		    account_problem(cfg->amocrm.account));
 	return ctx_strndup(ctx, lowered, strlen(lowered), &cfg->amocrm.account);
 }
 

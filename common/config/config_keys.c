@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "config/app_link.h"
+#include "config/web_url.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -107,24 +108,10 @@ parse_choice(const struct config_key *key, const char *value, void *target)
 	return false;
 }
 
-/* An http or https URL in printable ASCII.  Plain http is accepted for the local machine only. */
 static bool
 parse_url(const struct config_key *key, const char *value, void *target)
 {
-	static const char *const starts[] = { "https://", "http://localhost:", "http://localhost/",
-		"http://127.0.0.1:", "http://127.0.0.1/" };
-
-	for (const char *c = value; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}#", *c) != NULL)
-			return false;
-	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-		size_t len = strlen(starts[i]);
-
-		if (strncmp(value, starts[i], len) == 0 && (value[len] != '\0' || i > 0)
-		    && value[len] != '/')
-			return parse_text(key, value, target);
-	}
-	return false;
+	return web_url_problem(value) == NULL && parse_text(key, value, target);
 }
 
 /* The receiver of deliveries.  Whether it may have plain http or a private address is decided at
@@ -144,6 +131,14 @@ static bool
 parse_deep_link(const struct config_key *key, const char *value, void *target)
 {
 	return app_link_problem(value) == NULL && parse_text(key, value, target);
+}
+
+/* An absolute path: the web server starts programs in a folder of its choice, and a shell's ~ and
+ * variables are not known here. */
+static bool
+parse_path(const struct config_key *key, const char *value, void *target)
+{
+	return value[0] == '/' && parse_text(key, value, target);
 }
 
 /* Host names, separated by spaces. */
@@ -169,9 +164,8 @@ parse_package(const struct config_key *key, const char *value, void *target)
 #define AS_TEXT(parser) .text = true, .parse = parser
 
 #define TEXT AS_TEXT(parse_text), .min = 1, .error = "must be a text without control characters"
-#define URL                                                                                        \
-	AS_TEXT(parse_url),                                                                        \
-	    .min = 1, .error = "must be an https:// URL (http:// only for localhost), without '#'"
+#define URL  AS_TEXT(parse_url), .min = 1, .problem = web_url_problem
+#define PATH AS_TEXT(parse_path), .min = 1, .error = "must be a whole path, which begins with '/'"
 
 const struct config_key config_keys[] = {
 	{ KEY(amocrm, client_id), TEXT, .required = true },
@@ -190,7 +184,7 @@ const struct config_key config_keys[] = {
 	    .max = BUDGET_CALLS_MAX,
 	    .error = "must be two numbers such as 7 2: calls a second, up to 50, and exchanges "
 		     "of them" },
-	{ KEY(amocrm, ca_file), TEXT },
+	{ KEY(amocrm, ca_file), PATH },
 	{ KEY(amocrm, connect_to), TEXT },
 	{ KEY(amocrm, proxy), TEXT, .secret = true },
 	{ KEY(app, name), TEXT },
@@ -206,14 +200,14 @@ const struct config_key config_keys[] = {
 	    .choices = "HS256 HS384 HS512 RS256 ES256 EdDSA" },
 	{ KEY(jwt, secret), .secret = true, AS_TEXT(parse_text), .min = 32,
 	    .error = "must be at least 32 bytes" },
-	{ KEY(jwt, public_key), TEXT },
+	{ KEY(jwt, public_key), PATH },
 	{ KEY(jwt, issuer), TEXT },
 	{ KEY(jwt, audience), TEXT },
 	{ KEY(jwt, user_claim), TEXT, .default_value = "sub" },
 	{ KEY(jwt, leeway), .default_value = "60", .parse = parse_number, .min = 0, .max = 600,
 	    .error = "must be a number of seconds from 0 to 600" },
-	{ KEY(store, path), TEXT, .default_value = STORE_PATH },
-	{ KEY(store, keys), TEXT, .required = true },
+	{ KEY(store, path), PATH, .default_value = STORE_PATH },
+	{ KEY(store, keys), PATH, .required = true },
 	{ KEY(webhook, secret), .secret = true, AS_TEXT(parse_text), .min = 16,
 	    .error = "must be at least 16 characters" },
 	{ KEY(webhook, accounts), .default_value = "connected", .parse = parse_choice,
@@ -229,7 +223,7 @@ const struct config_key config_keys[] = {
 	{ KEY(deliver, secret), TEXT, .secret = true },
 	{ KEY(deliver, allow_private), .default_value = "no", .parse = parse_choice,
 	    .choices = "no yes" },
-	{ KEY(deliver, ca_file), TEXT },
+	{ KEY(deliver, ca_file), PATH },
 	{ KEY(deliver, proxy), TEXT, .secret = true },
 	{ .name = NULL },
 };

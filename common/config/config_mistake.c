@@ -83,6 +83,8 @@ has_invisible_end(const char *value)
 enum config_mistake
 config_find_mistake(const char *value)
 {
+	if (*value == '\0')
+		return CONFIG_EMPTY;
 	if (has_comment(value))
 		return CONFIG_COMMENT;
 	if (is_quoted(value))
@@ -96,6 +98,7 @@ static const struct {
 	const char *text, *advice;
 } mistakes[] = {
 	[CONFIG_NO_MISTAKE] = { "", NULL },
+	[CONFIG_EMPTY] = { "is empty", "give it a value, or delete the line" },
 	[CONFIG_QUOTED] = { "is in quotes, which are part of the value",
 	    "remove the quotes: this file has none" },
 	[CONFIG_SECOND_KEY] = { "has a second key on its line, which is part of the value",

@@ -5,6 +5,7 @@
 
 enum config_mistake {
 	CONFIG_NO_MISTAKE,
+	CONFIG_EMPTY,
 	CONFIG_QUOTED,     /* in quotes, which an INI file makes part of the value */
 	CONFIG_SECOND_KEY, /* with another "key =" behind the value, on the same line */
 	CONFIG_COMMENT,    /* with a comment behind '#', which begins one only at a line's start */

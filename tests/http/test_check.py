@@ -279,6 +279,24 @@ VALUES = {
         "WRONG", "certificates", "[deliver] /nothing/there.pem"),
     "a proxy of an unknown type for deliveries": (
         {"deliver_proxy": "ftp://me:word@proxy:21"}, "WRONG", "network", "[deliver] proxy"),
+    "a host in a private network": (
+        {"amocrm_redirect_uri": "https://192.168.1.5/api/amo-crm/callback"},
+        "WRONG", "redirect_uri", "phone", "own name"),
+    "an address with its scheme in capitals": (
+        {"amocrm_redirect_uri": REDIRECT_URI.replace("https", "HTTPS")},
+        "WRONG", "configuration", "redirect_uri", "scheme in lower case"),
+    "an account with https://": (
+        {"amocrm_account": "https://reforyou.amocrm.ru"},
+        "WRONG", "configuration", "account", "the host alone"),
+    "the subdomain of an account": (
+        {"amocrm_account": "reforyou"}, "WRONG", "configuration", "the whole host"),
+    "a path that is not whole": (
+        {"store_keys": "keys"}, "WRONG", "configuration", "[store] keys", "begins with '/'"),
+    "a key in capitals": (
+        {"app_DEEP_LINK": "foryoure://x"},
+        "WRONG", "configuration", "perhaps it should be deep_link", "key = value"),
+    "an empty value": (
+        {"app_name": ""}, "WRONG", "configuration", "[app] name", "is empty", "delete the line"),
     "an unknown key": ({"app_colour": "blue"}, "WRONG", "configuration", "colour"),
 }
 
@@ -289,6 +307,22 @@ def test_a_wrong_value(bare, case):
     configure(bare, **changes)
 
     plant(bare, level, part, *words)
+
+
+def test_a_key_in_place_of_its_file(bare):
+    """It is not shown; findings.check looks."""
+    [line] = bare.keys.read_text().splitlines()
+    configure(bare, store_keys=line)
+
+    plant(bare, "WRONG", "configuration", "[store] keys", "begins with '/'")
+
+
+def test_an_unknown_section(bare):
+    configure(bare)
+    bare.write_config(bare.config.read_text().replace("[amocrm]", "[AmoCRM]"))
+
+    plant(bare, "WRONG", "configuration", "[AmoCRM]",
+          *sorted({f"[{section}]" for section in bare.settings()}))
 
 
 def test_client_id_and_client_secret_exchanged(bare):

@@ -324,6 +324,12 @@ static const struct row {
 	{ "the longest leeway", { "jwt", "leeway", "600" }, GOOD, 600, NULL },
 	{ "a leeway over the limit", { "jwt", "leeway", "601" }, BAD, 0, NULL },
 
+	{ "a file without a folder", { "amocrm", "ca_file", "ca.pem" }, BAD, 0, NULL },
+	{ "a file of the present folder", { "deliver", "ca_file", "./ca.pem" }, BAD, 0, NULL },
+	{ "a shell's variable", { "jwt", "public_key", "$HOME/x.pem" }, BAD, 0, with_public_key },
+	{ "a folder below ~", { "store", "path", "~/store" }, BAD, 0, NULL },
+	{ "a path of Windows", { "store", "keys", "C:\\amo-crm\\keys" }, BAD, 0, NULL },
+	{ "a key in place of its file", { "store", "keys", "k1 hunter2" }, BAD, 0, NULL },
 	{ "a folder", { "store", "path", "/srv/amo crm" }, GOOD, 0, NULL },
 	{ "an empty folder", { "store", "path", "" }, BAD, 0, NULL },
 	{ "a key ring", { "store", "keys", "/srv/keys" }, GOOD, 0, NULL },
@@ -509,7 +515,16 @@ checks_keys_against_each_other(void **state)
 		    { "amocrm", "account_domains", "example.com" }, FAULT_NONE, "" },
 		{ "a URL instead of an account", with_secret,
 		    { "amocrm", "account", "https://reforyou.amocrm.ru" }, { NULL, NULL, NULL },
-		    FAULT_CONFIG, "below account_domains" },
+		    FAULT_CONFIG, "the host alone" },
+		{ "a slash behind an account", with_secret,
+		    { "amocrm", "account", "reforyou.amocrm.ru/" }, { NULL, NULL, NULL },
+		    FAULT_CONFIG, "the host alone" },
+		{ "a subdomain instead of an account", with_secret,
+		    { "amocrm", "account", "reforyou" }, { NULL, NULL, NULL }, FAULT_CONFIG,
+		    "the whole host" },
+		{ "a number instead of an account", with_secret,
+		    { "amocrm", "account", "31920194" }, { NULL, NULL, NULL }, FAULT_CONFIG,
+		    "belongs to account_id" },
 		{ "neither secret nor public key", with_secret, { "jwt", "secret", NULL },
 		    { NULL, NULL, NULL }, FAULT_CONFIG, "require secret" },
 		{ "a secret and a public key", with_secret, { "jwt", "public_key", "/x.pem" },
@@ -584,6 +599,39 @@ chooses_the_default_of_state_by_connections(void **state)
 	}
 }
 
+static void
+tells_what_is_wrong_with_a_url(void **state)
+{
+	static const struct {
+		const char *url, *expected;
+	} table[] = {
+		{ "HTTPS://a.example/cb", "scheme in lower case" },
+		{ "http://a.example/cb", "for localhost only" },
+		{ "http://localhost.example/cb", "for localhost only" },
+		{ "a.example/cb", "is a part" },
+		{ "//a.example/cb", "is a part" },
+		{ "<https://a.example/cb>", "without quotes, brackets" },
+		{ "https://a.example/#cb", "without '#'" },
+		{ "https://a.example/c b", "without spaces" },
+		{ "https://\u0434\u043e\u043c.example/cb", "xn--" },
+		{ "https:///cb", "with a host" },
+		{ "https://", "with a host" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const struct pair uri = { "amocrm", "redirect_uri", table[i].url };
+		struct file_text text;
+		struct ctx ctx;
+		struct config cfg;
+
+		compose(&text, with_secret, &uri);
+		same_fault(table[i].url, &ctx, read_text(&ctx, *state, &text, &cfg), FAULT_CONFIG);
+		has_text(table[i].url, ctx.reason, "must be an https:// URL");
+		has_text(table[i].url, ctx.reason, table[i].expected);
+		ctx_close(&ctx);
+	}
+}
+
 #define TEXT(s)  s, sizeof s - 1
 #define X10      "xxxxxxxxxx"
 #define X50      X10 X10 X10 X10 X10
@@ -648,6 +696,73 @@ checks_the_syntax_of_lines(void **state)
 		    table[i].label, &ctx, ok, table[i].line == 0 ? FAULT_NONE : FAULT_CONFIG);
 		if (!ok)
 			has_text(table[i].label, ctx.reason, place);
+		ctx_close(&ctx);
+	}
+}
+
+/* What people write instead of "deep_link = x". */
+static void
+tells_what_was_probably_meant(void **state)
+{
+	static const struct {
+		const char *label, *text, *expected;
+	} table[] = {
+		{ "as in a shell", "[app]\nexport name=x\n", "perhaps it should be name" },
+		{ "a variable", "[app]\n$deep_link = x\n", "perhaps it should be deep_link" },
+		{ "capitals", "[app]\nDEEP_LINK = x\n", "perhaps it should be deep_link" },
+		{ "a hyphen", "[app]\ndeep-link = x\n", "perhaps it should be deep_link" },
+		{ "camel case", "[app]\ndeepLink = x\n", "perhaps it should be deep_link" },
+		{ "as in PHP", "[app]\n'deep_link' => 'x',\n", "perhaps it should be deep_link" },
+		{ "a no-break space", "[app]\ndeep_link\u00a0= x\n",
+		    "perhaps it should be deep_link" },
+		{ "the longest of two", "[amocrm]\naccountId = 5\n",
+		    "perhaps it should be account_id" },
+		{ "another word", "[app]\ncolour = x\n", "unknown key colour in section [app]" },
+		{ "capitals in a section", "[App]\nname = x\n", "no such section" },
+		{ "blanks in a section", "[ app ]\nname = x\n", "[ app ], and there is no such" },
+		{ "an empty value", "[app]\nname =\n", "; it is empty" },
+		{ "a comment behind a value", "[amocrm]\ntimeout = 5 # s\n", "; it has a '#'" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct file_text text;
+		struct ctx ctx;
+		struct config cfg;
+
+		compose(&text, with_secret, &no_pair);
+		add(&text, table[i].text);
+		same_fault(
+		    table[i].label, &ctx, read_text(&ctx, *state, &text, &cfg), FAULT_CONFIG);
+		has_text(table[i].label, ctx.reason, table[i].expected);
+		ctx_close(&ctx);
+	}
+}
+
+static void
+tells_what_kind_of_file_it_is(void **state)
+{
+	static const struct {
+		const char *label, *text;
+		size_t len;
+		const char *expected;
+	} table[] = {
+		{ "YAML", TEXT("amocrm:\n  client_id: x\n"), "no [section] before this line" },
+		{ "JSON", TEXT("{\"amocrm\": {}}\n"), "no [section] before this line" },
+		{ "a section without its bracket", TEXT("[amocrm\nclient_id = x\n"),
+		    "no [section] before this line" },
+		{ "UTF-16", TEXT("\xff\xfe[\0a\0p\0p\0]\0\n\0"), "save the file as UTF-8" },
+		{ "lines that end with CR", TEXT("# " X50 X50 X50 X50 "\r[app]\r"), "too long" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct file_text text = { .len = 0 };
+		struct ctx ctx;
+		struct config cfg;
+
+		add_bytes(&text, table[i].text, table[i].len);
+		same_fault(
+		    table[i].label, &ctx, read_text(&ctx, *state, &text, &cfg), FAULT_CONFIG);
+		has_text(table[i].label, ctx.reason, table[i].expected);
 		ctx_close(&ctx);
 	}
 }
@@ -808,7 +923,10 @@ main(void)
 		IN_FOLDER(checks_keys_against_each_other),
 		IN_FOLDER(reads_the_account_in_lower_case),
 		IN_FOLDER(chooses_the_default_of_state_by_connections),
+		IN_FOLDER(tells_what_is_wrong_with_a_url),
 		IN_FOLDER(checks_the_syntax_of_lines),
+		IN_FOLDER(tells_what_was_probably_meant),
+		IN_FOLDER(tells_what_kind_of_file_it_is),
 		IN_FOLDER(keeps_secrets_out_of_the_reason),
 		IN_FOLDER(refuses_a_file_that_others_can_read),
 		IN_FOLDER(keeps_the_app_section_after_a_fault),

@@ -12,7 +12,7 @@ finds_mistakes(void **state)
 		enum config_mistake expected;
 	} table[] = {
 		{ "a plain value", "hunter2", CONFIG_NO_MISTAKE },
-		{ "nothing", "", CONFIG_NO_MISTAKE },
+		{ "nothing", "", CONFIG_EMPTY },
 		{ "double quotes", "\"hunter2\"", CONFIG_QUOTED },
 		{ "single quotes", "'hunter2'", CONFIG_QUOTED },
 		{ "backquotes", "`hunter2`", CONFIG_QUOTED },

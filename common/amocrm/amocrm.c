@@ -20,16 +20,33 @@ fault_kind_of(long status)
 	    : FAULT_UNAVAILABLE;
 }
 
-static void
-fault_temporary(struct ctx *ctx, const char *host, const struct https_reply *reply)
+/* What a status means whatever the reply says. */
+static const char *
+meaning_of(long status)
 {
-	long status = reply->status;
+	switch (status) {
+	case 402:
+		return "; the account is not paid";
+	case 403:
+		return "; the account or this server's address is blocked";
+	case 429:
+		return "; too many requests";
+	default:
+		return "";
+	}
+}
 
-	ctx_fault(ctx, fault_kind_of(status), "%s replied with %ld %s%s", host, status,
-	    reply->is_json ? "in JSON" : "without JSON",
-	    status == 403       ? "; the account or this server's address is blocked"
-		: status == 429 ? "; too many requests"
-				: "");
+static void
+fault_temporary(struct ctx *ctx, const char *host, const struct https_reply *reply,
+    const struct json_object *doc)
+{
+	const char *quote;
+
+	if (!refusal_quote(ctx, doc, &quote))
+		return;
+	ctx_fault(ctx, fault_kind_of(reply->status), "%s replied with %ld %s%s%s%s", host,
+	    reply->status, reply->is_json ? "in JSON" : "without JSON", *quote == '\0' ? "" : ": ",
+	    quote, meaning_of(reply->status));
 	ctx->retry_after_s = reply->retry_after_s;
 }
 
@@ -50,7 +67,7 @@ read_reply(struct ctx *ctx, const struct amocrm_call *call, const struct https_r
 	    && json_object_is_type(*doc, json_type_object))
 		refusal_fault(ctx, call, reply, *doc);
 	else
-		fault_temporary(ctx, call->host, reply);
+		fault_temporary(ctx, call->host, reply, *doc);
 	json_object_put(*doc);
 	*doc = NULL;
 	return false;

@@ -76,27 +76,42 @@ same_hint(const char *a, const char *b)
 	return len_a == len_b && strncasecmp(a, b, len_a) == 0;
 }
 
+/* Whether the reply has the library's own form, and names another error than a wrong secret
+ * (RFC 6749 section 5.2). */
+static bool
+names_other_error(const struct json_object *doc)
+{
+	const char *error = json_get_string(doc, "error");
+
+	return error != NULL && strcmp(error, "invalid_client") != 0;
+}
+
 /* The token endpoint's: hint is NULL or empty if the reply has none. */
 static struct hint
-find_hint(const char *hint)
+find_hint(const struct json_object *doc, const char *hint)
 {
+	static const struct hint unknown = { "", FAULT_CLIENT,
+		"amoCRM's reason is not known to us" };
 	size_t len = hint == NULL ? 0 : strlen(hint);
 
 	if (len == 0)
-		return (
-		    struct hint){ "", FAULT_CLIENT, "wrong client_secret, or an unpaid account" };
+		return names_other_error(doc)
+		    ? unknown
+		    : (struct hint){ "", FAULT_CLIENT,
+			      "wrong client_secret, or an unpaid account" };
 	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
 		if (same_hint(hints[i].text, hint))
 			return hints[i];
 	if (begins_with(hint, "Check the `") && len > strlen("Check the `` scope")
 	    && strcmp(hint + len - strlen("` scope"), "` scope") == 0)
 		return (struct hint){ "", FAULT_CLIENT, SCOPE };
-	return (struct hint){ "", FAULT_CLIENT, "amoCRM's reason is not known to us" };
+	return unknown;
 }
 
 /* Elsewhere a 401 concerns the access token alone. */
 static struct hint
-find_meaning(const struct amocrm_call *call, long status, const char *hint)
+find_meaning(
+    const struct amocrm_call *call, long status, const struct json_object *doc, const char *hint)
 {
 	if (status == 403)
 		return (struct hint){
@@ -104,7 +119,7 @@ find_meaning(const struct amocrm_call *call, long status, const char *hint)
 			"the amoCRM user of this connection is not an administrator of the account"
 		};
 	if (strncmp(call->path, "/oauth2/", strlen("/oauth2/")) == 0)
-		return find_hint(hint);
+		return find_hint(doc, hint);
 	return (struct hint){ "", FAULT_CLIENT,
 		status == 401 ? "the access token was not accepted; if this persists, connect again"
 			      : "amoCRM does not accept this request" };
@@ -163,25 +178,46 @@ add_errors(struct strbuf *sb, const struct json_object *request, const struct js
 	}
 }
 
+/* Of a list of names that ends with NULL: the first that is a text; NULL: none. */
+static const char *
+first_text(const struct json_object *doc, const char *const *names)
+{
+	const char *text = NULL;
+
+	for (; *names != NULL && (text == NULL || *text == '\0'); names++)
+		text = json_get_string(doc, *names);
+	return text == NULL || *text == '\0' ? NULL : text;
+}
+
+bool
+refusal_quote(struct ctx *ctx, const struct json_object *doc, const char **quote)
+{
+	static const char *const titles[] = { "title", "error", NULL };
+	static const char *const details[] = { "hint", "detail", "error_description", "message",
+		NULL };
+	const char *title = first_text(doc, titles);
+	const char *detail = first_text(doc, details);
+
+	return ctx_printf(ctx, quote, "%.60s%s%.100s", title == NULL ? "" : title,
+	    title == NULL || detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
+}
+
 void
 refusal_fault(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     const struct json_object *doc)
 {
-	const char *text = json_get_string(doc, "hint");
-	const char *title = json_get_string(doc, "title");
-	struct hint hint = find_meaning(call, reply->status, text);
+	struct hint hint = find_meaning(call, reply->status, doc, json_get_string(doc, "hint"));
 	struct json_object *request =
 	    call->body == NULL ? NULL : json_parse(call->body, strlen(call->body));
 	const char *errors;
+	const char *quote;
 	struct strbuf sb;
 
 	strbuf_init(ctx, &sb);
 	if (json_object_is_type(request, json_type_object))
 		add_errors(&sb, request, doc);
 	json_object_put(request);
-	if (!strbuf_finish(&sb, &errors))
-		return;
-	ctx_fault(ctx, hint.kind, "%s refused with %ld: %.60s%s%.60s (%s)%s", call->host,
-	    reply->status, title == NULL ? "" : title, text == NULL ? "" : ": ",
-	    text == NULL ? "" : text, hint.advice, errors);
+	if (strbuf_finish(&sb, &errors) && refusal_quote(ctx, doc, &quote))
+		ctx_fault(ctx, hint.kind, "%s refused with %ld: %s%s(%s)%s", call->host,
+		    reply->status, quote, *quote == '\0' ? "" : " ", hint.advice, errors);
 }

@@ -14,4 +14,7 @@
 void refusal_fault(struct ctx *ctx, const struct amocrm_call *call, const struct https_reply *reply,
     const struct json_object *doc);
 
+/* What a reply says of itself, shortened: its title, and its hint or detail; "" for nothing. */
+bool refusal_quote(struct ctx *ctx, const struct json_object *doc, const char **quote);
+
 #endif

@@ -263,6 +263,8 @@ TEMPORARY = {
     "a page that says blocked": ("forbidden", 1, "403", "blocked"),
     "too many requests": ("too_many", 1, "429", "too many"),
     "too many requests, in JSON": ("too_many_json", 1, "429", "too many"),
+    "an unpaid account": ("unpaid", 1, "402", "Payment Required", "has ended", "not paid"),
+    "an error of amoCRM, in JSON": ("server_error_json", 1, "500", "Database is read-only"),
     "an error of amoCRM": ("server_error", 1, "500"),
     "an error of a gateway": ("bad_gateway", 1, "502"),
     "a page": ("not_json", 1, "without JSON"),

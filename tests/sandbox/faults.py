@@ -134,6 +134,21 @@ def too_many_json(_exchange):
 
 
 @fault
+def unpaid(_exchange):
+    """402 with JSON: the account's tariff has run out."""
+    members = {"title": "Payment Required", "type": "https://httpstatus.es/402", "status": 402,
+               "detail": "The subscription has ended"}
+    return Reply(402, json.dumps(members).encode(), "application/problem+json")
+
+
+@fault
+def server_error_json(_exchange):
+    """500 with JSON that says why."""
+    members = {"title": "Internal Server Error", "status": 500, "detail": "Database is read-only"}
+    return Reply(500, json.dumps(members).encode(), "application/problem+json")
+
+
+@fault
 def server_error(_exchange):
     """500 with an HTML page."""
     return Reply(500, b"<html><body><h1>500 Internal Server Error</h1></body></html>")

@@ -172,13 +172,29 @@ agree(int64_t *id, int64_t found)
 	return found == 0 || *id == found;
 }
 
+/* The account_id of an item, or of the note in it, as leads[note][0][note][account_id]; 0: none. */
+static int64_t
+account_of_item(struct json_slice item)
+{
+	struct json_slice note;
+	struct json_slice value;
+
+	if (*item.at != '{')
+		return 0;
+	if (json_slice_get(item, "account_id", &value))
+		return event_parse_id(value);
+	return json_slice_get(item, "note", &note) && *note.at == '{'
+		&& json_slice_get(note, "account_id", &value)
+	    ? event_parse_id(value)
+	    : 0;
+}
+
 /* Whether all items have the same account_id, those of nested lists too: which list they are in
  * does not matter, so brackets and commas are passed over. */
 static bool
 share_account(struct json_slice items, int64_t *id)
 {
-	struct json_slice item;
-	struct json_slice value;
+	int64_t account_id;
 
 	while (items.len > 0) {
 		if (*items.at == '[' || *items.at == ',' || *items.at == ']') {
@@ -186,9 +202,8 @@ share_account(struct json_slice items, int64_t *id)
 			items.len--;
 			continue;
 		}
-		item = json_slice_cut(&items);
-		if (*item.at != '{' || !json_slice_get(item, "account_id", &value)
-		    || event_parse_id(value) == 0 || !agree(id, event_parse_id(value)))
+		account_id = account_of_item(json_slice_cut(&items));
+		if (account_id == 0 || !agree(id, account_id))
 			return false;
 	}
 	return true;

@@ -187,7 +187,15 @@ VALUES = {
     "a receiver without TLS": (
         {"deliver_url": "http://receiver.foryou-realestate.com/",
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
-        "WRONG", "deliver", "plain http"),
+        "WRONG", "deliver", "plain http", "begin it with https://", "allow_private = yes"),
+    "a receiver's secrets with a comma between them": (
+        {"deliver_url": "https://receiver.foryou-realestate.com/",
+         "deliver_secret": ",".join(["whsec_" + "QUJDREVGR0hJSktM" * 2] * 2)},
+        "WRONG", "deliver", "separated by a space"),
+    "a receiver with a user name": (
+        {"deliver_url": "https://me:word@receiver.foryou-realestate.com/",
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
+        "WRONG", "deliver", "remove the user name"),
     "a receiver that is ourselves": (
         {"deliver_url": REDIRECT_URI.replace("callback", "webhook"),
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},

@@ -130,6 +130,28 @@ check_webhook(struct check *c)
 		report_ok(r, "webhook_key", "[webhook] secret is set");
 }
 
+/* What to do about what delivery_check refuses. */
+static const char *
+deliver_advice(const struct ctx *ctx)
+{
+	static const struct {
+		const char *reason, *to_do;
+	} known[] = {
+		{ "are not both set",
+		    "set both, or neither; a new secret: echo whsec_$(openssl rand -base64 32)" },
+		{ "is plain http",
+		    "begin it with https://, or set allow_private = yes if the receiver is on this "
+		    "machine or in its own network" },
+		{ "contains a user name",
+		    "remove the user name: the receiver checks the signature" },
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strstr(ctx->reason, known[i].reason) != NULL)
+			return known[i].to_do;
+	return "a new secret: echo whsec_$(openssl rand -base64 32); two are separated by a space";
+}
+
 void
 check_deliver(struct check *c)
 {
@@ -139,9 +161,7 @@ check_deliver(struct check *c)
 	if (cfg->deliver.url == NULL && cfg->deliver.secret == NULL)
 		report_ok(r, "deliver", "not set: events are stored but not delivered");
 	else if (!delivery_check(c->ctl->ctx, cfg))
-		report_fault(r, "deliver",
-		    "set both [deliver] url and secret, or neither; a new secret: echo "
-		    "whsec_$(openssl rand -base64 32)");
+		report_fault(r, "deliver", deliver_advice(c->ctl->ctx));
 	else if (check_is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
 		report_wrong(r, "deliver", "set the values of your own receiver",

@@ -726,11 +726,37 @@ def test_an_install_call_with_a_state_of_its_own(site, amocrm, state):
     assert not user.is_connected()
 
 
-def test_the_agent_of_amocrms_server_gives_nothing_to_a_browser(bare, amocrm):
-    """The same as without from_widget: another agent that only contains the name, or none."""
+OTHER_AGENTS = {
+    "a browser": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36",
+    "a browser that adds the name": f"Mozilla/5.0 {hooks.SENDER_AGENT}",
+    "the beginning of the name": "amoService-oAuth",
+    "the name in small letters": hooks.SENDER_AGENT.lower(),
+    "amoCRM's webhooks": hooks.WEBHOOK_AGENT,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("agent", OTHER_AGENTS.values(), ids=OTHER_AGENTS.keys())
+def test_only_amocrms_agent_lets_such_an_install_call_in(site, amocrm, agent):
+    """The same parameters, first with another agent, then with amoCRM's."""
+    site.configure(app_connections="per_user", app_state="signed")
+    params = amocrm.approve(state="made-up")
+
+    expect.failed(site.get("callback", params, headers={"User-Agent": agent}), "invalid_request")
+    assert amocrm.connections() == [] and site.connections() == []
+
+    expect.plain_text(site.get("callback", params, headers=SENDER), "connected")
+    assert [one["app_user"] for one in site.connections()] == [None]
+
+
+@pytest.mark.parametrize("headers", [SENDER, {}], ids=["amoCRM's agent", "another"])
+def test_amocrms_agent_does_not_change_whose_a_signed_state_is(bare, amocrm, headers):
+    """Anybody can send it."""
     bare.configure(app_connections="per_user", app_state="signed")
-    for agent in ("Mozilla/5.0 amoService-oAuth-Code-Sender/1.0", "amoService", ""):
-        answer = bare.get("callback", amocrm.approve(state="made-up"),
-                          headers={"User-Agent": agent})
-        expect.failed(answer, "invalid_request")
-    assert amocrm.exchanges() == []
+    owner, thief = app.User(bare, "owner"), app.User(bare, "thief")
+    params = amocrm.approve(state=owner.state())
+
+    expect.hardened(bare.get("callback", params, headers=headers))
+
+    app.already_claimed(thief.exchange(params, state=thief.state()))
+    app.connected(owner.exchange(params))

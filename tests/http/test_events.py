@@ -185,13 +185,33 @@ ITEMS = {
     "a Digital Pipeline widget": (b"event[type]=1&event[data][id]=2",
                                   [("event", None, {"type": "1", "data": {"id": "2"}})]),
     "nothing but values": (b"x=1", [("x", None, "1")]),
+    "a widget's list of texts": (
+        b"add[0][text]=a&add[1][text]=b",
+        [("add", None, {"text": "a"}), ("add", None, {"text": "b"})]),
+    "plain texts": (b"add[0]=a&add[1]=b&add[2]=", [("add", None, text) for text in ("a", "b", "")]),
+    "plain texts of an action": (
+        b"leads[delete][0]=4&leads[delete][1]=5", [("leads", "delete", "4"), ("leads", "delete", "5")]),
+    "lists of plain texts in a list": (
+        b"add[0][0]=a&add[0][1]=b&add[1][0]=c", [("add", None, text) for text in ("a", "b", "c")]),
+    "a list of texts beside an entity": (
+        b"add[0][text]=a&leads[add][0][id]=1&x=1&update[0]=b",
+        [("add", None, {"text": "a"}), ("leads", "add", {"id": "1"}), ("update", None, "b")]),
 }
+# In JSON, texts may be other values too.
+JSON_ITEMS = {
+    "a widget's list of texts": (b'"add":[{"text":"a"},{"text":"b"}]',
+                                 [("add", None, {"text": "a"}), ("add", None, {"text": "b"})]),
+    "plain texts": (b'"add":["a","[b","\\"c"]', [("add", None, text) for text in ("a", "[b", '"c')]),
+    "plain values": (b'"add":[1,null,true]', [("add", None, value) for value in (1, None, True)]),
+    "plain texts and objects": (b'"add":["a",{"text":"b"}]',
+                                [("add", None, "a"), ("add", None, {"text": "b"})]),
+}
+JSON_BODIES = {name: (b'{"account":{"id":5},%s}' % body, expected)
+               for name, (body, expected) in JSON_ITEMS.items()}
 
 
-@pytest.mark.parametrize("body, expected", ITEMS.values(), ids=ITEMS.keys())
-def test_items(site, body, expected):
-    body += b"&account[id]=5"
-    accepted(send(site, body))
+def check_items(site, body, content_type, expected):
+    accepted(send(site, body, content_type=content_type))
     [event] = webhooks.lines(site)
 
     lines = webhooks.lines(site, "--items")
@@ -201,6 +221,32 @@ def test_items(site, body, expected):
         assert list(line) == ["id", "received_at", "account_id", "entity", "action", "item"]
         assert {name: line[name] for name in ("id", "received_at", "account_id")} == {
             name: event[name] for name in ("id", "received_at", "account_id")}
+    return event
+
+
+@pytest.mark.parametrize("body, expected", ITEMS.values(), ids=ITEMS.keys())
+def test_items(site, body, expected):
+    event = check_items(site, body + b"&account[id]=5", webhooks.FORM, expected)
+
+    assert event["events"] == names_of(expected)
+
+
+@pytest.mark.parametrize("body, expected", JSON_BODIES.values(), ids=JSON_BODIES.keys())
+def test_items_of_json(site, body, expected):
+    event = check_items(site, body, webhooks.JSON, expected)
+
+    assert event["events"] == names_of(expected)
+
+
+def names_of(items):
+    """What "events" has to contain: each name once, in the order of the items."""
+    return list(dict.fromkeys(".".join(filter(None, item[:2])) for item in items))
+
+
+def test_an_empty_list_has_a_name_and_no_items(site):
+    event = check_items(site, b'{"account":{"id":5},"add":[]}', webhooks.JSON, [])
+
+    assert event["events"] == ["add"]
 
 
 def test_items_since(site):

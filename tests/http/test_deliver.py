@@ -742,6 +742,17 @@ def test_a_duplicate_is_not_sent(site, receiver):
     assert len({one.id for one in receiver.deliveries()}) == len(receiver.deliveries()) == 2
 
 
+def test_calls_of_the_digital_pipeline_are_all_sent(site, receiver):
+    """Three calls for one lead have the same body; the last is repeated, as amoCRM would."""
+    body = b"leads[status][0][id]=1&leads[status][0][status_id]=142&account[id]=5"
+    for request_id in ("a", "b", "c", "c"):
+        webhooks.accepted(webhooks.send(site, body, X_Amocrm_Requestid=request_id))
+
+    assert deliver(site).stdout == counts(3)
+
+    assert [one.event["request_id"] for one in receiver.taken()] == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("later, sent", [(1, 1), (DAY - 60, 1), (DAY + 60, 2)])
 @pytest.mark.parametrize("restart", [False, True], ids=["in one run", "in two"])
 def test_a_duplicate_a_day_later_is_another_event(site, receiver, later, sent, restart):

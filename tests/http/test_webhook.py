@@ -608,11 +608,35 @@ def test_calls_without_an_id_or_a_time_differ(bare):
     assert len({line["id"] for line in webhooks.lines(bare)}) == 3
 
 
+CHANGE = b"leads[update][0][id]=1&leads[update][0][last_modified]=1700000000&account[id]=5"
+
+
 def test_a_repeat_is_the_same_event(bare):
-    body = b"leads[update][0][id]=1&leads[update][0][last_modified]=1700000000&account[id]=5"
     for number in range(3):
-        accepted(send(bare, body, X_Amocrm_Requestid=f"request-{number}"))
-    assert {line["id"] for line in webhooks.lines(bare)} == {digest(body)}
+        accepted(send(bare, CHANGE, X_Amocrm_Requestid=f"request-{number}"))
+    assert {line["id"] for line in webhooks.lines(bare)} == {digest(CHANGE)}
+
+
+CALL = pipeline_call(142)
+TIME_OF_ACCOUNT = CALL + b"&account[created_at]=1700000000"
+# Two webhooks, each a body and a request id, and whether they are the same event.
+TWO = {
+    "a change, repeated": ((CHANGE, "a"), (CHANGE, "b"), True),
+    "a change a second later": ((CHANGE, "a"), (CHANGE.replace(b"00&", b"01&"), "a"), False),
+    "a change of another lead": ((CHANGE, "a"), (CHANGE.replace(b"=1&", b"=2&"), "a"), False),
+    "a call, repeated": ((CALL, "a"), (CALL, "a"), True),
+    "another call": ((CALL, "a"), (CALL, "b"), False),
+    "another status": ((CALL, "a"), (pipeline_call(143), "a"), False),
+    "only the account has a time": ((TIME_OF_ACCOUNT, "a"), (TIME_OF_ACCOUNT, "b"), False),
+}
+
+
+@pytest.mark.parametrize("first, second, same", TWO.values(), ids=TWO.keys())
+def test_which_two_webhooks_are_one_event(bare, first, second, same):
+    for body, request_id in (first, second):
+        accepted(send(bare, body, X_Amocrm_Requestid=request_id))
+
+    assert len({line["id"] for line in webhooks.lines(bare)}) == (1 if same else 2)
 
 
 NAMED = {
@@ -670,14 +694,95 @@ def test_a_body_whose_items_and_subdomain_name_two_accounts(bare, amocrm):
     assert [line["account_id"] for line in webhooks.lines(bare)] == [account.id, 6]
 
 
-def salesbot(site, amocrm, secret=None, algorithm="HS512", **claims):
+# Two bodies that differ little: one is accepted as ours, the other gets this status.
+ITEM, NEXT = "leads[add][0][account_id]=", "leads[add][1][account_id]="
+SIDES = {
+    "another account": ("account[id]={ours}&a[b]=1", "account[id]=7&a[b]=1", 403),
+    "a digit more": ("account[id]={ours}&a[b]=1", "account[id]={ours}0&a[b]=1", 403),
+    "an id with a blank": ("account[id]={ours}&a[b]=1", "account[id]={ours}+&a[b]=1", 403),
+    "an account that is a list": ("account[id]={ours}&a[b]=1", "account[0][id]={ours}&a[b]=1", 403),
+    "a subdomain cut short": ("subdomain={subdomain}&a[b]=1", "subdomain={cut}&a[b]=1", 403),
+    "a whole host": ("subdomain={capitals}&a[b]=1", "subdomain={subdomain}.amocrm.ru&a[b]=1", 403),
+    "an item without an account": (
+        ITEM + "{ours}&" + NEXT + "{ours}", ITEM + "{ours}&leads[add][1][id]=1", 403),
+    "items of two accounts": (ITEM + "{ours}&" + NEXT + "{ours}",
+                              ITEM + "{ours}&" + NEXT + "{other}", 403),
+    "a plain text in a widget's list": (
+        "add[0][account_id]={ours}&add[1][account_id]={ours}",
+        "add[0][account_id]={ours}&add[1]=a", 403),
+    "account[id] and account_id": ("account[id]={ours}&account_id={ours}&a[b]=1",
+                                   "account[id]={ours}&account_id={other}&a[b]=1", 400),
+    "account[id] and the item": ("account[id]={ours}&" + ITEM + "{ours}",
+                                 "account[id]={ours}&" + ITEM + "{other}", 400),
+    "account[id] and both items": (     # items of two accounts name none
+        "account[id]={ours}&" + ITEM + "{other}&" + NEXT + "{ours}",
+        "account[id]={ours}&" + ITEM + "{other}&" + NEXT + "{other}", 400),
+    "account_id and a widget's list": (
+        "account_id={ours}&add[0][account_id]={ours}",
+        "account_id={ours}&add[0][account_id]={other}", 400),
+    "the item and account[subdomain]": ("account[subdomain]={subdomain}&" + ITEM + "{ours}",
+                                        "account[subdomain]=second&" + ITEM + "{ours}", 400),
+    "the item and a subdomain": (       # a subdomain of nobody names no account
+        "subdomain=unknown&" + ITEM + "{ours}", "subdomain=second&" + ITEM + "{ours}", 400),
+}
+
+
+def connect_two(site, amocrm):
+    """Connects two accounts, and accepts webhooks of both; returns the accounts."""
+    connect(site, amocrm)
+    connect(site, amocrm, "second.amocrm.ru")
+    return amocrm.who()[0], amocrm.who("second.amocrm.ru")[0]
+
+
+@pytest.mark.parametrize("good, bad, status", SIDES.values(), ids=SIDES.keys())
+def test_both_sides_of_each_refusal(bare, amocrm, good, bad, status):
+    ours, other = connect_two(bare, amocrm)
+    words = {"ours": ours.id, "other": other.id, "subdomain": ours.subdomain,
+             "cut": ours.subdomain[:-1], "capitals": ours.subdomain.upper()}
+
+    refused(send(bare, bad.format(**words).encode()), status,
+            "forbidden" if status == 403 else "invalid_request")
+    assert webhooks.lines(bare) == []
+
+    accepted(send(bare, good.format(**words).encode()))
+    assert [line["account_id"] for line in webhooks.lines(bare)] == [ours.id]
+
+
+def salesbot(site, amocrm, secret=None, algorithm="HS512", beside=None, **claims):
+    """`beside`: members of the body beside the token, or instead of others."""
     claims = {"account_id": amocrm.who()[0].id, "exp": int(time.time()) + 600, **claims}
     digest_of = {"HS512": hashlib.sha512, "HS256": hashlib.sha256}[algorithm]
     key = secret or amocrm.integration.client_secret
     token = app.token({"alg": algorithm, "typ": "JWT"}, claims,
                       lambda signed: hmac.new(key.encode(), signed, digest_of).digest())
     return json.dumps({"token": token, "data": {"message": "hi"},
-                       "return_url": "https://reforyou.amocrm.ru/api/v4/salesbot/1"}).encode()
+                       "return_url": "https://reforyou.amocrm.ru/api/v4/salesbot/1",
+                       **(beside or {})}).encode()
+
+
+# The members beside the token, by which a Salesbot's request names an account too.
+BESIDE = {
+    "account": lambda account: {"account": {"id": account.id}},
+    "account_id": lambda account: {"account_id": str(account.id)},
+    "account[subdomain]": lambda account: {"account": {"subdomain": account.subdomain}},
+    "subdomain": lambda account: {"subdomain": account.subdomain},
+    "data": lambda account: {"data": {"account_id": account.id, "message": "hi"}},
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE.values(), ids=BESIDE.keys())
+def test_a_salesbot_whose_body_names_another_account_than_its_token(bare, amocrm, beside):
+    ours, other = connect_two(bare, amocrm)
+
+    refused(send(bare, salesbot(bare, amocrm, beside=beside(other)), content_type=JSON), 400,
+            "invalid_request")
+    assert webhooks.lines(bare) == []
+
+    accepted(send(bare, salesbot(bare, amocrm, beside=beside(ours)), content_type=JSON))
+    # a token that is not amoCRM's names no account
+    accepted(send(bare, salesbot(bare, amocrm, secret="x" * 64, beside=beside(other)),
+                  content_type=JSON))
+    assert [line["account_id"] for line in webhooks.lines(bare)] == [ours.id, other.id]
 
 
 def test_a_salesbot(bare, amocrm):

@@ -1,16 +1,7 @@
 /* test_cursor.c - the cursor is written atomically and read back; a corrupt one skips no event. */
-#include "../../folder.h"
+#include "event_lines.h"
 
 #include "events/cursor.h"
-
-static void
-path_of_cursor(const char *folder, char path[PATH_SIZE])
-{
-	path_in(folder, "events", path);
-	if (mkdir(path, 0700) != 0)
-		assert_int_equal(access(path, W_OK), 0);
-	path_in(folder, "events/cursor", path);
-}
 
 static void
 same_position(
@@ -49,7 +40,7 @@ reads_what_was_written(void **state)
 	struct ctx ctx;
 	struct stat st;
 
-	path_of_cursor(*state, path);
+	events_path(*state, "cursor", path);
 	open_ctx(&ctx);
 	for (size_t i = 0; i < ROWS(blocked); i++)
 		assert_true(cursor_block(&ctx, &cursor, &blocked[i]));
@@ -146,7 +137,7 @@ begins_anew_after_a_corrupt_file(void **state)
 	struct store_config store = { .path = *state };
 	char path[PATH_SIZE];
 
-	path_of_cursor(*state, path);
+	events_path(*state, "cursor", path);
 	for (size_t i = 0; i < ROWS(table); i++) {
 		struct cursor cursor;
 		struct ctx ctx;
@@ -172,6 +163,18 @@ write_position(struct ctx *ctx, const struct store_config *store, int64_t offset
 
 	assert_true(cursor_block(ctx, &cursor, &blocked) && cursor_write(ctx, store, &cursor));
 	cursor_close(&cursor);
+}
+
+/* Twice, so that there is a previous file too. */
+static void
+write_positions(const struct store_config *store)
+{
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	write_position(&ctx, store, 100);
+	write_position(&ctx, store, 200);
+	ctx_close(&ctx);
 }
 
 /* Reads the cursor with one byte of a file changed; *position is where deliveries would go on. */
@@ -205,15 +208,12 @@ never_skips_events_when_a_byte_changes(void **state)
 	struct journal_position position;
 	char path[PATH_SIZE];
 	char old_path[PATH_SIZE];
-	struct ctx ctx;
 	size_t len;
 	uint8_t *text;
 
-	path_of_cursor(*state, path);
-	path_in(*state, "events/cursor.old", old_path);
-	open_ctx(&ctx);
-	write_position(&ctx, &store, 100);
-	write_position(&ctx, &store, 200);
+	events_path(*state, "cursor", path);
+	events_path(*state, "cursor.old", old_path);
+	write_positions(&store);
 	text = file_read(path, &len);
 	for (size_t at = 0; at < len; at++)
 		for (size_t i = 0; i < sizeof bytes; i++) { /* with the NUL */
@@ -239,7 +239,6 @@ never_skips_events_when_a_byte_changes(void **state)
 		same_position("before all events", &position, 0, 0);
 	}
 	free(text);
-	ctx_close(&ctx);
 }
 
 /* A writer that is killed between its two renames leaves the previous file alone. */
@@ -251,11 +250,10 @@ goes_on_from_the_previous_file_alone(void **state)
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
-	path_of_cursor(*state, path);
-	open_ctx(&ctx);
-	write_position(&ctx, &store, 100);
-	write_position(&ctx, &store, 200);
+	events_path(*state, "cursor", path);
+	write_positions(&store);
 	assert_int_equal(unlink(path), 0);
+	open_ctx(&ctx);
 	assert_true(cursor_read(&ctx, &store, &cursor));
 	same_position("the previous", &cursor.position, 1, 100);
 	same_number("no damage", cursor.damage, CURSOR_WHOLE);
@@ -271,11 +269,10 @@ does_not_keep_a_corrupt_file_as_the_previous_one(void **state)
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
-	path_of_cursor(*state, path);
-	open_ctx(&ctx);
-	write_position(&ctx, &store, 100);
-	write_position(&ctx, &store, 200);
+	events_path(*state, "cursor", path);
+	write_positions(&store);
 	file_write_text(path, "garbage");
+	open_ctx(&ctx);
 	assert_true(cursor_read(&ctx, &store, &cursor));
 	assert_true(cursor_write(&ctx, &store, &cursor));
 	cursor_close(&cursor);
@@ -296,7 +293,7 @@ reads_a_file_without_a_checksum(void **state)
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
-	path_of_cursor(*state, path);
+	events_path(*state, "cursor", path);
 	file_write_text(path,
 	    BEGIN "\"account_id\":5,\"segment\":1,\"offset\":2,\"attempts\":3,\"next_at\":4}]}");
 	open_ctx(&ctx);
@@ -318,10 +315,10 @@ keeps_the_old_file_when_it_cannot_write(void **state)
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
-	path_of_cursor(*state, path);
+	events_path(*state, "cursor", path);
 	open_ctx(&ctx);
 	assert_true(cursor_write(&ctx, &store, &cursor));
-	path_in(*state, "events/cursor.new", path); /* a directory cannot be written */
+	events_path(*state, "cursor.new", path); /* a directory cannot be written */
 	assert_int_equal(mkdir(path, 0700), 0);
 	cursor.position.offset = 6;
 	same_fault("written", &ctx, cursor_write(&ctx, &store, &cursor), FAULT_STORAGE);

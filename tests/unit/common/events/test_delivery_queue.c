@@ -135,6 +135,14 @@ same_totals(const char *label, const struct run *run, size_t delivered, size_t d
 	same_number(label, (long long)run->totals.blocked, (long long)blocked);
 }
 
+/* The cursor that a run has saved; the caller closes it and ctx. */
+static void
+open_saved(struct ctx *ctx, const struct store_config *cfg, struct cursor *cursor)
+{
+	open_ctx(ctx);
+	assert_true(cursor_read(ctx, cfg, cursor));
+}
+
 static size_t
 saved_blocked(const char *store)
 {
@@ -143,8 +151,7 @@ saved_blocked(const char *store)
 	struct ctx ctx;
 	size_t count;
 
-	open_ctx(&ctx);
-	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	open_saved(&ctx, &cfg, &cursor);
 	count = cursor.count;
 	cursor_close(&cursor);
 	ctx_close(&ctx);
@@ -160,8 +167,7 @@ saved_account(const char *store, int64_t account_id)
 	struct cursor cursor;
 	struct ctx ctx;
 
-	open_ctx(&ctx);
-	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	open_saved(&ctx, &cfg, &cursor);
 	found = cursor_find_blocked(&cursor, account_id);
 	assert_non_null(found);
 	copy = *found;
@@ -178,8 +184,7 @@ set_retries(const char *store, time_t next_at, int attempts)
 	struct cursor cursor;
 	struct ctx ctx;
 
-	open_ctx(&ctx);
-	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	open_saved(&ctx, &cfg, &cursor);
 	for (size_t i = 0; i < cursor.count; i++) {
 		cursor.blocked[i].next_at = next_at;
 		if (attempts >= 0)

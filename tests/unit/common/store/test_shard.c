@@ -18,30 +18,6 @@ shard_in(const char *folder, char path[PATH_SIZE])
 }
 
 static void
-put(const char *path, const char *key, const char *value, time_t expires)
-{
-	struct ctx ctx;
-
-	open_ctx(&ctx);
-	if (!shard_set(&ctx, path, key, value, expires))
-		fail_msg("%s: %s", key, ctx.reason);
-	ctx_close(&ctx);
-}
-
-static void
-has_value(const char *label, const char *path, const char *key, const char *expected)
-{
-	struct ctx ctx;
-	const char *value = "not set";
-
-	open_ctx(&ctx);
-	if (!shard_get(&ctx, path, key, &value))
-		fail_msg("%s: %s", label, ctx.reason);
-	same_text(label, value, expected);
-	ctx_close(&ctx);
-}
-
-static void
 gets_what_was_put(void **state)
 {
 	static const struct {

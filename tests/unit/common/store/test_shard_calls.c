@@ -81,30 +81,6 @@ fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-static void
-put(const char *path, const char *key, const char *value)
-{
-	struct ctx ctx;
-
-	open_ctx(&ctx);
-	if (!shard_set(&ctx, path, key, value, 0))
-		fail_msg("%s: %s", key, ctx.reason);
-	ctx_close(&ctx);
-}
-
-static void
-has_value(const char *label, const char *path, const char *key, const char *expected)
-{
-	struct ctx ctx;
-	const char *value = "not set";
-
-	open_ctx(&ctx);
-	if (!shard_get(&ctx, path, key, &value))
-		fail_msg("%s: %s", label, ctx.reason);
-	same_text(label, value, expected);
-	ctx_close(&ctx);
-}
-
 /* Makes a shard of so many records, a:0 and so on, each with its key as value. */
 static void
 fill(const char *path, int records)
@@ -179,7 +155,7 @@ copies_where_copy_file_range_fails(void **state)
 	for (size_t i = 0; i < ROWS(table); i++) {
 		copying.error = table[i].error;
 		copying.before = table[i].before;
-		put(path, "a:new", table[i].label);
+		put(path, "a:new", table[i].label, 0);
 		copying.error = 0;
 		has_value(table[i].label, path, "a:new", table[i].label);
 		has_records(table[i].label, path, RECORDS, -1);

@@ -49,13 +49,9 @@ make_shard(const char *path)
 	char value[VALUE_LEN + 1];
 
 	for (int i = 0; i < RECORDS; i++) {
-		struct ctx ctx;
-
 		key_of(i, key);
 		value_of(i, value);
-		open_ctx(&ctx);
-		assert_true(shard_set(&ctx, path, key, value, 0));
-		ctx_close(&ctx);
+		put(path, key, value, 0);
 	}
 }
 

@@ -18,11 +18,12 @@ needs_root = pytest.mark.skipif(not process.is_root(), reason="only root has a f
 def connected(bare, amocrm):
     connect(bare, amocrm)
     yield bare
+    bare.libexec.chmod(0o750)   # first, or its owner, if not root, cannot look into it
     for helper in HELPERS:      # as it was installed
         path = bare.libexec / helper
+        path.is_dir() and path.rmdir()
         path.with_suffix(".was").exists() and path.with_suffix(".was").rename(path)
         path.chmod(0o755)
-    bare.libexec.chmod(0o750)
 
 
 COMMANDS = {"token": [ID], "refresh": [ID], "subscribe": [ID], "disconnect": [ID],
@@ -81,15 +82,9 @@ CAUSES = {
 @pytest.mark.parametrize("cause", CAUSES)
 def test_the_cause_is_named(connected, cause):
     breaking, *words = CAUSES[cause]
-    if cause == "a folder in its place" or cause == "a mode without x":
-        if process.web_user() is None and process.is_root():
-            pytest.skip("root may execute anything")
-    path = connected.libexec / "amo-crm-crypto"
-    breaking(path)
-    try:
-        done = connected.ctl("token", ID, check=False)
-    finally:
-        path.is_dir() and path.rmdir()
+    breaking(connected.libexec / "amo-crm-crypto")
+
+    done = connected.ctl("token", ID, check=False)
 
     assert done.returncode == 1
     for word in words:

@@ -14,27 +14,13 @@ from connections import ANY_ACCOUNT, ID, connect, pair
 from sandbox import process
 from sandbox.limits import busiest_second
 from sandbox.process import wait_until
+from strangers import BURST, PATIENT, RATE, account_down, made_up, made_up_code, within
 
 ANY_STATE = {name: mode for name, mode in MODES.items() if mode["app_state"] == "any"}
 where_states_are_any = pytest.mark.parametrize("mode", ANY_STATE.values(), ids=ANY_STATE.keys())
-BURST, RATE = 10, 2     # of exchanges without a state of ours; the defaults
-
-
-def made_up_code():
-    return "def50200" + secrets.token_hex(300)
-
-
-def made_up(**changed):
-    return {"code": made_up_code(), "referer": "reforyou.amocrm.ru", **changed}
 
 
 # Whose a code is, while its account cannot be asked.
-
-def account_down(amocrm, times=1):
-    """The next tokens do not say whose they are, and neither does amoCRM for so many requests."""
-    amocrm.misbehave("opaque_token", path="/oauth2/access_token")
-    amocrm.misbehave("server_error", times, path="/api/v4/account")
-
 
 def unavailable(answer, state=None):
     expect.failed(answer, "temporarily_unavailable", state)
@@ -214,7 +200,7 @@ def flood(site, params, count=40, at_once=8):
 
 def within_the_share(amocrm, seconds):
     calls = [request.time for request in amocrm.record.requests()]
-    assert len(calls) <= BURST + RATE * seconds + 1, f"{len(calls)} calls in {seconds:.1f} s"
+    within(len(calls), seconds)
     assert busiest_second(calls) <= 7
 
 
@@ -225,13 +211,16 @@ FLOODS = {
     "exchange calls": lambda: made_up(from_exchange="1"),
     "without a referer": lambda: {"code": made_up_code()},
 }
+INSTALLING = {"from_widget", "from_exchange"}
 
 
 @pytest.mark.parametrize("params", FLOODS.values(), ids=FLOODS.keys())
 def test_strangers_make_few_calls(bare, amocrm, params):
+    bare.configure(amocrm_timeout=PATIENT)
     answers, seconds = flood(bare, params)
     within_the_share(amocrm, seconds)
-    assert len(amocrm.exchanges()) >= BURST
+    # an install call does not wait for as long as a turn may take on a busy machine
+    assert len(amocrm.exchanges()) >= (1 if INSTALLING & params().keys() else BURST)
     for answer in answers:
         if answer.media_type == "text/html":
             assert answer.link_query["error"] in ("auth_failed", "temporarily_unavailable")
@@ -274,8 +263,7 @@ def test_a_pending_code_cannot_be_used_to_call_amocrm_without_limit(bare, amocrm
 def test_hosts_that_strangers_invent_share_a_limit(bare, amocrm):
     bare.configure(**ANY_ACCOUNT)
     _, seconds = flood(bare, lambda: made_up(referer=f"x{secrets.token_hex(4)}.amocrm.ru"), 150)
-    calls = len(amocrm.exchanges())
-    assert calls <= 2 * (BURST + RATE * seconds) + 1, f"{calls} calls in {seconds:.1f} s"
+    within(len(amocrm.exchanges()), seconds, 2 * BURST, 2 * RATE)
     files = sum(file.stat().st_size for file in bare.store.iterdir() if file.is_file())
     assert files < 1 << 20
 
@@ -331,11 +319,17 @@ def test_refreshes_of_one_account_keep_amocrms_limit(bare, amocrm):
 
 
 def test_the_app_is_told_when_to_come_again(bare, amocrm):
-    bare.configure(app_connections="per_user", app_state="any")
+    """As many ask at once as it takes, since the budget refills meanwhile."""
+    bare.configure(app_connections="per_user", app_state="any", amocrm_budget="7 1",
+                   amocrm_timeout=PATIENT)
     user = User(bare)
-    answers = [user.exchange(made_up()) for _ in range(20)]
-    over = [answer for answer in answers if answer.status == 503]
-    assert over, "no answer was over the budget"
+
+    def asked():
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: user.exchange(made_up()), range(32)))
+        return [answer for answer in answers if answer.status == 503]
+    over = wait_until(asked, "an answer over the budget")
+    bare.logged("exchanges without a state of ours")
     for answer in over:
         app.refused(answer, 503, "temporarily_unavailable")
         assert 1 <= int(answer.header("Retry-After")) <= 10

@@ -1,7 +1,9 @@
 """What strangers can cause: whose a code is does not change while amoCRM cannot say whose the tokens
 are, and made-up codes neither cost many calls to amoCRM nor keep others from making theirs."""
 
+import contextlib
 import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -232,6 +234,7 @@ def test_strangers_of_many_processes_share_the_budget(fastcgi, amocrm):
 
 
 def test_install_calls_leave_browsers_theirs(bare, amocrm):
+    bare.configure(amocrm_timeout=PATIENT)
     flood(bare, lambda: made_up(from_widget="1"), 20)
     params = amocrm.approve()
     expect.connected(bare.get("callback", params), params["code"])
@@ -268,41 +271,49 @@ def test_hosts_that_strangers_invent_share_a_limit(bare, amocrm):
     assert files < 1 << 20
 
 
-def strangers_come(site, amocrm):
-    """Every share that strangers have is used up, at once."""
-    with ThreadPoolExecutor(8) as pool:
-        kinds = (lambda: made_up(from_widget="1"), lambda: made_up(from_exchange="1"), made_up)
-        return list(pool.map(lambda at: site.get("callback", kinds[at % 3]()), range(60)))
+@contextlib.contextmanager
+def strangers_coming(site):
+    """Strangers use up all their shares before the block begins, and come until it ends."""
+    kinds = (lambda: made_up(from_widget="1"), lambda: made_up(from_exchange="1"), made_up)
+    gone, refused = threading.Event(), set()
+
+    def come(kind):
+        while not gone.is_set():
+            if "temporarily_unavailable" in site.get("callback", kind()).text:
+                refused.add(kind)
+    with ThreadPoolExecutor(6) as pool:
+        coming = [pool.submit(come, kind) for kind in kinds * 2]
+        try:
+            wait_until(lambda: len(refused) == len(kinds), "strangers of each kind to be refused")
+            yield
+        finally:
+            gone.set()
+    assert all(one.exception() is None for one in coming)
 
 
 def test_an_own_state_gets_through(bare, amocrm):
-    bare.configure(amocrm_timeout=2)
+    bare.configure(amocrm_budget="7 1", amocrm_timeout=PATIENT)
     user = User(bare)
     states = [user.state() for _ in range(3)]
-    with ThreadPoolExecutor(1) as pool:
-        strangers = pool.submit(strangers_come, bare, amocrm)
+    with strangers_coming(bare):
         for state in states:
-            wait_until(lambda: len(amocrm.exchanges()) >= 5, "the strangers")
             params = amocrm.approve(state=state)
             expect.connected(bare.get("callback", params), params["code"], state)
             app.connected(user.exchange(params))
-        strangers.result()
 
 
 def test_a_refresh_gets_through(bare, amocrm):
-    bare.configure(amocrm_timeout=2)
+    bare.configure(amocrm_budget="7 1", amocrm_timeout=PATIENT)
     connect(bare, amocrm)
-    before = pair(bare)
-    with ThreadPoolExecutor(1) as pool:
-        strangers = pool.submit(strangers_come, bare, amocrm)
-        wait_until(lambda: len(amocrm.exchanges()) >= 5, "the strangers")
-        bare.ctl("refresh", ID)
-        strangers.result()
-    assert pair(bare) != before
+    with strangers_coming(bare):
+        for _ in range(3):
+            before = pair(bare)
+            bare.ctl("refresh", ID)
+            assert pair(bare) != before
 
 
 def test_refreshes_of_one_account_keep_amocrms_limit(bare, amocrm):
-    bare.configure(**ANY_ACCOUNT, amocrm_timeout=10)
+    bare.configure(**ANY_ACCOUNT, amocrm_timeout=PATIENT)
     users = range(100, 115)
     for user in users:
         amocrm.add_user(user)

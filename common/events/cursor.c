@@ -56,16 +56,30 @@ cursor_close(struct cursor *cursor)
 	memset(cursor, 0, sizeof *cursor);
 }
 
+/* The beginning of the position's segment, or of the journal if it has no such segment. */
+static bool
+fall_back(struct ctx *ctx, const struct journal *journal, struct journal_position *position)
+{
+	const struct journal_position begin = { .segment = position->segment };
+	bool has;
+
+	if (!journal_has(ctx, journal, &begin, &has))
+		return false;
+	*position = has ? begin : (struct journal_position){ .segment = 0 };
+	return true;
+}
+
 bool
 cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
 {
-	bool at_line;
+	bool has;
 
-	if (!journal_at_line(ctx, journal, &cursor->position, &at_line))
+	if (!journal_has(ctx, journal, &cursor->position, &has))
 		return false;
-	if (at_line)
+	if (has)
 		return true;
-	cursor->position.offset = 0;
+	if (!fall_back(ctx, journal, &cursor->position))
+		return false;
 	for (size_t i = 0; i < cursor->count; i++)
 		if (cursor_before(&cursor->position, &cursor->blocked[i].position))
 			cursor->blocked[i].position = cursor->position;

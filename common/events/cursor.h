@@ -50,9 +50,10 @@ void cursor_close(struct cursor *cursor);
  * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
 
-/* If the journal has no line at the cursor's position, because it was replaced by an older one or
- * has lost its end, moves the position to the beginning of its segment, and blocked accounts' back
- * to that: events are delivered twice rather than not at all.  Fault: FAULT_STORAGE. */
+/* If the journal does not have the cursor's position (journal_has), because it was replaced by an
+ * older one or has lost its end, moves the position to the beginning of its segment, or of the
+ * journal if there is no such segment, and blocked accounts' back to that: events are delivered
+ * twice rather than not at all.  Fault: FAULT_STORAGE. */
 bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
 
 /* NULL: the account is not blocked. */

@@ -56,11 +56,11 @@ struct journal_position {
 bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
     struct journal_position *position);
 
-/* Whether the position is where a line begins, or its segment does not exist: journal_each knows
- * what to do then.  Other positions are of a journal that was replaced, or has lost its end.
+/* Whether the journal has the position: a line begins there, or its segment was removed and a later
+ * one exists.  Other positions are of a journal that was replaced, or has lost its end.
  * Fault: FAULT_STORAGE. */
-bool journal_at_line(struct ctx *ctx, const struct journal *journal,
-    const struct journal_position *position, bool *at_line);
+bool journal_has(struct ctx *ctx, const struct journal *journal,
+    const struct journal_position *position, bool *has);
 
 /* Visits the events after the position up to the last complete line, and moves the position with
  * them.  line is valid during the visit; next is the position after it.  If visit returns false,

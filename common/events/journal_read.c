@@ -141,28 +141,42 @@ follows_newline(int fd, int64_t offset)
 	return offset == 0 || (pread(fd, &before, 1, offset - 1) == 1 && before == '\n');
 }
 
+/* A segment that does not exist was removed if a later one exists. */
+static bool
+has_missing(struct ctx *ctx, const struct journal *journal, int64_t number, bool *has)
+{
+	int64_t later;
+	int64_t newest;
+
+	if (!segment_find(ctx, journal, number, &later, &newest))
+		return false;
+	*has = later > 0;
+	return true;
+}
+
 bool
-journal_at_line(struct ctx *ctx, const struct journal *journal,
-    const struct journal_position *position, bool *at_line)
+journal_has(struct ctx *ctx, const struct journal *journal, const struct journal_position *position,
+    bool *has)
 {
 	const char *path;
 	int fd;
 
-	*at_line = true;
-	if (position->offset == 0)
+	*has = true;
+	if (position->segment == 0)
 		return true;
 	if (!segment_path(ctx, journal, position->segment, &path))
 		return false;
 	fd = file_open_regular(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT || segment_fault(ctx, path);
-	*at_line = follows_newline(fd, position->offset);
+		return errno == ENOENT ? has_missing(ctx, journal, position->segment, has)
+				       : segment_fault(ctx, path);
+	*has = follows_newline(fd, position->offset);
 	close(fd);
 	return true;
 }
 
-/* Moves a position whose segment was removed to the next one that exists; and a position beyond the
- * newest segment, which is left from a journal that was removed, to before all segments. */
+/* Moves a position whose segment was removed to the next one that exists; and one that the journal
+ * does not have because it is beyond the newest segment to before all segments. */
 static bool
 skip_missing_segments(struct ctx *ctx, const struct journal *journal,
     struct journal_position *position, int64_t *newest)

@@ -573,15 +573,71 @@ write_segment(const char *store, int number, int64_t account_id, int days)
 	assert_int_equal(utime(path, &times), 0);
 }
 
-static bool
-segment_exists(const char *store, int number)
+static void
+segment_file(const char *store, int number, char path[PATH_SIZE])
 {
-	char path[PATH_SIZE];
 	char name[32];
 
 	snprintf(name, sizeof name, "%010d.ndjson", number);
 	events_path(store, name, path);
+}
+
+static bool
+segment_exists(const char *store, int number)
+{
+	char path[PATH_SIZE];
+
+	segment_file(store, number, path);
 	return access(path, F_OK) == 0;
+}
+
+static void
+remove_segment(const char *store, int number)
+{
+	char path[PATH_SIZE];
+
+	segment_file(store, number, path);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* As after a backup was restored that is older than the newest segment. */
+static void
+skips_nothing_of_a_journal_without_the_segment_of_the_position(void **state)
+{
+	static const struct {
+		const char *label;
+		int left;     /* of three segments with an event each */
+		bool arrives; /* another event, before the next delivery */
+		const char *accepted;
+	} table[] = {
+		{ "a new event follows the segments that are left", 2, true, "1 2 4" },
+		{ "no event is new", 2, false, "1 2" },
+		{ "no segment is left", 0, true, "4" },
+		{ "no event is left", 0, false, "" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		char path[PATH_SIZE];
+		struct run run;
+
+		for (int n = 1; n <= 3; n++)
+			write_segment(*state, n, 5, 0);
+		receiver_accepts();
+		run = run_once(*state);
+		same_totals(table[i].label, &run, 3, 0, 0);
+		for (int n = 3; n > table[i].left; n--)
+			remove_segment(*state, n);
+		if (table[i].arrives)
+			append_event(*state, 4, 5, time(NULL));
+		run = run_once(*state);
+		same_text(table[i].label, receiver.accepted, table[i].accepted);
+		same_number(table[i].label, run.damage, CURSOR_FROM_SEGMENT);
+		run = run_once(*state);
+		same_totals(table[i].label, &run, 0, 0, 0);
+		same_number(table[i].label, run.damage, CURSOR_WHOLE);
+		path_in(*state, "events", path);
+		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
 }
 
 static void
@@ -814,6 +870,7 @@ main(void)
 		IN_FOLDER(delivers_a_blocked_event_that_was_repeated),
 		IN_FOLDER(skips_lines_that_are_not_events),
 		IN_FOLDER(retries_when_the_clock_was_set_back),
+		IN_FOLDER(skips_nothing_of_a_journal_without_the_segment_of_the_position),
 		IN_FOLDER(removes_old_segments_that_are_delivered),
 		IN_FOLDER(delivers_again_after_a_corrupt_cursor),
 		IN_FOLDER(counts_a_line_that_is_no_event),

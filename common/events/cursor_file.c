@@ -33,9 +33,14 @@ file_path(struct ctx *ctx, const struct store_config *store, const char *suffix,
 static bool
 parse_position(const struct json_object *doc, struct journal_position *position)
 {
+	position->line = 0;
+	position->checksum = 0; /* earlier versions wrote neither */
+	(void)json_get_integer(doc, "line", &position->line);
+	(void)json_get_integer(doc, "checksum", &position->checksum);
 	return json_get_integer(doc, "segment", &position->segment)
 	    && json_get_integer(doc, "offset", &position->offset) && position->segment >= 0
-	    && position->offset >= 0;
+	    && position->offset >= 0 && position->line >= 0
+	    && (position->checksum == 0 || position->line < position->offset);
 }
 
 static bool
@@ -166,6 +171,16 @@ add_checksum(struct ctx *ctx, const char *json, const char **text)
 	return ctx_printf(ctx, text, MARK "%.*s %s", CHECKSUM_LEN, hex, json);
 }
 
+static void
+add_position(struct strbuf *sb, const struct journal_position *position)
+{
+	strbuf_addf(sb, "\"segment\":%lld,\"offset\":%lld", (long long)position->segment,
+	    (long long)position->offset);
+	if (position->checksum != 0)
+		strbuf_addf(sb, ",\"line\":%lld,\"checksum\":%lld", (long long)position->line,
+		    (long long)position->checksum);
+}
+
 static bool
 format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
 {
@@ -173,16 +188,16 @@ format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
 	const char *json;
 
 	strbuf_init(ctx, &sb);
-	strbuf_addf(&sb, "{\"segment\":%lld,\"offset\":%lld,\"held_up\":[",
-	    (long long)cursor->position.segment, (long long)cursor->position.offset);
+	strbuf_addstr(&sb, "{");
+	add_position(&sb, &cursor->position);
+	strbuf_addstr(&sb, ",\"held_up\":[");
 	for (size_t i = 0; i < cursor->count; i++) {
 		const struct blocked_account *blocked = &cursor->blocked[i];
 
-		strbuf_addf(&sb,
-		    "%s{\"account_id\":%lld,\"segment\":%lld,\"offset\":%lld,\"attempts\":%d,"
-		    "\"rejections\":%d,\"next_at\":%lld}",
-		    i > 0 ? "," : "", (long long)blocked->account_id,
-		    (long long)blocked->position.segment, (long long)blocked->position.offset,
+		strbuf_addf(&sb, "%s{\"account_id\":%lld,", i > 0 ? "," : "",
+		    (long long)blocked->account_id);
+		add_position(&sb, &blocked->position);
+		strbuf_addf(&sb, ",\"attempts\":%d,\"rejections\":%d,\"next_at\":%lld}",
 		    blocked->attempts, blocked->rejections, (long long)blocked->next_at);
 	}
 	strbuf_addstr(&sb, "]}");

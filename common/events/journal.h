@@ -44,10 +44,13 @@ bool journal_find_stale_lock(
     struct ctx *ctx, const struct journal *journal, struct stale_lock *stale);
 
 /* A position between two events; all zero: before the first.  It may be stored, and stays valid
- * when events before it are removed. */
+ * when events before it are removed.  The line before it tells whether the journal is still the
+ * same (journal_has): another may have a line that ends at the same offset. */
 struct journal_position {
 	int64_t segment;
 	int64_t offset;
+	int64_t line;     /* the offset at which the line before it begins */
+	int64_t checksum; /* of that line, from 1; 0: not known */
 };
 
 /* Gives a position before all events that were appended at the time since or later.  Events shortly
@@ -56,8 +59,9 @@ struct journal_position {
 bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
     struct journal_position *position);
 
-/* Whether the journal has the position: a line begins there, or its segment was removed and a later
- * one exists.  Other positions are of a journal that was replaced, or has lost its end.
+/* Whether the journal has the position: it follows the same line as before, or its segment was
+ * removed and a later one exists.  Other positions are of a journal that was replaced, or has lost
+ * its end.
  * Fault: FAULT_STORAGE. */
 bool journal_has(struct ctx *ctx, const struct journal *journal,
     const struct journal_position *position, bool *has);

@@ -2,6 +2,7 @@
 #include "events/journal.h"
 
 #include "base/file.h"
+#include "base/sha2.h"
 #include "base/strbuf.h"
 #include "events/segment.h"
 #include "text/json_compact.h"
@@ -14,6 +15,7 @@
 
 #define CHUNK_SIZE     65536 /* bytes per read */
 #define MTIME_MARGIN_S 1     /* the file system's clock is coarser than ours */
+#define CHECKED_SIZE   128   /* bytes of a line: an event's id and the time of its receipt */
 
 bool
 journal_seek(
@@ -61,6 +63,18 @@ add_to_line(struct reader *reader, const char *bytes, size_t len)
 		strbuf_add(&reader->line, bytes, len);
 }
 
+/* Of at least CHECKED_SIZE bytes of a line, or all of it. */
+static int64_t
+checksum_of(const char *line, int64_t len)
+{
+	uint8_t hash[SHA256_SIZE];
+	uint32_t first;
+
+	sha256(line, len < CHECKED_SIZE ? (size_t)len : CHECKED_SIZE, hash);
+	memcpy(&first, hash, sizeof first);
+	return (int64_t)first + 1;
+}
+
 /* At the newline: visits the event and begins the next line. */
 static bool
 end_line(struct reader *reader)
@@ -68,9 +82,11 @@ end_line(struct reader *reader)
 	struct journal_position next = *reader->position;
 	const char *line;
 
-	next.offset += reader->len + 1;
 	if (!strbuf_finish(&reader->line, &line))
 		return false;
+	next.line = next.offset;
+	next.checksum = checksum_of(line, reader->len);
+	next.offset += reader->len + 1;
 	if (reader->len > JOURNAL_EVENT_MAX || !json_compact_complete(line, (size_t)reader->len))
 		++*reader->torn;
 	else if (!reader->visit(reader->ctx, reader->arg, line, &next))
@@ -141,6 +157,18 @@ follows_newline(int fd, int64_t offset)
 	return offset == 0 || (pread(fd, &before, 1, offset - 1) == 1 && before == '\n');
 }
 
+static bool
+follows_same_line(int fd, const struct journal_position *position)
+{
+	int64_t len = position->offset - 1 - position->line;
+	size_t part = len < CHECKED_SIZE ? (size_t)len : CHECKED_SIZE;
+	char line[CHECKED_SIZE];
+
+	return position->checksum == 0
+	    || (pread(fd, line, part, position->line) == (ssize_t)part
+		&& checksum_of(line, len) == position->checksum);
+}
+
 /* A segment that does not exist was removed if a later one exists. */
 static bool
 has_missing(struct ctx *ctx, const struct journal *journal, int64_t number, bool *has)
@@ -170,7 +198,7 @@ journal_has(struct ctx *ctx, const struct journal *journal, const struct journal
 	if (fd < 0)
 		return errno == ENOENT ? has_missing(ctx, journal, position->segment, has)
 				       : segment_fault(ctx, path);
-	*has = follows_newline(fd, position->offset);
+	*has = follows_newline(fd, position->offset) && follows_same_line(fd, position);
 	close(fd);
 	return true;
 }

@@ -31,7 +31,7 @@ static void
 read_events(struct setup *s, struct events *events)
 {
 	struct journal journal = journal_of(&s->cfg.store);
-	struct journal_position position = { 0, 0 };
+	struct journal_position position = { 0 };
 	int64_t torn = 0;
 
 	memset(events, 0, sizeof *events);

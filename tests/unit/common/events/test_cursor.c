@@ -3,6 +3,11 @@
 
 #include "events/cursor.h"
 
+#define AT(in_segment, at_offset)                                                                  \
+	{                                                                                          \
+		.segment = (in_segment), .offset = (at_offset)                                     \
+	}
+
 static void
 same_position(
     const char *label, const struct journal_position *got, int64_t segment, int64_t offset)
@@ -30,12 +35,13 @@ static void
 reads_what_was_written(void **state)
 {
 	static const struct blocked_account blocked[] = {
-		{ 31920194, { 1, 4711 }, 1, 1, 1795320000 },
-		{ 0, { 3, 0 }, 9, 0, 0 },
-		{ INT64_MAX, { INT64_MAX, INT64_MAX }, 1000, 2, INT64_MAX },
+		{ 31920194, AT(1, 4711), 1, 1, 1795320000 },
+		{ 0, AT(3, 0), 9, 0, 0 },
+		{ INT64_MAX, AT(INT64_MAX, INT64_MAX), 1000, 2, INT64_MAX },
+		{ 7, { 2, 4711, 4000, UINT32_MAX }, 1, 0, 0 },
 	};
 	struct store_config store = { .path = *state };
-	struct cursor cursor = { .position = { 4, 67108864 } };
+	struct cursor cursor = { .position = AT(4, 67108864) };
 	char path[PATH_SIZE];
 	struct ctx ctx;
 	struct stat st;
@@ -57,6 +63,9 @@ reads_what_was_written(void **state)
 			assert_non_null(found);
 			same_position("the account's position", &found->position,
 			    blocked[i].position.segment, blocked[i].position.offset);
+			same_number("the line", found->position.line, blocked[i].position.line);
+			same_number(
+			    "its checksum", found->position.checksum, blocked[i].position.checksum);
 			same_number("attempts", found->attempts, blocked[i].attempts);
 			same_number("rejections", found->rejections, blocked[i].rejections);
 			same_number("next attempt", found->next_at, blocked[i].next_at);
@@ -74,13 +83,13 @@ reads_what_was_written(void **state)
 static void
 unblocks_accounts(void **state)
 {
-	struct cursor cursor = { .position = { 1, 0 } };
+	struct cursor cursor = { .position = AT(1, 0) };
 	struct ctx ctx;
 
 	(void)state;
 	open_ctx(&ctx);
 	for (int64_t account = 1; account <= 100; account++) {
-		const struct blocked_account blocked = { account, { 1, account }, 1, 0, 0 };
+		const struct blocked_account blocked = { account, AT(1, account), 1, 0, 0 };
 
 		assert_true(cursor_block(&ctx, &cursor, &blocked));
 	}
@@ -116,6 +125,10 @@ begins_anew_after_a_corrupt_file(void **state)
 		{ "a segment that is a string", "{\"segment\":\"1\",\"offset\":9,\"held_up\":[]}" },
 		{ "a negative segment", "{\"segment\":-1,\"offset\":9,\"held_up\":[]}" },
 		{ "a negative offset", "{\"segment\":1,\"offset\":-9,\"held_up\":[]}" },
+		{ "a negative line",
+		    "{\"segment\":1,\"offset\":9,\"line\":-1,\"checksum\":1,\"held_up\":[]}" },
+		{ "a line that begins at the position",
+		    "{\"segment\":1,\"offset\":9,\"line\":9,\"checksum\":1,\"held_up\":[]}" },
 		{ "no list of blocked accounts", "{\"segment\":1,\"offset\":9}" },
 		{ "a list that is an object", "{\"segment\":1,\"offset\":9,\"held_up\":{}}" },
 		{ "an entry that is a number", "{\"segment\":1,\"offset\":9,\"held_up\":[5]}" },
@@ -158,8 +171,8 @@ begins_anew_after_a_corrupt_file(void **state)
 static void
 write_position(struct ctx *ctx, const struct store_config *store, int64_t offset)
 {
-	struct cursor cursor = { .position = { 1, offset } };
-	const struct blocked_account blocked = { 7, { 1, offset / 2 }, 1, 0, 1795320000 };
+	struct cursor cursor = { .position = AT(1, offset) };
+	const struct blocked_account blocked = { 7, AT(1, offset / 2), 1, 0, 1795320000 };
 
 	assert_true(cursor_block(ctx, &cursor, &blocked) && cursor_write(ctx, store, &cursor));
 	cursor_close(&cursor);
@@ -311,7 +324,7 @@ static void
 keeps_the_old_file_when_it_cannot_write(void **state)
 {
 	struct store_config store = { .path = *state };
-	struct cursor cursor = { .position = { 1, 5 } };
+	struct cursor cursor = { .position = AT(1, 5) };
 	char path[PATH_SIZE];
 	struct ctx ctx;
 
@@ -338,12 +351,12 @@ compares_positions(void **state)
 		struct journal_position a, b;
 		bool before;
 	} table[] = {
-		{ "the same position", { 1, 5 }, { 1, 5 }, false },
-		{ "earlier in the same segment", { 1, 5 }, { 1, 6 }, true },
-		{ "later in the same segment", { 1, 6 }, { 1, 5 }, false },
-		{ "in an earlier segment", { 1, 600 }, { 2, 5 }, true },
-		{ "in a later segment", { 2, 5 }, { 1, 600 }, false },
-		{ "before all events", { 0, 0 }, { 1, 0 }, true },
+		{ "the same position", AT(1, 5), AT(1, 5), false },
+		{ "earlier in the same segment", AT(1, 5), AT(1, 6), true },
+		{ "later in the same segment", AT(1, 6), AT(1, 5), false },
+		{ "in an earlier segment", AT(1, 600), AT(2, 5), true },
+		{ "in a later segment", AT(2, 5), AT(1, 600), false },
+		{ "before all events", AT(0, 0), AT(1, 0), true },
 	};
 
 	(void)state;
@@ -356,11 +369,11 @@ static void
 finds_the_oldest_position(void **state)
 {
 	static const struct blocked_account blocked[] = {
-		{ 5, { 3, 20 }, 1, 0, 0 },
-		{ 6, { 2, 10 }, 1, 0, 0 },
-		{ 7, { 2, 30 }, 1, 0, 0 },
+		{ 5, AT(3, 20), 1, 0, 0 },
+		{ 6, AT(2, 10), 1, 0, 0 },
+		{ 7, AT(2, 30), 1, 0, 0 },
 	};
-	struct cursor cursor = { .position = { 4, 0 } };
+	struct cursor cursor = { .position = AT(4, 0) };
 	struct journal_position oldest = cursor_oldest(&cursor);
 	struct ctx ctx;
 

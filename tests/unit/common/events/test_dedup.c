@@ -12,7 +12,7 @@
 static bool
 seen_at(struct dedup *dedup, const char *id, time_t at, int64_t offset)
 {
-	const struct journal_position position = { 1, offset };
+	const struct journal_position position = { .segment = 1, .offset = offset };
 
 	return dedup_seen(dedup, id, at, &position);
 }
@@ -133,7 +133,7 @@ loads_the_events_before_a_position(void **state)
 		append_event(*state, n, 5, T0);
 	append_line(*state, "{\"not\":\"an event\"}");
 	for (size_t i = 0; i < ROWS(table); i++) {
-		const struct journal_position end = { 1, table[i].end * len };
+		const struct journal_position end = { .segment = 1, .offset = table[i].end * len };
 		struct dedup dedup = { 0 };
 		struct ctx ctx;
 
@@ -155,7 +155,7 @@ loads_the_events_before_a_position(void **state)
 static void
 reports_a_journal_that_cannot_be_read(void **state)
 {
-	const struct journal_position end = { 1, 0 };
+	const struct journal_position end = { .segment = 1, .offset = 0 };
 	char path[PATH_SIZE];
 	struct journal journal = { .path = path };
 	struct dedup dedup = { 0 };

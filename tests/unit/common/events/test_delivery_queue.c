@@ -286,6 +286,7 @@ skips_nothing_of_a_journal_that_has_become_shorter(void **state)
 	} table[] = {
 		{ "the position is beyond the end", 1, 4, 8, 0, "1 4" },
 		{ "the position is within a line", 2, 4, 10, 0, "1 2 4" },
+		{ "another line ends at the position", 2, 4, 8, 0, "1 2 4" },
 		{ "no event is left", 0, 4, 8, 0, "4" },
 		{ "an account is blocked", 1, 5, 1, ACCOUNT(1), "1 5" },
 		{ "all accounts are blocked", 2, 5, 10, ACCOUNT(0) | ACCOUNT(1), "1 2 5" },

@@ -108,8 +108,8 @@ static void
 describes_a_blocked_account(void **state)
 {
 	static const struct blocked_account blocked[] = {
-		{ 31920194, { 1, 0 }, 4, 0, T0 + 600 },
-		{ 5, { 1, 0 }, 1, 0, T0 },
+		{ 31920194, { .segment = 1, .offset = 0 }, 4, 0, T0 + 600 },
+		{ 5, { .segment = 1, .offset = 0 }, 1, 0, T0 },
 	};
 	struct config cfg = config_of(*state, true);
 	struct delivery_status status;

@@ -495,18 +495,19 @@ prunes_old_segments_before_the_position(void **state)
 		int64_t pruned;
 		const char *left;
 	} table[] = {
-		{ "the position is before all segments", { 0, 0 }, 9999, 0,
+		{ "the position is before all segments", { .segment = 0 }, 9999, 0,
 		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "no segment is old", { 9, 0 }, 500, 0,
+		{ "no segment is old", { .segment = 9 }, 500, 0,
 		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "at the time of the first segment", { 9, 0 }, 1000, 0,
+		{ "at the time of the first segment", { .segment = 9 }, 1000, 0,
 		    "{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "a second after the first segment", { 9, 0 }, 1001, 1,
+		{ "a second after the first segment", { .segment = 9 }, 1001, 1,
 		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "the position is in the second", { 2, 8 }, 9999, 1,
+		{ "the position is in the second", { .segment = 2, .offset = 8 }, 9999, 1,
 		    "{\"n\":2}|{\"n\":3}|{\"n\":4}" },
-		{ "the position is in the third", { 3, 0 }, 9999, 2, "{\"n\":3}|{\"n\":4}" },
-		{ "never the newest", { 9, 0 }, 9999, 3, "{\"n\":4}" },
+		{ "the position is in the third", { .segment = 3 }, 9999, 2,
+		    "{\"n\":3}|{\"n\":4}" },
+		{ "never the newest", { .segment = 9 }, 9999, 3, "{\"n\":4}" },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {
@@ -535,7 +536,7 @@ static void
 prunes_nothing_from_an_empty_journal(void **state)
 {
 	struct journal journal = { *state, 8, 0, 0 };
-	struct journal_position before = { 9, 0 };
+	struct journal_position before = { .segment = 9 };
 	int64_t pruned = 0;
 	struct ctx ctx;
 

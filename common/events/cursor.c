@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For events that were appended while another was being delivered and saved, or on a file server
+ * whose clock differs from ours. */
+#define SAVED_MARGIN_S 3600
+
 bool
 cursor_before(const struct journal_position *a, const struct journal_position *b)
 {
@@ -56,16 +60,23 @@ cursor_close(struct cursor *cursor)
 	memset(cursor, 0, sizeof *cursor);
 }
 
-/* The beginning of the position's segment, or of the journal if it has no such segment. */
+/* What was appended after the position was saved is not delivered, and all that is left of the
+ * journal from before that time is.  A time in the future was saved before the clock was set
+ * back. */
 static bool
-fall_back(struct ctx *ctx, const struct journal *journal, struct journal_position *position)
+fall_back(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
 {
-	const struct journal_position begin = { .segment = position->segment };
-	bool has;
+	time_t saved_at = cursor->saved_at > time(NULL) ? 0 : cursor->saved_at;
+	struct journal_position since;
 
-	if (!journal_has(ctx, journal, &begin, &has))
+	if (!journal_seek(ctx, journal, saved_at - SAVED_MARGIN_S, &since))
 		return false;
-	*position = has ? begin : (struct journal_position){ .segment = 0 };
+	if (cursor->position.segment < since.segment)
+		since.segment = cursor->position.segment;
+	cursor->position = since;
+	for (size_t i = 0; i < cursor->count; i++)
+		if (cursor_before(&since, &cursor->blocked[i].position))
+			cursor->blocked[i].position = since;
 	return true;
 }
 
@@ -78,11 +89,8 @@ cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor
 		return false;
 	if (has)
 		return true;
-	if (!fall_back(ctx, journal, &cursor->position))
+	if (!fall_back(ctx, journal, cursor))
 		return false;
-	for (size_t i = 0; i < cursor->count; i++)
-		if (cursor_before(&cursor->position, &cursor->blocked[i].position))
-			cursor->blocked[i].position = cursor->position;
 	if (cursor->damage == CURSOR_WHOLE)
 		cursor->damage = CURSOR_FROM_SEGMENT;
 	return true;

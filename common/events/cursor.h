@@ -37,6 +37,7 @@ struct cursor {
 	struct journal_position position;
 	struct blocked_account *blocked; /* allocated by malloc */
 	size_t count;
+	time_t saved_at;           /* when the position was last saved; 0: not known */
 	enum cursor_damage damage; /* of the file that was read */
 };
 
@@ -46,14 +47,16 @@ struct cursor {
 bool cursor_read(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 void cursor_close(struct cursor *cursor);
 
-/* Synced to disk when it returns.  A cursor that was read from a corrupt file replaces that file.
+/* Synced to disk when it returns, and saved_at is now.  A cursor that was read from a corrupt file
+ * replaces that file.
  * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
-bool cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor);
+bool cursor_write(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 
 /* If the journal does not have the cursor's position (journal_has), because it was replaced by an
- * older one or has lost its end, moves the position to the beginning of its segment, or of the
- * journal if there is no such segment, and blocked accounts' back to that: events are delivered
- * twice rather than not at all.  Fault: FAULT_STORAGE. */
+ * older one or has lost its end, moves the position back, and those of blocked accounts that are
+ * after it: to the first segment that may have been appended to since the position was saved, or to
+ * the beginning of the position's own segment, whichever is earlier.  Events are delivered twice
+ * rather than not at all.  Fault: FAULT_STORAGE. */
 bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
 
 /* NULL: the account is not blocked. */

@@ -33,14 +33,13 @@ file_path(struct ctx *ctx, const struct store_config *store, const char *suffix,
 static bool
 parse_position(const struct json_object *doc, struct journal_position *position)
 {
-	position->line = 0;
-	position->checksum = 0; /* earlier versions wrote neither */
-	(void)json_get_integer(doc, "line", &position->line);
-	(void)json_get_integer(doc, "checksum", &position->checksum);
+	if (!json_get_integer(doc, "line", &position->line) /* earlier versions wrote neither */
+	    || !json_get_integer(doc, "checksum", &position->checksum))
+		position->line = position->checksum = 0;
 	return json_get_integer(doc, "segment", &position->segment)
 	    && json_get_integer(doc, "offset", &position->offset) && position->segment >= 0
 	    && position->offset >= 0 && position->line >= 0
-	    && (position->checksum == 0 || position->line < position->offset);
+	    && (position->line == 0 || position->line < position->offset);
 }
 
 static bool
@@ -69,11 +68,15 @@ static bool
 parse_document(struct ctx *ctx, struct json_object *doc, struct cursor *cursor)
 {
 	struct json_object *list;
+	int64_t saved_at;
 	bool ok = json_object_is_type(doc, json_type_object)
 	    && parse_position(doc, &cursor->position)
 	    && json_object_object_get_ex(doc, "held_up", &list)
 	    && json_object_is_type(list, json_type_array);
 
+	/* earlier versions wrote none */
+	if (json_get_integer(doc, "saved_at", &saved_at) && saved_at > 0)
+		cursor->saved_at = (time_t)saved_at;
 	for (size_t i = 0; ok && i < json_object_array_length(list); i++)
 		ok = parse_blocked(ctx, json_object_array_get_idx(list, i), cursor);
 	return ok;
@@ -174,15 +177,13 @@ add_checksum(struct ctx *ctx, const char *json, const char **text)
 static void
 add_position(struct strbuf *sb, const struct journal_position *position)
 {
-	strbuf_addf(sb, "\"segment\":%lld,\"offset\":%lld", (long long)position->segment,
-	    (long long)position->offset);
-	if (position->checksum != 0)
-		strbuf_addf(sb, ",\"line\":%lld,\"checksum\":%lld", (long long)position->line,
-		    (long long)position->checksum);
+	strbuf_addf(sb, "\"segment\":%lld,\"offset\":%lld,\"line\":%lld,\"checksum\":%lld",
+	    (long long)position->segment, (long long)position->offset, (long long)position->line,
+	    (long long)position->checksum);
 }
 
 static bool
-format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
+format_cursor(struct ctx *ctx, const struct cursor *cursor, time_t now, const char **text)
 {
 	struct strbuf sb;
 	const char *json;
@@ -190,7 +191,7 @@ format_cursor(struct ctx *ctx, const struct cursor *cursor, const char **text)
 	strbuf_init(ctx, &sb);
 	strbuf_addstr(&sb, "{");
 	add_position(&sb, &cursor->position);
-	strbuf_addstr(&sb, ",\"held_up\":[");
+	strbuf_addf(&sb, ",\"saved_at\":%lld,\"held_up\":[", (long long)now);
 	for (size_t i = 0; i < cursor->count; i++) {
 		const struct blocked_account *blocked = &cursor->blocked[i];
 
@@ -220,18 +221,21 @@ write_file(struct ctx *ctx, const char *path, const char *text)
 
 /* The present file becomes the previous one.  A corrupt one does not: the previous is better. */
 bool
-cursor_write(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor)
+cursor_write(struct ctx *ctx, const struct store_config *store, struct cursor *cursor)
 {
+	time_t now = time(NULL);
 	const char *path;
 	const char *new_path;
 	const char *old_path;
 	const char *text;
 
 	if (!file_path(ctx, store, "", &path) || !file_path(ctx, store, ".new", &new_path)
-	    || !file_path(ctx, store, PREVIOUS, &old_path) || !format_cursor(ctx, cursor, &text))
+	    || !file_path(ctx, store, PREVIOUS, &old_path)
+	    || !format_cursor(ctx, cursor, now, &text) || !write_file(ctx, new_path, text))
 		return false;
-	return write_file(ctx, new_path, text)
-	    && (((cursor->damage != CURSOR_WHOLE || rename(path, old_path) == 0 || errno == ENOENT)
-		    && rename(new_path, path) == 0)
-		|| fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno)));
+	if ((cursor->damage == CURSOR_WHOLE && rename(path, old_path) != 0 && errno != ENOENT)
+	    || rename(new_path, path) != 0)
+		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
+	cursor->saved_at = now;
+	return true;
 }

@@ -24,7 +24,7 @@ struct delivery_queue {
 };
 
 static bool
-save_cursor(struct ctx *ctx, const struct delivery_queue *queue)
+save_cursor(struct ctx *ctx, struct delivery_queue *queue)
 {
 	return cursor_write(ctx, &queue->cfg->store, &queue->cursor);
 }

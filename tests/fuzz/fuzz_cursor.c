@@ -22,7 +22,7 @@ check_cursor(const struct cursor *cursor)
 
 /* What was read is what is read again after it was written. */
 static void
-check_written(struct ctx *ctx, const struct store_config *store, const struct cursor *cursor)
+check_written(struct ctx *ctx, const struct store_config *store, struct cursor *cursor)
 {
 	struct cursor again;
 

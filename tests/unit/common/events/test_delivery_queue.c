@@ -642,6 +642,73 @@ skips_nothing_of_a_journal_without_the_segment_of_the_position(void **state)
 }
 
 static void
+write_lines(const char *store, int number, const char *lines)
+{
+	char path[PATH_SIZE];
+
+	segment_file(store, number, path);
+	file_write_text(path, lines);
+}
+
+/* The position is in the second segment, and an event has arrived in the first since. */
+static void
+skips_nothing_that_arrived_in_earlier_segments(void **state)
+{
+	char lines[2 * LINE_SIZE];
+	struct run run;
+
+	write_segment(*state, 1, 5, 0);
+	write_segment(*state, 2, 5, 0);
+	receiver_accepts();
+	run = run_once(*state);
+	same_totals("delivered", &run, 2, 0, 0);
+	remove_segment(*state, 2);
+	append_event(*state, 3, 5, time(NULL));
+	event_line(4, 1234567, time(NULL), lines);
+	strncat(lines, "\n", 1);
+	write_lines(*state, 2, lines);
+	run = run_once(*state);
+	same_text("from the first segment on", receiver.accepted, "1 3 4");
+	same_number("reported", run.damage, CURSOR_FROM_SEGMENT);
+}
+
+/* The third segment is lost.  The others were last appended to a day ago. */
+static void
+delivers_again_what_arrived_since_the_position_was_saved(void **state)
+{
+	static const struct {
+		const char *label;
+		long saved_s; /* after now */
+		const char *accepted;
+	} table[] = {
+		{ "just saved: only the newest segment", 0, "2" },
+		{ "saved two days ago", -2L * DAY_S, "1 2" },
+		{ "saved at about the same time", -DAY_S - 600, "1 2" },
+		{ "saved when the clock was fast", 600, "1 2" },
+		{ "not known when", 0, "1 2" },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		char saved_at[64] = "";
+		char text[256];
+		char path[PATH_SIZE];
+
+		write_segment(*state, 1, 5, 1);
+		write_segment(*state, 2, 5, 1);
+		if (i + 1 < ROWS(table))
+			snprintf(saved_at, sizeof saved_at, "\"saved_at\":%lld,",
+			    (long long)time(NULL) + table[i].saved_s);
+		snprintf(
+		    text, sizeof text, "{\"segment\":3,\"offset\":100,%s\"held_up\":[]}", saved_at);
+		events_path(*state, "cursor", path);
+		file_write_text(path, text);
+		receiver_accepts();
+		run_once(*state);
+		same_text(table[i].label, receiver.accepted, table[i].accepted);
+	}
+}
+
+static void
 removes_old_segments_that_are_delivered(void **state)
 {
 	struct run run;
@@ -872,6 +939,8 @@ main(void)
 		IN_FOLDER(skips_lines_that_are_not_events),
 		IN_FOLDER(retries_when_the_clock_was_set_back),
 		IN_FOLDER(skips_nothing_of_a_journal_without_the_segment_of_the_position),
+		IN_FOLDER(skips_nothing_that_arrived_in_earlier_segments),
+		IN_FOLDER(delivers_again_what_arrived_since_the_position_was_saved),
 		IN_FOLDER(removes_old_segments_that_are_delivered),
 		IN_FOLDER(delivers_again_after_a_corrupt_cursor),
 		IN_FOLDER(counts_a_line_that_is_no_event),

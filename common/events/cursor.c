@@ -60,6 +60,15 @@ cursor_close(struct cursor *cursor)
 	memset(cursor, 0, sizeof *cursor);
 }
 
+/* The event at the position is another one, so its attempts begin anew. */
+static void
+move_account(struct blocked_account *account, const struct journal_position *position)
+{
+	account->position = *position;
+	account->attempts = 0;
+	account->rejections = 0;
+}
+
 /* What was appended after the position was saved is not delivered, and all that is left of the
  * journal from before that time is.  A time in the future was saved before the clock was set
  * back. */
@@ -76,7 +85,7 @@ fall_back(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
 	cursor->position = since;
 	for (size_t i = 0; i < cursor->count; i++)
 		if (cursor_before(&since, &cursor->blocked[i].position))
-			cursor->blocked[i].position = since;
+			move_account(&cursor->blocked[i], &since);
 	return true;
 }
 
@@ -93,5 +102,18 @@ cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor
 		return false;
 	if (cursor->damage == CURSOR_WHOLE)
 		cursor->damage = CURSOR_FROM_SEGMENT;
+	return true;
+}
+
+bool
+cursor_fit_account(
+    struct ctx *ctx, const struct journal *journal, struct blocked_account *account, bool *fits)
+{
+	const struct journal_position begin = { .segment = account->position.segment };
+
+	if (!journal_has(ctx, journal, &account->position, fits))
+		return false;
+	if (!*fits)
+		move_account(account, &begin);
 	return true;
 }

@@ -56,8 +56,14 @@ bool cursor_write(struct ctx *ctx, const struct store_config *store, struct curs
  * older one or has lost its end, moves the position back, and those of blocked accounts that are
  * after it: to the first segment that may have been appended to since the position was saved, or to
  * the beginning of the position's own segment, whichever is earlier.  Events are delivered twice
- * rather than not at all.  Fault: FAULT_STORAGE. */
+ * rather than not at all.  Attempts are counted anew for a blocked account that was moved.
+ * Fault: FAULT_STORAGE. */
 bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
+
+/* The same for the position of one blocked account, which moves to the beginning of its segment.
+ * *fits: it did not move. */
+bool cursor_fit_account(
+    struct ctx *ctx, const struct journal *journal, struct blocked_account *account, bool *fits);
 
 /* NULL: the account is not blocked. */
 struct blocked_account *cursor_find_blocked(struct cursor *cursor, int64_t account_id);

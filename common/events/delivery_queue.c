@@ -170,13 +170,31 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 	return save_cursor(ctx, queue);
 }
 
+/* The journal may have changed before the position of an account alone: an older segment was edited
+ * or replaced. */
+static bool
+fit_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account)
+{
+	bool fits;
+
+	if (!cursor_fit_account(ctx, &queue->journal, account, &fits))
+		return false;
+	if (fits)
+		return true;
+	queue->damage = CURSOR_FROM_SEGMENT;
+	return save_cursor(ctx, queue);
+}
+
 /* True: the account is no longer blocked, and its entry is gone. */
 static bool
 retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account)
 {
 	struct retry retry = { .queue = queue, .account = account };
-	struct journal_position position = account->position;
+	struct journal_position position;
 
+	if (!fit_account(ctx, queue, account))
+		return false;
+	position = account->position;
 	(void)journal_each(
 	    ctx, &queue->journal, &position, retry_next, &retry, &queue->totals.torn);
 	if (ctx->kind != FAULT_NONE || retry.failed)

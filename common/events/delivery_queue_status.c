@@ -45,6 +45,21 @@ count_events(struct ctx *ctx, const struct store_config *store, time_t since,
 	return journal_each(ctx, &journal, &position, count_event, &count, &status->torn);
 }
 
+static bool
+fit_all(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
+{
+	bool ok = cursor_fit(ctx, journal, cursor);
+
+	for (size_t i = 0; ok && i < cursor->count; i++) {
+		bool fits = true;
+
+		ok = cursor_fit_account(ctx, journal, &cursor->blocked[i], &fits);
+		if (!fits && cursor->damage == CURSOR_WHOLE)
+			cursor->damage = CURSOR_FROM_SEGMENT;
+	}
+	return ok;
+}
+
 static void
 describe_blocked(const struct cursor *cursor, struct delivery_status *status)
 {
@@ -69,7 +84,7 @@ delivery_queue_status(
 	*status = (struct delivery_status){ .events = 0 };
 	if (!dead_letter_count(ctx, &cfg->store, &status->dead))
 		return false;
-	ok = cursor_read(ctx, &cfg->store, &cursor) && cursor_fit(ctx, &journal, &cursor)
+	ok = cursor_read(ctx, &cfg->store, &cursor) && fit_all(ctx, &journal, &cursor)
 	    && count_events(ctx, &cfg->store, since, delivering ? &cursor.position : NULL, status);
 	if (ok)
 		describe_blocked(&cursor, status);

@@ -98,7 +98,8 @@ struct run {
 	enum fault_kind kind;
 	char reason[CTX_REASON_MAX];
 	struct delivery_totals totals;
-	enum cursor_damage damage;
+	enum cursor_damage damage;     /* when the queue was opened */
+	enum cursor_damage damage_run; /* found since */
 	struct reported reported;
 };
 
@@ -117,6 +118,7 @@ run_once(const char *store)
 	if (ok) {
 		run.damage = delivery_queue_take_damage(queue);
 		ok = delivery_queue_run(&ctx, queue, &run.totals);
+		run.damage_run = delivery_queue_take_damage(queue);
 		delivery_queue_close(queue);
 	}
 	DEMAND("false with a fault, true without", ok == (ctx.kind == FAULT_NONE));
@@ -672,6 +674,38 @@ skips_nothing_that_arrived_in_earlier_segments(void **state)
 	same_number("reported", run.damage, CURSOR_FROM_SEGMENT);
 }
 
+/* The first line of the first segment was removed; all lines have the same length.  The common
+ * position is in a later one. */
+static void
+skips_no_event_of_a_blocked_account_in_a_changed_segment(void **state)
+{
+	char path[PATH_SIZE];
+	struct run run;
+	uint8_t *bytes;
+	size_t len;
+
+	append_event(*state, 1, 6, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	append_event(*state, 3, 5, time(NULL));
+	write_segment(*state, 4, 6, 0);
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run = run_once(*state);
+	same_totals("account 5 fails", &run, 2, 0, 1);
+	segment_file(*state, 1, path);
+	bytes = file_read(path, &len);
+	file_write(path, bytes + len / 3, len - len / 3, 0600);
+	free(bytes);
+	set_retries(*state, 0, RETRIES);
+	run = run_once(*state);
+	same_number("reported", run.damage_run, CURSOR_FROM_SEGMENT);
+	same_totals("attempts are counted anew", &run, 0, 0, 1);
+	set_retries(*state, 0, -1);
+	receiver_accepts();
+	run = run_once(*state);
+	same_text("both", receiver.accepted, "2 3");
+	same_number("reported once", run.damage_run, CURSOR_WHOLE);
+}
+
 /* The third segment is lost.  The others were last appended to a day ago. */
 static void
 delivers_again_what_arrived_since_the_position_was_saved(void **state)
@@ -940,6 +974,7 @@ main(void)
 		IN_FOLDER(retries_when_the_clock_was_set_back),
 		IN_FOLDER(skips_nothing_of_a_journal_without_the_segment_of_the_position),
 		IN_FOLDER(skips_nothing_that_arrived_in_earlier_segments),
+		IN_FOLDER(skips_no_event_of_a_blocked_account_in_a_changed_segment),
 		IN_FOLDER(delivers_again_what_arrived_since_the_position_was_saved),
 		IN_FOLDER(removes_old_segments_that_are_delivered),
 		IN_FOLDER(delivers_again_after_a_corrupt_cursor),

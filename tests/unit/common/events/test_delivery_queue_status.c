@@ -124,6 +124,19 @@ describes_a_blocked_account(void **state)
 }
 
 static void
+reports_a_position_of_a_blocked_account_that_is_not_in_the_journal(void **state)
+{
+	static const struct blocked_account blocked[] = {
+		{ 5, { .segment = 1, .offset = 7 }, 1, 0, T0 },
+	};
+	struct config cfg = config_of(*state, true);
+
+	append_event(*state, 1, 5, T0);
+	save_cursor(*state, 0, blocked, ROWS(blocked));
+	same_number("within a line", status_of("blocked", &cfg).damage, CURSOR_FROM_SEGMENT);
+}
+
+static void
 counts_dead_letters(void **state)
 {
 	struct config cfg = config_of(*state, false);
@@ -173,6 +186,7 @@ main(void)
 		IN_FOLDER(counts_waiting_events),
 		IN_FOLDER(counts_lines_that_are_not_events),
 		IN_FOLDER(describes_a_blocked_account),
+		IN_FOLDER(reports_a_position_of_a_blocked_account_that_is_not_in_the_journal),
 		IN_FOLDER(counts_dead_letters),
 		IN_FOLDER(reports_files_that_cannot_be_read),
 	};

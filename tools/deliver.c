@@ -85,6 +85,7 @@ deliver(struct ctl *ctl, bool follow)
 
 	if (!delivery_queue_open(ctl->ctx, &ctl->cfg, print_failure, NULL, &queue))
 		return ctl_fault(ctl);
+	print_damage(delivery_queue_take_damage(queue)); /* the next round may take long */
 	ok = run(ctl->ctx, queue, follow, &totals);
 	delivery_queue_close(queue);
 	return print_totals(ctl, &totals, follow, ok);

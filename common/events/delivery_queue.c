@@ -170,6 +170,36 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 	return save_cursor(ctx, queue);
 }
 
+static bool
+note_time(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	time_t *received_at = arg;
+	struct stored_event event;
+
+	(void)next;
+	if (event_read(ctx, line, &event) && event.received_at < *received_at)
+		*received_at = event.received_at;
+	ctx_clear_fault(ctx);
+	return false; /* the first is enough */
+}
+
+/* New events, and those that wait, may repeat events that were delivered by an earlier process.
+ * The window is loaded again when the journal was found to be another one: an event that it has
+ * lost must not make one that it has look like a repetition. */
+static bool
+load_window(struct ctx *ctx, struct delivery_queue *queue)
+{
+	struct journal_position oldest = cursor_oldest(&queue->cursor);
+	time_t since = time(NULL);
+	int64_t torn = 0; /* counted when they are passed */
+
+	dedup_close(&queue->dedup);
+	(void)journal_each(ctx, &queue->journal, &oldest, note_time, &since, &torn);
+	return ctx->kind == FAULT_NONE
+	    && dedup_load(ctx, &queue->dedup, &queue->journal, since - DEDUP_WINDOW_S,
+		&queue->cursor.position);
+}
+
 /* The journal may have changed before the position of an account alone: an older segment was edited
  * or replaced. */
 static bool
@@ -182,7 +212,7 @@ fit_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_accoun
 	if (fits)
 		return true;
 	queue->damage = CURSOR_FROM_SEGMENT;
-	return save_cursor(ctx, queue);
+	return save_cursor(ctx, queue) && load_window(ctx, queue);
 }
 
 /* True: the account is no longer blocked, and its entry is gone. */
@@ -237,11 +267,12 @@ prune_delivered(struct ctx *ctx, const struct delivery_queue *queue)
 
 /* Replaces a corrupt file, or a position that is not in the journal, at once. */
 static bool
-repair_cursor(struct ctx *ctx, struct delivery_queue *queue)
+repair_cursor(struct ctx *ctx, struct delivery_queue *queue, bool *repaired)
 {
 	if (!cursor_fit(ctx, &queue->journal, &queue->cursor))
 		return false;
-	if (queue->cursor.damage == CURSOR_WHOLE)
+	*repaired = queue->cursor.damage != CURSOR_WHOLE;
+	if (!*repaired)
 		return true;
 	queue->damage = queue->cursor.damage;
 	if (!save_cursor(ctx, queue))
@@ -254,8 +285,10 @@ bool
 delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals)
 {
 	size_t mark = arena_mark(ctx);
-	bool ok = repair_cursor(ctx, queue) && retry_due_accounts(ctx, queue)
-	    && deliver_new(ctx, queue) && prune_delivered(ctx, queue);
+	bool repaired;
+	bool ok = repair_cursor(ctx, queue, &repaired) && (!repaired || load_window(ctx, queue))
+	    && retry_due_accounts(ctx, queue) && deliver_new(ctx, queue)
+	    && prune_delivered(ctx, queue);
 
 	arena_rewind(ctx, mark);
 	queue->totals.blocked = queue->cursor.count;
@@ -263,45 +296,20 @@ delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct deliver
 	return ok;
 }
 
-static bool
-note_time(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
-{
-	time_t *received_at = arg;
-	struct stored_event event;
-
-	(void)next;
-	if (event_read(ctx, line, &event) && event.received_at < *received_at)
-		*received_at = event.received_at;
-	ctx_clear_fault(ctx);
-	return false; /* the first is enough */
-}
-
-/* New events, and those that wait, may repeat events that were delivered by an earlier process. */
-static bool
-load_window(struct ctx *ctx, struct delivery_queue *queue)
-{
-	struct journal_position oldest = cursor_oldest(&queue->cursor);
-	time_t since = time(NULL);
-	int64_t torn = 0; /* counted when they are passed */
-
-	(void)journal_each(ctx, &queue->journal, &oldest, note_time, &since, &torn);
-	return ctx->kind == FAULT_NONE
-	    && dedup_load(ctx, &queue->dedup, &queue->journal, since - DEDUP_WINDOW_S,
-		&queue->cursor.position);
-}
-
 bool
 delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
     void *arg, struct delivery_queue **queue)
 {
+	bool repaired;
+
 	if (!ctx_alloc(ctx, sizeof **queue, queue))
 		return false;
 	(*queue)->cfg = cfg;
 	(*queue)->on_failure = on_failure;
 	(*queue)->arg = arg;
 	(*queue)->journal = journal_of(&cfg->store);
-	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor) && repair_cursor(ctx, *queue)
-	    && load_window(ctx, *queue))
+	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor)
+	    && repair_cursor(ctx, *queue, &repaired) && load_window(ctx, *queue))
 		return true;
 	delivery_queue_close(*queue);
 	return false;

@@ -823,6 +823,14 @@ class Following:
         _, self.complaint = self.process.communicate()
         print(self.complaint)
 
+    def hear(self, text):
+        """Waits until the process has complained with that text."""
+        heard, pipe = bytearray(), self.process.stderr
+        os.set_blocking(pipe.fileno(), False)
+        process.wait_until(lambda: heard.extend(pipe.read1() or b"") or text in heard, "a complaint")
+        os.set_blocking(pipe.fileno(), True)
+        return bytes(heard)
+
     def ended(self):
         return self.process.wait(process.PATIENCE)
 
@@ -846,6 +854,23 @@ def test_follow_starts_before_the_first_event(site, receiver):
     with Following(site):
         webhooks.accepted(webhooks.send(site, b"leads[add][0][id]=1&account[id]=5"))
         arrived(receiver, 1)
+
+
+def test_follow_reports_a_shorter_journal_once(site, receiver):
+    put(site, event(1))
+    size = journal.segment(site).stat().st_size
+    put(site, event(2), event(3))
+    with Following(site) as following:
+        arrived(receiver, 3)
+        os.truncate(journal.segment(site), size)
+        put(site, event(4, account=6))
+        arrived(receiver, 5)
+        said = following.hear(b"\n")
+        receiver.misbehave("status", None, status=410)  # ends a later round, and the process
+        put(site, event(5))
+        assert following.ended() == 0
+    assert numbers(receiver.taken()) == [1, 2, 3, 1, 4]
+    assert (said + following.complaint).count(b"the journal is shorter") == 1
 
 
 def test_follow_retries(site, receiver):

@@ -14,6 +14,19 @@
 
 #define ACCOUNT(id) (1u << (id))
 
+static long ahead_s; /* of the clock */
+
+time_t
+time(time_t *at)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+	if (at != NULL)
+		*at = now.tv_sec + ahead_s;
+	return now.tv_sec + ahead_s;
+}
+
 static struct {
 	unsigned failing; /* accounts below 32, a bit for each */
 	enum delivery_outcome outcome;
@@ -910,6 +923,47 @@ counts_a_torn_last_line_once(void **state)
 	ctx_close(&ctx);
 }
 
+/* In one process: the lost end of the journal had an event that was not delivered, and amoCRM sends
+ * it again. */
+static void
+forgets_what_a_journal_has_lost(void **state)
+{
+	struct config cfg = config_of(*state);
+	struct reported reported = { .count = 0 };
+	struct delivery_totals totals;
+	struct delivery_queue *queue;
+	char path[PATH_SIZE];
+	struct ctx ctx;
+	struct stat st;
+
+	append_event(*state, 1, 6, time(NULL));
+	events_path(*state, "0000000001.ndjson", path);
+	assert_int_equal(stat(path, &st), 0);
+	append_event(*state, 2, 5, time(NULL));
+	append_event(*state, 3, 6, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	open_ctx(&ctx);
+	assert_true(delivery_queue_open(&ctx, &cfg, note_failure, &reported, &queue));
+	assert_true(delivery_queue_run(&ctx, queue, &totals));
+	same_text("before", receiver.accepted, "1 3");
+
+	assert_int_equal(truncate(path, st.st_size), 0);
+	append_event(*state, 4, 6, time(NULL));
+	append_event(*state, 2, 5, time(NULL));
+	receiver_accepts();
+	for (int round = 0; round < 3; round++) {
+		assert_true(delivery_queue_run(&ctx, queue, &totals));
+		same_number("reported once", delivery_queue_take_damage(queue),
+		    round == 0 ? CURSOR_FROM_SEGMENT : CURSOR_WHOLE);
+	}
+	ahead_s = 60; /* the retry is due */
+	assert_true(delivery_queue_run(&ctx, queue, &totals));
+	same_text("all that is left or has come", receiver.accepted, "1 4 2");
+	ahead_s = 0;
+	delivery_queue_close(queue);
+	ctx_close(&ctx);
+}
+
 static void
 stops_when_the_position_cannot_be_saved(void **state)
 {
@@ -983,6 +1037,7 @@ main(void)
 		IN_FOLDER(counts_rejections_in_a_row),
 		IN_FOLDER(recognises_a_repetition_that_waited_for_days),
 		IN_FOLDER(counts_a_torn_last_line_once),
+		IN_FOLDER(forgets_what_a_journal_has_lost),
 		IN_FOLDER(stops_when_the_position_cannot_be_saved),
 		IN_FOLDER(needs_no_more_memory_with_each_run),
 	};

@@ -147,13 +147,16 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 	struct delivery_queue *queue = retry->queue;
 	struct blocked_account *account = retry->account;
 	struct stored_event event;
+	bool is_event;
 	bool done;
 
 	if (cursor_before(&queue->cursor.position, next))
 		return false;
-	if (!event_read(ctx, line, &event) || event.account_id != account->account_id
+	is_event = event_read(ctx, line, &event);
+	if (ctx->kind != FAULT_NONE)
+		return false;
+	if (!is_event || event.account_id != account->account_id
 	    || dedup_seen(&queue->dedup, event.id, event.received_at, next)) {
-		ctx_clear_fault(ctx);
 		account->position = *next; /* saved with the next attempt */
 		return true;
 	}

@@ -24,11 +24,11 @@ replay_line(struct ctx *ctx, void *arg, const char *line, const struct journal_p
 	struct replay *replay = arg;
 	struct stored_event event;
 
-	if (event_read(ctx, line, &event) && in_range(replay, &event)
-	    && !dedup_seen(&replay->dedup, event.id, event.received_at, next))
-		return replay->visit(ctx, replay->arg, &event);
-	ctx_clear_fault(ctx);
-	return true;
+	if (!event_read(ctx, line, &event))
+		return ctx->kind == FAULT_NONE;
+	return !in_range(replay, &event)
+	    || dedup_seen(&replay->dedup, event.id, event.received_at, next)
+	    || replay->visit(ctx, replay->arg, &event);
 }
 
 bool

@@ -923,6 +923,45 @@ counts_a_torn_last_line_once(void **state)
 	ctx_close(&ctx);
 }
 
+static bool
+deliver_step(struct ctx *ctx, void *arg)
+{
+	struct config cfg = config_of(arg);
+	struct reported reported = { .count = 0 };
+	struct delivery_totals totals;
+	struct delivery_queue *queue;
+	bool ok;
+
+	if (!delivery_queue_open(ctx, &cfg, note_failure, &reported, &queue))
+		return false;
+	ok = delivery_queue_run(ctx, queue, &totals);
+	delivery_queue_close(queue);
+	if (ok)
+		DEMAND("not skipped", receiver.accepted[0] == '1');
+	return ok;
+}
+
+/* There is memory for the line of the event, and for the cursor, but not to read the event. */
+static void
+skips_no_event_without_memory(void **state)
+{
+	char line[LINE_SIZE];
+	char text[2000];
+
+	event_line(1, 5, time(NULL), line);
+	snprintf(text, sizeof text, "%.*s\"%*s\":1}}", (int)strlen(line) - 2, line, 1500, "");
+	append_line(*state, text);
+	receiver_accepts();
+	try_small_arenas("new", deliver_step, *state);
+	events_path(*state, "cursor", text);
+	assert_int_equal(unlink(text), 0);
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	set_retries(*state, 0, -1);
+	receiver_accepts();
+	try_small_arenas("blocked", deliver_step, *state);
+}
+
 /* In one process: the lost end of the journal had an event that was not delivered, and amoCRM sends
  * it again. */
 static void
@@ -1037,6 +1076,7 @@ main(void)
 		IN_FOLDER(counts_rejections_in_a_row),
 		IN_FOLDER(recognises_a_repetition_that_waited_for_days),
 		IN_FOLDER(counts_a_torn_last_line_once),
+		IN_FOLDER(skips_no_event_without_memory),
 		IN_FOLDER(forgets_what_a_journal_has_lost),
 		IN_FOLDER(stops_when_the_position_cannot_be_saved),
 		IN_FOLDER(needs_no_more_memory_with_each_run),

@@ -115,6 +115,25 @@ reports_a_missing_store(void **state)
 	ctx_close(&ctx);
 }
 
+static bool
+replay_step(struct ctx *ctx, void *arg)
+{
+	struct store_config cfg = { .path = arg };
+	struct visited visited = { .numbers = "" };
+	bool ok = delivery_queue_replay(ctx, &cfg, 0, T0, visit, &visited);
+
+	if (ok)
+		same_text("not skipped", visited.numbers, "1");
+	return ok;
+}
+
+static void
+reports_a_full_arena(void **state)
+{
+	append_event(*state, 1, 5, T0);
+	try_small_arenas("replay", replay_step, *state);
+}
+
 int
 main(void)
 {
@@ -124,6 +143,7 @@ main(void)
 		IN_FOLDER(skips_lines_that_are_not_events),
 		IN_FOLDER(stops_at_a_false_visit),
 		IN_FOLDER(reports_a_missing_store),
+		IN_FOLDER(reports_a_full_arena),
 	};
 
 	return cmocka_run_group_tests_name("delivery queue, replay", tests, NULL, NULL);

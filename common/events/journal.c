@@ -2,8 +2,8 @@
  *
  * Writers take a lock on <path>/events/lock, a file of its own because the lock also covers the
  * choice of the segment.  The lock has a timeout (lock.h): a writer that is stopped while it holds
- * it must not block all others forever.  The file caches the number of the newest segment
- * (segment.h).
+ * it must not block all others forever.  The file caches what is known of the newest
+ * segment (segment.h).
  */
 #include "events/journal.h"
 
@@ -81,91 +81,97 @@ struct segment {
 	const char *path;
 	int fd;
 	int64_t size;
+	bool torn; /* the last line has no newline, because its writer was killed */
 };
+
+static bool
+read_end(struct ctx *ctx, struct segment *segment)
+{
+	char last = '\n';
+	struct stat st;
+
+	if (fstat(segment->fd, &st) != 0
+	    || (st.st_size > 0 && pread(segment->fd, &last, 1, st.st_size - 1) != 1))
+		return segment_fault(ctx, segment->path);
+	segment->size = st.st_size;
+	segment->torn = last != '\n';
+	return true;
+}
 
 static bool
 open_segment(
     struct ctx *ctx, const struct journal *journal, int64_t number, struct segment *segment)
 {
-	struct stat st;
-
 	if (!segment_path(ctx, journal, number, &segment->path))
 		return false;
 	segment->fd = file_open_regular(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC);
 	if (segment->fd < 0)
 		return segment_fault(ctx, segment->path);
-	if (fstat(segment->fd, &st) != 0) {
-		close(segment->fd);
-		return segment_fault(ctx, segment->path);
-	}
-	segment->size = st.st_size;
-	return true;
+	if (read_end(ctx, segment))
+		return true;
+	close(segment->fd);
+	return false;
 }
 
 bool
 journal_size(struct ctx *ctx, const struct journal *journal, int64_t *size)
 {
-	int64_t number;
-	int64_t newest;
+	struct newest_segment newest;
 	const char *path;
 	struct stat st;
 
-	*size = 0;
-	if (!segment_find(ctx, journal, 0, &number, &newest))
+	if (!segment_scan(ctx, journal, &newest)
+	    || !segment_path(ctx, journal, newest.number, &path))
 		return false;
-	for (; number > 0 && number <= newest; number++) {
-		if (!segment_path(ctx, journal, number, &path))
-			return false;
-		*size += stat(path, &st) == 0 ? st.st_size : 0;
-	}
+	*size = newest.older + (stat(path, &st) == 0 ? st.st_size : 0);
 	return true;
 }
 
-/* The sizes are added up when a segment begins, or when the newest alone would exceed the limit. */
+/* Whether len more bytes than those of the segments before the newest, older, are allowed.  Old
+ * segments may have been removed since older was cached. */
 static bool
-check_size(struct ctx *ctx, const struct journal *journal, size_t len)
+check_size(struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t older,
+    int64_t len)
 {
 	const struct journal_position all = { .segment = INT64_MAX };
+	struct newest_segment newest;
 	int64_t pruned = 0;
-	int64_t size;
 
-	if (journal->size_max == 0)
+	if (journal->size_max == 0 || older <= journal->size_max - len)
 		return true;
-	if (!journal_size(ctx, journal, &size))
+	if (journal->keep_s > 0
+	    && !journal_prune(ctx, journal, &all, time(NULL) - journal->keep_s, &pruned))
 		return false;
-	if (size + (int64_t)len > journal->size_max && journal->keep_s > 0
-	    && (!journal_prune(ctx, journal, &all, time(NULL) - journal->keep_s, &pruned)
-		|| !journal_size(ctx, journal, &size)))
+	if (!segment_newest(ctx, journal, lock, true, &newest))
 		return false;
-	return size + (int64_t)len <= journal->size_max
+	return newest.older + len <= journal->size_max
 	    || fault(ctx, FAULT_STORAGE,
 		"the journal has [webhook] max_journal, %lld bytes; run amocrmctl deliver, or see "
 		"keep_days",
 		(long long)journal->size_max);
 }
 
-/* The newest segment, or a new one if len more bytes would exceed the limit. */
+/* The newest segment, or a new one if a line of len bytes would exceed the limit. */
 static bool
 open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, size_t len,
     struct segment *segment)
 {
-	int64_t newest;
+	struct newest_segment newest;
+	int64_t size; /* of the newest segment, and of a new one, with the line */
+	bool full;
 
-	if (!segment_newest(ctx, journal, lock, &newest)
-	    || !open_segment(ctx, journal, newest == 0 ? 1 : newest, segment))
+	if (!segment_newest(ctx, journal, lock, false, &newest)
+	    || !open_segment(ctx, journal, newest.number == 0 ? 1 : newest.number, segment))
 		return false;
-	if (segment->size > 0 && segment->size + (int64_t)len <= journal->segment_max
-	    && (journal->size_max == 0
-		|| segment->size + (int64_t)len <= journal->size_max - journal->segment_max))
-		return true;
-	if (!check_size(ctx, journal, len)) {
-		close(segment->fd);
-		return false;
-	}
-	if (segment->size == 0 || segment->size + (int64_t)len <= journal->segment_max)
+	size = segment->size + segment->torn + (int64_t)len;
+	full = segment->size > 0 && size > journal->segment_max;
+	if (full)
+		size -= segment->torn; /* no newline is added to it */
+	if (check_size(ctx, journal, lock, newest.older, size) && !full)
 		return true;
 	close(segment->fd);
-	return open_segment(ctx, journal, newest + 1, segment);
+	return full && ctx->kind == FAULT_NONE
+	    && open_segment(ctx, journal, newest.number + 1, segment);
 }
 
 /* Makes an empty segment durable: its entry in the directory, and the directory's in the store.
@@ -182,32 +188,20 @@ sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct se
 	    && file_sync_directory(ctx, directory) && file_sync_directory(ctx, journal->path);
 }
 
-/* *torn: the last line has no newline, because its writer was killed. */
-static bool
-check_end(struct ctx *ctx, const struct segment *segment, bool *torn)
-{
-	char last = '\n';
-
-	if (segment->size > 0 && pread(segment->fd, &last, 1, segment->size - 1) != 1)
-		return segment_fault(ctx, segment->path);
-	*torn = last != '\n';
-	return true;
-}
-
 /* Appends by one write; a torn line before it is ended by a newline.  A short write is undone by
  * truncation; if that fails, a torn line is left. */
 static bool
-write_line(struct ctx *ctx, const struct segment *segment, const char *event, size_t len, bool torn)
+write_line(struct ctx *ctx, const struct segment *segment, const char *event, size_t len)
 {
 	char newline[] = "\n";
 	struct iovec parts[] = {
-		{ .iov_base = newline, .iov_len = torn },
+		{ .iov_base = newline, .iov_len = segment->torn },
 		{ .iov_base = (void *)(uintptr_t)event, .iov_len = len },
 		{ .iov_base = newline, .iov_len = 1 },
 	};
 	ssize_t written = writev(segment->fd, parts, 3);
 
-	if (written == (ssize_t)(torn + len + 1))
+	if (written == (ssize_t)(segment->torn + len + 1))
 		return true;
 	if (written >= 0)
 		errno = ENOSPC; /* for a short write, which sets no errno */
@@ -221,12 +215,9 @@ static bool
 append_locked(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
     const char *event, size_t len, struct segment *segment)
 {
-	bool torn = false;
-
 	if (!open_newest(ctx, journal, lock, len + 1, segment))
 		return false;
-	if (sync_new_segment(ctx, journal, segment) && check_end(ctx, segment, &torn)
-	    && write_line(ctx, segment, event, len, torn))
+	if (sync_new_segment(ctx, journal, segment) && write_line(ctx, segment, event, len))
 		return true;
 	close(segment->fd);
 	return false;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DIGITS     10
@@ -80,41 +81,70 @@ segment_find(
 	return ok;
 }
 
-static bool
-exists(struct ctx *ctx, const struct journal *journal, int64_t number)
+bool
+segment_scan(struct ctx *ctx, const struct journal *journal, struct newest_segment *newest)
 {
 	const char *path;
+	int64_t number;
+	struct stat st;
 
-	return segment_path(ctx, journal, number, &path) && access(path, F_OK) == 0;
+	memset(newest, 0, sizeof *newest);
+	if (!segment_find(ctx, journal, 0, &number, &newest->number))
+		return false;
+	for (; number > 0 && number <= newest->number; number++) {
+		if (!segment_path(ctx, journal, number, &path))
+			return false;
+		if (stat(path, &st) != 0)
+			continue;
+		newest->older += number < newest->number ? st.st_size : 0;
+		newest->inode = (int64_t)st.st_ino; /* at last, of the newest */
+	}
+	return true;
+}
+
+/* *inode: 0: the segment does not exist. */
+static bool
+find_inode(struct ctx *ctx, const struct journal *journal, int64_t number, int64_t *inode)
+{
+	const char *path;
+	struct stat st;
+
+	if (!segment_path(ctx, journal, number, &path))
+		return false;
+	*inode = stat(path, &st) == 0 ? (int64_t)st.st_ino : 0;
+	return true;
 }
 
 /* Numbers are consecutive, so a segment without a successor is the newest. */
 static bool
-read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest)
+read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
+    struct newest_segment *newest)
 {
-	return pread(lock->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest && *newest > 0
-	    && *newest < NUMBER_MAX && exists(ctx, journal, *newest)
-	    && !exists(ctx, journal, *newest + 1);
+	int64_t inode;
+	int64_t next;
+
+	return pread(lock->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest
+	    && newest->number > 0 && newest->number < NUMBER_MAX && newest->older >= 0
+	    && find_inode(ctx, journal, newest->number, &inode) && inode != 0
+	    && find_inode(ctx, journal, newest->number + 1, &next) && next == 0;
 }
 
 static void
-write_hint(struct ctx *ctx, const struct lock *lock, int64_t newest)
+write_hint(struct ctx *ctx, const struct lock *lock, const struct newest_segment *newest)
 {
-	if (pwrite(lock->fd, &newest, sizeof newest, 0) != (ssize_t)sizeof newest)
+	if (pwrite(lock->fd, newest, sizeof *newest, 0) != (ssize_t)sizeof *newest)
 		log_note(ctx, "no_hint", strerror(errno)); /* the next writer scans again */
 }
 
 bool
-segment_newest(
-    struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest)
+segment_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, bool rescan,
+    struct newest_segment *newest)
 {
-	int64_t first;
-
-	if (read_hint(ctx, journal, lock, newest))
+	if (!rescan && read_hint(ctx, journal, lock, newest))
 		return true;
-	if (!segment_find(ctx, journal, 0, &first, newest))
+	if (!segment_scan(ctx, journal, newest))
 		return false;
-	if (*newest > 0)
-		write_hint(ctx, lock, *newest);
+	if (newest->number > 0)
+		write_hint(ctx, lock, newest);
 	return true;
 }

@@ -16,10 +16,22 @@
 bool segment_find(
     struct ctx *ctx, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest);
 
-/* The newest segment; 0: there is none.  For the holder of the journal's lock: the number is cached
- * in the lock file, so that writers need not read the directory.  Fault: as segment_find. */
-bool segment_newest(
-    struct ctx *ctx, const struct journal *journal, const struct lock *lock, int64_t *newest);
+/* The newest segment, and what is before it. */
+struct newest_segment {
+	int64_t number; /* 0: there is none */
+	int64_t inode;
+	int64_t older; /* bytes of all segments before it */
+};
+
+/* Reads the directory, and the size of each segment.  Fault: as segment_find. */
+bool segment_scan(struct ctx *ctx, const struct journal *journal, struct newest_segment *newest);
+
+/* The same for the holder of the journal's lock: it is cached in the lock file, so that writers
+ * need not read the directory.  older is too large if segments were removed since the newest began,
+ * and too small if some were restored.  rescan: the cache is written anew.
+ * Fault: as segment_find. */
+bool segment_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
+    bool rescan, struct newest_segment *newest);
 
 bool segment_path(
     struct ctx *ctx, const struct journal *journal, int64_t number, const char **path);

@@ -131,6 +131,14 @@ holds(const char *label, const char *path, const char *expected)
 }
 
 static void
+set_time(const char *path, time_t at)
+{
+	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
 keeps_events_in_order(void **state)
 {
 	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
@@ -279,24 +287,40 @@ uses_an_empty_segment(void **state)
 	holds("an event larger than any segment", segment(&journal, 3), "{\"n\":2}\n");
 }
 
+/* What the lock file caches of the newest segment; segment.h. */
+struct hint {
+	int64_t number;
+	int64_t inode;
+	int64_t older;
+};
+
+static int64_t
+inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int64_t)st.st_ino : 0;
+}
+
 /* The lock file's hint of the newest segment may be out of date or corrupt. */
 static void
 finds_the_newest_segment_despite_a_wrong_hint(void **state)
 {
 	static const struct {
 		const char *label;
-		int64_t hint;
+		int64_t number;
 		size_t len;
 	} table[] = {
-		{ "the right segment", 3, 8 },
-		{ "an older segment", 2, 8 },
-		{ "a segment that is removed", 1, 8 },
-		{ "a segment that never existed", 7, 8 },
-		{ "zero", 0, 8 },
-		{ "a negative number", -3, 8 },
-		{ "a number too large for a file name", INT64_C(9999999999), 8 },
-		{ "the largest number", INT64_MAX, 8 },
-		{ "a hint that is cut short", 2, 7 },
+		{ "the right segment", 3, 24 },
+		{ "an older segment", 2, 24 },
+		{ "a segment that is removed", 1, 24 },
+		{ "a segment that never existed", 7, 24 },
+		{ "zero", 0, 24 },
+		{ "a negative number", -3, 24 },
+		{ "a number too large for a file name", INT64_C(9999999999), 24 },
+		{ "the largest number", INT64_MAX, 24 },
+		{ "a hint that is cut short", 2, 23 },
+		{ "a hint of an earlier version", 2, 8 },
 		{ "no hint", 0, 0 },
 	};
 	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
@@ -307,15 +331,114 @@ finds_the_newest_segment_despite_a_wrong_hint(void **state)
 	assert_int_equal(unlink(segment(&journal, 1)), 0);
 	append_bytes(segment(&journal, 2), "{\"n\":2}\n", 8);
 	for (size_t i = 0; i < ROWS(table); i++) {
+		struct hint hint = { .number = table[i].number };
+
 		assert_int_equal(truncate(path, 0), 0);
-		append_bytes(path, &table[i].hint, table[i].len);
 		append_bytes(segment(&journal, 3), "", 0);
+		hint.inode = inode_of(segment(&journal, (int)table[i].number));
+		append_bytes(path, &hint, table[i].len);
 		append(&journal, "{\"n\":3}");
 		append(&journal, "{\"n\":4}");
 		holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
 		assert_int_equal(unlink(segment(&journal, 3)), 0);
 	}
 	holds("the older segment", segment(&journal, 2), "{\"n\":2}\n");
+}
+
+#define LINE_LEN 8 /* of an event with one digit, with its newline */
+
+static void
+same_size(const char *label, const struct journal *journal, int64_t expected)
+{
+	int64_t size;
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	assert_true(journal_size(&ctx, journal, &size));
+	same_number(label, size, expected);
+	ctx_close(&ctx);
+}
+
+static void
+append_refused(const char *label, const struct journal *journal)
+{
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	same_fault(label, &ctx, journal_append(&ctx, journal, "{\"n\":9}"), FAULT_STORAGE);
+	has_text(label, ctx.reason, "max_journal");
+	ctx_close(&ctx);
+}
+
+/* The segments are smaller, larger and as large as the whole. */
+static void
+limits_the_size_of_the_journal_to_the_byte(void **state)
+{
+	static const struct {
+		const char *label;
+		int64_t segment_max;
+		int64_t size_max;
+		int lines; /* that fit */
+	} table[] = {
+		{ "one segment", SEGMENT_MAX, 5 * LINE_LEN, 5 },
+		{ "a byte less", SEGMENT_MAX, 5 * LINE_LEN - 1, 4 },
+		{ "a line in each segment", LINE_LEN, 5 * LINE_LEN, 5 },
+		{ "a line in each segment, a byte less", LINE_LEN, 5 * LINE_LEN - 1, 4 },
+		{ "two lines in each segment", 2 * LINE_LEN, 5 * LINE_LEN, 5 },
+		{ "two lines in each segment, a byte less", 2 * LINE_LEN, 6 * LINE_LEN - 1, 5 },
+		{ "not even one line", SEGMENT_MAX, LINE_LEN - 1, 0 },
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct journal journal = { *state, table[i].segment_max, 0, table[i].size_max };
+		char path[PATH_SIZE];
+
+		for (int n = 0; n < table[i].lines; n++)
+			append_number(&journal, n);
+		for (int again = 0; again < 2; again++)
+			append_refused(table[i].label, &journal);
+		same_size(table[i].label, &journal, table[i].lines * LINE_LEN);
+		path_in(*state, "events", path);
+		same_number("no segment for a line that is refused", folder_count(path, ".ndjson"),
+		    (table[i].lines * LINE_LEN + table[i].segment_max - 1) / table[i].segment_max
+			+ (table[i].lines == 0));
+		assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
+}
+
+static void
+counts_the_newline_that_ends_a_torn_line(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0, 3 * LINE_LEN };
+
+	append(&journal, "{\"n\":0}");
+	append_bytes(segment(&journal, 1), "{\"n\":1,", 8);
+	append_refused("a byte over the limit", &journal);
+	journal.size_max++;
+	append(&journal, "{\"n\":2}");
+	same_size("at the limit", &journal, 3 * LINE_LEN + 1);
+}
+
+/* As by `amocrmctl deliver`, or here when the old events are over keep_s. */
+static void
+has_room_again_when_segments_were_removed(void **state)
+{
+	struct journal journal = { *state, 2 * LINE_LEN, 0, 6 * LINE_LEN };
+
+	for (int n = 0; n < 6; n++)
+		append_number(&journal, n);
+	append_refused("full", &journal);
+	assert_int_equal(unlink(segment(&journal, 1)), 0);
+	append_number(&journal, 6);
+	append_number(&journal, 7);
+	append_refused("full again", &journal);
+	set_time(segment(&journal, 2), 1000);
+	append_refused("nothing is removed without keep_s", &journal);
+	journal.keep_s = 3600;
+	append_number(&journal, 8);
+	same_size("at the limit but one line", &journal, 5 * LINE_LEN);
+	append_number(&journal, 9);
+	append_refused("no more is old", &journal);
 }
 
 static void
@@ -441,14 +564,6 @@ continues_where_segments_were_removed(void **state)
 	    0);
 	append(&journal, "{\"n\":5}");
 	holds("the segment numbers continue", segment(&journal, 5), "{\"n\":5}\n");
-}
-
-static void
-set_time(const char *path, time_t at)
-{
-	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
-
-	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void
@@ -707,6 +822,9 @@ main(void)
 		IN_FOLDER(does_not_wait_in_an_older_segment),
 		IN_FOLDER(uses_an_empty_segment),
 		IN_FOLDER(finds_the_newest_segment_despite_a_wrong_hint),
+		IN_FOLDER(limits_the_size_of_the_journal_to_the_byte),
+		IN_FOLDER(counts_the_newline_that_ends_a_torn_line),
+		IN_FOLDER(has_room_again_when_segments_were_removed),
 		IN_FOLDER(finds_a_writer_that_hangs),
 		IN_FOLDER(ignores_files_that_are_not_segments),
 		IN_FOLDER(continues_from_any_position),

@@ -115,7 +115,8 @@ find_inode(struct ctx *ctx, const struct journal *journal, int64_t number, int64
 	return true;
 }
 
-/* Numbers are consecutive, so a segment without a successor is the newest. */
+/* Numbers are consecutive, so a segment without a successor is the newest; but one that was
+ * restored from a backup, together with the lock file, may have a gap behind it. */
 static bool
 read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
     struct newest_segment *newest)
@@ -126,7 +127,8 @@ read_hint(struct ctx *ctx, const struct journal *journal, const struct lock *loc
 	return pread(lock->fd, newest, sizeof *newest, 0) == (ssize_t)sizeof *newest
 	    && newest->number > 0 && newest->number < NUMBER_MAX && newest->older >= 0
 	    && find_inode(ctx, journal, newest->number, &inode) && inode != 0
-	    && find_inode(ctx, journal, newest->number + 1, &next) && next == 0;
+	    && inode == newest->inode && find_inode(ctx, journal, newest->number + 1, &next)
+	    && next == 0;
 }
 
 static void

@@ -345,6 +345,25 @@ finds_the_newest_segment_despite_a_wrong_hint(void **state)
 	holds("the older segment", segment(&journal, 2), "{\"n\":2}\n");
 }
 
+/* Segment 1 was removed when it was old, and is restored from a backup of when it was the newest,
+ * together with the lock file: 2 is missing, and 3 is the newest. */
+static void
+finds_the_newest_segment_behind_a_gap(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
+	struct journal_position end = { .segment = 3, .offset = 8 };
+	char kept[PATH_SIZE];
+
+	append(&journal, "{\"n\":0}");
+	append(&journal, "{\"n\":1}");   /* leaves the hint */
+	path_in(*state, "backup", kept); /* keeps the inode's number in use */
+	assert_int_equal(rename(segment(&journal, 1), kept), 0);
+	append_bytes(segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n", 16);
+	append_bytes(segment(&journal, 3), "{\"n\":3}\n", 8);
+	append(&journal, "{\"n\":4}");
+	reads("a reader that has read all", &journal, &end, "{\"n\":4}", 0);
+}
+
 #define LINE_LEN 8 /* of an event with one digit, with its newline */
 
 static void
@@ -822,6 +841,7 @@ main(void)
 		IN_FOLDER(does_not_wait_in_an_older_segment),
 		IN_FOLDER(uses_an_empty_segment),
 		IN_FOLDER(finds_the_newest_segment_despite_a_wrong_hint),
+		IN_FOLDER(finds_the_newest_segment_behind_a_gap),
 		IN_FOLDER(limits_the_size_of_the_journal_to_the_byte),
 		IN_FOLDER(counts_the_newline_that_ends_a_torn_line),
 		IN_FOLDER(has_room_again_when_segments_were_removed),

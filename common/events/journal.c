@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "events/ndjson.h"
 #include "events/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* The lock is held for less than 1 ms, so a writer that waits this long waits for one that hangs.
@@ -76,41 +76,12 @@ journal_find_stale_lock(struct ctx *ctx, const struct journal *journal, struct s
 	    && lock_find_stale(ctx, path, 0, 1, LOCK_WAIT_MS, stale);
 }
 
-/* An open segment. */
-struct segment {
+static bool
+open_segment(struct ctx *ctx, const struct journal *journal, int64_t number, struct ndjson *segment)
+{
 	const char *path;
-	int fd;
-	int64_t size;
-	bool torn; /* the last line has no newline, because its writer was killed */
-};
 
-static bool
-read_end(struct ctx *ctx, struct segment *segment)
-{
-	char last = '\n';
-	struct stat st;
-
-	if (fstat(segment->fd, &st) != 0
-	    || (st.st_size > 0 && pread(segment->fd, &last, 1, st.st_size - 1) != 1))
-		return segment_fault(ctx, segment->path);
-	segment->size = st.st_size;
-	segment->torn = last != '\n';
-	return true;
-}
-
-static bool
-open_segment(
-    struct ctx *ctx, const struct journal *journal, int64_t number, struct segment *segment)
-{
-	if (!segment_path(ctx, journal, number, &segment->path))
-		return false;
-	segment->fd = file_open_regular(segment->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC);
-	if (segment->fd < 0)
-		return segment_fault(ctx, segment->path);
-	if (read_end(ctx, segment))
-		return true;
-	close(segment->fd);
-	return false;
+	return segment_path(ctx, journal, number, &path) && ndjson_open(ctx, path, segment);
 }
 
 bool
@@ -154,7 +125,7 @@ check_size(struct ctx *ctx, const struct journal *journal, const struct lock *lo
 /* The newest segment, or a new one if a line of len bytes would exceed the limit. */
 static bool
 open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *lock, size_t len,
-    struct segment *segment)
+    struct ndjson *segment)
 {
 	struct newest_segment newest;
 	int64_t size; /* of the newest segment, and of a new one, with the line */
@@ -177,7 +148,7 @@ open_newest(struct ctx *ctx, const struct journal *journal, const struct lock *l
 /* Makes an empty segment durable: its entry in the directory, and the directory's in the store.
  * Every writer that finds it empty does so, since its creator may have been killed. */
 static bool
-sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct segment *segment)
+sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct ndjson *segment)
 {
 	const char *directory;
 
@@ -188,36 +159,13 @@ sync_new_segment(struct ctx *ctx, const struct journal *journal, const struct se
 	    && file_sync_directory(ctx, directory) && file_sync_directory(ctx, journal->path);
 }
 
-/* Appends by one write; a torn line before it is ended by a newline.  A short write is undone by
- * truncation; if that fails, a torn line is left. */
-static bool
-write_line(struct ctx *ctx, const struct segment *segment, const char *event, size_t len)
-{
-	char newline[] = "\n";
-	struct iovec parts[] = {
-		{ .iov_base = newline, .iov_len = segment->torn },
-		{ .iov_base = (void *)(uintptr_t)event, .iov_len = len },
-		{ .iov_base = newline, .iov_len = 1 },
-	};
-	ssize_t written = writev(segment->fd, parts, 3);
-
-	if (written == (ssize_t)(segment->torn + len + 1))
-		return true;
-	if (written >= 0)
-		errno = ENOSPC; /* for a short write, which sets no errno */
-	segment_fault(ctx, segment->path);
-	if (written > 0 && ftruncate(segment->fd, segment->size) != 0)
-		log_note(ctx, "not_undone", strerror(errno));
-	return false;
-}
-
 static bool
 append_locked(struct ctx *ctx, const struct journal *journal, const struct lock *lock,
-    const char *event, size_t len, struct segment *segment)
+    const char *event, size_t len, struct ndjson *segment)
 {
 	if (!open_newest(ctx, journal, lock, len + 1, segment))
 		return false;
-	if (sync_new_segment(ctx, journal, segment) && write_line(ctx, segment, event, len))
+	if (sync_new_segment(ctx, journal, segment) && ndjson_append(ctx, segment, event, len))
 		return true;
 	close(segment->fd);
 	return false;
@@ -266,7 +214,7 @@ bool
 journal_append(struct ctx *ctx, const struct journal *journal, const char *event)
 {
 	size_t len = strlen(event);
-	struct segment segment;
+	struct ndjson segment;
 	struct lock lock;
 	bool ok;
 

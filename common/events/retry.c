@@ -2,9 +2,9 @@
 #include "events/retry.h"
 
 #include "base/file.h"
+#include "events/ndjson.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -52,20 +52,18 @@ bool
 dead_letter_append(struct ctx *ctx, const struct store_config *store, const char *line)
 {
 	const char *path;
-	const char *text;
-	int fd;
+	const char *directory;
+	struct ndjson file;
 	bool ok;
 
-	if (!dead_letter_path(ctx, store, &path) || !ctx_printf(ctx, &text, "%s\n", line))
+	if (!ctx_printf(ctx, &directory, "%s/events", store->path)
+	    || !dead_letter_path(ctx, store, &path) || !ndjson_open(ctx, path, &file))
 		return false;
-	fd = file_open_regular(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
-	if (fd < 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", path, file_open_error(errno));
-	errno = ENOSPC; /* for a short write, which sets no errno */
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fdatasync(fd) == 0;
-	if (!ok)
-		ctx_fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	close(fd);
+	ok = ndjson_append(ctx, &file, line, strlen(line))
+	    && (fdatasync(file.fd) == 0
+		|| fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno)))
+	    && (file.size > 0 || file_sync_directory(ctx, directory));
+	close(file.fd);
 	return ok;
 }
 

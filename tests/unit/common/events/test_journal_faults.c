@@ -72,6 +72,7 @@ recorded_writev(int fd, const struct iovec *parts, int count)
 #define writev    recorded_writev
 #include "base/file.c"
 #include "events/journal.c"
+#include "events/ndjson.c"
 #undef fsync
 #undef fdatasync
 #undef ftruncate

@@ -4,6 +4,8 @@
 #include "events/retry.h"
 
 #include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #define ROUNDS 1000 /* of random jitter */
 
@@ -109,6 +111,55 @@ appends_and_counts_dead_letters(void **state)
 }
 
 static void
+holds(const char *label, const char *path, const char *expected)
+{
+	size_t len;
+	uint8_t *bytes = file_read(path, &len);
+
+	same_number(label, (long long)len, (long long)strlen(expected));
+	same_bytes(label, bytes, expected, len);
+	free(bytes);
+}
+
+/* Its writer was killed. */
+static void
+ends_a_torn_dead_letter(void **state)
+{
+	struct store_config store = { .path = *state };
+	char path[PATH_SIZE];
+	struct ctx ctx;
+
+	events_path(*state, "dead.ndjson", path);
+	file_write_text(path, "{\"n\":1}\n{\"n\"");
+	open_ctx(&ctx);
+	assert_true(dead_letter_append(&ctx, &store, "{\"n\":3}"));
+	holds("the next one is a line of its own", path, "{\"n\":1}\n{\"n\"\n{\"n\":3}\n");
+	ctx_close(&ctx);
+}
+
+static void
+leaves_no_part_of_a_dead_letter_on_a_full_disk(void **state)
+{
+	struct store_config store = { .path = *state };
+	struct rlimit before;
+	struct rlimit full;
+	char path[PATH_SIZE];
+	struct ctx ctx;
+
+	events_path(*state, "dead.ndjson", path);
+	open_ctx(&ctx);
+	assert_true(dead_letter_append(&ctx, &store, "{\"n\":1}"));
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	full = (struct rlimit){ .rlim_cur = 11, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	same_fault("no space", &ctx, dead_letter_append(&ctx, &store, "{\"n\":2}"), FAULT_STORAGE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	holds("as before", path, "{\"n\":1}\n");
+	ctx_close(&ctx);
+}
+
+static void
 reports_dead_letters_that_cannot_be_written(void **state)
 {
 	struct store_config store = { .path = *state };
@@ -133,6 +184,8 @@ main(void)
 		cmocka_unit_test(lets_retry_after_lengthen_the_wait_up_to_a_day),
 		cmocka_unit_test(retries_a_rejected_event_within_a_minute),
 		IN_FOLDER(appends_and_counts_dead_letters),
+		IN_FOLDER(ends_a_torn_dead_letter),
+		IN_FOLDER(leaves_no_part_of_a_dead_letter_on_a_full_disk),
 		IN_FOLDER(reports_dead_letters_that_cannot_be_written),
 	};
 

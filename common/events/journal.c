@@ -189,8 +189,11 @@ journal_prune(struct ctx *ctx, const struct journal *journal, const struct journ
 			return true;
 		if (!segment_path(ctx, journal, number, &path))
 			return false;
-		if (stat(path, &st) == 0 && st.st_mtime >= since)
-			return true;
+		if (stat(path, &st) == 0) {
+			if (st.st_mtime >= since)
+				return true;
+		} else if (errno != ENOENT)
+			return segment_fault(ctx, path);
 		if (unlink(path) != 0 && errno != ENOENT)
 			return segment_fault(ctx, path);
 		++*pruned;

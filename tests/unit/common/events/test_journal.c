@@ -666,6 +666,28 @@ prunes_old_segments_before_the_position(void **state)
 	}
 }
 
+/* As after an I/O error: its time is not known. */
+static void
+keeps_a_segment_whose_time_cannot_be_read(void **state)
+{
+	struct journal journal = { *state, 8, 0, 0 };
+	struct journal_position before = { .segment = 9 };
+	int64_t pruned = 0;
+	struct ctx ctx;
+	struct stat st;
+
+	for (int n = 1; n <= 3; n++)
+		append_number(&journal, n);
+	assert_int_equal(unlink(segment(&journal, 1)), 0);
+	assert_int_equal(symlink("0000000001.ndjson", segment(&journal, 1)), 0);
+	open_ctx(&ctx);
+	same_fault("a link to itself", &ctx, journal_prune(&ctx, &journal, &before, 9999, &pruned),
+	    FAULT_STORAGE);
+	same_number("removed", pruned, 0);
+	assert_int_equal(lstat(segment(&journal, 1), &st), 0);
+	ctx_close(&ctx);
+}
+
 static void
 prunes_nothing_from_an_empty_journal(void **state)
 {
@@ -852,6 +874,7 @@ main(void)
 		IN_FOLDER(continues_where_segments_were_removed),
 		IN_FOLDER(seeks_a_position_before_a_time),
 		IN_FOLDER(prunes_old_segments_before_the_position),
+		IN_FOLDER(keeps_a_segment_whose_time_cannot_be_read),
 		IN_FOLDER(prunes_nothing_from_an_empty_journal),
 		IN_FOLDER(reads_lines_of_any_length),
 		IN_FOLDER(skips_a_line_over_the_limit_in_a_small_arena),

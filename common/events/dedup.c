@@ -33,7 +33,7 @@ find_slot(const struct dedup *dedup, const uint8_t id[ID_BYTES])
 	}
 }
 
-/* True: an event with this id, received at that time, is a repetition. */
+/* False: no event received at that time or later can be a repetition of the entry's. */
 static bool
 in_window(const struct dedup_entry *entry, time_t received_at)
 {
@@ -74,8 +74,13 @@ dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
 	if ((dedup->count + 1) * 2 > dedup->size && !grow(dedup, received_at))
 		return false;
 	entry = find_slot(dedup, bytes);
-	if (in_window(entry, received_at))
-		return cursor_before(&entry->position, position);
+	if (in_window(entry, received_at)) {
+		bool later = cursor_before(&entry->position, position);
+
+		/* else the clock was set back by a day or more between the two */
+		if (!later || entry->received_at < received_at + DEDUP_WINDOW_S)
+			return later;
+	}
 	dedup->count += entry->received_at == 0;
 	memcpy(entry->id, bytes, ID_BYTES);
 	entry->received_at = received_at;

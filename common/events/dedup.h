@@ -20,9 +20,9 @@ struct dedup {
 };
 
 /* True: the event repeats one that is earlier in the journal and was received less than
- * DEDUP_WINDOW_S before it.  If not, the event is added.  Asking again for the same position gives
- * the same answer.  Without memory the answer is false: delivered twice is better than not at
- * all. */
+ * DEDUP_WINDOW_S before it, or after it if the clock was set back.  If not, the event is added.
+ * Asking again for the same position gives the same answer.  Without memory the answer is false:
+ * delivered twice is better than not at all. */
 bool dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
     const struct journal_position *position);
 

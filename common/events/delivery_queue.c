@@ -94,7 +94,7 @@ attempt_delivery(struct ctx *ctx, struct delivery_queue *queue, const struct sto
 		if (ctx->kind == FAULT_CONFIG || ctx->kind == FAULT_SERVER)
 			return false;
 		rejections = outcome == DELIVERY_REJECTED ? rejections + 1 : 0;
-		if (attempt > RETRIES || rejections == REJECTIONS)
+		if (attempt > RETRIES || rejections >= REJECTIONS)
 			return give_up(ctx, queue, event, attempt);
 		*done = false;
 		return schedule_retry(ctx, queue, event, account, attempt, rejections);

@@ -856,6 +856,29 @@ gives_up_a_rejected_event_after_three_attempts(void **state)
 	same_number("rejections of the next event", saved_account(*state, 5).rejections, 1);
 }
 
+/* As counted by a version that asked more often. */
+static void
+gives_up_an_event_that_was_rejected_more_often(void **state)
+{
+	struct store_config cfg = { .path = *state };
+	struct cursor cursor;
+	struct ctx ctx;
+	struct run run;
+
+	append_event(*state, 1, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_REJECTED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	open_ctx(&ctx);
+	assert_true(cursor_read(&ctx, &cfg, &cursor));
+	cursor.blocked[0].attempts = cursor.blocked[0].rejections = REJECTIONS + 1;
+	cursor.blocked[0].next_at = 0;
+	assert_true(cursor_write(&ctx, &cfg, &cursor));
+	cursor_close(&cursor);
+	ctx_close(&ctx);
+	run = run_once(*state);
+	same_totals("given up", &run, 0, 1, 0);
+}
+
 /* A receiver that is being deployed may answer 404 for a moment. */
 static void
 counts_rejections_in_a_row(void **state)
@@ -1073,6 +1096,7 @@ main(void)
 		IN_FOLDER(delivers_again_after_a_corrupt_cursor),
 		IN_FOLDER(counts_a_line_that_is_no_event),
 		IN_FOLDER(gives_up_a_rejected_event_after_three_attempts),
+		IN_FOLDER(gives_up_an_event_that_was_rejected_more_often),
 		IN_FOLDER(counts_rejections_in_a_row),
 		IN_FOLDER(recognises_a_repetition_that_waited_for_days),
 		IN_FOLDER(counts_a_torn_last_line_once),

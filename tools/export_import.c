@@ -181,7 +181,8 @@ ctl_import(struct ctl *ctl)
 		return ctl_usage(ctl, "accepts no arguments; it reads standard input");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
-	ok = import_lines(ctl, ring, &imported, &kept);
+	ok = ctl_fold(ctl); /* they are newer than any backup */
+	ok = import_lines(ctl, ring, &imported, &kept) && ok;
 	printf("imported %zu, skipped %zu: already present and at least as new\n", imported, kept);
 	return ok ? CTL_DONE : CTL_FAILED;
 }

@@ -88,41 +88,62 @@ print_disconnected(void *arg, const char *app_user)
 static bool
 find_everybody(struct ctl *ctl, struct tally *tally)
 {
-	struct connection connection;
-	bool found = true;
+	bool gone = false;
 
 	if (ctl->cfg.app.connections == CONNECTIONS_SHARED && tally->asides > 0
-	    && !connection_find_by_user(ctl->ctx, &ctl->cfg, NULL, &found, &connection))
+	    && !connection_everybody_gone(ctl->ctx, &ctl->cfg, &gone)) {
+		ctl_fault(ctl);
 		return false;
-	if (!found || tally->everybody)
+	}
+	if (gone || tally->everybody)
 		printf("connect-again everybody\n");
 	return true;
+}
+
+/* Each step does what it can, whatever the one before it had to leave.  Tokens that wait are folded
+ * in before it is said who must connect again. */
+static bool
+repair_all(struct ctl *ctl, struct tally *tally)
+{
+	const struct store_repair shards = { print_shard, print_kept, tally };
+	const struct connection_repair connections = { print_restored, print_missing,
+		print_disconnected, tally };
+	size_t count;
+	bool ok = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count);
+
+	if (!ok) {
+		ctl_fault(ctl);
+		if (ctl->ctx->kind != FAULT_CORRUPT)
+			return false;
+		ctx_clear_fault(ctl->ctx);
+	}
+	ok = ctl_fold(ctl) && ok;
+	if (!connection_repair(ctl->ctx, &ctl->cfg, &connections)) {
+		if (ok || ctl->ctx->kind != FAULT_CORRUPT)
+			ctl_fault(ctl);
+		ctx_clear_fault(ctl->ctx);
+		ok = false;
+	}
+	return find_everybody(ctl, tally) && ok;
 }
 
 enum ctl_exit
 ctl_repair(struct ctl *ctl)
 {
 	struct tally tally = { 0 };
-	const struct store_repair shards = { print_shard, print_kept, &tally };
-	const struct connection_repair connections = { print_restored, print_missing,
-		print_disconnected, &tally };
-	size_t count;
 	bool ok;
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "accepts no arguments");
-	ok = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count)
-	    && connection_repair(ctl->ctx, &ctl->cfg, &connections) && find_everybody(ctl, &tally);
+	ok = repair_all(ctl, &tally);
 	if (tally.asides > 0)
 		fprintf(stderr,
 		    "amocrmctl repair: the files that were moved aside hold tokens that may still "
 		    "work; when\neverybody is connected again, delete them: rm "
 		    "%s/connections/*.damaged-*\n",
 		    ctl->cfg.store.path);
-	if (!ok) {
-		ctl_skipped(ctl);
+	if (!ok)
 		return CTL_FAILED;
-	}
 	if (tally.asides + tally.found == 0)
 		fprintf(stderr, "amocrmctl repair: nothing to repair\n");
 	return CTL_DONE;

@@ -7,9 +7,10 @@
  *
  * The first line, of one of the two kinds, holds what is needed to complete the change: which pair
  * the tokens replace, or whose they become.  Folding is idempotent, and never replaces a newer pair
- * or a newer authorization, be it of another connection of the same app user.  Refreshed tokens do
- * not revive an erased connection, nor undo a revocation; those of an authorization would, so they
- * are folded before a connection is erased or revoked.
+ * or a newer authorization, be it of another connection of the same app user.  Refreshed tokens
+ * restore a connection that is lost, as its account still lists it; they do not revive one that was
+ * erased, nor undo a revocation.  Those of an authorization would, so they are folded before a
+ * connection is erased or revoked.
  */
 #ifndef CONNECTION_ESCROW_H
 #define CONNECTION_ESCROW_H
@@ -57,6 +58,10 @@ struct kept {
 bool kept_read(struct ctx *ctx, const char *text, struct kept *kept);
 bool kept_tokens(
     struct ctx *ctx, const struct keyring *ring, const struct kept *kept, struct tokens *tokens);
+
+/* Whether refreshed tokens of the connection wait. */
+bool connection_escrow_holds(
+    struct ctx *ctx, const struct config *cfg, const char *key, bool *holds);
 
 /* Which texts are folded: those that match one of these. */
 struct fold_filter {

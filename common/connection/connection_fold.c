@@ -207,6 +207,39 @@ connection_fold_nowait(struct ctx *ctx, const struct config *cfg, const struct f
 	return fold.any;
 }
 
+struct search {
+	const char *key;
+	bool found;
+};
+
+static bool
+compare_key(struct ctx *ctx, void *arg, int number, const char *text)
+{
+	struct search *search = arg;
+	struct kept kept;
+
+	(void)number;
+	if (kept_read(ctx, text, &kept))
+		search->found |= same(kept.key, search->key);
+	else
+		ctx_clear_fault(ctx);
+	return true;
+}
+
+/* A slot that cannot be read may hold them. */
+bool
+connection_escrow_holds(struct ctx *ctx, const struct config *cfg, const char *key, bool *holds)
+{
+	struct first_reason unreadable = { 0 };
+	struct search search = { key, false };
+	bool ok = escrow_each(ctx, &cfg->store, compare_key, &search, &unreadable);
+
+	*holds = search.found;
+	return ok
+	    && (search.found || unreadable.count == 0
+		|| fault(ctx, FAULT_STORAGE, "%s", unreadable.text));
+}
+
 struct waiting {
 	size_t count;
 	char *first;

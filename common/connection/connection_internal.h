@@ -71,8 +71,8 @@ struct refreshed {
 
 /* Stores a refreshed token pair and the host of a connection.  Other changes made in the meantime
  * stay: a claim, a revocation.  Nothing is written if the connection was erased or its tokens are
- * newer.  The tokens are sealed as by connection_save.  Idempotent, also after an attempt that
- * failed with its last step. */
+ * newer; one that was lost with a damaged shard is restored.  The tokens are sealed as by
+ * connection_save.  Idempotent, also after an attempt that failed with its last step. */
 bool connection_save_refreshed(struct ctx *ctx, const struct config *cfg,
     const struct keyring *ring, const struct refreshed *refreshed);
 

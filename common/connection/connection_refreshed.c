@@ -6,6 +6,7 @@
 #include "connection/save_retry.h"
 #include "store/escrow.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -34,6 +35,89 @@ has_new_pair(struct ctx *ctx, const struct keyring *ring, const struct connectio
 	return true;
 }
 
+struct owner {
+	const char *key; /* of the connection */
+	char *app_user;
+	size_t count;
+};
+
+static bool
+note_owner(struct ctx *ctx, void *arg, const char *pointer, const char *value)
+{
+	struct owner *owner = arg;
+
+	(void)ctx;
+	if (value != NULL && strcmp(value, owner->key) == 0 && owner->count++ == 0)
+		snprintf(
+		    owner->app_user, STORE_KEY_MAX + 1, "%s", pointer + strcspn(pointer, ":") + 1);
+	return true;
+}
+
+/* The app user whose pointer leads to the connection; NULL if that is nobody, or not only one: the
+ * pointer of a user whose connection was claimed by another stays. */
+static bool
+find_owner(struct ctx *ctx, const struct config *cfg, const char *key, const char **app_user)
+{
+	struct owner owner = { .key = key };
+
+	*app_user = NULL;
+	if (connections_shared(cfg))
+		return true;
+	if (!ctx_alloc(ctx, STORE_KEY_MAX + 1, &owner.app_user)
+	    || !store_each(ctx, &cfg->store, "app:", note_owner, &owner))
+		return false;
+	if (owner.count == 1)
+		*app_user = owner.app_user;
+	return true;
+}
+
+/* Whether a missing connection is lost, and was not erased: its account still lists it, and where
+ * connections are shared, there is no other. */
+static bool
+is_lost(struct ctx *ctx, const struct config *cfg, const struct refreshed *refreshed, bool *lost)
+{
+	const char *pointer;
+	const char *current = NULL;
+	int64_t account;
+	int64_t user;
+
+	*lost = false;
+	if (!record_key_read(refreshed->key, &account, &user))
+		return true;
+	if (!account_index_contains(ctx, &cfg->store, account, user, lost))
+		return false;
+	if (!*lost || !connections_shared(cfg))
+		return true;
+	if (!user_key(ctx, cfg, NULL, &pointer) || !user_lookup(ctx, cfg, pointer, &current))
+		return false;
+	*lost = current == NULL || strcmp(current, refreshed->key) == 0;
+	return true;
+}
+
+/* The record was in a damaged shard.  amoCRM has used up the pair of any backup for this one. */
+static bool
+restore_lost(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct refreshed *refreshed)
+{
+	struct connection connection = *refreshed->before;
+	bool lost;
+
+	if (!is_lost(ctx, cfg, refreshed, &lost))
+		return false;
+	if (!lost)
+		return true;
+	connection.state = CONNECTION_ACTIVE;
+	connection.refreshed_at = refreshed->at;
+	connection.expires_at = refreshed->tokens->expires_at;
+	ring = keyring_reload(ctx, cfg->store.keys, ring);
+	if (!record_key_read(refreshed->key, &connection.account_id, &connection.amocrm_user_id)
+	    || !find_owner(ctx, cfg, refreshed->key, &connection.app_user)
+	    || !connection_put(ctx, cfg, ring, refreshed->key, &connection, refreshed->tokens))
+		return false;
+	log_note(ctx, "restored", refreshed->key);
+	return true;
+}
+
 static bool
 save_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed)
@@ -44,7 +128,9 @@ save_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 
 	if (!connection_find(ctx, cfg, refreshed->key, &found, &now))
 		return false;
-	if (!found || !same_authorization(&now, refreshed->before))
+	if (!found)
+		return restore_lost(ctx, cfg, ring, refreshed);
+	if (!same_authorization(&now, refreshed->before))
 		return true;
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	if (now.refreshed_at != refreshed->before->refreshed_at

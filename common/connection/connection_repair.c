@@ -2,7 +2,9 @@
 #include "connection/connection_repair.h"
 
 #include "base/encode.h"
+#include "base/first_reason.h"
 #include "connection/account_index.h"
+#include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 
 #include <string.h>
@@ -10,7 +12,20 @@
 struct repair {
 	const struct config *cfg;
 	const struct connection_repair *report;
+	struct first_reason left; /* what could not be repaired now */
 };
+
+/* What cannot be read or changed now is left as it is, and does not stop the rest. */
+static bool
+pass(struct ctx *ctx, struct repair *repair)
+{
+	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT
+	    && ctx->kind != FAULT_UNAVAILABLE)
+		return false;
+	first_reason_add(&repair->left, ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
+}
 
 /* The record names its app user, unless connections are shared. */
 static bool
@@ -26,9 +41,8 @@ restore_pointer(struct ctx *ctx, const struct config *cfg, const char *key, cons
 }
 
 static bool
-restore(struct ctx *ctx, void *arg, const struct connection *connection)
+restore_one(struct ctx *ctx, const struct repair *repair, const struct connection *connection)
 {
-	const struct repair *repair = arg;
 	int64_t account = connection->account_id;
 	int64_t user = connection->amocrm_user_id;
 	bool indexed;
@@ -46,14 +60,27 @@ restore(struct ctx *ctx, void *arg, const struct connection *connection)
 }
 
 static bool
+restore(struct ctx *ctx, void *arg, const struct connection *connection)
+{
+	return restore_one(ctx, arg, connection) || pass(ctx, arg);
+}
+
+/* A connection whose new tokens wait in the escrow is restored by them. */
+static bool
 is_missing(struct ctx *ctx, const struct config *cfg, const char *key, bool *missing)
 {
 	const char *value;
+	bool waits;
 
 	*missing = false;
 	if (!store_get(ctx, &cfg->store, key, &value))
 		return false;
-	*missing = value == NULL;
+	if (value != NULL)
+		return true;
+	if (!store_check_shard(ctx, &cfg->store, key)
+	    || !connection_escrow_holds(ctx, cfg, key, &waits))
+		return false;
+	*missing = !waits;
 	return true;
 }
 
@@ -101,7 +128,7 @@ clear_index(struct ctx *ctx, void *arg, const char *key, const char *value)
 	if (!decimal_parse(key + strlen("account:"), &account_id))
 		return true;
 	while (account_index_next(&users, &user))
-		if (!clear_entry(ctx, arg, account_id, user))
+		if (!clear_entry(ctx, arg, account_id, user) && !pass(ctx, arg))
 			return false;
 	return true;
 }
@@ -124,9 +151,8 @@ clear_locked(
 }
 
 static bool
-clear_pointer(struct ctx *ctx, void *arg, const char *pointer, const char *value)
+clear_one(struct ctx *ctx, const struct repair *repair, const char *pointer, const char *value)
 {
-	const struct repair *repair = arg;
 	struct lock lock;
 	const char *key;
 	bool missing;
@@ -145,12 +171,35 @@ clear_pointer(struct ctx *ctx, void *arg, const char *pointer, const char *value
 	return ok;
 }
 
+static bool
+clear_pointer(struct ctx *ctx, void *arg, const char *pointer, const char *value)
+{
+	return clear_one(ctx, arg, pointer, value) || pass(ctx, arg);
+}
+
 bool
 connection_repair(struct ctx *ctx, const struct config *cfg, const struct connection_repair *report)
 {
-	struct repair repair = { cfg, report };
+	struct repair repair = { cfg, report, { 0 } };
 
-	return connection_each(ctx, cfg, restore, &repair)
-	    && store_each(ctx, &cfg->store, "account:", clear_index, &repair)
-	    && store_each(ctx, &cfg->store, "app:", clear_pointer, &repair);
+	return (connection_each(ctx, cfg, restore, &repair) || pass(ctx, &repair))
+	    && (store_each(ctx, &cfg->store, "account:", clear_index, &repair)
+		|| pass(ctx, &repair))
+	    && (store_each(ctx, &cfg->store, "app:", clear_pointer, &repair) || pass(ctx, &repair))
+	    && (repair.left.count == 0 || fault(ctx, FAULT_CORRUPT, "%s", repair.left.text));
+}
+
+bool
+connection_everybody_gone(struct ctx *ctx, const struct config *cfg, bool *gone)
+{
+	struct connection connection;
+	const char *key;
+	bool found;
+
+	if (!connection_find_by_user(ctx, cfg, NULL, &found, &connection))
+		return false;
+	*gone = !found;
+	if (found || !connection_key_by_user(ctx, cfg, NULL, &key) || key == NULL)
+		return ctx->kind == FAULT_NONE;
+	return is_missing(ctx, cfg, key, gone);
 }

@@ -25,9 +25,12 @@ struct connection_repair {
 };
 
 /* Three walks over the store: connections, indexes, pointers.  Idempotent.
- * Fault: FAULT_CORRUPT when a walk could not read all shards, after it has repaired the rest; the
- * walks after it are left out.  FAULT_STORAGE, FAULT_UNAVAILABLE. */
+ * Fault: FAULT_CORRUPT with the first of what could not be read or changed, after all the rest is
+ * repaired. */
 bool connection_repair(
     struct ctx *ctx, const struct config *cfg, const struct connection_repair *report);
+
+/* Whether there is no shared connection, nor tokens in the escrow that will restore it. */
+bool connection_everybody_gone(struct ctx *ctx, const struct config *cfg, bool *gone);
 
 #endif

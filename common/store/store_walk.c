@@ -117,6 +117,17 @@ go_on(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 bool
+store_check_shard(struct ctx *ctx, const struct store_config *store, const char *key)
+{
+	struct walk walk = { "", go_on, NULL, 0, false, NULL, NULL };
+	const char *path;
+
+	return store_paths_shard(ctx, key, &walk.shard)
+	    && store_paths_file(ctx, store, walk.shard, &path)
+	    && shard_each(ctx, path, walk.prefix, visit, &walk);
+}
+
+bool
 store_each_unreadable(struct ctx *ctx, const struct store_config *store,
     store_visit_unreadable *unreadable, void *arg)
 {

@@ -3,6 +3,7 @@ amoCRM is asked; afterwards everything is tried again; at last the tokens wait i
 
 import contextlib
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -400,6 +401,79 @@ def test_a_slot_without_permission_refuses_no_code(bare, amocrm):
     slot.chmod(0o600)
     expect.connected(bare.get("callback", params), params["code"])
     assert occupied(bare) == []
+
+
+# The record that they replace is lost.
+
+@pytest.mark.parametrize("settings", [{}, app.PER_USER], ids=["shared", "per user"])
+def test_a_connection_lost_with_its_shard_is_restored(bare, amocrm, settings):
+    bare.configure(**settings)
+    olena = app.User(bare)
+    with connections.tokens_that_last(amocrm, SOON):
+        olena.connects(amocrm)
+    backup = bare.ctl("export").stdout
+    under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+    asked = refreshes(amocrm)
+
+    empty(connections.shard(bare, KEY))
+    repaired = bare.ctl("repair")
+    bare.ctl("accounts")
+    bare.ctl("import", input=backup)
+
+    assert "connect-again" not in repaired.stdout
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+    assert refreshes(amocrm) == asked and occupied(bare) == []
+    assert olena.is_connected()
+
+
+def test_a_connection_whose_shard_is_missing_is_restored(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+
+    connections.shard(bare, KEY).unlink()
+    bare.ctl("refresh", "--due", 0)
+
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+    assert occupied(bare) == []
+
+
+def test_an_older_backup_does_not_replace_tokens_that_wait(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    backup = connections.exported(bare, "--plain")
+    for line in backup:
+        if line["key"] == KEY:
+            clear = json.loads(line["value"].split("\n")[1])
+            clear["refreshed_at"] -= 10
+            line["value"] = "\n".join(["active", connections.compact(clear), ""])
+    under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+
+    connections.shard(bare, KEY).unlink()
+    connections.take_in(bare, backup)
+
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+    assert refreshes(amocrm) == 1
+
+
+def test_repair_does_not_give_up_what_cannot_be_restored_yet(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+    keys = bare.keys.read_text()
+
+    empty(connections.shard(bare, KEY))
+    bare.write_keys("other " + "ab" * 32 + "\n")
+    repaired = bare.ctl("repair", check=False)
+
+    assert repaired.returncode == 1 and "connect-again" not in repaired.stdout
+    bare.write_keys(keys)
+    bare.ctl("accounts")
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+
+
+def test_a_disconnected_connection_is_not_restored(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+
+    bare.ctl("disconnect", ID)
+    bare.ctl("repair")
+
+    assert bare.connections() == [] and occupied(bare) == []
 
 
 def test_check_reports_tokens_that_wait(bare, amocrm):

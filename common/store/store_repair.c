@@ -66,11 +66,16 @@ choose_aside(struct ctx *ctx, struct damaged *d)
 static bool
 replace(struct ctx *ctx, const struct damaged *d)
 {
+	bool linked = link(d->path, d->aside) == 0;
 	struct stat st;
 
-	if ((link(d->path, d->aside) != 0 && rename(d->path, d->aside) != 0)
-	    || rename(d->new_path, d->path) != 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", d->aside, strerror(errno));
+	if ((!linked && rename(d->path, d->aside) != 0) || rename(d->new_path, d->path) != 0) {
+		ctx_fault(
+		    ctx, FAULT_STORAGE, "%s: cannot be moved aside: %s", d->path, strerror(errno));
+		if (linked)
+			unlink(d->aside);
+		return false;
+	}
 	if (lstat(d->aside, &st) == 0 && S_ISREG(st.st_mode) && chmod(d->aside, 0600) != 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", d->aside, strerror(errno));
 	return file_sync_directory(ctx, d->directory);
@@ -85,8 +90,10 @@ repair_damaged(struct ctx *ctx, struct damaged *d, const struct store_repair *re
 	ctx_clear_fault(ctx);
 	if (!choose_aside(ctx, d))
 		return false;
+	if (!salvage(ctx, d->path, d->new_path, report->kept, report->arg) || !replace(ctx, d))
+		return false;
 	report->shard(report->arg, d->path, d->aside, reason);
-	return salvage(ctx, d->path, d->new_path, report->kept, report->arg) && replace(ctx, d);
+	return true;
 }
 
 /* Completes a repair that was killed between its two renames. */
@@ -119,7 +126,7 @@ repair_locked(struct ctx *ctx, struct damaged *d, const struct store_repair *rep
 
 static bool
 repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struct damaged *d,
-    const struct store_repair *report, struct first_reason *left, size_t *count)
+    const struct store_repair *report, size_t *count)
 {
 	struct lock lock;
 	struct stat st;
@@ -130,13 +137,8 @@ repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struc
 	if (!store_paths_file(ctx, store, shard, &d->path)
 	    || !ctx_printf(ctx, &d->new_path, "%s/%03x.repair.new", d->directory, (unsigned)shard))
 		return false;
-	if (!examine(ctx, d->path, &intact)) {
-		if (ctx->kind != FAULT_STORAGE)
-			return false;
-		first_reason_add(left, ctx->reason);
-		ctx_clear_fault(ctx);
-		return true;
-	}
+	if (!examine(ctx, d->path, &intact))
+		return false;
 	if (intact && lstat(d->new_path, &st) != 0)
 		return true;
 	ctx_clear_fault(ctx); /* a writer may have replaced it; it is examined again */
@@ -148,6 +150,16 @@ repair_shard(struct ctx *ctx, const struct store_config *store, int shard, struc
 		unlink(d->new_path); /* left by a run that was killed */
 	lock_release(&lock);
 	return ok;
+}
+
+static bool
+leave_alone(struct ctx *ctx, struct first_reason *left)
+{
+	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_UNAVAILABLE)
+		return false;
+	first_reason_add(left, ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
 }
 
 bool
@@ -163,13 +175,16 @@ store_repair(struct ctx *ctx, const struct store_config *store, const struct sto
 		return false;
 	for (int shard = 0; shard < STORE_SHARDS; shard++) {
 		size_t mark = arena_mark(ctx);
-		bool ok = repair_shard(ctx, store, shard, &damaged, report, &left, count);
+		bool ok = repair_shard(ctx, store, shard, &damaged, report, count)
+		    || leave_alone(ctx, &left);
 
 		arena_rewind(ctx, mark);
 		if (!ok)
 			return false;
 	}
 	return left.count == 0
-	    || fault(ctx, FAULT_STORAGE, "%.180s; shards left alone: %zu; run amocrmctl check",
+	    || fault(ctx, FAULT_CORRUPT,
+		"%.150s; shards left alone: %zu; run amocrmctl check, correct that, and run repair "
+		"again",
 		left.text, left.count);
 }

@@ -14,7 +14,7 @@
 #include "config/config.h"
 
 struct store_repair {
-	/* A damaged shard, before its records; aside is where it is moved. */
+	/* A damaged shard, after its records; aside is where it was moved. */
 	void (*shard)(void *arg, const char *path, const char *aside, const char *reason);
 	/* A record of it that is whole. */
 	void (*kept)(void *arg, const char *key);
@@ -24,9 +24,9 @@ struct store_repair {
 /* Repairs every damaged shard, under the lock of its writer; *count is their number.  If it is
  * killed, another run completes it, and no record that is whole is lost at any time.  A shard that
  * cannot be opened for lack of permission, memory or descriptors is not taken for a damaged one; it
- * is left alone.
- * Fault: FAULT_STORAGE with the first that was left alone, after all others are repaired.  Any
- * other FAULT_STORAGE, and FAULT_UNAVAILABLE, end the repair; what was repaired stays so. */
+ * is left alone, as is one that cannot be replaced, or whose lock another process keeps.
+ * Fault: FAULT_CORRUPT with the first that was left alone, after all others are repaired;
+ * FAULT_STORAGE when the store cannot be read at all. */
 bool store_repair(struct ctx *ctx, const struct store_config *store,
     const struct store_repair *report, size_t *count);
 

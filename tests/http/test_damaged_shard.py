@@ -171,8 +171,8 @@ def test_the_cure_is_another_than_repair(four, amocrm, harm, left, cure):
 
 
 def test_repair_passes_a_shard_that_it_cannot_open(four):
-    before, after = sorted(connections.shard(four, f"connection:{ID}:{user}")
-                           for user in (USERS[0], BAD))
+    (before, _), (after, lost) = sorted((connections.shard(four, f"connection:{ID}:{user}"), user)
+                                        for user in (USERS[0], BAD))
     before.chmod(0)
     damage.emptied(after)
 
@@ -181,6 +181,24 @@ def test_repair_passes_a_shard_that_it_cannot_open(four):
     assert done.returncode == 1
     assert before.name in done.stderr and "shards left alone: 1" in done.stderr, done.stderr
     assert list(after.parent.glob(after.name + ".damaged-*"))
+    assert f"connect-again {ID}/{lost}\n" in done.stdout, done.stdout
+
+
+def test_repair_passes_a_shard_that_it_cannot_replace(four):
+    before, after = sorted(connections.shard(four, f"connection:{ID}:{user}")
+                           for user in (USERS[0], BAD))
+    damage.emptied(before)
+    damage.emptied(after)
+
+    done = four.ctl("repair", check=False, launcher=(
+        "strace", "-o", "/dev/null", "-e", "inject=link,linkat:error=EPERM:when=1",
+        "-e", "inject=rename:error=EBUSY:when=1"))
+
+    assert done.returncode == 1
+    assert f"{before}: cannot be moved aside" in done.stderr, done.stderr
+    assert list(after.parent.glob(after.name + ".damaged-*"))
+    four.ctl("repair")
+    assert len(four.connections()) == 2
 
 
 @pytest.mark.skipif(not process.is_root(), reason="only root can change owners")

@@ -42,8 +42,6 @@ find_identity(struct ctx *ctx, const struct fold *fold, const struct kept *kept,
 	    ctx, fold->cfg, kept->host, tokens, BUDGET_OWN_STATE, fold->deadline_ms, identity);
 }
 
-/* The code's record is written last: if it has a connection, all is stored, and it may have been
- * claimed since. */
 static bool
 fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *ring,
     const struct kept *kept, const struct tokens *tokens)
@@ -52,13 +50,7 @@ fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *
 	struct identity identity;
 	const struct authorized authorized = { kept->code, &kept->grant, &identity, tokens,
 		kept->at, true };
-	struct auth_code code;
-	bool known;
 
-	if (!auth_code_find(ctx, &cfg->store, kept->code, &known, &code))
-		return false;
-	if (known && code.connection != NULL)
-		return store_sync(ctx, &cfg->store);
 	if (find_identity(ctx, fold, kept, tokens, &identity)
 	    && authorized_save(ctx, cfg, ring, &authorized))
 		return true;
@@ -70,17 +62,44 @@ fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *
 }
 
 static bool
+fold_tokens(struct ctx *ctx, const struct fold *fold, const struct kept *kept)
+{
+	const struct keyring *ring;
+	struct tokens tokens;
+
+	return keyring_read(ctx, fold->cfg->store.keys, &ring)
+	    && kept_tokens(ctx, ring, kept, &tokens)
+	    && (kept->key != NULL ? fold_refreshed(ctx, fold->cfg, ring, kept, &tokens)
+				  : fold_authorized(ctx, fold, ring, kept, &tokens));
+}
+
+/* Whether the store has these tokens, or newer ones.  A code's record is written last: if it has a
+ * connection, all is stored, and it may have been claimed since. */
+static bool
+is_outdated(struct ctx *ctx, const struct config *cfg, const struct kept *kept, bool *outdated)
+{
+	const struct refreshed refreshed = { kept->key, &kept->before, NULL, kept->at };
+	struct auth_code code;
+	bool known;
+
+	if (kept->key != NULL)
+		return connection_refreshed_outdated(ctx, cfg, &refreshed, outdated);
+	if (!auth_code_find(ctx, &cfg->store, kept->code, &known, &code))
+		return false;
+	*outdated = known && code.connection != NULL;
+	return true;
+}
+
+/* Outdated tokens are not opened: the key that they are sealed with may be lost. */
+static bool
 fold_text(struct ctx *ctx, void *arg, const char *text)
 {
 	struct fold *fold = arg;
-	const struct keyring *ring;
-	struct tokens tokens;
 	struct kept kept;
+	bool outdated;
 
-	if (!kept_read(ctx, text, &kept) || !keyring_read(ctx, fold->cfg->store.keys, &ring)
-	    || !kept_tokens(ctx, ring, &kept, &tokens)
-	    || !(kept.key != NULL ? fold_refreshed(ctx, fold->cfg, ring, &kept, &tokens)
-				  : fold_authorized(ctx, fold, ring, &kept, &tokens)))
+	if (!kept_read(ctx, text, &kept) || !is_outdated(ctx, fold->cfg, &kept, &outdated)
+	    || !(outdated ? store_sync(ctx, &fold->cfg->store) : fold_tokens(ctx, fold, &kept)))
 		return false;
 	fold->any = true;
 	log_note(ctx, "folded", kept.key != NULL ? kept.key : kept.code);

@@ -76,6 +76,11 @@ struct refreshed {
 bool connection_save_refreshed(struct ctx *ctx, const struct config *cfg,
     const struct keyring *ring, const struct refreshed *refreshed);
 
+/* Whether the connection has newer tokens, or is of another authorization.  Does not need the new
+ * tokens of *refreshed. */
+bool connection_refreshed_outdated(
+    struct ctx *ctx, const struct config *cfg, const struct refreshed *refreshed, bool *outdated);
+
 /* Before amoCRM is asked: does all that connection_save_refreshed will do but the change itself,
  * and reserves a slot of the escrow, to be released by escrow_release.
  * Fault: as store_commit. */

@@ -143,6 +143,22 @@ save_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 }
 
 bool
+connection_refreshed_outdated(
+    struct ctx *ctx, const struct config *cfg, const struct refreshed *refreshed, bool *outdated)
+{
+	struct connection now;
+	bool found;
+
+	if (!connection_find(ctx, cfg, refreshed->key, &found, &now))
+		return false;
+	*outdated = found
+	    && (!same_authorization(&now, refreshed->before)
+		|| (now.refreshed_at != refreshed->before->refreshed_at
+		    && now.refreshed_at != refreshed->at));
+	return true;
+}
+
+bool
 connection_save_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed)
 {

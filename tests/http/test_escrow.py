@@ -403,6 +403,27 @@ def test_a_slot_without_permission_refuses_no_code(bare, amocrm):
     assert occupied(bare) == []
 
 
+@contextlib.contextmanager
+def another_key_ring(site):
+    keys = site.keys.read_text()
+    site.write_keys("other " + "ab" * 32 + "\n")
+    try:
+        yield
+    finally:
+        site.write_keys(keys)
+
+
+def test_tokens_whose_key_is_lost_do_not_stop_a_new_authorization(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+
+    with another_key_ring(bare):
+        connect(bare, amocrm, life=SOON)
+
+        assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+        bare.ctl("accounts")
+        assert occupied(bare) == []
+
+
 # The record that they replace is lost.
 
 @pytest.mark.parametrize("settings", [{}, app.PER_USER], ids=["shared", "per user"])
@@ -455,14 +476,12 @@ def test_an_older_backup_does_not_replace_tokens_that_wait(bare, amocrm):
 
 def test_repair_does_not_give_up_what_cannot_be_restored_yet(bare, amocrm):
     leave_refreshed(bare, amocrm)
-    keys = bare.keys.read_text()
 
     empty(connections.shard(bare, KEY))
-    bare.write_keys("other " + "ab" * 32 + "\n")
-    repaired = bare.ctl("repair", check=False)
+    with another_key_ring(bare):
+        repaired = bare.ctl("repair", check=False)
 
     assert repaired.returncode == 1 and "connect-again" not in repaired.stdout
-    bare.write_keys(keys)
     bare.ctl("accounts")
     assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
 

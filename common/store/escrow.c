@@ -175,6 +175,15 @@ visit_slot(struct ctx *ctx, const struct store_config *store, int number, escrow
 	return leave_out(ctx, unreadable);
 }
 
+/* False: there is no other, or, with errno, the directory cannot be read. */
+static bool
+next_entry(DIR *directory, const struct dirent **entry)
+{
+	errno = 0;
+	*entry = readdir(directory);
+	return *entry != NULL;
+}
+
 bool
 escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *visit, void *arg,
     struct first_reason *unreadable)
@@ -190,7 +199,7 @@ escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *vis
 	if (directory == NULL)
 		return errno == ENOENT
 		    || fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	while (ok && (errno = 0, entry = readdir(directory)) != NULL) {
+	while (ok && next_entry(directory, &entry)) {
 		size_t mark = arena_mark(ctx);
 		int number = slot_number(entry->d_name);
 
@@ -198,8 +207,7 @@ escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *vis
 		arena_rewind(ctx, mark);
 	}
 	if (ok && errno != 0)
-		ok = fault(ctx, FAULT_STORAGE, "%s: cannot be read: %s", path, strerror(errno))
-		    || leave_out(ctx, unreadable);
+		ok = fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
 	closedir(directory);
 	return ok;
 }

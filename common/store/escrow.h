@@ -38,9 +38,9 @@ void escrow_erase(const struct lock *slot);
 void escrow_release(struct lock *slot);
 
 /* Visits the occupied slots, by their numbers, without their locks.  The arena is rewound after
- * each visit.  What cannot be read and may hold a text, a slot or the rest of the directory, is
- * added to *unreadable, and all others are visited.  Without a directory nothing is visited.
- * Fault: FAULT_STORAGE when the directory cannot be opened. */
+ * each visit.  A slot that cannot be read, and may hold a text, is added to *unreadable, and all
+ * others are visited.  Without a directory nothing is visited.
+ * Fault: FAULT_STORAGE when the directory cannot be read. */
 typedef bool escrow_visit(struct ctx *ctx, void *arg, int number, const char *text);
 bool escrow_each(struct ctx *ctx, const struct store_config *store, escrow_visit *visit, void *arg,
     struct first_reason *unreadable);

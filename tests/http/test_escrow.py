@@ -378,6 +378,17 @@ def test_a_slot_that_cannot_be_read_is_not_overwritten(bare, amocrm):
     assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
 
 
+def test_an_escrow_that_cannot_be_listed_revokes_no_connection(bare, amocrm):
+    leave_refreshed(bare, amocrm)
+    asked = refreshes(amocrm)
+
+    done = under_strace(bare, "token", ID, inject=["getdents64:error=EIO:when=1+"])
+
+    assert done.returncode == 1 and f"{bare.store}/escrow: Input/output error" in done.stderr
+    assert refreshes(amocrm) == asked
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+
+
 def test_an_unreadable_slot_of_one_connection_does_not_stop_another(bare, amocrm):
     bare.configure(**connections.ANY_ACCOUNT)
     connect(bare, amocrm, account=SECOND, life=SOON)

@@ -31,10 +31,13 @@ add_connection(struct ctx *ctx, struct known *known, const char *key)
 
 	if (!record_key_read(key, &known->account_id, &user))
 		return true;
+	if (!account_index_key(ctx, known->account_id, &known->keys[known->count++]))
+		return false;
 	known->keys[known->count++] = key;
-	return account_index_key(ctx, known->account_id, &known->keys[known->count++]);
+	return true;
 }
 
+/* In the order of connection_save, so that the copies get the same names. */
 static bool
 find_known(struct ctx *ctx, const struct config *cfg, const char *record, const struct grant *grant,
     struct known *known)
@@ -42,13 +45,15 @@ find_known(struct ctx *ctx, const struct config *cfg, const char *record, const 
 	const char *pointer;
 	const char *key;
 
+	if (grant->claimant != NULL || connections_shared(cfg)) {
+		if (!user_key(ctx, cfg, grant->claimant, &pointer)
+		    || !user_lookup(ctx, cfg, pointer, &key)
+		    || (key != NULL && !add_connection(ctx, known, key)))
+			return false;
+		known->keys[known->count++] = pointer;
+	}
 	known->keys[known->count++] = record;
-	if (grant->claimant == NULL && !connections_shared(cfg))
-		return true;
-	if (!user_key(ctx, cfg, grant->claimant, &pointer) || !user_lookup(ctx, cfg, pointer, &key))
-		return false;
-	known->keys[known->count++] = pointer;
-	return key == NULL || add_connection(ctx, known, key);
+	return true;
 }
 
 bool

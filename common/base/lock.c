@@ -46,15 +46,32 @@ wait_for_byte(struct ctx *ctx, int fd, const char *path, int64_t offset, int64_t
 	return true;
 }
 
+/* What to do about an error of open, if that is not clear from the error. */
+static const char *
+advice(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "; the store's directory must belong to the web server's user";
+	case EISDIR:
+	case ELOOP:
+	case ENOENT:
+	case ENOTDIR:
+	case ENXIO:
+		return "; run amocrmctl check";
+	default:
+		return "";
+	}
+}
+
 bool
 lock_acquire(struct ctx *ctx, const char *path, int64_t offset, int64_t wait_ms, struct lock *lock)
 {
 	int fd = file_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return fault(ctx, FAULT_STORAGE,
-		    "%s: %s; the store's directory must belong to the web server's user", path,
-		    strerror(errno));
+		return fault(ctx, FAULT_STORAGE, "%s: %s%s", path, strerror(errno), advice(errno));
 	if (!wait_for_byte(ctx, fd, path, offset, wait_ms)) {
 		close(fd);
 		return false;

@@ -92,6 +92,20 @@ close_file(struct ctx *ctx, const struct gdbm_file *db, bool ok)
 	return ok;
 }
 
+/* A fatal error is one of the disk or a limit, or else the file is corrupt: then GDBM may also pass
+ * impossible numbers to the system. */
+static void
+fault_fatal(struct ctx *ctx, const struct gdbm_file *db, gdbm_error error, int system_error)
+{
+	static const int real[] = { EIO, ENOSPC, EDQUOT, EFBIG, EROFS, ESTALE, ENOMEM };
+
+	for (size_t i = 0; gdbm_check_syserr(error) && i < sizeof real / sizeof *real; i++)
+		if (system_error == real[i])
+			ctx_fault(ctx, FAULT_STORAGE, "%s: %s: %s", db->path, gdbm_strerror(error),
+			    strerror(system_error));
+	ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; run amocrmctl repair", db->path);
+}
+
 /* GDBM may fail fatally while it opens the file, while the file is used, and again when the file is
  * closed after that. */
 static bool
@@ -104,10 +118,10 @@ use_file(struct ctx *ctx, struct gdbm_file *db, int flags, gdbm_file_use *use, v
 	if (setjmp(here.place) != 0) {
 		GDBM_FILE file = db->file;
 
+		fault_fatal(ctx, db, gdbm_errno, errno);
 		db->file = NULL; /* closing it may fail fatally, too */
 		if (file != NULL)
 			gdbm_close(file);
-		ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; run amocrmctl repair", db->path);
 	} else if (open_file(ctx, db, flags))
 		ok = db->file == NULL || close_file(ctx, db, use(ctx, db, arg));
 	innermost = here.outer;

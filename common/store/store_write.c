@@ -190,6 +190,21 @@ ops_of_shard(const struct plan *plan, int shard, size_t end, struct shard_op ops
 	return count;
 }
 
+/* Lets the fault of a copy in memory name the shard: the name of the copy tells nothing. */
+static void
+name_shard(struct ctx *ctx, const struct step *step)
+{
+	char reason[CTX_REASON_MAX];
+	enum fault_kind kind = ctx->kind;
+	size_t len = step->copy == NULL ? 0 : strlen(step->copy);
+
+	if (step->fd < 0 || strncmp(ctx->reason, step->copy, len) != 0)
+		return;
+	memcpy(reason, ctx->reason, sizeof reason);
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, kind, "%s%s", step->path, reason + len);
+}
+
 /* The copy is named after a shard whose lock is held, so no other writer uses that name:
  * the shard of the first operation and the number of the step.  A copy that a killed writer left is
  * overwritten by the next commit whose first operation is on that shard and which has as many
@@ -208,6 +223,7 @@ prepare_step(struct ctx *ctx, struct plan *plan, size_t end)
 		(unsigned)plan->shards[0], plan->step_count)
 	    || (plan->rehearsal && !shard_copy_in_memory(ctx, &step->copy, &step->fd))
 	    || !shard_prepare(ctx, step->path, step->copy, ops, count)) {
+		name_shard(ctx, step);
 		shard_copy_remove(step->copy, step->fd);
 		return false;
 	}

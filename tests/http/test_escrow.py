@@ -121,6 +121,22 @@ def test_a_store_whose_locks_cannot_be_opened_burns_no_token(bare, amocrm):
     assert refreshes(amocrm) == 0
 
 
+@pytest.mark.parametrize("limit, cause", [
+    ("-f 20", "File too large"),
+    ("-n 8", "Too many open files"),
+])
+def test_a_limit_is_named_as_the_cause(bare, amocrm, limit, cause):
+    connect(bare, amocrm, life=SOON)
+
+    done = bare.ctl("token", ID, check=False,
+                    launcher=("/bin/bash", "-c", f'ulimit {limit}; exec "$@"', "bash"))
+
+    assert done.returncode == 1
+    assert cause in done.stderr and str(bare.store) in done.stderr, done.stderr
+    assert "repair" not in done.stderr and "must belong" not in done.stderr
+    assert refreshes(amocrm) == 0
+
+
 def test_an_escrow_that_cannot_be_opened_burns_no_token(bare, amocrm):
     connect(bare, amocrm, life=SOON)
     shutil.rmtree(bare.store / "escrow")

@@ -68,6 +68,19 @@ store_paths_largest(struct ctx *ctx, const struct store_config *store, int64_t *
 	return true;
 }
 
+/* A link to nothing is not an absent directory: what it leads to may hold all connections. */
+static bool
+check_link(struct ctx *ctx, const struct store_config *store)
+{
+	const char *path;
+	char target;
+
+	if (!store_paths_directory(ctx, store, &path))
+		return false;
+	return access(path, F_OK) == 0 || errno != ENOENT || readlink(path, &target, 1) < 0
+	    || fault(ctx, FAULT_STORAGE, "%s: is a link to nothing; run amocrmctl check", path);
+}
+
 bool
 store_paths_check(struct ctx *ctx, const struct store_config *store)
 {
@@ -75,7 +88,7 @@ store_paths_check(struct ctx *ctx, const struct store_config *store)
 		return fault(ctx, FAULT_STORAGE,
 		    "%s: %s; [store] path must be a directory of the web server's user",
 		    store->path, strerror(errno));
-	return true;
+	return check_link(ctx, store);
 }
 
 bool

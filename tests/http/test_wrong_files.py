@@ -83,6 +83,18 @@ def test_no_refresh_token_is_used_up(site, amocrm, place):
     assert amocrm.exchanges() == []
 
 
+def test_a_dangling_link_for_the_shards_is_not_an_empty_store(site):
+    """As of a disk that is not mounted."""
+    in_place_of(site, "connections", link_to_nothing)
+
+    for command in (("accounts",), ("export",), ("token", ID), ("refresh", "--due", 0)):
+        done = site.ctl(*command, check=False)
+        assert done.returncode == 1 and "connections: is a link to nothing" in done.stderr, command
+    app.refused(app.User(site).status(), 503, "server_error")
+    app.refused(webhooks.send(site, b"account[id]=%d&leads[add][0][id]=1" % ID), 503,
+                "server_error")
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, link_to_nothing],
                          ids=["folders", "FIFOs", "dangling links"])
 def test_what_is_in_the_place_of_a_copy_is_removed(site, amocrm, make):

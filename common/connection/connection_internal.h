@@ -17,6 +17,8 @@
 
 #include "connection/connection.h"
 
+#define CLOCK_SLACK_S 60 /* a synchronized clock is set back by less */
+
 /* Whose the connection of an authorization becomes. */
 enum claim_kind {
 	/* Nobody's yet: it is reserved for an app user, or cannot be claimed. */

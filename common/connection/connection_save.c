@@ -128,15 +128,19 @@ plan_app_user(struct ctx *ctx, const struct config *cfg, const struct claim *cla
 	return true;
 }
 
-/* Whether the record is of a later authorization, or has later tokens of this one. */
+/* Whether the record is of a later authorization, or has later tokens of this one.  A time in the
+ * future is of a clock that was ahead, and has been set back since: it tells nothing beside one
+ * that is not. */
 static bool
 is_newer(const struct connection *stored, const struct input *in)
 {
 	const char *id = in->authorization->id;
+	time_t at = in->authorization->at;
+	time_t latest = time(NULL) + CLOCK_SLACK_S;
 
 	if (stored->authorization != NULL && strcmp(stored->authorization, id) == 0)
-		return stored->refreshed_at > in->authorization->at;
-	return stored->connected_at >= in->authorization->at;
+		return stored->refreshed_at > at;
+	return stored->connected_at >= at && (stored->connected_at <= latest || at > latest);
 }
 
 /* *newer tells whether something later is stored: as the same connection, or as another one that

@@ -15,7 +15,6 @@
 
 #define CALLS_MAX      5    /* two attempts, the new host, and two attempts there */
 #define LOCK_MARGIN_MS 2000 /* beyond amoCRM's time, for the store */
-#define CLOCK_SLACK_S  60   /* a synchronized clock is set back by less */
 
 bool
 refresh_due(const struct connection *connection, time_t usable_until)

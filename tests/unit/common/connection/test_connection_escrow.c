@@ -305,6 +305,16 @@ older_connection(struct setup *s)
 	put(s, &before, &old_pair);
 }
 
+/* The clock was ahead, and has been set back. */
+static void
+connected_in_the_future(struct setup *s)
+{
+	struct connection before = connected();
+
+	before.connected_at = before.refreshed_at = time(NULL) + AGE_S;
+	put(s, &before, &old_pair);
+}
+
 static void
 refreshed_since(struct setup *s)
 {
@@ -371,6 +381,8 @@ folds_a_code_unless_there_is_something_newer(void **state)
 	} table[] = {
 		{ "no connection yet", nothing, "refresh-new", "olena" },
 		{ "an older authorization", older_connection, "refresh-new", "olena" },
+		{ "an authorization of the future", connected_in_the_future, "refresh-new",
+		    "olena" },
 		{ "a newer authorization", connected_again, "refresh-other", NULL },
 		{ "it was stored, and refreshed since", refreshed_since, "refresh-other", NULL },
 		{ "the connection was stored already", saved_code_in_part, "refresh-new", "olena" },

@@ -41,6 +41,7 @@ salesbot_account(
 
 struct search {
 	const char *subdomain;
+	size_t looked_at; /* connections */
 	int64_t account_id;
 	bool several; /* accounts have such a host */
 };
@@ -52,6 +53,7 @@ compare_host(struct ctx *ctx, void *arg, const struct connection *connection)
 	size_t len = strlen(search->subdomain);
 
 	(void)ctx;
+	search->looked_at++;
 	if (strncasecmp(connection->host, search->subdomain, len) == 0
 	    && connection->host[len] == '.') {
 		search->several |=
@@ -103,12 +105,27 @@ account_by_subdomain(struct ctx *ctx, const struct config *cfg, struct event *ev
 	return true;
 }
 
-/* By the account's own members.  Their subdomain is not compared: that would read every connection
- * for each webhook. */
+/* Whether the body names the account by an id, and its subdomain can be no other connected
+ * account's.  It usually is that of the account's own connections, so these are read first, and the
+ * others only if it is not.  Nothing is read where a single account can be connected. */
 static bool
-is_named(const struct event_payload *payload)
+is_named(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
-	return payload->of_account != 0 || event_parse_id(payload->account_id) != 0;
+	const struct event_payload *payload = &event->payload;
+	char subdomain[EVENT_SUBDOMAIN_SIZE];
+	struct search own = { .subdomain = subdomain };
+
+	if (payload->of_account == 0 && event_parse_id(payload->account_id) == 0)
+		return false;
+	if (cfg->app.connections == CONNECTIONS_SHARED || cfg->amocrm.account != NULL
+	    || cfg->amocrm.account_id != 0 || !event_subdomain(event, subdomain))
+		return true;
+	if (!connection_each_in_account(ctx, cfg, event->account_id, compare_host, &own)) {
+		log_note(ctx, "damaged", ctx->reason);
+		ctx_clear_fault(ctx);
+		return true;
+	}
+	return own.looked_at == 0 || own.account_id != 0;
 }
 
 bool
@@ -123,5 +140,5 @@ event_find_account(struct ctx *ctx, const struct config *cfg, struct event *even
 		return fault(ctx, FAULT_REQUEST, "the body and its token name two accounts");
 	if (event->account_id == 0)
 		event->account_id = by_token;
-	return is_named(&event->payload) || account_by_subdomain(ctx, cfg, event);
+	return is_named(ctx, cfg, event) || account_by_subdomain(ctx, cfg, event);
 }

@@ -11,7 +11,7 @@
  * a Salesbot's request, whose signature must be by client_secret, or the one connected account
  * whose host begins with the payload's subdomain.  0: there is none.  The subdomain is looked up,
  * which reads every connection unless they are shared, where the payload has no account's id but
- * that of items.
+ * that of items, or where it is not the subdomain of the account with that id.
  * Fault: FAULT_REQUEST if two of these differ; FAULT_STORAGE, also if an account is needed, and a
  * connection that cannot be read may be its. */
 bool event_find_account(struct ctx *ctx, const struct config *cfg, struct event *event);

@@ -720,6 +720,13 @@ SIDES = {
     "account_id and a widget's list": (
         "account_id={ours}&add[0][account_id]={ours}",
         "account_id={ours}&add[0][account_id]={other}", 400),
+    "account[id] and account[subdomain]": (
+        "account[id]={ours}&account[subdomain]={subdomain}&a[b]=1",
+        "account[id]={ours}&account[subdomain]=second&a[b]=1", 400),
+    "account_id and a subdomain": (     # of nobody: the account has been renamed
+        "account_id={ours}&subdomain=renamed&a[b]=1", "account_id={other}&subdomain={subdomain}&a[b]=1", 400),
+    "an id that is not connected, and a subdomain": (
+        "account[id]={ours}&subdomain={capitals}&a[b]=1", "account[id]=7&subdomain=second&a[b]=1", 403),
     "the item and account[subdomain]": ("account[subdomain]={subdomain}&" + ITEM + "{ours}",
                                         "account[subdomain]=second&" + ITEM + "{ours}", 400),
     "the item and a subdomain": (       # a subdomain of nobody names no account

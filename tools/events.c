@@ -121,6 +121,22 @@ report_skipped(struct printing *printing)
 	printing->skipped = 0;
 }
 
+/* If the journal is no longer the one that was printed up to the position, goes back in it. */
+static bool
+fit_position(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
+    time_t read_at)
+{
+	bool fits;
+
+	if (!journal_fit(ctx, journal, position, read_at, &fits))
+		return false;
+	if (!fits)
+		fprintf(stderr,
+		    "amocrmctl events: the journal is shorter than before, or another one; the "
+		    "events of its newest files are printed again\n");
+	return true;
+}
+
 /* Waits for POLL_INTERVAL_MS.  False: the reader of our output has closed it, or the output
  * failed. */
 static bool
@@ -136,10 +152,15 @@ print_events(
     struct ctl *ctl, struct printing *printing, struct journal_position *position, bool follow)
 {
 	struct journal journal = journal_of(&ctl->cfg.store);
+	time_t read_at = time(NULL);
 
 	do {
-		bool ok = journal_each(
-		    ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
+		bool ok = fit_position(ctl->ctx, &journal, position, read_at);
+
+		read_at = time(NULL);
+		ok = ok
+		    && journal_each(
+			ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
 
 		report_skipped(printing);
 		if (!ok)

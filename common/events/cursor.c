@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For events that were appended while another was being delivered and saved, or on a file server
- * whose clock differs from ours. */
-#define SAVED_MARGIN_S 3600
-
 bool
 cursor_before(const struct journal_position *a, const struct journal_position *b)
 {
@@ -69,37 +65,18 @@ move_account(struct blocked_account *account, const struct journal_position *pos
 	account->rejections = 0;
 }
 
-/* What was appended after the position was saved is not delivered, and all that is left of the
- * journal from before that time is.  A time in the future was saved before the clock was set
- * back. */
-static bool
-fall_back(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
-{
-	time_t saved_at = cursor->saved_at > time(NULL) ? 0 : cursor->saved_at;
-	struct journal_position since;
-
-	if (!journal_seek(ctx, journal, saved_at - SAVED_MARGIN_S, &since))
-		return false;
-	if (cursor->position.segment < since.segment)
-		since.segment = cursor->position.segment;
-	cursor->position = since;
-	for (size_t i = 0; i < cursor->count; i++)
-		if (cursor_before(&since, &cursor->blocked[i].position))
-			move_account(&cursor->blocked[i], &since);
-	return true;
-}
-
 bool
 cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor)
 {
-	bool has;
+	bool fits;
 
-	if (!journal_has(ctx, journal, &cursor->position, &has))
+	if (!journal_fit(ctx, journal, &cursor->position, cursor->saved_at, &fits))
 		return false;
-	if (has)
+	if (fits)
 		return true;
-	if (!fall_back(ctx, journal, cursor))
-		return false;
+	for (size_t i = 0; i < cursor->count; i++)
+		if (cursor_before(&cursor->position, &cursor->blocked[i].position))
+			move_account(&cursor->blocked[i], &cursor->position);
 	if (cursor->damage == CURSOR_WHOLE)
 		cursor->damage = CURSOR_FROM_SEGMENT;
 	return true;

@@ -52,16 +52,13 @@ void cursor_close(struct cursor *cursor);
  * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 
-/* If the journal does not have the cursor's position (journal_has), because it was replaced by an
- * older one or has lost its end, moves the position back, and those of blocked accounts that are
- * after it: to the first segment that may have been appended to since the position was saved, or to
- * the beginning of the position's own segment, whichever is earlier.  Events are delivered twice
- * rather than not at all.  Attempts are counted anew for a blocked account that was moved.
+/* Moves the cursor's position as journal_fit does, and those of blocked accounts that are after it
+ * with it.  Attempts are counted anew for a blocked account that was moved.
  * Fault: FAULT_STORAGE. */
 bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
 
-/* The same for the position of one blocked account, which moves to the beginning of its segment.
- * *fits: it did not move. */
+/* The same for the position of one blocked account, which moves to the beginning of its own
+ * segment.  *fits: it did not move. */
 bool cursor_fit_account(
     struct ctx *ctx, const struct journal *journal, struct blocked_account *account, bool *fits);
 

@@ -66,6 +66,13 @@ bool journal_seek(struct ctx *ctx, const struct journal *journal, time_t since,
 bool journal_has(struct ctx *ctx, const struct journal *journal,
     const struct journal_position *position, bool *has);
 
+/* If the journal does not have the position, which was saved at that time (0: not known), moves it
+ * back to the first segment that may have been appended to since then, or to the beginning of its
+ * own segment, whichever is earlier: events are visited twice rather than not at all.
+ * *fits: it did not move.  Fault: FAULT_STORAGE. */
+bool journal_fit(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
+    time_t saved_at, bool *fits);
+
 /* Visits the events after the position up to the last complete line, and moves the position with
  * them.  line is valid during the visit; next is the position after it.  If visit returns false,
  * iteration stops, journal_each returns false, and the position stays before that event.  What a

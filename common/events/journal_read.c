@@ -15,7 +15,10 @@
 
 #define CHUNK_SIZE     65536 /* bytes per read */
 #define MTIME_MARGIN_S 1     /* the file system's clock is coarser than ours */
-#define CHECKED_SIZE   128   /* bytes of a line: an event's id and the time of its receipt */
+/* For events that were appended while another was being visited, or on a file server whose clock
+ * differs from ours. */
+#define SAVED_MARGIN_S 3600
+#define CHECKED_SIZE   128 /* bytes of a line: an event's id and the time of its receipt */
 
 bool
 journal_seek(
@@ -200,6 +203,29 @@ journal_has(struct ctx *ctx, const struct journal *journal, const struct journal
 				       : segment_fault(ctx, path);
 	*has = follows_newline(fd, position->offset) && follows_same_line(fd, position);
 	close(fd);
+	return true;
+}
+
+/* What was appended after the position was saved was not visited, and all that is left of the
+ * journal from before that time was.  A time in the future was saved before the clock was set
+ * back. */
+bool
+journal_fit(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
+    time_t saved_at, bool *fits)
+{
+	struct journal_position since;
+
+	if (!journal_has(ctx, journal, position, fits))
+		return false;
+	if (*fits)
+		return true;
+	if (saved_at > time(NULL))
+		saved_at = 0;
+	if (!journal_seek(ctx, journal, saved_at - SAVED_MARGIN_S, &since))
+		return false;
+	if (position->segment < since.segment)
+		since.segment = position->segment;
+	*position = since;
 	return true;
 }
 

@@ -327,6 +327,18 @@ def test_follow_waits_for_the_end_of_a_line_and_continues_in_the_next_segment(si
         assert follower.line()["payload"]["leads"]["add"] == [{"id": "9"}]
 
 
+def test_follow_goes_on_when_the_journal_has_lost_its_end(site):
+    """As after a backup was restored."""
+    with Follower(site) as follower:
+        for at in STORED:
+            put(site, at)
+            assert follower.line()["received_at"] == at
+        os.truncate(journal.segment(site), journal.segment(site).stat().st_size // len(STORED))
+        assert follower.line()["received_at"] == STORED[0]
+        put(site, STORED[1])
+        assert follower.line()["received_at"] == STORED[1]
+
+
 def test_follow_prints_only_new_events_since_now(site):
     put(site, STORED[0])
     with Follower(site, "--since", "0s", "--items") as follower:

@@ -152,12 +152,14 @@ read_segment(struct reader *reader, const char *path, bool complete)
 	return ok;
 }
 
+/* Bytes that an I/O error keeps from being read are taken for the same: they were read before, and
+ * what follows them may still be readable. */
 static bool
 follows_newline(int fd, int64_t offset)
 {
-	char before;
+	char before = '\n';
 
-	return offset == 0 || (pread(fd, &before, 1, offset - 1) == 1 && before == '\n');
+	return offset == 0 || (pread(fd, &before, 1, offset - 1) != 0 && before == '\n');
 }
 
 static bool
@@ -166,10 +168,12 @@ follows_same_line(int fd, const struct journal_position *position)
 	int64_t len = position->offset - 1 - position->line;
 	size_t part = len < CHECKED_SIZE ? (size_t)len : CHECKED_SIZE;
 	char line[CHECKED_SIZE];
+	ssize_t n;
 
-	return position->checksum == 0
-	    || (pread(fd, line, part, position->line) == (ssize_t)part
-		&& checksum_of(line, len) == position->checksum);
+	if (position->checksum == 0)
+		return true;
+	n = pread(fd, line, part, position->line);
+	return n < 0 || (n == (ssize_t)part && checksum_of(line, len) == position->checksum);
 }
 
 /* A segment that does not exist was removed if a later one exists. */

@@ -15,6 +15,7 @@ static struct {
 	char calls[256];     /* the calls so far, a word for each */
 	const char *failing; /* the call that fails with EIO */
 	size_t writable;     /* bytes that still fit on the disk */
+	bool unreadable;     /* its sectors, not its directories */
 } disk;
 
 static bool
@@ -66,13 +67,23 @@ recorded_writev(int fd, const struct iovec *parts, int count)
 	return written == 0 ? -1 : (ssize_t)written;
 }
 
+static ssize_t
+failing_pread(int fd, void *bytes, size_t len, off_t at)
+{
+	errno = EIO;
+	return disk.unreadable ? -1 : pread(fd, bytes, len, at);
+}
+
+#define pread     failing_pread
 #define fsync     recorded_fsync
 #define fdatasync recorded_fdatasync
 #define ftruncate recorded_ftruncate
 #define writev    recorded_writev
 #include "base/file.c"
 #include "events/journal.c"
+#include "events/journal_read.c"
 #include "events/ndjson.c"
+#undef pread
 #undef fsync
 #undef fdatasync
 #undef ftruncate
@@ -87,6 +98,7 @@ disk_works(void)
 	disk.calls[0] = '\0';
 	disk.failing = NULL;
 	disk.writable = SIZE_MAX;
+	disk.unreadable = false;
 }
 
 static void
@@ -329,6 +341,40 @@ reports_missing_permissions(void **state)
 	assert_int_equal(chmod(path, 0700), 0);
 }
 
+static bool
+note_position(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+{
+	struct journal_position *position = arg;
+
+	(void)ctx;
+	(void)line;
+	*position = *next;
+	return true;
+}
+
+/* An I/O error does not mean that the journal is another one. */
+static void
+keeps_a_position_before_which_nothing_can_be_read(void **state)
+{
+	struct journal journal = { *state, JOURNAL_SEGMENT_MAX, 0, 0 };
+	struct journal_position position = { 0 };
+	struct journal_position end = { 0 };
+	int64_t torn = 0;
+	struct ctx ctx;
+	bool fits;
+
+	disk_works();
+	try_append("an event", &journal, FAULT_NONE);
+	open_ctx(&ctx);
+	assert_true(journal_each(&ctx, &journal, &position, note_position, &end, &torn));
+	disk.unreadable = true;
+	assert_true(journal_fit(&ctx, &journal, &end, 0, &fits));
+	DEMAND("the position is kept", fits);
+	same_number("the offset", end.offset, LINE);
+	ctx_close(&ctx);
+	disk_works();
+}
+
 int
 main(void)
 {
@@ -340,6 +386,7 @@ main(void)
 		IN_FOLDER(ends_a_torn_line_that_it_cannot_truncate),
 		IN_FOLDER(reports_missing_and_wrong_directories),
 		IN_FOLDER(reports_missing_permissions),
+		IN_FOLDER(keeps_a_position_before_which_nothing_can_be_read),
 	};
 
 	return cmocka_run_group_tests_name("journal, faults", tests, NULL, NULL);

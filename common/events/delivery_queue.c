@@ -12,6 +12,8 @@
 #include "events/journal.h"
 #include "events/retry.h"
 
+#define BACKLOG_MAX 100 /* events of one account in a row; then those of others have their turn */
+
 struct delivery_queue {
 	const struct config *cfg;
 	delivery_on_failure *on_failure;
@@ -21,6 +23,7 @@ struct delivery_queue {
 	struct dedup dedup;
 	struct delivery_totals totals;
 	enum cursor_damage damage;
+	bool backlog; /* an account that is due has further events */
 };
 
 static bool
@@ -137,6 +140,7 @@ struct retry {
 	struct delivery_queue *queue;
 	struct blocked_account *account;
 	bool failed; /* the account stays blocked */
+	int left;    /* events until others have their turn; 0: it stays blocked until then */
 };
 
 /* The event behind the position of the blocked account. */
@@ -170,7 +174,7 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 	account->attempts = 0;
 	account->rejections = 0;
 	account->position = *next;
-	return save_cursor(ctx, queue);
+	return save_cursor(ctx, queue) && --retry->left > 0;
 }
 
 static bool
@@ -222,7 +226,7 @@ fit_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_accoun
 static bool
 retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account)
 {
-	struct retry retry = { .queue = queue, .account = account };
+	struct retry retry = { .queue = queue, .account = account, .left = BACKLOG_MAX };
 	struct journal_position position;
 
 	if (!fit_account(ctx, queue, account))
@@ -230,7 +234,8 @@ retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_acco
 	position = account->position;
 	(void)journal_each(
 	    ctx, &queue->journal, &position, retry_next, &retry, &queue->totals.torn);
-	if (ctx->kind != FAULT_NONE || retry.failed)
+	queue->backlog |= retry.left == 0;
+	if (ctx->kind != FAULT_NONE || retry.failed || retry.left == 0)
 		return false;
 	cursor_unblock(&queue->cursor, account);
 	return save_cursor(ctx, queue);
@@ -255,6 +260,20 @@ retry_due_accounts(struct ctx *ctx, struct delivery_queue *queue)
 			i++;
 	}
 	return ctx->kind == FAULT_NONE;
+}
+
+static bool
+deliver_due(struct ctx *ctx, struct delivery_queue *queue)
+{
+	size_t mark = arena_mark(ctx);
+
+	do {
+		queue->backlog = false;
+		if (!retry_due_accounts(ctx, queue) || !deliver_new(ctx, queue))
+			return false;
+		arena_rewind(ctx, mark);
+	} while (queue->backlog);
+	return true;
 }
 
 /* Removes what all accounts have passed. */
@@ -290,8 +309,7 @@ delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct deliver
 	size_t mark = arena_mark(ctx);
 	bool repaired;
 	bool ok = repair_cursor(ctx, queue, &repaired) && (!repaired || load_window(ctx, queue))
-	    && retry_due_accounts(ctx, queue) && deliver_new(ctx, queue)
-	    && prune_delivered(ctx, queue);
+	    && deliver_due(ctx, queue) && prune_delivered(ctx, queue);
 
 	arena_rewind(ctx, mark);
 	queue->totals.blocked = queue->cursor.count;

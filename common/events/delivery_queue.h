@@ -2,7 +2,8 @@
  * of one account in order.
  *
  * A delivery that fails blocks its account: the event is retried with backoff (retry.h), and later
- * events of that account wait for it (head-of-line blocking per account).  Other accounts go on.
+ * events of that account wait for it (head-of-line blocking per account).  Other accounts go on,
+ * also while the events that have waited are delivered.
  * After the last retry the event becomes a dead letter and the account's next event is delivered;
  * one that the receiver rejects (delivery.h) is attempted three times within a minute.
  * An event with the id of one received in the 24 hours before it is a repetition by amoCRM and is

@@ -10,7 +10,7 @@
 #include <utime.h>
 
 #define DAY_S 86400
-#define LIST  128
+#define LIST  4096
 
 #define ACCOUNT(id) (1u << (id))
 
@@ -285,6 +285,33 @@ blocks_accounts_independently(void **state)
 	same_text("none fails", receiver.accepted, "1 5");
 	same_number(
 	    "blocked accounts, saved without a new event", (long long)saved_blocked(*state), 0);
+}
+
+/* The account's events have waited for long, and are many. */
+static void
+delivers_new_events_between_those_that_have_waited(void **state)
+{
+	enum { WAITING = 350, NEW = 999 };
+	struct run run;
+	char *at;
+
+	for (int n = 1; n <= WAITING; n++)
+		append_event(*state, n, 5, time(NULL));
+	receiver_fails(ACCOUNT(5), DELIVERY_FAILED, FAULT_UNAVAILABLE);
+	run_once(*state);
+	append_event(*state, NEW, 6, time(NULL));
+	set_retries(*state, 0, -1);
+	receiver_accepts();
+	run = run_once(*state);
+	same_totals("all in one round", &run, WAITING + 1, 0, 0);
+	at = strstr(receiver.accepted, "999");
+	assert_non_null(at);
+	DEMAND("the new event is among the first",
+	    (size_t)(at - receiver.accepted) < strlen(receiver.accepted) / 2);
+	memmove(at, at + strlen("999 "), strlen(at + strlen("999 ")) + 1);
+	at = receiver.accepted;
+	for (int n = 1; n <= WAITING; n++)
+		same_number("in order", strtol(at, &at, 10), n);
 }
 
 /* As after a backup was restored: the saved position is not in the journal. */
@@ -1077,6 +1104,7 @@ main(void)
 		IN_FOLDER(delivers_each_event_once_and_in_order),
 		IN_FOLDER(blocks_the_account_of_a_failed_event),
 		IN_FOLDER(blocks_accounts_independently),
+		IN_FOLDER(delivers_new_events_between_those_that_have_waited),
 		IN_FOLDER(skips_nothing_of_a_journal_that_has_become_shorter),
 		IN_FOLDER(counts_attempts_for_each_event),
 		IN_FOLDER(obeys_retry_after),

@@ -1,36 +1,15 @@
-/* delivery_queue.c - see delivery_queue.h.
+/* delivery_queue.c - see delivery_queue.h; delivery_queue_repair.c moves positions back.
  *
  * One position, the cursor's, passes through all events; those of a blocked account are left out.
  * A blocked account has a position of its own further back, which follows when its retry is due.
  * Once it has reached the cursor's position the account is no longer blocked.
  */
-#include "events/delivery_queue.h"
+#include "events/delivery_queue_state.h"
 
-#include "events/cursor.h"
-#include "events/dedup.h"
 #include "events/delivery.h"
-#include "events/journal.h"
 #include "events/retry.h"
 
 #define BACKLOG_MAX 100 /* events of one account in a row; then those of others have their turn */
-
-struct delivery_queue {
-	const struct config *cfg;
-	delivery_on_failure *on_failure;
-	void *arg;
-	struct journal journal;
-	struct cursor cursor;
-	struct dedup dedup;
-	struct delivery_totals totals;
-	enum cursor_damage damage;
-	bool backlog; /* an account that is due has further events */
-};
-
-static bool
-save_cursor(struct ctx *ctx, struct delivery_queue *queue)
-{
-	return cursor_write(ctx, &queue->cfg->store, &queue->cursor);
-}
 
 /* Takes the fault: ctx is ready for the next event. */
 static void
@@ -121,7 +100,7 @@ deliver_next(struct ctx *ctx, void *arg, const char *line, const struct journal_
 	    && !attempt_delivery(ctx, queue, &event, NULL, &done))
 		return false;
 	queue->cursor.position = *next;
-	return save_cursor(ctx, queue);
+	return queue_save(ctx, queue);
 }
 
 static bool
@@ -168,58 +147,13 @@ retry_next(struct ctx *ctx, void *arg, const char *line, const struct journal_po
 		return false;
 	if (!done) {
 		retry->failed = true;
-		(void)save_cursor(ctx, queue); /* ctx holds its fault */
+		(void)queue_save(ctx, queue); /* ctx holds its fault */
 		return false;
 	}
 	account->attempts = 0;
 	account->rejections = 0;
 	account->position = *next;
-	return save_cursor(ctx, queue) && --retry->left > 0;
-}
-
-static bool
-note_time(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
-{
-	time_t *received_at = arg;
-	struct stored_event event;
-
-	(void)next;
-	if (event_read(ctx, line, &event) && event.received_at < *received_at)
-		*received_at = event.received_at;
-	ctx_clear_fault(ctx);
-	return false; /* the first is enough */
-}
-
-/* New events, and those that wait, may repeat events that were delivered by an earlier process.
- * The window is loaded again when the journal was found to be another one: an event that it has
- * lost must not make one that it has look like a repetition. */
-static bool
-load_window(struct ctx *ctx, struct delivery_queue *queue)
-{
-	struct journal_position oldest = cursor_oldest(&queue->cursor);
-	time_t since = time(NULL);
-	int64_t torn = 0; /* counted when they are passed */
-
-	dedup_close(&queue->dedup);
-	(void)journal_each(ctx, &queue->journal, &oldest, note_time, &since, &torn);
-	return ctx->kind == FAULT_NONE
-	    && dedup_load(ctx, &queue->dedup, &queue->journal, since - DEDUP_WINDOW_S,
-		&queue->cursor.position);
-}
-
-/* The journal may have changed before the position of an account alone: an older segment was edited
- * or replaced. */
-static bool
-fit_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account)
-{
-	bool fits;
-
-	if (!cursor_fit_account(ctx, &queue->journal, account, &fits))
-		return false;
-	if (fits)
-		return true;
-	queue->damage = CURSOR_FROM_SEGMENT;
-	return save_cursor(ctx, queue) && load_window(ctx, queue);
+	return queue_save(ctx, queue) && --retry->left > 0;
 }
 
 /* True: the account is no longer blocked, and its entry is gone. */
@@ -229,7 +163,7 @@ retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_acco
 	struct retry retry = { .queue = queue, .account = account, .left = BACKLOG_MAX };
 	struct journal_position position;
 
-	if (!fit_account(ctx, queue, account))
+	if (!queue_fit_account(ctx, queue, account))
 		return false;
 	position = account->position;
 	(void)journal_each(
@@ -238,7 +172,7 @@ retry_account(struct ctx *ctx, struct delivery_queue *queue, struct blocked_acco
 	if (ctx->kind != FAULT_NONE || retry.failed || retry.left == 0)
 		return false;
 	cursor_unblock(&queue->cursor, account);
-	return save_cursor(ctx, queue);
+	return queue_save(ctx, queue);
 }
 
 /* A time further away than the longest wait was written before the clock was set back. */
@@ -287,29 +221,14 @@ prune_delivered(struct ctx *ctx, const struct delivery_queue *queue)
 	return journal_prune(ctx, &queue->journal, &oldest, since, &pruned);
 }
 
-/* Replaces a corrupt file, or a position that is not in the journal, at once. */
-static bool
-repair_cursor(struct ctx *ctx, struct delivery_queue *queue, bool *repaired)
-{
-	if (!cursor_fit(ctx, &queue->journal, &queue->cursor))
-		return false;
-	*repaired = queue->cursor.damage != CURSOR_WHOLE;
-	if (!*repaired)
-		return true;
-	queue->damage = queue->cursor.damage;
-	if (!save_cursor(ctx, queue))
-		return false;
-	queue->cursor.damage = CURSOR_WHOLE;
-	return true;
-}
-
 bool
 delivery_queue_run(struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals)
 {
 	size_t mark = arena_mark(ctx);
 	bool repaired;
-	bool ok = repair_cursor(ctx, queue, &repaired) && (!repaired || load_window(ctx, queue))
-	    && deliver_due(ctx, queue) && prune_delivered(ctx, queue);
+	bool ok = queue_repair(ctx, queue, &repaired)
+	    && (!repaired || queue_load_window(ctx, queue)) && deliver_due(ctx, queue)
+	    && prune_delivered(ctx, queue);
 
 	arena_rewind(ctx, mark);
 	queue->totals.blocked = queue->cursor.count;
@@ -329,20 +248,11 @@ delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failu
 	(*queue)->on_failure = on_failure;
 	(*queue)->arg = arg;
 	(*queue)->journal = journal_of(&cfg->store);
-	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor)
-	    && repair_cursor(ctx, *queue, &repaired) && load_window(ctx, *queue))
+	if (cursor_read(ctx, &cfg->store, &(*queue)->cursor) && queue_repair(ctx, *queue, &repaired)
+	    && queue_load_window(ctx, *queue))
 		return true;
 	delivery_queue_close(*queue);
 	return false;
-}
-
-enum cursor_damage
-delivery_queue_take_damage(struct delivery_queue *queue)
-{
-	enum cursor_damage damage = queue->damage;
-
-	queue->damage = CURSOR_WHOLE;
-	return damage;
 }
 
 void

@@ -114,12 +114,15 @@ parse_url(const struct config_key *key, const char *value, void *target)
 	return web_url_problem(value) == NULL && parse_text(key, value, target);
 }
 
-/* The receiver of deliveries.  Whether it may have plain http or a private address is decided at
- * each delivery. */
+/* The receiver of deliveries, which has a host.  Whether it may have plain http, or a private
+ * address, is decided at each delivery. */
 static bool
 parse_any_url(const struct config_key *key, const char *value, void *target)
 {
-	if (strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
+	const char *host = strstr(value, "://");
+
+	if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
+	    || strchr("/:?#", host[3]) != NULL) /* strchr finds a NUL, too */
 		return false;
 	for (const char *c = value; *c != '\0'; c++)
 		if (*c <= ' ' || *c > '~')
@@ -219,7 +222,7 @@ const struct config_key config_keys[] = {
 	{ KEY(webhook, keep_days), .default_value = "90", .parse = parse_number, .min = 1,
 	    .max = 36500, .error = "must be a number of days from 1 to 36500" },
 	{ KEY(deliver, url), AS_TEXT(parse_any_url), .min = 1,
-	    .error = "must be an http:// or https:// URL" },
+	    .error = "must be an http:// or https:// URL with a host" },
 	{ KEY(deliver, secret), TEXT, .secret = true },
 	{ KEY(deliver, allow_private), .default_value = "no", .parse = parse_choice,
 	    .choices = "no yes" },

@@ -174,11 +174,19 @@ is_private(const char *host, size_t len)
 	return false;
 }
 
+bool
+endpoint_is_private(const char *url)
+{
+	size_t len;
+	const char *host = host_of(authority_of(url), &len);
+
+	return is_private(host, len);
+}
+
 enum redirect_uri_problem
 redirect_uri_check(const char *redirect_uri, bool is_trial)
 {
 	const char *authority = authority_of(redirect_uri);
-	const char *host;
 	size_t len;
 
 	if (strstr(redirect_uri, "/api/v1/integrations/") != NULL)
@@ -195,8 +203,7 @@ redirect_uri_check(const char *redirect_uri, bool is_trial)
 		return REDIRECT_URI_OTHER_PATH;
 	if (!is_trial && strncmp(redirect_uri, "https://", 8) != 0)
 		return REDIRECT_URI_NOT_HTTPS;
-	host = host_of(authority, &len);
-	if (!is_trial && is_private(host, len))
+	if (!is_trial && endpoint_is_private(redirect_uri))
 		return REDIRECT_URI_PRIVATE;
 	return REDIRECT_URI_OK;
 }

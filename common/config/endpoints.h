@@ -53,6 +53,10 @@ struct endpoints_site {
 /* Fault: FAULT_CONFIG when redirect_uri does not end in ENDPOINTS_PATH and "callback". */
 bool endpoints_site(struct ctx *ctx, const char *redirect_uri, struct endpoints_site *site);
 
+/* Whether the host of a URL is this machine's name for itself, or an address of a private network,
+ * as it is written: no name is looked up. */
+bool endpoint_is_private(const char *url);
+
 /* Why amoCRM or a browser could not use a redirect_uri; the first that applies. */
 enum redirect_uri_problem {
 	REDIRECT_URI_OK,

@@ -192,6 +192,21 @@ VALUES = {
         {"deliver_url": "https://receiver.foryou-realestate.com/",
          "deliver_secret": ",".join(["whsec_" + "QUJDREVGR0hJSktM" * 2] * 2)},
         "WRONG", "deliver", "separated by a space"),
+    "a receiver in a private network": (
+        {"deliver_url": "https://10.0.0.5/amo-crm",
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
+        "WRONG", "deliver", "private address", "allow_private = yes"),
+    "a receiver on this machine": (
+        {"deliver_url": "https://localhost:5678/amo-crm",
+         "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
+        "WRONG", "deliver", "private address", "allow_private = yes"),
+    "the webhook's key for the app's secret": (
+        {"webhook_secret": "0123456789abcdef0123456789ABCDEF",
+         "jwt_secret": "0123456789abcdef0123456789ABCDEF"},
+        "WRONG", "webhook_key", "seen in the account's settings"),
+    "the webhook's key for client_secret": (
+        {"webhook_secret": "0123456789abcdef" * 4, "amocrm_client_secret": "0123456789abcdef" * 4},
+        "WRONG", "webhook_key", "seen in the account's settings"),
     "a receiver with a user name": (
         {"deliver_url": "https://me:word@receiver.foryou-realestate.com/",
          "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2},
@@ -315,6 +330,13 @@ def test_a_wrong_value(bare, case):
     configure(bare, **changes)
 
     plant(bare, level, part, *words)
+
+
+def test_a_receiver_on_this_machine_that_is_allowed(bare):
+    configure(bare, deliver_url="https://localhost:5678/amo-crm", deliver_allow_private="yes",
+              deliver_secret="whsec_" + "QUJDREVGR0hJSktM" * 2)
+
+    assert good(bare) == PARTS | {"delivery"}
 
 
 def test_a_key_in_place_of_its_file(bare):

@@ -108,6 +108,14 @@ check_jwt(struct check *c)
 		    &c->report, "jwt", "%s: matches the configured algorithm", cfg->public_key);
 }
 
+static bool
+is_jwt_secret(const struct check *c, const char *secret)
+{
+	const char *jwt_secret = c->ctl->cfg.jwt.secret;
+
+	return jwt_secret != NULL && strcmp(secret, jwt_secret) == 0;
+}
+
 void
 check_webhook(struct check *c)
 {
@@ -126,6 +134,11 @@ check_webhook(struct check *c)
 		report_wrong(r, "webhook_key", new_one,
 		    "[webhook] secret can be guessed: it has fewer than %d different characters",
 		    DISTINCT_MIN);
+	else if (strcmp(secret, c->ctl->cfg.amocrm.client_secret) == 0 || is_jwt_secret(c, secret))
+		report_wrong(r, "webhook_key", new_one,
+		    "[webhook] secret is also client_secret or [jwt] secret: as part of a URL it "
+		    "is "
+		    "seen in the account's settings and in logs");
 	else
 		report_ok(r, "webhook_key", "[webhook] secret is set");
 }
@@ -162,6 +175,11 @@ check_deliver(struct check *c)
 		report_ok(r, "deliver", "not set: events are stored but not delivered");
 	else if (!delivery_check(c->ctl->ctx, cfg))
 		report_fault(r, "deliver", deliver_advice(c->ctl->ctx));
+	else if (!cfg->deliver.allow_private && endpoint_is_private(cfg->deliver.url))
+		report_wrong(r, "deliver",
+		    "set allow_private = yes if the receiver is on this machine or in its own "
+		    "network",
+		    "[deliver] url names a private address, to which nothing is delivered");
 	else if (check_is_placeholder(cfg->deliver.secret)
 	    || strstr(cfg->deliver.url, ".example/") != NULL)
 		report_wrong(r, "deliver", "set the values of your own receiver",

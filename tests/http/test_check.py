@@ -691,6 +691,8 @@ FOREIGN_FILES = {
     "a shard owned by root": (
         lambda site: [os.chown(shard, 0, 0) for shard in site.store.rglob("*.gdbm")],
         "WRONG", "store", ".gdbm", "www-data", "chown -R"),
+    "a shard of another user": (
+        lambda site: os.chown(shards(site)[0], 0, 0), "WRONG", "store", ".gdbm", "chown -R"),
     "a folder owned by root": (
         lambda site: own_by(site.store / "events", 0, 0o700),
         "WRONG", "store", "events: does not belong", "chown -R"),
@@ -797,8 +799,6 @@ STORES = {
         "WRONG", "store", "/connections", "chmod -R u+rwX"),
     "a shard closed to its owner": (
         lambda site: shards(site)[0].chmod(0), "WRONG", "store", ".gdbm", "chmod -R u+rwX"),
-    "a shard of another user": (
-        lambda site: os.chown(shards(site)[0], 0, 0), "WRONG", "store", ".gdbm", "chown -R"),
     "a budget closed to its owner": (
         lambda site: (write(site, "budget", ""), (site.store / "budget").chmod(0o400)),
         "WRONG", "store", "/budget", "chmod -R u+rwX"),

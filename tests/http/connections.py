@@ -125,6 +125,17 @@ def held_lock(site, name):
     return file
 
 
+def slots(site):
+    """The files of the escrow."""
+    folder = site.store / "escrow"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def occupied(site):
+    """Those of them in which tokens wait."""
+    return [slot for slot in slots(site) if slot.read_bytes()[:8] == b"amoescr1"]
+
+
 def notices(site):
     """The events about connections: account and action."""
     events = map(json.loads, site.ctl("events").stdout.splitlines())

@@ -14,7 +14,7 @@ import app
 import connections
 import expect
 import findings
-from connections import ID, SOON, connect, pair, works
+from connections import ID, SOON, connect, occupied, pair, slots, works
 from sandbox import process
 from sandbox.site import BASE
 from sandbox.web import Malformed
@@ -26,15 +26,6 @@ SECOND = 32720107      # another account
 
 def refreshes(amocrm):
     return len(amocrm.exchanges("refresh_token"))
-
-
-def slots(site):
-    folder = site.store / "escrow"
-    return sorted(folder.iterdir()) if folder.exists() else []
-
-
-def occupied(site):
-    return [slot for slot in slots(site) if slot.read_bytes()[:8] == b"amoescr1"]
 
 
 def under_strace(site, *arguments, inject=(), output="/dev/null"):

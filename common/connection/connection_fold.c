@@ -6,7 +6,6 @@
 #include "connection/connection_escrow.h"
 #include "store/escrow.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
 
@@ -16,7 +15,8 @@ struct fold {
 	int64_t wait_ms;     /* for another process that uses a slot */
 	int64_t deadline_ms; /* for amoCRM's answers, of all texts together; 0: it is not asked */
 	bool any;
-	struct first_reason unreadable; /* slots */
+	struct first_reason unreadable; /* slots, and texts that cannot be decrypted */
+	bool sealed;                    /* the text that failed last is one of these */
 	enum fault_kind kind;           /* of the first text that could not be folded */
 	char reason[CTX_REASON_MAX];
 };
@@ -61,14 +61,25 @@ fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *
 	return true;
 }
 
+/* Other faults are those of amo-crm-crypto. */
 static bool
-fold_tokens(struct ctx *ctx, const struct fold *fold, const struct kept *kept)
+open_tokens(struct ctx *ctx, struct fold *fold, const struct keyring *ring, const struct kept *kept,
+    struct tokens *tokens)
+{
+	if (kept_tokens(ctx, ring, kept, tokens))
+		return true;
+	fold->sealed = ctx->kind == FAULT_STORAGE || ctx->kind == FAULT_CORRUPT;
+	return false;
+}
+
+static bool
+fold_tokens(struct ctx *ctx, struct fold *fold, const struct kept *kept)
 {
 	const struct keyring *ring;
 	struct tokens tokens;
 
 	return keyring_read(ctx, fold->cfg->store.keys, &ring)
-	    && kept_tokens(ctx, ring, kept, &tokens)
+	    && open_tokens(ctx, fold, ring, kept, &tokens)
 	    && (kept->key != NULL ? fold_refreshed(ctx, fold->cfg, ring, kept, &tokens)
 				  : fold_authorized(ctx, fold, ring, kept, &tokens));
 }
@@ -131,19 +142,44 @@ matches(struct ctx *ctx, const char *text, const struct fold_filter *filter)
 		&& (kept.account_id == 0 || kept.account_id == filter->account_id));
 }
 
+static void
+explain_sealed(struct ctx *ctx, int number)
+{
+	struct ctx before = *ctx;
+
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, before.kind, "escrow/%03x: %.130s; if that key is lost, delete this file",
+	    (unsigned)number, before.reason);
+}
+
+/* Those that nobody can decrypt bring no connection back, so they do not stop its disconnection. */
+static void
+note_failure(struct ctx *ctx, struct fold *fold, int number)
+{
+	const struct fold_filter *filter = fold->filter;
+	bool by_owner = filter->account_id != 0 || filter->app_user != NULL;
+
+	if (fold->sealed)
+		explain_sealed(ctx, number);
+	if (fold->sealed && by_owner) {
+		first_reason_add(&fold->unreadable, ctx->reason);
+	} else if (fold->kind == FAULT_NONE) {
+		fold->kind = ctx->kind;
+		memcpy(fold->reason, ctx->reason, sizeof fold->reason);
+	}
+}
+
 static bool
 visit(struct ctx *ctx, void *arg, int number, const char *text)
 {
 	struct fold *fold = arg;
 
-	if (!matches(ctx, text, fold->filter)
-	    || escrow_take(ctx, &fold->cfg->store, number, fold->wait_ms, fold_text, fold))
-		return true;
-	if (fold->kind == FAULT_NONE) {
-		fold->kind = ctx->kind;
-		memcpy(fold->reason, ctx->reason, sizeof fold->reason);
+	fold->sealed = false;
+	if (matches(ctx, text, fold->filter)
+	    && !escrow_take(ctx, &fold->cfg->store, number, fold->wait_ms, fold_text, fold)) {
+		note_failure(ctx, fold, number);
+		ctx_clear_fault(ctx);
 	}
-	ctx_clear_fault(ctx);
 	return true;
 }
 
@@ -224,72 +260,4 @@ connection_fold_nowait(struct ctx *ctx, const struct config *cfg, const struct f
 		ctx_clear_fault(ctx);
 	}
 	return fold.any;
-}
-
-struct search {
-	const char *key;
-	bool found;
-};
-
-static bool
-compare_key(struct ctx *ctx, void *arg, int number, const char *text)
-{
-	struct search *search = arg;
-	struct kept kept;
-
-	(void)number;
-	if (kept_read(ctx, text, &kept))
-		search->found |= same(kept.key, search->key);
-	else
-		ctx_clear_fault(ctx);
-	return true;
-}
-
-/* A slot that cannot be read may hold them. */
-bool
-connection_escrow_holds(struct ctx *ctx, const struct config *cfg, const char *key, bool *holds)
-{
-	struct first_reason unreadable = { 0 };
-	struct search search = { key, false };
-	bool ok = escrow_each(ctx, &cfg->store, compare_key, &search, &unreadable);
-
-	*holds = search.found;
-	return ok
-	    && (search.found || unreadable.count == 0
-		|| fault(ctx, FAULT_STORAGE, "%s", unreadable.text));
-}
-
-struct waiting {
-	size_t count;
-	char *first;
-};
-
-static bool
-count_waiting(struct ctx *ctx, void *arg, int number, const char *text)
-{
-	struct waiting *waiting = arg;
-	struct kept kept;
-
-	(void)number;
-	if (!kept_read(ctx, text, &kept))
-		ctx_clear_fault(ctx);
-	if (waiting->count++ == 0)
-		snprintf(waiting->first, STORE_KEY_MAX + 1, "%.*s", STORE_KEY_MAX,
-		    kept.key != NULL        ? kept.key
-			: kept.host != NULL ? kept.host
-					    : "an unknown connection");
-	return true;
-}
-
-bool
-connection_waiting(
-    struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1])
-{
-	struct waiting waiting = { 0, first };
-	struct first_reason unreadable = { 0 };
-	bool ok = escrow_each(ctx, &cfg->store, count_waiting, &waiting, &unreadable)
-	    && (unreadable.count == 0 || fault(ctx, FAULT_STORAGE, "%s", unreadable.text));
-
-	*count = waiting.count;
-	return ok;
 }

@@ -15,7 +15,7 @@ import connections
 import expect
 import findings
 from connections import ID, SOON, connect, occupied, pair, slots, works
-from sandbox import process
+from sandbox import hooks, process
 from sandbox.site import BASE
 from sandbox.web import Malformed
 
@@ -443,6 +443,28 @@ def test_tokens_whose_key_is_lost_do_not_stop_a_new_authorization(bare, amocrm):
         assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
         bare.ctl("accounts")
         assert occupied(bare) == []
+
+
+def test_tokens_whose_key_is_lost_do_not_stop_a_disconnection(bare, amocrm):
+    answer_under_strace(bare, amocrm.approve(), "rename:error=EIO:when=1+")
+    [slot] = occupied(bare)
+    olena = app.User(bare)
+
+    with another_key_ring(bare):
+        connect(bare, amocrm)
+        hook = bare.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
+        assert hook.status == 200, hook.text
+        assert not olena.is_connected()
+        app.disconnected(olena.disconnect())
+        listed = bare.ctl("accounts", check=False)
+        assert listed.returncode == 1
+        assert f"escrow/{slot.name}: encrypted with key" in listed.stderr, listed.stderr
+        assert "delete this file" in listed.stderr
+        connect(bare, amocrm)
+        bare.ctl("disconnect", ID)
+
+        slot.unlink()
+        assert bare.connections() == []
 
 
 # The record that they replace is lost.

@@ -13,7 +13,8 @@ check_escrow(struct check *c)
 		report_fault(&c->report, "escrow", "correct the mode and owner of this folder");
 	else if (count > 0)
 		report_warning(&c->report, "escrow",
-		    "correct what is WRONG here, then run amocrmctl accounts, which stores them; "
+		    "correct what is WRONG here, then run amocrmctl accounts, which stores them or "
+		    "says why it cannot; "
 		    "do not delete the folder escrow",
 		    "%s: its new tokens could not be stored, and are kept in the escrow; such "
 		    "connections: %zu",

@@ -38,7 +38,7 @@ print_damage(enum cursor_damage damage)
 	if (damage == CURSOR_FROM_SEGMENT)
 		fprintf(stderr,
 		    "amocrmctl deliver: the journal is shorter than when its events were "
-		    "delivered, or another one; those of its newest files are delivered again\n");
+		    "delivered, or was replaced; some of its events are delivered again\n");
 }
 
 /* Returns true after one round, unless follow is set; false on a 410 or a fault. */

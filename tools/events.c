@@ -132,7 +132,7 @@ fit_position(struct ctx *ctx, const struct journal *journal, struct journal_posi
 		return false;
 	if (!fits)
 		fprintf(stderr,
-		    "amocrmctl events: the journal is shorter than before, or another one; the "
+		    "amocrmctl events: the journal is shorter than before, or was replaced; the "
 		    "events of its newest files are printed again\n");
 	return true;
 }

@@ -117,9 +117,8 @@ refuse_key(struct reader *reader, const char *section, const char *name)
 		    "%s:%d: no [section] before this line, which is not one either",
 		    reader->cfg->file, reader->line);
 	else if (!is_section(section))
-		ctx_fault(reader->ctx, FAULT_CONFIG,
-		    "%s:%d: a key in section [%s], and there is no such section", reader->cfg->file,
-		    reader->line, section);
+		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown section [%s]",
+		    reader->cfg->file, reader->line, section);
 	else
 		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown key%s%s in section [%s]%s%s",
 		    reader->cfg->file, reader->line, is_name(name) ? " " : "",
@@ -160,7 +159,8 @@ has_more_than_comment(const char *bracket)
 	return bracket != NULL && strchr(";#", bracket[1 + blank]) == NULL;
 }
 
-/* Like fgets.  NULL, or what inih would not report: it truncates such a line silently. */
+/* Like fgets.  Returns what is wrong with the line, which inih would truncate without an error;
+ * NULL: nothing. */
 static const char *
 read_whole_line(char *line, int size, FILE *file)
 {
@@ -239,7 +239,8 @@ account_problem(const char *account)
 	if (strchr(account, '/') != NULL)
 		return "the host alone, without \"https://\" and '/'";
 	if (strchr(account, '.') == NULL)
-		return "the whole host, such as reforyou.amocrm.ru; a number belongs to account_id";
+		return "the full host name, such as reforyou.amocrm.ru; a number belongs to "
+		       "account_id";
 	return "a host below account_domains";
 }
 

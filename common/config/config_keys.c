@@ -168,7 +168,8 @@ parse_package(const struct config_key *key, const char *value, void *target)
 
 #define TEXT AS_TEXT(parse_text), .min = 1, .error = "must be a text without control characters"
 #define URL  AS_TEXT(parse_url), .min = 1, .problem = web_url_problem
-#define PATH AS_TEXT(parse_path), .min = 1, .error = "must be a whole path, which begins with '/'"
+#define PATH                                                                                       \
+	AS_TEXT(parse_path), .min = 1, .error = "must be an absolute path, which begins with '/'"
 
 const struct config_key config_keys[] = {
 	{ KEY(amocrm, client_id), TEXT, .required = true },

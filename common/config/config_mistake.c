@@ -103,7 +103,7 @@ static const struct {
 	    "remove the quotes: this file has none" },
 	[CONFIG_SECOND_KEY] = { "has a second key on its line, which is part of the value",
 	    "give each key a line of its own" },
-	[CONFIG_COMMENT] = { "has a '#' and more behind it, which are part of the value",
+	[CONFIG_COMMENT] = { "has a comment behind '#', which is part of the value",
 	    "give the comment a line of its own" },
 	[CONFIG_INVISIBLE] = { "begins or ends with an invisible character",
 	    "delete the line and type its beginning and its end anew" },

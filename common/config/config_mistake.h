@@ -10,7 +10,7 @@ enum config_mistake {
 	CONFIG_SECOND_KEY, /* with another "key =" behind the value, on the same line */
 	CONFIG_COMMENT,    /* with a comment behind '#', which begins one only at a line's start */
 	CONFIG_INVISIBLE,  /* with an invisible character at its beginning or end */
-	CONFIG_MISTAKES
+	CONFIG_MISTAKES    /* their number */
 };
 
 enum config_mistake config_find_mistake(const char *value);

@@ -28,7 +28,7 @@ scheme_problem(const char *url)
 		return "must be an https:// URL with its scheme in lower case";
 	if (strncasecmp(url, HTTP, strlen(HTTP)) == 0)
 		return "must be an https:// URL: http:// is accepted for localhost only";
-	return "must be an https:// URL, of which \"https://\" is a part";
+	return "must be an https:// URL, and begin with \"https://\"";
 }
 
 static const char *

@@ -73,7 +73,7 @@ seal_entry(struct ctx *ctx, const struct escrow_entry *entry, const char **text)
 	    && ctx_printf(ctx, text, "%s\n%s", clear, sealed);
 }
 
-/* Seals the text anew if the first key has changed: the other may be taken out soon. */
+/* Seals the text anew if the ring's first key has changed: the old key may be deleted soon. */
 static void
 seal_with_newer_key(struct ctx *ctx, struct escrow_entry *entry)
 {

@@ -70,16 +70,16 @@ struct fold_filter {
 	int64_t account_id;   /* texts whose account is not known match all */
 	bool all;
 	int64_t deadline_ms; /* of the request, by clock_ms; 0: none */
-	bool whole; /* it is a fault if a slot cannot be read, which may hold such a text */
+	bool all_readable; /* a slot that cannot be read is a fault: it may hold a matching text */
 };
 
 /* As connection_fold. */
 bool connection_fold_matching(
     struct ctx *ctx, const struct config *cfg, const struct fold_filter *filter);
 
-/* After a refusal by amoCRM, which may mean that this token or code was used before: whether the
- * pair that it was used for may be in the escrow, and cannot be had now.  If so, that is the fault
- * instead.  key: as in fold_filter. */
+/* After amoCRM has refused a token or code, perhaps because it was used before: whether the tokens
+ * that it was used for may be in the escrow but cannot be stored now.  Then the fault in ctx says
+ * that instead of the refusal; else it stays as it is.  key: as in fold_filter. */
 bool connection_escrow_may_hold(struct ctx *ctx, const struct config *cfg, const char *key);
 
 /* Folds what can be folded at once, without waiting for other processes or asking amoCRM, and notes

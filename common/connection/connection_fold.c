@@ -16,7 +16,7 @@ struct fold {
 	int64_t deadline_ms; /* for amoCRM's answers, of all texts together; 0: it is not asked */
 	bool any;
 	struct first_reason unreadable; /* slots, and texts that cannot be decrypted */
-	bool sealed;                    /* the text that failed last is one of these */
+	bool undecryptable;             /* the text that failed last cannot be decrypted */
 	enum fault_kind kind;           /* of the first text that could not be folded */
 	char reason[CTX_REASON_MAX];
 };
@@ -61,14 +61,14 @@ fold_authorized(struct ctx *ctx, const struct fold *fold, const struct keyring *
 	return true;
 }
 
-/* Other faults are those of amo-crm-crypto. */
+/* These two kinds of fault mean that the key ring cannot decrypt the text. */
 static bool
 open_tokens(struct ctx *ctx, struct fold *fold, const struct keyring *ring, const struct kept *kept,
     struct tokens *tokens)
 {
 	if (kept_tokens(ctx, ring, kept, tokens))
 		return true;
-	fold->sealed = ctx->kind == FAULT_STORAGE || ctx->kind == FAULT_CORRUPT;
+	fold->undecryptable = ctx->kind == FAULT_STORAGE || ctx->kind == FAULT_CORRUPT;
 	return false;
 }
 
@@ -143,7 +143,7 @@ matches(struct ctx *ctx, const char *text, const struct fold_filter *filter)
 }
 
 static void
-explain_sealed(struct ctx *ctx, int number)
+explain_undecryptable(struct ctx *ctx, int number)
 {
 	struct ctx before = *ctx;
 
@@ -152,16 +152,17 @@ explain_sealed(struct ctx *ctx, int number)
 	    (unsigned)number, before.reason);
 }
 
-/* Those that nobody can decrypt bring no connection back, so they do not stop its disconnection. */
+/* Tokens that cannot be decrypted cannot restore a connection, so they do not stop its
+ * disconnection. */
 static void
 note_failure(struct ctx *ctx, struct fold *fold, int number)
 {
 	const struct fold_filter *filter = fold->filter;
 	bool by_owner = filter->account_id != 0 || filter->app_user != NULL;
 
-	if (fold->sealed)
-		explain_sealed(ctx, number);
-	if (fold->sealed && by_owner) {
+	if (fold->undecryptable)
+		explain_undecryptable(ctx, number);
+	if (fold->undecryptable && by_owner) {
 		first_reason_add(&fold->unreadable, ctx->reason);
 	} else if (fold->kind == FAULT_NONE) {
 		fold->kind = ctx->kind;
@@ -174,7 +175,7 @@ visit(struct ctx *ctx, void *arg, int number, const char *text)
 {
 	struct fold *fold = arg;
 
-	fold->sealed = false;
+	fold->undecryptable = false;
 	if (matches(ctx, text, fold->filter)
 	    && !escrow_take(ctx, &fold->cfg->store, number, fold->wait_ms, fold_text, fold)) {
 		note_failure(ctx, fold, number);
@@ -189,7 +190,7 @@ report_unreadable(struct ctx *ctx, const struct fold *fold)
 {
 	if (fold->unreadable.count == 0)
 		return true;
-	if (fold->filter->whole)
+	if (fold->filter->all_readable)
 		return fault(ctx, FAULT_STORAGE, "%s", fold->unreadable.text);
 	log_note(ctx, "unreadable", fold->unreadable.text);
 	return true;
@@ -224,7 +225,9 @@ connection_fold_matching(
 bool
 connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
 {
-	const struct fold_filter filter = { .key = key, .all = key == NULL, .whole = key == NULL };
+	const struct fold_filter filter = {
+		.key = key, .all = key == NULL, .all_readable = key == NULL
+	};
 
 	return connection_fold_matching(ctx, cfg, &filter);
 }
@@ -232,7 +235,7 @@ connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
 bool
 connection_escrow_may_hold(struct ctx *ctx, const struct config *cfg, const char *key)
 {
-	const struct fold_filter filter = { .key = key, .whole = true };
+	const struct fold_filter filter = { .key = key, .all_readable = true };
 	struct ctx before = *ctx;
 	char reason[CTX_REASON_MAX];
 	enum fault_kind kind;

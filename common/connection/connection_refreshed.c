@@ -53,8 +53,8 @@ note_owner(struct ctx *ctx, void *arg, const char *pointer, const char *value)
 	return true;
 }
 
-/* The app user whose pointer leads to the connection; NULL if that is nobody, or not only one: the
- * pointer of a user whose connection was claimed by another stays. */
+/* The only app user whose pointer leads to the connection.  NULL: there is none, or several, since
+ * the pointer of a user whose connection another has claimed stays. */
 static bool
 find_owner(struct ctx *ctx, const struct config *cfg, const char *key, const char **app_user)
 {
@@ -94,7 +94,8 @@ is_lost(struct ctx *ctx, const struct config *cfg, const struct refreshed *refre
 	return true;
 }
 
-/* The record was in a damaged shard.  amoCRM has used up the pair of any backup for this one. */
+/* The record was in a damaged shard.  The pair of any backup was exchanged for this one, and is
+ * invalid. */
 static bool
 restore_lost(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed)

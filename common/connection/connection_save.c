@@ -129,8 +129,8 @@ plan_app_user(struct ctx *ctx, const struct config *cfg, const struct claim *cla
 }
 
 /* Whether the record is of a later authorization, or has later tokens of this one.  A time in the
- * future is of a clock that was ahead, and has been set back since: it tells nothing beside one
- * that is not. */
+ * future was stored while the clock was ahead; it does not make the record newer than an
+ * authorization of a time that has come. */
 static bool
 is_newer(const struct connection *stored, const struct input *in)
 {

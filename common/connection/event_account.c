@@ -105,9 +105,10 @@ account_by_subdomain(struct ctx *ctx, const struct config *cfg, struct event *ev
 	return true;
 }
 
-/* Whether the body names the account by an id, and its subdomain can be no other connected
- * account's.  It usually is that of the account's own connections, so these are read first, and the
- * others only if it is not.  Nothing is read where a single account can be connected. */
+/* Whether the body names the account by an id, and its subdomain need not be looked up.  Usually
+ * that is the subdomain of the account's own connections, so these are read first, and all others
+ * only if none of these has it.  An account that is not connected is refused later, if only
+ * connected ones are accepted.  Nothing is read where a single account can be connected. */
 static bool
 is_named(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {

@@ -30,7 +30,7 @@ enum cursor_damage {
 	CURSOR_WHOLE,
 	CURSOR_FROM_PREVIOUS,  /* the file is corrupt; this is the one before it */
 	CURSOR_FROM_BEGINNING, /* both are corrupt; this is before all events */
-	CURSOR_FROM_SEGMENT,   /* see cursor_fit */
+	CURSOR_FROM_SEGMENT,   /* a position is not in the journal, see cursor_fit */
 };
 
 struct cursor {
@@ -38,7 +38,7 @@ struct cursor {
 	struct blocked_account *blocked; /* allocated by malloc */
 	size_t count;
 	time_t saved_at;           /* when the position was last saved; 0: not known */
-	enum cursor_damage damage; /* of the file that was read */
+	enum cursor_damage damage; /* of the file that was read, or of a position in it */
 };
 
 /* Without a file the position is before all events.  cursor_close frees the list, and must be
@@ -52,8 +52,8 @@ void cursor_close(struct cursor *cursor);
  * Fault: FAULT_STORAGE; the position that cursor_read finds is unchanged then. */
 bool cursor_write(struct ctx *ctx, const struct store_config *store, struct cursor *cursor);
 
-/* Moves the cursor's position as journal_fit does, and those of blocked accounts that are after it
- * with it.  Attempts are counted anew for a blocked account that was moved.
+/* Moves the cursor's position as journal_fit does.  Blocked accounts whose position is after it
+ * then are moved to it, and their attempts are counted anew.
  * Fault: FAULT_STORAGE. */
 bool cursor_fit(struct ctx *ctx, const struct journal *journal, struct cursor *cursor);
 

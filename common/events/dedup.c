@@ -75,11 +75,11 @@ dedup_seen(struct dedup *dedup, const char *id, time_t received_at,
 		return false;
 	entry = find_slot(dedup, bytes);
 	if (in_window(entry, received_at)) {
-		bool later = cursor_before(&entry->position, position);
+		bool repeats = cursor_before(&entry->position, position);
 
-		/* else the clock was set back by a day or more between the two */
-		if (!later || entry->received_at < received_at + DEDUP_WINDOW_S)
-			return later;
+		/* unless the clock was set back by a day or more between the two */
+		if (!repeats || entry->received_at < received_at + DEDUP_WINDOW_S)
+			return repeats;
 	}
 	dedup->count += entry->received_at == 0;
 	memcpy(entry->id, bytes, ID_BYTES);

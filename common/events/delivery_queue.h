@@ -6,12 +6,14 @@
  * also while the events that have waited are delivered.
  * After the last retry the event becomes a dead letter and the account's next event is delivered;
  * one that the receiver rejects (delivery.h) is attempted three times within a minute.
- * An event with the id of one received in the 24 hours before it is a repetition by amoCRM and is
- * skipped (deduplication window, dedup.h).
+ * An event with the id of an earlier one that was received less than 24 hours before it, or after
+ * it if the clock was set back, is a repetition by amoCRM and is skipped (deduplication window,
+ * dedup.h).
  *
  * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
- * the save delivers one event twice; no event is lost.  A queue that is opened reads the events of
- * the 24 hours before the oldest that is not delivered, to recognise their repetitions.
+ * the save delivers one event twice; no event is lost.  A queue that is opened, or that finds
+ * another journal, reads the events of the 24 hours before the oldest that is not delivered, to
+ * recognise their repetitions.
  */
 #ifndef DELIVERY_QUEUE_H
 #define DELIVERY_QUEUE_H

@@ -2,8 +2,8 @@
  *
  * Writers take a lock on <path>/events/lock, a file of its own because the lock also covers the
  * choice of the segment.  The lock has a timeout (lock.h): a writer that is stopped while it holds
- * it must not block all others forever.  The file caches what is known of the newest
- * segment (segment.h).
+ * it must not block all others forever.  The file caches what is known of the newest segment
+ * (segment.h).
  */
 #include "events/journal.h"
 
@@ -117,7 +117,8 @@ check_size(struct ctx *ctx, const struct journal *journal, const struct lock *lo
 		return false;
 	return newest.older + len <= journal->size_max
 	    || fault(ctx, FAULT_STORAGE,
-		"the journal has [webhook] max_journal, %lld bytes; run amocrmctl deliver, or see "
+		"the journal has reached [webhook] max_journal, %lld bytes; run amocrmctl deliver, "
+		"or see "
 		"keep_days",
 		(long long)journal->size_max);
 }

@@ -50,7 +50,7 @@ struct journal_position {
 	int64_t segment;
 	int64_t offset;
 	int64_t line;     /* the offset at which the line before it begins */
-	int64_t checksum; /* of that line, from 1; 0: not known */
+	int64_t checksum; /* of that line's first bytes, at least 1; 0: not known */
 };
 
 /* Gives a position before all events that were appended at the time since or later.  Events shortly

@@ -66,7 +66,7 @@ add_to_line(struct reader *reader, const char *bytes, size_t len)
 		strbuf_add(&reader->line, bytes, len);
 }
 
-/* Of at least CHECKED_SIZE bytes of a line, or all of it. */
+/* Of the first CHECKED_SIZE bytes of a line, or of all of a shorter one. */
 static int64_t
 checksum_of(const char *line, int64_t len)
 {

@@ -92,17 +92,19 @@ close_file(struct ctx *ctx, const struct gdbm_file *db, bool ok)
 	return ok;
 }
 
-/* A fatal error is one of the disk or a limit, or else the file is corrupt: then GDBM may also pass
- * impossible numbers to the system. */
+/* An error of the disk or of a limit is reported as such.  Any other means that the file is
+ * corrupt: GDBM then also passes impossible numbers to system calls. */
 static void
 fault_fatal(struct ctx *ctx, const struct gdbm_file *db, gdbm_error error, int system_error)
 {
 	static const int real[] = { EIO, ENOSPC, EDQUOT, EFBIG, EROFS, ESTALE, ENOMEM };
 
 	for (size_t i = 0; gdbm_check_syserr(error) && i < sizeof real / sizeof *real; i++)
-		if (system_error == real[i])
+		if (system_error == real[i]) {
 			ctx_fault(ctx, FAULT_STORAGE, "%s: %s: %s", db->path, gdbm_strerror(error),
 			    strerror(system_error));
+			return;
+		}
 	ctx_fault(ctx, FAULT_STORAGE, "%s: is corrupt; run amocrmctl repair", db->path);
 }
 

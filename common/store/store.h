@@ -93,8 +93,8 @@ typedef void store_visit_unreadable(void *arg, const char *path, const char *rea
 bool store_each_unreadable(
     struct ctx *ctx, const struct store_config *store, store_visit_unreadable *visit, void *arg);
 
-/* Checks the shard of a key that seems to have no record: it may be in a part that cannot be read,
- * or in the file that belongs there.  Fault: FAULT_STORAGE. */
+/* Reads all of a key's shard.  If that succeeds, a record that was not found does not exist; else
+ * it may be in a part that cannot be read.  Fault: FAULT_STORAGE. */
 bool store_check_shard(struct ctx *ctx, const struct store_config *store, const char *key);
 
 /* What helps against such a reason. */

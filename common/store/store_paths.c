@@ -78,7 +78,8 @@ check_link(struct ctx *ctx, const struct store_config *store)
 	if (!store_paths_directory(ctx, store, &path))
 		return false;
 	return access(path, F_OK) == 0 || errno != ENOENT || readlink(path, &target, 1) < 0
-	    || fault(ctx, FAULT_STORAGE, "%s: is a link to nothing; run amocrmctl check", path);
+	    || fault(
+		ctx, FAULT_STORAGE, "%s: is a dangling symbolic link; run amocrmctl check", path);
 }
 
 bool

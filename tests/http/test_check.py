@@ -312,8 +312,8 @@ VALUES = {
         {"amocrm_account": "https://reforyou.amocrm.ru"},
         "WRONG", "configuration", "account", "the host alone"),
     "the subdomain of an account": (
-        {"amocrm_account": "reforyou"}, "WRONG", "configuration", "the whole host"),
-    "a path that is not whole": (
+        {"amocrm_account": "reforyou"}, "WRONG", "configuration", "the full host name"),
+    "a relative path": (
         {"store_keys": "keys"}, "WRONG", "configuration", "[store] keys", "begins with '/'"),
     "a key in capitals": (
         {"app_DEEP_LINK": "foryoure://x"},
@@ -370,7 +370,7 @@ def test_client_secret_for_both(bare):
     wrong = findings.faults(check(bare))
     assert [(one.level, one.part) for one in wrong] == [
         ("WRONG", "client_id"), ("WRONG", "client_secret")]
-    assert "36: hex digits" in wrong[0].text
+    assert "36 hex digits" in wrong[0].text
 
 
 def test_other_valid_values(bare):

@@ -185,6 +185,8 @@ def test_repair_passes_a_shard_that_it_cannot_open(four):
 
 
 def test_repair_passes_a_shard_that_it_cannot_replace(four):
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
     before, after = sorted(connections.shard(four, f"connection:{ID}:{user}")
                            for user in (USERS[0], BAD))
     damage.emptied(before)
@@ -193,6 +195,8 @@ def test_repair_passes_a_shard_that_it_cannot_replace(four):
     done = four.ctl("repair", check=False, launcher=(
         "strace", "-o", "/dev/null", "-e", "inject=link,linkat:error=EPERM:when=1",
         "-e", "inject=rename:error=EBUSY:when=1"))
+    if "ptrace" in done.stderr:
+        pytest.skip(f"strace does not work here: {done.stderr}")
 
     assert done.returncode == 1
     assert f"{before}: cannot be moved aside" in done.stderr, done.stderr

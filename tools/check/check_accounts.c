@@ -102,12 +102,14 @@ static bool
 check_token_endpoint(struct check *c, const char *host)
 {
 	struct ctl *ctl = c->ctl;
-	struct budget_turn turn; /* not ended: this code cannot succeed */
+	struct budget_turn turn;
 	struct tokens tokens;
+	bool ok = amocrm_exchange(ctl->ctx, &ctl->cfg, host, "amocrmctl-check", BUDGET_OWN_STATE,
+	    amocrm_deadline(&ctl->cfg), &tokens, &turn);
 
-	if (amocrm_exchange(ctl->ctx, &ctl->cfg, host, "amocrmctl-check", BUDGET_OWN_STATE,
-		amocrm_deadline(&ctl->cfg), &tokens, &turn)
-	    || ctl->ctx->kind == FAULT_REFUSED) {
+	if (ok)
+		budget_end(&turn);
+	if (ok || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",
 		    "%s: accepts client_id, client_secret and redirect_uri", host);

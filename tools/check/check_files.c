@@ -133,7 +133,7 @@ config_advice(const struct ctx *ctx)
 		{ "is given twice",
 		    "delete one of the two lines, or the blank that the second begins "
 		    "with" },
-		{ "there is no such section",
+		{ "unknown section",
 		    "the sections are [amocrm], [app], [jwt], [store], [webhook] and [deliver]" },
 		{ "no [section] before this line",
 		    "every key belongs below the line of its section, such as [amocrm]" },

@@ -63,9 +63,9 @@ report_damage(struct report *r, enum cursor_damage damage)
 		    "events/cursor and events/cursor.old are damaged");
 	if (damage == CURSOR_FROM_SEGMENT)
 		report_warning(r, "delivery",
-		    "amocrmctl deliver will deliver the events of its newest files again; restore "
-		    "the whole store from one backup",
-		    "the journal is shorter than when its events were delivered, or another one");
+		    "amocrmctl deliver will deliver some events again; restore the whole store "
+		    "from one backup",
+		    "the journal is shorter than when its events were delivered, or was replaced");
 }
 
 static void

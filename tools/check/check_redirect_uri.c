@@ -83,8 +83,7 @@ check_client_id(struct report *r, const char *id)
 		    "%s: the value in the example, not that of your integration", id);
 	else if (!config_client_id_valid(id)) /* and so it may be a secret: it is not shown */
 		report_wrong(r, "client_id", keys_tab,
-		    "%zu characters; amoCRM's have 36: hex digits in lower case and hyphens",
-		    strlen(id));
+		    "%zu characters, not 36 hex digits in lower case and hyphens", strlen(id));
 	else
 		report_ok(r, "client_id", "%s", id);
 }

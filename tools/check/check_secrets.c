@@ -136,9 +136,8 @@ check_webhook(struct check *c)
 		    DISTINCT_MIN);
 	else if (strcmp(secret, c->ctl->cfg.amocrm.client_secret) == 0 || is_jwt_secret(c, secret))
 		report_wrong(r, "webhook_key", new_one,
-		    "[webhook] secret is also client_secret or [jwt] secret: as part of a URL it "
-		    "is "
-		    "seen in the account's settings and in logs");
+		    "[webhook] secret is also client_secret or [jwt] secret: as part of a URL "
+		    "it is seen in the account's settings and in logs");
 	else
 		report_ok(r, "webhook_key", "[webhook] secret is set");
 }

@@ -757,8 +757,9 @@ delivers_again_what_arrived_since_the_position_was_saved(void **state)
 	} table[] = {
 		{ "just saved: only the newest segment", 0, "2" },
 		{ "saved two days ago", -2L * DAY_S, "1 2" },
-		{ "saved at about the same time", -DAY_S - 600, "1 2" },
-		{ "saved when the clock was fast", 600, "1 2" },
+		{ "saved within the margin after the last event", -DAY_S + 600, "1 2" },
+		{ "saved after the margin", -DAY_S + 7200, "2" },
+		{ "saved when the clock was ahead", 600, "1 2" },
 		{ "not known when", 0, "1 2" },
 	};
 

@@ -63,7 +63,7 @@ keeps_a_shard_that_it_cannot_examine(void **state)
 	file_write_text(replacement, "a part");
 
 	failing = shard;
-	same_fault("an error", &ctx, store_repair(&ctx, &store, &report, &count), FAULT_STORAGE);
+	same_fault("an error", &ctx, store_repair(&ctx, &store, &report, &count), FAULT_CORRUPT);
 	has_text("an error", ctx.reason, strerror(EIO));
 	failing = "";
 	ctx_clear_fault(&ctx);

@@ -109,17 +109,18 @@ repair_all(struct ctl *ctl, struct tally *tally)
 	const struct connection_repair connections = { print_restored, print_missing,
 		print_disconnected, tally };
 	size_t count;
-	bool ok = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count);
+	bool repaired = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count);
+	bool ok;
 
-	if (!ok) {
+	if (!repaired) {
 		ctl_fault(ctl);
 		if (ctl->ctx->kind != FAULT_CORRUPT)
 			return false;
 		ctx_clear_fault(ctl->ctx);
 	}
-	ok = ctl_fold(ctl) && ok;
+	ok = ctl_fold(ctl) && repaired;
 	if (!connection_repair(ctl->ctx, &ctl->cfg, &connections)) {
-		if (ok || ctl->ctx->kind != FAULT_CORRUPT)
+		if (repaired || ctl->ctx->kind != FAULT_CORRUPT) /* else it is the same shard */
 			ctl_fault(ctl);
 		ctx_clear_fault(ctl->ctx);
 		ok = false;

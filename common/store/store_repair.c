@@ -67,15 +67,24 @@ static bool
 replace(struct ctx *ctx, const struct damaged *d)
 {
 	bool linked = link(d->path, d->aside) == 0;
+	bool moved = linked || rename(d->path, d->aside) == 0;
+
+	if (moved && rename(d->new_path, d->path) == 0)
+		return true;
+	ctx_fault(ctx, FAULT_STORAGE, "%s: cannot be moved aside: %s", d->path, strerror(errno));
+	if (linked)
+		unlink(d->aside);
+	else if (moved)
+		(void)rename(d->aside, d->path);
+	return false;
+}
+
+/* After the replacement, which is reported whatever comes of this. */
+static bool
+secure(struct ctx *ctx, const struct damaged *d)
+{
 	struct stat st;
 
-	if ((!linked && rename(d->path, d->aside) != 0) || rename(d->new_path, d->path) != 0) {
-		ctx_fault(
-		    ctx, FAULT_STORAGE, "%s: cannot be moved aside: %s", d->path, strerror(errno));
-		if (linked)
-			unlink(d->aside);
-		return false;
-	}
 	if (lstat(d->aside, &st) == 0 && S_ISREG(st.st_mode) && chmod(d->aside, 0600) != 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", d->aside, strerror(errno));
 	return file_sync_directory(ctx, d->directory);
@@ -93,7 +102,7 @@ repair_damaged(struct ctx *ctx, struct damaged *d, const struct store_repair *re
 	if (!salvage(ctx, d->path, d->new_path, report->kept, report->arg) || !replace(ctx, d))
 		return false;
 	report->shard(report->arg, d->path, d->aside, reason);
-	return true;
+	return secure(ctx, d);
 }
 
 /* Completes a repair that was killed between its two renames. */

@@ -62,6 +62,18 @@ scan(struct ctx *ctx, DIR *directory, const char *path, int64_t from, int64_t *f
 	return errno == 0 || segment_fault(ctx, path);
 }
 
+/* *directory: NULL: it does not exist. */
+static bool
+open_directory(struct ctx *ctx, const struct journal *journal, const char **path, DIR **directory)
+{
+	if (!ctx_printf(ctx, path, "%s/events", journal->path))
+		return false;
+	*directory = opendir(*path);
+	if (*directory == NULL)
+		return errno == ENOENT ? check_store(ctx, journal) : segment_fault(ctx, *path);
+	return true;
+}
+
 bool
 segment_find(
     struct ctx *ctx, const struct journal *journal, int64_t from, int64_t *first, int64_t *newest)
@@ -71,35 +83,59 @@ segment_find(
 	bool ok;
 
 	*first = *newest = 0;
-	if (!ctx_printf(ctx, &path, "%s/events", journal->path))
+	if (!open_directory(ctx, journal, &path, &directory))
 		return false;
-	directory = opendir(path);
 	if (directory == NULL)
-		return errno == ENOENT ? check_store(ctx, journal) : segment_fault(ctx, path);
+		return true;
 	ok = scan(ctx, directory, path, from, first, newest);
 	closedir(directory);
 	return ok;
+}
+
+/* Some numbers may be missing, so the files are counted and not the numbers. */
+static bool
+scan_sizes(struct ctx *ctx, DIR *directory, const char *path, struct newest_segment *newest)
+{
+	const struct dirent *entry;
+	int64_t size = 0; /* of the newest */
+	struct stat st;
+
+	while (errno = 0, (entry = readdir(directory)) != NULL) {
+		int64_t number = parse_name(entry->d_name);
+
+		if (number == 0)
+			continue;
+		if (fstatat(dirfd(directory), entry->d_name, &st, 0) != 0) {
+			if (errno == ENOENT)
+				continue;
+			return segment_fault(ctx, path);
+		}
+		newest->older += st.st_size;
+		if (number > newest->number) {
+			newest->number = number;
+			newest->inode = (int64_t)st.st_ino;
+			size = st.st_size;
+		}
+	}
+	newest->older -= size;
+	return errno == 0 || segment_fault(ctx, path);
 }
 
 bool
 segment_scan(struct ctx *ctx, const struct journal *journal, struct newest_segment *newest)
 {
 	const char *path;
-	int64_t number;
-	struct stat st;
+	DIR *directory;
+	bool ok;
 
 	memset(newest, 0, sizeof *newest);
-	if (!segment_find(ctx, journal, 0, &number, &newest->number))
+	if (!open_directory(ctx, journal, &path, &directory))
 		return false;
-	for (; number > 0 && number <= newest->number; number++) {
-		if (!segment_path(ctx, journal, number, &path))
-			return false;
-		if (stat(path, &st) != 0)
-			continue;
-		newest->older += number < newest->number ? st.st_size : 0;
-		newest->inode = (int64_t)st.st_ino; /* at last, of the newest */
-	}
-	return true;
+	if (directory == NULL)
+		return true;
+	ok = scan_sizes(ctx, directory, path, newest);
+	closedir(directory);
+	return ok;
 }
 
 /* *inode: 0: the segment does not exist. */

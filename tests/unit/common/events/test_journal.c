@@ -364,6 +364,21 @@ finds_the_newest_segment_behind_a_gap(void **state)
 	reads("a reader that has read all", &journal, &end, "{\"n\":4}", 0);
 }
 
+/* Nobody can count up to it. */
+static void
+appends_beside_a_segment_of_a_high_number(void **state)
+{
+	struct journal journal = { *state, SEGMENT_MAX, 0, 0 };
+	struct journal_position begin = { .segment = 0 };
+	char stray[PATH_SIZE];
+
+	append(&journal, "{\"n\":0}");
+	path_in(*state, "events/9999999999.ndjson", stray);
+	append_bytes(stray, "{\"n\":1}\n", 8);
+	append(&journal, "{\"n\":2}");
+	reads("all", &journal, &begin, "{\"n\":0}|{\"n\":1}|{\"n\":2}", 0);
+}
+
 #define LINE_LEN 8 /* of an event with one digit, with its newline */
 
 static void
@@ -864,6 +879,7 @@ main(void)
 		IN_FOLDER(uses_an_empty_segment),
 		IN_FOLDER(finds_the_newest_segment_despite_a_wrong_hint),
 		IN_FOLDER(finds_the_newest_segment_behind_a_gap),
+		IN_FOLDER(appends_beside_a_segment_of_a_high_number),
 		IN_FOLDER(limits_the_size_of_the_journal_to_the_byte),
 		IN_FOLDER(counts_the_newline_that_ends_a_torn_line),
 		IN_FOLDER(has_room_again_when_segments_were_removed),

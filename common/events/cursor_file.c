@@ -39,7 +39,7 @@ parse_position(const struct json_object *doc, struct journal_position *position)
 	return json_get_integer(doc, "segment", &position->segment)
 	    && json_get_integer(doc, "offset", &position->offset) && position->segment >= 0
 	    && position->offset >= 0 && position->line >= 0
-	    && (position->line == 0 || position->line < position->offset);
+	    && (position->checksum == 0 || position->line < position->offset);
 }
 
 static bool

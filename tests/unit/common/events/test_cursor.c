@@ -129,6 +129,8 @@ begins_anew_after_a_corrupt_file(void **state)
 		    "{\"segment\":1,\"offset\":9,\"line\":-1,\"checksum\":1,\"held_up\":[]}" },
 		{ "a line that begins at the position",
 		    "{\"segment\":1,\"offset\":9,\"line\":9,\"checksum\":1,\"held_up\":[]}" },
+		{ "a line before the first byte",
+		    "{\"segment\":1,\"offset\":0,\"line\":0,\"checksum\":1,\"held_up\":[]}" },
 		{ "no list of blocked accounts", "{\"segment\":1,\"offset\":9}" },
 		{ "a list that is an object", "{\"segment\":1,\"offset\":9,\"held_up\":{}}" },
 		{ "an entry that is a number", "{\"segment\":1,\"offset\":9,\"held_up\":[5]}" },

@@ -198,7 +198,7 @@ refusal_quote(struct ctx *ctx, const struct json_object *doc, const char **quote
 	const char *title = first_text(doc, titles);
 	const char *detail = first_text(doc, details);
 
-	return ctx_printf(ctx, quote, "%.60s%s%.100s", title == NULL ? "" : title,
+	return ctx_printf(ctx, quote, "%.60s%s%.80s", title == NULL ? "" : title,
 	    title == NULL || detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
 }
 

@@ -248,6 +248,7 @@ quotes_hostile_texts(void **state)
 
 #define TEN     "0123456789"
 #define FIFTY   TEN TEN TEN TEN TEN
+#define EIGHTY  FIFTY TEN TEN TEN
 #define HUNDRED FIFTY FIFTY
 
 /* So the advice is never cut off, nor an error by one before it. */
@@ -259,9 +260,9 @@ shortens_long_texts(void **state)
 	} table[] = {
 		{ "a hint and a title", TOKEN, NULL,
 		    "{\"hint\":\"" HUNDRED "\",\"title\":\"" HUNDRED "\"}",
-		    ": " FIFTY TEN ": " HUNDRED " (amoCRM's reason is not known to us)" },
+		    ": " FIFTY TEN ": " EIGHTY " (amoCRM's reason is not known to us)" },
 		{ "a longer hint", TOKEN, NULL, "{\"hint\":\"" HUNDRED TEN "\"}",
-		    ": " HUNDRED " (amoCRM's reason is not known to us)" },
+		    ": " EIGHTY " (amoCRM's reason is not known to us)" },
 		{ "a known hint with more text", TOKEN, NULL,
 		    "{\"hint\":\"Token has been revoked" HUNDRED "\"}", "not known to us)" },
 		{ "a path", AMOCRM_WEBHOOKS_PATH, "{}",

@@ -724,7 +724,7 @@ tells_what_was_probably_meant(void **state)
 		{ "capitals in a section", "[App]\nname = x\n", "unknown section" },
 		{ "blanks in a section", "[ app ]\nname = x\n", "unknown section [ app ]" },
 		{ "an empty value", "[app]\nname =\n", "; it is empty" },
-		{ "a comment behind a value", "[amocrm]\ntimeout = 5 # s\n", "; it has a '#'" },
+		{ "a comment behind a value", "[amocrm]\ntimeout = 5 # s\n", "; it has a comment" },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {

@@ -137,9 +137,29 @@ import_line(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	    ctx, cfg, ring, key, value, text == NULL ? NULL : &tokens, stored);
 }
 
+/* Tokens that wait in the escrow are newer than any backup's, and would seem outdated beside a
+ * record that was restored from one. */
+static bool
+nothing_waits(struct ctx *ctx, const struct config *cfg, const struct json_object *doc)
+{
+	const char *key = json_get_string(doc, "key");
+	bool waits;
+
+	if (key == NULL)
+		return true; /* reported later */
+	if (!connection_waits(ctx, cfg, key, &waits)) {
+		ctx_clear_fault(ctx);
+		return true;
+	}
+	return !waits
+	    || fault(ctx, FAULT_UNAVAILABLE,
+		"newer tokens of %s wait in the escrow, and cannot be stored yet", key);
+}
+
 /* An invalid line is reported, and the import continues. */
 static bool
-import_lines(struct ctl *ctl, const struct keyring *ring, size_t *imported, size_t *kept)
+import_lines(
+    struct ctl *ctl, const struct keyring *ring, bool folded, size_t *imported, size_t *kept)
 {
 	struct ctx *ctx = ctl->ctx;
 	char *line = NULL;
@@ -153,7 +173,8 @@ import_lines(struct ctl *ctl, const struct keyring *ring, size_t *imported, size
 		bool stored = false;
 
 		number++;
-		if (!import_line(ctx, &ctl->cfg, ring, doc, &stored)) {
+		if ((!folded && !nothing_waits(ctx, &ctl->cfg, doc))
+		    || !import_line(ctx, &ctl->cfg, ring, doc, &stored)) {
 			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, ctx->reason);
 			ctx_clear_fault(ctx);
 			ok = false;
@@ -175,14 +196,15 @@ ctl_import(struct ctl *ctl)
 	const struct keyring *ring;
 	size_t imported = 0;
 	size_t kept = 0;
+	bool folded;
 	bool ok;
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "accepts no arguments; it reads standard input");
 	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &ring))
 		return ctl_fault(ctl);
-	ok = ctl_fold(ctl); /* they are newer than any backup */
-	ok = import_lines(ctl, ring, &imported, &kept) && ok;
+	folded = ctl_fold(ctl);
+	ok = import_lines(ctl, ring, folded, &imported, &kept) && folded;
 	printf("imported %zu, skipped %zu: already present and at least as new\n", imported, kept);
 	return ok ? CTL_DONE : CTL_FAILED;
 }

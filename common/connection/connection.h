@@ -100,6 +100,10 @@ bool connection_fold(struct ctx *ctx, const struct config *cfg, const char *key)
 bool connection_waiting(
     struct ctx *ctx, const struct config *cfg, size_t *count, char first[STORE_KEY_MAX + 1]);
 
+/* Whether refreshed tokens of the connection with that key wait in the escrow.
+ * Fault: FAULT_STORAGE. */
+bool connection_waits(struct ctx *ctx, const struct config *cfg, const char *key, bool *waits);
+
 /* Adds an existing connection to the account's index. */
 bool connection_index_add(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);

@@ -97,7 +97,7 @@ connection_erase(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
 	struct target target = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
-	const struct fold_filter filter = { .account_id = account_id };
+	const struct fold_filter filter = { .account_id = account_id, .disconnecting = true };
 	const char *pointer;
 	const char *key;
 	struct lock lock;
@@ -113,12 +113,14 @@ connection_erase(
 	return ok;
 }
 
-/* A corrupt record does not tell its app user, so the pointer that led to it decides. */
+/* A record that is corrupt or missing does not tell its app user, so the pointer that led to it
+ * decides.  What else is left of a missing one is erased: refreshed tokens that wait in the escrow
+ * would restore it. */
 static bool
 belongs_to(const struct config *cfg, const struct target *target, const char *app_user)
 {
-	return connections_shared(cfg) || target->corrupt
-	    || (target->found && target->connection.app_user != NULL
+	return connections_shared(cfg) || !target->found
+	    || (target->connection.app_user != NULL
 		&& strcmp(target->connection.app_user, app_user) == 0);
 }
 
@@ -145,7 +147,8 @@ connection_erase_owned(
 bool
 connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user)
 {
-	const struct fold_filter filter = { .app_user = connections_shared(cfg) ? "" : app_user };
+	const struct fold_filter filter = { .app_user = connections_shared(cfg) ? "" : app_user,
+		.disconnecting = true };
 	const char *pointer;
 	const char *key;
 	struct lock lock;

@@ -59,16 +59,13 @@ bool kept_read(struct ctx *ctx, const char *text, struct kept *kept);
 bool kept_tokens(
     struct ctx *ctx, const struct keyring *ring, const struct kept *kept, struct tokens *tokens);
 
-/* Whether refreshed tokens of the connection wait. */
-bool connection_escrow_holds(
-    struct ctx *ctx, const struct config *cfg, const char *key, bool *holds);
-
 /* Which texts are folded: those that match one of these. */
 struct fold_filter {
 	const char *key;      /* of a connection, or of a code's record */
 	const char *app_user; /* who may get it; "": everybody */
 	int64_t account_id;   /* texts whose account is not known match all */
 	bool all;
+	bool disconnecting;  /* their texts that cannot be decrypted are dropped */
 	int64_t deadline_ms; /* of the request, by clock_ms; 0: none */
 	bool all_readable; /* a slot that cannot be read is a fault: it may hold a matching text */
 };

@@ -101,6 +101,34 @@ is_outdated(struct ctx *ctx, const struct config *cfg, const struct kept *kept, 
 	return true;
 }
 
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Whether the text is certainly of the account, or the app user, that is being disconnected. */
+static bool
+is_disconnected(const struct fold_filter *filter, const struct kept *kept)
+{
+	return (filter->account_id != 0 && kept->account_id == filter->account_id)
+	    || (filter->app_user != NULL
+		&& (*filter->app_user == '\0' || same(kept->grant.claimant, filter->app_user)));
+}
+
+/* Tokens that cannot be decrypted would connect again what is being disconnected, if their key came
+ * back. */
+static bool
+drop_disconnected(struct ctx *ctx, const struct fold *fold, const struct kept *kept)
+{
+	if (!fold->undecryptable || !fold->filter->disconnecting
+	    || !is_disconnected(fold->filter, kept))
+		return false;
+	log_note(ctx, "dropped", ctx->reason);
+	ctx_clear_fault(ctx);
+	return true;
+}
+
 /* Outdated tokens are not opened: the key that they are sealed with may be lost. */
 static bool
 fold_text(struct ctx *ctx, void *arg, const char *text)
@@ -109,18 +137,13 @@ fold_text(struct ctx *ctx, void *arg, const char *text)
 	struct kept kept;
 	bool outdated;
 
-	if (!kept_read(ctx, text, &kept) || !is_outdated(ctx, fold->cfg, &kept, &outdated)
-	    || !(outdated ? store_sync(ctx, &fold->cfg->store) : fold_tokens(ctx, fold, &kept)))
+	if (!kept_read(ctx, text, &kept) || !is_outdated(ctx, fold->cfg, &kept, &outdated))
 		return false;
+	if (!(outdated ? store_sync(ctx, &fold->cfg->store) : fold_tokens(ctx, fold, &kept)))
+		return drop_disconnected(ctx, fold, &kept);
 	fold->any = true;
 	log_note(ctx, "folded", kept.key != NULL ? kept.key : kept.code);
 	return true;
-}
-
-static bool
-same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
 /* Whether the filter matches; a text that cannot be read matches only a filter of all. */
@@ -152,17 +175,14 @@ explain_undecryptable(struct ctx *ctx, int number)
 	    (unsigned)number, before.reason);
 }
 
-/* Tokens that cannot be decrypted cannot restore a connection, so they do not stop its
- * disconnection. */
+/* Tokens that cannot be decrypted do not stop a disconnection that they may have nothing to do
+ * with. */
 static void
 note_failure(struct ctx *ctx, struct fold *fold, int number)
 {
-	const struct fold_filter *filter = fold->filter;
-	bool by_owner = filter->account_id != 0 || filter->app_user != NULL;
-
 	if (fold->undecryptable)
 		explain_undecryptable(ctx, number);
-	if (fold->undecryptable && by_owner) {
+	if (fold->undecryptable && fold->filter->disconnecting) {
 		first_reason_add(&fold->unreadable, ctx->reason);
 	} else if (fold->kind == FAULT_NONE) {
 		fold->kind = ctx->kind;

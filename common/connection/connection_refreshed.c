@@ -53,15 +53,14 @@ note_owner(struct ctx *ctx, void *arg, const char *pointer, const char *value)
 	return true;
 }
 
-/* The only app user whose pointer leads to the connection.  NULL: there is none, or several, since
- * the pointer of a user whose connection another has claimed stays. */
+/* If it is not known already: the only app user whose pointer leads to the connection.  NULL: there
+ * is none, or several, since the pointer of a user whose connection another has claimed stays. */
 static bool
 find_owner(struct ctx *ctx, const struct config *cfg, const char *key, const char **app_user)
 {
 	struct owner owner = { .key = key };
 
-	*app_user = NULL;
-	if (connections_shared(cfg))
+	if (connections_shared(cfg) || *app_user != NULL)
 		return true;
 	if (!ctx_alloc(ctx, STORE_KEY_MAX + 1, &owner.app_user)
 	    || !store_each(ctx, &cfg->store, "app:", note_owner, &owner))

@@ -77,8 +77,7 @@ is_missing(struct ctx *ctx, const struct config *cfg, const char *key, bool *mis
 		return false;
 	if (value != NULL)
 		return true;
-	if (!store_check_shard(ctx, &cfg->store, key)
-	    || !connection_escrow_holds(ctx, cfg, key, &waits))
+	if (!store_check_shard(ctx, &cfg->store, key) || !connection_waits(ctx, cfg, key, &waits))
 		return false;
 	*missing = !waits;
 	return true;

@@ -65,7 +65,7 @@ connection_revoke_account(struct ctx *ctx, const struct config *cfg, int64_t acc
 	const char *users;
 	const char *key;
 	int64_t user;
-	const struct fold_filter filter = { .account_id = account_id };
+	const struct fold_filter filter = { .account_id = account_id, .disconnecting = true };
 	bool ok = connection_fold_matching(ctx, cfg, &filter)
 	    && account_index_users(ctx, &cfg->store, account_id, &users);
 	size_t mark = arena_mark(ctx);

@@ -26,13 +26,13 @@ compare_key(struct ctx *ctx, void *arg, int number, const char *text)
 
 /* A slot that cannot be read may hold them. */
 bool
-connection_escrow_holds(struct ctx *ctx, const struct config *cfg, const char *key, bool *holds)
+connection_waits(struct ctx *ctx, const struct config *cfg, const char *key, bool *waits)
 {
 	struct first_reason unreadable = { 0 };
 	struct search search = { key, false };
 	bool ok = escrow_each(ctx, &cfg->store, compare_key, &search, &unreadable);
 
-	*holds = search.found;
+	*waits = search.found;
 	return ok
 	    && (search.found || unreadable.count == 0
 		|| fault(ctx, FAULT_STORAGE, "%s", unreadable.text));

@@ -446,25 +446,45 @@ def test_tokens_whose_key_is_lost_do_not_stop_a_new_authorization(bare, amocrm):
 
 
 def test_tokens_whose_key_is_lost_do_not_stop_a_disconnection(bare, amocrm):
+    """Whose they are is not known."""
+    bare.configure(app_connections="per_user", app_state="any")
+    amocrm.misbehave("opaque_token", path="/oauth2/access_token")
     answer_under_strace(bare, amocrm.approve(), "rename:error=EIO:when=1+")
     [slot] = occupied(bare)
     olena = app.User(bare)
 
     with another_key_ring(bare):
-        connect(bare, amocrm)
+        olena.connects(amocrm)
         hook = bare.get("disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0]))
         assert hook.status == 200, hook.text
         assert not olena.is_connected()
+        olena.connects(amocrm)
         app.disconnected(olena.disconnect())
         listed = bare.ctl("accounts", check=False)
         assert listed.returncode == 1
         assert f"escrow/{slot.name}: encrypted with key" in listed.stderr, listed.stderr
         assert "delete this file" in listed.stderr
-        connect(bare, amocrm)
+        olena.connects(amocrm)
         bare.ctl("disconnect", ID)
 
         slot.unlink()
         assert bare.connections() == []
+
+
+@pytest.mark.parametrize("disconnect", [
+    lambda site, amocrm: app.disconnected(app.User(site).disconnect()),
+    lambda site, amocrm: site.get(
+        "disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0])),
+], ids=["by the app", "by amoCRM"])
+def test_a_key_that_comes_back_connects_nobody_again(bare, amocrm, disconnect):
+    answer_under_strace(bare, amocrm.approve(), "rename:error=EIO:when=1+")
+    assert len(occupied(bare)) == 1
+
+    with another_key_ring(bare):
+        disconnect(bare, amocrm)
+
+    bare.ctl("accounts")
+    assert bare.connections() == [] and occupied(bare) == []
 
 
 # The record that they replace is lost.
@@ -488,6 +508,38 @@ def test_a_connection_lost_with_its_shard_is_restored(bare, amocrm, settings):
     assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
     assert refreshes(amocrm) == asked and occupied(bare) == []
     assert olena.is_connected()
+
+
+@pytest.mark.parametrize("settings", [{}, app.PER_USER], ids=["shared", "per user"])
+def test_a_lost_connection_that_was_disconnected_is_not_restored(bare, amocrm, settings):
+    bare.configure(**settings)
+    olena = app.User(bare)
+    with connections.tokens_that_last(amocrm, SOON):
+        olena.connects(amocrm)
+    under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+    assert len(occupied(bare)) == 1
+
+    connections.shard(bare, KEY).unlink()
+    app.disconnected(olena.disconnect())
+
+    assert not olena.is_connected()
+    assert bare.ctl("accounts", "--json").stdout.strip() == "[]" and occupied(bare) == []
+
+
+def test_no_backup_is_imported_beside_tokens_that_wait(bare, amocrm):
+    connect(bare, amocrm, life=SOON)
+    backup = bare.ctl("export").stdout
+    under_strace(bare, "token", ID, inject=["rename:error=EIO:when=1+"])
+    connections.shard(bare, KEY).unlink()
+
+    with another_key_ring(bare):
+        done = bare.ctl("import", input=backup, check=False)
+
+    assert done.returncode == 1
+    assert f"newer tokens of {KEY} wait in the escrow" in done.stderr, done.stderr
+    bare.ctl("accounts")
+    assert works(amocrm, bare.ctl("token", ID).stdout.strip()) == 1
+    assert refreshes(amocrm) == 1
 
 
 def test_a_connection_whose_shard_is_missing_is_restored(bare, amocrm):

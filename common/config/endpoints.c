@@ -5,6 +5,7 @@
 #include "text/form.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char *const names[ENDPOINTS] = {
 	[ENDPOINT_CALLBACK] = "callback",
@@ -138,7 +139,7 @@ static bool
 begins_with_one_of(const char *s, const char *const *prefixes)
 {
 	for (; *prefixes != NULL; prefixes++)
-		if (strncmp(s, *prefixes, strlen(*prefixes)) == 0)
+		if (strncasecmp(s, *prefixes, strlen(*prefixes)) == 0)
 			return true;
 	return false;
 }
@@ -156,7 +157,8 @@ static bool
 is_private(const char *host, size_t len)
 {
 	static const char *const ipv4[] = { "0.", "10.", "127.", "169.254.", "192.168.", NULL };
-	static const char *const ipv6[] = { "[::]", "[::1]", "[fc", "[fd", "[fe8", NULL };
+	static const char *const ipv6[] = { "[::]", "[::1]", "[fc", "[fd", "[fe8", "[fe9", "[fea",
+		"[feb", NULL };
 	static const char *const hosts[] = { "localhost", "localhost.localdomain", NULL };
 	static const char *const ends[] = { ".localhost", ".local", ".localdomain", NULL };
 
@@ -165,11 +167,11 @@ is_private(const char *host, size_t len)
 	if (*host == '[')
 		return begins_with_one_of(host, ipv6);
 	for (size_t i = 0; hosts[i] != NULL; i++)
-		if (strlen(hosts[i]) == len && strncmp(hosts[i], host, len) == 0)
+		if (strlen(hosts[i]) == len && strncasecmp(hosts[i], host, len) == 0)
 			return true;
 	for (size_t i = 0; ends[i] != NULL; i++)
 		if (len > strlen(ends[i])
-		    && strncmp(host + len - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
+		    && strncasecmp(host + len - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
 			return true;
 	return false;
 }

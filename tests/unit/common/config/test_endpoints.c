@@ -305,6 +305,8 @@ knows_hosts_that_amocrm_cannot_reach(void **state)
 		{ "[::1]:8443", true },
 		{ "[fd00::5]", true },
 		{ "[fe80::1]", true },
+		{ "[febf::1]", true },
+		{ "[fec0::1]", false },
 		{ "localhost-realty.example", false },
 		{ "crm.localhost.example", false },
 		{ "local", false },
@@ -328,6 +330,9 @@ knows_hosts_that_amocrm_cannot_reach(void **state)
 		    table[i].private ? REDIRECT_URI_PRIVATE : REDIRECT_URI_OK);
 		same_number(table[i].host, redirect_uri_check(uri, true), REDIRECT_URI_OK);
 	}
+	DEMAND("capitals", endpoint_is_private("https://LocalHost/events"));
+	DEMAND("capitals at the end", endpoint_is_private("https://CRM.LOCAL:8443/"));
+	DEMAND("capitals of an address", endpoint_is_private("https://[FD00::5]/"));
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/filecache.h"
 #include "config/config_mistake.h"
+#include "config/config_unknown.h"
 #include "config/host_allowlist.h"
 
 #include <ini.h>
@@ -58,75 +59,6 @@ key_index(const char *section, const char *name)
 	return -1;
 }
 
-/* Whether a message may show the name: in a line without '=' inih takes a secret for part of it. */
-static bool
-is_name(const char *s)
-{
-	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
-}
-
-#define LETTERS_SIZE 64 /* inih shortens a name to 49 bytes */
-
-/* The letters of a name, in lower case. */
-static void
-letters_of(const char *name, char letters[LETTERS_SIZE])
-{
-	size_t len = 0;
-
-	for (; *name != '\0' && len < LETTERS_SIZE - 1; name++)
-		if ((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z'))
-			letters[len++] = (char)(*name | 0x20);
-	letters[len] = '\0';
-}
-
-/* The key that was probably meant by clientSecret, "export client_secret" or "client-secret". */
-static const char *
-similar_key(const char *section, const char *name)
-{
-	char written[LETTERS_SIZE];
-	char letters[LETTERS_SIZE];
-	const char *similar = NULL;
-
-	letters_of(name, written);
-	for (const struct config_key *key = config_keys; key->name != NULL; key++) {
-		letters_of(key->name, letters);
-		if (strcmp(key->section, section) == 0 && strstr(written, letters) != NULL
-		    && (similar == NULL || strlen(key->name) > strlen(similar)))
-			similar = key->name;
-	}
-	return similar;
-}
-
-static bool
-is_section(const char *section)
-{
-	for (const struct config_key *key = config_keys; key->name != NULL; key++)
-		if (strcmp(key->section, section) == 0)
-			return true;
-	return false;
-}
-
-/* The name is not shown if it may be a secret, but a key that it resembles can be. */
-static void
-refuse_key(struct reader *reader, const char *section, const char *name)
-{
-	const char *similar = similar_key(section, name);
-
-	if (*section == '\0')
-		ctx_fault(reader->ctx, FAULT_CONFIG,
-		    "%s:%d: no [section] before this line, which is not one either",
-		    reader->cfg->file, reader->line);
-	else if (!is_section(section))
-		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown section [%s]",
-		    reader->cfg->file, reader->line, section);
-	else
-		ctx_fault(reader->ctx, FAULT_CONFIG, "%s:%d: unknown key%s%s in section [%s]%s%s",
-		    reader->cfg->file, reader->line, is_name(name) ? " " : "",
-		    is_name(name) ? name : "", section,
-		    similar == NULL ? "" : "; perhaps it should be ",
-		    similar == NULL ? "" : similar);
-}
-
 /* inih's handler; 1 means continue. */
 static int
 handle_pair(void *arg, const char *section, const char *name, const char *value)
@@ -137,7 +69,7 @@ handle_pair(void *arg, const char *section, const char *name, const char *value)
 	if (reader->ctx->kind != FAULT_NONE)
 		return 1;
 	if (index < 0)
-		refuse_key(reader, section, name);
+		config_refuse_key(reader->ctx, reader->cfg->file, reader->line, section, name);
 	else if ((reader->given >> index & 1) != 0)
 		ctx_fault(reader->ctx, FAULT_CONFIG,
 		    "%s:%d: [%s] %s is given twice (a line that begins with a space or tab "

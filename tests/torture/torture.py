@@ -228,10 +228,11 @@ class Series:
                 yield "broken", f"check: {bad}"
 
     def _files(self):
-        """All but those of which there is a fixed number."""
+        """All but those of which there is a fixed number, as of free slots of the escrow."""
         store = self.place.site.store
+        free = set(connections.slots(self.place.site)) - set(connections.occupied(self.place.site))
         return {str(file.relative_to(store)) for file in store.rglob("*")
-                if file.suffix not in (".gdbm", ".room")}
+                if file.suffix not in (".gdbm", ".room") and file not in free}
 
     def _leftover(self):
         """Files that are left even after the same was done again, in a store with these files."""

@@ -34,15 +34,20 @@ decode(const char **s, const char *end, char separator, char **to)
 }
 
 bool
-form_decode_name(const char **s, const char *end, char **to)
+form_decode_pair(const char **text, const char *end, char **to, struct form_pair *pair)
 {
-	return decode(s, end, '=', to);
-}
-
-bool
-form_decode_value(const char **s, const char *end, char **to)
-{
-	return decode(s, end, '&', to);
+	*pair = (struct form_pair){ .name = *to, .value = "" };
+	if (!decode(text, end, '=', to))
+		return false;
+	pair->name_len = (size_t)(*to - pair->name) - 1;
+	if (*text == end || **text == '&')
+		return true;
+	++*text;
+	pair->value = *to;
+	if (!decode(text, end, '&', to))
+		return false;
+	pair->value_len = (size_t)(*to - pair->value) - 1;
+	return true;
 }
 
 /* Finds the field of that name, of which brackets are no part. */
@@ -63,34 +68,18 @@ field_named(const char *name, struct form_field *fields, size_t count)
 }
 
 static bool
-set(struct ctx *ctx, struct form_field *field, const char *name, const char *value)
+set(struct ctx *ctx, struct form_field *field, const struct form_pair *pair)
 {
 	field->value = NULL;
 	if (field->seen)
 		return fault(ctx, FAULT_REQUEST, "%s is given twice", field->name);
 	field->seen = true;
-	if (strchr(name, '[') != NULL)
+	if (strchr(pair->name, '[') != NULL)
 		return fault(ctx, FAULT_REQUEST, "%s is given with brackets", field->name);
-	if (strlen(value) > field->max)
+	if (pair->value_len > field->max)
 		return fault(ctx, FAULT_REQUEST, "%s is over %zu bytes", field->name, field->max);
-	field->value = value;
+	field->value = pair->value;
 	return true;
-}
-
-/* Decodes the pair at *text into to.  False: a bad escape or a NUL, and *text is at it. */
-static bool
-decode_pair(const char **text, const char *end, char **to, const char **name, const char **value)
-{
-	*name = *to;
-	if (!form_decode_name(text, end, to))
-		return false;
-	if (*text == end || **text == '&') {
-		*value = "";
-		return true;
-	}
-	++*text;
-	*value = *to;
-	return form_decode_value(text, end, to);
 }
 
 bool
@@ -103,8 +92,7 @@ form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t 
 	if (!ctx_alloc(ctx, (size_t)(end - text) + 1, &room))
 		return false;
 	while (text < end) {
-		const char *name;
-		const char *value;
+		struct form_pair pair;
 		struct form_field *field;
 		char *to = room;
 
@@ -112,16 +100,16 @@ form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t 
 			text++;
 			continue;
 		}
-		if (!decode_pair(&text, end, &to, &name, &value)) {
+		if (!form_decode_pair(&text, end, &to, &pair)) {
 			ok = fault(
 			    ctx, FAULT_REQUEST, "an invalid escape or NUL in the query or form");
 			text += strcspn(text, "&");
 			continue;
 		}
-		field = field_named(name, fields, count);
+		field = field_named(pair.name, fields, count);
 		if (field == NULL)
 			continue; /* its room is used again */
-		ok = set(ctx, field, name, value) && ok;
+		ok = set(ctx, field, &pair) && ok;
 		room = to;
 	}
 	return ok;

@@ -22,25 +22,20 @@ slot_path(struct ctx *ctx, const struct store_config *store, int number, const c
 }
 
 static bool
-check_regular(struct ctx *ctx, int fd, const char *path)
+stat_regular(struct ctx *ctx, int fd, const char *path, struct stat *st)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, st) != 0)
 		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	return S_ISREG(st.st_mode) || fault(ctx, FAULT_STORAGE, "%s: is not a regular file", path);
+	return S_ISREG(st->st_mode) || fault(ctx, FAULT_STORAGE, "%s: is not a regular file", path);
 }
 
 /* A new slot is made durable with its name; then the length of the file never changes. */
 static bool
-allocate(struct ctx *ctx, int fd, const char *directory, const char *path)
+allocate(struct ctx *ctx, int fd, const struct stat *st, const char *directory)
 {
-	struct stat st;
 	int error;
 
-	if (fstat(fd, &st) != 0)
-		return fault(ctx, FAULT_STORAGE, "%s: %s", path, strerror(errno));
-	if (st.st_size >= SLOT_SIZE && st.st_blocks * 512 >= SLOT_SIZE)
+	if (st->st_size >= SLOT_SIZE && st->st_blocks * 512 >= SLOT_SIZE)
 		return true;
 	error = posix_fallocate(fd, 0, SLOT_SIZE);
 	if (error != 0 || fsync(fd) != 0)
@@ -54,14 +49,15 @@ static bool
 reserve_slot(struct ctx *ctx, const char *directory, const char *path, struct lock *slot)
 {
 	const char *text;
+	struct stat st;
 
 	if (!lock_acquire(ctx, path, 0, 0, slot)) {
 		if (ctx->kind == FAULT_UNAVAILABLE)
 			ctx_clear_fault(ctx);
 		return false;
 	}
-	if (check_regular(ctx, slot->fd, path) && escrow_slot_read(ctx, slot->fd, path, &text)
-	    && text == NULL && allocate(ctx, slot->fd, directory, path))
+	if (stat_regular(ctx, slot->fd, path, &st) && escrow_slot_read(ctx, slot->fd, path, &text)
+	    && text == NULL && allocate(ctx, slot->fd, &st, directory))
 		return true;
 	lock_release(slot);
 	return false;

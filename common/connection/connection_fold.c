@@ -107,13 +107,20 @@ same(const char *a, const char *b)
 	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* Whether the app user of the filter may get the tokens of this code. */
+static bool
+is_for_user(const struct fold_filter *filter, const struct kept *kept)
+{
+	return filter->app_user != NULL && kept->code != NULL
+	    && (*filter->app_user == '\0' || same(kept->grant.claimant, filter->app_user));
+}
+
 /* Whether the text is certainly of the account, or the app user, that is being disconnected. */
 static bool
 is_disconnected(const struct fold_filter *filter, const struct kept *kept)
 {
 	return (filter->account_id != 0 && kept->account_id == filter->account_id)
-	    || (filter->app_user != NULL
-		&& (*filter->app_user == '\0' || same(kept->grant.claimant, filter->app_user)));
+	    || is_for_user(filter, kept);
 }
 
 /* Tokens that cannot be decrypted would connect again what is being disconnected, if their key came
@@ -159,8 +166,7 @@ matches(struct ctx *ctx, const char *text, const struct fold_filter *filter)
 		return false;
 	}
 	return same(kept.key, filter->key) || same(kept.code, filter->key)
-	    || (filter->app_user != NULL && kept.code != NULL
-		&& (*filter->app_user == '\0' || same(kept.grant.claimant, filter->app_user)))
+	    || is_for_user(filter, &kept)
 	    || (filter->account_id != 0
 		&& (kept.account_id == 0 || kept.account_id == filter->account_id));
 }

@@ -19,4 +19,12 @@ first_reason_add(struct first_reason *first, const char *reason)
 		snprintf(first->text, sizeof first->text, "%.*s", CTX_REASON_MAX - 1, reason);
 }
 
+/* Counts the fault, and clears it. */
+static inline void
+first_reason_take(struct first_reason *first, struct ctx *ctx)
+{
+	first_reason_add(first, ctx->reason);
+	ctx_clear_fault(ctx);
+}
+
 #endif

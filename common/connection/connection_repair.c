@@ -17,13 +17,12 @@ struct repair {
 
 /* What cannot be read or changed now is left as it is, and does not stop the rest. */
 static bool
-pass(struct ctx *ctx, struct repair *repair)
+leave_alone(struct ctx *ctx, struct repair *repair)
 {
 	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_CORRUPT
 	    && ctx->kind != FAULT_UNAVAILABLE)
 		return false;
-	first_reason_add(&repair->left, ctx->reason);
-	ctx_clear_fault(ctx);
+	first_reason_take(&repair->left, ctx);
 	return true;
 }
 
@@ -62,7 +61,7 @@ restore_one(struct ctx *ctx, const struct repair *repair, const struct connectio
 static bool
 restore(struct ctx *ctx, void *arg, const struct connection *connection)
 {
-	return restore_one(ctx, arg, connection) || pass(ctx, arg);
+	return restore_one(ctx, arg, connection) || leave_alone(ctx, arg);
 }
 
 /* A connection whose new tokens wait in the escrow is restored by them. */
@@ -127,7 +126,7 @@ clear_index(struct ctx *ctx, void *arg, const char *key, const char *value)
 	if (!decimal_parse(key + strlen("account:"), &account_id))
 		return true;
 	while (account_index_next(&users, &user))
-		if (!clear_entry(ctx, arg, account_id, user) && !pass(ctx, arg))
+		if (!clear_entry(ctx, arg, account_id, user) && !leave_alone(ctx, arg))
 			return false;
 	return true;
 }
@@ -173,7 +172,7 @@ clear_one(struct ctx *ctx, const struct repair *repair, const char *pointer, con
 static bool
 clear_pointer(struct ctx *ctx, void *arg, const char *pointer, const char *value)
 {
-	return clear_one(ctx, arg, pointer, value) || pass(ctx, arg);
+	return clear_one(ctx, arg, pointer, value) || leave_alone(ctx, arg);
 }
 
 bool
@@ -181,10 +180,11 @@ connection_repair(struct ctx *ctx, const struct config *cfg, const struct connec
 {
 	struct repair repair = { cfg, report, { 0 } };
 
-	return (connection_each(ctx, cfg, restore, &repair) || pass(ctx, &repair))
+	return (connection_each(ctx, cfg, restore, &repair) || leave_alone(ctx, &repair))
 	    && (store_each(ctx, &cfg->store, "account:", clear_index, &repair)
-		|| pass(ctx, &repair))
-	    && (store_each(ctx, &cfg->store, "app:", clear_pointer, &repair) || pass(ctx, &repair))
+		|| leave_alone(ctx, &repair))
+	    && (store_each(ctx, &cfg->store, "app:", clear_pointer, &repair)
+		|| leave_alone(ctx, &repair))
 	    && (repair.left.count == 0 || fault(ctx, FAULT_CORRUPT, "%s", repair.left.text));
 }
 

@@ -83,8 +83,7 @@ escrow_reserve(struct ctx *ctx, const struct store_config *store, int slots, str
 		if (ok)
 			return true;
 		if (ctx->kind != FAULT_NONE)
-			first_reason_add(&unusable, ctx->reason);
-		ctx_clear_fault(ctx);
+			first_reason_take(&unusable, ctx);
 	}
 	if (unusable.count > 0)
 		return fault(ctx, FAULT_STORAGE, "%s", unusable.text);
@@ -152,8 +151,7 @@ leave_out(struct ctx *ctx, struct first_reason *unreadable)
 {
 	if (ctx->kind != FAULT_STORAGE)
 		return false;
-	first_reason_add(unreadable, ctx->reason);
-	ctx_clear_fault(ctx);
+	first_reason_take(unreadable, ctx);
 	return true;
 }
 

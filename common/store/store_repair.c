@@ -166,8 +166,7 @@ leave_alone(struct ctx *ctx, struct first_reason *left)
 {
 	if (ctx->kind != FAULT_STORAGE && ctx->kind != FAULT_UNAVAILABLE)
 		return false;
-	first_reason_add(left, ctx->reason);
-	ctx_clear_fault(ctx);
+	first_reason_take(left, ctx);
 	return true;
 }
 

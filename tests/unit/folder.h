@@ -106,4 +106,16 @@ folder_count(const char *path, const char *end)
 	return count;
 }
 
+/* Whether a file holds exactly that text. */
+static inline void
+file_holds(const char *label, const char *path, const char *expected)
+{
+	size_t len;
+	uint8_t *bytes = file_read(path, &len);
+
+	same_number(label, (long long)len, (long long)strlen(expected));
+	same_bytes(label, bytes, expected, len);
+	free(bytes);
+}
+
 #endif

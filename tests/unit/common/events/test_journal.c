@@ -120,17 +120,6 @@ append_bytes(const char *path, const void *bytes, size_t len)
 }
 
 static void
-holds(const char *label, const char *path, const char *expected)
-{
-	size_t len;
-	uint8_t *bytes = file_read(path, &len);
-
-	same_number(label, (long long)len, (long long)strlen(expected));
-	same_bytes(label, bytes, expected, len);
-	free(bytes);
-}
-
-static void
 set_time(const char *path, time_t at)
 {
 	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
@@ -149,7 +138,7 @@ keeps_events_in_order(void **state)
 	reads("before the first", &journal, &position, "", 0);
 	append(&journal, "{\"n\":1}");
 	append(&journal, "{\"n\":2}");
-	holds("as lines", segment(&journal, 1), "{\"n\":1}\n{\"n\":2}\n");
+	file_holds("as lines", segment(&journal, 1), "{\"n\":1}\n{\"n\":2}\n");
 	reads("both events", &journal, &position, "{\"n\":1}|{\"n\":2}", 0);
 	reads("no event twice", &journal, &position, "", 0);
 	append(&journal, "{\"n\":3}");
@@ -182,17 +171,18 @@ starts_a_segment_when_one_is_full(void **state)
 	for (int i = 0; i < 7; i++)
 		append_number(&journal, i);
 
-	holds("full to the last byte", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
-	holds("the second", segment(&journal, 2), "{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n");
-	holds("the third", segment(&journal, 3), "{\"n\":6}\n");
+	file_holds(
+	    "full to the last byte", segment(&journal, 1), "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n");
+	file_holds("the second", segment(&journal, 2), "{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n");
+	file_holds("the third", segment(&journal, 3), "{\"n\":6}\n");
 	reads_all("across segments", &journal,
 	    "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"n\":3}|{\"n\":4}|{\"n\":5}|{\"n\":6}", 0);
 
 	append(&journal, "{\"n\":\"larger than a segment\"}");
 	append(&journal, "{\"n\":8}");
-	holds("a larger event has a segment of its own", segment(&journal, 4),
+	file_holds("a larger event has a segment of its own", segment(&journal, 4),
 	    "{\"n\":\"larger than a segment\"}\n");
-	holds("the next event starts another segment", segment(&journal, 5), "{\"n\":8}\n");
+	file_holds("the next event starts another segment", segment(&journal, 5), "{\"n\":8}\n");
 	assert_int_equal(stat(segment(&journal, 6), &st), -1);
 }
 
@@ -265,7 +255,7 @@ does_not_wait_in_an_older_segment(void **state)
 	reads("when there is a newer one", &journal, &position, "{\"n\":2}", 1);
 	reads("counted once", &journal, &position, "", 0);
 	append(&journal, "{\"n\":3}");
-	holds("the older segment is unchanged", segment(&journal, 1), "{\"n\":0}\n{\"n\":");
+	file_holds("the older segment is unchanged", segment(&journal, 1), "{\"n\":0}\n{\"n\":");
 	reads("in the newest", &journal, &position, "{\"n\":3}", 0);
 }
 
@@ -278,13 +268,13 @@ uses_an_empty_segment(void **state)
 	append(&journal, "{\"n\":0}");
 	append_bytes(segment(&journal, 2), "", 0);
 	append(&journal, "{\"n\":1}");
-	holds("the empty segment", segment(&journal, 2), "{\"n\":1}\n");
+	file_holds("the empty segment", segment(&journal, 2), "{\"n\":1}\n");
 	reads_all("both events", &journal, "{\"n\":0}|{\"n\":1}", 0);
 
 	journal.segment_max = 4;
 	append_bytes(segment(&journal, 3), "", 0);
 	append(&journal, "{\"n\":2}");
-	holds("an event larger than any segment", segment(&journal, 3), "{\"n\":2}\n");
+	file_holds("an event larger than any segment", segment(&journal, 3), "{\"n\":2}\n");
 }
 
 /* What the lock file caches of the newest segment; segment.h. */
@@ -339,10 +329,10 @@ finds_the_newest_segment_despite_a_wrong_hint(void **state)
 		append_bytes(path, &hint, table[i].len);
 		append(&journal, "{\"n\":3}");
 		append(&journal, "{\"n\":4}");
-		holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
+		file_holds(table[i].label, segment(&journal, 3), "{\"n\":3}\n{\"n\":4}\n");
 		assert_int_equal(unlink(segment(&journal, 3)), 0);
 	}
-	holds("the older segment", segment(&journal, 2), "{\"n\":2}\n");
+	file_holds("the older segment", segment(&journal, 2), "{\"n\":2}\n");
 }
 
 /* Segment 1 was removed when it was old, and is restored from a backup of when it was the newest,
@@ -520,7 +510,7 @@ ignores_files_that_are_not_segments(void **state)
 		file_write_text(path, "{\"n\":9}\n");
 	}
 	append(&journal, "{\"n\":1}");
-	holds("the first segment is still the newest", segment(&journal, 1),
+	file_holds("the first segment is still the newest", segment(&journal, 1),
 	    "{\"n\":0}\n{\"n\":1}\n");
 	reads_all("only the journal's segments", &journal, "{\"n\":0}|{\"n\":1}", 0);
 }
@@ -597,7 +587,7 @@ continues_where_segments_were_removed(void **state)
 	reads("from a position of an earlier journal", &journal, &of_earlier, "{\"n\":3}|{\"n\":4}",
 	    0);
 	append(&journal, "{\"n\":5}");
-	holds("the segment numbers continue", segment(&journal, 5), "{\"n\":5}\n");
+	file_holds("the segment numbers continue", segment(&journal, 5), "{\"n\":5}\n");
 }
 
 static void

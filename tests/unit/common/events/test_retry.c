@@ -110,17 +110,6 @@ appends_and_counts_dead_letters(void **state)
 	ctx_close(&ctx);
 }
 
-static void
-holds(const char *label, const char *path, const char *expected)
-{
-	size_t len;
-	uint8_t *bytes = file_read(path, &len);
-
-	same_number(label, (long long)len, (long long)strlen(expected));
-	same_bytes(label, bytes, expected, len);
-	free(bytes);
-}
-
 /* Its writer was killed. */
 static void
 ends_a_torn_dead_letter(void **state)
@@ -133,7 +122,7 @@ ends_a_torn_dead_letter(void **state)
 	file_write_text(path, "{\"n\":1}\n{\"n\"");
 	open_ctx(&ctx);
 	assert_true(dead_letter_append(&ctx, &store, "{\"n\":3}"));
-	holds("the next one is a line of its own", path, "{\"n\":1}\n{\"n\"\n{\"n\":3}\n");
+	file_holds("the next one is a line of its own", path, "{\"n\":1}\n{\"n\"\n{\"n\":3}\n");
 	ctx_close(&ctx);
 }
 
@@ -155,7 +144,7 @@ leaves_no_part_of_a_dead_letter_on_a_full_disk(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
 	same_fault("no space", &ctx, dead_letter_append(&ctx, &store, "{\"n\":2}"), FAULT_STORAGE);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	holds("as before", path, "{\"n\":1}\n");
+	file_holds("as before", path, "{\"n\":1}\n");
 	ctx_close(&ctx);
 }
 

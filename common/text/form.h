@@ -25,18 +25,12 @@ struct form_field {
  * given. */
 bool form_parse(struct ctx *ctx, const char *text, struct form_field *fields, size_t count);
 
-/* A decoded pair; both texts end with a NUL.  The value is "" if there is no '='. */
-struct form_pair {
-	const char *name;
-	size_t name_len;
-	const char *value;
-	size_t value_len;
-};
-
-/* Decodes the pair at *text, up to the next '&' or the end: '+' is a space, %XX a byte.  *text is
- * moved there, and *to, which needs as much room as the pair and a NUL, behind what was decoded.
- * False: a bad escape or a NUL, and *text is within the pair. */
-bool form_decode_pair(const char **text, const char *end, char **to, struct form_pair *pair);
+/* Decode up to the separator after a name, '=' or '&', or after a value, '&', or up to the end:
+ * '+' is a space, %XX a byte.
+ * *s is moved there, and *to, which has room for what is decoded and a NUL, behind the NUL.
+ * False: a bad escape or a NUL. */
+bool form_decode_name(const char **s, const char *end, char **to);
+bool form_decode_value(const char **s, const char *end, char **to);
 
 /* Appends s percent-encoded, byte by byte: only the unreserved characters of RFC 3986 section 2.3
  * stay as they are, so a space becomes %20, not '+'. */

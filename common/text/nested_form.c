@@ -56,19 +56,44 @@ descend(struct ctx *ctx, struct form *form, struct form_member **member, const c
 	return true;
 }
 
+struct pair {
+	const char *key; /* decoded, with a NUL */
+	size_t key_len;
+	const char *value; /* the same */
+	size_t value_len;
+};
+
 static bool
-set(struct ctx *ctx, struct form *form, const struct form_pair *pair)
+set(struct ctx *ctx, struct form *form, const struct pair *pair)
 {
-	size_t len = first_name_len(pair->name, pair->name_len);
+	size_t len = first_name_len(pair->key, pair->key_len);
 	struct form_member *member;
 
-	if (pair->name_len > NESTED_FORM_KEY_MAX)
+	if (pair->key_len > NESTED_FORM_KEY_MAX)
 		return fault(ctx, FAULT_REQUEST, "a key is over %d bytes", NESTED_FORM_KEY_MAX);
 	form->names++;
-	if (!form_member_get_or_add(ctx, &form->all, &form->outermost, pair->name, len, &member)
-	    || !descend(ctx, form, &member, pair->name + len))
+	if (!form_member_get_or_add(ctx, &form->all, &form->outermost, pair->key, len, &member)
+	    || !descend(ctx, form, &member, pair->key + len))
 		return false;
 	form_member_set(&form->all, member, pair->value, pair->value_len);
+	return true;
+}
+
+/* Decodes the pair at *text into *to, and moves both behind it. */
+static bool
+decode_pair(const char **text, const char *end, char **to, struct pair *pair)
+{
+	*pair = (struct pair){ .key = *to, .value = "" };
+	if (!form_decode_name(text, end, to))
+		return false;
+	pair->key_len = (size_t)(*to - pair->key) - 1;
+	if (*text == end || **text == '&')
+		return true;
+	++*text;
+	pair->value = *to;
+	if (!form_decode_value(text, end, to))
+		return false;
+	pair->value_len = (size_t)(*to - pair->value) - 1;
 	return true;
 }
 
@@ -76,7 +101,7 @@ static bool
 read_pairs(struct ctx *ctx, const char *text, size_t len, struct form *form)
 {
 	const char *end = text + len;
-	struct form_pair pair;
+	struct pair pair;
 	char *decoded; /* each name and value, with a NUL for the separator after it */
 
 	if (!ctx_alloc(ctx, len + 1, &decoded))
@@ -86,7 +111,7 @@ read_pairs(struct ctx *ctx, const char *text, size_t len, struct form *form)
 			text++;
 			continue;
 		}
-		if (!form_decode_pair(&text, end, &decoded, &pair))
+		if (!decode_pair(&text, end, &decoded, &pair))
 			return fault(ctx, FAULT_REQUEST, "an invalid escape or NUL in the form");
 		if (!set(ctx, form, &pair))
 			return false;

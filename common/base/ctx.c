@@ -45,6 +45,7 @@ ctx_wipe(struct ctx *ctx)
 	arena_rewind(ctx, 0);
 	ctx_clear_fault(ctx);
 	explicit_bzero(ctx->notes, sizeof ctx->notes);
+	ctx->database = (struct database_session){ .sections = 0 };
 }
 
 void

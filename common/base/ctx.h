@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CTX_REASON_MAX 240 /* a log line's worth */
 #define CTX_NOTES_MAX  480 /* a handful of key=value pairs */
@@ -22,12 +23,21 @@
 #define ARENA_BLOCKS_MAX  24         /* 2^23 times the first */
 
 /* The helper programs, see helper.h. */
-enum helper { HELPER_HTTPS, HELPER_CRYPTO, HELPERS };
+enum helper { HELPER_HTTPS, HELPER_CRYPTO, HELPER_POSTGRESQL, HELPERS };
 
 struct helper_process {
 	bool running;
 	int pid;
 	int fd;
+};
+
+/* What a request does in a shared database, see helper/postgresql.h.  All zero: nothing yet. */
+struct database_session {
+	int sections;        /* open ones, one in another */
+	int64_t limit_ms;    /* that an operation may take; 0: the default */
+	int64_t deadline_ms; /* of the open section, by clock_ms */
+	const char *lease;   /* the name of the lease under which changes are made; NULL: none */
+	int64_t token;       /* of the lease */
 };
 
 struct filecache;
@@ -48,8 +58,9 @@ struct ctx {
 	char reason[CTX_REASON_MAX]; /* for the log; may quote input, never holds a secret */
 	char notes[CTX_NOTES_MAX];   /* see log_note */
 	struct helper_process helpers[HELPERS]; /* kept across requests */
-	long retry_after_s;                     /* Retry-After of the failed response; 0: none */
-	struct filecache *filecache;            /* NULL: none, as in CGI */
+	struct database_session database;
+	long retry_after_s;          /* Retry-After of the failed response; 0: none */
+	struct filecache *filecache; /* NULL: none, as in CGI */
 };
 
 /* For the environment of a resident process, see ctx.c. */

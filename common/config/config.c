@@ -212,6 +212,21 @@ check_jwt_key(struct ctx *ctx, const struct config *cfg)
 }
 
 static bool
+check_database(struct ctx *ctx, const struct config *cfg)
+{
+	const struct store_config *store = &cfg->store;
+
+	if (store->engine == ENGINE_POSTGRESQL)
+		return store->database != NULL
+		    || fault(ctx, FAULT_CONFIG,
+			"%s: [store] database is missing; engine = postgresql requires it",
+			cfg->file);
+	return (store->database == NULL && store->password_file == NULL)
+	    || fault(ctx, FAULT_CONFIG,
+		"%s: [store] database and password_file require engine = postgresql", cfg->file);
+}
+
+static bool
 check_all(struct reader *reader)
 {
 	struct config *cfg = reader->cfg;
@@ -220,7 +235,7 @@ check_all(struct reader *reader)
 	    && cfg->app.connections == CONNECTIONS_PER_USER)
 		cfg->app.state = STATE_SIGNED;
 	return check_required_keys(reader) && normalize_account(reader->ctx, cfg)
-	    && check_jwt_key(reader->ctx, cfg);
+	    && check_jwt_key(reader->ctx, cfg) && check_database(reader->ctx, cfg);
 }
 
 const char *

@@ -14,6 +14,7 @@ enum redirect_mode { REDIRECT_PAGE, REDIRECT_BUTTON, REDIRECT_302 };
 enum connections_mode { CONNECTIONS_SHARED, CONNECTIONS_PER_USER };
 enum state_mode { STATE_ANY, STATE_SIGNED };
 enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512, JWT_RS256, JWT_ES256, JWT_EDDSA };
+enum store_engine { ENGINE_FILES, ENGINE_POSTGRESQL };
 enum webhook_accounts { WEBHOOK_CONNECTED, WEBHOOK_ANY };
 
 #define BUDGET_CALLS_MAX 50 /* a second; amoCRM allows 7, and more to nobody so far */
@@ -58,8 +59,13 @@ struct jwt_config {
 };
 
 struct store_config {
+	int engine; /* enum store_engine */
 	const char *path;
 	const char *keys;
+
+	/* Of ENGINE_POSTGRESQL: */
+	const char *database;      /* libpq's connection string of keywords, without a password */
+	const char *password_file; /* NULL: the server asks for none */
 };
 
 struct webhook_config {

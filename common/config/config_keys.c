@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "config/app_link.h"
+#include "config/database.h"
 #include "config/web_url.h"
 
 #include <errno.h>
@@ -156,6 +157,12 @@ parse_domains(const struct config_key *key, const char *value, void *target)
 }
 
 static bool
+parse_database(const struct config_key *key, const char *value, void *target)
+{
+	return database_problem(value) == NULL && parse_text(key, value, target);
+}
+
+static bool
 parse_package(const struct config_key *key, const char *value, void *target)
 {
 	return app_package_problem(value) == NULL && parse_text(key, value, target);
@@ -210,6 +217,10 @@ const struct config_key config_keys[] = {
 	{ KEY(jwt, user_claim), TEXT, .default_value = "sub" },
 	{ KEY(jwt, leeway), .default_value = "60", .parse = parse_number, .min = 0, .max = 600,
 	    .error = "must be a number of seconds from 0 to 600" },
+	{ KEY(store, engine), .default_value = "files", .parse = parse_choice,
+	    .choices = "files postgresql" },
+	{ KEY(store, database), AS_TEXT(parse_database), .problem = database_problem },
+	{ KEY(store, password_file), PATH },
 	{ KEY(store, path), PATH, .default_value = STORE_PATH },
 	{ KEY(store, keys), PATH, .required = true },
 	{ KEY(webhook, secret), .secret = true, AS_TEXT(parse_text), .min = 16,

@@ -29,6 +29,7 @@
 static const char *const programs[HELPERS] = {
 	[HELPER_HTTPS] = "amo-crm-https",
 	[HELPER_CRYPTO] = "amo-crm-crypto",
+	[HELPER_POSTGRESQL] = "amo-crm-postgresql",
 };
 
 /* Looks beside the folder of the programs, as they are built and installed; in that folder, where
@@ -110,7 +111,7 @@ static bool
 start(struct ctx *ctx, enum helper which)
 {
 	struct helper_process *helper = &ctx->helpers[which];
-	char name[] = "amo-crm-https or amo-crm-crypto"; /* large enough for either */
+	char name[] = "amo-crm-postgresql"; /* large enough for each */
 	char *const argv[] = { name, NULL };
 	char tunables[] = CTX_TUNABLES;
 	char *const envp[] = { tunables, NULL };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define SECRET_32 "hunter2-hunter2-hunter2-hunter2-"
+#define DATABASE  "dbname=amo_crm user=amo_crm"
 
 struct pair {
 	const char *section, *name, *value;
@@ -30,6 +31,18 @@ static const struct pair with_public_key[] = {
 	{ "jwt", "algorithm", "RS256" },
 	{ "jwt", "public_key", "/etc/amo-crm/app.pem" },
 	{ "store", "keys", "/etc/amo-crm/keys" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct pair with_postgresql[] = {
+	{ "amocrm", "client_id", "an-id" },
+	{ "amocrm", "client_secret", "hunter2" },
+	{ "amocrm", "redirect_uri", "https://crm.example/api/amo-crm/callback" },
+	{ "amocrm", "account", "reforyou.amocrm.ru" },
+	{ "jwt", "secret", SECRET_32 },
+	{ "store", "keys", "/etc/amo-crm/keys" },
+	{ "store", "engine", "postgresql" },
+	{ "store", "database", DATABASE },
 	{ NULL, NULL, NULL },
 };
 
@@ -334,6 +347,35 @@ static const struct row {
 	{ "an empty folder", { "store", "path", "" }, BAD, 0, NULL },
 	{ "a key ring", { "store", "keys", "/srv/keys" }, GOOD, 0, NULL },
 	{ "an empty path of the key ring", { "store", "keys", "" }, BAD, 0, NULL },
+	{ "the default engine", { "store", "engine", "files" }, GOOD, ENGINE_FILES, NULL },
+	{ "the other engine", { "store", "engine", "postgresql" }, GOOD, ENGINE_POSTGRESQL,
+	    with_postgresql },
+	{ "an unknown engine", { "store", "engine", "mysql" }, BAD, 0, with_postgresql },
+	{ "several hosts",
+	    { "store", "database",
+		"host=db1,db2 port=5432 dbname=amo_crm user=amo_crm sslmode=verify-full" },
+	    GOOD, 0, with_postgresql },
+	{ "a host in quotes", { "store", "database", "host = '/run/a b' dbname='a\\'b' user=x" },
+	    GOOD, 0, with_postgresql },
+	{ "a password in the connection string",
+	    { "store", "database", "dbname=a user=b password=hunter2" }, BAD, 0, with_postgresql },
+	{ "a connection string without a user", { "store", "database", "host=db1 dbname=a" }, BAD,
+	    0, with_postgresql },
+	{ "a connection string without a database", { "store", "database", "host=db1 user=a" }, BAD,
+	    0, with_postgresql },
+	{ "the URL of a database", { "store", "database", "postgresql://a@db1/a" }, BAD, 0,
+	    with_postgresql },
+	{ "a keyword that the programs set", { "store", "database", DATABASE " options=-cx=y" },
+	    BAD, 0, with_postgresql },
+	{ "a word alone", { "store", "database", DATABASE " host" }, BAD, 0, with_postgresql },
+	{ "a keyword without a value", { "store", "database", DATABASE " host=" }, BAD, 0,
+	    with_postgresql },
+	{ "a quote that is not closed", { "store", "database", DATABASE " host='db1" }, BAD, 0,
+	    with_postgresql },
+	{ "a password file", { "store", "password_file", "/etc/amo-crm/password" }, GOOD, 0,
+	    with_postgresql },
+	{ "a relative path of the password file", { "store", "password_file", "password" }, BAD, 0,
+	    with_postgresql },
 
 	{ "a webhook secret of 16 characters", { "webhook", "secret", "hunter2-hunter2-" }, GOOD, 0,
 	    NULL },
@@ -539,6 +581,13 @@ checks_keys_against_each_other(void **state)
 		    { NULL, NULL, NULL }, FAULT_CONFIG, "require public_key" },
 		{ "EdDSA with both", with_public_key, { "jwt", "algorithm", "EdDSA" },
 		    { "jwt", "secret", SECRET_32 }, FAULT_CONFIG, "no secret" },
+		{ "postgresql without a database", with_postgresql, { "store", "database", NULL },
+		    { NULL, NULL, NULL }, FAULT_CONFIG, "database is missing" },
+		{ "a database with files", with_postgresql, { "store", "engine", "files" },
+		    { NULL, NULL, NULL }, FAULT_CONFIG, "require engine = postgresql" },
+		{ "a password file with files", with_secret,
+		    { "store", "password_file", "/etc/amo-crm/password" }, { NULL, NULL, NULL },
+		    FAULT_CONFIG, "require engine = postgresql" },
 	};
 
 	for (size_t i = 0; i < ROWS(table); i++) {

@@ -23,6 +23,8 @@
 #include <string.h>
 
 #define LINE_GROWTH_MAX 2 /* times [webhook] max_body; a line is usually shorter than its body */
+#define DATABASE_MS                                                                                \
+	1500 /* for each operation in a database: amoCRM waits 2 seconds for the reply */
 
 static bool
 check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct request *req)
@@ -142,6 +144,7 @@ revoke_account(
 static bool
 webhook(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
+	ctx->database.limit_ms = DATABASE_MS;
 	return req->method == METHOD_GET ? revoke_account(ctx, cfg, req, res)
 					 : receive_event(ctx, cfg, req, res);
 }

@@ -70,19 +70,45 @@ rebuild_if_corrupt(
 	return rebuild(ctx, store, account_id, key);
 }
 
-bool
-account_index_lock(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock)
-{
+struct section {
+	const struct store_config *store;
+	int64_t account_id;
 	const char *key;
+	store_body *body;
+	void *arg;
+};
 
-	if (!account_index_key(ctx, account_id, &key)
-	    || !store_lock(ctx, store, key, STORE_WAIT_MS, lock))
-		return false;
-	if (rebuild_if_corrupt(ctx, store, account_id, key))
-		return true;
-	lock_release(lock);
-	return false;
+static bool
+run_section(struct ctx *ctx, void *arg)
+{
+	const struct section *section = arg;
+
+	return rebuild_if_corrupt(ctx, section->store, section->account_id, section->key)
+	    && section->body(ctx, section->arg);
+}
+
+bool
+account_index_together(struct ctx *ctx, const struct store_config *store, int64_t account_id,
+    store_body *body, void *arg)
+{
+	struct section section = { store, account_id, NULL, body, arg };
+
+	return account_index_key(ctx, account_id, &section.key)
+	    && store_together(ctx, store, section.key, run_section, &section);
+}
+
+static bool
+do_nothing(struct ctx *ctx, void *arg)
+{
+	(void)ctx;
+	(void)arg;
+	return true;
+}
+
+bool
+account_index_repair(struct ctx *ctx, const struct store_config *store, int64_t account_id)
+{
+	return account_index_together(ctx, store, account_id, do_nothing, NULL);
 }
 
 bool
@@ -90,7 +116,6 @@ account_index_users(
     struct ctx *ctx, const struct store_config *store, int64_t account_id, const char **users)
 {
 	const char *key;
-	struct lock lock;
 
 	if (!account_index_key(ctx, account_id, &key))
 		return false;
@@ -99,10 +124,7 @@ account_index_users(
 	if (ctx->kind != FAULT_CORRUPT)
 		return false;
 	ctx_clear_fault(ctx);
-	if (!account_index_lock(ctx, store, account_id, &lock)) /* rebuilds it */
-		return false;
-	lock_release(&lock);
-	return store_get(ctx, store, key, users);
+	return account_index_repair(ctx, store, account_id) && store_get(ctx, store, key, users);
 }
 
 bool

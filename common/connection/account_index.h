@@ -9,7 +9,6 @@
 #define ACCOUNT_INDEX_H
 
 #include "base/ctx.h"
-#include "base/lock.h"
 #include "config/config.h"
 #include "store/store.h"
 
@@ -18,11 +17,14 @@
 /* The key of that record. */
 bool account_index_key(struct ctx *ctx, int64_t account_id, const char **key);
 
-/* The lock of the account, held for milliseconds while several of its records are changed.  Taking
- * it rebuilds a corrupt index from the account's connections.
- * Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
-bool account_index_lock(
-    struct ctx *ctx, const struct store_config *store, int64_t account_id, struct lock *lock);
+/* The section of the account (see store_together), in which several of its records are changed.  A
+ * corrupt index is rebuilt from the account's connections first.
+ * Fault: as store_together. */
+bool account_index_together(struct ctx *ctx, const struct store_config *store, int64_t account_id,
+    store_body *body, void *arg);
+
+/* Rebuilds the index if it is corrupt.  Fault: FAULT_UNAVAILABLE, FAULT_STORAGE. */
+bool account_index_repair(struct ctx *ctx, const struct store_config *store, int64_t account_id);
 
 /* The index, or NULL if it is empty.  account_index_next takes the next id from it; false: there is
  * none. */

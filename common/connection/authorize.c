@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define LOCK_MARGIN_MS 2000 /* what a waiter adds to limit_ms, for the holder's store changes */
+#define WAIT_MARGIN_MS 2000 /* what a waiter adds to limit_ms, for the holder's store changes */
 
 bool
 authorize_host(
@@ -154,8 +154,8 @@ find_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 	    && auth_code_find(ctx, &cfg->store, record, known, code);
 }
 
-/* Under the code's lock: the process that held it before has written the code's record, or has left
- * the tokens in the escrow, or has failed. */
+/* Under the code's lease: the process that held it before has written the code's record, or has
+ * left the tokens in the escrow, or has failed. */
 static bool
 authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
@@ -199,19 +199,21 @@ authorize_known(
 bool
 authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, int64_t limit_ms)
 {
+	const struct store_wait wait = { remaining_ms(grant, limit_ms + WAIT_MARGIN_MS),
+		limit_ms + STORE_TERM_MARGIN_MS };
 	const char *record;
-	struct lock lock;
+	struct store_lease lease;
 	sigset_t before;
 	bool ok;
 
 	if (!auth_code_key(ctx, grant->code, &record)
-	    || !store_lock(
-		ctx, &cfg->store, record, remaining_ms(grant, limit_ms + LOCK_MARGIN_MS), &lock))
+	    || !store_hold(ctx, &cfg->store, record, &wait, &lease))
 		return false;
 	log_note_secret(ctx, "code", grant->code);
 	signals_block(&before);
 	ok = authorize_locked(ctx, cfg, grant, record, limit_ms);
 	signals_restore(&before);
-	lock_release(&lock);
+	lease.abandoned &= !ok;
+	store_let_go(ctx, &cfg->store, &lease);
 	return ok;
 }

@@ -52,7 +52,7 @@ bool authorize_known(
  *
  * The signals of signals_block are blocked meanwhile: the tokens must not be lost because the
  * server stops or the client disconnects.  limit_ms bounds the calls to amoCRM; the grant's
- * deadline_ms bounds waiting for the code's lock and these calls together.
+ * deadline_ms bounds waiting for the code's lease and these calls together.
  *
  * A code that amoCRM has refused is refused again for 20 minutes, without another call.
  *

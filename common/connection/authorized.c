@@ -61,16 +61,10 @@ authorized_rehearse(struct ctx *ctx, const struct config *cfg, const char *recor
     const struct grant *grant, struct lock *slot)
 {
 	struct known known = { .count = 0 };
-	struct lock lock;
 
-	if (!find_known(ctx, cfg, record, grant, &known))
-		return false;
-	if (known.account_id != 0) {
-		if (!account_index_lock(ctx, &cfg->store, known.account_id, &lock))
-			return false;
-		lock_release(&lock);
-	}
-	return store_rehearse(ctx, &cfg->store, known.keys, known.count)
+	return find_known(ctx, cfg, record, grant, &known)
+	    && (known.account_id == 0 || account_index_repair(ctx, &cfg->store, known.account_id))
+	    && store_rehearse(ctx, &cfg->store, known.keys, known.count)
 	    && store_ready(ctx, &cfg->store)
 	    && connection_escrow_reserve(ctx, cfg, ESCROW_SLOTS_EXCHANGE, slot);
 }

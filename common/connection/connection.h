@@ -35,13 +35,13 @@ bool connection_key_by_user(
 
 /* Finds the app user's connection; where connections are shared, everybody's, whatever app_user is.
  * A corrupt one counts as absent: a new authorization replaces it.  While another authorization
- * replaces it, this finds the old or the new one.  Must not be called with the lock of the user's
- * pointer held. */
+ * replaces it, this finds the old or the new one.  Must not be called in the section of the user's
+ * pointer. */
 bool connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user,
     bool *found, struct connection *connection);
 
 /* Whether the account has an active connection.  One that cannot be read is a fault only if no
- * other is active.  Must not be called with the account's lock held. */
+ * other is active.  Must not be called in the account's section. */
 bool connection_account_active(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active);
 
@@ -52,8 +52,8 @@ typedef bool connection_visit(struct ctx *ctx, void *arg, const struct connectio
 bool connection_each(struct ctx *ctx, const struct config *cfg, connection_visit *visit, void *arg);
 
 /* As connection_each, for the connections of one account.  If the index lists one that is missing,
- * as while a newer authorization replaces it, all are visited again under the account's lock; so
- * the visitor accepts repetitions and takes no lock. */
+ * as while a newer authorization replaces it, all are visited again in the account's section; so
+ * the visitor accepts repetitions and enters no section. */
 bool connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg);
 

@@ -36,8 +36,10 @@ connection_erase_record(
 	return true;
 }
 
-/* The connection to be erased, as it was found under the lock of its account. */
+/* The connection to be erased, as it was found in the section of its account. */
 struct target {
+	const struct config *cfg;
+	const char *app_user; /* of connection_erase_owned */
 	const char *key;
 	int64_t account_id;
 	int64_t amocrm_user_id;
@@ -50,6 +52,7 @@ static bool
 find(struct ctx *ctx, const struct config *cfg, const char *key, struct target *target)
 {
 	target->key = key;
+	target->corrupt = false;
 	if (connection_find(ctx, cfg, key, &target->found, &target->connection))
 		return true;
 	target->found = false;
@@ -92,56 +95,77 @@ pointer_to(
 	    || user_key(ctx, cfg, app_user, pointer);
 }
 
+static bool
+erase_any(struct ctx *ctx, void *arg)
+{
+	struct target *target = arg;
+	const char *pointer;
+
+	return find(ctx, target->cfg, target->key, target)
+	    && pointer_to(ctx, target->cfg, target, &pointer)
+	    && erase(ctx, target->cfg, target, pointer);
+}
+
 bool
 connection_erase(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
-	struct target target = { .account_id = account_id, .amocrm_user_id = amocrm_user_id };
+	struct target target = {
+		.cfg = cfg, .account_id = account_id, .amocrm_user_id = amocrm_user_id
+	};
 	const struct fold_filter filter = { .account_id = account_id, .disconnecting = true };
-	const char *pointer;
-	const char *key;
-	struct lock lock;
-	bool ok;
 
-	if (!connection_fold_matching(ctx, cfg, &filter)
-	    || !record_key(ctx, account_id, amocrm_user_id, &key)
-	    || !account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = find(ctx, cfg, key, &target) && pointer_to(ctx, cfg, &target, &pointer)
-	    && erase(ctx, cfg, &target, pointer);
-	lock_release(&lock);
-	return ok;
+	return connection_fold_matching(ctx, cfg, &filter)
+	    && record_key(ctx, account_id, amocrm_user_id, &target.key)
+	    && account_index_together(ctx, &cfg->store, account_id, erase_any, &target);
 }
 
 /* A record that is corrupt or missing does not tell its app user, so the pointer that led to it
  * decides.  What else is left of a missing one is erased: refreshed tokens that wait in the escrow
  * would restore it. */
 static bool
-belongs_to(const struct config *cfg, const struct target *target, const char *app_user)
+is_owned(const struct target *target)
 {
-	return connections_shared(cfg) || !target->found
+	return connections_shared(target->cfg) || !target->found
 	    || (target->connection.app_user != NULL
-		&& strcmp(target->connection.app_user, app_user) == 0);
+		&& strcmp(target->connection.app_user, target->app_user) == 0);
+}
+
+static bool
+erase_if_owned(struct ctx *ctx, void *arg)
+{
+	struct target *target = arg;
+	const char *pointer;
+
+	return user_key(ctx, target->cfg, target->app_user, &pointer)
+	    && find(ctx, target->cfg, target->key, target)
+	    && (!is_owned(target) || erase(ctx, target->cfg, target, pointer));
 }
 
 bool
 connection_erase_owned(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user)
 {
-	struct target target = { 0 };
-	const char *pointer;
-	struct lock lock;
-	bool ok;
+	struct target target = { .cfg = cfg, .key = key, .app_user = app_user };
 
-	if (!record_key_read(key, &target.account_id, &target.amocrm_user_id))
-		return true;
-	if (!user_key(ctx, cfg, app_user, &pointer)
-	    || !account_index_lock(ctx, &cfg->store, target.account_id, &lock))
-		return false;
-	ok = find(ctx, cfg, key, &target)
-	    && (!belongs_to(cfg, &target, app_user) || erase(ctx, cfg, &target, pointer));
-	lock_release(&lock);
-	return ok;
+	return !record_key_read(key, &target.account_id, &target.amocrm_user_id)
+	    || account_index_together(ctx, &cfg->store, target.account_id, erase_if_owned, &target);
+}
+
+struct user {
+	const struct config *cfg;
+	const char *app_user;
+	const char *pointer;
+};
+
+static bool
+erase_of_user(struct ctx *ctx, void *arg)
+{
+	const struct user *user = arg;
+	const char *key;
+
+	return store_get(ctx, &user->cfg->store, user->pointer, &key)
+	    && (key == NULL || connection_erase_owned(ctx, user->cfg, key, user->app_user));
 }
 
 bool
@@ -149,16 +173,9 @@ connection_erase_by_user(struct ctx *ctx, const struct config *cfg, const char *
 {
 	const struct fold_filter filter = { .app_user = connections_shared(cfg) ? "" : app_user,
 		.disconnecting = true };
-	const char *pointer;
-	const char *key;
-	struct lock lock;
-	bool ok;
+	struct user user = { .cfg = cfg, .app_user = app_user };
 
-	if (!connection_fold_matching(ctx, cfg, &filter) || !user_key(ctx, cfg, app_user, &pointer)
-	    || !store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
-		return false;
-	ok = store_get(ctx, &cfg->store, pointer, &key)
-	    && (key == NULL || connection_erase_owned(ctx, cfg, key, app_user));
-	lock_release(&lock);
-	return ok;
+	return connection_fold_matching(ctx, cfg, &filter)
+	    && user_key(ctx, cfg, app_user, &user.pointer)
+	    && store_together(ctx, &cfg->store, user.pointer, erase_of_user, &user);
 }

@@ -1,16 +1,18 @@
 /* connection_internal.h - what the modules of this folder share about connections.
  *
- * Locks are always taken in this order, and at most one of a kind at a time, so writers cannot
- * deadlock:
+ * Leases, sections (see store.h) and locks are always taken in this order, and at most one of a
+ * kind at a time, so writers cannot deadlock:
  *
- *   code:<sha256>, refresh:<record>   one exchange of a code, one refresh of a connection
- *   a slot's of the escrow            tokens that are being stored
- *   app:<app user>                    changes of whose a connection is
- *   account:<account id>              changes of records of one account
- *   a shard's                         inside the store
+ *   code:<sha256>, refresh:<record>   lease: one exchange of a code, one refresh of a connection
+ *   a slot's of the escrow            lock: tokens that are being stored
+ *   app:<app user>                    section: changes of whose a connection is
+ *   account:<account id>              section: changes of records of one account
+ *   a shard's                         lock, inside the store
  *
- * A writer never holds the locks of two accounts: it stores the new connection, releases the lock,
- * and then erases the connection that was replaced, under the lock of that one's account.
+ * With files a writer is never in the sections of two accounts: it stores the new connection,
+ * leaves the section, and then erases the connection that was replaced, in the section of that
+ * one's account.  A database keeps what a section has locked until the outermost one ends, so there
+ * two such writers can deadlock; it ends one of them, whose section runs again.
  */
 #ifndef CONNECTION_INTERNAL_H
 #define CONNECTION_INTERNAL_H
@@ -49,7 +51,7 @@ struct authorization {
  * state was, and claims it as connection_claim does.  With CLAIM_LATER a usable connection keeps
  * its app user until it is claimed; one that was revoked, expired or missing becomes nobody's, so
  * that it connects nobody before it is claimed.  The tokens are sealed with the first key of the
- * ring as the file is after waiting for the locks (keyring_reload).
+ * ring as the file is in the sections (keyring_reload).
  * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct identity *identity, const struct tokens *tokens, const struct claim *claim,
@@ -119,15 +121,15 @@ struct store_op user_erase_op(const char *pointer, const char *key);
 bool connection_find_or_skip_corrupt(struct ctx *ctx, const struct config *cfg, const char *key,
     bool *found, struct connection *connection);
 
-/* Writes a whole record.  The caller holds the lock of its account. */
+/* Writes a whole record, in the section of its account. */
 bool connection_put(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, const struct connection *connection, const struct tokens *tokens);
 
-/* Erases the connection if it is the app user's.  The caller holds the lock of their pointer. */
+/* Erases the connection if it is the app user's, in the section of their pointer. */
 bool connection_erase_owned(
     struct ctx *ctx, const struct config *cfg, const char *key, const char *app_user);
 
-/* Erases the record alone.  The caller holds the lock of its account. */
+/* Erases the record alone, in the section of its account. */
 bool connection_erase_record(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id);
 

@@ -1,10 +1,10 @@
 /* connection_lookup.c - finding connections by what leads to them, a pointer or an account's index;
  * see connection.h.
  *
- * A lookup takes two steps without a lock.  Between them a newer authorization may replace the
+ * A lookup takes two steps outside a section.  Between them a newer authorization may replace the
  * connection by that of another amoCRM user, and erase it.  So where the first step leads nowhere,
- * both are repeated under the lock that a writer holds from the change of the pointer, or of the
- * index, until it has erased the old record.
+ * both are repeated in the section in which a writer changes the pointer, or the index, and erases
+ * the old record.
  */
 #include "connection/account_index.h"
 #include "connection/connection_escrow.h"
@@ -29,19 +29,30 @@ is_owner(const struct config *cfg, const struct connection *connection, const ch
 	    || (connection->app_user != NULL && strcmp(connection->app_user, app_user) == 0);
 }
 
-/* *key is what the pointer holds; NULL: there is no pointer. */
+struct search {
+	const struct config *cfg;
+	const char *app_user;
+	const char *pointer;
+	const char *key; /* what the pointer holds; NULL: there is no pointer */
+	bool *found;
+	struct connection *connection;
+};
+
 static bool
-follow(struct ctx *ctx, const struct config *cfg, const char *pointer, const char *app_user,
-    const char **key, bool *found, struct connection *connection)
+follow(struct ctx *ctx, void *arg)
 {
+	struct search *search = arg;
+	bool *found = search->found;
+
 	*found = false;
-	if (!user_lookup(ctx, cfg, pointer, key))
+	if (!user_lookup(ctx, search->cfg, search->pointer, &search->key))
 		return false;
-	if (*key == NULL)
+	if (search->key == NULL)
 		return true;
-	if (!connection_find_or_skip_corrupt(ctx, cfg, *key, found, connection))
+	if (!connection_find_or_skip_corrupt(
+		ctx, search->cfg, search->key, found, search->connection))
 		return false;
-	*found = *found && is_owner(cfg, connection, app_user);
+	*found = *found && is_owner(search->cfg, search->connection, search->app_user);
 	return true;
 }
 
@@ -49,21 +60,13 @@ static bool
 find_by_user(struct ctx *ctx, const struct config *cfg, const char *app_user, bool *found,
     struct connection *connection)
 {
-	const char *pointer;
-	const char *key;
-	struct lock lock;
-	bool ok;
+	struct search search = {
+		.cfg = cfg, .app_user = app_user, .found = found, .connection = connection
+	};
 
-	if (!user_key(ctx, cfg, app_user, &pointer)
-	    || !follow(ctx, cfg, pointer, app_user, &key, found, connection))
-		return false;
-	if (*found || key == NULL)
-		return true;
-	if (!store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
-		return false;
-	ok = follow(ctx, cfg, pointer, app_user, &key, found, connection);
-	lock_release(&lock);
-	return ok;
+	return user_key(ctx, cfg, app_user, &search.pointer) && follow(ctx, &search)
+	    && (*found || search.key == NULL
+		|| store_together(ctx, &cfg->store, search.pointer, follow, &search));
 }
 
 /* For a caller that else finds nothing. */
@@ -78,26 +81,34 @@ connection_find_by_user(struct ctx *ctx, const struct config *cfg, const char *a
 		|| find_by_user(ctx, cfg, app_user, found, connection));
 }
 
-/* *complete is false if the index lists a connection that is missing. */
+struct walk {
+	const struct config *cfg;
+	int64_t account_id;
+	connection_visit *visit;
+	void *arg;
+	bool complete; /* no connection that the index lists is missing */
+};
+
 static bool
-each_listed(struct ctx *ctx, const struct config *cfg, int64_t account_id, connection_visit *visit,
-    void *arg, bool *complete)
+each_listed(struct ctx *ctx, void *arg)
 {
+	struct walk *walk = arg;
+	const struct config *cfg = walk->cfg;
 	struct corrupt_records corrupt = { 0 };
 	struct connection connection;
 	const char *users;
 	const char *key;
 	int64_t user;
 	bool found;
-	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
+	bool ok = account_index_users(ctx, &cfg->store, walk->account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	*complete = true;
+	walk->complete = true;
 	while (ok && account_index_next(&users, &user)) {
-		ok = record_key(ctx, account_id, user, &key);
+		ok = record_key(ctx, walk->account_id, user, &key);
 		if (ok && connection_find(ctx, cfg, key, &found, &connection)) {
-			*complete = *complete && found;
-			ok = !found || visit(ctx, arg, &connection);
+			walk->complete &= found;
+			ok = !found || walk->visit(ctx, walk->arg, &connection);
 		} else
 			ok = ok && corrupt_skip(ctx, &corrupt, key);
 		arena_rewind(ctx, mark);
@@ -109,17 +120,11 @@ bool
 connection_each_in_account(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     connection_visit *visit, void *arg)
 {
-	struct lock lock;
-	bool complete;
-	bool ok = each_listed(ctx, cfg, account_id, visit, arg, &complete);
+	struct walk walk = { cfg, account_id, visit, arg, false };
 
-	if (!ok || complete)
-		return ok;
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = each_listed(ctx, cfg, account_id, visit, arg, &complete);
-	lock_release(&lock);
-	return ok;
+	return each_listed(ctx, &walk)
+	    && (walk.complete
+		|| account_index_together(ctx, &cfg->store, account_id, each_listed, &walk));
 }
 
 static bool
@@ -139,41 +144,45 @@ is_active(struct ctx *ctx, const struct config *cfg, const char *key, bool *acti
 	return true;
 }
 
+struct activity {
+	const struct config *cfg;
+	int64_t account_id;
+	bool listed; /* the account has an index */
+	bool active; /* a connection of it is */
+};
+
 /* One that cannot be read matters only if no other is active. */
 static bool
-any_active(
-    struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *listed, bool *active)
+any_active(struct ctx *ctx, void *arg)
 {
+	struct activity *in = arg;
 	struct corrupt_records corrupt = { 0 };
 	const char *users;
 	const char *key;
 	int64_t user;
-	bool ok = account_index_users(ctx, &cfg->store, account_id, &users);
+	bool ok = account_index_users(ctx, &in->cfg->store, in->account_id, &users);
 	size_t mark = arena_mark(ctx);
 
-	*active = false;
-	*listed = ok && users != NULL;
-	while (ok && !*active && account_index_next(&users, &user)) {
-		ok = record_key(ctx, account_id, user, &key)
-		    && (is_active(ctx, cfg, key, active) || corrupt_skip(ctx, &corrupt, key));
+	in->active = false;
+	in->listed = ok && users != NULL;
+	while (ok && !in->active && account_index_next(&users, &user)) {
+		ok = record_key(ctx, in->account_id, user, &key)
+		    && (is_active(ctx, in->cfg, key, &in->active)
+			|| corrupt_skip(ctx, &corrupt, key));
 		arena_rewind(ctx, mark);
 	}
-	return ok && (*active || corrupt_none(ctx, &corrupt));
+	return ok && (in->active || corrupt_none(ctx, &corrupt));
 }
 
 static bool
 account_active(struct ctx *ctx, const struct config *cfg, int64_t account_id, bool *active)
 {
-	struct lock lock;
-	bool listed;
-	bool ok = any_active(ctx, cfg, account_id, &listed, active);
+	struct activity in = { cfg, account_id, false, false };
+	bool ok = any_active(ctx, &in)
+	    && (in.active || !in.listed
+		|| account_index_together(ctx, &cfg->store, account_id, any_active, &in));
 
-	if (!ok || *active || !listed)
-		return ok;
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = any_active(ctx, cfg, account_id, &listed, active);
-	lock_release(&lock);
+	*active = in.active;
 	return ok;
 }
 

@@ -118,10 +118,19 @@ restore_lost(struct ctx *ctx, const struct config *cfg, const struct keyring *ri
 	return true;
 }
 
+struct saving {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const struct refreshed *refreshed;
+};
+
 static bool
-save_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct refreshed *refreshed)
+save_in_section(struct ctx *ctx, void *arg)
 {
+	const struct saving *saving = arg;
+	const struct config *cfg = saving->cfg;
+	const struct keyring *ring = saving->ring;
+	const struct refreshed *refreshed = saving->refreshed;
 	struct connection now;
 	bool again;
 	bool found;
@@ -162,26 +171,18 @@ bool
 connection_save_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct refreshed *refreshed)
 {
-	struct lock lock;
-	bool ok;
+	struct saving saving = { cfg, ring, refreshed };
 
-	if (!account_index_lock(ctx, &cfg->store, refreshed->before->account_id, &lock))
-		return false;
-	ok = save_locked(ctx, cfg, ring, refreshed);
-	lock_release(&lock);
-	return ok;
+	return account_index_together(
+	    ctx, &cfg->store, refreshed->before->account_id, save_in_section, &saving);
 }
 
 bool
 connection_rehearse_refreshed(struct ctx *ctx, const struct config *cfg, const char *key,
     const struct connection *connection, struct lock *slot)
 {
-	struct lock lock;
-
-	if (!account_index_lock(ctx, &cfg->store, connection->account_id, &lock))
-		return false;
-	lock_release(&lock);
-	return store_rehearse(ctx, &cfg->store, &key, 1) && store_ready(ctx, &cfg->store)
+	return account_index_repair(ctx, &cfg->store, connection->account_id)
+	    && store_rehearse(ctx, &cfg->store, &key, 1) && store_ready(ctx, &cfg->store)
 	    && connection_escrow_reserve(ctx, cfg, ESCROW_SLOTS, slot);
 }
 

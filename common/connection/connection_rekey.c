@@ -5,41 +5,45 @@
 
 #include <string.h>
 
+struct resealing {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const char *key;
+	bool *resealed;
+};
+
 static bool
-reseal_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, bool *resealed)
+reseal(struct ctx *ctx, void *arg)
 {
+	const struct resealing *resealing = arg;
+	const struct keyring *ring = resealing->ring;
 	const char *kid = ring->keys[0].kid;
 	struct connection connection;
 	struct tokens tokens;
 	bool found;
 
-	if (!connection_find(ctx, cfg, key, &found, &connection))
+	if (!connection_find(ctx, resealing->cfg, resealing->key, &found, &connection))
 		return false;
-	*resealed = found
+	*resealing->resealed = found
 	    && (strncmp(connection.sealed, kid, strlen(kid)) != 0
 		|| connection.sealed[strlen(kid)] != '.');
-	return !*resealed
+	return !*resealing->resealed
 	    || (record_tokens(ctx, ring, &connection, &tokens)
-		&& connection_put(ctx, cfg, ring, key, &connection, &tokens));
+		&& connection_put(ctx, resealing->cfg, ring, resealing->key, &connection, &tokens));
 }
 
 bool
 connection_reseal(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, bool *resealed)
 {
+	struct resealing resealing = { cfg, ring, key, resealed };
 	struct connection connection;
-	struct lock lock;
-	bool ok;
+	bool found;
 
 	*resealed = false;
-	if (!connection_find(ctx, cfg, key, &ok, &connection) || !ok)
+	if (!connection_find(ctx, cfg, key, &found, &connection) || !found)
 		return ctx->kind == FAULT_NONE;
-	if (!account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
-		return false;
-	ok = reseal_locked(ctx, cfg, ring, key, resealed);
-	lock_release(&lock);
-	return ok;
+	return account_index_together(ctx, &cfg->store, connection.account_id, reseal, &resealing);
 }
 
 static bool
@@ -60,38 +64,52 @@ is_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_
 	return true;
 }
 
-/* Usually it is indexed, which costs no lock.  A connection that is being erased may seem to be
- * missing from the index, so that answer is confirmed under the lock. */
+struct indexing {
+	const struct config *cfg;
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	bool indexed;
+};
+
+static bool
+find_indexed(struct ctx *ctx, void *arg)
+{
+	struct indexing *in = arg;
+
+	return is_indexed(ctx, in->cfg, in->account_id, in->amocrm_user_id, &in->indexed);
+}
+
+/* Usually it is indexed, which costs no section.  A connection that is being erased may seem to be
+ * missing from the index, so that answer is confirmed in the section. */
 bool
 connection_indexed(struct ctx *ctx, const struct config *cfg, int64_t account_id,
     int64_t amocrm_user_id, bool *indexed)
 {
-	struct lock lock;
-	bool ok;
+	struct indexing in = { cfg, account_id, amocrm_user_id, false };
 
-	if (!is_indexed(ctx, cfg, account_id, amocrm_user_id, indexed))
+	if (!find_indexed(ctx, &in)
+	    || (!in.indexed
+		&& !account_index_together(ctx, &cfg->store, account_id, find_indexed, &in)))
 		return false;
-	if (*indexed)
-		return true;
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = is_indexed(ctx, cfg, account_id, amocrm_user_id, indexed);
-	lock_release(&lock);
-	return ok;
+	*indexed = in.indexed;
+	return true;
+}
+
+static bool
+add_unless_indexed(struct ctx *ctx, void *arg)
+{
+	struct indexing *in = arg;
+
+	return find_indexed(ctx, in)
+	    && (in->indexed
+		|| account_index_add(ctx, &in->cfg->store, in->account_id, in->amocrm_user_id));
 }
 
 bool
 connection_index_add(
     struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t amocrm_user_id)
 {
-	struct lock lock;
-	bool indexed;
-	bool ok;
+	struct indexing in = { cfg, account_id, amocrm_user_id, false };
 
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = is_indexed(ctx, cfg, account_id, amocrm_user_id, &indexed)
-	    && (indexed || account_index_add(ctx, &cfg->store, account_id, amocrm_user_id));
-	lock_release(&lock);
-	return ok;
+	return account_index_together(ctx, &cfg->store, account_id, add_unless_indexed, &in);
 }

@@ -82,44 +82,50 @@ is_missing(struct ctx *ctx, const struct config *cfg, const char *key, bool *mis
 	return true;
 }
 
-/* Under the account's lock: a connection that is being made is listed first. */
-static bool
-remove_if_missing(struct ctx *ctx, const struct config *cfg, int64_t account_id, int64_t user,
-    const char *key, bool *missing)
-{
-	struct account_index_edit edit = { user, ACCOUNT_REMOVE, NULL };
-	struct store_op op;
-	struct lock lock;
-	bool ok;
+struct entry {
+	const struct config *cfg;
+	int64_t account_id;
+	int64_t amocrm_user_id;
+	const char *key; /* of the connection that the entry leads to */
+	bool missing;
+};
 
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = is_missing(ctx, cfg, key, missing)
-	    && (!*missing
-		|| (account_index_op(ctx, account_id, &edit, &op)
-		    && store_commit(ctx, &cfg->store, &op, 1)));
-	lock_release(&lock);
-	return ok;
+/* In the account's section: a connection that is being made is listed first. */
+static bool
+remove_if_missing(struct ctx *ctx, void *arg)
+{
+	struct entry *entry = arg;
+	struct account_index_edit edit = { entry->amocrm_user_id, ACCOUNT_REMOVE, NULL };
+	struct store_op op;
+
+	return is_missing(ctx, entry->cfg, entry->key, &entry->missing)
+	    && (!entry->missing
+		|| (account_index_op(ctx, entry->account_id, &edit, &op)
+		    && store_commit(ctx, &entry->cfg->store, &op, 1)));
 }
 
 static bool
 clear_entry(struct ctx *ctx, const struct repair *repair, int64_t account_id, int64_t user)
 {
-	const char *key;
-	bool missing;
+	struct entry entry = {
+		.cfg = repair->cfg, .account_id = account_id, .amocrm_user_id = user
+	};
 
-	if (!record_key(ctx, account_id, user, &key) || !is_missing(ctx, repair->cfg, key, &missing)
-	    || (missing && !remove_if_missing(ctx, repair->cfg, account_id, user, key, &missing)))
+	if (!record_key(ctx, account_id, user, &entry.key)
+	    || !is_missing(ctx, repair->cfg, entry.key, &entry.missing)
+	    || (entry.missing
+		&& !account_index_together(
+		    ctx, &repair->cfg->store, account_id, remove_if_missing, &entry)))
 		return false;
-	if (missing)
-		repair->report->missing(repair->report->arg, key);
+	if (entry.missing)
+		repair->report->missing(repair->report->arg, entry.key);
 	return true;
 }
 
 static bool
 clear_index(struct ctx *ctx, void *arg, const char *key, const char *value)
 {
-	const char *users = value; /* NULL: corrupt; the next lock of the account rebuilds it */
+	const char *users = value; /* NULL: corrupt; the next section of the account rebuilds it */
 	int64_t account_id;
 	int64_t user;
 
@@ -131,42 +137,46 @@ clear_index(struct ctx *ctx, void *arg, const char *key, const char *value)
 	return true;
 }
 
-/* Under the user's lock: a claim changes the pointer. */
+struct pointer {
+	const struct config *cfg;
+	const char *name;
+	bool cleared;
+};
+
+/* In the user's section: a claim changes the pointer. */
 static bool
-clear_locked(
-    struct ctx *ctx, const struct config *cfg, const char *pointer, bool *cleared, const char **key)
+clear_if_missing(struct ctx *ctx, void *arg)
 {
+	struct pointer *pointer = arg;
+	const struct config *cfg = pointer->cfg;
+	const char *key;
 	struct store_op op;
 
-	*cleared = false;
-	if (!user_lookup(ctx, cfg, pointer, key))
+	pointer->cleared = false;
+	if (!user_lookup(ctx, cfg, pointer->name, &key))
 		return false;
-	if (*key == NULL)
+	if (key == NULL)
 		return true;
-	op = user_erase_op(pointer, *key);
-	return is_missing(ctx, cfg, *key, cleared)
-	    && (!*cleared || store_commit(ctx, &cfg->store, &op, 1));
+	op = user_erase_op(pointer->name, key);
+	return is_missing(ctx, cfg, key, &pointer->cleared)
+	    && (!pointer->cleared || store_commit(ctx, &cfg->store, &op, 1));
 }
 
 static bool
 clear_one(struct ctx *ctx, const struct repair *repair, const char *pointer, const char *value)
 {
-	struct lock lock;
-	const char *key;
+	struct pointer in = { repair->cfg, pointer, false };
 	bool missing;
-	bool ok;
 
 	if (value == NULL || !is_missing(ctx, repair->cfg, value, &missing))
 		return ctx->kind == FAULT_NONE;
 	if (!missing)
 		return true;
-	if (!store_lock(ctx, &repair->cfg->store, pointer, STORE_WAIT_MS, &lock))
+	if (!store_together(ctx, &repair->cfg->store, pointer, clear_if_missing, &in))
 		return false;
-	ok = clear_locked(ctx, repair->cfg, pointer, &missing, &key);
-	lock_release(&lock);
-	if (ok && missing)
+	if (in.cleared)
 		repair->report->disconnected(repair->report->arg, pointer + strlen("app:"));
-	return ok;
+	return true;
 }
 
 static bool

@@ -4,19 +4,30 @@
 
 #include <string.h>
 
+struct restoring {
+	const struct config *cfg;
+	const struct keyring *ring;
+	const char *key;
+	const struct connection *connection;
+	const struct tokens *tokens;
+	bool *stored;
+};
+
 static bool
-restore_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, const struct connection *connection, const struct tokens *tokens, bool *stored)
+restore(struct ctx *ctx, void *arg)
 {
+	const struct restoring *in = arg;
+	const struct connection *connection = in->connection;
 	struct connection now;
 	bool found;
 
-	if (!connection_find_or_skip_corrupt(ctx, cfg, key, &found, &now))
+	if (!connection_find_or_skip_corrupt(ctx, in->cfg, in->key, &found, &now))
 		return false;
-	*stored = !found || now.refreshed_at < connection->refreshed_at;
+	*in->stored = !found || now.refreshed_at < connection->refreshed_at;
 	return account_index_add(
-		   ctx, &cfg->store, connection->account_id, connection->amocrm_user_id)
-	    && (!*stored || connection_put(ctx, cfg, ring, key, connection, tokens));
+		   ctx, &in->cfg->store, connection->account_id, connection->amocrm_user_id)
+	    && (!*in->stored
+		|| connection_put(ctx, in->cfg, in->ring, in->key, connection, in->tokens));
 }
 
 /* The rule by which tokens are taken from amoCRM, with a message for each way to break it. */
@@ -37,10 +48,9 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
     const char *key, const char *value, const struct tokens *tokens, bool *stored)
 {
 	struct connection connection;
+	struct restoring in = { cfg, ring, key, &connection, NULL, stored };
 	struct tokens opened;
 	const char *own_key;
-	struct lock lock;
-	bool ok;
 
 	if (!record_read(ctx, value, &connection)
 	    || !record_key(ctx, connection.account_id, connection.amocrm_user_id, &own_key))
@@ -51,31 +61,40 @@ connection_restore(struct ctx *ctx, const struct config *cfg, const struct keyri
 		return false;
 	if (tokens == NULL)
 		tokens = &opened;
-	if (!check_token(ctx, "access_token", tokens->access_token)
-	    || !check_token(ctx, "refresh_token", tokens->refresh_token)
-	    || !account_index_lock(ctx, &cfg->store, connection.account_id, &lock))
-		return false;
-	ok = restore_locked(ctx, cfg, ring, key, &connection, tokens, stored);
-	lock_release(&lock);
-	return ok;
+	in.tokens = tokens;
+	return check_token(ctx, "access_token", tokens->access_token)
+	    && check_token(ctx, "refresh_token", tokens->refresh_token)
+	    && account_index_together(ctx, &cfg->store, connection.account_id, restore, &in);
 }
 
-/* Under the user's lock: a claim that has read the pointer before this writes it would replace it
+struct pointing {
+	const struct config *cfg;
+	const char *pointer;
+	const char *key;
+	bool stored;
+};
+
+static bool
+restore_pointer(struct ctx *ctx, void *arg)
+{
+	struct pointing *in = arg;
+	const char *before;
+
+	if (!user_lookup(ctx, in->cfg, in->pointer, &before))
+		return false;
+	in->stored = before == NULL;
+	return !in->stored || store_put(ctx, &in->cfg->store, in->pointer, in->key, 0);
+}
+
+/* In the user's section: a claim that has read the pointer before this writes it would replace it
  * without erasing the connection it points to. */
 bool
 connection_restore_user(
     struct ctx *ctx, const struct config *cfg, const char *pointer, const char *key, bool *stored)
 {
-	const char *before;
-	struct lock lock;
-	bool ok;
+	struct pointing in = { cfg, pointer, key, false };
+	bool ok = store_together(ctx, &cfg->store, pointer, restore_pointer, &in);
 
-	*stored = false;
-	if (!store_lock(ctx, &cfg->store, pointer, STORE_WAIT_MS, &lock))
-		return false;
-	ok = user_lookup(ctx, cfg, pointer, &before)
-	    && (before != NULL || store_put(ctx, &cfg->store, pointer, key, 0));
-	lock_release(&lock);
-	*stored = ok && before == NULL;
+	*stored = ok && in.stored;
 	return ok;
 }

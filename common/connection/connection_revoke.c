@@ -9,6 +9,8 @@
 #include <string.h>
 
 struct revocation {
+	const struct config *cfg;
+	const char *key;
 	const char *sealed;           /* only the record with these tokens; NULL: with any */
 	struct connection connection; /* as it was found */
 	bool revoked;                 /* the state has changed */
@@ -32,17 +34,22 @@ revoke(struct ctx *ctx, void *arg, const char *old, const char **value)
 }
 
 static bool
+revoke_in_section(struct ctx *ctx, void *arg)
+{
+	struct revocation *revocation = arg;
+
+	revocation->revoked = false;
+	return store_update(ctx, &revocation->cfg->store, revocation->key, 0, revoke, revocation);
+}
+
+static bool
 revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, const char *key,
     const char *sealed, const char *reason)
 {
-	struct revocation revocation = { .sealed = sealed };
-	struct lock lock;
-	bool ok;
+	struct revocation revocation = { .cfg = cfg, .key = key, .sealed = sealed };
+	bool ok =
+	    account_index_together(ctx, &cfg->store, account_id, revoke_in_section, &revocation);
 
-	if (!account_index_lock(ctx, &cfg->store, account_id, &lock))
-		return false;
-	ok = store_update(ctx, &cfg->store, key, 0, revoke, &revocation);
-	lock_release(&lock);
 	if (ok && revocation.revoked) {
 		log_note(ctx, "revoked", key);
 		connection_event_append(ctx, cfg, "revoked", &revocation.connection, reason);

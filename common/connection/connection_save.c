@@ -25,7 +25,7 @@ struct input {
 	const struct tokens *tokens;         /* of connection_save */
 };
 
-/* What is decided from the input and the store, under the locks, and then written. */
+/* What is decided from the input and the store, in the sections, and then written. */
 struct plan {
 	const char *pointer;       /* the claimant's, set to the key; NULL: nobody claims it now */
 	bool skip;                 /* there is nothing to claim: nothing is written */
@@ -36,6 +36,16 @@ struct plan {
 
 typedef bool plan_step(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct input *in, struct plan *plan);
+
+/* What runs in the sections of the claimant's pointer and of the account. */
+struct save {
+	const struct config *cfg;
+	const struct keyring *ring;
+	plan_step *step;
+	const struct input *in;
+	struct plan plan;
+	const char *former; /* the key that the claimant's pointer held before; NULL: none */
+};
 
 /* Where connections are shared, an account has one: that of its newest authorization. */
 static bool
@@ -219,25 +229,37 @@ plan_claim(struct ctx *ctx, const struct config *cfg, const struct keyring *ring
 }
 
 static bool
-run_in_account(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    plan_step *step, const struct input *in, struct plan *plan, const char **former)
+save_in_account(struct ctx *ctx, void *arg)
 {
-	struct lock lock;
-	bool ok;
+	struct save *save = arg;
+	struct plan *plan = &save->plan;
 
-	if (!account_index_lock(ctx, &cfg->store, in->account_id, &lock))
-		return false;
-	ok = step(ctx, cfg, ring, in, plan) && (plan->skip || commit(ctx, cfg, in, plan, former));
-	lock_release(&lock);
-	return ok;
+	*plan = (struct plan){ .pointer = plan->pointer };
+	save->former = NULL;
+	return save->step(ctx, save->cfg, save->ring, save->in, plan)
+	    && (plan->skip || commit(ctx, save->cfg, save->in, plan, &save->former));
 }
 
 /* Erases the connection that the app user had before, unless it is the same. */
 static bool
-erase_former(struct ctx *ctx, const struct config *cfg, const struct input *in, const char *former)
+erase_former(struct ctx *ctx, const struct save *save)
 {
-	return connections_shared(cfg) || former == NULL || strcmp(former, in->key) == 0
-	    || connection_erase_owned(ctx, cfg, former, in->claim->app_user);
+	return connections_shared(save->cfg) || save->former == NULL
+	    || strcmp(save->former, save->in->key) == 0
+	    || connection_erase_owned(ctx, save->cfg, save->former, save->in->claim->app_user);
+}
+
+static bool
+run_in_account(struct ctx *ctx, struct save *save)
+{
+	return account_index_together(
+	    ctx, &save->cfg->store, save->in->account_id, save_in_account, save);
+}
+
+static bool
+save_for_claimant(struct ctx *ctx, void *arg)
+{
+	return run_in_account(ctx, arg) && erase_former(ctx, arg);
 }
 
 static bool
@@ -247,25 +269,17 @@ claims_now(const struct config *cfg, const struct claim *claim)
 	    || (claim->kind == CLAIM_ANONYMOUS && connections_shared(cfg));
 }
 
-/* The lock of the claimant's pointer serializes the claims of one user: each erases the connection
- * of the one before. */
+/* The section of the claimant's pointer serializes the claims of one user: each erases the
+ * connection of the one before. */
 static bool
-run(struct ctx *ctx, const struct config *cfg, const struct keyring *ring, plan_step *step,
-    const struct input *in, struct plan *plan)
+run(struct ctx *ctx, struct save *save)
 {
-	const char *former = NULL;
-	struct lock lock;
-	bool ok;
+	const struct claim *claim = save->in->claim;
 
-	if (!claims_now(cfg, in->claim))
-		return run_in_account(ctx, cfg, ring, step, in, plan, &former);
-	if (!user_key(ctx, cfg, in->claim->app_user, &plan->pointer)
-	    || !store_lock(ctx, &cfg->store, plan->pointer, STORE_WAIT_MS, &lock))
-		return false;
-	ok = run_in_account(ctx, cfg, ring, step, in, plan, &former)
-	    && erase_former(ctx, cfg, in, former);
-	lock_release(&lock);
-	return ok;
+	if (!claims_now(save->cfg, claim))
+		return run_in_account(ctx, save);
+	return user_key(ctx, save->cfg, claim->app_user, &save->plan.pointer)
+	    && store_together(ctx, &save->cfg->store, save->plan.pointer, save_for_claimant, save);
 }
 
 bool
@@ -286,16 +300,15 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 	};
 	struct input in = { NULL, identity->account_id, identity->user_id, claim, authorization,
 		&connection, tokens };
-	struct plan plan = { 0 };
+	struct save save = { .cfg = cfg, .ring = ring, .step = plan_save, .in = &in };
 
-	if (!record_key(ctx, identity->account_id, identity->user_id, &in.key)
-	    || !run(ctx, cfg, ring, plan_save, &in, &plan))
+	if (!record_key(ctx, identity->account_id, identity->user_id, &in.key) || !run(ctx, &save))
 		return false;
 	if (authorization->outdated != NULL)
-		*authorization->outdated = plan.skip;
-	if (plan.skip)
+		*authorization->outdated = save.plan.skip;
+	if (save.plan.skip)
 		return true;
-	connection.app_user = plan.app_user;
+	connection.app_user = save.plan.app_user;
 	log_note(ctx, "stored", in.key);
 	log_note(ctx, "host", connection.host);
 	connection_event_append(ctx, cfg, "connected", &connection, NULL);
@@ -308,13 +321,13 @@ connection_claim(struct ctx *ctx, const struct config *cfg, const struct keyring
     bool *found)
 {
 	struct input in = { .key = key, .claim = claim, .authorization = authorization };
-	struct plan plan = { 0 };
+	struct save save = { .cfg = cfg, .ring = ring, .step = plan_claim, .in = &in };
 
 	*found = false;
 	if (!record_key_read(key, &in.account_id, &in.amocrm_user_id))
 		return true;
-	if (!run(ctx, cfg, ring, plan_claim, &in, &plan))
+	if (!run(ctx, &save))
 		return false;
-	*found = !plan.skip;
+	*found = !save.plan.skip;
 	return true;
 }

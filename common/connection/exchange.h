@@ -1,5 +1,5 @@
 /* exchange.h - exchanging a code at amoCRM, and storing what comes of it: the part of authorize.h
- * that calls amoCRM.  The caller holds the code's lock.
+ * that calls amoCRM.  The caller holds the code's lease.
  */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H

@@ -82,9 +82,12 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 	return refresh_with_retry(ctx, cfg, host, old, fresh, turn);
 }
 
+/* After a holder that was killed, the newest pair may wait in the escrow of another host: a refusal
+ * of the old one says nothing then. */
 static bool
 refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, struct connection *connection, struct tokens *tokens)
+    const struct store_lease *lease, const char *key, struct connection *connection,
+    struct tokens *tokens)
 {
 	struct budget_turn turn;
 	struct tokens fresh;
@@ -104,19 +107,20 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 		return ok;
 	}
 	escrow_release(&slot);
-	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, key))
+	if (ctx->kind == FAULT_REFUSED && !lease->abandoned
+	    && !connection_escrow_may_hold(ctx, cfg, key))
 		connection_mark_refused(ctx, cfg, key, connection);
 	else
 		connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);
 	return false;
 }
 
-/* Under the connection's lock: another process may have refreshed it in the meantime, or have left
+/* Under the connection's lease: another process may have refreshed it in the meantime, or have left
  * its new tokens in the escrow.  Those of a newer authorization, which replace the pair, may be
  * there too. */
 static bool
-refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const char *key, time_t usable_until, struct tokens *tokens)
+refresh_leased(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
+    const struct store_lease *lease, const char *key, time_t usable_until, struct tokens *tokens)
 {
 	struct fold_filter authorized = { .account_id = 0 };
 	struct connection connection;
@@ -128,7 +132,7 @@ refresh_locked(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	return connection_fold(ctx, cfg, key)
 	    && read_active(ctx, cfg, ring, key, &connection, tokens)
 	    && (!refresh_due(&connection, usable_until)
-		|| refresh_and_save(ctx, cfg, ring, key, &connection, tokens));
+		|| refresh_and_save(ctx, cfg, ring, lease, key, &connection, tokens));
 }
 
 int64_t
@@ -141,9 +145,11 @@ bool
 refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const char *key, time_t usable_until, struct tokens *tokens)
 {
+	const int64_t longest_ms = refresh_longest_ms(cfg);
+	const struct store_wait wait = { longest_ms, longest_ms + STORE_TERM_MARGIN_MS };
 	struct connection connection;
 	const char *name;
-	struct lock lock;
+	struct store_lease lease;
 	sigset_t before;
 	bool ok;
 
@@ -152,12 +158,13 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	if (!refresh_due(&connection, usable_until))
 		return true;
 	if (!ctx_printf(ctx, &name, "refresh:%s", key)
-	    || !store_lock(ctx, &cfg->store, name, refresh_longest_ms(cfg), &lock))
+	    || !store_hold(ctx, &cfg->store, name, &wait, &lease))
 		return false;
 	signals_block(&before);
-	ok = refresh_locked(ctx, cfg, ring, key, usable_until, tokens);
+	ok = refresh_leased(ctx, cfg, ring, &lease, key, usable_until, tokens);
 	signals_restore(&before);
-	lock_release(&lock);
+	lease.abandoned &= !ok;
+	store_let_go(ctx, &cfg->store, &lease);
 	return ok;
 }
 

@@ -16,9 +16,10 @@ bool refresh_due(const struct connection *connection, time_t usable_until);
 
 /* The tokens of a connection, given by its record's key, refreshed first if they are due by
  * usable_until.  amoCRM rotates refresh tokens: each is single-use.  So concurrent calls, also of
- * other processes, refresh once, under a lock, and the new pair is on disk before it is handed out,
- * sealed with the first key of the ring as the file is then.  TERM, HUP, INT, QUIT, PIPE and XFSZ
- * are blocked meanwhile.  The new host of a renamed account is stored with the tokens.
+ * other processes and hosts, refresh once, under a lease, and the new pair is on disk before it is
+ * handed out, sealed with the first key of the ring as the file is then.  TERM, HUP, INT, QUIT,
+ * PIPE and XFSZ are blocked meanwhile.  The new host of a renamed account is stored with the
+ * tokens.
  * Fault: FAULT_REFUSED if there is no such connection, or it needs a new authorization (it is then
  * revoked); FAULT_CLIENT, FAULT_UNAVAILABLE, FAULT_BLOCKED, FAULT_MOVED, FAULT_REPLY_LOST: the
  * stored tokens are unchanged; FAULT_CONFIG, FAULT_STORAGE. */
@@ -32,7 +33,7 @@ bool refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyr
 bool refresh_usable_tokens(struct ctx *ctx, const struct config *cfg,
     const struct connection *connection, struct tokens *tokens);
 
-/* How long a refresh holds the connection's lock at most: amoCRM may be called several times. */
+/* How long a refresh holds the connection's lease at most: amoCRM may be called several times. */
 int64_t refresh_longest_ms(const struct config *cfg);
 
 #endif

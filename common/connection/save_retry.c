@@ -7,8 +7,8 @@
 #define PAUSE_FIRST_MS 5
 #define PAUSE_GROWTH   4
 
-bool
-save_retry(struct ctx *ctx, save_step *step, void *arg)
+static bool
+repeat(struct ctx *ctx, save_step *step, void *arg)
 {
 	int64_t give_up_ms = clock_ms() + SAVE_TRYING_MS;
 	int64_t pause_ms = PAUSE_FIRST_MS;
@@ -24,4 +24,16 @@ save_retry(struct ctx *ctx, save_step *step, void *arg)
 		pause_ms *= PAUSE_GROWTH;
 	}
 	return true;
+}
+
+bool
+save_retry(struct ctx *ctx, save_step *step, void *arg)
+{
+	int64_t limit_ms = ctx->database.limit_ms;
+	bool ok;
+
+	ctx->database.limit_ms = SAVE_DATABASE_MS;
+	ok = repeat(ctx, step, arg);
+	ctx->database.limit_ms = limit_ms;
+	return ok;
 }

@@ -1,78 +1,118 @@
-/* store.c - reading a record, and named locks; store_walk.c reads all records, store_write.c
- * changes the store. */
+/* store.c - the store; see store.h. */
 #include "store/store.h"
 
-#include "base/file.h"
-#include "base/sha2.h"
-#include "store/disk_reserve.h"
-#include "store/shard.h"
-#include "store/store_paths.h"
+#include "store/store_files.h"
 
-#include <string.h>
+bool
+store_ready(struct ctx *ctx, const struct store_config *store)
+{
+	return store_files_ready(ctx, store);
+}
+
+bool
+store_sync(struct ctx *ctx, const struct store_config *store)
+{
+	return store_files_sync(ctx, store);
+}
 
 bool
 store_get(struct ctx *ctx, const struct store_config *store, const char *key, const char **value)
 {
-	const char *path;
-	int shard;
-
-	return store_paths_shard(ctx, key, &shard) && store_paths_file(ctx, store, shard, &path)
-	    && shard_get(ctx, path, key, value)
-	    && (*value != NULL || store_paths_check(ctx, store));
-}
-
-/* Reserves for the largest shard: which shards will change is known only from amoCRM's reply. */
-bool
-store_ready(struct ctx *ctx, const struct store_config *store)
-{
-	const char *directory;
-	int64_t largest;
-
-	return store_paths_make_directory(ctx, store, &directory)
-	    && (disk_reserve_ready(ctx, directory)
-		|| (store_paths_largest(ctx, store, &largest)
-		    && disk_reserve_fill(ctx, directory, largest)));
-}
-
-/* The files were synced before they got their names. */
-bool
-store_sync(struct ctx *ctx, const struct store_config *store)
-{
-	const char *directory;
-
-	return store_paths_directory(ctx, store, &directory) && file_sync_directory(ctx, directory);
+	return store_files_get(ctx, store, key, value);
 }
 
 bool
-store_lock(struct ctx *ctx, const struct store_config *store, const char *name, int64_t wait_ms,
-    struct lock *lock)
+store_commit(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
 {
-	uint8_t digest[SHA256_SIZE];
-	const char *path;
-	int64_t offset = 0;
+	return store_files_perform(ctx, store, ops, count, false);
+}
 
-	sha256(name, strlen(name), digest);
-	for (int i = 0; i < 7; i++) /* 56 bits: an offset is a positive 63-bit number */
-		offset = offset << 8 | digest[i];
-	return store_paths_locks(ctx, store, &path)
-	    && lock_acquire(ctx, path, STORE_SHARDS + offset, wait_ms, lock);
+bool
+store_rehearse(
+    struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count)
+{
+	return store_files_rehearse(ctx, store, keys, count);
+}
+
+bool
+store_update(struct ctx *ctx, const struct store_config *store, const char *key, time_t expires,
+    store_edit *edit, void *arg)
+{
+	const struct store_op op = { key, expires, edit, arg };
+
+	return store_commit(ctx, store, &op, 1);
+}
+
+bool
+store_put(struct ctx *ctx, const struct store_config *store, const char *key, const char *value,
+    time_t expires)
+{
+	const struct store_op op = store_op_put(key, value, expires);
+
+	return store_commit(ctx, store, &op, 1);
+}
+
+bool
+store_erase(struct ctx *ctx, const struct store_config *store, const char *key)
+{
+	return store_put(ctx, store, key, NULL, 0);
+}
+
+bool
+store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
+    store_visit *visit, void *arg)
+{
+	return store_files_each(ctx, store, prefix, visit, arg);
+}
+
+bool
+store_each_unreadable(
+    struct ctx *ctx, const struct store_config *store, store_visit_unreadable *visit, void *arg)
+{
+	return store_files_each_unreadable(ctx, store, visit, arg);
+}
+
+bool
+store_check_shard(struct ctx *ctx, const struct store_config *store, const char *key)
+{
+	return store_files_check_shard(ctx, store, key);
+}
+
+bool
+store_together(struct ctx *ctx, const struct store_config *store, const char *name,
+    store_body *body, void *arg)
+{
+	return store_files_together(ctx, store, name, body, arg);
+}
+
+bool
+store_hold(struct ctx *ctx, const struct store_config *store, const char *name,
+    const struct store_wait *wait, struct store_lease *lease)
+{
+	*lease = (struct store_lease){ .name = name };
+	return store_files_lock(ctx, store, name, wait->wait_ms, &lease->lock);
+}
+
+void
+store_let_go(struct ctx *ctx, const struct store_config *store, struct store_lease *lease)
+{
+	(void)ctx;
+	(void)store;
+	lock_release(&lease->lock);
 }
 
 bool
 store_find_stale_lock(
     struct ctx *ctx, const struct store_config *store, int64_t limit_ms, struct stale_lock *stale)
 {
-	const char *path;
-
-	return store_paths_locks(ctx, store, &path)
-	    && lock_find_stale(ctx, path, STORE_SHARDS, 0, limit_ms, stale);
+	*stale = (struct stale_lock){ .path = NULL };
+	return store_files_find_stale_lock(ctx, store, limit_ms, stale);
 }
 
 bool
 store_find_stale_writer(struct ctx *ctx, const struct store_config *store, struct stale_lock *stale)
 {
-	const char *path;
-
-	return store_paths_locks(ctx, store, &path)
-	    && lock_find_stale(ctx, path, 0, STORE_SHARDS, STORE_WAIT_MS, stale);
+	*stale = (struct stale_lock){ .path = NULL };
+	return store_files_find_stale_writer(ctx, store, stale);
 }

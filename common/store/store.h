@@ -2,8 +2,11 @@
  *
  * A change that returned true is on disk.  If kill -9 or a power failure interrupts a change of one
  * record, the record has either its old or its new value; for several records see store_commit.
- * Readers never wait for writers.  The store is the directory [store] path, of mode 0700, which
- * belongs to the web server's user.
+ * Readers never wait for writers.
+ *
+ * [store] engine decides where the records are: in GDBM files of the directory [store] path, of
+ * mode 0700, which belongs to the web server's user (store_files.h), or in a PostgreSQL database
+ * that several hosts share (store_postgresql.h).
  */
 #ifndef STORE_H
 #define STORE_H
@@ -33,7 +36,8 @@ bool store_get(
 
 /* Sets a record, also in place of a corrupt one.  expires: when the record expires; 0: never.  Of
  * keys with the same prefix before ':', either all records expire or none does.
- * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS.
+ * Fault: FAULT_STORAGE: no space, no permission; FAULT_UNAVAILABLE: no lock within STORE_WAIT_MS,
+ * or the database is not available.
  * Nothing has changed, unless only the final fsync of the directory failed: the change is then
  * visible, but may be lost in a power failure. */
 bool store_put(struct ctx *ctx, const struct store_config *store, const char *key,
@@ -42,17 +46,17 @@ bool store_put(struct ctx *ctx, const struct store_config *store, const char *ke
 /* Erases a record, also a corrupt one.  True as well if there is no such record. */
 bool store_erase(struct ctx *ctx, const struct store_config *store, const char *key);
 
-/* Reads and changes a record under its shard's lock.  edit is given the value, or NULL, and sets
- * *value to the new one, or to NULL to erase the record; it leaves *value alone to change nothing.
- * It must not change the store itself, which would wait for the lock that is held. */
+/* Reads and changes a record; nobody else changes it meanwhile.  edit is given the value, or NULL,
+ * and sets *value to the new one, or to NULL to erase the record; it leaves *value alone to change
+ * nothing.  It must not call functions of the store itself, and may run again, as a section. */
 typedef bool store_edit(struct ctx *ctx, void *arg, const char *old, const char **value);
 bool store_update(struct ctx *ctx, const struct store_config *store, const char *key,
     time_t expires, store_edit *edit, void *arg);
 
-/* Applies several operations on different keys, with the locks of all their shards and with fewer
- * waits for the disk than one call for each.  If it returns true, all are on disk.  Atomic per
- * record.  After a crash a prefix of the operations, in order, has been applied; after a power
- * failure any subset of them.
+/* Applies several operations on different keys, with fewer waits for the disk than one call for
+ * each.  If it returns true, all are on disk.  In a database all are applied, or none.  In files it
+ * is atomic per record: after a crash a prefix of the operations, in order, has been applied; after
+ * a power failure any subset of them.
  * Fault: as store_put.  After a FAULT_STORAGE of the final renames, or of the fsync of the
  * directory that follows, some or all operations may be visible; after any other fault nothing has
  * changed. */
@@ -69,7 +73,8 @@ bool store_commit(
  * these records what a commit does - locks their shards, reads them, prepares copies with values
  * as long as they may become and reads those back - but renames nothing.  The locks are released
  * again: a request lasts seconds, and a shard serves many accounts.  Corrupt records are no
- * obstacle, as for store_put.
+ * obstacle, as for store_put.  In a database there is nothing to try: the lease that the caller has
+ * just taken was such a commit.
  * Fault: as store_commit; nothing has changed. */
 bool store_rehearse(
     struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count);
@@ -100,15 +105,46 @@ bool store_check_shard(struct ctx *ctx, const struct store_config *store, const 
 /* What helps against such a reason. */
 const char *store_unreadable_cure(const char *reason);
 
-/* Acquires the lock of a name, which may be held across a call to amoCRM: it is independent of the
- * locks of the shards.  It ends with lock_release or with the process.
- * Fault: FAULT_UNAVAILABLE when another holder keeps the lock for longer than wait_ms;
- * FAULT_STORAGE. */
-bool store_lock(struct ctx *ctx, const struct store_config *store, const char *name,
-    int64_t wait_ms, struct lock *lock);
+/* A section: runs body while no other section of that name runs, on any host.  It is for changes of
+ * the store alone, which take milliseconds.
+ *
+ * With files, body runs once, and each change in it is durable at once.  In a database the section
+ * is one transaction: all its changes become visible and durable together when store_together
+ * returns true, and none if it returns false.  There body runs again if the transaction cannot be
+ * completed, so it sets its results from the start and does nothing that must not be repeated.  A
+ * section in another one is a part of it.
+ * Fault: body's; FAULT_UNAVAILABLE: another section keeps the name, or the database is not
+ * available; FAULT_STORAGE. */
+typedef bool store_body(struct ctx *ctx, void *arg);
+bool store_together(struct ctx *ctx, const struct store_config *store, const char *name,
+    store_body *body, void *arg);
 
-/* Looks for a holder of store_lock that hangs: one that keeps its lock for longer than limit_ms,
- * which is what the longest use of such a lock may take.  *stale as lock_find_stale.
+/* A lease: one holder of a name at a time, on any host, also across a call to amoCRM.  It ends with
+ * store_let_go, or with the process; if its whole host dies, after term_ms.  A change of the store
+ * that is made while the context holds a lease fails with FAULT_STORAGE if the lease has passed to
+ * another holder meanwhile (fencing).  A context holds one lease at a time.
+ * Fault: FAULT_UNAVAILABLE when another holder keeps it for longer than wait_ms, or the database is
+ * not available; FAULT_STORAGE. */
+struct store_lease {
+	const char *name; /* lives as long as the lease */
+	bool abandoned;   /* a holder before was killed, or its host: what it has left to be stored
+			    * may wait on that host; see store_let_go */
+	struct lock lock; /* of files */
+	int64_t token;    /* of a database: grows with each holder */
+};
+struct store_wait {
+	int64_t wait_ms; /* for the holder before */
+	int64_t term_ms; /* at least as long as the lease is needed */
+};
+bool store_hold(struct ctx *ctx, const struct store_config *store, const char *name,
+    const struct store_wait *wait, struct store_lease *lease);
+
+/* lease->abandoned: the next holder finds it abandoned, too. */
+void store_let_go(struct ctx *ctx, const struct store_config *store, struct store_lease *lease);
+
+/* Looks for a holder of a lease that hangs: one that keeps its lock for longer than limit_ms,
+ * which is what the longest use of a lease may take.  *stale as lock_find_stale.  Always none in a
+ * database, where leases end by themselves.
  * Fault: FAULT_STORAGE. */
 bool store_find_stale_lock(
     struct ctx *ctx, const struct store_config *store, int64_t limit_ms, struct stale_lock *stale);

@@ -1,7 +1,7 @@
 /* store_walk.c - reading all records of the store; see store.h. */
 #include "base/first_reason.h"
 #include "store/shard.h"
-#include "store/store.h"
+#include "store/store_files.h"
 #include "store/store_paths.h"
 
 #include <errno.h>
@@ -82,7 +82,7 @@ count(void *arg, const char *path, const char *reason)
 }
 
 bool
-store_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
+store_files_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visitor, void *arg)
 {
 	struct first_reason unreadable = { 0 };
@@ -117,7 +117,7 @@ go_on(struct ctx *ctx, void *arg, const char *key, const char *value)
 }
 
 bool
-store_check_shard(struct ctx *ctx, const struct store_config *store, const char *key)
+store_files_check_shard(struct ctx *ctx, const struct store_config *store, const char *key)
 {
 	struct walk walk = { "", go_on, NULL, 0, false, NULL, NULL };
 	const char *path;
@@ -128,7 +128,7 @@ store_check_shard(struct ctx *ctx, const struct store_config *store, const char 
 }
 
 bool
-store_each_unreadable(struct ctx *ctx, const struct store_config *store,
+store_files_each_unreadable(struct ctx *ctx, const struct store_config *store,
     store_visit_unreadable *unreadable, void *arg)
 {
 	struct walk walk = { "", go_on, NULL, 0, false, unreadable, arg };

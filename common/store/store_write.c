@@ -12,7 +12,7 @@
  * case.  The commit needs no more space on the disk: the copies are written, and the directory has
  * their names.
  */
-#include "store/store_write.h"
+#include "store/store_files.h"
 
 #include "base/file.h"
 #include "store/disk_reserve.h"
@@ -278,7 +278,7 @@ commit(struct ctx *ctx, const struct plan *plan)
 
 /* A rehearsal ends before the commit, and leaves nothing. */
 bool
-store_perform(struct ctx *ctx, const struct store_config *store, const struct store_op *ops,
+store_files_perform(struct ctx *ctx, const struct store_config *store, const struct store_op *ops,
     size_t count, bool rehearsal)
 {
 	struct plan plan;

@@ -91,19 +91,26 @@ adds_and_removes_ids(void **state)
 	setup_close(&s);
 }
 
+static bool
+add_user(struct ctx *ctx, void *arg)
+{
+	return account_index_add(ctx, arg, 1, 1);
+}
+
+static bool
+enter_another_account(struct ctx *ctx, void *arg)
+{
+	return account_index_together(ctx, arg, 2, add_user, arg);
+}
+
 static void
-locks_one_account(void **state)
+has_a_section_for_each_account(void **state)
 {
 	struct setup s;
-	struct lock lock;
-	struct lock other;
 
 	setup_open(&s, *state, CONNECTIONS_SHARED);
-	assert_true(account_index_lock(&s.ctx, &s.cfg.store, 1, &lock));
-	assert_true(account_index_lock(&s.ctx, &s.cfg.store, 2, &other));
-	assert_true(account_index_add(&s.ctx, &s.cfg.store, 1, 1)); /* under the lock */
-	lock_release(&other);
-	lock_release(&lock);
+	assert_true(
+	    account_index_together(&s.ctx, &s.cfg.store, 1, enter_another_account, &s.cfg.store));
 	setup_close(&s);
 }
 
@@ -113,7 +120,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_each_id),
 		IN_FOLDER(adds_and_removes_ids),
-		IN_FOLDER(locks_one_account),
+		IN_FOLDER(has_a_section_for_each_account),
 	};
 
 	return cmocka_run_group_tests_name("account index", tests, NULL, NULL);

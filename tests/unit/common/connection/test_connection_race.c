@@ -4,6 +4,7 @@
 
 #include "connection/account_index.h"
 #include "connection/connection_internal.h"
+#include "store/store_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ overtake(
 	pid_t pids[2];
 	struct lock lock;
 
-	assert_true(account_index_lock(&s->ctx, &s->cfg.store, 1, &lock));
+	assert_true(store_files_lock(&s->ctx, &s->cfg.store, "account:1", STORE_WAIT_MS, &lock));
 	pids[0] = child_start(run, late);
 	wait_for_sleeps(pids[0], SLEEPS);
 	pids[1] = child_start(run, quick);
@@ -351,8 +352,10 @@ a_reader_finds_a_connection_that_is_being_replaced(void **state)
 		setup_open(&s, *state, rows[i].mode);
 		do_now(&s, save, 1, 7, "u1");
 		assert_true(user_key(&s.ctx, &s.cfg, "u1", &pointer));
-		assert_true(store_lock(&s.ctx, &s.cfg.store, pointer, STORE_WAIT_MS, &locks[0]));
-		assert_true(account_index_lock(&s.ctx, &s.cfg.store, 1, &locks[1]));
+		assert_true(
+		    store_files_lock(&s.ctx, &s.cfg.store, pointer, STORE_WAIT_MS, &locks[0]));
+		assert_true(
+		    store_files_lock(&s.ctx, &s.cfg.store, "account:1", STORE_WAIT_MS, &locks[1]));
 		assert_true(connection_erase_record(&s.ctx, &s.cfg, 1, 7));
 		pid = child_start(run, &reader);
 		wait_for_sleeps(pid, SLEEPS);

@@ -4,6 +4,7 @@
 #include "../../skipping_clock.h"
 
 #include "store/store.h"
+#include "store/store_files.h"
 
 #include <sys/resource.h>
 
@@ -255,7 +256,7 @@ reports_a_missing_folder(void **state)
 	ctx_wipe(&ctx);
 	same_fault("ready", &ctx, store_ready(&ctx, &store), FAULT_STORAGE);
 	ctx_wipe(&ctx);
-	same_fault("lock", &ctx, store_lock(&ctx, &store, "a", 0, &lock), FAULT_STORAGE);
+	same_fault("lock", &ctx, store_files_lock(&ctx, &store, "a", 0, &lock), FAULT_STORAGE);
 	ctx_close(&ctx);
 }
 
@@ -465,17 +466,17 @@ locks_names_independently(void **state)
 	struct lock two;
 
 	open_ctx(&ctx);
-	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &one));
-	assert_true(store_lock(&ctx, &store, "connection:1:2", 0, &two));
+	assert_true(store_files_lock(&ctx, &store, "connection:1:1", 0, &one));
+	assert_true(store_files_lock(&ctx, &store, "connection:1:2", 0, &two));
 	lock_release(&two);
-	assert_false(store_lock(&ctx, &store, "connection:1:1", 20, &two));
+	assert_false(store_files_lock(&ctx, &store, "connection:1:1", 20, &two));
 	assert_int_equal(ctx.kind, FAULT_UNAVAILABLE);
 	ctx_wipe(&ctx);
 	/* the lock of a name does not prevent writing */
 	put(&store, "connection:1:1", "written", 0);
 	has_value("written while the name is locked", &store, "connection:1:1", "written");
 	lock_release(&one);
-	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &one));
+	assert_true(store_files_lock(&ctx, &store, "connection:1:1", 0, &one));
 	lock_release(&one);
 	ctx_close(&ctx);
 }
@@ -491,7 +492,7 @@ finds_the_stale_lock_of_a_name(void **state)
 	open_ctx(&ctx);
 	assert_true(store_find_stale_lock(&ctx, &store, 60000, &stale));
 	assert_null(stale.path);
-	assert_true(store_lock(&ctx, &store, "connection:1:1", 0, &held));
+	assert_true(store_files_lock(&ctx, &store, "connection:1:1", 0, &held));
 	assert_true(store_find_stale_writer(&ctx, &store, &stale));
 	assert_null(stale.path);
 	assert_true(store_find_stale_lock(&ctx, &store, 30, &stale));
@@ -583,7 +584,7 @@ use_in_arena(struct ctx *ctx, void *arg)
 	struct lock lock;
 	const char *value;
 
-	if (!store_lock(ctx, store, "x", 0, &lock))
+	if (!store_files_lock(ctx, store, "x", 0, &lock))
 		return false;
 	lock_release(&lock);
 	if (!store_ready(ctx, store) || !store_put(ctx, store, "a:1", "v", 0)

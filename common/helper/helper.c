@@ -22,14 +22,20 @@
 
 #define STATUS_NOT_LOADED 127
 
-#define CHUNK_SIZE      16384        /* bytes; most replies are shorter */
-#define REPLY_MAX       (512 * 1024) /* bytes; 64 KiB of body, each byte at worst a \u escape */
-#define READ_ERRORS_MAX 8            /* of one reply; more do not pass */
+#define CHUNK_SIZE      16384 /* bytes; most replies are shorter */
+#define READ_ERRORS_MAX 8     /* of one reply; more do not pass */
 
 static const char *const programs[HELPERS] = {
 	[HELPER_HTTPS] = "amo-crm-https",
 	[HELPER_CRYPTO] = "amo-crm-crypto",
 	[HELPER_POSTGRESQL] = "amo-crm-postgresql",
+};
+
+/* The longest reply of each, in bytes. */
+static const size_t reply_max[HELPERS] = {
+	[HELPER_HTTPS] = 512 << 10,     /* 64 KiB of body, each byte at worst a \u escape */
+	[HELPER_CRYPTO] = 512 << 10,    /* two tokens of 16 KB */
+	[HELPER_POSTGRESQL] = 48 << 20, /* an event of 32 MiB in base64url, or a page of others */
 };
 
 /* Looks beside the folder of the programs, as they are built and installed; in that folder, where
@@ -239,9 +245,9 @@ read_line(struct ctx *ctx, enum helper which, int64_t deadline_ms, const char **
 		}
 		if (n <= 0)
 			return ended_early(ctx, which);
-		if (sb.len + (size_t)n > REPLY_MAX)
-			return fault(ctx, FAULT_REPLY_LOST, "%s replies with over %d bytes",
-			    programs[which], REPLY_MAX);
+		if (sb.len + (size_t)n > reply_max[which])
+			return fault(ctx, FAULT_REPLY_LOST, "%s replies with over %zu bytes",
+			    programs[which], reply_max[which]);
 		strbuf_add(&sb, buffer, (size_t)n);
 	}
 	explicit_bzero(buffer, sizeof buffer);

@@ -1,11 +1,13 @@
 /* helper.h - the helper programs, for work whose libraries load slowly.
  *
- *   amo-crm-https   HTTPS calls: libcurl and the 33 libraries that it loads
- *   amo-crm-crypto  ciphers and public keys: OpenSSL's EVP, whose start costs more than a request
+ *   amo-crm-https       HTTPS calls: libcurl and the 33 libraries that it loads
+ *   amo-crm-crypto      ciphers and public keys: OpenSSL's EVP, whose start costs more than a
+ *                       request
+ *   amo-crm-postgresql  the database of [store] engine = postgresql: libpq and 23 libraries
  *
  * A helper is started by its first request, or ahead of it by helper_start, and runs until
  * ctx_close.  A request is one line of JSON, and so is its reply; both are encoded and decoded in
- * helper/https.c and crypto/crypto_message.c.
+ * helper/https.c, crypto/crypto_message.c, and what includes helper/postgresql.h.
  */
 #ifndef HELPER_H
 #define HELPER_H

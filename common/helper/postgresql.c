@@ -1,0 +1,140 @@
+/* postgresql.c - see postgresql.h. */
+#include "helper/postgresql.h"
+
+#include "base/clock.h"
+#include "helper/helper.h"
+#include "text/json.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+/* Many clients that reconnect at once would delay the host that takes over. */
+#define PAUSE_MIN_MS 200
+#define PAUSE_MAX_MS 600
+
+/* One attempt does not take all of a longer limit: a host that was cut off may hang. */
+static int64_t
+attempt_deadline(const struct ctx *ctx)
+{
+	int64_t limit_ms = ctx->database.limit_ms;
+
+	if (ctx->database.deadline_ms != 0)
+		return ctx->database.deadline_ms;
+	if (limit_ms == 0 || limit_ms > POSTGRESQL_LIMIT_MS)
+		limit_ms = POSTGRESQL_LIMIT_MS;
+	return clock_ms() + limit_ms;
+}
+
+void
+postgresql_request(
+    struct ctx *ctx, const struct store_config *store, const char *verb, struct strbuf *sb)
+{
+	strbuf_init(ctx, sb);
+	strbuf_addf(sb, "{\"do\":\"%s\",\"" HELPER_DEADLINE "\":%lld,\"section\":%d", verb,
+	    (long long)attempt_deadline(ctx), ctx->database.sections > 0);
+	json_add_member(sb, "database", store->database);
+	json_add_member(sb, "password_file", store->password_file);
+}
+
+/* A helper that ended, or did not reply, is started anew by the next request. */
+static void
+make_repeatable(struct ctx *ctx)
+{
+	if (ctx->kind == FAULT_REPLY_LOST
+	    || (ctx->kind == FAULT_SERVER && !ctx->helpers[HELPER_POSTGRESQL].running))
+		ctx->kind = FAULT_UNAVAILABLE;
+}
+
+struct json_object *
+postgresql_send(struct ctx *ctx, struct strbuf *sb)
+{
+	struct json_object *reply;
+	const char *line;
+
+	strbuf_addstr(sb, "}\n");
+	if (!strbuf_finish(sb, &line))
+		return NULL;
+	reply =
+	    helper_request(ctx, HELPER_POSTGRESQL, line, attempt_deadline(ctx) + HELPER_GRACE_MS);
+	if (reply == NULL)
+		make_repeatable(ctx);
+	return reply;
+}
+
+bool
+postgresql_tell(struct ctx *ctx, struct strbuf *sb)
+{
+	struct json_object *reply = postgresql_send(ctx, sb);
+
+	json_object_put(reply);
+	return reply != NULL;
+}
+
+static int64_t
+pause_ms(void)
+{
+	uint32_t random = 0;
+
+	(void)!getrandom(&random, sizeof random, 0);
+	return PAUSE_MIN_MS + random % (PAUSE_MAX_MS - PAUSE_MIN_MS + 1);
+}
+
+/* What an attempt leaves behind. */
+struct traces {
+	size_t mark;
+	char notes[CTX_NOTES_MAX];
+};
+
+static void
+take_back(struct ctx *ctx, const struct traces *before)
+{
+	arena_rewind(ctx, before->mark);
+	memcpy(ctx->notes, before->notes, sizeof ctx->notes);
+	ctx_clear_fault(ctx);
+}
+
+static bool
+repeat(struct ctx *ctx, postgresql_step *step, void *arg)
+{
+	int64_t limit_ms = ctx->database.limit_ms;
+	int64_t end_ms = clock_ms() + (limit_ms == 0 ? POSTGRESQL_LIMIT_MS : limit_ms);
+	struct traces before = { .mark = arena_mark(ctx) };
+
+	memcpy(before.notes, ctx->notes, sizeof before.notes);
+	for (;;) {
+		int64_t now_ms = clock_ms();
+		int64_t left_ms = end_ms - now_ms;
+		int64_t pause = pause_ms();
+		bool ok;
+
+		ctx->database.deadline_ms =
+		    now_ms + (left_ms < POSTGRESQL_LIMIT_MS ? left_ms : POSTGRESQL_LIMIT_MS);
+		ok = step(ctx, arg);
+		ctx->database.deadline_ms = 0;
+		if (ok || ctx->kind != FAULT_UNAVAILABLE || clock_ms() + pause >= end_ms)
+			return ok;
+		clock_sleep(pause);
+		take_back(ctx, &before);
+	}
+}
+
+bool
+postgresql_retry(struct ctx *ctx, postgresql_step *step, void *arg)
+{
+	enum fault_kind kind = ctx->kind;
+	long retry_after_s = ctx->retry_after_s;
+	char reason[CTX_REASON_MAX];
+	bool ok;
+
+	if (ctx->database.sections > 0)
+		return step(ctx, arg);
+	if (kind == FAULT_NONE)
+		return repeat(ctx, step, arg);
+	memcpy(reason, ctx->reason, sizeof reason);
+	ctx_clear_fault(ctx);
+	ok = repeat(ctx, step, arg);
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, kind, "%s", reason);
+	ctx->retry_after_s = retry_after_s;
+	return ok;
+}

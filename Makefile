@@ -32,7 +32,7 @@ all: programs
 #     on a system without apt
 
 BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
-                 libgdbm-dev libfcgi-dev libinih-dev
+                 libgdbm-dev libfcgi-dev libinih-dev libpq-dev
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace valgrind \
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
@@ -65,8 +65,8 @@ ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noseparate-code -Wl,--gc-sections $(LDFLAGS
 
 # --- linking: json-c, gdbm, libcrypto, libfcgi and inih are linked statically if their archives exist,
 #     because a program then starts at a tenth of the cost; LINK=shared is for distributions.  Only
-#     amo-crm-https, which sends HTTPS requests for the other programs, needs libcurl.  All its
-#     libraries are shared.
+#     amo-crm-https, which sends HTTPS requests for the other programs, needs libcurl, and only
+#     amo-crm-postgresql libpq.  All libraries of these two are shared.
 
 archive = $(wildcard $(shell $(CC) -print-file-name=$(1).a))
 ARCHIVES = $(and $(call archive,libjson-c),$(call archive,libgdbm),$(call archive,libcrypto),$(call archive,libfcgi),$(call archive,libinih))
@@ -74,6 +74,7 @@ LINK ?= $(if $(ARCHIVES),static,shared)
 
 SHARED_LIBS = -pie $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
 CURL_LIBS   = -pie $(shell pkg-config --libs libcurl json-c)
+PQ_LIBS     = -pie $(shell pkg-config --libs libpq json-c)
 ifeq ($(LINK),static)
 # Suppresses glibc's warnings about features of libcrypto and libfcgi that our programs do not use:
 # plug-ins, name look-ups.
@@ -99,8 +100,9 @@ COMMON   = $(patsubst common/%.c,$(BUILD)/common/%.o,$(wildcard common/*/*.c)) \
 CGI      = $(addprefix $(BUILD)/cgi-bin/,callback exchange-code status disconnect webhook)
 HTTPS    = $(BUILD)/libexec/amo-crm-https
 CRYPTO   = $(BUILD)/libexec/amo-crm-crypto
+PG       = $(BUILD)/libexec/amo-crm-postgresql
 TOOLS    = $(patsubst tools/%.c,$(BUILD)/tools/%.o,$(wildcard tools/*.c tools/*/*.c))
-PROGRAMS = $(CGI) $(HTTPS) $(CRYPTO) $(BUILD)/bin/amocrmctl
+PROGRAMS = $(CGI) $(HTTPS) $(CRYPTO) $(PG) $(BUILD)/bin/amocrmctl
 
 programs: $(PROGRAMS)
 
@@ -117,6 +119,11 @@ $(HTTPS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/https/*.c)) $(BUILD)/li
 $(CRYPTO): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/crypto/*.c)) $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
 
+$(PG): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/postgresql/*.c)) $(BUILD)/gen/schema_lines.o $(BUILD)/libcommon.a
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(PQ_LIBS)
+
+$(BUILD)/libexec/postgresql/%.o: ALL_CFLAGS += $(shell pkg-config --cflags libpq)
+
 $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LEAN_LIBS)
@@ -131,6 +138,13 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 $(BUILD)/gen/redirect_page.c: htdocs/redirect.html htdocs/embed
 	@mkdir -p $(@D)
 	$(call step,GEN) htdocs/embed htdocs/redirect.html > $@.new && mv $@.new $@
+
+# Each line of the schema as a C string: the longest that compilers need accept has 4095 bytes.
+$(BUILD)/gen/schema_lines.c: libexec/postgresql/schema.sql
+	@mkdir -p $(@D)
+	$(call step,GEN) { echo 'extern const char *const schema_lines[];' && \
+	    echo 'const char *const schema_lines[] = {' && \
+	    sed -e '/^--/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' $< && echo '(void *)0 };'; } > $@.new && mv $@.new $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -154,7 +168,7 @@ $(BUILD)/tests/unit/common/libexec:
 	@mkdir -p $(@D)
 	ln -sfn ../../../libexec $@
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/common/libexec $(HTTPS) $(CRYPTO)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/common/libexec $(HTTPS) $(CRYPTO) $(PG)
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 check-unit: $(UNIT_TESTS)
@@ -258,7 +272,7 @@ install_texts = install -d $(DESTDIR)$(2) && for file in $(1); do \
 
 install: programs
 	$(call install_programs,$(CGI),$(PREFIX)/lib/amo-crm/cgi-bin)
-	$(call install_programs,$(HTTPS) $(CRYPTO),$(LIBEXEC))
+	$(call install_programs,$(HTTPS) $(CRYPTO) $(PG),$(LIBEXEC))
 	$(call install_programs,$(BUILD)/bin/amocrmctl,$(PREFIX)/bin)
 	$(call install_texts,htdocs/index.html htdocs/wrong-address.txt,$(SHARE)/amo-crm/htdocs)
 	$(call install_texts,README.md LICENSE *.conf.example,$(SHARE)/doc/amo-crm)

@@ -1,0 +1,74 @@
+-- schema.sql - the tables of amo-crm's database, made by `amocrmctl engine init`.
+--
+-- Everything is made only where it is missing.  A later version adds tables and columns, and changes
+-- or drops none, so that the hosts can be upgraded one after the other.
+
+CREATE TABLE IF NOT EXISTS record (
+	key text COLLATE "C" PRIMARY KEY,
+	value bytea NOT NULL,
+	expires timestamptz
+);
+CREATE INDEX IF NOT EXISTS record_expires ON record (expires) WHERE expires IS NOT NULL;
+
+-- Rows to lock, for milliseconds.
+CREATE TABLE IF NOT EXISTS turn (
+	name text COLLATE "C" PRIMARY KEY
+);
+
+-- until: 'epoch' once the holder has let go.
+CREATE TABLE IF NOT EXISTS lease (
+	name text COLLATE "C" PRIMARY KEY,
+	holder text NOT NULL,
+	token bigint NOT NULL,
+	until timestamptz NOT NULL,
+	abandoned boolean NOT NULL DEFAULT false
+);
+
+-- id: the first half of the SHA-256 that identifies an event.
+CREATE SEQUENCE IF NOT EXISTS event_seq AS bigint CACHE 1;
+CREATE TABLE IF NOT EXISTS event (
+	account_id bigint NOT NULL,
+	seq bigint NOT NULL DEFAULT nextval('event_seq'),
+	id uuid NOT NULL,
+	received_at timestamptz NOT NULL,
+	line bytea NOT NULL,
+	PRIMARY KEY (account_id, seq)
+);
+CREATE INDEX IF NOT EXISTS event_id ON event (account_id, id);
+CREATE INDEX IF NOT EXISTS event_received_at ON event (received_at);
+
+-- The events that are not delivered yet.
+CREATE TABLE IF NOT EXISTS pending (
+	account_id bigint NOT NULL,
+	seq bigint NOT NULL,
+	PRIMARY KEY (account_id, seq)
+);
+
+-- Who delivers an account's events.
+CREATE TABLE IF NOT EXISTS delivery (
+	account_id bigint PRIMARY KEY,
+	holder text NOT NULL,
+	token bigint NOT NULL,
+	until timestamptz NOT NULL,
+	attempts int NOT NULL DEFAULT 0,
+	rejections int NOT NULL DEFAULT 0,
+	next_at timestamptz NOT NULL DEFAULT 'epoch'
+);
+
+-- The events that were given up.
+CREATE TABLE IF NOT EXISTS dead (
+	account_id bigint NOT NULL,
+	seq bigint NOT NULL,
+	died_at timestamptz NOT NULL,
+	reason text NOT NULL,
+	line bytea NOT NULL,
+	PRIMARY KEY (account_id, seq)
+);
+
+-- Calls to amoCRM, for the budget of each account.
+CREATE TABLE IF NOT EXISTS call (
+	account text COLLATE "C" NOT NULL,
+	slot int NOT NULL,
+	called_at timestamptz NOT NULL,
+	PRIMARY KEY (account, slot)
+);

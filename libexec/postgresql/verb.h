@@ -1,0 +1,34 @@
+/* verb.h - what amo-crm-postgresql can be asked to do, by the member "do" of a request.
+ *
+ * A group of verbs is a file with a table that ends with a NULL name; main.c lists the groups.
+ */
+#ifndef VERB_H
+#define VERB_H
+
+#include "base/ctx.h"
+#include "base/strbuf.h"
+#include "session.h"
+#include "text/json.h"
+#include "text/json_bytes.h"
+
+struct server {
+	struct session session;
+};
+
+/* The session is connected.  Appends the reply, a JSON object, to sb. */
+typedef bool verb_handler(
+    struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb);
+
+struct verb {
+	const char *name;
+	verb_handler *handle;
+	bool without_schema; /* it does not need the schema to be one that this program knows */
+};
+
+extern const struct verb record_verbs[];
+extern const struct verb schema_verbs[];
+
+/* Always false: a member of the request is missing, or is of another type. */
+bool verb_refuse(struct ctx *ctx);
+
+#endif

@@ -4,8 +4,9 @@
     bare       a fresh set-up, the program run without a web server: for what does not depend on one
     on_servers a fresh set-up behind each real server: for what depends on the web server
     fastcgi    a fresh set-up, the programs run as FastCGI: one process for each program
+    cluster    three PostgreSQL servers; a test may kill any of them
 
-One mock amoCRM server, one Apache and one lighttpd serve a whole run.  The programs check their
+One mock amoCRM server, one Apache, one lighttpd and one cluster serve a whole run.  The programs check their
 configuration for each request, so a test changes it with site.configure() and restarts nothing.
 """
 
@@ -21,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import responder  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
+from sandbox.cluster import Cluster  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
 from sandbox.site import NotBuilt, Site  # noqa: E402
 
@@ -98,3 +100,15 @@ def fastcgi(bare):
     bare.server = responder.FastCgi(bare)
     yield bare
     bare.server.stop()
+
+
+@pytest.fixture(scope="session")
+def one_cluster():
+    with Cluster(fsync=False) as started:   # no test cuts the machine's power
+        yield started
+
+
+@pytest.fixture
+def cluster(one_cluster):
+    yield one_cluster
+    one_cluster.heal()

@@ -1,10 +1,11 @@
-"""Certificates for the mock amoCRM server, made by the openssl command.
+"""Certificates for the mock amoCRM server and for PostgreSQL, made by the openssl command.
 
 Checks of certificates and host names are never weakened for a test: our programs trust this CA and
 find the real host names in the certificates.  The keys are elliptic-curve keys, which are fast to
 generate.
 """
 
+import ipaddress
 import subprocess
 from pathlib import Path
 
@@ -43,11 +44,11 @@ class Authority:
         self.certificate.chmod(0o644)   # whatever the umask: our programs refuse a writable one
 
     def issue(self, label, names, days=30):
-        """Returns the paths of a certificate for these host names, and of its key.
+        """Returns the paths of a certificate for these host names or addresses, and of its key.
 
         Negative days make a certificate that has expired.
         """
-        listed = ", ".join(f"DNS:{name}" for name in names)
+        listed = ", ".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in names)
         self._new_key_and_request(label, names[0])
         self._sign(label, SERVER_EXTENSIONS.format(names=listed),
                    "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial", days=days)
@@ -63,6 +64,13 @@ class Authority:
         written.write_text(extensions)
         openssl("x509", "-req", "-sha256", "-days", days, "-in", self.folder / f"{label}.csr",
                 "-extfile", written, "-out", self.folder / f"{label}.pem", *signer)
+
+
+def is_address(name):
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def covers(names, host):

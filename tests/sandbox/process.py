@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import ctypes
+import functools
 import os
 import pwd
 import shutil
@@ -18,9 +19,9 @@ PATIENCE = 120      # seconds until something counts as hung; long, for a busy m
 _libc = ctypes.CDLL(None)
 
 
-def die_with_parent():
+def die_with_parent(ending=signal.SIGTERM):
     """For preexec_fn.  The child gets the signal when the thread that started it ends."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _libc.prctl(PR_SET_PDEATHSIG, ending)
 
 
 def is_root():
@@ -130,15 +131,28 @@ def alive(pid):
     return False
 
 
-class Daemon:
-    """A server in the foreground, in a process group of its own."""
+def children(pid):
+    """The pids of the processes that this one has started."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{entry}/stat").read_text().rpartition(") ")[2].split()[1] == str(pid):
+                found.append(int(entry))
+    return found
 
-    def __init__(self, arguments, output, stdin=subprocess.DEVNULL, **options):
+
+class Daemon:
+    """A server in the foreground, in a process group of its own; the signal `ending` ends it."""
+
+    def __init__(self, arguments, output, stdin=subprocess.DEVNULL, ending=signal.SIGTERM,
+                 **options):
         self._output = Path(output)
+        self._ending = ending
         with self._output.open("ab") as written:
             self.process = subprocess.Popen(
                 arguments, stdin=stdin, stdout=written, stderr=written,
-                start_new_session=True, preexec_fn=die_with_parent, **options)
+                start_new_session=True,
+                preexec_fn=functools.partial(die_with_parent, ending), **options)
         atexit.register(self.stop)
 
     @property
@@ -151,7 +165,7 @@ class Daemon:
     def stop(self):
         atexit.unregister(self.stop)
         with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
+            self.process.send_signal(self._ending)
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:

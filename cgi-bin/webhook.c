@@ -10,6 +10,7 @@
  * the account's settings show.  By default, the account that the body names must be connected.
  */
 #include "amocrm/disconnect_hook.h"
+#include "base/clock.h"
 #include "base/sha2.h"
 #include "connection/connection.h"
 #include "connection/event_account.h"
@@ -22,9 +23,8 @@
 
 #include <string.h>
 
-#define LINE_GROWTH_MAX 2 /* times [webhook] max_body; a line is usually shorter than its body */
-#define DATABASE_MS                                                                                \
-	1500 /* for each operation in a database: amoCRM waits 2 seconds for the reply */
+#define LINE_GROWTH_MAX 2    /* times [webhook] max_body; a line is usually shorter than its body */
+#define DATABASE_MS     1500 /* for a database: amoCRM waits 2 seconds for the reply */
 
 static bool
 check_key(struct ctx *ctx, const struct webhook_config *cfg, const struct request *req)
@@ -144,7 +144,7 @@ revoke_account(
 static bool
 webhook(struct ctx *ctx, const struct config *cfg, const struct request *req, struct response *res)
 {
-	ctx->database.limit_ms = DATABASE_MS;
+	ctx->database.end_ms = clock_ms() + DATABASE_MS;
 	return req->method == METHOD_GET ? revoke_account(ctx, cfg, req, res)
 					 : receive_event(ctx, cfg, req, res);
 }

@@ -29,11 +29,11 @@ repeat(struct ctx *ctx, save_step *step, void *arg)
 bool
 save_retry(struct ctx *ctx, save_step *step, void *arg)
 {
-	int64_t limit_ms = ctx->database.limit_ms;
+	int64_t end_ms = ctx->database.end_ms;
 	bool ok;
 
-	ctx->database.limit_ms = SAVE_DATABASE_MS;
+	ctx->database.end_ms = clock_ms() + SAVE_DATABASE_MS;
 	ok = repeat(ctx, step, arg);
-	ctx->database.limit_ms = limit_ms;
+	ctx->database.end_ms = end_ms;
 	return ok;
 }

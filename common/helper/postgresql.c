@@ -12,17 +12,16 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 600
 
-/* One attempt does not take all of a longer limit: a host that was cut off may hang. */
+/* One attempt does not take all of a longer time: a host that was cut off may hang. */
 static int64_t
 attempt_deadline(const struct ctx *ctx)
 {
-	int64_t limit_ms = ctx->database.limit_ms;
+	int64_t longest_ms = clock_ms() + POSTGRESQL_LIMIT_MS;
+	int64_t end_ms = ctx->database.end_ms;
 
 	if (ctx->database.deadline_ms != 0)
 		return ctx->database.deadline_ms;
-	if (limit_ms == 0 || limit_ms > POSTGRESQL_LIMIT_MS)
-		limit_ms = POSTGRESQL_LIMIT_MS;
-	return clock_ms() + limit_ms;
+	return end_ms == 0 || end_ms > longest_ms ? longest_ms : end_ms;
 }
 
 void
@@ -96,8 +95,8 @@ take_back(struct ctx *ctx, const struct traces *before)
 static bool
 repeat(struct ctx *ctx, postgresql_step *step, void *arg)
 {
-	int64_t limit_ms = ctx->database.limit_ms;
-	int64_t end_ms = clock_ms() + (limit_ms == 0 ? POSTGRESQL_LIMIT_MS : limit_ms);
+	int64_t end_ms =
+	    ctx->database.end_ms != 0 ? ctx->database.end_ms : clock_ms() + POSTGRESQL_LIMIT_MS;
 	struct traces before = { .mark = arena_mark(ctx) };
 
 	memcpy(before.notes, ctx->notes, sizeof before.notes);

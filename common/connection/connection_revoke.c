@@ -12,6 +12,7 @@ struct revocation {
 	const struct config *cfg;
 	const char *key;
 	const char *sealed;           /* only the record with these tokens; NULL: with any */
+	const char *reason;           /* for the event */
 	struct connection connection; /* as it was found */
 	bool revoked;                 /* the state has changed */
 };
@@ -33,28 +34,32 @@ revoke(struct ctx *ctx, void *arg, const char *old, const char **value)
 	return record_with_state(ctx, old, CONNECTION_REVOKED, value);
 }
 
+/* The event is appended in the section, so that in a database it is stored with the change. */
 static bool
 revoke_in_section(struct ctx *ctx, void *arg)
 {
 	struct revocation *revocation = arg;
 
 	revocation->revoked = false;
-	return store_update(ctx, &revocation->cfg->store, revocation->key, 0, revoke, revocation);
+	if (!store_update(ctx, &revocation->cfg->store, revocation->key, 0, revoke, revocation))
+		return false;
+	if (!revocation->revoked)
+		return true;
+	log_note(ctx, "revoked", revocation->key);
+	connection_event_append(
+	    ctx, revocation->cfg, "revoked", &revocation->connection, revocation->reason);
+	return true;
 }
 
 static bool
 revoke_record(struct ctx *ctx, const struct config *cfg, int64_t account_id, const char *key,
     const char *sealed, const char *reason)
 {
-	struct revocation revocation = { .cfg = cfg, .key = key, .sealed = sealed };
-	bool ok =
-	    account_index_together(ctx, &cfg->store, account_id, revoke_in_section, &revocation);
+	struct revocation revocation = {
+		.cfg = cfg, .key = key, .sealed = sealed, .reason = reason
+	};
 
-	if (ok && revocation.revoked) {
-		log_note(ctx, "revoked", key);
-		connection_event_append(ctx, cfg, "revoked", &revocation.connection, reason);
-	}
-	return ok;
+	return account_index_together(ctx, &cfg->store, account_id, revoke_in_section, &revocation);
 }
 
 bool

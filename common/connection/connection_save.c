@@ -249,17 +249,37 @@ erase_former(struct ctx *ctx, const struct save *save)
 	    || connection_erase_owned(ctx, save->cfg, save->former, save->in->claim->app_user);
 }
 
+/* In the section, so that in a database the event is stored with the connection. */
 static bool
-run_in_account(struct ctx *ctx, struct save *save)
+report_saved(struct ctx *ctx, const struct save *save)
 {
-	return account_index_together(
-	    ctx, &save->cfg->store, save->in->account_id, save_in_account, save);
+	const struct input *in = save->in;
+	struct connection connection;
+
+	if (in->connection == NULL || save->plan.skip)
+		return true;
+	connection = *in->connection;
+	connection.app_user = save->plan.app_user;
+	log_note(ctx, "stored", in->key);
+	log_note(ctx, "host", connection.host);
+	connection_event_append(ctx, save->cfg, "connected", &connection, NULL);
+	return true;
+}
+
+static bool
+save_for_later(struct ctx *ctx, void *arg)
+{
+	return save_in_account(ctx, arg) && report_saved(ctx, arg);
 }
 
 static bool
 save_for_claimant(struct ctx *ctx, void *arg)
 {
-	return run_in_account(ctx, arg) && erase_former(ctx, arg);
+	const struct save *save = arg;
+
+	return account_index_together(
+		   ctx, &save->cfg->store, save->in->account_id, save_in_account, arg)
+	    && erase_former(ctx, save) && report_saved(ctx, save);
 }
 
 static bool
@@ -277,7 +297,8 @@ run(struct ctx *ctx, struct save *save)
 	const struct claim *claim = save->in->claim;
 
 	if (!claims_now(save->cfg, claim))
-		return run_in_account(ctx, save);
+		return account_index_together(
+		    ctx, &save->cfg->store, save->in->account_id, save_for_later, save);
 	return user_key(ctx, save->cfg, claim->app_user, &save->plan.pointer)
 	    && store_together(ctx, &save->cfg->store, save->plan.pointer, save_for_claimant, save);
 }
@@ -306,12 +327,6 @@ connection_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 		return false;
 	if (authorization->outdated != NULL)
 		*authorization->outdated = save.plan.skip;
-	if (save.plan.skip)
-		return true;
-	connection.app_user = save.plan.app_user;
-	log_note(ctx, "stored", in.key);
-	log_note(ctx, "host", connection.host);
-	connection_event_append(ctx, cfg, "connected", &connection, NULL);
 	return true;
 }
 

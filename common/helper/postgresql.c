@@ -47,6 +47,7 @@ make_repeatable(struct ctx *ctx)
 struct json_object *
 postgresql_send(struct ctx *ctx, struct strbuf *sb)
 {
+	bool faulty = ctx->kind != FAULT_NONE;
 	struct json_object *reply;
 	const char *line;
 
@@ -55,7 +56,7 @@ postgresql_send(struct ctx *ctx, struct strbuf *sb)
 		return NULL;
 	reply =
 	    helper_request(ctx, HELPER_POSTGRESQL, line, attempt_deadline(ctx) + HELPER_GRACE_MS);
-	if (reply == NULL)
+	if (reply == NULL && !faulty)
 		make_repeatable(ctx);
 	return reply;
 }

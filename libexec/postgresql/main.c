@@ -9,6 +9,7 @@
  * transaction that was lost is not begun anew unnoticed, and one whose program has left its section
  * is rolled back.  When the program ends, or is killed, so is the transaction.
  */
+#include "base/clock.h"
 #include "base/harden.h"
 #include "events/journal.h"
 #include "helper/helper.h"
@@ -16,11 +17,15 @@
 #include "verb.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* An event as it was sent, as base64url, and these again as they grow. */
 #define ARENA_SIZE (8u * JOURNAL_EVENT_MAX) /* bytes */
 
-static const struct verb *const groups[] = { record_verbs, schema_verbs };
+#define CLEAN_UP_ARENA_SIZE (1u << 20) /* bytes */
+#define CLEAN_UP_S          5
+
+static const struct verb *const groups[] = { record_verbs, lease_verbs, schema_verbs };
 
 bool
 verb_refuse(struct ctx *ctx)
@@ -71,6 +76,22 @@ handle(struct ctx *ctx, void *arg, const struct json_object *request, struct str
 	    && verb->handle(ctx, server, request, sb);
 }
 
+/* The program has ended, or was killed. */
+static void
+clean_up(struct server *server)
+{
+	struct ctx ctx;
+
+	if (!ctx_open(&ctx, CLEAN_UP_ARENA_SIZE))
+		return;
+	alarm(CLEAN_UP_S + 1);
+	server->session.deadline_ms = clock_ms() + CLEAN_UP_S * 1000;
+	session_roll_back(&server->session);
+	lease_abandon_all(&ctx, server);
+	record_prune(&ctx, server);
+	ctx_close(&ctx);
+}
+
 int
 main(void)
 {
@@ -79,6 +100,7 @@ main(void)
 
 	harden_process();
 	status = helper_serve("amo-crm-postgresql", ARENA_SIZE, handle, &server);
+	clean_up(&server);
 	session_free(&server.session);
 	return status;
 }

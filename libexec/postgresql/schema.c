@@ -70,7 +70,7 @@ create_tables(struct ctx *ctx, struct session *session)
 	strbuf_init(ctx, &sb);
 	for (size_t i = 0; schema_lines[i] != NULL; i++)
 		strbuf_addstr(&sb, schema_lines[i]);
-	return strbuf_finish(&sb, &sql) && session_script(ctx, session, sql);
+	return strbuf_finish(&sb, &sql) && session_script(ctx, session, sql, NULL);
 }
 
 static bool

@@ -279,6 +279,16 @@ execute(struct ctx *ctx, struct session *session, const char *sql)
 }
 
 bool
+session_script(struct ctx *ctx, struct session *session, const char *sql, const PGresult **result)
+{
+	if (!execute(ctx, session, sql))
+		return false;
+	if (result != NULL)
+		*result = session->result;
+	return true;
+}
+
+bool
 session_begin(struct ctx *ctx, struct session *session, const char *more, const PGresult **result)
 {
 	const char *sql;
@@ -286,19 +296,16 @@ session_begin(struct ctx *ctx, struct session *session, const char *more, const 
 	if (!ctx_printf(ctx, &sql, BEGIN "%s", more))
 		return false;
 	session->open = true;
-	if (!execute(ctx, session, sql)) {
-		session_roll_back(session);
-		return false;
-	}
-	if (result != NULL)
-		*result = session->result;
-	return true;
+	if (session_script(ctx, session, sql, result))
+		return true;
+	session_roll_back(session);
+	return false;
 }
 
-bool
-session_script(struct ctx *ctx, struct session *session, const char *sql)
+int
+session_changed(const struct session *session)
 {
-	return execute(ctx, session, sql);
+	return (int)strtol(PQcmdTuples(session->result), NULL, 10);
 }
 
 bool

@@ -80,16 +80,21 @@ bool session_change(struct ctx *ctx, struct session *session, const char *sql,
 bool session_begin(
     struct ctx *ctx, struct session *session, const char *more, const PGresult **result);
 
-/* Executes several statements that need no parameters, in the open transaction. */
-bool session_script(struct ctx *ctx, struct session *session, const char *sql);
+/* Executes several statements without parameters, in the open transaction.  *result is the last
+ * one's. */
+bool session_script(
+    struct ctx *ctx, struct session *session, const char *sql, const PGresult **result);
 
-/* Appends text as a literal of SQL, with its quotes. */
+/* Quotes text as a literal of SQL. */
 bool session_literal(struct ctx *ctx, struct session *session, const char *text, const char **out);
 
 /* False with FAULT_UNAVAILABLE: nothing is stored, or it is not known. */
 bool session_commit(struct ctx *ctx, struct session *session);
 
-/* Closes the session where that fails. */
+/* How many rows the last statement changed. */
+int session_changed(const struct session *session);
+
+/* Does nothing without a transaction; closes the session where it fails. */
 void session_roll_back(struct session *session);
 
 /* Values of a result.  Text lives in the arena. */

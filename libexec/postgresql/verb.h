@@ -11,8 +11,12 @@
 #include "text/json.h"
 #include "text/json_bytes.h"
 
+struct lease;
+
 struct server {
 	struct session session;
+	struct lease *leases; /* those that may be ours, see lease.c */
+	bool committed;       /* a transaction, at least */
 };
 
 /* The session is connected.  Appends the reply, a JSON object, to sb. */
@@ -26,7 +30,13 @@ struct verb {
 };
 
 extern const struct verb record_verbs[];
+extern const struct verb lease_verbs[];
 extern const struct verb schema_verbs[];
+
+/* What is done once the input has ended.  Leases that are still held pass to the next holder as
+ * abandoned; expired records are removed.  Faults are of no use to anybody any more. */
+void lease_abandon_all(struct ctx *ctx, struct server *server);
+void record_prune(struct ctx *ctx, struct server *server);
 
 /* Always false: a member of the request is missing, or is of another type. */
 bool verb_refuse(struct ctx *ctx);

@@ -1,0 +1,414 @@
+/* store_postgresql.c - see store_postgresql.h.
+ *
+ *   store_together   "begin", what body does, "commit"
+ *   store_commit     the same; body is "read", the edits, "write"
+ *   store_hold       "hold" until the lease is free, which is then named by each "begin"
+ *
+ * Whatever fails with FAULT_UNAVAILABLE is repeated by postgresql_retry: in a section all of it.
+ */
+#include "store/store_postgresql.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "helper/postgresql.h"
+#include "store/store_message.h"
+#include "text/json.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* Between two attempts to take a lease that another holder has. */
+#define HOLD_PAUSE_MIN_MS 50
+#define HOLD_PAUSE_MAX_MS 250
+
+#define HOST_SIZE   65 /* bytes: Linux's HOST_NAME_MAX and a NUL */
+#define NONCE_BYTES 8
+
+static bool
+not_a_reply(struct ctx *ctx)
+{
+	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
+}
+
+static bool
+check_key(struct ctx *ctx, const char *key)
+{
+	return strlen(key) <= STORE_KEY_MAX
+	    || fault(ctx, FAULT_REQUEST, "a record's key is over %d bytes", STORE_KEY_MAX);
+}
+
+/* Sends a request whose reply is values, of which it must have count. */
+static bool
+send_for_values(struct ctx *ctx, struct strbuf *sb, size_t count, struct store_values *values)
+{
+	struct json_object *reply = postgresql_send(ctx, sb);
+	bool ok = reply != NULL
+	    && ((store_values_decode(ctx, reply, values) && values->count == count)
+		|| not_a_reply(ctx));
+
+	json_object_put(reply);
+	return ok;
+}
+
+struct get {
+	const struct store_config *store;
+	const char *key;
+	const char *value;
+};
+
+static bool
+get(struct ctx *ctx, void *arg)
+{
+	struct get *get = arg;
+	struct store_values values;
+	struct strbuf sb;
+
+	postgresql_request(ctx, get->store, "get", &sb);
+	json_add_member(&sb, "key", get->key);
+	if (!send_for_values(ctx, &sb, 1, &values))
+		return false;
+	get->value = values.values[0];
+	return true;
+}
+
+bool
+store_postgresql_get(
+    struct ctx *ctx, const struct store_config *store, const char *key, const char **value)
+{
+	struct get step = { store, key, NULL };
+
+	if (!check_key(ctx, key) || !postgresql_retry(ctx, get, &step))
+		return false;
+	*value = step.value;
+	return true;
+}
+
+struct section {
+	const struct store_config *store;
+	const char *name; /* NULL: none */
+	store_body *body;
+	void *arg;
+};
+
+static bool
+send_begin(struct ctx *ctx, const struct section *section)
+{
+	const struct store_begin begin = {
+		section->name,
+		ctx->database.lease,
+		ctx->database.token,
+	};
+	struct strbuf sb;
+
+	postgresql_request(ctx, section->store, "begin", &sb);
+	store_begin_encode(&sb, &begin);
+	return postgresql_tell(ctx, &sb);
+}
+
+static bool
+send_commit(struct ctx *ctx, const struct section *section)
+{
+	struct strbuf sb;
+
+	postgresql_request(ctx, section->store, "commit", &sb);
+	return postgresql_tell(ctx, &sb);
+}
+
+/* A helper that has ended has taken the transaction with it. */
+static void
+send_roll_back(struct ctx *ctx, const struct section *section)
+{
+	struct strbuf sb;
+
+	if (!ctx->helpers[HELPER_POSTGRESQL].running)
+		return;
+	postgresql_request(ctx, section->store, "roll_back", &sb);
+	(void)postgresql_tell(ctx, &sb);
+}
+
+static bool
+run_section(struct ctx *ctx, void *arg)
+{
+	const struct section *section = arg;
+	bool outermost = ctx->database.sections == 0;
+	bool ok;
+
+	if (!send_begin(ctx, section))
+		return false;
+	ctx->database.sections++;
+	ok = section->body(ctx, section->arg) && (!outermost || send_commit(ctx, section));
+	if (!ok && outermost)
+		send_roll_back(ctx, section);
+	ctx->database.sections--;
+	return ok;
+}
+
+bool
+store_postgresql_together(struct ctx *ctx, const struct store_config *store, const char *name,
+    store_body *body, void *arg)
+{
+	struct section section = { store, name, body, arg };
+
+	return postgresql_retry(ctx, run_section, &section);
+}
+
+struct commit {
+	const struct store_config *store;
+	const struct store_op *ops;
+	size_t count;
+};
+
+static bool
+read_values(struct ctx *ctx, const struct commit *commit, struct store_values *values)
+{
+	struct store_keys keys = { .count = commit->count };
+	struct strbuf sb;
+
+	for (size_t i = 0; i < commit->count; i++)
+		keys.keys[i] = commit->ops[i].key;
+	postgresql_request(ctx, commit->store, "read", &sb);
+	store_keys_encode(&sb, &keys);
+	return send_for_values(ctx, &sb, commit->count, values);
+}
+
+/* Writing an equal value is only worth it if that extends the record's life. */
+static bool
+differs(const char *old, const char *value, time_t expires)
+{
+	if (value == old)
+		return false;
+	return value == NULL || old == NULL || expires != 0 || strcmp(value, old) != 0;
+}
+
+static bool
+edit_value(
+    struct ctx *ctx, const struct store_op *op, const char *old, struct store_changes *changes)
+{
+	const char *value = old;
+
+	if (!op->edit(ctx, op->arg, old, &value))
+		return false;
+	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
+		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
+	if (differs(old, value, op->expires))
+		changes->changes[changes->count++] = (struct store_change){ op->key, value,
+			value == NULL ? 0 : strlen(value), op->expires, old == NULL };
+	return true;
+}
+
+/* The body of a section. */
+static bool
+change_records(struct ctx *ctx, void *arg)
+{
+	const struct commit *commit = arg;
+	struct store_changes changes = { .count = 0 };
+	struct store_values old;
+	struct strbuf sb;
+
+	if (!read_values(ctx, commit, &old))
+		return false;
+	for (size_t i = 0; i < commit->count; i++)
+		if (!edit_value(ctx, &commit->ops[i], old.values[i], &changes))
+			return false;
+	if (changes.count == 0)
+		return true;
+	postgresql_request(ctx, commit->store, "write", &sb);
+	store_changes_encode(&sb, &changes);
+	return postgresql_tell(ctx, &sb);
+}
+
+bool
+store_postgresql_commit(
+    struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count)
+{
+	struct commit commit = { store, ops, count };
+
+	if (count > STORE_OPS_MAX)
+		return fault(ctx, FAULT_SERVER, "%zu changes at once are too many", count);
+	for (size_t i = 0; i < count; i++)
+		if (!check_key(ctx, ops[i].key))
+			return false;
+	if (ctx->database.sections > 0)
+		return change_records(ctx, &commit);
+	return store_postgresql_together(ctx, store, NULL, change_records, &commit);
+}
+
+struct walk {
+	const struct store_config *store;
+	const char *prefix;
+	char after[STORE_KEY_MAX + 1]; /* the last key that was visited */
+	struct json_object *reply;     /* a page */
+};
+
+static bool
+get_page(struct ctx *ctx, void *arg)
+{
+	struct walk *walk = arg;
+	const struct store_range range = { walk->prefix, walk->after };
+	struct strbuf sb;
+
+	postgresql_request(ctx, walk->store, "each", &sb);
+	store_range_encode(&sb, &range);
+	walk->reply = postgresql_send(ctx, &sb);
+	return walk->reply != NULL;
+}
+
+static bool
+visit_record(struct ctx *ctx, struct walk *walk, const struct store_page *page, size_t index,
+    store_visit *visit, void *arg)
+{
+	size_t mark = arena_mark(ctx);
+	const char *key;
+	const char *value;
+	bool ok;
+
+	if (!store_page_record(ctx, page, index, &key, &value) || strlen(key) > STORE_KEY_MAX)
+		return not_a_reply(ctx);
+	memcpy(walk->after, key, strlen(key) + 1);
+	ok = visit(ctx, arg, key, value);
+	arena_rewind(ctx, mark);
+	return ok;
+}
+
+static bool
+visit_page(struct ctx *ctx, struct walk *walk, bool *more, store_visit *visit, void *arg)
+{
+	struct store_page page;
+
+	if (!store_page_decode(walk->reply, &page))
+		return not_a_reply(ctx);
+	for (size_t i = 0; i < page.count; i++)
+		if (!visit_record(ctx, walk, &page, i, visit, arg))
+			return false;
+	*more = page.more && page.count > 0;
+	return true;
+}
+
+bool
+store_postgresql_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
+    store_visit *visit, void *arg)
+{
+	struct walk walk = { .store = store, .prefix = prefix };
+	bool more = true;
+	bool ok = true;
+
+	while (ok && more) {
+		size_t mark = arena_mark(ctx);
+
+		if (!postgresql_retry(ctx, get_page, &walk))
+			return false;
+		arena_rewind(ctx, mark);
+		ok = visit_page(ctx, &walk, &more, visit, arg);
+		json_object_put(walk.reply);
+	}
+	return ok;
+}
+
+static bool
+make_holder(struct ctx *ctx, const char **holder)
+{
+	char host[HOST_SIZE] = "";
+	uint8_t nonce[NONCE_BYTES];
+	char hex[2 * NONCE_BYTES + 1];
+
+	if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
+		return fault(ctx, FAULT_SERVER, "getrandom failed");
+	(void)gethostname(host, sizeof host - 1);
+	hex_encode(nonce, sizeof nonce, hex);
+	return ctx_printf(ctx, holder, "%s:%ld:%s", host, (long)getpid(), hex);
+}
+
+struct hold {
+	const struct store_config *store;
+	struct store_claim claim;
+	struct store_claimed claimed;
+};
+
+static bool
+claim_lease(struct ctx *ctx, void *arg)
+{
+	struct hold *hold = arg;
+	struct json_object *reply;
+	struct strbuf sb;
+	bool ok;
+
+	postgresql_request(ctx, hold->store, "hold", &sb);
+	store_claim_encode(&sb, &hold->claim);
+	reply = postgresql_send(ctx, &sb);
+	ok = reply != NULL && (store_claimed_decode(reply, &hold->claimed) || not_a_reply(ctx));
+	json_object_put(reply);
+	return ok;
+}
+
+static void
+pause_before_next_claim(int64_t left_ms)
+{
+	uint32_t random = 0;
+	int64_t pause_ms;
+
+	(void)!getrandom(&random, sizeof random, 0);
+	pause_ms = HOLD_PAUSE_MIN_MS + random % (HOLD_PAUSE_MAX_MS - HOLD_PAUSE_MIN_MS + 1);
+	clock_sleep(pause_ms < left_ms ? pause_ms : left_ms);
+}
+
+bool
+store_postgresql_hold(struct ctx *ctx, const struct store_config *store,
+    const struct store_wait *wait, struct store_lease *lease)
+{
+	struct hold hold = { store, { lease->name, NULL, wait->term_ms }, { 0, false } };
+	int64_t end_ms = clock_ms() + wait->wait_ms;
+
+	if (!make_holder(ctx, &hold.claim.holder))
+		return false;
+	while (hold.claimed.token == 0) {
+		size_t mark = arena_mark(ctx);
+		int64_t left_ms;
+
+		if (!postgresql_retry(ctx, claim_lease, &hold))
+			return false;
+		arena_rewind(ctx, mark);
+		left_ms = end_ms - clock_ms();
+		if (hold.claimed.token == 0 && left_ms <= 0)
+			return fault(ctx, FAULT_UNAVAILABLE,
+			    "the lease %s is held by another process for %lld ms", lease->name,
+			    (long long)wait->wait_ms);
+		if (hold.claimed.token == 0)
+			pause_before_next_claim(left_ms);
+	}
+	lease->token = hold.claimed.token;
+	lease->abandoned = hold.claimed.abandoned;
+	ctx->database.lease = lease->name;
+	ctx->database.token = lease->token;
+	return true;
+}
+
+struct let_go {
+	const struct store_config *store;
+	struct store_release release;
+};
+
+static bool
+release_lease(struct ctx *ctx, void *arg)
+{
+	const struct let_go *let_go = arg;
+	struct strbuf sb;
+
+	postgresql_request(ctx, let_go->store, "let_go", &sb);
+	store_release_encode(&sb, &let_go->release);
+	return postgresql_tell(ctx, &sb);
+}
+
+/* If that fails, the helper ends the lease when the program ends, or else its time does. */
+void
+store_postgresql_let_go(
+    struct ctx *ctx, const struct store_config *store, struct store_lease *lease)
+{
+	struct let_go let_go = { store, { lease->name, lease->token, lease->abandoned } };
+	bool faulty = ctx->kind != FAULT_NONE;
+
+	ctx->database.lease = NULL;
+	ctx->database.token = 0;
+	if (!postgresql_retry(ctx, release_lease, &let_go) && !faulty)
+		ctx_clear_fault(ctx);
+}

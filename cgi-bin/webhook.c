@@ -15,7 +15,7 @@
 #include "connection/connection.h"
 #include "connection/event_account.h"
 #include "events/event.h"
-#include "events/journal.h"
+#include "events/event_log.h"
 #include "text/form.h"
 #include "text/json_compact.h"
 #include "text/nested_form.h"
@@ -106,14 +106,14 @@ check_length(struct ctx *ctx, const struct config *cfg, const char *line)
 static bool
 store_event(struct ctx *ctx, const struct config *cfg, const struct event *event)
 {
-	struct journal journal = journal_of(&cfg->store);
+	struct event_log log = event_log_of(cfg);
 	const char *line;
 
-	if (cfg->deliver.url == NULL) /* else `amocrmctl deliver` prunes what it has delivered */
-		journal.keep_s = cfg->webhook.keep_days * (time_t)86400;
-	journal.size_max = cfg->webhook.max_journal;
+	if (!log.delivered) /* else `amocrmctl deliver` prunes what it has delivered */
+		log.keep_s = cfg->webhook.keep_days * (time_t)86400;
+	log.size_max = cfg->webhook.max_journal;
 	return event_write(ctx, event, &line) && check_length(ctx, cfg, line)
-	    && journal_append(ctx, &journal, line);
+	    && event_log_append(ctx, &log, event, line);
 }
 
 static bool

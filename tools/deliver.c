@@ -2,7 +2,6 @@
 #include "ctl.h"
 
 #include "base/clock.h"
-#include "base/lock.h"
 #include "events/delivery.h"
 #include "events/delivery_queue.h"
 
@@ -91,23 +90,6 @@ deliver(struct ctl *ctl, bool follow)
 	return print_totals(ctl, &totals, follow, ok);
 }
 
-/* Two processes at a time would deliver each event twice. */
-static bool
-lock_delivery(struct ctl *ctl, struct lock *lock)
-{
-	const char *path;
-
-	if (!ctx_printf(ctl->ctx, &path, "%s/deliver.lock", ctl->cfg.store.path))
-		return false;
-	if (lock_acquire(ctl->ctx, path, 0, 0, lock))
-		return true;
-	if (ctl->ctx->kind == FAULT_UNAVAILABLE) {
-		ctx_clear_fault(ctl->ctx);
-		return fault(ctl->ctx, FAULT_UNAVAILABLE, "another amocrmctl deliver is running");
-	}
-	return false;
-}
-
 enum ctl_exit
 ctl_deliver(struct ctl *ctl)
 {
@@ -115,8 +97,6 @@ ctl_deliver(struct ctl *ctl)
 		{ "follow", no_argument, NULL, 'f' }, { 0 } };
 	bool once = false;
 	bool follow = false;
-	enum ctl_exit status;
-	struct lock lock;
 	int option;
 
 	optind = 0;
@@ -129,9 +109,7 @@ ctl_deliver(struct ctl *ctl)
 	}
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "accepts only --once or --follow");
-	if (!delivery_check(ctl->ctx, &ctl->cfg) || !lock_delivery(ctl, &lock))
+	if (!delivery_check(ctl->ctx, &ctl->cfg))
 		return ctl_fault(ctl);
-	status = deliver(ctl, follow);
-	lock_release(&lock);
-	return status;
+	return deliver(ctl, follow);
 }

@@ -3,7 +3,7 @@
 
 #include "base/rfc3339.h"
 #include "events/event.h"
-#include "events/journal.h"
+#include "events/event_log.h"
 #include "text/json_slice.h"
 
 #include <getopt.h>
@@ -82,7 +82,7 @@ struct printing {
 };
 
 static bool
-print_event(struct ctx *ctx, void *arg, const char *line, const struct journal_position *next)
+print_event(struct ctx *ctx, void *arg, const char *line)
 {
 	struct printing *printing = arg;
 	struct json_slice event = json_slice_of(line);
@@ -92,7 +92,6 @@ print_event(struct ctx *ctx, void *arg, const char *line, const struct journal_p
 	struct json_slice payload;
 
 	(void)ctx;
-	(void)next;
 	if (!json_slice_get(event, "received_at", &received_at)
 	    || received_at.len != strlen("\"\"") + RFC3339_MS_SIZE - 1
 	    || !json_slice_get(event, "account_id", &account_id)
@@ -123,12 +122,12 @@ report_skipped(struct printing *printing)
 
 /* If the journal is no longer the one that was printed up to the position, goes back in it. */
 static bool
-fit_position(struct ctx *ctx, const struct journal *journal, struct journal_position *position,
-    time_t read_at)
+fit_position(
+    struct ctx *ctx, const struct event_log *log, struct event_position *position, time_t read_at)
 {
 	bool fits;
 
-	if (!journal_fit(ctx, journal, position, read_at, &fits))
+	if (!event_log_fit(ctx, log, position, read_at, &fits))
 		return false;
 	if (!fits)
 		fprintf(stderr,
@@ -149,18 +148,18 @@ wait_for_more(void)
 
 static enum ctl_exit
 print_events(
-    struct ctl *ctl, struct printing *printing, struct journal_position *position, bool follow)
+    struct ctl *ctl, struct printing *printing, struct event_position *position, bool follow)
 {
-	struct journal journal = journal_of(&ctl->cfg.store);
+	const struct event_log log = event_log_of(&ctl->cfg);
 	time_t read_at = time(NULL);
 
 	do {
-		bool ok = fit_position(ctl->ctx, &journal, position, read_at);
+		bool ok = fit_position(ctl->ctx, &log, position, read_at);
 
 		read_at = time(NULL);
 		ok = ok
-		    && journal_each(
-			ctl->ctx, &journal, position, print_event, printing, &printing->skipped);
+		    && event_log_each(
+			ctl->ctx, &log, position, print_event, printing, &printing->skipped);
 
 		report_skipped(printing);
 		if (!ok)
@@ -174,9 +173,9 @@ ctl_events(struct ctl *ctl)
 {
 	static const struct option options[] = { { "since", required_argument, NULL, 's' },
 		{ "follow", no_argument, NULL, 'f' }, { "items", no_argument, NULL, 'i' }, { 0 } };
-	struct journal journal = journal_of(&ctl->cfg.store);
+	const struct event_log log = event_log_of(&ctl->cfg);
 	struct printing printing = { .items = false };
-	struct journal_position position = { 0 };
+	struct event_position position;
 	struct timespec since = { 0 };
 	bool follow = false;
 	int option;
@@ -197,7 +196,8 @@ ctl_events(struct ctl *ctl)
 			    ctl, "TIME must be a time, 2026-11-22T04:19:00Z, or an age: 2h, 3d");
 	if (optind < ctl->argc)
 		return ctl_usage(ctl, "accepts only --since TIME, --follow and --items");
-	if (!journal_seek(ctl->ctx, &journal, since.tv_sec, &position))
+	if (!event_log_seek(ctl->ctx, &log, since.tv_sec, &position))
 		return ctl_fault(ctl);
+	position.following = follow;
 	return print_events(ctl, &printing, &position, follow);
 }

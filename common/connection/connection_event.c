@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "events/event.h"
-#include "events/journal.h"
+#include "events/event_log.h"
 #include "text/json.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ static bool
 append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
-	struct journal journal = journal_of(&cfg->store);
+	const struct event_log log = event_log_of(cfg);
 	struct event event = { .account_id = connection->account_id };
 	const char *line;
 
@@ -49,7 +49,7 @@ append(struct ctx *ctx, const struct config *cfg, const char *action,
 		return false;
 	event.body_len = strlen(event.body);
 	event.payload = event_payload_of(json_slice_of(event.body));
-	return event_write(ctx, &event, &line) && journal_append(ctx, &journal, line);
+	return event_write(ctx, &event, &line) && event_log_append(ctx, &log, &event, line);
 }
 
 void

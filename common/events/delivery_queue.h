@@ -49,8 +49,8 @@ struct delivery_queue;
 
 /* Reads the saved position, and the events before it that later ones may repeat.  cfg must have
  * passed delivery_check; cfg, on_failure and arg must outlive the queue, which lives in the arena.
- * Only one queue may deliver a store's events at a time: the caller holds a lock.
- * Fault: FAULT_STORAGE, FAULT_SERVER; the queue must not be closed then. */
+ * Fault: FAULT_STORAGE, FAULT_SERVER; FAULT_UNAVAILABLE: another process has opened the queue.  The
+ * queue must not be closed then. */
 bool delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
     void *arg, struct delivery_queue **queue);
 void delivery_queue_close(struct delivery_queue *queue);

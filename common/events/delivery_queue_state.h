@@ -1,4 +1,5 @@
-/* delivery_queue_state.h - what delivery_queue.c and delivery_queue_repair.c share.
+/* delivery_queue_state.h - what the queues of both engines share: their totals, and what follows
+ * from an attempt.
  */
 #ifndef DELIVERY_QUEUE_STATE_H
 #define DELIVERY_QUEUE_STATE_H
@@ -8,32 +9,38 @@
 #include "events/delivery_queue.h"
 #include "events/journal.h"
 
+#define BACKLOG_MAX 100 /* events of one account in a row; then those of others have their turn */
+
 struct delivery_queue {
 	const struct config *cfg;
 	delivery_on_failure *on_failure;
 	void *arg;
+	struct delivery_totals totals;
+	bool backlog; /* an account that is due has further events */
+
+	/* Of ENGINE_FILES: */
+	struct lock lock;
 	struct journal journal;
 	struct cursor cursor;
 	struct dedup dedup;
-	struct delivery_totals totals;
 	enum cursor_damage damage;
-	bool backlog; /* an account that is due has further events */
 };
 
-/* Saves the cursor.  Fault: as cursor_write. */
-bool queue_save(struct ctx *ctx, struct delivery_queue *queue);
+/* The attempts that failed for the next event of an account. */
+struct attempts {
+	int count;
+	int rejections; /* of them; see delivery.h */
+};
 
-/* Adds the events to the deduplication window that were delivered by an earlier process.
- * Fault: FAULT_STORAGE. */
-bool queue_load_window(struct ctx *ctx, struct delivery_queue *queue);
+enum attempt_result {
+	ATTEMPT_DELIVERED,
+	ATTEMPT_PUT_OFF,  /* *attempts has grown; the next is in *wait_s */
+	ATTEMPT_GIVEN_UP, /* the event is a dead letter, which the caller stores and counts */
+	ATTEMPT_STOPPED   /* the queue stops: ctx holds the fault, and the attempt does not count */
+};
 
-/* Makes the common position fit the journal.  *repaired: it did not, or the cursor's file is
- * corrupt; the cursor is saved again, and the window has to be loaded.  Fault: FAULT_STORAGE. */
-bool queue_repair(struct ctx *ctx, struct delivery_queue *queue, bool *repaired);
-
-/* Makes the position of a blocked account fit the journal, saves it, and loads the window again.
- * Fault: FAULT_STORAGE. */
-bool queue_fit_account(
-    struct ctx *ctx, struct delivery_queue *queue, struct blocked_account *account);
+/* Sends an event.  Reports a failure, and takes its fault. */
+enum attempt_result queue_attempt(struct ctx *ctx, struct delivery_queue *queue,
+    const struct stored_event *event, struct attempts *attempts, long *wait_s);
 
 #endif

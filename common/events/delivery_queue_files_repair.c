@@ -1,7 +1,7 @@
-/* delivery_queue_repair.c - what a queue does when its position, or that of a blocked account, is
- * not in the journal, or the cursor's file is corrupt.
+/* delivery_queue_files_repair.c - what the queue of files does when its position, or that of a
+ * blocked account, is not in the journal, or the cursor's file is corrupt.
  */
-#include "events/delivery_queue_state.h"
+#include "events/delivery_queue_files.h"
 
 bool
 queue_save(struct ctx *ctx, struct delivery_queue *queue)
@@ -69,13 +69,4 @@ queue_repair(struct ctx *ctx, struct delivery_queue *queue, bool *repaired)
 		return false;
 	queue->cursor.damage = CURSOR_WHOLE;
 	return true;
-}
-
-enum cursor_damage
-delivery_queue_take_damage(struct delivery_queue *queue)
-{
-	enum cursor_damage damage = queue->damage;
-
-	queue->damage = CURSOR_WHOLE;
-	return damage;
 }

@@ -1,8 +1,5 @@
-/* delivery_queue_replay.c - reading events again that the queue may have delivered. */
-#include "events/delivery_queue.h"
-
-#include "events/dedup.h"
-#include "events/journal.h"
+/* delivery_queue_files_replay.c - reading events again that the queue may have delivered. */
+#include "events/delivery_queue_files.h"
 
 struct replay {
 	time_t since;
@@ -32,8 +29,8 @@ replay_line(struct ctx *ctx, void *arg, const char *line, const struct journal_p
 }
 
 bool
-delivery_queue_replay(struct ctx *ctx, const struct store_config *store, time_t since, time_t until,
-    delivery_visit *visit, void *arg)
+delivery_queue_files_replay(struct ctx *ctx, const struct store_config *store, time_t since,
+    time_t until, delivery_visit *visit, void *arg)
 {
 	struct replay replay = { .since = since, .until = until, .visit = visit, .arg = arg };
 	struct journal journal = journal_of(store);

@@ -1,8 +1,6 @@
-/* delivery_queue_status.c - what delivery_queue.c has left to do. */
-#include "events/delivery_queue.h"
+/* delivery_queue_files_status.c - what delivery_queue_files.c has left to do. */
+#include "events/delivery_queue_files.h"
 
-#include "events/cursor.h"
-#include "events/journal.h"
 #include "events/retry.h"
 
 struct count {
@@ -73,7 +71,7 @@ describe_blocked(const struct cursor *cursor, struct delivery_status *status)
 }
 
 bool
-delivery_queue_status(
+delivery_queue_files_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status)
 {
 	bool delivering = cfg->deliver.url != NULL;
@@ -81,7 +79,6 @@ delivery_queue_status(
 	struct cursor cursor;
 	bool ok;
 
-	*status = (struct delivery_status){ .events = 0 };
 	if (!dead_letter_count(ctx, &cfg->store, &status->dead))
 		return false;
 	ok = cursor_read(ctx, &cfg->store, &cursor) && fit_all(ctx, &journal, &cursor)

@@ -1,0 +1,40 @@
+/* delivery_queue_attempt.c - one attempt to deliver an event, and what follows from its outcome. */
+#include "events/delivery_queue_state.h"
+
+#include "events/delivery.h"
+#include "events/retry.h"
+
+/* Takes the fault: ctx is ready for the next event. */
+static void
+report_failure(struct ctx *ctx, const struct delivery_queue *queue,
+    const struct stored_event *event, int attempt, long retry_s)
+{
+	const struct delivery_failure failure = { event, attempt, ctx->reason, retry_s };
+
+	queue->on_failure(queue->arg, &failure);
+	ctx_clear_fault(ctx);
+}
+
+enum attempt_result
+queue_attempt(struct ctx *ctx, struct delivery_queue *queue, const struct stored_event *event,
+    struct attempts *attempts, long *wait_s)
+{
+	enum delivery_outcome outcome = delivery_send(ctx, queue->cfg, event);
+
+	*wait_s = 0;
+	if (outcome == DELIVERY_ACCEPTED) {
+		queue->totals.delivered++;
+		return ATTEMPT_DELIVERED;
+	}
+	queue->totals.gone = outcome == DELIVERY_GONE;
+	if (queue->totals.gone || ctx->kind == FAULT_CONFIG || ctx->kind == FAULT_SERVER)
+		return ATTEMPT_STOPPED;
+	attempts->count++;
+	attempts->rejections = outcome == DELIVERY_REJECTED ? attempts->rejections + 1 : 0;
+	if (attempts->count <= RETRIES && attempts->rejections < REJECTIONS)
+		*wait_s = attempts->rejections == 0
+		    ? retry_wait_s(attempts->count, ctx->retry_after_s)
+		    : retry_rejected_wait_s(attempts->rejections);
+	report_failure(ctx, queue, event, attempts->count, *wait_s);
+	return *wait_s > 0 ? ATTEMPT_PUT_OFF : ATTEMPT_GIVEN_UP;
+}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = (ROOT / (os.environ.get("BUILD") or "build")).resolve()   # as in the Makefile
 HTDOCS = ROOT / "htdocs"
 PROGRAMS = ("callback", "exchange-code", "status", "disconnect", "webhook")
-HELPERS = ("amo-crm-https", "amo-crm-crypto")    # processes that the programs start
+HELPERS = ("amo-crm-https", "amo-crm-crypto", "amo-crm-postgresql")
 BASE = "/api/amo-crm/"
 
 

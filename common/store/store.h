@@ -127,8 +127,8 @@ bool store_together(struct ctx *ctx, const struct store_config *store, const cha
  * not available; FAULT_STORAGE. */
 struct store_lease {
 	const char *name; /* lives as long as the lease */
-	bool abandoned;   /* a holder before was killed, or its host: what it has left to be stored
-			    * may wait on that host; see store_let_go */
+	bool abandoned;   /* within the last day a holder was killed, or its host: what it has left
+			   * to be stored may wait on that host; see store_let_go */
 	struct lock lock; /* of files */
 	int64_t token;    /* of a database: grows with each holder */
 };

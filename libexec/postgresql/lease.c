@@ -23,18 +23,26 @@ struct lease {
  * end of an input, but is over, was left by a host that died. */
 #define HOLD                                                                                       \
 	"INSERT INTO lease AS l (name, holder, token, until) "                                     \
-	"VALUES ($1, $2, 1, now() + $3::bigint * interval '1 ms') "                                \
-	"ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = l.token + 1, "         \
-	"until = excluded.until, "                                                                 \
-	"abandoned = l.abandoned OR (l.until > 'epoch' AND l.holder <> excluded.holder) "          \
+	"VALUES ($1, $2, nextval('lease_seq'), now() + $3::bigint * interval '1 ms') "             \
+	"ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = excluded.token, "      \
+	"until = excluded.until, abandoned_at = coalesce(l.abandoned_at, "                         \
+	"CASE WHEN l.until > 'epoch' AND l.holder <> excluded.holder THEN l.until END) "           \
 	"WHERE l.until < now() OR l.holder = excluded.holder "                                     \
-	"RETURNING token::text, abandoned::int::text"
+	"RETURNING token::text, coalesce(abandoned_at > now() - interval '1 day', "                \
+	"false)::int::text"
 
 #define LET_GO                                                                                     \
-	"UPDATE lease SET until = 'epoch', abandoned = $3::bigint <> 0 "                           \
+	"UPDATE lease SET until = 'epoch', "                                                       \
+	"abandoned_at = CASE WHEN $3::bigint <> 0 THEN coalesce(abandoned_at, now()) END "         \
 	"WHERE name = $1 AND token = $2::bigint"
 
-#define ABANDON "UPDATE lease SET until = 'epoch', abandoned = true WHERE name = $1 AND holder = $2"
+#define ABANDON                                                                                    \
+	"UPDATE lease SET until = 'epoch', abandoned_at = coalesce(abandoned_at, now()) "          \
+	"WHERE name = $1 AND holder = $2"
+
+#define PRUNE                                                                                      \
+	"DELETE FROM lease WHERE until < now() - interval '1 hour' "                               \
+	"AND (abandoned_at IS NULL OR abandoned_at < now() - interval '2 days')"
 
 static void
 free_lease(struct lease *lease)
@@ -165,6 +173,14 @@ lease_abandon_all(struct ctx *ctx, struct server *server)
 		ctx_clear_fault(ctx);
 		remove_lease(&server->leases);
 	}
+}
+
+/* Most leases are of codes, and are never taken again. */
+void
+lease_prune(struct ctx *ctx, struct server *server)
+{
+	if (server->committed && server->session.conn != NULL)
+		(void)session_query(ctx, &server->session, PRUNE, NULL, NULL);
 }
 
 const struct verb lease_verbs[] = {

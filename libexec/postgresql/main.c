@@ -89,6 +89,7 @@ clean_up(struct server *server)
 	session_roll_back(&server->session);
 	lease_abandon_all(&ctx, server);
 	record_prune(&ctx, server);
+	lease_prune(&ctx, server);
 	ctx_close(&ctx);
 }
 

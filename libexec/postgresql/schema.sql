@@ -15,13 +15,16 @@ CREATE TABLE IF NOT EXISTS turn (
 	name text COLLATE "C" PRIMARY KEY
 );
 
--- until: 'epoch' once the holder has let go.
+-- until: 'epoch' once the holder has let go.  abandoned_at: when a holder was killed, or its host,
+-- since a holder last did what the lease is for.  Tokens are of a sequence, so that they grow although
+-- rows of past leases are deleted.
+CREATE SEQUENCE IF NOT EXISTS lease_seq AS bigint CACHE 1;
 CREATE TABLE IF NOT EXISTS lease (
 	name text COLLATE "C" PRIMARY KEY,
 	holder text NOT NULL,
 	token bigint NOT NULL,
 	until timestamptz NOT NULL,
-	abandoned boolean NOT NULL DEFAULT false
+	abandoned_at timestamptz
 );
 
 -- id: the first half of the SHA-256 that identifies an event.

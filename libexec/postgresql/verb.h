@@ -34,9 +34,11 @@ extern const struct verb lease_verbs[];
 extern const struct verb schema_verbs[];
 
 /* What is done once the input has ended.  Leases that are still held pass to the next holder as
- * abandoned; expired records are removed.  Faults are of no use to anybody any more. */
+ * abandoned; expired records and past leases are removed.  Faults are of no use to anybody any
+ * more. */
 void lease_abandon_all(struct ctx *ctx, struct server *server);
 void record_prune(struct ctx *ctx, struct server *server);
+void lease_prune(struct ctx *ctx, struct server *server);
 
 /* Always false: a member of the request is missing, or is of another type. */
 bool verb_refuse(struct ctx *ctx);

@@ -15,6 +15,7 @@ struct kind {
 
 static const struct kind kinds[] = {
 	{ "08", FAULT_UNAVAILABLE, "" },    /* connection exception */
+	{ "23505", FAULT_UNAVAILABLE, "" }, /* another has just inserted, or created, the same */
 	{ "25006", FAULT_UNAVAILABLE, "" }, /* read-only: not the primary any more */
 	{ "25P02", FAULT_UNAVAILABLE, "" }, /* the transaction has failed before */
 	{ "25P03", FAULT_UNAVAILABLE, "" }, /* idle_in_transaction_session_timeout */

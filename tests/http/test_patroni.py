@@ -10,20 +10,23 @@ import threading
 import pytest
 
 from sandbox import process
-from sandbox.patroni import PASSWORD, POSTGRESQL, Patroni
+from sandbox.database_user import POSTGRESQL
+from sandbox.patroni import PASSWORD, Patroni
+from sandbox.pgbouncer import Haproxy, Pgbouncer
 from sandbox.servers import NotInstalled
 
-WRITERS = 3
 ROWS = 20       # that each writer stores before and after a failure
+SHARED = "target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=5000"
 
 
 @pytest.fixture(scope="module")
 def cluster():
     folder = process.new_folder()
-    folder.chmod(0o751)     # nobody's folder is in it
+    folder.chmod(0o751)     # for the user of the databases
     try:
         with Patroni(folder / "databases") as patroni:
-            psql(patroni, "CREATE TABLE written (writer int, number int, PRIMARY KEY (writer, number))")
+            assert stored(patroni.conninfo(SHARED), "CREATE TABLE written "
+                          "(writer int, number int, PRIMARY KEY (writer, number))")
             yield patroni
     except NotInstalled as reason:
         pytest.skip(str(reason))
@@ -31,35 +34,44 @@ def cluster():
         process.remove_folder(folder)
 
 
-def command(cluster, statement):
-    """psql, which looks for the primary among all nodes as the programs do."""
-    return [POSTGRESQL / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, "-d",
-            cluster.conninfo("target_session_attrs=read-write connect_timeout=2 "
-                             "tcp_user_timeout=5000")]
+@pytest.fixture(scope="module")
+def pool(cluster):
+    """PgBouncer and HAProxy, as on a web host."""
+    try:
+        with Haproxy(cluster.folder, cluster) as haproxy, \
+             Pgbouncer(cluster.folder, "127.0.0.1", haproxy.port, PASSWORD,
+                       cluster.certificate_authority) as pgbouncer:
+            yield pgbouncer
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
 
 
-def psql(cluster, statement):
-    """The output; None if the statement failed, or if what it has stored may not be on a standby."""
-    done = subprocess.run(command(cluster, statement), capture_output=True, text=True,
+def psql(conninfo, statement):
+    return [POSTGRESQL / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, "-d", conninfo]
+
+
+def stored(conninfo, statement):
+    """Whether the statement succeeded, without a warning that it may be on one host only."""
+    done = subprocess.run(psql(conninfo, statement), capture_output=True,
                           env={"PGPASSWORD": PASSWORD})
-    return done.stdout.rstrip("\n") if done.returncode == 0 and not done.stderr else None
+    return done.returncode == 0 and not done.stderr
 
 
 class Writer(threading.Thread):
     """Stores one row after another, each on a new connection, until it is told to stop.  A row that
     was not acknowledged is tried again: it may be there already."""
 
-    def __init__(self, cluster, number):
+    def __init__(self, number, conninfo):
         super().__init__(daemon=True)
-        self._cluster = cluster
-        self._number = number
-        self._end = threading.Event()
+        self.number = number
         self.acknowledged = 0
+        self._conninfo = conninfo
+        self._end = threading.Event()
 
     def run(self):
         while not self._end.is_set():
-            row = f"({self._number}, {self.acknowledged})"
-            if psql(self._cluster, f"INSERT INTO written VALUES {row} ON CONFLICT DO NOTHING") is not None:
+            if stored(self._conninfo, f"INSERT INTO written VALUES ({self.number}, "
+                                      f"{self.acknowledged}) ON CONFLICT DO NOTHING"):
                 self.acknowledged += 1
 
     def stop(self):
@@ -68,12 +80,17 @@ class Writer(threading.Thread):
 
 
 @pytest.fixture
-def writers(cluster):
-    assert psql(cluster, "TRUNCATE written") is not None
-    started = [Writer(cluster, number) for number in range(WRITERS)]
-    for writer in started:
-        writer.start()
-    yield started
+def write(cluster):
+    """Starts a writer for each of the ways to the database."""
+    started = []
+
+    def start(*conninfos):
+        assert stored(cluster.conninfo(SHARED), "TRUNCATE written")
+        for number, conninfo in enumerate(conninfos):
+            started.append(Writer(number, conninfo))
+            started[-1].start()
+        return started
+    yield start
     for writer in started:
         writer.stop()
 
@@ -85,28 +102,42 @@ def wait_for_rows(cluster, writers):
                                    for writer, count in zip(writers, before)), "more rows")
 
 
-def lost(cluster, writers):
-    """The acknowledged rows that are not there."""
-    for writer in writers:
-        writer.stop()
-    rows = psql(cluster, "SELECT writer, number FROM written").split("\n")
-    return {f"{number}|{row}" for number, writer in enumerate(writers)
-            for row in range(writer.acknowledged)} - set(rows)
+def rows(cluster):
+    return set(cluster.sql("SELECT writer, number FROM written", "amo_crm").split("\n"))
+
+
+def acknowledged(writers):
+    return {f"{writer.number}|{row}" for writer in writers for row in range(writer.acknowledged)}
 
 
 @pytest.mark.parametrize("failure", ["kill_database", "kill_host"])
-def test_a_standby_takes_over(cluster, writers, failure):
+def test_a_standby_takes_over(cluster, write, failure):
+    writers = write(cluster.conninfo(SHARED), cluster.conninfo(SHARED))
     wait_for_rows(cluster, writers)
     before = cluster.primary()
 
     getattr(before, failure)()
     wait_for_rows(cluster, writers)
 
-    assert cluster.primary() is not before
+    for writer in writers:
+        writer.stop()
+    assert acknowledged(writers) - rows(cluster) == set()
     if failure == "kill_host":
         before.start()
     cluster.wait_until(cluster.complete, "the former primary as a standby")
-    assert lost(cluster, writers) == set()
+    assert cluster.primary() is not before
+
+
+def test_a_pool_finds_the_new_primary(cluster, pool, write):
+    writers = write(pool.conninfo(SHARED))
+    wait_for_rows(cluster, writers)
+
+    cluster.primary().kill_database()
+    wait_for_rows(cluster, writers)
+
+    writers[0].stop()
+    assert acknowledged(writers) - rows(cluster) == set()
+    cluster.wait_until(cluster.complete, "the former primary as a standby")
 
 
 def test_nothing_is_acknowledged_without_a_standby(cluster):
@@ -115,7 +146,7 @@ def test_nothing_is_acknowledged_without_a_standby(cluster):
     for standby in standbys:
         standby.kill_host()
 
-    with subprocess.Popen(command(cluster, "INSERT INTO written VALUES (-1, 0)"),
+    with subprocess.Popen(psql(cluster.conninfo(SHARED), "INSERT INTO written VALUES (-1, 0)"),
                           env={"PGPASSWORD": PASSWORD}, stderr=subprocess.PIPE) as insert:
         cluster.wait_until(lambda: cluster.sql(
             "SELECT 1 FROM pg_stat_activity WHERE usename = 'amo_crm' AND wait_event = 'SyncRep'"),

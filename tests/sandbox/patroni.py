@@ -8,7 +8,6 @@ localhost.  PostgreSQL refuses root, so as root everything runs as nobody.
 import contextlib
 import json
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -18,42 +17,14 @@ import urllib.request
 from pathlib import Path
 
 from . import process
+from .database_user import EXAMPLES, POSTGRESQL, as_user, give, replaced, user
 from .servers import NotInstalled, find
-from .site import ROOT
 
-EXAMPLES = ROOT / "docs" / "examples"
-POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 HOSTS = ("db1", "db2", "db3")
 # The example has 20, 5 and 5 s.  Patroni 3.0.2 sets no lower limits; etcd's lease is at least 2 s.
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 6, 1, 2
 STARTS = 5      # attempts: another process may take a free port before etcd binds it
 PASSWORD = "of-the-programs"
-
-
-def user():
-    """The user that PostgreSQL runs as."""
-    return pwd.getpwnam("nobody") if process.is_root() else pwd.getpwuid(os.geteuid())
-
-
-def as_user():
-    """Arguments for subprocess."""
-    return ({"user": user().pw_uid, "group": user().pw_gid, "extra_groups": []}
-            if process.is_root() else {})
-
-
-def give(path, mode):
-    if process.is_root():
-        os.chown(path, user().pw_uid, user().pw_gid)
-    os.chmod(path, mode)
-
-
-def replaced(text, replacements):
-    """The text with each of the patterns replaced; one that is missing is an error."""
-    for pattern, new in replacements.items():
-        text, found = re.subn(pattern, lambda _, new=new: str(new), text, flags=re.M)
-        if not found:
-            raise ValueError(f"the example has no {pattern}")
-    return text
 
 
 class Node:
@@ -147,10 +118,10 @@ class Node:
 
     def kill_host(self):
         """Ends agent and database by kill -9, as a power cut does."""
-        os.killpg(self._agent.process.pid, signal.SIGKILL)
-        self._agent.process.wait()
-        self.kill_database()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._agent.process.pid, signal.SIGKILL)
         self._agent.stop()
+        self.kill_database()
 
     def stop(self):
         if self._agent:
@@ -304,6 +275,6 @@ class Patroni:
                  "sslrootcert": str(self.certificate_authority), **changed}
         return " ".join([*(f"{name}={value}" for name, value in words.items()), *others])
 
-    def sql(self, statement, **options):
+    def sql(self, statement, dbname="postgres"):
         """What Node.sql returns, on the primary."""
-        return self.wait_until(self.primary, "a primary").sql(statement, **options)
+        return self.wait_until(self.primary, "a primary").sql(statement, dbname)

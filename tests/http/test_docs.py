@@ -25,6 +25,7 @@ from sandbox.site import BUILD, ROOT
 
 DOCS = ROOT / "docs"
 TEXTS = ["README.md", "docs/app-developers.md", "docs/webhooks.md"]
+ALL_TEXTS = [*TEXTS, "docs/several-hosts.md"]      # that one has no commands to run on one machine
 MANUALS = ["amocrmctl.1", "amo-crm.conf.5"]
 
 
@@ -308,7 +309,7 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("document", TEXTS)
+@pytest.mark.parametrize("document", ALL_TEXTS)
 def test_links_have_a_target(document):
     text = (ROOT / document).read_text()
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
@@ -322,7 +323,7 @@ def test_links_have_a_target(document):
             assert place in map(anchor, headings), link
 
 
-@pytest.mark.parametrize("document", TEXTS)
+@pytest.mark.parametrize("document", ALL_TEXTS)
 def test_make_targets_of_the_documents_exist(document):
     text = (ROOT / document).read_text()
     code = "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)

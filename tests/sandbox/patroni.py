@@ -55,7 +55,8 @@ class Node:
             r"/var/run/postgresql": self.folder,
             r"/usr/lib/postgresql/15/bin": POSTGRESQL,
             r"(?<=username: )postgres\b": user().pw_name,
-            r"(?<=- local   all         )postgres\b": user().pw_name,
+            r"(?<=- local   all         )postgres\b|(?<=- local   replication )postgres\b":
+                user().pw_name,
             r"REPLICATION-PASSWORD": "of-the-standbys",
             r"REWIND-PASSWORD": "of-pg-rewind",
             r"(?<=ttl: )20\b": TTL,

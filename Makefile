@@ -161,7 +161,10 @@ check: deps-check
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/common/*/test_*.c))
 
-unit: $(UNIT_TESTS)
+# Used by tests/http.
+STORE_CLIENT = $(BUILD)/tests/unit/common/store/store_client
+
+unit: $(UNIT_TESTS) $(STORE_CLIENT)
 
 # A program looks for the helpers relative to its own path.
 $(BUILD)/tests/unit/common/libexec:
@@ -236,7 +239,7 @@ $(BUILD)/fuzz-long/fuzz_%: $(BUILD)/fuzz-long/fuzz_%.o $(BUILD)/fuzz-long/libcom
 	$(call step,LD) $(FUZZ_CLANG) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(SHARED_LIBS)
 
 # The tests of a file run sequentially; several files run in parallel.
-check-http: programs
+check-http: programs $(STORE_CLIENT)
 	/usr/bin/python3 -m pytest -q tests -n auto --maxprocesses=4 --dist loadfile
 
 # `make check` runs a sample of it.

@@ -4,6 +4,7 @@ It reads PostgreSQL's messages, so programs connect to it without TLS.  It conne
 over the Unix socket.
 """
 
+import re
 import socket
 import struct
 import threading
@@ -26,7 +27,7 @@ class PostgresqlProxy:
     def __init__(self, cluster):
         self.lost = threading.Event()
         self._cluster = cluster
-        self._awaited = None    # a text in a statement, and what happens to the reply
+        self._awaited = None    # words of a statement, and what happens to the reply
         self._passing = threading.Event()
         self._passing.set()
         self._lock = threading.Lock()
@@ -50,15 +51,13 @@ class PostgresqlProxy:
                                          "sslrootcert": None, **changes})
 
     def lose_reply(self, statement="COMMIT"):
-        """The next statement that contains the text is executed, and then the connection ends
+        """The next statement that contains these words is executed, and then the connection ends
         without a reply."""
-        self.lost.clear()
-        self._awaited = statement.encode(), "end"
+        self._await(statement, "end")
 
     def hang_reply(self, statement="COMMIT"):
-        """The next statement that contains the text is executed, and the client gets nothing."""
-        self.lost.clear()
-        self._awaited = statement.encode(), "hang"
+        """The next statement that contains these words is executed, and the client gets nothing."""
+        self._await(statement, "hang")
 
     def hang(self):
         """Connections are accepted, but what either side sends is swallowed, also its end."""
@@ -91,10 +90,15 @@ class PostgresqlProxy:
     def await_resumption(self):
         self._passing.wait()
 
+    def _await(self, statement, fate):
+        self.lost.clear()
+        # not READ COMMITTED, for COMMIT
+        self._awaited = re.compile(rb"\b%b\b" % re.escape(statement.encode())), fate
+
     def fate(self, statement):
         """What happens to the reply of this statement: "end", "hang", or None."""
         with self._lock:
-            if self._awaited is None or self._awaited[0] not in statement:
+            if self._awaited is None or not self._awaited[0].search(statement):
                 return None
             (_, fate), self._awaited = self._awaited, None
             return fate

@@ -20,10 +20,14 @@ struct lease {
 };
 
 /* Takes it also if it is this holder's already.  One that was neither let go nor abandoned by the
- * end of an input, but is over, was left by a host that died. */
+ * end of an input, but is over, was left by a host that died.  The subquery spares those who wait
+ * for another holder a lock of the row, and so a commit. */
 #define HOLD                                                                                       \
 	"INSERT INTO lease AS l (name, holder, token, until) "                                     \
-	"VALUES ($1, $2, nextval('lease_seq'), now() + $3::bigint * interval '1 ms') "             \
+	"SELECT $1::text, $2::text, nextval('lease_seq'), "                                        \
+	"now() + $3::bigint * interval '1 ms' "                                                    \
+	"WHERE NOT EXISTS (SELECT 1 FROM lease "                                                   \
+	"WHERE name = $1::text AND until >= now() AND holder <> $2::text) "                        \
 	"ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = excluded.token, "      \
 	"until = excluded.until, abandoned_at = coalesce(l.abandoned_at, "                         \
 	"CASE WHEN l.until > 'epoch' AND l.holder <> excluded.holder THEN l.until END) "           \

@@ -14,6 +14,7 @@ from postgresql_helper import Failed, Helper
 from sandbox import process
 from sandbox.cluster import ROLE
 from sandbox.postgresql_proxy import PostgresqlProxy
+from sandbox.servers import find
 
 numbers = itertools.count()
 
@@ -436,6 +437,66 @@ def test_a_large_value_to_a_server_that_hangs(start, proxy, key):
         {"key": key, "value": "A" * (16 << 20), "expires": 0, "absent": 1}])
 
     assert "in time" in unavailable(helper.receive)
+
+
+# PgBouncer.
+
+POOL = """\
+[databases]
+* = host=127.0.0.1 port={primary}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+server_tls_sslmode = verify-full
+server_tls_ca_file = {ca_file}
+pool_mode = transaction
+default_pool_size = 1
+"""
+
+
+@pytest.fixture
+def pool(cluster):
+    """PgBouncer with one connection to the server for all its clients.  The words for it."""
+    port = process.free_port()
+    folder = process.new_folder()
+    users, settings = folder / "users", folder / "pgbouncer.ini"
+    users.write_text(f'"{ROLE}" "{cluster.password}"\n')
+    settings.write_text(POOL.format(primary=cluster.primary.port, port=port, users=users,
+                                    ca_file=cluster.ca_file))
+    for path in (users, settings):
+        process.give(path, 0o640)
+    daemon = process.Daemon([find("pgbouncer"), settings], folder / "output",
+                            **process.as_web_user())
+    process.wait_until(lambda: not daemon.running or process.port_taken(port), "PgBouncer")
+    assert daemon.running, daemon.output()
+    yield {"host": "127.0.0.1", "port": port, "sslmode": "disable", "sslrootcert": None}
+    daemon.stop()
+    process.remove_folder(folder)
+
+
+def test_helpers_share_a_session_of_a_pool(cluster, start, pool, key):
+    cluster.new_database("pooled")
+    first, second = (start(database="pooled", **pool) for _ in range(2))
+    assert first.do("init")["created"]
+
+    for number in range(3):
+        for helper in (first, second):
+            helper.begin("a turn")
+            old, = helper.read(key)
+            helper.write(key, (old or b"") + b"x", absent=old is None)
+            helper.commit()
+        token, _ = first.hold(key, f"holder {number}")
+        assert second.hold(key, "another") == (0, False)
+        second.begin(lease=key, token=token)
+        assert second.read(key) == [b"xx" * (number + 1)]
+        second.roll_back()
+        first.let_go(key, token)
+    assert second.get(key) == b"x" * 6
+
+    assert cluster.psql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'pooled'") == "1"
 
 
 # Set-ups that are wrong.

@@ -2,65 +2,13 @@
 #include "connect.h"
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "parameters.h"
 #include "sqlstate.h"
 
 #include <poll.h>
 #include <string.h>
 
-#define PASSWORD_SIZE   1024 /* bytes, with its newline */
-#define PARAMETERS_SIZE 40   /* libpq 15 knows 38 */
-#define HOST_WAIT_MS    2000 /* for a host that may be down; others may be up */
-
-/* Names a file that cannot exist, where libpq would take one from the home folder. */
-#define NO_FILE "/dev/null/none"
-
-struct parameters {
-	const char *names[PARAMETERS_SIZE + 1]; /* end with NULL */
-	const char *values[PARAMETERS_SIZE + 1];
-	size_t count;
-};
-
-struct parameter {
-	const char *name;
-	const char *value;
-};
-
-/* In force unless the configuration names others. */
-static const struct parameter defaults[] = {
-	{ "sslrootcert", NO_FILE },
-	{ "sslcert", NO_FILE },
-	{ "sslkey", NO_FILE },
-	{ "sslcrl", NO_FILE },
-};
-
-/* A host that is down or cut off is noticed within 10 s when idle, and within 5 s when it does not
- * acknowledge what was sent. */
-static const struct parameter required[] = {
-	{ "target_session_attrs", "read-write" },
-	{ "keepalives_idle", "5" },
-	{ "keepalives_interval", "2" },
-	{ "keepalives_count", "2" },
-	{ "tcp_user_timeout", "5000" },
-	{ "client_encoding", "UTF8" },
-	{ "application_name", "amo-crm" },
-	{ "gssencmode", "disable" },
-	{ "passfile", NO_FILE },
-};
-
-static void
-set_parameter(struct parameters *parameters, const char *name, const char *value)
-{
-	size_t i = 0;
-
-	while (i < parameters->count && strcmp(parameters->names[i], name) != 0)
-		i++;
-	if (i == PARAMETERS_SIZE)
-		return;
-	parameters->names[i] = name;
-	parameters->values[i] = value;
-	parameters->count += i == parameters->count;
-}
+#define HOST_WAIT_MS 2000 /* for a host that may be down; others may be up */
 
 bool
 connect_wait(int socket, short events, int64_t deadline_ms)
@@ -74,92 +22,6 @@ connect_wait(int socket, short events, int64_t deadline_ms)
 			return true;
 	} while (left_ms > 0);
 	return false;
-}
-
-static bool
-read_password(struct ctx *ctx, const char *path, const char **password)
-{
-	char *line;
-	FILE *file;
-	bool read;
-
-	*password = NULL;
-	if (path == NULL)
-		return true;
-	if (!ctx_alloc(ctx, PASSWORD_SIZE, &line) || !file_open_secret(ctx, path, &file))
-		return false;
-	read = fgets(line, PASSWORD_SIZE, file) != NULL;
-	fclose(file);
-	line[strcspn(line, "\r\n")] = '\0';
-	*password = line;
-	return (read && *line != '\0')
-	    || fault(ctx, FAULT_CONFIG, "%s: holds no password in its first line", path);
-}
-
-static const char *
-value_of(const PQconninfoOption *options, const char *name)
-{
-	for (; options->keyword != NULL; options++)
-		if (strcmp(options->keyword, name) == 0)
-			return options->val;
-	return NULL;
-}
-
-/* hostaddr, host and port are lists, separated by commas, of which hostaddr decides. */
-static size_t
-count_hosts(const PQconninfoOption *options)
-{
-	const char *list = value_of(options, "hostaddr");
-	size_t count = 1;
-
-	if (list == NULL)
-		list = value_of(options, "host");
-	for (; list != NULL && *list != '\0'; list++)
-		count += *list == ',';
-	return count;
-}
-
-/* Copies the item of that index; a list with one item has it for each host. */
-static bool
-copy_item(struct ctx *ctx, const char *list, size_t index, const char **item)
-{
-	if (strchr(list, ',') != NULL)
-		for (; index > 0; index--) {
-			list += strcspn(list, ",");
-			list += *list == ',';
-		}
-	return ctx_strndup(ctx, list, strcspn(list, ","), item);
-}
-
-static bool
-is_list(const char *name)
-{
-	return strcmp(name, "host") == 0 || strcmp(name, "hostaddr") == 0
-	    || strcmp(name, "port") == 0;
-}
-
-static bool
-set_parameters(struct ctx *ctx, const PQconninfoOption *options, const char *password, size_t host,
-    struct parameters *parameters)
-{
-	const char *value;
-
-	*parameters = (struct parameters){ .count = 0 };
-	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-		set_parameter(parameters, defaults[i].name, defaults[i].value);
-	for (; options->keyword != NULL; options++) {
-		value = options->val;
-		if (value == NULL)
-			continue;
-		if (is_list(options->keyword) && !copy_item(ctx, value, host, &value))
-			return false;
-		set_parameter(parameters, options->keyword, value);
-	}
-	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
-		set_parameter(parameters, required[i].name, required[i].value);
-	if (password != NULL)
-		set_parameter(parameters, "password", password);
-	return true;
 }
 
 /* Always NULL, with a fault. */
@@ -221,28 +83,35 @@ keep_fault(struct ctx *ctx, struct refusal *kept)
 }
 
 /* Divides the time among the hosts that are left. */
+static int64_t
+host_deadline(int64_t deadline_ms, size_t left)
+{
+	int64_t now_ms = clock_ms();
+	int64_t share_ms = (deadline_ms - now_ms) / (int64_t)left;
+
+	return now_ms + (share_ms < HOST_WAIT_MS ? share_ms : HOST_WAIT_MS);
+}
+
 static PGconn *
 connect_hosts(struct ctx *ctx, const struct connect_target *target, const PQconninfoOption *options,
     int64_t deadline_ms, size_t *host)
 {
-	size_t count = count_hosts(options);
+	size_t count = parameters_count_hosts(options);
 	size_t first = *host;
 	struct refusal kept = { .kind = FAULT_NONE };
 	struct parameters parameters;
 	const char *password;
 
-	if (!read_password(ctx, target->password_file, &password))
+	if (!parameters_read_password(ctx, target->password_file, &password))
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		int64_t now_ms = clock_ms();
-		int64_t share_ms = (deadline_ms - now_ms) / (int64_t)(count - i);
 		PGconn *conn;
 
 		*host = (first + i) % count;
-		if (!set_parameters(ctx, options, password, *host, &parameters))
+		if (!parameters_set(ctx, options, password, *host, &parameters))
 			return NULL;
-		conn = connect_host(ctx, target, &parameters,
-		    now_ms + (share_ms < HOST_WAIT_MS ? share_ms : HOST_WAIT_MS));
+		conn =
+		    connect_host(ctx, target, &parameters, host_deadline(deadline_ms, count - i));
 		if (conn != NULL)
 			return conn;
 		keep_fault(ctx, &kept);
@@ -251,20 +120,64 @@ connect_hosts(struct ctx *ctx, const struct connect_target *target, const PQconn
 	return NULL;
 }
 
+static bool
+visit_hosts(struct ctx *ctx, const struct connect_target *target, const PQconninfoOption *options,
+    int64_t deadline_ms, connect_visit *visit, void *arg)
+{
+	size_t count = parameters_count_hosts(options);
+	struct parameters parameters;
+	const char *password;
+
+	if (!parameters_read_password(ctx, target->password_file, &password))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		int64_t until_ms = host_deadline(deadline_ms, count - i);
+		PGconn *conn;
+
+		if (!parameters_set(ctx, options, password, i, &parameters))
+			return false;
+		parameters_replace(&parameters, "target_session_attrs", "any");
+		conn = connect_host(ctx, target, &parameters, until_ms);
+		if (!visit(ctx, arg, &parameters, conn, until_ms))
+			return false;
+	}
+	return true;
+}
+
+/* NULL with a fault. */
+static PQconninfoOption *
+parse(struct ctx *ctx, const char *database)
+{
+	char *error = NULL;
+	PQconninfoOption *options = PQconninfoParse(database, &error);
+
+	if (options == NULL)
+		ctx_fault(ctx, FAULT_CONFIG, "[store] database: %.*s",
+		    error == NULL ? 0 : (int)strcspn(error, "\n"), error == NULL ? "" : error);
+	PQfreemem(error);
+	return options;
+}
+
 PGconn *
 connect_database(
     struct ctx *ctx, const struct connect_target *target, int64_t deadline_ms, size_t *host)
 {
-	char *error = NULL;
-	PQconninfoOption *options = PQconninfoParse(target->database, &error);
+	PQconninfoOption *options = parse(ctx, target->database);
 	PGconn *conn = NULL;
 
 	if (options != NULL)
 		conn = connect_hosts(ctx, target, options, deadline_ms, host);
-	else
-		ctx_fault(ctx, FAULT_CONFIG, "[store] database: %.*s",
-		    error == NULL ? 0 : (int)strcspn(error, "\n"), error == NULL ? "" : error);
 	PQconninfoFree(options);
-	PQfreemem(error);
 	return conn;
+}
+
+bool
+connect_each(struct ctx *ctx, const struct connect_target *target, int64_t deadline_ms,
+    connect_visit *visit, void *arg)
+{
+	PQconninfoOption *options = parse(ctx, target->database);
+	bool ok = options != NULL && visit_hosts(ctx, target, options, deadline_ms, visit, arg);
+
+	PQconninfoFree(options);
+	return ok;
 }

@@ -7,6 +7,7 @@
 
 #include "verb.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define READ_VERSION "SELECT value FROM meta WHERE name = 'schema'"
@@ -109,18 +110,39 @@ is_current(struct ctx *ctx, struct session *session)
 	return false;
 }
 
+/* Always false.  By default only the owner of a database may create tables in it. */
+static bool
+tell_cure(struct ctx *ctx, const char *user, const char *database)
+{
+	char reason[CTX_REASON_MAX];
+
+	if (ctx->kind != FAULT_CONFIG || strstr(ctx->reason, "(42501)") == NULL)
+		return false;
+	snprintf(reason, sizeof reason, "%.*s", (int)strcspn(ctx->reason, ";"), ctx->reason);
+	ctx_clear_fault(ctx);
+	return fault(ctx, FAULT_CONFIG,
+	    "%s: the tables are made by the owner of the database; as a superuser: "
+	    "ALTER DATABASE %s OWNER TO %s",
+	    reason, database, user);
+}
+
 static bool
 init(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
 {
 	struct session *session = &server->session;
 	bool created = false;
+	const char *user;
+	const char *database;
 
 	(void)request;
+	if (!ctx_strndup(ctx, PQuser(session->conn), strlen(PQuser(session->conn)), &user)
+	    || !ctx_strndup(ctx, PQdb(session->conn), strlen(PQdb(session->conn)), &database))
+		return false;
 	if (!is_current(ctx, session)
 	    && (ctx->kind != FAULT_NONE || !session_begin(ctx, session, LOCK, NULL)
 		|| !upgrade(ctx, session, &created))) {
 		session_roll_back(session);
-		return false;
+		return tell_cure(ctx, user, database);
 	}
 	strbuf_addf(sb, "{\"schema\":%d,\"created\":%d}", SCHEMA_VERSION, created);
 	return true;

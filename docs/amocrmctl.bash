@@ -6,7 +6,7 @@
 _amocrmctl()
 {
 	local commands='check urls keygen accounts token refresh disconnect events deliver replay
-	    subscribe unsubscribe rekey repair export import'
+	    subscribe unsubscribe rekey repair engine export import'
 	local word=$2 before=$3 command= config= i
 	local -a reads=()
 
@@ -47,6 +47,7 @@ _amocrmctl()
 	deliver) options+=' --once --follow' ;;
 	replay) options+=' --since --until --id --dry-run' ;;
 	subscribe) accounts=yes events=yes ;;
+	engine) options+=' init state --json' ;;
 	export) options+=' --plain' ;;
 	esac
 

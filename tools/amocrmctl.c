@@ -88,6 +88,14 @@ const struct command ctl_commands[] = {
 	    "must connect again.  Import a backup before or after it to lose fewer.  It can be\n"
 	    "interrupted and run again at any time.\n",
 	    true, ctl_repair },
+	{ "engine", "init | state [--json]",
+	    "prepares the database of several hosts, or shows its state",
+	    "init    creates the tables, or brings them up to date, and records which keys this\n"
+	    "        host's key ring has; run it on every host\n"
+	    "state   shows servers, leases, and what waits to be delivered\n"
+	    "--json  prints it as an object\n"
+	    "For [store] engine = postgresql only.\n",
+	    true, ctl_engine },
 	{ "export", "[--plain]", "writes all connections as JSON lines to stdout",
 	    "The tokens remain encrypted with the key ring.\n"
 	    "--plain  writes the tokens in plain text: keep the output safe\n",

@@ -43,6 +43,7 @@ enum ctl_exit ctl_replay(struct ctl *ctl);
 enum ctl_exit ctl_refresh(struct ctl *ctl);
 enum ctl_exit ctl_rekey(struct ctl *ctl);
 enum ctl_exit ctl_repair(struct ctl *ctl);
+enum ctl_exit ctl_engine(struct ctl *ctl);
 enum ctl_exit ctl_export(struct ctl *ctl);
 enum ctl_exit ctl_import(struct ctl *ctl);
 enum ctl_exit ctl_subscribe(struct ctl *ctl);

@@ -63,7 +63,7 @@ class Site:
         for program in built:
             self._copy(program, self.programs, 0o755)
         self._copy(build / "bin" / "amocrmctl", self.tools, 0o755)
-        for helper in HELPERS:
+        for helper in (*HELPERS, "amo-crm-postgresql"):
             self._copy(build / "libexec" / helper, self.libexec, 0o755)
         for page in HTDOCS.iterdir():
             if page.suffix in (".html", ".txt"):

@@ -4,6 +4,7 @@
 
 #include "connection/connection.h"
 #include "crypto/keyring.h"
+#include "engine_keys.h"
 
 #include <stdio.h>
 
@@ -74,6 +75,32 @@ rekey_one(struct ctx *ctx, void *arg, const struct connection *connection)
 	return true;
 }
 
+/* Other hosts could not read what would be encrypted with a key that they have another one for. */
+static bool
+announce_keys(struct ctl *ctl, const struct keyring *ring)
+{
+	const struct store_config *store = &ctl->cfg.store;
+	struct engine_keys found;
+
+	if (store->engine != ENGINE_POSTGRESQL)
+		return true;
+	if (!engine_keys_add(ctl->ctx, store, ring, &found))
+		return false;
+	return !found.first
+	    || fault(ctl->ctx, FAULT_CONFIG,
+		"%s: the hosts of this database have another key %s; copy their key ring here, or, "
+		"if this is the right one, put a line from amocrmctl keygen at the top",
+		store->keys, ring->keys[0].kid);
+}
+
+static bool
+settle_keys(struct ctl *ctl, const struct keyring *ring)
+{
+	const struct store_config *store = &ctl->cfg.store;
+
+	return store->engine != ENGINE_POSTGRESQL || engine_keys_set(ctl->ctx, store, ring);
+}
+
 enum ctl_exit
 ctl_rekey(struct ctl *ctl)
 {
@@ -81,7 +108,8 @@ ctl_rekey(struct ctl *ctl)
 
 	if (ctl->argc > 1)
 		return ctl_usage(ctl, "accepts no arguments");
-	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &rekey.ring))
+	if (!keyring_read(ctl->ctx, ctl->cfg.store.keys, &rekey.ring)
+	    || !announce_keys(ctl, rekey.ring))
 		return ctl_fault(ctl);
 	rekey.failed += !ctl_fold(ctl); /* they may be sealed with a key that is to be removed */
 	if (!connection_each(ctl->ctx, &ctl->cfg, rekey_one, &rekey)) {
@@ -90,5 +118,7 @@ ctl_rekey(struct ctl *ctl)
 			return CTL_FAILED;
 	}
 	printf("re-encrypted %zu of %zu\n", rekey.sealed, rekey.seen);
+	if (rekey.failed == 0 && !settle_keys(ctl, rekey.ring))
+		return ctl_fault(ctl);
 	return rekey.failed == 0 ? CTL_DONE : CTL_FAILED;
 }

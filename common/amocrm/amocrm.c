@@ -81,7 +81,7 @@ amocrm_call(struct ctx *ctx, const struct config *cfg, const struct amocrm_call 
 	bool ok = amocrm_call_in_turn(ctx, cfg, call, doc, &turn);
 
 	if (ok)
-		budget_end(&turn);
+		budget_end(ctx, cfg, &turn);
 	return ok;
 }
 
@@ -110,7 +110,7 @@ amocrm_call_in_turn(struct ctx *ctx, const struct config *cfg, const struct amoc
 		return false;
 	if (https_send(ctx, &http, &reply) && read_reply(ctx, call, &reply, doc))
 		return true;
-	budget_end(turn);
+	budget_end(ctx, cfg, turn);
 	return false;
 }
 

@@ -79,7 +79,7 @@ request_tokens(struct ctx *ctx, const struct config *cfg, const char *host, cons
 	ok = read_tokens(ctx, doc, tokens);
 	json_object_put(doc);
 	if (!ok)
-		budget_end(turn);
+		budget_end(ctx, cfg, turn);
 	return ok;
 }
 

@@ -1,5 +1,5 @@
 /* budget.h - how many calls to amoCRM are made in a second: [amocrm] budget, shared by all
- * processes of a store.
+ * processes of a store, on all of its hosts.
  *
  * amoCRM allows an account 7 requests a second, and blocks everything from a client that keeps
  * exceeding it (https://www.amocrm.ru/developers/content/crm_platform/api-reference, limits).  So:
@@ -14,12 +14,10 @@
  *
  * So strangers can never use up the turns that refreshes and the app need, nor make these wait.
  *
- * The state is the file <store>/budget, of constant size: accounts share its entries by a hash of
- * the host, which only makes the budget smaller.  A value that makes no sense, because the file is
- * damaged or the machine was rebooted, counts as empty.  Who is killed while it holds the file's
- * lock leaves nothing behind (lock.h); who is killed during a call keeps its turn for two seconds.
- * If the file cannot be used, nothing is limited, and the log notes why: to refuse everything would
- * do more harm.
+ * The state is kept where the store is: in files (budget_files.h) it is shared by all processes of a
+ * host, in a database (budget_postgresql.h) by all hosts.  Who is killed during a call keeps its turn
+ * for two seconds.  If the state cannot be used, nothing is limited, and the log notes why: to refuse
+ * everything would do more harm.
  */
 #ifndef BUDGET_H
 #define BUDGET_H
@@ -38,9 +36,10 @@ enum budget_share {
 };
 
 struct budget_turn {
-	const char *path; /* of the file; NULL: the call is not counted */
-	int64_t offset;   /* in the file, of the turn's slot */
-	int64_t latest;   /* when the slot is free at the latest, by clock_ms */
+	bool taken; /* false: the call is not counted */
+	const char *host;
+	int slot;       /* of the host's entry */
+	int64_t latest; /* when the slot is free at the latest */
 };
 
 /* Takes one exchange, or another attempt to finish one, out of a share, before anything is spent on
@@ -54,7 +53,7 @@ bool budget_admit(
 bool budget_begin(struct ctx *ctx, const struct config *cfg, const char *host,
     enum budget_share share, int64_t deadline_ms, struct budget_turn *turn);
 
-/* The call has ended, whatever came of it. */
-void budget_end(const struct budget_turn *turn);
+/* The call has ended, whatever came of it.  A fault that ctx holds is kept, and none is added. */
+void budget_end(struct ctx *ctx, const struct config *cfg, const struct budget_turn *turn);
 
 #endif

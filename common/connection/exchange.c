@@ -99,7 +99,7 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 	struct identity identity;
 	bool noted = note_tokens(ctx, &entry, authorized, &identity);
 
-	budget_end(turn);
+	budget_end(ctx, cfg, turn);
 	if (!noted)
 		return false;
 	if (authorized->identity == NULL) {

@@ -102,7 +102,7 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 
 		*tokens = fresh;
 		ok = connection_keep_refreshed(ctx, cfg, ring, &refreshed, &slot);
-		budget_end(&turn);
+		budget_end(ctx, cfg, &turn);
 		escrow_release(&slot);
 		return ok;
 	}

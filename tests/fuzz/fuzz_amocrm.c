@@ -51,7 +51,7 @@ exchange(struct ctx *ctx, const struct config *cfg, bool is_code)
 		? !amocrm_exchange(ctx, cfg, host, "c", BUDGET_OWN_STATE, INT64_MAX, &tokens, &turn)
 		: !amocrm_refresh(ctx, cfg, host, "r", INT64_MAX, &tokens, &turn))
 		return false;
-	budget_end(&turn);
+	budget_end(ctx, cfg, &turn);
 	check_token(tokens.access_token);
 	check_token(tokens.refresh_token);
 	MUST(tokens.expires_at > 0);

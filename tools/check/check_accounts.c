@@ -108,7 +108,7 @@ check_token_endpoint(struct check *c, const char *host)
 	    amocrm_deadline(&ctl->cfg), &tokens, &turn);
 
 	if (ok)
-		budget_end(&turn);
+		budget_end(ctl->ctx, &ctl->cfg, &turn);
 	if (ok || ctl->ctx->kind == FAULT_REFUSED) {
 		ctx_clear_fault(ctl->ctx);
 		report_ok(&c->report, "amocrm",

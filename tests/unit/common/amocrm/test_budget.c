@@ -73,7 +73,7 @@ call(
 	if (!budget_begin(&s->ctx, &s->cfg, host, share, clock_ms() + within_ms, &turn))
 		return false;
 	clock_sleep(takes_ms);
-	budget_end(&turn);
+	budget_end(&s->ctx, &s->cfg, &turn);
 	return true;
 }
 
@@ -136,7 +136,7 @@ ends_its_own_turn_alone(void **state)
 	assert_true(budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &late));
 	clock_sleep(3000);
 	assert_true(budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &turn));
-	budget_end(&late);
+	budget_end(&s.ctx, &s.cfg, &late);
 	clock_sleep(1500);
 	assert_false(call(&s, A, BUDGET_OWN_STATE, 200, 0));
 	setup_close(&s);
@@ -225,7 +225,7 @@ leaves_a_call_time_after_waiting(void **state)
 		assert_true(
 		    budget_begin(&s.ctx, &s.cfg, A, BUDGET_OWN_STATE, clock_ms() + 500, &turn));
 		if (table[i].ends)
-			budget_end(&turn);
+			budget_end(&s.ctx, &s.cfg, &turn);
 		same_number(table[i].label, call(&s, A, BUDGET_OWN_STATE, table[i].within_ms, 0),
 		    table[i].given);
 		ctx_clear_fault(&s.ctx);

@@ -2,11 +2,18 @@
 #include "amocrm/budget.h"
 
 #include "amocrm/budget_files.h"
+#include "amocrm/budget_postgresql.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 #define CALL_ROOM_MS 1500 /* of its time that a call keeps after waiting, or the half of it */
 #define PAUSE_MS     50   /* how often a waiter looks */
+
+static bool
+in_database(const struct config *cfg)
+{
+	return cfg->store.engine == ENGINE_POSTGRESQL;
+}
 
 /* The log tells why something was not limited. */
 static void
@@ -23,7 +30,8 @@ budget_admit(struct ctx *ctx, const struct config *cfg, const char *host, enum b
 
 	if (share == BUDGET_OWN_STATE)
 		return true;
-	if (!budget_files_admit(ctx, cfg, host, share, &wait_ms)) {
+	if (!(in_database(cfg) ? budget_postgresql_admit(ctx, cfg, host, share, &wait_ms)
+			       : budget_files_admit(ctx, cfg, host, share, &wait_ms))) {
 		note_unlimited(ctx);
 		return true;
 	}
@@ -33,6 +41,15 @@ budget_admit(struct ctx *ctx, const struct config *cfg, const char *host, enum b
 	    "more exchanges without a state of ours than [amocrm] budget allows");
 	ctx->retry_after_s = (long)(wait_ms + 999) / 1000;
 	return false;
+}
+
+/* Takes a turn if there is one now.  Otherwise there is none before *wait_ms. */
+static bool
+try_turn(struct ctx *ctx, const struct config *cfg, enum budget_share share,
+    struct budget_turn *turn, int64_t *wait_ms)
+{
+	return in_database(cfg) ? budget_postgresql_begin(ctx, cfg, share, turn, wait_ms)
+				: budget_files_begin(ctx, cfg, share, turn, wait_ms);
 }
 
 static bool
@@ -53,7 +70,7 @@ budget_begin(struct ctx *ctx, const struct config *cfg, const char *host, enum b
 	int64_t wait_ms;
 
 	*turn = (struct budget_turn){ .host = host };
-	while (budget_files_begin(ctx, cfg, share, turn, &wait_ms)) {
+	while (try_turn(ctx, cfg, share, turn, &wait_ms)) {
 		if (turn->taken)
 			return true;
 		if (wait_ms < PAUSE_MS)
@@ -75,7 +92,10 @@ budget_end(struct ctx *ctx, const struct config *cfg, const struct budget_turn *
 
 	if (!turn->taken)
 		return;
-	budget_files_end(ctx, cfg, turn);
+	if (in_database(cfg))
+		budget_postgresql_end(ctx, cfg, turn);
+	else
+		budget_files_end(ctx, cfg, turn);
 	if (!failed)
 		ctx_clear_fault(ctx);
 }

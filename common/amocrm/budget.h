@@ -14,10 +14,10 @@
  *
  * So strangers can never use up the turns that refreshes and the app need, nor make these wait.
  *
- * The state is kept where the store is: in files (budget_files.h) it is shared by all processes of a
- * host, in a database (budget_postgresql.h) by all hosts.  Who is killed during a call keeps its turn
- * for two seconds.  If the state cannot be used, nothing is limited, and the log notes why: to refuse
- * everything would do more harm.
+ * The state is kept where the store is: in files (budget_files.h) it is shared by all processes of
+ * a host, in a database (budget_postgresql.h) by all hosts.  Who is killed during a call keeps its
+ * turn for two seconds.  If the state cannot be used, nothing is limited, and the log notes why: to
+ * refuse everything would do more harm.
  */
 #ifndef BUDGET_H
 #define BUDGET_H

@@ -15,12 +15,11 @@
 bool budget_files_admit(struct ctx *ctx, const struct config *cfg, const char *host,
     enum budget_share share, int64_t *wait_ms);
 
-/* Takes a turn of turn->host, and sets turn->taken.  Otherwise there is none before *wait_ms, which may be
- * negative: any moment. */
+/* Takes a turn of turn->host, and sets turn->taken.  Otherwise there is none before *wait_ms, which
+ * may be negative: any moment. */
 bool budget_files_begin(struct ctx *ctx, const struct config *cfg, enum budget_share share,
     struct budget_turn *turn, int64_t *wait_ms);
 
-void budget_files_end(
-    struct ctx *ctx, const struct config *cfg, const struct budget_turn *turn);
+void budget_files_end(struct ctx *ctx, const struct config *cfg, const struct budget_turn *turn);
 
 #endif

@@ -26,7 +26,7 @@
 #define CLEAN_UP_S          5
 
 static const struct verb *const groups[] = { record_verbs, lease_verbs, schema_verbs, key_verbs,
-	probe_verbs, host_verbs, state_verbs };
+	probe_verbs, host_verbs, state_verbs, budget_verbs };
 
 bool
 verb_refuse(struct ctx *ctx)

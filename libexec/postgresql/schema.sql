@@ -68,10 +68,13 @@ CREATE TABLE IF NOT EXISTS dead (
 	PRIMARY KEY (account_id, seq)
 );
 
--- Calls to amoCRM, for the budget of each account.
+-- Calls to amoCRM, for the budget of each account, by its host; '' is all together.  Times are in
+-- milliseconds since 1970: of each slot from when on it may be free, and is; of each share of
+-- exchanges when it is full again.
 CREATE TABLE IF NOT EXISTS call (
-	account text COLLATE "C" NOT NULL,
-	slot int NOT NULL,
-	called_at timestamptz NOT NULL,
-	PRIMARY KEY (account, slot)
+	account text COLLATE "C" PRIMARY KEY,
+	slots bigint[] NOT NULL DEFAULT '{}',
+	full_at bigint[] NOT NULL DEFAULT '{}',
+	used_on date NOT NULL DEFAULT current_date
 );
+CREATE INDEX IF NOT EXISTS call_used_on ON call (used_on);

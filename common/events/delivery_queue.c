@@ -46,10 +46,3 @@ delivery_queue_status(
 	*status = (struct delivery_status){ .events = 0 };
 	return delivery_queue_files_status(ctx, cfg, since, status);
 }
-
-bool
-delivery_queue_replay(struct ctx *ctx, const struct store_config *store, time_t since, time_t until,
-    delivery_visit *visit, void *arg)
-{
-	return delivery_queue_files_replay(ctx, store, since, until, visit, arg);
-}

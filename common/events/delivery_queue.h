@@ -89,7 +89,7 @@ struct delivery_status {
 bool delivery_queue_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
 
-/* Visits the events that were received from since to until, both included, in the journal's order
+/* Visits the events that were received from since to until, both included, in the log's order
  * and without repetitions among them: to be delivered again.  The queue's position plays no part.
  * A visit that is false ends it and makes this false.
  * Fault: FAULT_STORAGE. */

@@ -12,8 +12,6 @@ void delivery_queue_files_close(struct delivery_queue *queue);
 bool delivery_queue_files_run(struct ctx *ctx, struct delivery_queue *queue);
 bool delivery_queue_files_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
-bool delivery_queue_files_replay(struct ctx *ctx, const struct store_config *store, time_t since,
-    time_t until, delivery_visit *visit, void *arg);
 
 /* Saves the cursor.  Fault: as cursor_write. */
 bool queue_save(struct ctx *ctx, struct delivery_queue *queue);

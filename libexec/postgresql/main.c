@@ -25,8 +25,8 @@
 #define CLEAN_UP_ARENA_SIZE (1u << 20) /* bytes */
 #define CLEAN_UP_S          5
 
-static const struct verb *const groups[] = { record_verbs, lease_verbs, schema_verbs, key_verbs,
-	probe_verbs, host_verbs, state_verbs, budget_verbs };
+static const struct verb *const groups[] = { record_verbs, lease_verbs, event_verbs, schema_verbs,
+	key_verbs, probe_verbs, host_verbs, state_verbs, budget_verbs };
 
 bool
 verb_refuse(struct ctx *ctx)

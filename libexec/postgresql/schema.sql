@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS event (
 	line bytea NOT NULL,
 	PRIMARY KEY (account_id, seq)
 );
+CREATE UNIQUE INDEX IF NOT EXISTS event_by_seq ON event (seq);
 CREATE INDEX IF NOT EXISTS event_id ON event (account_id, id);
 CREATE INDEX IF NOT EXISTS event_received_at ON event (received_at);
 

@@ -31,6 +31,7 @@ struct verb {
 
 extern const struct verb record_verbs[];
 extern const struct verb lease_verbs[];
+extern const struct verb event_verbs[];
 extern const struct verb schema_verbs[];
 extern const struct verb key_verbs[];
 extern const struct verb probe_verbs[];

@@ -1,4 +1,4 @@
-/* helper_server.c - the main loop of amo-crm-https and amo-crm-crypto; see helper.h. */
+/* helper_server.c - the main loop of the helper programs; see helper.h. */
 #include "helper/helper.h"
 
 #include "base/clock.h"
@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_SIZE 4096 /* bytes at first; most requests are shorter */
-#define GRACE_S   (HELPER_GRACE_MS / 1000)
+#define LINE_SIZE      4096      /* bytes at first; most requests are shorter */
+#define LINE_SIZE_KEPT (1 << 20) /* more is freed after the request */
+#define GRACE_S        (HELPER_GRACE_MS / 1000)
 
 #define WRITE_ERRORS_MAX 8 /* of one reply; more do not pass */
 
@@ -64,6 +65,10 @@ wipe_line(struct line_reader *in)
 {
 	explicit_bzero(in->line, in->len);
 	in->len = 0;
+	if (in->size > LINE_SIZE_KEPT) {
+		free(in->line);
+		*in = (struct line_reader){ .line = NULL };
+	}
 }
 
 /* A library may miss the deadline: libcurl waits for a resolver that does not reply.  The caller

@@ -24,6 +24,7 @@
 
 #define CLEAN_UP_ARENA_SIZE (1u << 20) /* bytes */
 #define CLEAN_UP_S          5
+#define ROLL_BACK_MS        1000
 
 static const struct verb *const groups[] = { record_verbs, lease_verbs, event_verbs, schema_verbs,
 	key_verbs, probe_verbs, host_verbs, state_verbs, budget_verbs };
@@ -86,8 +87,9 @@ clean_up(struct server *server)
 	if (!ctx_open(&ctx, CLEAN_UP_ARENA_SIZE))
 		return;
 	alarm(CLEAN_UP_S + 1);
-	server->session.deadline_ms = clock_ms() + CLEAN_UP_S * 1000;
+	server->session.deadline_ms = clock_ms() + ROLL_BACK_MS;
 	session_roll_back(&server->session);
+	server->session.deadline_ms = clock_ms() + CLEAN_UP_S * 1000 - ROLL_BACK_MS;
 	lease_abandon_all(&ctx, server);
 	record_prune(&ctx, server);
 	lease_prune(&ctx, server);

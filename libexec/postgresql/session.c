@@ -213,7 +213,7 @@ finish(struct ctx *ctx, struct session *session, int sent)
 	if (!failed(session->result))
 		return true;
 	sqlstate_fault(ctx, session->result);
-	if (PQstatus(session->conn) == CONNECTION_BAD)
+	if (PQstatus(session->conn) == CONNECTION_BAD || sqlstate_is_read_only(session->result))
 		session_close(session);
 	return false;
 }

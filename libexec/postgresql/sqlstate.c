@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define SQLSTATE_LEN 5
+#define READ_ONLY    "25006"
 #define RUN_INIT     "; run `amocrmctl engine init`"
 
 /* A code, or the beginning of one. */
@@ -14,13 +15,13 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ "08", FAULT_UNAVAILABLE, "" },    /* connection exception */
-	{ "23505", FAULT_UNAVAILABLE, "" }, /* another has just inserted, or created, the same */
-	{ "25006", FAULT_UNAVAILABLE, "" }, /* read-only: not the primary any more */
-	{ "25P02", FAULT_UNAVAILABLE, "" }, /* the transaction has failed before */
-	{ "25P03", FAULT_UNAVAILABLE, "" }, /* idle_in_transaction_session_timeout */
-	{ "28", FAULT_CONFIG, "" },         /* password, or pg_hba.conf */
-	{ "3D000", FAULT_CONFIG, "" },      /* no such database */
+	{ "08", FAULT_UNAVAILABLE, "" },      /* connection exception */
+	{ "23505", FAULT_UNAVAILABLE, "" },   /* another has just inserted, or created, the same */
+	{ READ_ONLY, FAULT_UNAVAILABLE, "" }, /* not the primary any more */
+	{ "25P02", FAULT_UNAVAILABLE, "" },   /* the transaction has failed before */
+	{ "25P03", FAULT_UNAVAILABLE, "" },   /* idle_in_transaction_session_timeout */
+	{ "28", FAULT_CONFIG, "" },           /* password, or pg_hba.conf */
+	{ "3D000", FAULT_CONFIG, "" },        /* no such database */
 	{ "3F000", FAULT_CONFIG, RUN_INIT },
 	{ "40", FAULT_UNAVAILABLE, "" }, /* serialization failure, deadlock */
 	{ "42501", FAULT_CONFIG, "; the user needs more rights" },
@@ -65,6 +66,14 @@ sqlstate_fault(struct ctx *ctx, const PGresult *result)
 	kind = find_kind(state);
 	return fault(ctx, kind.kind, "the database: %s (%s)%s",
 	    message == NULL ? "an error" : message, state, kind.cure);
+}
+
+bool
+sqlstate_is_read_only(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state != NULL && strcmp(state, READ_ONLY) == 0;
 }
 
 /* Finds "FATAL:  28P01: password …": two blanks, five digits and capitals, a colon. */

@@ -11,6 +11,9 @@
 /* The fault of a statement that failed; always false.  FAULT_UNAVAILABLE: it may be repeated. */
 bool sqlstate_fault(struct ctx *ctx, const PGresult *result);
 
+/* Whether the server, by this error, does not take changes any more, so that another may. */
+bool sqlstate_is_read_only(const PGresult *result);
+
 /* The fault of a connection that could not be made, with PQERRORS_VERBOSE; always false.  libpq
  * tells the SQLSTATE in its message only. */
 bool sqlstate_connect_fault(struct ctx *ctx, PGconn *conn);

@@ -372,6 +372,44 @@ def test_an_idle_session_that_was_ended_is_made_again(cluster, database, start, 
     assert helper.get(key) == b"1"
 
 
+def test_one_session_serves_all_requests(cluster, start, key):
+    cluster.new_database("session")
+    helper = start(database="session")
+    helper.do("init")
+
+    def sessions():
+        return cluster.psql("SELECT pid FROM pg_stat_activity WHERE datname = 'session'")
+
+    before = sessions()
+    helper.put(key, b"1")
+    helper.get(key)
+
+    assert sessions() == before and before.isdigit()
+
+
+def test_a_server_that_takes_no_changes_any_more(cluster, start, key):
+    """The next request looks for another."""
+    helper = start()
+    helper.put(key, b"1")
+    cluster.psql("ALTER SYSTEM SET default_transaction_read_only = on", database="postgres")
+    cluster.primary.reload()
+    try:
+        process.wait_until(lambda: "on" == cluster.psql("SHOW default_transaction_read_only"),
+                           "the setting")
+        helper.begin()
+        assert "25006" in unavailable(helper.write, key, b"2")
+        helper.in_section = False
+        assert "read-only" in unavailable(helper.get, key)
+    finally:
+        cluster.psql("SET default_transaction_read_only = off;"
+                     "ALTER SYSTEM RESET default_transaction_read_only", database="postgres")
+        cluster.primary.reload()
+    process.wait_until(lambda: "off" == cluster.psql("SHOW default_transaction_read_only"),
+                       "the setting")
+    helper.put(key, b"2")
+    assert helper.get(key) == b"2"
+
+
 def test_another_primary(cluster, start, key):
     helper = start()
     helper.put(key, b"1")

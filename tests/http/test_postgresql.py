@@ -160,10 +160,14 @@ def test_two_writers_of_a_record_that_was_not_there(start, key):
     assert second.get(key) == b"1"
 
 
-def test_a_turn_waits_for_the_section_before(cluster, database, start, key, background):
+@pytest.mark.parametrize("known", [False, True])
+def test_a_turn_waits_for_the_section_before(cluster, database, start, key, background, known):
     first, second = start(), start()
-    first.begin("one turn")
-    begun = background(second.begin, "one turn")
+    if known:
+        second.begin(f"turn of {key}")
+        second.commit()
+    first.begin(f"turn of {key}")
+    begun = background(second.begin, f"turn of {key}")
     await_waiting(cluster, database, "transactionid")
     first.write(key, b"1", absent=True)
     first.commit()

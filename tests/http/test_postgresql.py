@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -469,16 +471,22 @@ def test_a_server_that_hangs(start, proxy, key):
     assert helper.get(key) == b"1"
 
 
-def test_a_large_value_to_a_server_that_hangs(start, proxy, key):
-    """More than the buffers of a socket hold."""
-    helper = start(**words(proxy))
+def test_a_large_value_to_a_server_that_hangs(cluster, database, start, key):
+    """More than the buffers of a socket hold, so that sending it does not end."""
+    helper = start()
     helper.begin()
-    proxy.hang()
+    session = int(cluster.psql("SELECT pid FROM pg_stat_activity WHERE state LIKE 'idle in%'"
+                               f" AND datname = '{database}'"))
+    os.kill(session, signal.SIGSTOP)
+    try:
+        helper.send("write", wait=0.3, changes=[
+            {"key": key, "value": "A" * (16 << 20), "expires": 0, "absent": 1}])
+        assert "in time" in unavailable(helper.receive)
+    finally:
+        os.kill(session, signal.SIGCONT)
 
-    helper.send("write", wait=0.3, changes=[
-        {"key": key, "value": "A" * (16 << 20), "expires": 0, "absent": 1}])
-
-    assert "in time" in unavailable(helper.receive)
+    helper.in_section = False
+    assert helper.get(key) is None
 
 
 # PgBouncer.
@@ -634,10 +642,15 @@ def test_several_hosts_that_create_the_schema_at_once(cluster, start, background
     assert sorted(done.result(process.PATIENCE) for done in created) == [0, 0, 0, 1]
 
 
-def test_no_file_of_the_users_home_is_looked_for(start, tmp_path, key):
+@pytest.mark.parametrize("changes", [{}, {"password_file": None}])
+def test_no_file_of_the_users_home_is_looked_for(start, tmp_path, key, changes):
     trace = tmp_path / "trace"
-    helper = start(launcher=("strace", "-f", "-o", trace, "-e", "trace=%file"))
-    helper.get(key)
+    helper = start(launcher=("strace", "-f", "-o", trace, "-e", "trace=%file"), **changes)
+    if changes:
+        with pytest.raises(Failed, match="no password"):
+            helper.get(key)
+    else:
+        helper.get(key)
     helper.close()
 
     looked_for = trace.read_text()

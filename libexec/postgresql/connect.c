@@ -8,8 +8,6 @@
 #include <poll.h>
 #include <string.h>
 
-#define HOST_WAIT_MS 2000 /* for a host that may be down; others may be up */
-
 bool
 connect_wait(int socket, short events, int64_t deadline_ms)
 {
@@ -82,14 +80,13 @@ keep_fault(struct ctx *ctx, struct refusal *kept)
 	ctx_clear_fault(ctx);
 }
 
-/* Divides the time among the hosts that are left. */
+/* A host may be down, so the time is divided among those that are left. */
 static int64_t
 host_deadline(int64_t deadline_ms, size_t left)
 {
 	int64_t now_ms = clock_ms();
-	int64_t share_ms = (deadline_ms - now_ms) / (int64_t)left;
 
-	return now_ms + (share_ms < HOST_WAIT_MS ? share_ms : HOST_WAIT_MS);
+	return now_ms + (deadline_ms - now_ms) / (int64_t)left;
 }
 
 static PGconn *

@@ -13,7 +13,7 @@ from sandbox.postgresql_proxy import PostgresqlProxy
 from sandbox.site import BUILD, NotBuilt
 
 PROGRAM = BUILD / "tests/unit/common/store/store_client"
-FAILOVER_MS = 1000 * process.PATIENCE
+PATIENCE_MS = 1000 * process.PATIENCE
 
 numbers = itertools.count()
 
@@ -72,6 +72,7 @@ def start(cluster, database):
     def start_client(**changes):
         conninfo = cluster.conninfo(**{"database": database, **changes})
         started.append(Client(conninfo, str(cluster.password_file)))
+        started[-1].within(PATIENCE_MS)
         return started[-1]
 
     yield start_client
@@ -89,9 +90,7 @@ def proxy(cluster):
 def through(start, proxy):
     """A client that reaches the primary through the proxy."""
     named = dict(word.split("=", 1) for word in proxy.conninfo().split())
-    client = start(host="127.0.0.1", port=named["port"], sslmode="disable", sslrootcert=None)
-    client.within(FAILOVER_MS)
-    return client
+    return start(host="127.0.0.1", port=named["port"], sslmode="disable", sslrootcert=None)
 
 
 @pytest.fixture
@@ -115,8 +114,6 @@ def await_waiting(cluster, database, event):
 def test_writers_of_one_record_lose_nothing(start, key, background):
     """It is not there at first, so no row can be locked."""
     clients = [start() for _ in range(4)]
-    for client in clients:
-        client.within(FAILOVER_MS)
 
     def add(client, letter):
         for _ in range(20):
@@ -131,8 +128,6 @@ def test_writers_of_one_record_lose_nothing(start, key, background):
 
 def test_sections_that_wait_for_each_other(start, background):
     clients = [start() for _ in range(2)]
-    for client in clients:
-        client.within(FAILOVER_MS)
 
     def work(client, names):
         for _ in range(10):
@@ -216,7 +211,7 @@ def test_a_helper_that_was_killed_is_started_again(start, key):
 def test_a_lease_is_waited_for(start, key, background):
     first, second = start(), start()
     first.hold(key, 0, 3600_000)
-    waiting = background(second.hold, key, FAILOVER_MS, 3600_000)
+    waiting = background(second.hold, key, PATIENCE_MS, 3600_000)
 
     first.let_go()
 
@@ -229,7 +224,7 @@ def test_a_holder_that_was_killed_has_abandoned_its_lease(start, key):
 
     first.kill()
 
-    assert second.hold(key, FAILOVER_MS, 3600_000) == "2 1"
+    assert second.hold(key, PATIENCE_MS, 3600_000) == "2 1"
     second.let_go("abandoned")
     assert second.hold(key, 0, 3600_000) == "3 1"
     second.let_go()
@@ -239,7 +234,7 @@ def test_a_holder_that_was_killed_has_abandoned_its_lease(start, key):
 def test_who_has_lost_its_lease_changes_nothing(start, key):
     late, next_one = start(), start()
     late.hold(key, 0, 1)
-    next_one.hold(key, FAILOVER_MS, 3600_000)
+    next_one.hold(key, PATIENCE_MS, 3600_000)
 
     assert late.say("put", key, "late").startswith("storage: fenced off")
 
@@ -252,7 +247,6 @@ def test_who_has_lost_its_lease_changes_nothing(start, key):
 
 def test_what_no_standby_has_is_repeated(cluster, database, start, key, background):
     client = start()
-    client.within(FAILOVER_MS)
     standbys = cluster.standbys
     for node in standbys:
         cluster.stop(node)
@@ -271,8 +265,6 @@ def test_what_no_standby_has_is_repeated(cluster, database, start, key, backgrou
 
 def test_nothing_acknowledged_is_lost_with_the_primary(cluster, start, key, background):
     clients = [start() for _ in range(3)]
-    for client in clients:
-        client.within(FAILOVER_MS)
     stored = itertools.count(1)
     killed = []
 

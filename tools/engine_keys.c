@@ -40,8 +40,11 @@ engine_keys_compare(struct ctx *ctx, const struct keyring *ring, const struct js
 	bool ok = true;
 
 	*found = (struct engine_keys){ .first = false };
-	if (!json_object_object_get_ex(reply, "keys", &keys)
-	    || !json_object_is_type(keys, json_type_object))
+	json_object_object_get_ex(reply, "keys", &keys);
+	for (size_t i = 0; i < ring->count; i++)
+		if (!json_object_object_get_ex(keys, ring->keys[i].kid, NULL))
+			found->added = ring->keys[i].kid;
+	if (keys == NULL)
 		return true;
 	at = json_object_iter_begin(keys);
 	end = json_object_iter_end(keys);

@@ -13,6 +13,7 @@ struct json_object;
 struct engine_keys {
 	const char *missing; /* an id that the ring lacks; NULL: none */
 	const char *other;   /* an id under which the ring has another key; NULL: none */
+	const char *added;   /* an id of the ring that is not recorded; NULL: none */
 	bool first;          /* the key that encrypts is another one than that of its id */
 };
 
@@ -23,7 +24,8 @@ bool engine_keys_add(struct ctx *ctx, const struct store_config *store, const st
 /* Records exactly the ring's keys. */
 bool engine_keys_set(struct ctx *ctx, const struct store_config *store, const struct keyring *ring);
 
-/* Compares the ring with the member "keys" of a reply.  What it finds is copied to the arena. */
+/* Compares the ring with the member "keys" of a
+ * reply.  What it finds is copied to the arena. */
 bool engine_keys_compare(struct ctx *ctx, const struct keyring *ring,
     const struct json_object *reply, struct engine_keys *found);
 

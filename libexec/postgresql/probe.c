@@ -4,11 +4,12 @@
  *   <- {"host":…,"port":…,"clock_ahead_ms":-3,"version":"15.18","user":…,"superuser":false,
  *       "synchronous_commit":"on","synchronous_standby_names":…,"fsync":"on",
  *       "full_page_writes":"on","standbys":2,"synchronous":null,"missing":…,
- *       "schema":1,"keys":{"k1":"<sha256>"}}
+ *       "known":1,"schema":1,"keys":{"k1":"<sha256>"}}
  *
  * synchronous: how many of the standbys are; null: the user may not see it.  missing: the rights
- * that the user does not have, as "SELECT on record, …"; null: none.  schema is 0, and keys null,
- * where there is no schema; both are null where it may not be read.
+ * that the user does not have, as "SELECT on record, …"; null: none.  known: the schema that this
+ * program knows.  schema is 0, and keys null, where there is none; both are null where the user may
+ * not read them.
  *
  *   -> {"do":"time_commits",…}
  *   <- {"median_us":2100}
@@ -22,6 +23,16 @@
 
 #define COMMITS 5
 
+/* Rights on what does not exist are null, and are not missing. */
+#define MISSING                                                                                    \
+	"SELECT wanted || ' on ' || name AS name"                                                  \
+	" FROM unnest(ARRAY['meta', 'record', 'turn', 'lease', 'event', 'pending', 'delivery',"    \
+	" 'dead', 'call']) name,"                                                                  \
+	" unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted"                            \
+	" WHERE NOT has_table_privilege(to_regclass(name), wanted)"                                \
+	" UNION ALL SELECT 'USAGE on event_seq'"                                                   \
+	" WHERE NOT has_sequence_privilege(to_regclass('event_seq'), 'USAGE')"
+
 /* sync_state is null for those who may not see it. */
 #define SERVER                                                                                     \
 	"SELECT json_build_object('version', current_setting('server_version'),"                   \
@@ -34,11 +45,7 @@
 	" 'standbys', (SELECT count(*) FROM pg_stat_replication),"                                 \
 	" 'synchronous', (SELECT CASE WHEN count(*) = count(sync_state) THEN"                      \
 	" count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) END FROM pg_stat_replication)," \
-	" 'missing', (SELECT string_agg(wanted || ' on ' || name, ', ' ORDER BY name, wanted)"     \
-	" FROM unnest(ARRAY['meta', 'record', 'turn', 'lease', 'event', 'pending', 'delivery',"    \
-	" 'dead', 'call']) name,"                                                                  \
-	" unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted"                            \
-	" WHERE NOT has_table_privilege(to_regclass(name), wanted)))::text,"                       \
+	" 'missing', (SELECT string_agg(name, ', ' ORDER BY name) FROM (" MISSING ") m))::text,"   \
 	" (to_regclass('meta') IS NOT NULL)::int::text,"                                           \
 	" coalesce(has_table_privilege(to_regclass('meta'), 'SELECT'), false)::int::text"
 
@@ -120,7 +127,8 @@ probe(struct ctx *ctx, struct server *server, const struct json_object *request,
 	strbuf_addch(sb, '{');
 	json_add_member(sb, "host", PQhost(session->conn));
 	json_add_member(sb, "port", PQport(session->conn));
-	strbuf_addf(sb, ",\"clock_ahead_ms\":%lld", (long long)ahead_ms);
+	strbuf_addf(
+	    sb, ",\"clock_ahead_ms\":%lld,\"known\":%d", (long long)ahead_ms, SCHEMA_VERSION);
 	if (!add_members(ctx, result, sb))
 		return false;
 	if (!readable)

@@ -1,51 +1,24 @@
 """`amocrmctl engine init` and `engine state`, with a PostgreSQL cluster."""
 
 import hashlib
-import itertools
-import json
 import secrets
 
 import pytest
 
+from databases import Database
 from sandbox import process
 
-numbers = itertools.count()
 STATE = {"primary", "server_version", "schema", "standbys", "leases_held", "leases_over", "pending",
          "oldest_pending_at", "oldest_pending_s", "blocked_accounts", "dead", "connections",
          "events", "size_bytes"}
 
 
-class Database:
-    """An empty database, which the site is configured to use."""
-
-    def __init__(self, site, cluster):
-        self.site = site
-        self.cluster = cluster
-        self.name = f"engine{next(numbers)}"
-        cluster.new_database(self.name)
-        self.configure()
-
-    def configure(self, **words):
-        self.site.configure(store_engine="postgresql",
-                            store_database=self.cluster.conninfo(self.name, **words),
-                            store_password_file=self.cluster.password_file)
-
-    def psql(self, sql):
-        return self.cluster.psql(sql, database=self.name)
-
-    def keys(self):
-        """The ids and digests that are recorded."""
-        rows = self.psql("SELECT substr(name, 5) || ' ' || value FROM meta WHERE name LIKE 'key:%'")
-        return dict(row.split() for row in rows.split("\n") if row)
-
-    def state(self):
-        return json.loads(self.site.ctl("engine", "state", "--json").stdout)
-
-
 @pytest.fixture
 def database(bare, cluster):
     keys = bare.keys.read_text()
-    yield Database(bare, cluster)
+    database = Database(bare, cluster)
+    database.configure()
+    yield database
     bare.write_keys(keys)
 
 

@@ -39,7 +39,10 @@ check_store(struct check *c)
 		return;
 	check_disk(c);
 	check_filesystem(c);
-	check_locks(c);
+	if (c->ctl->cfg.store.engine == ENGINE_POSTGRESQL)
+		check_engine(c);
+	else
+		check_locks(c);
 	check_records(c);
 	check_escrow(c);
 	check_journal(c);

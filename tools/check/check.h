@@ -33,11 +33,17 @@ struct check {
 bool check_configuration(struct check *c); /* false: no other step is possible */
 void check_keyring(struct check *c);
 
+/* False, with a finding: [store] password_file cannot be used. */
+bool check_password_file(struct check *c);
+
 /* check_values.c: false, with findings: a value is in quotes, or has a second key behind it. */
 bool check_values(struct check *c);
 
 /* check_store_dir.c: the directory of the store, its owners and modes. */
 void check_store_dir(struct check *c);
+
+/* check_engine.c: the database of engine = postgresql, which makes the store usable or not. */
+void check_engine(struct check *c);
 
 /* check_filesystem.c: whether changes in the store can be made durable. */
 void check_filesystem(struct check *c);

@@ -2,11 +2,13 @@
  * change them, and whether they can be parsed. */
 #include "check/check.h"
 
+#include "base/file.h"
 #include "config/config_mistake.h"
 
 #include "run_as.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -215,4 +217,24 @@ check_keyring(struct check *c)
 	if (file_ok(c, "keys", path))
 		report_ok(
 		    r, "keys", "%s: %zu, %s encrypts", path, c->ring->count, c->ring->keys[0].kid);
+}
+
+bool
+check_password_file(struct check *c)
+{
+	const char *path = c->ctl->cfg.store.password_file;
+	FILE *file;
+
+	if (path == NULL)
+		return true;
+	if (!file_open_secret(c->ctl->ctx, path, &file)) {
+		report_fault(&c->report, "password_file",
+		    advice(c->ctl->ctx, "write the password of the database's user to this file",
+			"write the password of the database's user to this file"));
+		return false;
+	}
+	fclose(file);
+	if (file_ok(c, "password_file", path))
+		report_ok(&c->report, "password_file", "%s", path);
+	return true;
 }

@@ -122,7 +122,8 @@ check_journal(struct check *c)
 		return;
 	}
 	report_torn(&c->report, &status);
-	check_journal_size(c);
+	if (cfg->store.engine == ENGINE_FILES)
+		check_journal_size(c);
 	if (cfg->deliver.url != NULL)
 		report_delivery(&c->report, &status);
 }

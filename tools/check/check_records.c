@@ -263,8 +263,10 @@ report_connections(struct report *r, const struct tally *t)
 
 /* What to do about a store that cannot be changed. */
 static const char *
-write_advice(const struct ctx *ctx)
+write_advice(const struct ctx *ctx, const struct store_config *store)
 {
+	if (store->engine == ENGINE_POSTGRESQL)
+		return "read the log of the database's server";
 	if (strstr(ctx->reason, strerror(EROFS)) != NULL)
 		return "the file system is mounted read-only: find out why (dmesg), then mount it "
 		       "read-write";
@@ -277,17 +279,17 @@ void
 check_records(struct check *c)
 {
 	struct tally t = { .c = c, .ring = c->crypto_usable ? c->ring : NULL };
+	const struct store_config *store = &c->ctl->cfg.store;
 	struct ctx *ctx = c->ctl->ctx;
 
 	if (!c->store_usable)
 		return;
-	if (c->disk_usable && !try_store(ctx, &c->ctl->cfg.store)) {
-		report_fault(&c->report, "store", write_advice(ctx));
+	if ((c->disk_usable || store->engine == ENGINE_POSTGRESQL) && !try_store(ctx, store)) {
+		report_fault(&c->report, "store", write_advice(ctx, store));
 		c->store_usable = false;
 		return;
 	}
-	if (!store_each(ctx, &c->ctl->cfg.store, "connection:", tally_record, &t)
-	    && !check_skipped(c))
+	if (!store_each(ctx, store, "connection:", tally_record, &t) && !check_skipped(c))
 		return;
 	find_missing(c, &t);
 	report_records(&c->report, &t);

@@ -50,6 +50,9 @@ check_skipped(struct check *c)
 			return true;
 		}
 	}
-	report_fault(&c->report, "records", "move it away, run check again, and import a backup");
+	report_fault(&c->report, "records",
+	    c->ctl->cfg.store.engine == ENGINE_POSTGRESQL
+		? "run check again"
+		: "move it away, run check again, and import a backup");
 	return false;
 }

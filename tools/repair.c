@@ -100,16 +100,30 @@ find_everybody(struct ctl *ctl, struct tally *tally)
 	return true;
 }
 
+/* The server of a database repairs its own files, or cannot read them either. */
+static bool
+repair_files(struct ctl *ctl, struct tally *tally)
+{
+	const struct store_repair shards = { print_shard, print_kept, tally };
+	size_t count;
+
+	if (ctl->cfg.store.engine == ENGINE_POSTGRESQL) {
+		fprintf(stderr,
+		    "amocrmctl repair: the store is in a database, which has no files to repair "
+		    "here: lists and pointers only\n");
+		return true;
+	}
+	return store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count);
+}
+
 /* Each step does what it can, whatever the one before it had to leave.  Tokens that wait are folded
  * in before it is said who must connect again. */
 static bool
 repair_all(struct ctl *ctl, struct tally *tally)
 {
-	const struct store_repair shards = { print_shard, print_kept, tally };
 	const struct connection_repair connections = { print_restored, print_missing,
 		print_disconnected, tally };
-	size_t count;
-	bool repaired = store_repair(ctl->ctx, &ctl->cfg.store, &shards, &count);
+	bool repaired = repair_files(ctl, tally);
 	bool ok;
 
 	if (!repaired) {

@@ -156,6 +156,14 @@ nothing_waits(struct ctx *ctx, const struct config *cfg, const struct json_objec
 		"newer tokens of %s wait in the escrow, and cannot be stored yet", key);
 }
 
+/* A database that cannot be used takes no other line, either. */
+static bool
+engine_failed(const struct ctx *ctx, const struct config *cfg)
+{
+	return cfg->store.engine == ENGINE_POSTGRESQL
+	    && (ctx->kind == FAULT_UNAVAILABLE || ctx->kind == FAULT_CONFIG);
+}
+
 /* An invalid line is reported, and the import continues. */
 static bool
 import_lines(
@@ -165,9 +173,10 @@ import_lines(
 	char *line = NULL;
 	size_t size = 0;
 	size_t number = 0;
+	bool ended = false;
 	bool ok = true;
 
-	while (getline(&line, &size, stdin) > 0) {
+	while (!ended && getline(&line, &size, stdin) > 0) {
 		struct json_object *doc = json_parse_strict(line, strcspn(line, "\n"));
 		size_t mark = arena_mark(ctx);
 		bool stored = false;
@@ -176,6 +185,7 @@ import_lines(
 		if ((!folded && !nothing_waits(ctx, &ctl->cfg, doc))
 		    || !import_line(ctx, &ctl->cfg, ring, doc, &stored)) {
 			fprintf(stderr, "amocrmctl import: line %zu: %s\n", number, ctx->reason);
+			ended = folded && engine_failed(ctx, &ctl->cfg);
 			ctx_clear_fault(ctx);
 			ok = false;
 		} else if (stored)

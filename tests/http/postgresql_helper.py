@@ -39,7 +39,9 @@ class Helper:
         self.in_section = False
         ours, its = socket.socketpair()
         with its:
-            self._process = subprocess.Popen([*launcher, PROGRAM], stdin=its, stdout=its, env={})
+            # without restore_signals SIGPIPE stays ignored; the other programs block it
+            self._process = subprocess.Popen([*launcher, PROGRAM], stdin=its, stdout=its, env={},
+                                             restore_signals=False)
         self._socket = ours
         self._replies = ours.makefile("rb")
 

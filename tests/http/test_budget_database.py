@@ -4,17 +4,12 @@ A host is a program that talks to amo-crm-postgresql, as the other programs do.
 """
 
 import itertools
-import json
-import socket
-import subprocess
 import time
-from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 
-from sandbox import process
-from sandbox.site import BUILD
+from postgresql_helper import Helper
 
 CALLS, EXCHANGES, BURST = 7, 2, 10
 OWN_STATE, STRANGER, INSTALL = 0, 1, 2      # enum budget_share
@@ -24,27 +19,7 @@ A, B = "a.amocrm.ru", "b.amocrm.ru"
 names = itertools.count()
 
 
-class Host:
-    def __init__(self, cluster, database):
-        self._words = {"database": cluster.conninfo(database), "section": 0,
-                       "password_file": str(cluster.password_file)}
-        self._socket, end = socket.socketpair()
-        self._replies = self._socket.makefile("rb")
-        self.helper = subprocess.Popen([BUILD / "libexec/amo-crm-postgresql"], stdin=end,
-                                       stdout=end, env={}, **process.as_web_user())
-        end.close()
-
-    def send(self, verb, **members):
-        deadline = int((time.monotonic() + process.PATIENCE) * 1000)
-        request = {"do": verb, "deadline_ms": deadline, **self._words, **members}
-        self._socket.sendall(json.dumps(request).encode() + b"\n")
-
-    def do(self, verb, **members):
-        self.send(verb, **members)
-        reply = json.loads(self._replies.readline())
-        assert "fault" not in reply, reply
-        return reply
-
+class Host(Helper):
     def admit(self, host=A, share=STRANGER):
         """The milliseconds to wait; 0: admitted."""
         return self.do("admit", host=host, share=share, exchanges=EXCHANGES)["wait_ms"]
@@ -61,23 +36,15 @@ class Host:
     def end(self, turn, host=A):
         self.do("end_call", host=host, slot=turn["slot"], latest=turn["latest"])
 
-    def close(self):
-        self._replies.close()
-        self._socket.close()
-        self.helper.wait(process.PATIENCE)
-
 
 @pytest.fixture
 def engine(cluster):
     """A database of its own, and hosts that share it."""
     name = f"budget{next(names)}"
     cluster.new_database(name)
-    with ExitStack() as stack:
-        def host():
-            made = Host(cluster, name)
-            stack.callback(made.close)
-            return made
-        first, second = host(), host()
+    def host():
+        return Host(cluster.conninfo(name), cluster.password_file)
+    with host() as first, host() as second:
         first.do("init")
         yield SimpleNamespace(first=first, second=second, host=host,
                               sql=lambda sql: cluster.psql(sql, database=name))
@@ -127,21 +94,17 @@ def test_no_second_has_more_calls_than_the_budget(engine):
 
 
 def test_the_turn_of_a_killed_program_ends_by_itself(engine):
-    killed = engine.host()
-    for _ in range(CALLS):
-        killed.begin()
-    killed.helper.kill()
-    killed.helper.wait()
+    with engine.host() as killed:
+        for _ in range(CALLS):
+            killed.begin()
 
     assert engine.second.begin()["slot"] in range(CALLS)
 
 
 def test_a_program_killed_while_it_takes_a_turn_keeps_nobody_waiting(engine):
     for _ in range(10):
-        killed = engine.host()
-        killed.send("begin_call", host=A, share=OWN_STATE, calls=CALLS, exchanges=EXCHANGES)
-        killed.helper.kill()
-        killed.helper.wait()
+        with engine.host() as killed:
+            killed.send("begin_call", host=A, share=OWN_STATE, calls=CALLS, exchanges=EXCHANGES)
 
     assert engine.second.begin()["slot"] in range(CALLS)
 

@@ -321,6 +321,22 @@ limits_nothing_without_its_file(void **state)
 	setup_close(&s);
 }
 
+/* Nothing listens on that port. */
+static void
+limits_nothing_without_its_database(void **state)
+{
+	struct setup s;
+
+	setup_open(&s, *state, CONNECTIONS_PER_USER);
+	skipping_clock.skips = false;
+	s.cfg.store.engine = ENGINE_POSTGRESQL;
+	s.cfg.store.database = "host=127.0.0.1 port=1 dbname=none user=none";
+	assert_true(call(&s, A, BUDGET_OWN_STATE, 5000, 0));
+	has_text("the log", s.ctx.notes, "budget=");
+	assert_true(budget_admit(&s.ctx, &s.cfg, A, BUDGET_STRANGER));
+	setup_close(&s);
+}
+
 int
 main(void)
 {
@@ -337,6 +353,7 @@ main(void)
 		IN_FOLDER(recovers_from_a_damaged_file),
 		IN_FOLDER(forgets_what_was_before_a_reboot),
 		IN_FOLDER(limits_nothing_without_its_file),
+		IN_FOLDER(limits_nothing_without_its_database),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

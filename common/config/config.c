@@ -30,23 +30,28 @@ member_of(struct config *cfg, const struct config_key *key)
 	return (char *)cfg + key->offset;
 }
 
+/* Always false. */
 static bool
-set_value(struct reader *reader, const struct config_key *key, const char *value)
+refuse_value(struct reader *reader, const struct config_key *key, const char *value)
 {
-	struct ctx *ctx = reader->ctx;
 	bool is_choice = key->choices != NULL;
 	const char *error = key->problem != NULL ? key->problem(value) : key->error;
 	enum config_mistake mistake = config_find_mistake(value);
-	const char *copy;
 
-	if (!ctx_strndup(ctx, value, strlen(value), &copy))
-		return false;
-	if (key->parse(key, copy, member_of(reader->cfg, key)))
-		return true;
-	return fault(ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s%s%s", reader->cfg->file, reader->line,
-	    key->section, key->name, is_choice ? "must be one of: " : "",
+	return fault(reader->ctx, FAULT_CONFIG, "%s:%d: [%s] %s %s%s%s%s", reader->cfg->file,
+	    reader->line, key->section, key->name, is_choice ? "must be one of: " : "",
 	    is_choice ? key->choices : error, mistake == CONFIG_NO_MISTAKE ? "" : "; it ",
 	    config_mistake_text(mistake));
+}
+
+static bool
+set_value(struct reader *reader, const struct config_key *key, const char *value)
+{
+	const char *copy;
+
+	return ctx_strndup(reader->ctx, value, strlen(value), &copy)
+	    && (key->parse(key, copy, member_of(reader->cfg, key))
+		|| refuse_value(reader, key, value));
 }
 
 static int

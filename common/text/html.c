@@ -37,10 +37,13 @@ is_control(const char *s, size_t len)
 	return len == 1 && (first == 0x7F || (first < 0x20 && s[0] != '\t' && s[0] != '\n'));
 }
 
-/* Most of a page and its links. */
+/* Most of a page and its links.  strspn builds a table each time, which letters that are not of
+ * ASCII are not worth. */
 static size_t
 plain_len(const char *s)
 {
+	if ((unsigned char)*s >= 0x80)
+		return 0;
 	return strspn(
 	    s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -._~%/:?=#;,+*!()");
 }

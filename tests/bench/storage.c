@@ -1,15 +1,13 @@
-/* storage.c - measures the store and the journal alone, called as the programs call them.
+/* storage.c - measures the store alone, called as the programs call it.
  *
  *   storage fill   STORE COUNT OF KEY     a new store of COUNT connections like KEY of the store OF
  *   storage get    STORE COUNT ROUNDS     reads ROUNDS of them; prints the time of each in us
  *   storage change STORE COUNT ROUNDS     writes ROUNDS of them; prints the time of each in us
- *   storage append STORE WRITERS EVENTS   EVENTS events from each writer; prints seconds and bytes
  *
  * "fill" writes the shards directly: a hundred thousand changes, each with its copy and its fsync,
  * would take minutes.
  */
 #include "connection/connection.h"
-#include "events/journal.h"
 #include "store/store.h"
 #include "store/store_paths.h"
 #include "store/value.h"
@@ -19,12 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ARENA_SIZE (64u << 20) /* bytes, as for a request */
-#define EVENT_SIZE 2600        /* bytes; a form of 2 KB as a stored event */
 
 static const int64_t first_account = 40000000;
 
@@ -182,54 +178,6 @@ measure(struct ctx *ctx, const struct store_config *store, char **argv)
 	return EXIT_SUCCESS;
 }
 
-/* Begins when the pipe is closed, so that all writers begin at the same time. */
-static int
-write_events(const struct journal *journal, const char *event, long events, int gate)
-{
-	struct ctx ctx;
-	char byte;
-	bool ok = ctx_open(&ctx, ARENA_SIZE);
-
-	if (read(gate, &byte, 1) != 0)
-		return EXIT_FAILURE;
-	for (long i = 0; ok && i < events; i++) {
-		ok = journal_append(&ctx, journal, event);
-		if (!ok)
-			fail(&ctx);
-		ctx_wipe(&ctx);
-	}
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int
-append(const struct store_config *store, char **argv)
-{
-	struct journal journal = journal_of(store);
-	long writers = strtol(argv[3], NULL, 10);
-	long events = strtol(argv[4], NULL, 10);
-	static char event[EVENT_SIZE + 1];
-	int gate[2];
-	int status;
-	bool ok = true;
-	double began;
-
-	memset(event, 'x', EVENT_SIZE);
-	if (pipe(gate) != 0)
-		return EXIT_FAILURE;
-	for (long i = 0; i < writers; i++)
-		if (fork() == 0) {
-			close(gate[1]);
-			_exit(write_events(&journal, event, events, gate[0]));
-		}
-	close(gate[0]);
-	began = now_us();
-	close(gate[1]);
-	while (wait(&status) > 0)
-		ok = ok && status == 0;
-	printf("%.6f %ld\n", (now_us() - began) / 1e6, writers * events * (EVENT_SIZE + 1));
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -242,7 +190,5 @@ main(int argc, char **argv)
 		return fill(&ctx, &store, argv);
 	if (strcmp(argv[1], "get") == 0 || strcmp(argv[1], "change") == 0)
 		return measure(&ctx, &store, argv);
-	if (strcmp(argv[1], "append") == 0)
-		return append(&store, argv);
 	return EXIT_FAILURE;
 }

@@ -147,25 +147,37 @@ def fetch(setting, *kept):
 @contextmanager
 def callback(setting, store):
     """Our callback as FastCGI; yields a function that exchanges one code with it."""
-    path = setting.folder / f"exchange-{store.name}.sock"
-    [process] = started(setting.site.programs / "callback", path, 1,
-                        {"AMO_CRM_CONFIG": str(config_of(setting, store))})
+    with served(setting, "callback", config_of(setting, store)) as ask:
+        yield lambda: exchanged(setting, ask, lambda: fill_budget(store))
 
-    def once():
-        fill_budget(store)
-        records = fastcgi.request(new_request(setting).environment(setting.bare))
+
+@contextmanager
+def served(setting, program, config):
+    """One of our programs as FastCGI; yields a function that measures one request to it."""
+    path = setting.folder / f"{program}-{config.stem}.sock"
+    [process] = started(setting.site.programs / program, path, 1, {"AMO_CRM_CONFIG": str(config)})
+
+    def once(request, expected):
+        records = fastcgi.request(request.environment(setting.bare), request.body)
         pids = [process.pid, *measure.children(process.pid)]
         used, began = measure.cpu_used(pids), time.perf_counter_ns()
         answer = fastcgi.ask(path, records)
         wall = (time.perf_counter_ns() - began) / 1e3
-        if b"?code=" not in answer:
-            raise RuntimeError(f"the callback responded {answer[:300]!r}")
-        spent(setting)
+        if expected not in answer:
+            raise RuntimeError(f"{program} responded {answer[:300]!r}")
         return measure.Run(wall, measure.cpu_used(pids) - used, 0, 0)
     try:
         yield once
     finally:
         end([process])
+
+
+def exchanged(setting, ask, forget_calls):
+    """Exchanges one code, by a callback that is asked so."""
+    forget_calls()
+    run = ask(new_request(setting), b"?code=")
+    spent(setting)
+    return run
 
 
 def fastcgi_section(setting, ram, results, quick):

@@ -16,6 +16,7 @@ from sandbox.web import encode  # noqa: E402
 from measure import Skipped  # noqa: E402
 
 # Everything is owned and run by the current user, even if that is root: costs do not depend on it.
+web_user = process.web_user
 process.web_user = lambda: None
 
 FORM = "application/x-www-form-urlencoded"

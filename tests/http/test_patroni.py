@@ -15,7 +15,7 @@ from sandbox.patroni import PASSWORD, Patroni
 from sandbox.pgbouncer import Haproxy, Pgbouncer
 from sandbox.servers import NotInstalled
 
-ROWS = 20       # that each writer stores before and after a failure
+ROWS = 8        # that each writer stores before and after a failure
 SHARED = "target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=5000"
 
 

@@ -54,7 +54,7 @@ amocrm_refresh(struct ctx *ctx, const struct config *cfg, const char *host,
 
 	(void)cfg;
 	assert_true(call < CALLS && deadline_ms > 0);
-	turn->path = NULL;
+	turn->taken = false;
 	same_text("the token that is refreshed", refresh_token, "refresh-old");
 	assert_true(ctx_strndup(&mock.s->ctx, host, strlen(host), &mock.hosts[call]));
 	if (call == 0 && mock.meanwhile != NULL)

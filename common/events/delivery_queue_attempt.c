@@ -4,6 +4,8 @@
 #include "events/delivery.h"
 #include "events/retry.h"
 
+#include <string.h>
+
 /* Takes the fault: ctx is ready for the next event. */
 static void
 report_failure(struct ctx *ctx, const struct delivery_queue *queue,
@@ -35,6 +37,8 @@ queue_attempt(struct ctx *ctx, struct delivery_queue *queue, const struct stored
 		*wait_s = attempts->rejections == 0
 		    ? retry_wait_s(attempts->count, ctx->retry_after_s)
 		    : retry_rejected_wait_s(attempts->rejections);
+	if (!ctx_strndup(ctx, ctx->reason, strlen(ctx->reason), &attempts->reason))
+		attempts->reason = "";
 	report_failure(ctx, queue, event, attempts->count, *wait_s);
 	return *wait_s > 0 ? ATTEMPT_PUT_OFF : ATTEMPT_GIVEN_UP;
 }

@@ -46,7 +46,7 @@ attempt_delivery(struct ctx *ctx, struct delivery_queue *queue, const struct sto
 	long wait_s;
 
 	if (account != NULL)
-		attempts = (struct attempts){ account->attempts, account->rejections };
+		attempts = (struct attempts){ account->attempts, account->rejections, NULL };
 	*done = true;
 	switch (queue_attempt(ctx, queue, event, &attempts, &wait_s)) {
 	case ATTEMPT_DELIVERED:

@@ -24,12 +24,18 @@ struct delivery_queue {
 	struct cursor cursor;
 	struct dedup dedup;
 	enum cursor_damage damage;
+
+	/* Of ENGINE_POSTGRESQL: */
+	const char *holder; /* of the accounts that this process claims */
+	int64_t after;      /* the account that it has claimed last */
+	int64_t prune_ms;   /* by clock_ms: when old events are removed next */
 };
 
 /* The attempts that failed for the next event of an account. */
 struct attempts {
 	int count;
-	int rejections; /* of them; see delivery.h */
+	int rejections;     /* of them; see delivery.h */
+	const char *reason; /* of the last, after queue_attempt; in the arena */
 };
 
 enum attempt_result {

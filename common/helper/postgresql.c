@@ -2,15 +2,20 @@
 #include "helper/postgresql.h"
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "helper/helper.h"
 #include "text/json.h"
 
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* Many clients that reconnect at once would delay the host that takes over. */
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 600
+
+#define HOST_SIZE   65 /* bytes: Linux's HOST_NAME_MAX and a NUL */
+#define NONCE_BYTES 8
 
 /* One attempt does not take all of a longer time: a host that was cut off may hang. */
 static int64_t
@@ -137,4 +142,18 @@ postgresql_retry(struct ctx *ctx, postgresql_step *step, void *arg)
 	ctx_fault(ctx, kind, "%s", reason);
 	ctx->retry_after_s = retry_after_s;
 	return ok;
+}
+
+bool
+postgresql_holder(struct ctx *ctx, const char **holder)
+{
+	char host[HOST_SIZE] = "";
+	uint8_t nonce[NONCE_BYTES];
+	char hex[2 * NONCE_BYTES + 1];
+
+	if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
+		return fault(ctx, FAULT_SERVER, "getrandom failed");
+	(void)gethostname(host, sizeof host - 1);
+	hex_encode(nonce, sizeof nonce, hex);
+	return ctx_printf(ctx, holder, "%s:%ld:%s", host, (long)getpid(), hex);
 }

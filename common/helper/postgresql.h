@@ -38,4 +38,7 @@ bool postgresql_tell(struct ctx *ctx, struct strbuf *sb);
 typedef bool postgresql_step(struct ctx *ctx, void *arg);
 bool postgresql_retry(struct ctx *ctx, postgresql_step *step, void *arg);
 
+/* Makes a name for the holder of a lease or a claim, which differs each time. */
+bool postgresql_holder(struct ctx *ctx, const char **holder);
+
 #endif

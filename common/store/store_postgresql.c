@@ -9,21 +9,16 @@
 #include "store/store_postgresql.h"
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "helper/postgresql.h"
 #include "store/store_message.h"
 #include "text/json.h"
 
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 /* Between two attempts to take a lease that another holder has. */
 #define HOLD_PAUSE_MIN_MS 50
 #define HOLD_PAUSE_MAX_MS 250
-
-#define HOST_SIZE   65 /* bytes: Linux's HOST_NAME_MAX and a NUL */
-#define NONCE_BYTES 8
 
 static bool
 not_a_reply(struct ctx *ctx)
@@ -305,20 +300,6 @@ store_postgresql_each(struct ctx *ctx, const struct store_config *store, const c
 	return ok;
 }
 
-static bool
-make_holder(struct ctx *ctx, const char **holder)
-{
-	char host[HOST_SIZE] = "";
-	uint8_t nonce[NONCE_BYTES];
-	char hex[2 * NONCE_BYTES + 1];
-
-	if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
-		return fault(ctx, FAULT_SERVER, "getrandom failed");
-	(void)gethostname(host, sizeof host - 1);
-	hex_encode(nonce, sizeof nonce, hex);
-	return ctx_printf(ctx, holder, "%s:%ld:%s", host, (long)getpid(), hex);
-}
-
 struct hold {
 	const struct store_config *store;
 	struct store_claim claim;
@@ -359,7 +340,7 @@ store_postgresql_hold(struct ctx *ctx, const struct store_config *store,
 	struct hold hold = { store, { lease->name, NULL, wait->term_ms }, { 0, false } };
 	int64_t end_ms = clock_ms() + wait->wait_ms;
 
-	if (!make_holder(ctx, &hold.claim.holder))
+	if (!postgresql_holder(ctx, &hold.claim.holder))
 		return false;
 	while (hold.claimed.token == 0) {
 		size_t mark = arena_mark(ctx);

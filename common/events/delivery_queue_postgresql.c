@@ -1,0 +1,382 @@
+/* delivery_queue_postgresql.c - see delivery_queue_postgresql.h.
+ *
+ *   deliver -- claim -----------> database   the first account behind the last one that is due
+ *   deliver -- next ------------> database   its first event
+ *   deliver -- POST ------------> receiver
+ *   deliver -- taken -----------> database   or put_off, or bury
+ *           …                                next, until none waits or BACKLOG_MAX were delivered
+ *   deliver -- release ---------> database
+ */
+#include "events/delivery_queue_postgresql.h"
+
+#include "base/clock.h"
+#include "events/delivery.h"
+#include "events/queue_message.h"
+#include "helper/postgresql.h"
+#include "text/json.h"
+#include "text/json_compact.h"
+
+#define ANY_ACCOUNT (-1) /* before the first */
+
+/* A database that fails over is back by then.  An event that was delivered is delivered again if
+ * that cannot be stored. */
+#define WAIT_MS 60000
+
+#define PRUNE_INTERVAL_MS 60000
+#define PRUNE_BATCHES_MAX 10 /* of a round */
+
+/* A delivery is begun only if it ends, at the latest, with its claim. */
+#define DELIVERY_START_MS (QUEUE_CLAIM_MS - DELIVERY_TIMEOUT_MS)
+
+struct claim {
+	const struct delivery_queue *queue;
+	struct queue_search search;
+	struct queue_claim claim;
+	int64_t renewed_ms; /* by clock_ms: when it was requested last */
+};
+
+struct step {
+	const struct delivery_queue *queue;
+	const char *verb;
+	struct queue_step step;
+	struct queue_event event; /* of "next" */
+	bool claimed;
+};
+
+static bool
+not_a_reply(struct ctx *ctx)
+{
+	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
+}
+
+static bool
+wait_longer(struct ctx *ctx, postgresql_step *step, void *arg)
+{
+	bool ok;
+
+	ctx->database.end_ms = clock_ms() + WAIT_MS;
+	ok = postgresql_retry(ctx, step, arg);
+	ctx->database.end_ms = 0;
+	return ok;
+}
+
+static bool
+send_claim(struct ctx *ctx, void *arg)
+{
+	struct claim *claim = arg;
+	struct json_object *reply;
+	struct strbuf sb;
+	bool ok;
+
+	claim->renewed_ms = clock_ms();
+	postgresql_request(ctx, &claim->queue->cfg->store, "claim", &sb);
+	queue_search_encode(&sb, &claim->search);
+	reply = postgresql_send(ctx, &sb);
+	ok = reply != NULL && (queue_claim_decode(reply, &claim->claim) || not_a_reply(ctx));
+	json_object_put(reply);
+	return ok;
+}
+
+static struct json_object *
+request_step(struct ctx *ctx, const struct step *step)
+{
+	struct strbuf sb;
+
+	postgresql_request(ctx, &step->queue->cfg->store, step->verb, &sb);
+	queue_step_encode(&sb, &step->step);
+	return postgresql_send(ctx, &sb);
+}
+
+static bool
+send_step(struct ctx *ctx, void *arg)
+{
+	struct step *step = arg;
+	struct json_object *reply = request_step(ctx, step);
+	bool ok =
+	    reply != NULL && (queue_claimed_decode(reply, &step->claimed) || not_a_reply(ctx));
+
+	json_object_put(reply);
+	return ok;
+}
+
+static bool
+send_next(struct ctx *ctx, void *arg)
+{
+	struct step *step = arg;
+	struct json_object *reply = request_step(ctx, step);
+	bool ok =
+	    reply != NULL && (queue_event_decode(ctx, reply, &step->event) || not_a_reply(ctx));
+
+	json_object_put(reply);
+	return ok;
+}
+
+static struct step
+step_of(const struct claim *claim, const char *verb, int64_t seq)
+{
+	return (struct step){
+		.queue = claim->queue,
+		.verb = verb,
+		.step = { .account_id = claim->claim.account_id,
+		    .token = claim->claim.token,
+		    .seq = seq },
+	};
+}
+
+/* Settles the event with that number, which renews the claim.  *more: the claim still is ours. */
+static bool
+settle(struct ctx *ctx, struct claim *claim, struct step *step, bool *more)
+{
+	int64_t now_ms = clock_ms();
+
+	if (!wait_longer(ctx, send_step, step))
+		return false;
+	claim->renewed_ms = now_ms;
+	claim->claim.attempts = 0;
+	claim->claim.rejections = 0;
+	*more = step->claimed;
+	return true;
+}
+
+static bool
+pass(struct ctx *ctx, struct claim *claim, int64_t seq, bool *more)
+{
+	struct step step = step_of(claim, "taken", seq);
+
+	return settle(ctx, claim, &step, more);
+}
+
+static bool
+bury(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim, int64_t seq,
+    const char *reason, bool *more)
+{
+	struct step step = step_of(claim, "bury", seq);
+
+	step.step.reason = reason;
+	if (!settle(ctx, claim, &step, more))
+		return false;
+	queue->totals.dead += *more;
+	return true;
+}
+
+/* Ends the claim. */
+static bool
+put_off(struct ctx *ctx, struct claim *claim, const struct attempts *attempts, long wait_s)
+{
+	struct step step = step_of(claim, "put_off", 0);
+
+	step.step.attempts = attempts->count;
+	step.step.rejections = attempts->rejections;
+	step.step.wait_s = wait_s;
+	claim->claim.token = 0;
+	return wait_longer(ctx, send_step, &step);
+}
+
+/* If that fails, the claim ends with its time. */
+static void
+release(struct ctx *ctx, struct claim *claim)
+{
+	struct step step = step_of(claim, "release", 0);
+	bool faulty = ctx->kind != FAULT_NONE;
+
+	if (!postgresql_retry(ctx, send_step, &step) && !faulty)
+		ctx_clear_fault(ctx);
+}
+
+/* False without a fault: the line is not an event. */
+static bool
+read_event(struct ctx *ctx, const struct queue_event *found, struct stored_event *event)
+{
+	return json_compact_complete(found->line, found->len)
+	    && event_read(ctx, found->line, event);
+}
+
+/* *more: the account's next event may be delivered. */
+static bool
+attempt(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
+    const struct stored_event *event, int64_t seq, bool *more)
+{
+	struct attempts attempts = { (int)claim->claim.attempts, (int)claim->claim.rejections,
+		NULL };
+	long wait_s;
+
+	switch (queue_attempt(ctx, queue, event, &attempts, &wait_s)) {
+	case ATTEMPT_DELIVERED:
+		return pass(ctx, claim, seq, more);
+	case ATTEMPT_GIVEN_UP:
+		return bury(ctx, queue, claim, seq, attempts.reason, more);
+	case ATTEMPT_PUT_OFF:
+		return put_off(ctx, claim, &attempts, wait_s);
+	default:
+		return false;
+	}
+}
+
+/* Delivers the account's first event.  *more: the next may be delivered. */
+static bool
+deliver_next(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim, bool *more)
+{
+	struct step next = step_of(claim, "next", 0);
+	struct stored_event event;
+
+	*more = false;
+	if (!wait_longer(ctx, send_next, &next))
+		return false;
+	if (!next.event.claimed || next.event.seq == 0)
+		return true;
+	if (next.event.line == NULL)
+		return pass(ctx, claim, next.event.seq, more);
+	if (!read_event(ctx, &next.event, &event)) {
+		queue->totals.torn++;
+		return ctx->kind == FAULT_NONE && pass(ctx, claim, next.event.seq, more);
+	}
+	if (clock_ms() - claim->renewed_ms > DELIVERY_START_MS)
+		return true;
+	return attempt(ctx, queue, claim, &event, next.event.seq, more);
+}
+
+/* Some of its events, so that other accounts have their turn. */
+static bool
+deliver_account(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim)
+{
+	size_t mark = arena_mark(ctx);
+	bool ok = true;
+	bool more = true;
+
+	for (int left = BACKLOG_MAX; ok && more && left > 0; left--) {
+		ok = deliver_next(ctx, queue, claim, &more);
+		arena_rewind(ctx, mark);
+	}
+	if (claim->claim.token != 0)
+		release(ctx, claim);
+	return ok;
+}
+
+struct prune {
+	const struct delivery_queue *queue;
+	int64_t pruned;
+};
+
+static bool
+send_prune(struct ctx *ctx, void *arg)
+{
+	struct prune *prune = arg;
+	struct json_object *reply;
+	struct strbuf sb;
+	bool ok;
+
+	postgresql_request(ctx, &prune->queue->cfg->store, "prune_events", &sb);
+	queue_prune_encode(&sb, prune->queue->cfg->webhook.keep_days * (int64_t)86400);
+	reply = postgresql_send(ctx, &sb);
+	ok = reply != NULL && (queue_pruned_decode(reply, &prune->pruned) || not_a_reply(ctx));
+	json_object_put(reply);
+	return ok;
+}
+
+/* Once a minute, unless more are left. */
+static bool
+prune_delivered(struct ctx *ctx, struct delivery_queue *queue)
+{
+	struct prune prune = { .queue = queue };
+
+	if (clock_ms() < queue->prune_ms)
+		return true;
+	for (int left = PRUNE_BATCHES_MAX; left > 0; left--) {
+		if (!postgresql_retry(ctx, send_prune, &prune))
+			return false;
+		if (prune.pruned < QUEUE_PRUNE_MAX) {
+			queue->prune_ms = clock_ms() + PRUNE_INTERVAL_MS;
+			return true;
+		}
+	}
+	return true;
+}
+
+/* Claims the next account behind `after`, round and round, until none is due.  *found: there is
+ * one. */
+static bool
+claim_next(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim, bool *found)
+{
+	for (;;) {
+		bool from_start = queue->after == ANY_ACCOUNT;
+
+		claim->search = (struct queue_search){ queue->after, queue->holder };
+		if (!wait_longer(ctx, send_claim, claim))
+			return false;
+		*found = claim->claim.token != 0;
+		queue->after = *found ? claim->claim.account_id : ANY_ACCOUNT;
+		if (*found || from_start)
+			return true;
+	}
+}
+
+static bool
+deliver_due(struct ctx *ctx, struct delivery_queue *queue)
+{
+	size_t mark = arena_mark(ctx);
+
+	for (;;) {
+		struct claim claim = { .queue = queue };
+		bool found;
+
+		if (!claim_next(ctx, queue, &claim, &found))
+			return false;
+		if (!found) {
+			queue->totals.blocked = (size_t)claim.claim.blocked;
+			return true;
+		}
+		if (!deliver_account(ctx, queue, &claim) || !prune_delivered(ctx, queue))
+			return false;
+		arena_rewind(ctx, mark);
+	}
+}
+
+bool
+delivery_queue_postgresql_run(struct ctx *ctx, struct delivery_queue *queue)
+{
+	return deliver_due(ctx, queue) && prune_delivered(ctx, queue);
+}
+
+bool
+delivery_queue_postgresql_open(struct ctx *ctx, struct delivery_queue *queue)
+{
+	queue->after = ANY_ACCOUNT;
+	return postgresql_holder(ctx, &queue->holder);
+}
+
+struct state {
+	const struct store_config *store;
+	time_t since;
+	struct delivery_status *status;
+};
+
+static bool
+send_state(struct ctx *ctx, void *arg)
+{
+	struct state *state = arg;
+	struct json_object *reply;
+	struct strbuf sb;
+	bool ok;
+
+	postgresql_request(ctx, state->store, "queue_state", &sb);
+	queue_since_encode(&sb, state->since);
+	reply = postgresql_send(ctx, &sb);
+	ok = reply != NULL && (queue_state_decode(reply, state->status) || not_a_reply(ctx));
+	json_object_put(reply);
+	return ok;
+}
+
+bool
+delivery_queue_postgresql_status(
+    struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status)
+{
+	struct state state = { &cfg->store, since, status };
+
+	if (!postgresql_retry(ctx, send_state, &state))
+		return false;
+	if (cfg->deliver.url == NULL) {
+		status->waiting = 0;
+		status->waiting_since = 0;
+	}
+	return true;
+}

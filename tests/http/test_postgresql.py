@@ -257,8 +257,9 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 from postgresql_helper import Helper
 helper = Helper(sys.argv[3], sys.argv[4])
-print(helper.hold(sys.argv[5], "killed", 3600), flush=True)
-helper.begin("a turn of the killed", sys.argv[5], 1)
+token, abandoned = helper.hold(sys.argv[5], "killed", 3600)
+print((token, abandoned), flush=True)
+helper.begin("a turn of the killed", sys.argv[5], token)
 print("begun", flush=True)
 sys.stdin.read()
 """

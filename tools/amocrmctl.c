@@ -90,8 +90,8 @@ const struct command ctl_commands[] = {
 	    true, ctl_repair },
 	{ "engine", "init | state [--json]",
 	    "prepares the database of several hosts, or shows its state",
-	    "init    creates the tables, or brings them up to date, and records which keys this\n"
-	    "        host's key ring has; run it on every host\n"
+	    "init    creates the tables, or brings them up to date, and records the keys of the\n"
+	    "        key ring, so that check notices a host that has others\n"
 	    "state   shows servers, leases, and what waits to be delivered\n"
 	    "--json  prints it as an object\n"
 	    "For [store] engine = postgresql only.\n",

@@ -3,42 +3,22 @@
 
 #include "crypto/keyring.h"
 #include "engine_keys.h"
-#include "helper/postgresql.h"
+#include "engine_query.h"
 #include "text/json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct verb {
-	const struct store_config *store;
-	const char *name;
-	struct json_object *reply;
-};
-
-static bool
-send_verb(struct ctx *ctx, void *arg)
-{
-	struct verb *verb = arg;
-	struct strbuf sb;
-
-	postgresql_request(ctx, verb->store, verb->name, &sb);
-	verb->reply = postgresql_send(ctx, &sb);
-	return verb->reply != NULL;
-}
-
 static bool
 create_schema(struct ctl *ctl)
 {
-	struct verb init = { &ctl->cfg.store, "init", NULL };
-	int64_t created = 0;
-	int64_t schema = 0;
+	struct json_object *reply = engine_query(ctl->ctx, &ctl->cfg.store, "init");
 
-	if (!postgresql_retry(ctl->ctx, send_verb, &init))
+	if (reply == NULL)
 		return false;
-	json_get_integer(init.reply, "created", &created);
-	json_get_integer(init.reply, "schema", &schema);
-	json_object_put(init.reply);
-	printf("schema %lld: %s\n", (long long)schema, created ? "created" : "already there");
+	printf("schema %lld: %s\n", engine_number(reply, "schema"),
+	    engine_number(reply, "created") == 1 ? "created" : "already there");
+	json_object_put(reply);
 	return true;
 }
 
@@ -75,23 +55,6 @@ init(struct ctl *ctl)
 	return CTL_DONE;
 }
 
-static long long
-number(const struct json_object *state, const char *name)
-{
-	int64_t value = 0;
-
-	json_get_integer(state, name, &value);
-	return value;
-}
-
-static const char *
-text(const struct json_object *state, const char *name)
-{
-	const char *value = json_get_string(state, name);
-
-	return value == NULL ? "-" : value;
-}
-
 static void
 print_line(const char *name, long long value)
 {
@@ -112,7 +75,7 @@ print_standbys(const struct json_object *state)
 		struct json_object *standby = json_object_array_get_idx(standbys, i);
 		const char *sync_state = json_get_string(standby, "sync_state");
 
-		printf("%s%s (%s)", i == 0 ? "" : ", ", text(standby, "name"),
+		printf("%s%s (%s)", i == 0 ? "" : ", ", engine_text(standby, "name"),
 		    sync_state == NULL ? "state not visible" : sync_state);
 		hidden |= sync_state == NULL;
 	}
@@ -126,36 +89,36 @@ print_standbys(const struct json_object *state)
 static void
 print_state(const struct json_object *state)
 {
-	printf("%-18s %s, PostgreSQL %s\n", "primary", text(state, "primary"),
-	    text(state, "server_version"));
-	print_line("schema", number(state, "schema"));
+	printf("%-18s %s, PostgreSQL %s\n", "primary", engine_text(state, "primary"),
+	    engine_text(state, "server_version"));
+	print_line("schema", engine_number(state, "schema"));
 	print_standbys(state);
-	printf("%-18s %lld, over time: %lld\n", "leases held", number(state, "leases_held"),
-	    number(state, "leases_over"));
-	printf("%-18s %lld", "events pending", number(state, "pending"));
+	printf("%-18s %lld, over time: %lld\n", "leases held", engine_number(state, "leases_held"),
+	    engine_number(state, "leases_over"));
+	printf("%-18s %lld", "events pending", engine_number(state, "pending"));
 	if (json_get_string(state, "oldest_pending_at") != NULL)
-		printf(", the oldest for %lld s", number(state, "oldest_pending_s"));
+		printf(", the oldest for %lld s", engine_number(state, "oldest_pending_s"));
 	putchar('\n');
-	print_line("blocked accounts", number(state, "blocked_accounts"));
-	print_line("dead letters", number(state, "dead"));
-	print_line("connections", number(state, "connections"));
-	print_line("events", number(state, "events"));
-	printf("%-18s %lld MB\n", "size", number(state, "size_bytes") / 1000000);
+	print_line("blocked accounts", engine_number(state, "blocked_accounts"));
+	print_line("dead letters", engine_number(state, "dead"));
+	print_line("connections", engine_number(state, "connections"));
+	print_line("events", engine_number(state, "events"));
+	printf("%-18s %lld MB\n", "size", engine_number(state, "size_bytes") / 1000000);
 }
 
 static enum ctl_exit
 state(struct ctl *ctl, bool as_json)
 {
-	struct verb verb = { &ctl->cfg.store, "state", NULL };
+	struct json_object *reply = engine_query(ctl->ctx, &ctl->cfg.store, "state");
 
-	if (!postgresql_retry(ctl->ctx, send_verb, &verb))
+	if (reply == NULL)
 		return ctl_fault(ctl);
 	if (as_json)
 		puts(json_object_to_json_string_ext(
-		    verb.reply, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		    reply, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	else
-		print_state(verb.reply);
-	json_object_put(verb.reply);
+		print_state(reply);
+	json_object_put(reply);
 	return CTL_DONE;
 }
 

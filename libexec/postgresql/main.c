@@ -62,7 +62,7 @@ prepare(struct ctx *ctx, struct session *session, const struct json_object *requ
 		session_roll_back(session);
 	else if (!session->open)
 		return fault(ctx, FAULT_UNAVAILABLE, "the transaction in the database is lost");
-	return session_connect(ctx, session);
+	return true;
 }
 
 static bool
@@ -74,7 +74,8 @@ handle(struct ctx *ctx, void *arg, const struct json_object *request, struct str
 	if (verb == NULL)
 		return verb_refuse(ctx);
 	return prepare(ctx, &server->session, request)
-	    && (verb->without_schema || schema_check(ctx, &server->session))
+	    && (verb->connects
+		|| (session_connect(ctx, &server->session) && schema_check(ctx, &server->session)))
 	    && verb->handle(ctx, server, request, sb);
 }
 

@@ -30,8 +30,9 @@
 	" 'dead', 'call']) name,"                                                                  \
 	" unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted"                            \
 	" WHERE NOT has_table_privilege(to_regclass(name), wanted)"                                \
-	" UNION ALL SELECT 'USAGE on event_seq'"                                                   \
-	" WHERE NOT has_sequence_privilege(to_regclass('event_seq'), 'USAGE')"
+	" UNION ALL SELECT 'USAGE on ' || name"                                                    \
+	" FROM unnest(ARRAY['event_seq', 'lease_seq']) name"                                       \
+	" WHERE NOT has_sequence_privilege(to_regclass(name), 'USAGE')"
 
 /* sync_state is null for those who may not see it. */
 #define SERVER                                                                                     \
@@ -119,7 +120,7 @@ probe(struct ctx *ctx, struct server *server, const struct json_object *request,
 	bool readable;
 
 	(void)request;
-	if (!compare_clocks(ctx, session, &ahead_ms)
+	if (!session_connect(ctx, session) || !compare_clocks(ctx, session, &ahead_ms)
 	    || !session_query(ctx, session, SERVER, NULL, &result))
 		return false;
 	exists = result_number(result, 0, 1) == 1;
@@ -177,7 +178,7 @@ time_commits(
 }
 
 const struct verb probe_verbs[] = {
-	{ "probe", probe, .without_schema = true },
+	{ "probe", probe, .connects = true },
 	{ "time_commits", time_commits, false },
 	{ NULL, NULL, false },
 };

@@ -135,7 +135,8 @@ init(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	const char *database;
 
 	(void)request;
-	if (!ctx_strndup(ctx, PQuser(session->conn), strlen(PQuser(session->conn)), &user)
+	if (!session_connect(ctx, session)
+	    || !ctx_strndup(ctx, PQuser(session->conn), strlen(PQuser(session->conn)), &user)
 	    || !ctx_strndup(ctx, PQdb(session->conn), strlen(PQdb(session->conn)), &database))
 		return false;
 	if (!is_current(ctx, session)
@@ -149,6 +150,6 @@ init(struct ctx *ctx, struct server *server, const struct json_object *request, 
 }
 
 const struct verb schema_verbs[] = {
-	{ "init", init, .without_schema = true },
+	{ "init", init, .connects = true },
 	{ NULL, NULL, false },
 };

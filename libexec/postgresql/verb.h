@@ -19,14 +19,14 @@ struct server {
 	bool committed;       /* a transaction, at least */
 };
 
-/* The session is connected.  Appends the reply, a JSON object, to sb. */
+/* The session is connected, unless the verb connects.  Appends the reply, a JSON object, to sb. */
 typedef bool verb_handler(
     struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb);
 
 struct verb {
 	const char *name;
 	verb_handler *handle;
-	bool without_schema; /* it does not need the schema to be one that this program knows */
+	bool connects; /* itself; the schema need not be one that this program knows */
 };
 
 extern const struct verb record_verbs[];

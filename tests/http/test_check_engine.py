@@ -2,14 +2,15 @@
 is used, is the only one reported."""
 
 import contextlib
+import os
 import secrets
 
 import pytest
 
-import findings
 from databases import Database
 from findings import check, configure, faults, good, only
 from sandbox import pki, process
+from sandbox.cluster import Cluster
 
 PARTS = {"configuration", "keys", "redirect_uri", "client_id", "client_secret", "authorize_url",
          "deep_link", "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https",
@@ -36,6 +37,19 @@ def setting(cluster, name, value, node=None):
             change(f"RESET {name}")
 
 
+@pytest.fixture(scope="module")
+def durable_cluster():
+    """That of other tests has fsync = off, which check finds."""
+    with Cluster() as started:
+        yield started
+
+
+@pytest.fixture
+def cluster(durable_cluster):
+    yield durable_cluster
+    durable_cluster.heal()
+
+
 @pytest.fixture
 def database(bare, cluster):
     """With tables, and nothing wrong."""
@@ -43,8 +57,7 @@ def database(bare, cluster):
     database = Database(bare, cluster)
     use(database)
     bare.ctl("engine", "init")
-    with setting(cluster, "fsync", "on"):
-        yield database
+    yield database
     bare.write_keys(keys)
 
 
@@ -93,7 +106,7 @@ def test_files_have_no_engine(bare):
 
 UNUSABLE = {
     "no server": ({"port": "1,1,1"}, "Connection refused", "start the database"),
-    "another database": ({"database": "nothing"}, '"nothing" does not exist', "CREATE DATABASE"),
+    "another database": ({"dbname": "nothing"}, '"nothing" does not exist', "CREATE DATABASE"),
     "another user": ({"user": "postgres"}, "no pg_hba.conf entry", "add a line"),
     "no encryption": ({"sslmode": "disable", "sslrootcert": None}, "no encryption", "pg_hba.conf"),
     "no certificate of an authority": ({"sslrootcert": None}, "certificate", "sslrootcert must be"),
@@ -105,14 +118,12 @@ UNUSABLE = {
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_database_that_cannot_be_used(database, case):
     words, *told = UNUSABLE[case]
-    name = words.pop("database", database.name) if "database" in words else database.name
-    configure(database.site, **{**database.settings(),
-                                "store_database": database.cluster.conninfo(name, **words)})
+    use(database, **words)
 
     plant(database, "WRONG", "engine", *told)
 
 
-def test_the_certificate_of_another_authority(database, tmp_path_factory):
+def test_the_certificate_of_another_authority(database):
     folder = process.new_folder()
     authority = pki.Authority(folder / "ca", "Another CA")
     process.give(authority.folder, 0o755)
@@ -126,7 +137,8 @@ def test_the_certificate_of_another_authority(database, tmp_path_factory):
 def test_no_primary(database):
     database.cluster.stop(database.cluster.primary)
 
-    plant(database, "WRONG", "engine", "promote a standby")
+    plant(database, "WRONG", "engine", "no host accepts changes; standbys: 2, hosts that do not "
+          "answer: 1", "promote a standby")
 
 
 def test_a_standby_that_is_down(database):
@@ -140,6 +152,8 @@ def test_a_standby_that_is_down(database):
 def test_two_primaries(database):
     """The old one, which acknowledges nothing any more, is asked first."""
     old = database.cluster.primary
+    others = database.cluster.standbys
+    use(database, port=",".join(str(node.port) for node in (old, *others)))
     database.cluster.promote()
 
     text = found(database, ("WRONG", "engine"), ("WRONG", "durability"))
@@ -224,7 +238,7 @@ def test_a_password_file_for_everybody(database, password_file):
 
 @ROOT_ONLY
 def test_a_password_file_of_somebody_else(database, password_file):
-    process.os.chown(password_file, 12345, -1)
+    os.chown(password_file, 12345, -1)
 
     plant(database, "WRONG", "password_file", str(password_file))
 
@@ -310,8 +324,8 @@ def test_another_time_than_ours(database, off, words):
 def test_no_tables(bare, cluster):
     database = Database(bare, cluster)
     use(database)
-    with setting(cluster, "fsync", "on"):
-        plant(database, "WRONG", "schema", "no tables", "run amocrmctl engine init")
+
+    plant(database, "WRONG", "schema", "no tables", "run amocrmctl engine init")
 
 
 def test_a_newer_schema(database):
@@ -321,11 +335,24 @@ def test_a_newer_schema(database):
 
 
 @pytest.mark.parametrize("right", ["SELECT ON meta", "INSERT ON event", "DELETE ON dead",
-                                   "USAGE ON event_seq"])
+                                   "USAGE ON event_seq", "USAGE ON lease_seq"])
 def test_a_missing_right(database, right):
     database.psql(f"REVOKE {right} FROM amo_crm")
 
     plant(database, "WRONG", "rights", f"amo_crm lacks: {right.replace('ON', 'on')}", "GRANT")
+
+
+def test_rights_on_every_table(database):
+    names = database.psql("SELECT relname FROM pg_class WHERE relkind IN ('r', 'S') "
+                          "AND relnamespace = 'public'::regnamespace").split()
+    assert len(names) > 9
+    database.psql("REVOKE DELETE ON ALL TABLES IN SCHEMA public FROM amo_crm;"
+                  "REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM amo_crm;")
+
+    [finding] = faults(checked(database))
+
+    for name in names:
+        assert f" on {name}," in finding.found + ",", name
 
 
 def test_a_superuser(database):

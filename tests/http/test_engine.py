@@ -88,8 +88,9 @@ def test_a_host_with_another_key_ring_is_told(database, kid, words):
     assert database.keys() == before
 
 
-def test_init_needs_the_owner_of_the_database(database):
-    database.psql(f"ALTER DATABASE {database.name} OWNER TO postgres")
+@pytest.mark.parametrize("more", ["", "REVOKE USAGE ON SCHEMA public FROM PUBLIC"])
+def test_init_needs_the_owner_of_the_database(database, more):
+    database.psql(f"ALTER DATABASE {database.name} OWNER TO postgres; {more}")
 
     assert f"ALTER DATABASE {database.name} OWNER TO amo_crm" in refused(database.site, "init")
 

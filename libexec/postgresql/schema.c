@@ -116,7 +116,8 @@ tell_cure(struct ctx *ctx, const char *user, const char *database)
 {
 	char reason[CTX_REASON_MAX];
 
-	if (ctx->kind != FAULT_CONFIG || strstr(ctx->reason, "(42501)") == NULL)
+	if (ctx->kind != FAULT_CONFIG
+	    || (strstr(ctx->reason, "(42501)") == NULL && strstr(ctx->reason, "(3F000)") == NULL))
 		return false;
 	snprintf(reason, sizeof reason, "%.*s", (int)strcspn(ctx->reason, ";"), ctx->reason);
 	ctx_clear_fault(ctx);

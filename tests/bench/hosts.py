@@ -49,8 +49,9 @@ class Shared:
             store, f"{store}engine = postgresql\ndatabase = {cluster.conninfo()}\n"
                    f"password_file = {cluster.password_file}\n"))
         self.config.chmod(0o600)
-        self.append = setting.site.tools / "append"     # beside the helpers
-        shutil.copy(tool("append"), self.append)
+        for name in ("append", "storage"):      # beside the helpers, which they start
+            shutil.copy(tool(name), setting.site.tools)
+        self.append = setting.site.tools / "append"
         output([setting.site.amocrmctl, "-c", self.config, "engine", "init"])
 
     def forget_calls(self):

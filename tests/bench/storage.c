@@ -4,6 +4,8 @@
  *   storage get    STORE COUNT ROUNDS     reads ROUNDS of them; prints the time of each in us
  *   storage change STORE COUNT ROUNDS     writes ROUNDS of them; prints the time of each in us
  *
+ * get and change of a database have its name and its password file as two more arguments.
+ *
  * "fill" writes the shards directly: a hundred thousand changes, each with its copy and its fsync,
  * would take minutes.
  */
@@ -186,6 +188,11 @@ main(int argc, char **argv)
 
 	if (argc < 5 || !ctx_open(&ctx, ARENA_SIZE))
 		return EXIT_FAILURE;
+	if (argc == 7) {
+		store.engine = ENGINE_POSTGRESQL;
+		store.database = argv[5];
+		store.password_file = argv[6];
+	}
 	if (strcmp(argv[1], "fill") == 0 && argc == 6)
 		return fill(&ctx, &store, argv);
 	if (strcmp(argv[1], "get") == 0 || strcmp(argv[1], "change") == 0)

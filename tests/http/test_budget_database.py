@@ -9,9 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
+import responder
 from postgresql_helper import Helper
+from sandbox import process
+from sandbox.site import Site
+from strangers import BURST, PATIENT, RATE as EXCHANGES, made_up, within
 
-CALLS, EXCHANGES, BURST = 7, 2, 10
+CALLS = 7
 OWN_STATE, STRANGER, INSTALL = 0, 1, 2      # enum budget_share
 
 A, B = "a.amocrm.ru", "b.amocrm.ru"
@@ -47,7 +51,40 @@ def engine(cluster):
     with host() as first, host() as second:
         first.do("init")
         yield SimpleNamespace(first=first, second=second, host=host,
-                              sql=lambda sql: cluster.psql(sql, database=name))
+                              sql=lambda sql: cluster.psql(sql, database=name),
+                              settings={"store_engine": "postgresql",
+                                        "store_database": first.database,
+                                        "store_password_file": first.password_file})
+
+
+@pytest.fixture
+def sites(engine, fastcgi, amocrm):
+    """Two hosts with the same keys, the programs run as FastCGI."""
+    folder = process.new_folder()
+    other = Site(amocrm, folder)
+    other.jwt_secret = fastcgi.jwt_secret
+    other.write_keys(fastcgi.keys.read_text())
+    other.server = responder.FastCgi(other)
+    for site in (fastcgi, other):
+        site.configure(amocrm_timeout=PATIENT, **engine.settings)
+    yield fastcgi, other
+    other.server.stop()
+    process.remove_folder(folder)
+
+
+def test_strangers_at_two_hosts_cause_few_exchanges(sites, amocrm):
+    began = time.monotonic()
+    answers = [site.get("callback", made_up()) for site in sites * BURST]
+    took = time.monotonic() - began
+
+    asked = len(amocrm.exchanges())
+    assert asked >= BURST
+    within(asked, took)
+    errors = [answer.link_query["error"] for answer in answers]
+    assert errors.count("auth_failed") == asked
+    assert errors.count("temporarily_unavailable") == len(answers) - asked
+    # not even two budgets of files have been used
+    assert not any((site.store / "budget").exists() for site in sites)
 
 
 def test_hosts_share_the_turns(engine):

@@ -52,20 +52,39 @@ hex_decode(const char *s, uint8_t *bytes, size_t len)
 static const char base64_digits[] = BASE62 "+/";
 static const char base64url_digits[] = BASE62 "-_";
 
+/* Without padding. */
 static void
 encode(struct strbuf *sb, const char *digits, const void *bytes, size_t len)
 {
+	char *out = strbuf_extend(sb, len / 3 * 4 + (len % 3 == 0 ? 0 : len % 3 + 1));
 	const uint8_t *in = bytes;
 	uint32_t bits = 0;
 	unsigned have = 0;
 
+	if (out == NULL)
+		return;
 	for (size_t i = 0; i < len; i++) {
 		bits = bits << 8 | in[i];
 		for (have += 8; have >= 6; have -= 6)
-			strbuf_addch(sb, digits[bits >> (have - 6) & 63]);
+			*out++ = digits[bits >> (have - 6) & 63];
 	}
 	if (have > 0)
-		strbuf_addch(sb, digits[bits << (6 - have) & 63]);
+		*out = digits[bits << (6 - have) & 63];
+}
+
+/* -1: it is none. */
+static int
+digit_value(const char *digits, char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == digits[62])
+		return 62;
+	return c == digits[63] ? 63 : -1;
 }
 
 /* Decodes text without padding. */
@@ -81,11 +100,11 @@ decode(struct ctx *ctx, const char *digits, const char *s, size_t len, const uin
 	if (len % 4 == 1 || !ctx_alloc(ctx, len / 4 * 3 + 3, &out))
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		const char *digit = s[i] == '\0' ? NULL : strchr(digits, s[i]);
+		int value = digit_value(digits, s[i]);
 
-		if (digit == NULL)
+		if (value < 0)
 			return false;
-		bits = bits << 6 | (uint32_t)(digit - digits);
+		bits = bits << 6 | (uint32_t)value;
 		if ((have += 6) >= 8)
 			out[n++] = (uint8_t)(bits >> (have -= 8));
 	}

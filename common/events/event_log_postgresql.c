@@ -4,10 +4,14 @@
 #include "base/clock.h"
 #include "base/rfc3339.h"
 #include "events/event_message.h"
+#include "events/queue_message.h"
 #include "helper/postgresql.h"
 #include "text/json.h"
 
 #include <string.h>
+#include <sys/random.h>
+
+#define PRUNE_ONE_IN 256 /* appends; each removes up to QUEUE_PRUNE_MAX events */
 
 static bool
 refuse_reply(struct ctx *ctx)
@@ -45,6 +49,29 @@ read_id(struct ctx *ctx, const char *line, const char **id)
 	return ctx_strndup(ctx, value.at, EVENT_ID_LEN, id);
 }
 
+static bool
+send_prune(struct ctx *ctx, const struct event_log *log)
+{
+	struct strbuf sb;
+
+	postgresql_request(ctx, log->store, "prune_events", &sb);
+	queue_prune_encode(&sb, log->keep_s);
+	return postgresql_tell(ctx, &sb);
+}
+
+/* Where events are delivered, the deliverers do this.  If it fails, another append will do it. */
+static void
+prune_sometimes(struct ctx *ctx, const struct event_log *log)
+{
+	uint8_t random;
+
+	if (log->keep_s == 0 || ctx->database.sections > 0
+	    || getrandom(&random, sizeof random, 0) != sizeof random || random % PRUNE_ONE_IN != 0)
+		return;
+	if (!send_prune(ctx, log))
+		ctx_clear_fault(ctx);
+}
+
 bool
 event_log_postgresql_append(
     struct ctx *ctx, const struct event_log *log, const struct event *event, const char *line)
@@ -59,7 +86,10 @@ event_log_postgresql_append(
 	rfc3339_write_ms(&event->received_at, received_at);
 	if (strlen(line) > JOURNAL_EVENT_MAX)
 		return fault(ctx, FAULT_TOO_LARGE, "the event is over %d bytes", JOURNAL_EVENT_MAX);
-	return read_id(ctx, line, &append.event.id) && postgresql_retry(ctx, send_append, &append);
+	if (!read_id(ctx, line, &append.event.id) || !postgresql_retry(ctx, send_append, &append))
+		return false;
+	prune_sometimes(ctx, log);
+	return true;
 }
 
 struct seek {

@@ -381,3 +381,32 @@ def test_a_key_that_is_not_recorded(database):
     plant(database, "warn", "keys", "k2 is not recorded", "run amocrmctl engine init")
     database.site.ctl("engine", "init")
     assert good(database.site) == PARTS
+
+
+# Delivery.
+
+DELIVER = {"deliver_url": "https://receiver.foryou-realestate.com/",
+           "deliver_secret": "whsec_" + "QUJDREVGR0hJSktM" * 2}
+EVENT = "INSERT INTO event VALUES (5, 1, gen_random_uuid(), now() - interval '{}', 'x');"
+DELIVERY = {
+    "events that nobody delivers": (
+        EVENT.format("2 hours") + "INSERT INTO pending VALUES (5, 1);",
+        "WRONG", "1 events wait", "deliver --follow"),
+    "a blocked account": (
+        EVENT.format("1 minute") + "INSERT INTO pending VALUES (5, 1);"
+        "INSERT INTO delivery VALUES (5, 'x', 1, now(), 3, 0, now() + interval '1 hour');",
+        "warn", "account 5 is blocked", "failed attempts: 3"),
+    "events that were given up": (
+        "INSERT INTO dead VALUES (5, 1, now(), 'x', 'x')",
+        "warn", "1 events were given up", "DELETE FROM dead"),
+}
+
+
+@pytest.mark.parametrize("case", DELIVERY)
+def test_delivery(database, case):
+    sql, level, *words = DELIVERY[case]
+    use(database, DELIVER)
+    assert good(database.site) == PARTS | {"delivery"}
+    database.psql(sql)
+
+    plant(database, level, "delivery", *words)

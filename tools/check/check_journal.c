@@ -68,8 +68,17 @@ report_damage(struct report *r, enum cursor_damage damage)
 		    "the journal is shorter than when its events were delivered, or was replaced");
 }
 
+static const char *
+dead_advice(const struct config *cfg)
+{
+	return cfg->store.engine == ENGINE_POSTGRESQL
+	    ? "when the receiver works again, run amocrmctl replay, then delete them in the "
+	      "database: DELETE FROM dead"
+	    : "when the receiver works again, run amocrmctl replay, then delete events/dead.ndjson";
+}
+
 static void
-report_delivery(struct report *r, const struct delivery_status *status)
+report_delivery(struct report *r, const struct config *cfg, const struct delivery_status *status)
 {
 	bool late = status->waiting > 0 && status->waiting_since + WAIT_MAX_S < time(NULL);
 
@@ -79,9 +88,7 @@ report_delivery(struct report *r, const struct delivery_status *status)
 	if (status->blocked > 0)
 		report_blocked(r, status);
 	if (status->dead > 0)
-		report_warning(r, "delivery",
-		    "when the receiver works again, run amocrmctl replay, then delete "
-		    "events/dead.ndjson",
+		report_warning(r, "delivery", dead_advice(cfg),
 		    "%zu events were given up after their last retry", status->dead);
 	if (!late && status->blocked == 0 && status->dead == 0 && status->damage == CURSOR_WHOLE)
 		report_ok(r, "delivery", "%zu events wait", status->waiting);
@@ -118,12 +125,14 @@ check_journal(struct check *c)
 	if (status.newest > c->newest)
 		c->newest = status.newest;
 	if (!ok) {
-		report_fault(&c->report, "events", "restore this file, or move it away");
+		report_fault(&c->report, "events",
+		    cfg->store.engine == ENGINE_POSTGRESQL ? "run check again"
+							   : "restore this file, or move it away");
 		return;
 	}
 	report_torn(&c->report, &status);
 	if (cfg->store.engine == ENGINE_FILES)
 		check_journal_size(c);
 	if (cfg->deliver.url != NULL)
-		report_delivery(&c->report, &status);
+		report_delivery(&c->report, cfg, &status);
 }

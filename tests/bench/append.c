@@ -45,11 +45,6 @@ struct sample {
 	struct event event;
 };
 
-struct gate {
-	int ready[2]; /* pipes */
-	int open[2];
-};
-
 static double
 now_ms(void)
 {
@@ -139,10 +134,10 @@ append_event(
 	return false;
 }
 
-/* All writers begin at the same time, when the gate is closed; each has connected by then, and
- * appended a first event. */
+/* All writers begin at the same time, when the gate is closed; each is ready then: it has connected,
+ * and appended a first event. */
 static int
-write_events(struct writer *writer, long events, const struct gate *gate, double *longest_ms)
+write_events(struct writer *writer, long events, int ready, int gate, double *longest_ms)
 {
 	struct config cfg = { .valid = true };
 	struct sample sample;
@@ -163,8 +158,7 @@ write_events(struct writer *writer, long events, const struct gate *gate, double
 		if (!append_event(&ctx, writer, &cfg, &sample))
 			return EXIT_FAILURE;
 		ctx_wipe(&ctx);
-		if (i == 0
-		    && (write(gate->ready[1], "", 1) != 1 || read(gate->open[0], &byte, 1) != 0))
+		if (i == 0 && (write(ready, "", 1) != 1 || read(gate, &byte, 1) != 0))
 			return EXIT_FAILURE;
 		if (i > 0 && now_ms() - began > *longest_ms)
 			*longest_ms = now_ms() - began;
@@ -173,29 +167,39 @@ write_events(struct writer *writer, long events, const struct gate *gate, double
 	return EXIT_SUCCESS;
 }
 
+/* Starts a writer, and waits until it is ready: many that connect at once would all be late. */
+static bool
+start(struct writer *writer, long events, const int gate[2], double *longest_ms)
+{
+	int ready[2];
+	char byte;
+	bool ok;
+
+	if (pipe(ready) != 0)
+		return false;
+	if (fork() == 0) {
+		close(gate[1]);
+		_exit(write_events(writer, events, ready[1], gate[0], longest_ms));
+	}
+	close(ready[1]);
+	ok = read(ready[0], &byte, 1) == 1;
+	close(ready[0]);
+	return ok;
+}
+
 /* The seconds from the opening of the gate to the end of the last writer; below 0: one failed. */
 static double
 run(struct writer *writer, int writers, long events, double *longest_ms)
 {
-	struct gate gate;
+	int gate[2];
 	double began;
-	char byte;
 	int status;
-	bool ok = true;
+	bool ok = pipe(gate) == 0;
 
-	if (pipe(gate.ready) != 0 || pipe(gate.open) != 0)
-		return -1;
-	for (int i = 0; i < writers; i++)
-		if (fork() == 0) {
-			close(gate.open[1]);
-			_exit(write_events(writer, events, &gate, &longest_ms[i]));
-		}
-	close(gate.open[0]);
-	close(gate.ready[1]);
-	for (int i = 0; i < writers; i++)
-		ok = ok && read(gate.ready[0], &byte, 1) == 1;
+	for (int i = 0; ok && i < writers; i++)
+		ok = start(writer, events, gate, &longest_ms[i]);
 	began = now_ms();
-	close(gate.open[1]);
+	close(gate[1]);
 	while (wait(&status) > 0)
 		ok = ok && status == 0;
 	return ok ? (now_ms() - began) / 1e3 : -1;

@@ -17,8 +17,10 @@ TITLES = ["CGI: one process for each request", "Resident: callback, no code", "R
           "Resident: webhook, 2 KB stored", "Resident: memory",
           "The exchange: one process for each request", "The exchange: resident processes",
           "The store against the number of connections",
-          "The journal against the number of writers", "Results against the targets"]
-LONGEST = 60    # seconds; it takes about 20
+          "The journal against the number of writers",
+          "Several hosts: events against the number of writers", "Several hosts: requests",
+          "Results against the targets"]
+LONGEST = 180   # seconds; it takes about 40
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,8 @@ def skipped(text):
 @pytest.mark.parametrize("title", TITLES)
 def test_every_table_is_filled(printed, title):
     text, *_ = printed
+    if title not in text and any("several hosts" in line for line in skipped(text)):
+        pytest.skip("PostgreSQL is not installed")
     rows = rows_of(text, title)
     assert len(rows) >= 2
     if not skipped(text):

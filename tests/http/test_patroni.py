@@ -4,6 +4,7 @@ killed, then its whole host.  Writers go on by themselves, and nothing that was 
 Patroni's times are shorter than in the example, see sandbox/patroni.py.
 """
 
+import json
 import subprocess
 import threading
 
@@ -13,7 +14,8 @@ from sandbox import process
 from sandbox.database_user import POSTGRESQL
 from sandbox.patroni import PASSWORD, Patroni
 from sandbox.pgbouncer import Haproxy, Pgbouncer
-from sandbox.servers import NotInstalled
+from sandbox.servers import Bare, NotInstalled
+from sandbox.site import Site
 
 ROWS = 8        # that each writer stores before and after a failure
 SHARED = "target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=5000"
@@ -158,3 +160,76 @@ def test_nothing_is_acknowledged_without_a_standby(cluster):
     assert (insert.returncode, errors) == (0, b"")
     standbys[1].start()
     cluster.wait_until(cluster.complete, "both standbys")
+
+
+@pytest.fixture
+def web_hosts(cluster, bare, amocrm):
+    """Two sites with the same secrets and the same database."""
+    cluster.wait_until(cluster.complete, "both standbys")
+    other_folder = bare.folder / "other-host"
+    other_folder.mkdir()
+    process.give(other_folder, 0o750)
+    other = Site(amocrm, other_folder)
+    other.server = Bare(other)
+    other.jwt_secret = bare.jwt_secret
+    other.write_keys(bare.keys.read_text())
+    password_file = bare.folder / "database-password"
+    password_file.write_text(f"{PASSWORD}\n")
+    process.give(password_file, 0o640)
+    for site in (bare, other):
+        site.configure(store_engine="postgresql", store_database=cluster.conninfo(),
+                       store_password_file=password_file)
+        site.ctl("engine", "init")
+    yield [bare, other]
+    process.remove_folder(other_folder)
+
+
+class Amocrm(threading.Thread):
+    """Sends one webhook after another to a site; as amoCRM does, it repeats one that failed."""
+
+    def __init__(self, site, number):
+        super().__init__(daemon=True)
+        self.site = site
+        self.number = number
+        self.acknowledged = 0
+        self._end = threading.Event()
+
+    def run(self):
+        while not self._end.is_set():
+            body = f"leads[add][0][id]={self.acknowledged}&leads[add][0][host]={self.number}"
+            answer = self.site.post(
+                "webhook", headers={"Content-Type": "application/x-www-form-urlencoded"},
+                body=f"{body}&account[id]=31920194".encode())
+            if answer.status == 200:
+                self.acknowledged += 1
+
+    def stop(self):
+        self._end.set()
+        self.join()
+
+
+def test_no_web_host_loses_a_webhook(cluster, web_hosts, amocrm):
+    """A connection of one host is known to the other, and events of both are in one log."""
+    first, second = web_hosts
+    assert first.get("callback", amocrm.approve()).status == 200
+    senders = [Amocrm(site, number) for number, site in enumerate(web_hosts)]
+    for sender in senders:
+        sender.start()
+    try:
+        wait_for_rows(cluster, senders)
+
+        cluster.primary().kill_host()
+        wait_for_rows(cluster, senders)
+    finally:
+        for sender in senders:
+            sender.stop()
+
+    for site in web_hosts:
+        leads = [event["payload"]["leads"]["add"][0] for event in
+                 map(json.loads, site.ctl("events").stdout.splitlines())
+                 if event["events"] == ["leads.add"]]
+        stored = {f"{lead['host']}|{lead['id']}" for lead in leads}
+        assert acknowledged(senders) - stored == set()
+    assert [one["state"] for one in second.connections()] == ["active"]
+    second.ctl("refresh")
+    assert first.ctl("token", "31920194").stdout == second.ctl("token", "31920194").stdout

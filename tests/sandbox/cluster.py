@@ -15,7 +15,6 @@ import functools
 import glob
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -166,13 +165,17 @@ class Cluster:
     """Starts when it is made.  `primary` and `nodes` are Node; `password_file` is for [store]
     password_file.
 
-    Without fsync it is faster, and survives kill -9 of its processes, but no loss of power.
+    Without fsync it is faster, and survives kill -9 of its processes, but no loss of power.  Its
+    folder is a new temporary one by default.
     """
 
-    def __init__(self, fsync=True):
+    def __init__(self, fsync=True, folder=None):
         self.fsync = fsync
-        self.folder = process.new_folder()
+        self.folder = folder or process.new_folder()
         self.nodes = []
+        if folder:
+            folder.mkdir()
+            process.give(folder, 0o750)
         try:
             self._start()
         except BaseException:
@@ -338,7 +341,7 @@ class Cluster:
         if node.running:
             node.kill()
         node.free_memory()
-        shutil.rmtree(node.data)
+        process.remove_folder(node.data)    # absent if an attempt failed
         self._run("pg_basebackup", "-D", node.data, "-h", self.primary.folder,
                   "-p", str(self.primary.port), "-U", SUPERUSER,
                   "--checkpoint", "fast", "--no-sync")

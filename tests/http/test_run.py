@@ -49,10 +49,10 @@ def checkout(request):
 
 
 @contextmanager
-def running(checkout, port):
+def running(checkout, port, **variables):
     """Starts it; yields the process and its complete output."""
     folder, rights = checkout
-    environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     if folder != ROOT:
         environment.pop("BUILD", None)
     program = subprocess.Popen([folder / "tests/sandbox/run"], cwd=folder, env=environment,
@@ -75,9 +75,9 @@ def running(checkout, port):
                 program.wait()
 
 
-def pasted(command, folder):
+def pasted(command, folder, **rights):
     done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True,
-                          timeout=process.PATIENCE)
+                          timeout=process.PATIENCE, **rights)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -226,9 +226,83 @@ def test_its_server_ends_if_it_is_killed(checkout):
             shutil.rmtree(folder)
 
 
-def refused(port):
+def descendants(pid):
+    found = process.children(pid)
+    return [*found, *(each for child in found for each in descendants(child))]
+
+
+def await_line(program, words):
+    printed = ""
+    while words not in printed:
+        line = program.stdout.readline()
+        assert line, f"it exited after printing: {printed}"
+        printed += line
+
+
+def accepting_hosts(command, folder):
+    """Sends webhooks, which go to the hosts in turn, until two hosts have accepted one."""
+    accepted = set()
+
+    def both():
+        [sent] = json.loads(pasted(command, folder))
+        if sent["status"] == 200:
+            accepted.add(sent["url"])
+        return len(accepted) == 2
+    process.wait_until(both, "both hosts to accept a webhook")
+    return accepted
+
+
+def test_two_hosts_over_a_database_go_on_without_its_primary(checkout):
+    folder, rights = checkout
+    with running(checkout, process.free_port(), ENGINE="postgresql") as (program, printed):
+        temporary = Path(re.search(r"removes (/\S+)", printed)[1])
+        commands = COMMAND.findall(printed)
+        allow, accounts = commands[:2]
+        on_each = [command for command in commands if command.endswith("/status")][-2:]
+        [webhook] = [command for command in commands if "/webhook" in command]
+        [state] = [command for command in commands if command.endswith(" engine state")]
+        [kill] = [command for command in commands if command.startswith("kill ")]
+        primary = int(re.search(r"\d+", kill)[0])
+
+        assert "?code=" in pasted(allow, folder)
+        first, second = (pasted(command, folder) for command in on_each)
+        assert '"connected":true' in first and first == second
+        assert len({command.rpartition(" ")[2] for command in on_each}) == 2
+        lost = re.search(r"^primary +(\S+),", pasted(state, folder), re.MULTILINE)[1]
+        assert lost in printed
+        killed = [primary, *process.children(primary)]
+        pasted(kill, folder, **rights)
+        await_line(program, "has been promoted")
+
+        assert not any(map(process.alive, killed))
+        assert all('"connected":true' in pasted(command, folder) for command in on_each)
+        assert len(accepting_hosts(webhook, folder)) == 2
+        assert "?code=" in pasted(allow, folder)
+        assert "reforyou.amocrm.ru" in pasted(accounts, folder)
+        assert lost not in pasted(state, folder)
+        await_line(program, "a standby again")
+        started = descendants(program.pid)
+        program.send_signal(signal.SIGINT)
+        rest, _ = program.communicate(timeout=process.PATIENCE)
+
+        assert program.returncode == 0, rest
+        assert "Traceback" not in rest
+        assert not temporary.exists()
+        process.wait_until(lambda: not any(map(process.alive, started)), "the processes' end")
+        assert not left_of(temporary)
+
+
+def refused(port, **variables):
     return subprocess.run([ROOT / "tests/sandbox/run"], cwd=ROOT, capture_output=True, text=True,
-                          timeout=process.PATIENCE, env={**os.environ, "PORT": str(port)})
+                          timeout=process.PATIENCE,
+                          env={**os.environ, "PORT": str(port), **variables})
+
+
+def test_an_unknown_engine_is_reported():
+    done = refused(process.free_port(), ENGINE="gdbm")
+
+    assert done.returncode != 0
+    assert done.stderr == "ENGINE=gdbm is neither files nor postgresql.\n"
 
 
 def test_a_busy_port_is_reported():

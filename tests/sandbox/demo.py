@@ -1,8 +1,10 @@
 """Two pages of `make run`: one acts as a user of amoCRM, the other as the mobile app.
 
-Each button sends the real request and shows the real response.
+Each button sends the real request and shows the real response.  Several hosts get the requests in
+turn, as from a load balancer, and the page names the host.
 """
 
+import itertools
 from html import escape
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -50,8 +52,9 @@ CONNECT_FIRST = "Connect first: only webhooks of connected accounts are accepted
 
 
 class Demo:
-    def __init__(self, site, amocrm, connect_page):
-        self._site, self._amocrm, self._connect_page = site, amocrm, connect_page
+    def __init__(self, hosts, amocrm, connect_page):
+        self._hosts, self._amocrm, self._connect_page = hosts, amocrm, connect_page
+        self._turns = itertools.cycle(hosts)
 
     def answer(self, exchange):
         """The response of one of the two pages, or None for any other path."""
@@ -67,29 +70,35 @@ class Demo:
         return self._page("The office" if path == "/" else "The app", page)
 
     def webhook_url(self):
-        return self._site.webhook_url()
+        return next(self._turns).webhook_url()
 
     def _office(self, form):
         account, _ = self._amocrm.who()
+        host = next(self._turns)
         if form.get("do") == "lead":
-            sent = hooks.WebhookSender(self.webhook_url()).post(hooks.webhook_body(account))
-            return sent, "POST webhook", CONNECT_FIRST if sent.status == 403 else ""
+            sent = hooks.WebhookSender(host.webhook_url()).post(hooks.webhook_body(account))
+            return sent, self._to(host, "POST webhook"), CONNECT_FIRST if sent.status == 403 else ""
         self._amocrm.oauth.uninstall(account)
-        return hooks.disconnect_hook(self._site.url("disconnect"), self._amocrm.integration,
-                                     account), "GET disconnect, signed"
+        return hooks.disconnect_hook(host.url("disconnect"), self._amocrm.integration,
+                                     account), self._to(host, "GET disconnect, signed")
 
     def _app(self, form):
         do = form.get("do")
-        headers = {"Authorization": f"Bearer {self._site.app_token()}"}
+        host = next(self._turns)
+        headers = {"Authorization": f"Bearer {host.app_token()}"}
         if do == "exchange":
             linked = parse_qs(urlsplit(form.get("link", "")).query)
             body = urlencode({name: linked[name][0] for name in ("code", "state") if name in linked})
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            return hooks.send("POST", self._site.url("exchange-code"), headers=headers, body=body,
-                              patience=PATIENCE), "POST exchange-code"
+            return hooks.send("POST", host.url("exchange-code"), headers=headers, body=body,
+                              patience=PATIENCE), self._to(host, "POST exchange-code")
         method, name = ("POST", "disconnect") if do == "disconnect" else ("GET", "status")
-        return hooks.send(method, self._site.url(name), headers=headers,
-                          patience=PATIENCE), f"{method} {name}"
+        return hooks.send(method, host.url(name), headers=headers,
+                          patience=PATIENCE), self._to(host, f"{method} {name}")
+
+    def _to(self, host, request):
+        """The request, with the host if there are several."""
+        return request if len(self._hosts) == 1 else f"{request} to {host.server.url}"
 
     @staticmethod
     def _shown(sent, asked, advice=""):

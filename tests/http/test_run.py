@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,11 +233,16 @@ def descendants(pid):
 
 
 def await_line(program, words):
-    printed = ""
-    while words not in printed:
-        line = program.stdout.readline()
-        assert line, f"it exited after printing: {printed}"
-        printed += line
+    overdue = threading.Timer(process.PATIENCE, program.terminate)
+    overdue.start()
+    try:
+        printed = ""
+        while words not in printed:
+            line = program.stdout.readline()
+            assert line, f"it ended, or was ended, after printing: {printed}"
+            printed += line
+    finally:
+        overdue.cancel()
 
 
 def accepting_hosts(command, folder):

@@ -172,10 +172,16 @@ $(BUILD)/tests/unit/common/libexec:
 	ln -sfn ../../../libexec $@
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/common/libexec $(HTTPS) $(CRYPTO) $(PG)
-	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
+	$(call step,LD) $(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(SHARED_LIBS) $(shell pkg-config --libs libpq) -lcmocka
+
+$(BUILD)/tests/unit/%.o: ALL_CFLAGS += $(shell pkg-config --cflags libpq)
+
+# What the store promises is tested with files, and again with a database (tests/unit/engine.h).
+ENGINE_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(shell grep -l IN_STORE tests/unit/common/*/test_*.c))
 
 check-unit: $(UNIT_TESTS)
-	@tests/each $(UNIT_TESTS)
+	@failed=0; tests/each $(UNIT_TESTS) || failed=1; \
+	    tests/with-database tests/each $(ENGINE_TESTS) || failed=1; exit $$failed
 
 # Each target runs its corpus and one second of mutated inputs under the sanitizers.
 FUZZ        = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

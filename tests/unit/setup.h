@@ -2,7 +2,7 @@
 #ifndef SETUP_H
 #define SETUP_H
 
-#include "folder.h"
+#include "engine.h"
 
 #include "config/config.h"
 #include "crypto/keyring.h"
@@ -34,7 +34,7 @@ setup_open(struct setup *s, const char *folder, int connections)
 	s->cfg.amocrm.budget = (struct call_budget){ 7, 2 };
 	s->cfg.app.deep_link = "foryoure://amo-crm/callback";
 	s->cfg.app.connections = connections;
-	s->cfg.store.path = folder;
+	s->cfg.store = store_in(folder);
 	s->cfg.store.keys = s->keys;
 	open_ctx(&s->ctx);
 	if (!keyring_read(&s->ctx, s->keys, &s->ring))

@@ -119,9 +119,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_each_id),
-		IN_FOLDER(adds_and_removes_ids),
-		IN_FOLDER(has_a_section_for_each_account),
+		IN_STORE(adds_and_removes_ids),
+		IN_STORE(has_a_section_for_each_account),
 	};
 
-	return cmocka_run_group_tests_name("account index", tests, NULL, NULL);
+	return run_engine_tests("account index", tests);
 }

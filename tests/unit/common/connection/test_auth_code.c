@@ -117,10 +117,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(reads_a_written_record),
-		IN_FOLDER(reads_stored_records),
-		IN_FOLDER(finds_no_record_of_a_new_code),
+		IN_STORE(reads_a_written_record),
+		IN_STORE(reads_stored_records),
+		IN_STORE(finds_no_record_of_a_new_code),
 	};
 
-	return cmocka_run_group_tests_name("authorization code", tests, NULL, NULL);
+	return run_engine_tests("authorization code", tests);
 }

@@ -404,17 +404,17 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(chooses_the_host),
-		IN_FOLDER(exchanges_a_code_once),
-		IN_FOLDER(lets_one_user_claim_a_code),
-		IN_FOLDER(reserves_a_code_for_one_user),
-		IN_FOLDER(lets_nobody_claim_an_unclaimable_code),
-		IN_FOLDER(lets_the_record_of_a_pending_code_decide),
-		IN_FOLDER(refuses_a_refused_code_again),
+		IN_STORE(exchanges_a_code_once),
+		IN_STORE(lets_one_user_claim_a_code),
+		IN_STORE(reserves_a_code_for_one_user),
+		IN_STORE(lets_nobody_claim_an_unclaimable_code),
+		IN_STORE(lets_the_record_of_a_pending_code_decide),
+		IN_STORE(refuses_a_refused_code_again),
 		IN_FOLDER(knows_the_characters_of_a_code),
-		IN_FOLDER(refuses_a_code_without_a_connection),
+		IN_STORE(refuses_a_code_without_a_connection),
 		IN_FOLDER(checks_the_key_ring_and_the_store_first),
-		IN_FOLDER(lets_one_of_many_concurrent_users_claim_a_code),
+		IN_STORE(lets_one_of_many_concurrent_users_claim_a_code),
 	};
 
-	return cmocka_run_group_tests_name("authorize", tests, NULL, NULL);
+	return run_engine_tests("authorize", tests);
 }

@@ -524,21 +524,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(is_everybodys_if_shared),
-		IN_FOLDER(is_one_users_if_per_user),
-		IN_FOLDER(is_nobodys_until_it_is_claimed),
-		IN_FOLDER(is_erased),
-		IN_FOLDER(is_revoked_with_its_account),
-		IN_FOLDER(is_nobodys_after_it_was_revoked_or_erased),
-		IN_FOLDER(is_claimed_by_its_own_authorization_only),
-		IN_FOLDER(is_revoked_however_many_users_the_account_has),
+		IN_STORE(is_everybodys_if_shared),
+		IN_STORE(is_one_users_if_per_user),
+		IN_STORE(is_nobodys_until_it_is_claimed),
+		IN_STORE(is_erased),
+		IN_STORE(is_revoked_with_its_account),
+		IN_STORE(is_nobodys_after_it_was_revoked_or_erased),
+		IN_STORE(is_claimed_by_its_own_authorization_only),
+		IN_STORE(is_revoked_however_many_users_the_account_has),
 		cmocka_unit_test(is_usable_until_its_refresh_token_expires),
-		IN_FOLDER(is_refreshed),
-		IN_FOLDER(is_revoked_when_refused),
-		IN_FOLDER(is_resealed_with_the_first_key),
-		IN_FOLDER(visits_every_connection),
+		IN_STORE(is_refreshed),
+		IN_STORE(is_revoked_when_refused),
+		IN_STORE(is_resealed_with_the_first_key),
+		IN_STORE(visits_every_connection),
 		IN_FOLDER(reports_a_full_arena),
 	};
 
-	return cmocka_run_group_tests_name("connection", tests, NULL, NULL);
+	return run_engine_tests("connection", tests);
 }

@@ -404,7 +404,8 @@ folds_a_code_unless_there_is_something_newer(void **state)
 		syncs = 0;
 		if (!connection_fold(&s.ctx, &s.cfg, CODE))
 			fail_msg("%s: %s", table[i].label, s.ctx.reason);
-		DEMAND(table[i].label, syncs > 0); /* before the slot is freed */
+		if (!engine_is_database())
+			DEMAND(table[i].label, syncs > 0); /* before the slot is freed */
 		stored_is(table[i].label, &s, table[i].expected);
 		code_is(table[i].label, &s, table[i].claimed_by);
 		if (strcmp(table[i].expected, "refresh-new") == 0) {
@@ -725,19 +726,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(folds_unless_there_is_something_newer),
-		IN_FOLDER(keeps_what_was_changed_meanwhile),
-		IN_FOLDER(seals_with_the_first_key_of_now),
-		IN_FOLDER(folds_a_code_unless_there_is_something_newer),
-		IN_FOLDER(folds_a_code_whose_record_has_no_connection),
-		IN_FOLDER(does_not_replace_a_newer_connection_of_its_claimant),
-		IN_FOLDER(is_found_by_who_else_finds_nothing),
-		IN_FOLDER(asks_amocrm_within_one_deadline),
-		IN_FOLDER(folds_within_the_deadline_of_the_request),
-		IN_FOLDER(frees_slots_when_all_are_taken),
-		IN_FOLDER(finds_a_code_that_another_process_has_just_folded_in),
+		IN_STORE(folds_unless_there_is_something_newer),
+		IN_STORE(keeps_what_was_changed_meanwhile),
+		IN_STORE(seals_with_the_first_key_of_now),
+		IN_STORE(folds_a_code_unless_there_is_something_newer),
+		IN_STORE(folds_a_code_whose_record_has_no_connection),
+		IN_STORE(does_not_replace_a_newer_connection_of_its_claimant),
+		IN_STORE(is_found_by_who_else_finds_nothing),
+		IN_STORE(asks_amocrm_within_one_deadline),
+		IN_STORE(folds_within_the_deadline_of_the_request),
+		IN_STORE(frees_slots_when_all_are_taken),
+		IN_STORE(finds_a_code_that_another_process_has_just_folded_in),
 		IN_FOLDER(waits_until_the_place_is_repaired),
 	};
 
-	return cmocka_run_group_tests_name("connection escrow", tests, NULL, NULL);
+	return run_engine_tests("connection escrow", tests);
 }

@@ -2,7 +2,7 @@
 #include "../../setup.h"
 
 #include "connection/connection_event.h"
-#include "events/journal.h"
+#include "events/event_log.h"
 #include "text/json.h"
 
 static const struct connection usual = { .account_id = 31920194,
@@ -16,12 +16,11 @@ struct events {
 };
 
 static bool
-collect(struct ctx *ctx, void *arg, const char *event, const struct journal_position *next)
+collect(struct ctx *ctx, void *arg, const char *event)
 {
 	struct events *events = arg;
 
 	(void)ctx;
-	(void)next;
 	events->count++;
 	snprintf(events->last, sizeof events->last, "%s", event);
 	return true;
@@ -30,12 +29,13 @@ collect(struct ctx *ctx, void *arg, const char *event, const struct journal_posi
 static void
 read_events(struct setup *s, struct events *events)
 {
-	struct journal journal = journal_of(&s->cfg.store);
-	struct journal_position position = { 0 };
+	struct event_log log = event_log_of(&s->cfg);
+	struct event_position position;
 	int64_t torn = 0;
 
 	memset(events, 0, sizeof *events);
-	if (!journal_each(&s->ctx, &journal, &position, collect, events, &torn))
+	if (!event_log_seek(&s->ctx, &log, 0, &position)
+	    || !event_log_each(&s->ctx, &log, &position, collect, events, &torn))
 		fail_msg("%s", s->ctx.reason);
 	assert_int_equal(torn, 0);
 }
@@ -108,9 +108,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(appends_an_event_for_each_change),
+		IN_STORE(appends_an_event_for_each_change),
 		IN_FOLDER(never_fails_the_request),
 	};
 
-	return cmocka_run_group_tests_name("connection event", tests, NULL, NULL);
+	return run_engine_tests("connection event", tests);
 }

@@ -460,9 +460,9 @@ main(void)
 		IN_FOLDER(a_disconnect_keeps_a_newer_authorization),
 		IN_FOLDER(an_import_keeps_the_pointer_that_a_claim_wrote),
 		IN_FOLDER(a_reader_finds_a_connection_that_is_being_replaced),
-		IN_FOLDER(two_concurrent_claims_leave_a_user_one_connection),
-		IN_FOLDER(concurrent_changes_do_not_deadlock),
+		IN_STORE(two_concurrent_claims_leave_a_user_one_connection),
+		IN_STORE(concurrent_changes_do_not_deadlock),
 	};
 
-	return cmocka_run_group_tests_name("connection race", tests, NULL, NULL);
+	return run_engine_tests("connection race", tests);
 }

@@ -159,8 +159,8 @@ main(void)
 		IN_FOLDER(restores_a_pointer_unless_there_is_one),
 		IN_FOLDER(fails_without_a_store),
 		IN_FOLDER(restores_a_record_unless_the_store_has_tokens_as_new),
-		IN_FOLDER(refuses_the_record_of_another_key),
+		IN_STORE(refuses_the_record_of_another_key),
 	};
 
-	return cmocka_run_group_tests_name("connection restore", tests, NULL, NULL);
+	return run_engine_tests("connection restore", tests);
 }

@@ -11,6 +11,7 @@
 #include "connection/connection_escrow.h"
 #include "connection/connection_internal.h"
 #include "connection/refresh.h"
+#include "events/event_log.h"
 #include "store/escrow.h"
 
 #include <stdlib.h>
@@ -145,23 +146,33 @@ read_stored(const char *label, struct setup *s, struct tokens *tokens)
 	return connection;
 }
 
-static int
-count_events(const char *folder, const char *action)
-{
-	char path[PATH_SIZE];
-	uint8_t *bytes;
-	size_t len;
-	int count = 0;
+struct event_count {
+	const char *action;
+	int count;
+};
 
-	path_in(folder, "events/0000000001.ndjson", path);
-	if (access(path, R_OK) != 0)
-		return 0;
-	bytes = file_read(path, &len);
-	bytes[len] = '\0';
-	for (const char *at = (const char *)bytes; (at = strstr(at, action)) != NULL; at++)
-		count++;
-	free(bytes);
-	return count;
+static bool
+count_event(struct ctx *ctx, void *arg, const char *line)
+{
+	struct event_count *events = arg;
+
+	(void)ctx;
+	events->count += strstr(line, events->action) != NULL;
+	return true;
+}
+
+static int
+count_events(struct setup *s, const char *action)
+{
+	struct event_log log = event_log_of(&s->cfg);
+	struct event_count events = { action, 0 };
+	struct event_position position;
+	int64_t torn = 0;
+
+	if (!event_log_seek(&s->ctx, &log, 0, &position)
+	    || !event_log_each(&s->ctx, &log, &position, count_event, &events, &torn))
+		fail_msg("%s", s->ctx.reason);
+	return events.count;
 }
 
 static void
@@ -286,10 +297,11 @@ updates_the_connection_by_each_result(void **state)
 		struct tokens tokens;
 		struct tokens kept;
 		struct setup s;
-		int before[2] = { count_events(*state, "\"connection.revoked\""),
-			count_events(*state, "\"connection.refresh_failed\"") };
+		int before[2];
 
 		open_connected(&s, *state, CONNECTIONS_PER_USER, 60);
+		before[0] = count_events(&s, "\"connection.revoked\"");
+		before[1] = count_events(&s, "\"connection.refresh_failed\"");
 		memcpy(mock.results, table[i].results, sizeof mock.results);
 		mock.new_host = table[i].new_host;
 		same_fault(label, &s.ctx, refresh(&s, &tokens), table[i].expected);
@@ -311,10 +323,9 @@ updates_the_connection_by_each_result(void **state)
 			same_text(label, tokens.access_token, "access-new");
 			same_number(label, connection.expires_at, kept.expires_at);
 		}
-		same_number(label, count_events(*state, "\"connection.revoked\"") - before[0],
+		same_number(label, count_events(&s, "\"connection.revoked\"") - before[0],
 		    table[i].event != NULL && strcmp(table[i].event, "revoked") == 0);
-		same_number(label,
-		    count_events(*state, "\"connection.refresh_failed\"") - before[1],
+		same_number(label, count_events(&s, "\"connection.refresh_failed\"") - before[1],
 		    table[i].event != NULL && strcmp(table[i].event, "refresh_failed") == 0);
 		assert_true(connection_erase(&s.ctx, &s.cfg, 31920194, 1));
 		setup_close(&s);
@@ -486,13 +497,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(refreshes_only_if_due),
-		IN_FOLDER(gives_usable_tokens),
-		IN_FOLDER(updates_the_connection_by_each_result),
-		IN_FOLDER(keeps_changes_made_during_the_call),
-		IN_FOLDER(uses_a_newer_authorization_that_waits),
-		IN_FOLDER(makes_no_call_that_cannot_succeed),
+		IN_STORE(refreshes_only_if_due),
+		IN_STORE(gives_usable_tokens),
+		IN_STORE(updates_the_connection_by_each_result),
+		IN_STORE(keeps_changes_made_during_the_call),
+		IN_STORE(uses_a_newer_authorization_that_waits),
+		IN_STORE(makes_no_call_that_cannot_succeed),
 	};
 
-	return cmocka_run_group_tests_name("refresh", tests, NULL, NULL);
+	return run_engine_tests("refresh", tests);
 }

@@ -1,18 +1,12 @@
 /* test_store.c - records by key: their limits, their locks, and concurrent writers. */
 #include "../../child.h"
-#include "../../folder.h"
+#include "../../engine.h"
 #include "../../skipping_clock.h"
 
 #include "store/store.h"
 #include "store/store_files.h"
 
 #include <sys/resource.h>
-
-static struct store_config
-store_in(const char *folder)
-{
-	return (struct store_config){ .path = folder };
-}
 
 static void
 put(const struct store_config *store, const char *key, const char *value, time_t expires)
@@ -39,22 +33,45 @@ has_value(
 	ctx_close(&ctx);
 }
 
+enum { MANY = 600 }; /* more than there are shards, or records of a page */
+
+/* Puts records whose values are their keys. */
+static void
+put_many(const struct store_config *store, const char *prefix, const char *suffix)
+{
+	struct ctx ctx;
+
+	open_ctx(&ctx);
+	for (int i = 0; i < MANY; i++) {
+		const char *key;
+
+		assert_true(ctx_printf(&ctx, &key, "%s:%d%s", prefix, i, suffix));
+		if (!store_put(&ctx, store, key, key, 0))
+			fail_msg("%s: %s", key, ctx.reason);
+		ctx_wipe(&ctx);
+	}
+	ctx_close(&ctx);
+}
+
 static void
 keeps_records(void **state)
 {
 	struct store_config store = store_in(*state);
 	struct ctx ctx;
-	char key[32];
 
 	has_value("before the first put", &store, "connection:1:1", NULL);
-	for (int i = 0; i < 600; i++) { /* more than there are shards */
-		snprintf(key, sizeof key, "connection:%d:1", i);
-		put(&store, key, key, 0);
+	put_many(&store, "connection", ":1");
+	open_ctx(&ctx);
+	for (int i = 0; i < MANY; i++) {
+		const char *key;
+		const char *value;
+
+		assert_true(ctx_printf(&ctx, &key, "connection:%d:1", i)
+		    && store_get(&ctx, &store, key, &value));
+		same_text(key, value, key);
+		ctx_wipe(&ctx);
 	}
-	for (int i = 0; i < 600; i++) {
-		snprintf(key, sizeof key, "connection:%d:1", i);
-		has_value(key, &store, key, key);
-	}
+	ctx_close(&ctx);
 	put(&store, "connection:7:1", "changed", 0);
 	has_value("changed", &store, "connection:7:1", "changed");
 
@@ -190,7 +207,7 @@ updates_a_record(void **state)
 
 struct visits {
 	int count, stop_after;
-	char visited[600];
+	char visited[MANY];
 };
 
 static bool
@@ -200,7 +217,7 @@ note_visit(struct ctx *ctx, void *arg, const char *key, const char *value)
 	const char *garbage;
 	long i = strtol(strchr(key, ':') + 1, NULL, 10);
 
-	if (strcmp(key, value) == 0 && i >= 0 && i < 600)
+	if (strcmp(key, value) == 0 && i >= 0 && i < MANY)
 		visits->visited[i]++;
 	return ctx_printf(ctx, &garbage, "%20000d", 1) && ++visits->count != visits->stop_after;
 }
@@ -212,19 +229,15 @@ visits_every_record_once(void **state)
 	struct visits visits = { .count = 0 };
 	struct visits stopped = { .stop_after = 5 };
 	struct ctx ctx;
-	char key[32];
 
-	for (int i = 0; i < 600; i++) {
-		snprintf(key, sizeof key, "k:%d", i);
-		put(&store, key, key, 0);
-	}
+	put_many(&store, "k", "");
 	put(&store, "kk:1", "of another kind", 0);
 	put(&store, "code:1", "expired", 1);
 
 	open_ctx(&ctx);
 	assert_true(store_each(&ctx, &store, "k:", note_visit, &visits));
-	assert_int_equal(visits.count, 600);
-	for (int i = 0; i < 600; i++)
+	assert_int_equal(visits.count, MANY);
+	for (int i = 0; i < MANY; i++)
 		assert_int_equal(visits.visited[i], 1);
 	assert_false(store_each(&ctx, &store, "k:", note_visit, &stopped));
 	assert_int_equal(stopped.count, 5);
@@ -396,7 +409,7 @@ leaves_no_other_files(void **state)
 	ctx_close(&ctx);
 }
 
-enum { WRITERS = 8, INCREMENTS = 25 };
+enum { WRITERS = 8, INCREMENTS = 25, INCREMENT_ARENA = 65536 };
 
 static bool
 increment(struct ctx *ctx, void *arg, const char *old, const char **value)
@@ -408,14 +421,16 @@ increment(struct ctx *ctx, void *arg, const char *old, const char **value)
 static bool
 increments(void *arg)
 {
-	for (int i = 0; i < INCREMENTS; i++) {
-		struct ctx ctx;
+	struct ctx ctx;
 
-		if (!ctx_open(&ctx, 65536)
-		    || !store_update(&ctx, arg, "counter:1", 0, increment, NULL))
+	if (!ctx_open(&ctx, INCREMENT_ARENA))
+		return false;
+	for (int i = 0; i < INCREMENTS; i++) {
+		if (!store_update(&ctx, arg, "counter:1", 0, increment, NULL))
 			return false;
-		ctx_close(&ctx);
+		ctx_wipe(&ctx);
 	}
+	ctx_close(&ctx);
 	return true;
 }
 
@@ -423,20 +438,23 @@ static bool
 reads_no_older_value(void *arg)
 {
 	long before = 0;
+	struct ctx ctx;
 
+	if (!ctx_open(&ctx, INCREMENT_ARENA))
+		return false;
 	while (before < (long)WRITERS * INCREMENTS) {
-		struct ctx ctx;
 		const char *value;
 		long now;
 
-		if (!ctx_open(&ctx, 65536) || !store_get(&ctx, arg, "counter:1", &value))
+		if (!store_get(&ctx, arg, "counter:1", &value))
 			return false;
 		now = value == NULL ? 0 : strtol(value, NULL, 10);
 		if (now < before)
 			return false;
 		before = now;
-		ctx_close(&ctx);
+		ctx_wipe(&ctx);
 	}
+	ctx_close(&ctx);
 	return true;
 }
 
@@ -606,22 +624,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_FOLDER(keeps_records),
-		IN_FOLDER(lets_records_expire),
-		IN_FOLDER(limits_keys_and_values),
-		IN_FOLDER(updates_a_record),
-		IN_FOLDER(visits_every_record_once),
+		IN_STORE(keeps_records),
+		IN_STORE(lets_records_expire),
+		IN_STORE(limits_keys_and_values),
+		IN_STORE(updates_a_record),
+		IN_STORE(visits_every_record_once),
 		IN_FOLDER(reports_a_missing_folder),
 		IN_FOLDER(reports_missing_permissions),
 		IN_FOLDER(names_the_cure_below_a_long_path),
 		IN_FOLDER(reports_a_full_disk),
 		IN_FOLDER(leaves_no_other_files),
-		IN_FOLDER(loses_no_change_of_concurrent_writers),
+		IN_STORE(loses_no_change_of_concurrent_writers),
 		IN_FOLDER(locks_names_independently),
 		IN_FOLDER(finds_the_stale_lock_of_a_name),
 		IN_FOLDER(waits_for_another_writer_for_a_limited_time),
 		IN_FOLDER(reports_a_full_arena),
 	};
 
-	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+	return run_engine_tests("store", tests);
 }

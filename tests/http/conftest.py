@@ -6,6 +6,8 @@
     fastcgi    a fresh set-up, the programs run as FastCGI: one process for each program
     cluster    three PostgreSQL servers; a test may kill any of them
 
+Tests of what is stored run once more over PostgreSQL, see engines.py.
+
 One mock amoCRM server, one Apache, one lighttpd and one cluster serve a whole run.  The programs check their
 configuration for each request, so a test changes it with site.configure() and restarts nothing.
 """
@@ -19,10 +21,12 @@ import pytest
 # Appended, not prepended: the name of this folder, http, is also a module of the standard library.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import engines  # noqa: E402
 import responder  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
+from sandbox.database import Database  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
 from sandbox.site import NotBuilt, Site  # noqa: E402
 
@@ -62,7 +66,7 @@ def runners(one_site):
 
     def runner(name):
         if name not in started:
-            started[name] = RUNNERS[name](one_site)
+            started[name] = {**RUNNERS, "postgresql": engines.Responders}[name](one_site)
         return started[name]
     yield runner
     for server in started.values():
@@ -74,23 +78,52 @@ def amocrm(amocrm_and_folder):
     return amocrm_and_folder[0]
 
 
-@pytest.fixture(params=["bare", "apache", "lighttpd"])
-def site(request, one_site, runners):
-    return fresh(one_site, runners(request.param))
+SERVERS = {"site": ["bare", "apache", "lighttpd"], "bare": ["bare"],
+           "on_servers": ["apache", "lighttpd"]}
+
+
+def pytest_generate_tests(metafunc):
+    for name, servers in SERVERS.items():
+        if name in metafunc.fixturenames and is_ours(metafunc, name):
+            repeated = name != "on_servers" and engines.repeats(metafunc.module, metafunc.function)
+            if repeated or len(servers) > 1:
+                metafunc.parametrize(name, [*servers, *["postgresql"] * repeated], indirect=True)
+
+
+def is_ours(metafunc, name):
+    """Whether the fixture is that of this file, and the test does not choose the servers itself;
+    some files have another fixture of the same name."""
+    chosen = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    return (name not in chosen
+            and metafunc._arg2fixturedefs[name][-1].func.__module__ == __name__)
 
 
 @pytest.fixture
-def bare(one_site, runners):
-    return fresh(one_site, runners("bare"))
+def site(request, one_site, runners):
+    return prepared(request, one_site, runners)
 
 
-@pytest.fixture(params=["apache", "lighttpd"])
+@pytest.fixture
+def bare(request, one_site, runners):
+    return prepared(request, one_site, runners)
+
+
+@pytest.fixture
 def on_servers(request, one_site, runners):
-    return fresh(one_site, runners(request.param))
+    return prepared(request, one_site, runners)
 
 
-def fresh(site, server):
-    site.reset(server)
+def prepared(request, site, runners):
+    name = getattr(request, "param", "bare")
+    if name != "postgresql":
+        return fresh(site, runners(name))
+    database = request.getfixturevalue("one_database")
+    engines.warm(fresh(site, runners(name), database))
+    return fresh(site, runners(name), database)
+
+
+def fresh(site, server, database=None):
+    site.reset(server, database)
     return site
 
 
@@ -106,6 +139,11 @@ def fastcgi(bare):
 def one_cluster():
     with Cluster(fsync=False) as started:   # no test cuts the machine's power
         yield started
+
+
+@pytest.fixture(scope="session")
+def one_database(one_cluster):
+    return Database(one_cluster, "site")
 
 
 @pytest.fixture

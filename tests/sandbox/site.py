@@ -44,6 +44,7 @@ class Site:
         self.logs = self.folder / "logs"
         self.jwt_secret = secrets.token_urlsafe(36)
         self.server = None
+        self.database = None    # a Database: the store is there, and not in files
         self._log_marks = {}
         self._key_ring = ""
         self._stage(Path(build))
@@ -63,7 +64,7 @@ class Site:
         for program in built:
             self._copy(program, self.programs, 0o755)
         self._copy(build / "bin" / "amocrmctl", self.tools, 0o755)
-        for helper in (*HELPERS, "amo-crm-postgresql"):
+        for helper in HELPERS:
             self._copy(build / "libexec" / helper, self.libexec, 0o755)
         for page in HTDOCS.iterdir():
             if page.suffix in (".html", ".txt"):
@@ -82,6 +83,8 @@ class Site:
         return self.tools / "amocrmctl"
 
     def new_store(self):
+        if self.database:
+            self.database.empty()
         with contextlib.suppress(FileNotFoundError):
             # a test may have removed our own permission to read it
             self.store.chmod(0o700)
@@ -109,7 +112,8 @@ class Site:
             },
             "app": {"connections": "shared"},
             "jwt": {"secret": self.jwt_secret},
-            "store": {"path": self.store, "keys": self.keys},
+            "store": {"path": self.store, "keys": self.keys,
+                      **(self.database.settings if self.database else {})},
             "webhook": {},
             "deliver": {},
         }
@@ -141,9 +145,9 @@ class Site:
         process.give(written, mode)
         written.rename(path)
 
-    def reset(self, server=None):
+    def reset(self, server=None, database=None):
         """The initial state again, so that tests do not affect each other."""
-        self.server = server
+        self.server, self.database = server, database
         self.amocrm.reset()
         self.amocrm.integration.redirect_uri = self.url("callback")
         self.new_store()

@@ -1,0 +1,285 @@
+"""Two hosts over one database: what one does, the other sees, and neither does it twice."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import app
+import expect
+import hosts as several
+import webhooks
+from app import MODES, PER_USER, User
+from connections import ANY_ACCOUNT, ID, SOON, connect, tokens_that_last, works
+from sandbox import process
+from sandbox.database import Database
+from sandbox.postgresql_proxy import PostgresqlProxy
+from sandbox.receiver import Receiver
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def own_database(one_cluster):
+    return Database(one_cluster, f"hosts{next(numbers)}")
+
+
+@pytest.fixture(scope="module")
+def installed(amocrm_and_folder, one_cluster, own_database):
+    both = several.Hosts(amocrm_and_folder[0], one_cluster, own_database)
+    yield both
+    both.remove()
+
+
+@pytest.fixture
+def hosts(installed, cluster):
+    with installed:
+        yield installed
+
+
+@pytest.fixture
+def two(hosts):
+    return hosts.sites
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as running:
+        yield running
+
+
+def at_once(*calls):
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [done.result(process.PATIENCE) for done in [pool.submit(call) for call in calls]]
+
+
+# What they share.
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+def test_what_is_connected_at_one_is_known_at_the_other(two, amocrm, mode):
+    for site in two:
+        site.configure(**mode)
+    here, there = (User(site) for site in two)
+
+    here.connects(amocrm)
+
+    assert there.is_connected()
+    app.done(there.disconnect())
+    assert not here.is_connected()
+
+
+def test_the_callback_comes_to_one_and_the_app_to_the_other(two, amocrm):
+    for site in two:
+        site.configure(**PER_USER)
+    here, there = (User(site) for site in two)
+    params = here.consents(amocrm)
+
+    app.connected(there.exchange(params), *app.whose(amocrm))
+
+    assert here.is_connected() and len(amocrm.exchanges()) == 1
+
+
+def test_callback_and_app_at_once_make_one_exchange(two, amocrm):
+    for site in two:
+        site.configure(**PER_USER)
+    here, there = (User(site) for site in two)
+    state = here.state()
+    for _ in range(5):
+        amocrm.forget()
+        params = amocrm.approve(state=state)
+
+        page, answer = at_once(lambda: two[0].get("callback", params),
+                               lambda: there.exchange(params))
+
+        expect.connected(page, params["code"], params["state"])
+        app.connected(answer, *app.whose(amocrm))
+        assert len(amocrm.exchanges()) == 1
+
+
+def test_two_hosts_refresh_a_connection_once(two, amocrm):
+    connect(two[0], amocrm, life=SOON)
+    for _ in range(5):
+        amocrm.forget()
+        with tokens_that_last(amocrm, SOON + 3600):
+            printed = at_once(*(lambda site=site: site.ctl("token", ID).stdout for site in two))
+        assert len(amocrm.exchanges("refresh_token")) == 1
+        assert printed[0] == printed[1]
+        assert works(amocrm, printed[0].removesuffix("\n")) == 1
+        with tokens_that_last(amocrm, SOON):
+            two[0].ctl("refresh", ID)
+
+
+def test_tokens_that_the_other_host_has_refreshed_are_used(two, amocrm):
+    connect(two[0], amocrm)
+    for site in [*two, *two]:
+        site.ctl("refresh", ID)
+
+    assert len(amocrm.exchanges("refresh_token")) == 4
+    assert works(amocrm, two[0].ctl("token", ID).stdout.removesuffix("\n")) == 1
+
+
+def test_a_webhook_is_an_event_at_both(two):
+    for site in two:
+        site.configure(webhook_accounts="any")
+    for number, site in enumerate(two * 3):
+        webhooks.accepted(several.answered(site, several.lead(number, 5)))
+
+    for site in two:
+        stored = [line["payload"]["leads"]["add"][0]["id"] for line in webhooks.lines(site)]
+        assert stored == list("012345")
+    assert not (two[0].store / "events").exists()
+
+
+def test_a_deliverer_on_each_host(hosts, receiver):
+    load = several.Load(hosts, receiver, seed=1, refreshers=0)
+    load.start()
+    for host in hosts.hosts:
+        host.deliver()
+    load.await_progress(60)
+    load.end()
+
+    several.settle(hosts, load, receiver)
+
+    several.check(hosts, load, receiver)
+    taken = [(one.account, several.number_of(one)) for one in receiver.taken()
+             if several.is_lead(one)]
+    assert len(taken) == len(set(taken)), "an event was delivered twice"
+
+
+# What happens to the database.
+
+@pytest.fixture
+def proxy(cluster, two, own_database):
+    """Between the first host and the database."""
+    with PostgresqlProxy(cluster) as started:
+        two[0].configure(**ANY_ACCOUNT, webhook_accounts="any",
+                         store_database=started.conninfo(dbname=own_database.name))
+        yield started
+        started.resume()
+
+
+def test_an_event_whose_acknowledgement_was_lost_is_stored(proxy, two):
+    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+    proxy.lose_reply("INSERT INTO event")
+
+    webhooks.accepted(several.answered(two[0], several.lead(1, 5)))
+
+    assert proxy.lost.is_set()
+    stored = [line["payload"]["leads"]["add"][0]["id"] for line in webhooks.lines(two[1])]
+    assert stored in (list("01"), list("011"))
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "INSERT INTO lease", "UPDATE lease"])
+def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, statement):
+    connect(two[1], amocrm, life=SOON)
+    amocrm.forget()
+    proxy.lose_reply(statement)
+
+    printed = two[0].ctl("token", ID).stdout
+
+    assert proxy.lost.is_set()
+    assert len(amocrm.exchanges("refresh_token")) == 1
+    assert printed == two[1].ctl("token", ID).stdout
+    assert works(amocrm, printed.removesuffix("\n")) == 1
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "INSERT INTO lease", "UPDATE lease"])
+def test_a_callback_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, statement):
+    proxy.lose_reply(statement)
+    params = amocrm.approve()
+
+    expect.connected(two[0].get("callback", params), params["code"])
+
+    assert proxy.lost.is_set()
+    assert len(amocrm.exchanges()) == 1 and len(two[1].connections()) == 1
+
+
+def test_a_database_that_hangs_is_unavailable_and_then_works_again(proxy, two, amocrm):
+    connect(two[0], amocrm)
+    proxy.hang()
+
+    webhooks.refused(webhooks.send(two[0], several.lead(0, 5)), 503, "temporarily_unavailable")
+    expect.failed(two[0].get("callback", amocrm.approve()), "temporarily_unavailable")
+    assert two[0].ctl("token", ID, check=False).returncode != 0
+    assert amocrm.exchanges() == []
+
+    proxy.resume()
+    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+    assert two[0].ctl("token", ID).stdout
+
+
+def test_a_host_that_is_not_accepted_harms_no_other(two, cluster, amocrm, tmp_path):
+    wrong = two[0].folder / "password"
+    wrong.write_text("wrong\n")
+    process.give(wrong, 0o640)
+    two[0].configure(webhook_accounts="any", store_password_file=wrong)
+    two[1].configure(webhook_accounts="any")
+
+    assert several.answered(two[0], several.lead(0, 5)).status == 500
+    two[0].logged("password")
+
+    webhooks.accepted(several.answered(two[1], several.lead(0, 5)))
+    assert len(webhooks.lines(two[1])) == 1
+
+
+def test_a_certificate_of_another_authority(two, amocrm):
+    two[0].configure(webhook_accounts="any", store_database=two[0].database.cluster.conninfo(
+        two[0].database.name, sslrootcert=amocrm.ca_file))
+
+    assert several.answered(two[0], several.lead(0, 5)).status == 500
+    two[0].logged("certificate")
+
+
+def test_a_newer_schema_is_not_written_to(two, own_database):
+    for site in two:
+        site.configure(webhook_accounts="any")
+    own_database.psql("UPDATE meta SET value = '2' WHERE name = 'schema'")
+    try:
+        assert several.answered(two[0], several.lead(0, 5)).status == 500
+        two[0].logged("schema 2")
+    finally:
+        own_database.psql("UPDATE meta SET value = '1' WHERE name = 'schema'")
+    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+
+
+# A primary that dies.
+
+def test_nothing_acknowledged_is_lost_with_the_primary(hosts, cluster, receiver):
+    load = several.Load(hosts, receiver, seed=2)
+    load.start()
+    for host in hosts.hosts:
+        host.deliver()
+    load.await_progress(20)
+    cluster.kill()
+    cluster.promote()
+    load.await_progress(20)
+    load.end()
+
+    several.settle(hosts, load, receiver)
+
+    several.check(hosts, load, receiver)
+    assert load.connected and not load.in_flight
+
+
+def test_what_no_standby_has_is_not_acknowledged(hosts, cluster, receiver):
+    load = several.Load(hosts, receiver, seed=3, refreshers=0)
+    load.start()
+    for host in hosts.hosts:
+        host.deliver()
+    load.await_progress(10)
+    standbys = cluster.standbys
+    for node in standbys:
+        cluster.kill(node)
+    accepted = load.accepted
+    site = hosts.sites[0]
+    refused = webhooks.send(site, several.lead(0, 99))
+    assert refused.status == 503
+    # what was under way when the second standby died may have been acknowledged by it
+    assert load.accepted <= accepted + len(load.sent)
+    for node in standbys:
+        cluster.start(node)
+    load.await_progress(10)
+    load.end()
+
+    several.settle(hosts, load, receiver)
+    several.check(hosts, load, receiver)

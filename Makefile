@@ -3,7 +3,8 @@
 #   make            builds the programs, in build/
 #   make run        runs them for a browser, with a mock amoCRM server
 #   make check      runs all tests
-#   make torture    makes every system call of every program fail once; takes about half an hour
+#   make torture    makes every system call of every program fail once, and kills parts of several
+#                   hosts and their database; takes about an hour
 #   make fuzz-long  runs each fuzz target for ten minutes, by clang's libFuzzer
 #   make bench      measures the performance, compared with other implementations
 #   make dist       builds a tarball for shared hosting
@@ -251,7 +252,7 @@ check-http: programs $(STORE_CLIENT)
 # `make check` runs a sample of it.
 torture: deps-check
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs
-	@tests/torture/run
+	@failed=0; tests/torture/run || failed=1; tests/torture/run-kills || failed=1; exit $$failed
 
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 

@@ -50,7 +50,7 @@ def test_paths_of_the_installed_files(installed):
 def test_the_links_of_the_documents_have_a_target(installed):
     folder = installed / "opt/crm/share/doc/amo-crm"
     documents = sorted(folder.rglob("*.md"))
-    assert len(documents) == 4
+    assert len(documents) == 5
     for document in documents:
         for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", document.read_text()):
             assert "://" in link or (document.parent / link).exists(), f"{document.name}: {link}"

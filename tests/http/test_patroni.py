@@ -1,5 +1,6 @@
 """Failover by Patroni, with the examples of docs/several-hosts.md: the database of the primary is
-killed, then its whole host.  Writers go on by themselves, and nothing that was acknowledged is lost.
+killed, then its whole host; then a host freezes and comes back.  Writers go on by themselves, and
+nothing that was acknowledged is lost.
 
 Patroni's times are shorter than in the example, see sandbox/patroni.py.
 """
@@ -18,6 +19,7 @@ from sandbox.servers import Bare, NotInstalled
 from sandbox.site import Site
 
 ROWS = 8        # that each writer stores before and after a failure
+DEADLINE = 10   # seconds; a client that waits for a frozen host gives up, as the programs do
 SHARED = "target_session_attrs=read-write connect_timeout=2 tcp_user_timeout=5000"
 
 
@@ -54,8 +56,11 @@ def psql(conninfo, statement):
 
 def stored(conninfo, statement):
     """Whether the statement succeeded, without a warning that it may be on one host only."""
-    done = subprocess.run(psql(conninfo, statement), capture_output=True,
-                          env={"PGPASSWORD": PASSWORD})
+    try:
+        done = subprocess.run(psql(conninfo, statement), capture_output=True, timeout=DEADLINE,
+                              env={"PGPASSWORD": PASSWORD})
+    except subprocess.TimeoutExpired:
+        return False
     return done.returncode == 0 and not done.stderr
 
 
@@ -112,8 +117,9 @@ def acknowledged(writers):
     return {f"{writer.number}|{row}" for writer in writers for row in range(writer.acknowledged)}
 
 
-@pytest.mark.parametrize("failure", ["kill_database", "kill_host"])
-def test_a_standby_takes_over(cluster, write, failure):
+@pytest.mark.parametrize("failure, repair", [("kill_database", None), ("kill_host", "start"),
+                                             ("freeze", "thaw")])
+def test_a_standby_takes_over(cluster, write, failure, repair):
     writers = write(cluster.conninfo(SHARED), cluster.conninfo(SHARED))
     wait_for_rows(cluster, writers)
     before = cluster.primary()
@@ -123,11 +129,11 @@ def test_a_standby_takes_over(cluster, write, failure):
 
     for writer in writers:
         writer.stop()
-    assert acknowledged(writers) - rows(cluster) == set()
-    if failure == "kill_host":
-        before.start()
+    if repair:
+        getattr(before, repair)()
     cluster.wait_until(cluster.complete, "the former primary as a standby")
     assert cluster.primary() is not before
+    assert acknowledged(writers) - rows(cluster) == set()
 
 
 def test_a_pool_finds_the_new_primary(cluster, pool, write):

@@ -39,6 +39,7 @@ class Node:
         give(self.folder, 0o700)
         self.data = self.folder / "data"
         self._agent = None
+        self._frozen = []
 
     def configuration(self):
         places = self._cluster.places()
@@ -125,6 +126,23 @@ class Node:
             os.killpg(self._agent.process.pid, signal.SIGKILL)
         self._agent.stop()
         self.kill_database()
+
+    def _processes(self):
+        postmaster = self.postmaster()
+        agent = self._agent.process.pid
+        return [agent, *children(agent), *([postmaster, *children(postmaster)] if postmaster else [])]
+
+    def freeze(self):
+        """Stops all processes where they are: connections remain, and nobody answers."""
+        self._frozen = self._processes()
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in reversed(self._frozen):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self):
         if self._agent:

@@ -1,7 +1,8 @@
 # amo-crm: read from top to bottom.
 #
 #   make            builds the programs, in build/
-#   make run        runs them for a browser, with a mock amoCRM server
+#   make run        runs them for a browser, with a mock amoCRM server; ENGINE=postgresql: two web
+#                   servers over a PostgreSQL cluster
 #   make check      runs all tests
 #   make torture    makes every system call of every program fail once, and kills parts of several
 #                   hosts and their database; takes about an hour
@@ -34,10 +35,10 @@ all: programs
 
 BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev libssl-dev \
                  libgdbm-dev libfcgi-dev libinih-dev libpq-dev
-RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl
+RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl $(if $(filter postgresql,$(ENGINE)),postgresql)
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace valgrind \
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
-                 chromium-driver
+                 chromium-driver postgresql pgbouncer patroni etcd-server
 
 # libFuzzer is in a package of its own, which is named after the version of clang.
 LIBFUZZER_PACKAGE = $(shell apt-cache depends clang 2>/dev/null | \

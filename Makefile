@@ -38,7 +38,8 @@ BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev 
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl $(if $(filter postgresql,$(ENGINE)),postgresql)
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace valgrind \
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
-                 chromium-driver postgresql pgbouncer patroni etcd-server
+                 chromium-driver postgresql pgbouncer patroni etcd-server haproxy
+BENCH_PACKAGES = $(CHECK_PACKAGES) redis-server
 
 # libFuzzer is in a package of its own, which is named after the version of clang.
 LIBFUZZER_PACKAGE = $(shell apt-cache depends clang 2>/dev/null | \
@@ -49,7 +50,7 @@ deps-build:
 deps-run:
 	@./.ci/deps $(RUN_PACKAGES)
 deps-bench:
-	@./.ci/deps $(CHECK_PACKAGES)
+	@./.ci/deps $(BENCH_PACKAGES)
 deps-check:
 	@./.ci/deps $(CHECK_PACKAGES)
 deps-fuzz:

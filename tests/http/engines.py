@@ -21,7 +21,12 @@ LEFT_OUT = {
     "test_an_unreadable_store": FILES,
     "test_no_sealed_token_remains_on_disk": FILES,
     "test_a_read_only_store_is_reported": FILES,
+    "test_a_connection_missing_from_its_accounts_list_is_added": FILES,
     "test_a_store_without_permission_is_reported": FILES,
+    "test_an_install_call_ends_in_time_if_its_code_is_locked": FILES,
+    "test_another_account_can_be_selected_if_the_shared_connection_is_unreadable": FILES,
+    "test_nothing_is_refreshed_with_a_read_only_store": FILES,
+    "test_nothing_is_refreshed_without_disk_space": FILES,
     "test_a_missing_store_is_reported": FILES,
     "test_a_full_disk_is_reported_and_loses_no_event": FILES,
     "test_two_hundred_concurrent_webhooks_are_all_stored_intact":

@@ -54,10 +54,10 @@ schema_check(struct ctx *ctx, struct session *session)
 		return false;
 	if (version > SCHEMA_VERSION)
 		return refuse_newer(ctx, version);
-	if (version < SCHEMA_VERSION)
+	if (version < SCHEMA_OLDEST)
 		return fault(ctx, FAULT_CONFIG,
 		    "the database has schema %lld, and %d is needed: run `amocrmctl engine init`",
-		    (long long)version, SCHEMA_VERSION);
+		    (long long)version, SCHEMA_OLDEST);
 	session->schema_checked = true;
 	return true;
 }

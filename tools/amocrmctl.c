@@ -14,6 +14,9 @@
 /* Bytes, allocated as they are used; an event of 32 MB fits, signed and escaped. */
 #define ARENA_SIZE (256u << 20)
 
+/* Nobody waits for the next page, and a busy machine may take seconds to connect. */
+#define DATABASE_PATIENCE_MS 20000
+
 const struct command ctl_commands[] = {
 	{ "check", "[--online]", "checks every part of the setup and says what to do",
 	    "Prints one line for each finding: ok, warn or WRONG, the name of the part, the\n"
@@ -262,6 +265,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "amocrmctl: %s\n", ctx.reason);
 		return CTL_FAILED;
 	}
+	ctx.database.patience_ms = DATABASE_PATIENCE_MS;
 	status = run(&ctl);
 	ctx_close(&ctx);
 	return (int)flush_output(status);

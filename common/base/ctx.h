@@ -35,6 +35,7 @@ struct helper_process {
 struct database_session {
 	int sections;        /* open ones, one in another */
 	int64_t end_ms;      /* of the operations, by clock_ms; 0: the default for each */
+	int64_t patience_ms; /* for one operation, if end_ms is 0; 0: the default */
 	int64_t deadline_ms; /* of the open section, by clock_ms */
 	const char *lease;   /* the name of the lease under which changes are made; NULL: none */
 	int64_t token;       /* of the lease */

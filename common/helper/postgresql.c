@@ -17,11 +17,25 @@
 #define HOST_SIZE   65 /* bytes: Linux's HOST_NAME_MAX and a NUL */
 #define NONCE_BYTES 8
 
+static int64_t
+patience_ms(const struct ctx *ctx)
+{
+	return ctx->database.patience_ms != 0 ? ctx->database.patience_ms : POSTGRESQL_LIMIT_MS;
+}
+
 /* One attempt does not take all of a longer time: a host that was cut off may hang. */
+static int64_t
+attempt_ms(const struct ctx *ctx)
+{
+	int64_t half_ms = patience_ms(ctx) / 2;
+
+	return half_ms > POSTGRESQL_LIMIT_MS ? half_ms : POSTGRESQL_LIMIT_MS;
+}
+
 static int64_t
 attempt_deadline(const struct ctx *ctx)
 {
-	int64_t longest_ms = clock_ms() + POSTGRESQL_LIMIT_MS;
+	int64_t longest_ms = clock_ms() + attempt_ms(ctx);
 	int64_t end_ms = ctx->database.end_ms;
 
 	if (ctx->database.deadline_ms != 0)
@@ -102,7 +116,7 @@ static bool
 repeat(struct ctx *ctx, postgresql_step *step, void *arg)
 {
 	int64_t end_ms =
-	    ctx->database.end_ms != 0 ? ctx->database.end_ms : clock_ms() + POSTGRESQL_LIMIT_MS;
+	    ctx->database.end_ms != 0 ? ctx->database.end_ms : clock_ms() + patience_ms(ctx);
 	struct traces before = { .mark = arena_mark(ctx) };
 
 	memcpy(before.notes, ctx->notes, sizeof before.notes);
@@ -113,7 +127,7 @@ repeat(struct ctx *ctx, postgresql_step *step, void *arg)
 		bool ok;
 
 		ctx->database.deadline_ms =
-		    now_ms + (left_ms < POSTGRESQL_LIMIT_MS ? left_ms : POSTGRESQL_LIMIT_MS);
+		    now_ms + (left_ms < attempt_ms(ctx) ? left_ms : attempt_ms(ctx));
 		ok = step(ctx, arg);
 		ctx->database.deadline_ms = 0;
 		if (ok || ctx->kind != FAULT_UNAVAILABLE || clock_ms() + pause >= end_ms)

@@ -18,7 +18,7 @@
 
 struct json_object;
 
-#define POSTGRESQL_LIMIT_MS 5000 /* for an operation, unless ctx->database.end_ms is set */
+#define POSTGRESQL_LIMIT_MS 5000 /* for an operation, unless ctx->database says otherwise */
 
 /* Starts a request in sb; the caller appends members by json_add_member and the like. */
 void postgresql_request(

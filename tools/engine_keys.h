@@ -24,8 +24,7 @@ bool engine_keys_add(struct ctx *ctx, const struct store_config *store, const st
 /* Records exactly the ring's keys. */
 bool engine_keys_set(struct ctx *ctx, const struct store_config *store, const struct keyring *ring);
 
-/* Compares the ring with the member "keys" of a
- * reply.  What it finds is copied to the arena. */
+/* Compares the ring with the member "keys" of a reply.  What it finds is copied to the arena. */
 bool engine_keys_compare(struct ctx *ctx, const struct keyring *ring,
     const struct json_object *reply, struct engine_keys *found);
 

@@ -12,7 +12,7 @@
 #define SAVE_ATTEMPTS  5    /* with pauses of 5, 20, 80 and 320 ms between them */
 #define SAVE_TRYING_MS 3000 /* no attempt begins later: a visitor waits */
 
-#define SAVE_DATABASE_MS 60000 /* for an attempt in a database: a failover takes 20 seconds */
+#define SAVE_DATABASE_MS 60000 /* for an attempt in a database: a failover takes up to 30 s */
 
 /* Runs step until it returns true, at most SAVE_ATTEMPTS times; the last fault stays.  A step must
  * complete what an earlier attempt has done in part.  The arena is rewound before each further

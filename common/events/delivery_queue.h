@@ -1,5 +1,8 @@
-/* delivery_queue.h - delivers the journal's events to [deliver] url: each at least once, and those
- * of one account in order.
+/* delivery_queue.h - delivers the stored events to [deliver] url: each at least once, and those of
+ * one account in order.
+ *
+ * [store] engine decides where the queue is: in files (delivery_queue_files.h), or in a PostgreSQL
+ * database that several hosts share (delivery_queue_postgresql.h).
  *
  * A delivery that fails blocks its account: the event is retried with backoff (retry.h), and later
  * events of that account wait for it (head-of-line blocking per account).  Other accounts go on,
@@ -10,10 +13,10 @@
  * it if the clock was set back, is a repetition by amoCRM and is skipped (deduplication window,
  * dedup.h).
  *
- * The position is saved after each delivery (cursor.h).  A crash between the receiver's reply and
- * the save delivers one event twice; no event is lost.  A queue that is opened, or that finds
- * another journal, reads the events of the 24 hours before the oldest that is not delivered, to
- * recognise their repetitions.
+ * Each delivery is stored: with files as the new position (cursor.h).  A crash between the
+ * receiver's reply and that delivers one event twice; no event is lost.  A queue of files that is
+ * opened, or that finds another journal, reads the events of the 24 hours before the oldest that is
+ * not delivered, to recognise their repetitions.
  */
 #ifndef DELIVERY_QUEUE_H
 #define DELIVERY_QUEUE_H
@@ -47,10 +50,11 @@ struct delivery_totals {
 
 struct delivery_queue;
 
-/* Reads the saved position, and the events before it that later ones may repeat.  cfg must have
- * passed delivery_check; cfg, on_failure and arg must outlive the queue, which lives in the arena.
- * Fault: FAULT_STORAGE, FAULT_SERVER; FAULT_UNAVAILABLE: another process has opened the queue.  The
- * queue must not be closed then. */
+/* With files: reads the saved position, and the events before it that later ones may repeat.  cfg
+ * must have passed delivery_check; cfg, on_failure and arg must outlive the queue, which lives in
+ * the arena.
+ * Fault: FAULT_STORAGE, FAULT_SERVER; with files FAULT_UNAVAILABLE: another process has opened the
+ * queue.  The queue must not be closed then. */
 bool delivery_queue_open(struct ctx *ctx, const struct config *cfg, delivery_on_failure *on_failure,
     void *arg, struct delivery_queue **queue);
 void delivery_queue_close(struct delivery_queue *queue);
@@ -63,7 +67,8 @@ enum cursor_damage delivery_queue_take_damage(struct delivery_queue *queue);
  * delivered events older than [webhook] keep_days.  Does not wait for retries or new events, and
  * releases the arena that it used.  *totals is written in any case.
  * Fault: those of our own side (FAULT_STORAGE, FAULT_CONFIG, FAULT_SERVER), and FAULT_UNAVAILABLE
- * with totals->gone.  The event at which it stopped is not counted as attempted. */
+ * with totals->gone, or when the database is not available.  The event at which it stopped is not
+ * counted as attempted. */
 bool delivery_queue_run(
     struct ctx *ctx, struct delivery_queue *queue, struct delivery_totals *totals);
 
@@ -85,14 +90,15 @@ struct delivery_status {
 	time_t next_at;
 };
 
-/* Needs no lock.  Fault: FAULT_STORAGE; *status holds what was found before it. */
+/* Needs no lock.  *status holds what was found before a fault.
+ * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 bool delivery_queue_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
 
 /* Visits the events that were received from since to until, both included, in the log's order
  * and without repetitions among them: to be delivered again.  The queue's position plays no part.
  * A visit that is false ends it and makes this false.
- * Fault: FAULT_STORAGE. */
+ * Fault: FAULT_STORAGE, FAULT_UNAVAILABLE. */
 typedef bool delivery_visit(struct ctx *ctx, void *arg, const struct stored_event *event);
 bool delivery_queue_replay(struct ctx *ctx, const struct store_config *store, time_t since,
     time_t until, delivery_visit *visit, void *arg);

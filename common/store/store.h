@@ -6,7 +6,8 @@
  *
  * [store] engine decides where the records are: in GDBM files of the directory [store] path, of
  * mode 0700, which belongs to the web server's user (store_files.h), or in a PostgreSQL database
- * that several hosts share (store_postgresql.h).
+ * that several hosts share (store_postgresql.h).  In a database each function that reads or changes
+ * records also fails with FAULT_UNAVAILABLE when the database is not available.
  */
 #ifndef STORE_H
 #define STORE_H

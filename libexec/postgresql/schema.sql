@@ -1,7 +1,8 @@
--- schema.sql - the tables of amo-crm's database, made by `amocrmctl engine init`.
+-- schema.sql - the tables of amo-crm's database, made by `amocrmctl engine init`.  Table meta, with
+-- the version of the schema and the keys of the hosts, is made by schema.c.
 --
--- Everything is made only where it is missing.  A later version adds tables and columns, and changes
--- or drops none, so that the hosts can be upgraded one after the other.
+-- Everything is made only where it is missing.  A later version adds tables and columns, and
+-- changes or drops none, so that sessions of an older version's programs go on until they end.
 
 CREATE TABLE IF NOT EXISTS record (
 	key text COLLATE "C" PRIMARY KEY,

@@ -116,7 +116,7 @@ def take_in(site, lines, **options):
 
 
 def held_lock(site, name):
-    """Takes one of the store's locks (store_lock) until the returned file is closed."""
+    """Takes one of the store's locks (store_files_lock) until the returned file is closed."""
     file = (site.store / "locks").open("ab")
     process.give(site.store / "locks", 0o600, owner=True)
     offset = 512 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")

@@ -64,7 +64,8 @@ const struct command ctl_commands[] = {
 	{ "deliver", "[--once | --follow]", "delivers the stored events to [deliver] url",
 	    "Each account's events are delivered in order, with the headers of Standard\n"
 	    "Webhooks.  An event that the receiver does not accept is retried nine times,\n"
-	    "over about three days, then written to events/dead.ndjson.\n"
+	    "over about three days, then becomes a dead letter: a line of events/dead.ndjson,\n"
+	    "or a row of table dead in a database.\n"
 	    "--once    exits when there is nothing more to do now; the default\n"
 	    "--follow  keeps running\n",
 	    true, ctl_deliver },
@@ -81,15 +82,17 @@ const struct command ctl_commands[] = {
 	{ "unsubscribe", "ACCOUNT", "makes amoCRM stop sending webhooks to our URL", "", true,
 	    ctl_unsubscribe },
 	{ "rekey", "", "re-encrypts every connection with the first key of the key ring",
-	    "Put a new line from `amocrmctl keygen` at the top of the key ring and run this\n"
-	    "command.  Half an hour later run it again, and when it has nothing to do, delete\n"
+	    "Put a new line from `amocrmctl keygen` at the top of the key ring (of all hosts, if\n"
+	    "several share a database) and run this command.  Half an hour later run it again, and "
+	    "when it has nothing to do, delete\n"
 	    "the old lines.  It can be interrupted and run again at any time.\n",
 	    true, ctl_rekey },
 	{ "repair", "", "replaces damaged files of the store by what is whole of them",
 	    "A damaged file is moved aside, to <its name>.damaged-<time>, and a new one gets the\n"
 	    "records whose checksums are right.  Prints which connections were kept and which\n"
 	    "must connect again.  Import a backup before or after it to lose fewer.  It can be\n"
-	    "interrupted and run again at any time.\n",
+	    "interrupted and run again at any time.  A database has no such files: there it only\n"
+	    "restores the lists of accounts and the pointers of app users.\n",
 	    true, ctl_repair },
 	{ "engine", "init | state [--json]",
 	    "prepares the database of several hosts, or shows its state",

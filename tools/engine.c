@@ -40,7 +40,7 @@ record_keys(struct ctl *ctl, const struct keyring *ring)
 		    "%s: the hosts of this database have a key %s, which is missing here; copy "
 		    "their key ring here",
 		    path, found.missing);
-	printf("keys: %zu, as on the other hosts\n", ring->count);
+	printf("keys: %zu, as recorded in the database\n", ring->count);
 	return true;
 }
 

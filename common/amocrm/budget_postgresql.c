@@ -29,12 +29,6 @@ retry(struct ctx *ctx, int64_t limit_ms, postgresql_step *step, void *arg)
 }
 
 static bool
-refuse_reply(struct ctx *ctx)
-{
-	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
-}
-
-static bool
 send_admit(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
@@ -48,7 +42,7 @@ send_admit(struct ctx *ctx, void *arg)
 	    step->cfg->amocrm.budget.exchanges);
 	reply = postgresql_send(ctx, &sb);
 	ok = reply != NULL
-	    && (json_get_integer(reply, "wait_ms", &step->wait_ms) || refuse_reply(ctx));
+	    && (json_get_integer(reply, "wait_ms", &step->wait_ms) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }
@@ -95,7 +89,7 @@ send_begin(struct ctx *ctx, void *arg)
 	strbuf_addf(&sb, ",\"share\":%d,\"calls\":%d,\"exchanges\":%d", (int)step->share,
 	    budget->calls, budget->exchanges);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (read_turn(reply, step) || refuse_reply(ctx));
+	ok = reply != NULL && (read_turn(reply, step) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }

@@ -157,7 +157,7 @@ find_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 /* Under the code's lease: the process that held it before has written the code's record, or has
  * left the tokens in the escrow, or has failed. */
 static bool
-authorize_locked(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+authorize_leased(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
     const char *record, int64_t limit_ms)
 {
 	const struct keyring *ring;
@@ -211,7 +211,7 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 		return false;
 	log_note_secret(ctx, "code", grant->code);
 	signals_block(&before);
-	ok = authorize_locked(ctx, cfg, grant, record, limit_ms);
+	ok = authorize_leased(ctx, cfg, grant, record, limit_ms);
 	signals_restore(&before);
 	lease.abandoned &= !ok;
 	store_let_go(ctx, &cfg->store, &lease);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CALLS_MAX      5    /* two attempts, the new host, and two attempts there */
-#define LOCK_MARGIN_MS 2000 /* beyond amoCRM's time, for the store */
+#define WAIT_MARGIN_MS 2000 /* beyond amoCRM's time, for the store */
 
 bool
 refresh_due(const struct connection *connection, time_t usable_until)
@@ -138,7 +138,7 @@ refresh_leased(struct ctx *ctx, const struct config *cfg, const struct keyring *
 int64_t
 refresh_longest_ms(const struct config *cfg)
 {
-	return CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + LOCK_MARGIN_MS;
+	return CALLS_MAX * (cfg->amocrm.timeout * INT64_C(1000)) + WAIT_MARGIN_MS;
 }
 
 bool

@@ -44,19 +44,14 @@ struct step {
 };
 
 static bool
-not_a_reply(struct ctx *ctx)
-{
-	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
-}
-
-static bool
 wait_longer(struct ctx *ctx, postgresql_step *step, void *arg)
 {
+	int64_t end_ms = ctx->database.end_ms;
 	bool ok;
 
 	ctx->database.end_ms = clock_ms() + WAIT_MS;
 	ok = postgresql_retry(ctx, step, arg);
-	ctx->database.end_ms = 0;
+	ctx->database.end_ms = end_ms;
 	return ok;
 }
 
@@ -72,7 +67,8 @@ send_claim(struct ctx *ctx, void *arg)
 	postgresql_request(ctx, &claim->queue->cfg->store, "claim", &sb);
 	queue_search_encode(&sb, &claim->search);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (queue_claim_decode(reply, &claim->claim) || not_a_reply(ctx));
+	ok = reply != NULL
+	    && (queue_claim_decode(reply, &claim->claim) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }
@@ -92,8 +88,8 @@ send_step(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
 	struct json_object *reply = request_step(ctx, step);
-	bool ok =
-	    reply != NULL && (queue_claimed_decode(reply, &step->claimed) || not_a_reply(ctx));
+	bool ok = reply != NULL
+	    && (queue_claimed_decode(reply, &step->claimed) || postgresql_refuse_reply(ctx));
 
 	json_object_put(reply);
 	return ok;
@@ -104,8 +100,8 @@ send_next(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
 	struct json_object *reply = request_step(ctx, step);
-	bool ok =
-	    reply != NULL && (queue_event_decode(ctx, reply, &step->event) || not_a_reply(ctx));
+	bool ok = reply != NULL
+	    && (queue_event_decode(ctx, reply, &step->event) || postgresql_refuse_reply(ctx));
 
 	json_object_put(reply);
 	return ok;
@@ -268,7 +264,8 @@ send_prune(struct ctx *ctx, void *arg)
 	postgresql_request(ctx, &prune->queue->cfg->store, "prune_events", &sb);
 	queue_prune_encode(&sb, prune->queue->cfg->webhook.keep_days * (int64_t)86400);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (queue_pruned_decode(reply, &prune->pruned) || not_a_reply(ctx));
+	ok = reply != NULL
+	    && (queue_pruned_decode(reply, &prune->pruned) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }
@@ -361,7 +358,8 @@ send_state(struct ctx *ctx, void *arg)
 	postgresql_request(ctx, state->store, "queue_state", &sb);
 	queue_since_encode(&sb, state->since);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (queue_state_decode(reply, state->status) || not_a_reply(ctx));
+	ok = reply != NULL
+	    && (queue_state_decode(reply, state->status) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }

@@ -13,12 +13,6 @@
 
 #define PRUNE_ONE_IN 256 /* appends; each removes up to QUEUE_PRUNE_MAX events */
 
-static bool
-refuse_reply(struct ctx *ctx)
-{
-	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
-}
-
 struct append {
 	const struct event_log *log;
 	struct event_append event;
@@ -109,7 +103,8 @@ send_seek(struct ctx *ctx, void *arg)
 	postgresql_request(ctx, seek->log->store, "seek", &sb);
 	event_seek_encode(&sb, seek->since);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (event_found_decode(reply, &seek->seq) || refuse_reply(ctx));
+	ok = reply != NULL
+	    && (event_found_decode(reply, &seek->seq) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }
@@ -169,7 +164,7 @@ visit_event(struct ctx *ctx, struct walk *walk, const struct event_page *page, s
 	struct event_line event;
 
 	if (!event_page_line(ctx, page, index, &event))
-		return refuse_reply(ctx);
+		return postgresql_refuse_reply(ctx);
 	walk->stopped = is_gap(position, &event);
 	if (walk->stopped)
 		return true;
@@ -186,7 +181,7 @@ visit_page(struct ctx *ctx, struct walk *walk, bool *more)
 	struct event_page page;
 
 	if (!event_page_decode(walk->reply, &page))
-		return refuse_reply(ctx);
+		return postgresql_refuse_reply(ctx);
 	for (size_t i = 0; i < page.count && !walk->stopped; i++) {
 		size_t mark = arena_mark(ctx);
 		bool ok = visit_event(ctx, walk, &page, i);

@@ -81,6 +81,12 @@ postgresql_send(struct ctx *ctx, struct strbuf *sb)
 }
 
 bool
+postgresql_refuse_reply(struct ctx *ctx)
+{
+	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
+}
+
+bool
 postgresql_tell(struct ctx *ctx, struct strbuf *sb)
 {
 	struct json_object *reply = postgresql_send(ctx, sb);

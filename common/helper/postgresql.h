@@ -31,6 +31,9 @@ struct json_object *postgresql_send(struct ctx *ctx, struct strbuf *sb);
 /* The same, where the reply says nothing. */
 bool postgresql_tell(struct ctx *ctx, struct strbuf *sb);
 
+/* Always false: FAULT_SERVER, for a reply that cannot be decoded. */
+bool postgresql_refuse_reply(struct ctx *ctx);
+
 /* Runs step until it returns true, or has another fault than FAULT_UNAVAILABLE, or the time of the
  * operation is over.  Before each further attempt it waits for a moment, and takes back what step
  * left in the arena and in the notes.  In a section step runs once, since the whole section is

@@ -21,12 +21,6 @@
 #define HOLD_PAUSE_MAX_MS 250
 
 static bool
-not_a_reply(struct ctx *ctx)
-{
-	return fault(ctx, FAULT_SERVER, "amo-crm-postgresql sent a line that is not a reply");
-}
-
-static bool
 check_key(struct ctx *ctx, const char *key)
 {
 	return strlen(key) <= STORE_KEY_MAX
@@ -40,7 +34,7 @@ send_for_values(struct ctx *ctx, struct strbuf *sb, size_t count, struct store_v
 	struct json_object *reply = postgresql_send(ctx, sb);
 	bool ok = reply != NULL
 	    && ((store_values_decode(ctx, reply, values) && values->count == count)
-		|| not_a_reply(ctx));
+		|| postgresql_refuse_reply(ctx));
 
 	json_object_put(reply);
 	return ok;
@@ -259,7 +253,7 @@ visit_record(struct ctx *ctx, struct walk *walk, const struct store_page *page, 
 	bool ok;
 
 	if (!store_page_record(ctx, page, index, &key, &value) || strlen(key) > STORE_KEY_MAX)
-		return not_a_reply(ctx);
+		return postgresql_refuse_reply(ctx);
 	memcpy(walk->after, key, strlen(key) + 1);
 	ok = visit(ctx, arg, key, value);
 	arena_rewind(ctx, mark);
@@ -272,7 +266,7 @@ visit_page(struct ctx *ctx, struct walk *walk, bool *more, store_visit *visit, v
 	struct store_page page;
 
 	if (!store_page_decode(walk->reply, &page))
-		return not_a_reply(ctx);
+		return postgresql_refuse_reply(ctx);
 	for (size_t i = 0; i < page.count; i++)
 		if (!visit_record(ctx, walk, &page, i, visit, arg))
 			return false;
@@ -317,7 +311,8 @@ claim_lease(struct ctx *ctx, void *arg)
 	postgresql_request(ctx, hold->store, "hold", &sb);
 	store_claim_encode(&sb, &hold->claim);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (store_claimed_decode(reply, &hold->claimed) || not_a_reply(ctx));
+	ok = reply != NULL
+	    && (store_claimed_decode(reply, &hold->claimed) || postgresql_refuse_reply(ctx));
 	json_object_put(reply);
 	return ok;
 }

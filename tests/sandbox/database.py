@@ -10,12 +10,6 @@ from .site import BUILD
 TABLES = ("record", "turn", "lease", "event", "pending", "delivery", "dead", "call")
 OTHERS = ("datname = current_database() AND backend_type = 'client backend'"
           " AND pid <> pg_backend_pid()")
-# until they have ended
-AWAIT_OTHERS = f"""DO $$ BEGIN
-    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE {OTHERS}) LOOP
-        PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
-    END LOOP;
-END $$;"""
 
 
 class Database:
@@ -43,10 +37,6 @@ class Database:
         self.psql(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}"
                   " AND state <> 'idle'; SET synchronous_commit = local;"
                   + "".join(f"DELETE FROM {table};" for table in TABLES))
-
-    def await_quiet(self):
-        """Returns when no helper of a process that was killed changes anything any more."""
-        self.psql(AWAIT_OTHERS)
 
     def psql(self, sql):
         return self.cluster.psql(sql, database=self.name)

@@ -29,8 +29,8 @@ struct lease {
 	"WHERE NOT EXISTS (SELECT 1 FROM lease "                                                   \
 	"WHERE name = $1::text AND until >= now() AND holder <> $2::text) "                        \
 	"ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = excluded.token, "      \
-	"until = excluded.until, abandoned_at = coalesce(l.abandoned_at, "                         \
-	"CASE WHEN l.until > 'epoch' AND l.holder <> excluded.holder THEN l.until END) "           \
+	"until = excluded.until, abandoned_at = CASE WHEN l.until > 'epoch' "                      \
+	"AND l.holder <> excluded.holder THEN l.until ELSE l.abandoned_at END "                    \
 	"WHERE l.until < now() OR l.holder = excluded.holder "                                     \
 	"RETURNING token::text, coalesce(abandoned_at > now() - interval '1 day', "                \
 	"false)::int::text"
@@ -41,12 +41,14 @@ struct lease {
 	"WHERE name = $1 AND token = $2::bigint"
 
 #define ABANDON                                                                                    \
-	"UPDATE lease SET until = 'epoch', abandoned_at = coalesce(abandoned_at, now()) "          \
-	"WHERE name = $1 AND holder = $2"
+	"UPDATE lease SET until = 'epoch', abandoned_at = now() "                                  \
+	"WHERE name = $1 AND holder = $2 AND until > 'epoch'"
 
+/* One that is over, and was not let go, was left by a host that died. */
 #define PRUNE                                                                                      \
-	"DELETE FROM lease WHERE until < now() - interval '1 hour' "                               \
-	"AND (abandoned_at IS NULL OR abandoned_at < now() - interval '2 days')"
+	"DELETE FROM lease WHERE (until = 'epoch' "                                                \
+	"AND (abandoned_at IS NULL OR abandoned_at < now() - interval '2 days')) "                 \
+	"OR (until > 'epoch' AND until < now() - interval '2 days')"
 
 static void
 free_lease(struct lease *lease)
@@ -103,6 +105,31 @@ add_lease(struct ctx *ctx, struct server *server, const struct store_claim *clai
 }
 
 static bool
+abandon(struct ctx *ctx, struct session *session, const struct lease *lease)
+{
+	return session_connect(ctx, session)
+	    && session_change(ctx, session, ABANDON,
+		PARAMS(param_text(lease->name), param_text(lease->holder)), NULL);
+}
+
+/* A program holds one lease at a time, so others of this list are those that it could not take or
+ * let go in time; what has become of them in the database is not known. */
+static bool
+abandon_others(struct ctx *ctx, struct server *server, const char *holder)
+{
+	struct lease **link = &server->leases;
+
+	while (*link != NULL)
+		if (strcmp((*link)->holder, holder) == 0)
+			link = &(*link)->next;
+		else if (abandon(ctx, &server->session, *link))
+			remove_lease(link);
+		else
+			return false;
+	return true;
+}
+
+static bool
 hold(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
 {
 	struct store_claimed claimed = { .token = 0 };
@@ -111,7 +138,7 @@ hold(struct ctx *ctx, struct server *server, const struct json_object *request, 
 
 	if (server->session.open || !store_claim_decode(request, &claim))
 		return verb_refuse(ctx);
-	if (!add_lease(ctx, server, &claim)
+	if (!abandon_others(ctx, server, claim.holder) || !add_lease(ctx, server, &claim)
 	    || !session_change(ctx, &server->session, HOLD,
 		PARAMS(
 		    param_text(claim.name), param_text(claim.holder), param_number(claim.term_ms)),
@@ -155,14 +182,6 @@ let_go(struct ctx *ctx, struct server *server, const struct json_object *request
 	forget(server, &release);
 	strbuf_addstr(sb, "{}");
 	return true;
-}
-
-static bool
-abandon(struct ctx *ctx, struct session *session, const struct lease *lease)
-{
-	return session_connect(ctx, session)
-	    && session_change(ctx, session, ABANDON,
-		PARAMS(param_text(lease->name), param_text(lease->holder)), NULL);
 }
 
 /* A session may have been lost while nothing was asked, so each lease has two attempts. */

@@ -26,14 +26,13 @@ static const struct kind kinds[] = {
 	{ "40", FAULT_UNAVAILABLE, "" }, /* serialization failure, deadlock */
 	{ "42501", FAULT_CONFIG, "; the user needs more rights" },
 	{ "42703", FAULT_CONFIG, RUN_INIT }, /* no such column, table or object */
-	{ "42P01", FAULT_CONFIG, RUN_INIT },
-	{ "42704", FAULT_CONFIG, RUN_INIT },
+	{ "42P01", FAULT_CONFIG, RUN_INIT }, { "42704", FAULT_CONFIG, RUN_INIT },
 	{ "53300", FAULT_UNAVAILABLE, "" }, /* too many connections */
 	{ "55P03", FAULT_UNAVAILABLE, "" }, /* lock not available */
 	{ "57014", FAULT_UNAVAILABLE, "" }, /* cancelled by an administrator */
 	{ "57P01", FAULT_UNAVAILABLE, "" }, /* shutdown, crash, starting up */
-	{ "57P02", FAULT_UNAVAILABLE, "" },
-	{ "57P03", FAULT_UNAVAILABLE, "" },
+	{ "57P02", FAULT_UNAVAILABLE, "" }, { "57P03", FAULT_UNAVAILABLE, "" },
+	{ "57P05", FAULT_UNAVAILABLE, "" }, /* idle_session_timeout */
 };
 
 /* Parts of libpq's own messages, which it does not translate here, of errors that stay until

@@ -296,6 +296,50 @@ def test_a_lease_whose_time_is_over_was_abandoned(start, key):
     assert later(taken, token) is True
 
 
+def leave(cluster, database, name, until, abandoned_at="NULL"):
+    """The lease of a host that died."""
+    cluster.psql("INSERT INTO lease (name, holder, token, until, abandoned_at) VALUES"
+                 f" ('{name}', 'dead', nextval('lease_seq'), {until}, {abandoned_at})",
+                 database=database)
+
+
+def test_what_a_dead_host_left_is_known_after_hours(start, cluster, database, key):
+    leave(cluster, database, key, "now() - interval '20 hours'")
+    ending = start()
+    ending.put(f"{key}:any", b"x")
+
+    ending.close()      # removes past leases
+
+    assert start().hold(key, "next")[1] is True
+
+
+def test_a_second_host_that_died_counts_beside_the_first(start, cluster, database, key):
+    leave(cluster, database, key, "now() - interval '1 min'", "now() - interval '30 hours'")
+
+    assert start().hold(key, "next")[1] is True
+
+
+def test_past_leases_are_removed(start, cluster, database, key):
+    helper = start()
+    token, _ = helper.hold(key, "holder")
+    helper.let_go(key, token)
+    helper.put(f"{key}:any", b"x")
+
+    helper.close()
+
+    assert not cluster.psql(f"SELECT 1 FROM lease WHERE name = '{key}'", database=database)
+
+
+def test_a_lease_that_was_not_let_go_in_time_is_left_by_the_next(start, key):
+    helper = start()
+    lost, other = f"{key}:lost", f"{key}:other"
+    helper.hold(lost, "first")
+
+    helper.hold(other, "second")
+
+    assert start().hold(lost, "third")[1] is True
+
+
 def test_who_has_lost_its_lease_changes_nothing(start, key):
     first, second = start(), start()
     token, _ = first.hold(key, "first", seconds=0.001)

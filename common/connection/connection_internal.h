@@ -92,10 +92,11 @@ bool connection_rehearse_refreshed(struct ctx *ctx, const struct config *cfg, co
     const struct connection *connection, struct lock *slot);
 
 /* After amoCRM has answered: writes the pair into the slot, saves it, again after an error, and
- * frees the slot; if it cannot be saved, the slot keeps it.  True: it is on disk in one of the two
- * places.  Fault: FAULT_STORAGE: it is lost. */
+ * frees the slot; if it cannot be saved, the slot keeps it, and *waits is set.  True: it is on disk
+ * in one of the two places.  Fault: FAULT_STORAGE: it is lost. */
 bool connection_keep_refreshed(struct ctx *ctx, const struct config *cfg,
-    const struct keyring *ring, const struct refreshed *refreshed, const struct lock *slot);
+    const struct keyring *ring, const struct refreshed *refreshed, const struct lock *slot,
+    bool *waits);
 
 /* Revokes a connection whose refresh token amoCRM refused, unless its tokens have changed since the
  * connection was read. */

@@ -196,19 +196,21 @@ save(struct ctx *ctx, void *arg)
 
 bool
 connection_keep_refreshed(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct refreshed *refreshed, const struct lock *slot)
+    const struct refreshed *refreshed, const struct lock *slot, bool *waits)
 {
 	struct escrow_entry entry = {
 		.cfg = cfg, .ring = ring, .slot = slot, .refreshed = refreshed
 	};
 	char reason[CTX_REASON_MAX];
 
+	*waits = false;
 	connection_escrow_note(ctx, &entry);
 	if (save_retry(ctx, save, &entry)) {
 		escrow_erase(slot);
 		return true;
 	}
-	if (connection_escrow_leave(ctx, &entry, reason)) {
+	*waits = connection_escrow_leave(ctx, &entry, reason);
+	if (*waits) {
 		log_note(ctx, "because", reason);
 		return true;
 	}

@@ -83,10 +83,11 @@ refresh_at_new_host(struct ctx *ctx, const struct config *cfg, struct connection
 }
 
 /* After a holder that was killed, the newest pair may wait in the escrow of another host: a refusal
- * of the old one says nothing then. */
+ * of the old one says nothing then.  Nor does it while a pair waits here that could not be stored:
+ * other hosts do not see it. */
 static bool
 refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct store_lease *lease, const char *key, struct connection *connection,
+    struct store_lease *lease, const char *key, struct connection *connection,
     struct tokens *tokens)
 {
 	struct budget_turn turn;
@@ -101,7 +102,8 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 		const struct refreshed refreshed = { key, connection, &fresh, time(NULL) };
 
 		*tokens = fresh;
-		ok = connection_keep_refreshed(ctx, cfg, ring, &refreshed, &slot);
+		ok =
+		    connection_keep_refreshed(ctx, cfg, ring, &refreshed, &slot, &lease->abandoned);
 		budget_end(ctx, cfg, &turn);
 		escrow_release(&slot);
 		return ok;
@@ -111,7 +113,7 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
 	    && !connection_escrow_may_hold(ctx, cfg, key))
 		connection_mark_refused(ctx, cfg, key, connection);
 	else
-		connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);
+		(void)connection_event_append(ctx, cfg, "refresh_failed", connection, ctx->reason);
 	return false;
 }
 
@@ -120,7 +122,7 @@ refresh_and_save(struct ctx *ctx, const struct config *cfg, const struct keyring
  * there too. */
 static bool
 refresh_leased(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
-    const struct store_lease *lease, const char *key, time_t usable_until, struct tokens *tokens)
+    struct store_lease *lease, const char *key, time_t usable_until, struct tokens *tokens)
 {
 	struct fold_filter authorized = { .account_id = 0 };
 	struct connection connection;
@@ -129,10 +131,13 @@ refresh_leased(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	if (record_key_read(key, &authorized.account_id, &user))
 		(void)connection_fold_nowait(ctx, cfg, &authorized);
-	return connection_fold(ctx, cfg, key)
-	    && read_active(ctx, cfg, ring, key, &connection, tokens)
-	    && (!refresh_due(&connection, usable_until)
-		|| refresh_and_save(ctx, cfg, ring, lease, key, &connection, tokens));
+	if (!connection_fold(ctx, cfg, key)
+	    || !read_active(ctx, cfg, ring, key, &connection, tokens))
+		return false;
+	if (refresh_due(&connection, usable_until))
+		return refresh_and_save(ctx, cfg, ring, lease, key, &connection, tokens);
+	lease->abandoned = false;
+	return true;
 }
 
 int64_t
@@ -163,7 +168,6 @@ refresh_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *
 	signals_block(&before);
 	ok = refresh_leased(ctx, cfg, ring, &lease, key, usable_until, tokens);
 	signals_restore(&before);
-	lease.abandoned &= !ok;
 	store_let_go(ctx, &cfg->store, &lease);
 	return ok;
 }

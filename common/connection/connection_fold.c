@@ -223,11 +223,32 @@ report_unreadable(struct ctx *ctx, const struct fold *fold)
 }
 
 static bool
-fold_texts(struct ctx *ctx, struct fold *fold)
+fold_within_limit(struct ctx *ctx, struct fold *fold)
 {
 	return escrow_each(ctx, &fold->cfg->store, visit, fold, &fold->unreadable)
 	    && (fold->kind == FAULT_NONE || fault(ctx, fold->kind, "%s", fold->reason))
 	    && report_unreadable(ctx, fold);
+}
+
+/* A database may be there and store nothing, as without a standby: then the first texts take all of
+ * the time, and the others fail at once. */
+static void
+limit_time(struct ctx *ctx, const struct fold *fold)
+{
+	if (ctx->database.end_ms == 0)
+		ctx->database.end_ms = MAX(fold->deadline_ms, clock_ms()) + STORE_WAIT_MS;
+}
+
+static bool
+fold_texts(struct ctx *ctx, struct fold *fold)
+{
+	int64_t end_ms = ctx->database.end_ms;
+	bool ok;
+
+	limit_time(ctx, fold);
+	ok = fold_within_limit(ctx, fold);
+	ctx->database.end_ms = end_ms;
+	return ok;
 }
 
 bool

@@ -32,7 +32,8 @@ save_retry(struct ctx *ctx, save_step *step, void *arg)
 	int64_t end_ms = ctx->database.end_ms;
 	bool ok;
 
-	ctx->database.end_ms = clock_ms() + SAVE_DATABASE_MS;
+	if (end_ms == 0)
+		ctx->database.end_ms = clock_ms() + SAVE_DATABASE_MS;
 	ok = repeat(ctx, step, arg);
 	ctx->database.end_ms = end_ms;
 	return ok;

@@ -12,7 +12,8 @@
 #define SAVE_ATTEMPTS  5    /* with pauses of 5, 20, 80 and 320 ms between them */
 #define SAVE_TRYING_MS 3000 /* no attempt begins later: a visitor waits */
 
-#define SAVE_DATABASE_MS 60000 /* for an attempt in a database: a failover takes up to 30 s */
+/* In a database, for all attempts, unless ctx->database.end_ms is set: a failover takes 30 s. */
+#define SAVE_DATABASE_MS 60000
 
 /* Runs step until it returns true, at most SAVE_ATTEMPTS times; the last fault stays.  A step must
  * complete what an earlier attempt has done in part.  The arena is rewound before each further

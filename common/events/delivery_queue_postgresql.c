@@ -270,7 +270,7 @@ send_prune(struct ctx *ctx, void *arg)
 	return ok;
 }
 
-/* Once a minute, unless more are left. */
+/* Once a minute, unless more are left.  It can wait for a database that fails over. */
 static bool
 prune_delivered(struct ctx *ctx, struct delivery_queue *queue)
 {
@@ -279,9 +279,13 @@ prune_delivered(struct ctx *ctx, struct delivery_queue *queue)
 	if (clock_ms() < queue->prune_ms)
 		return true;
 	for (int left = PRUNE_BATCHES_MAX; left > 0; left--) {
-		if (!postgresql_retry(ctx, send_prune, &prune))
+		bool ok = postgresql_retry(ctx, send_prune, &prune);
+
+		if (!ok && ctx->kind != FAULT_UNAVAILABLE)
 			return false;
-		if (prune.pruned < QUEUE_PRUNE_MAX) {
+		if (!ok)
+			ctx_clear_fault(ctx);
+		if (!ok || prune.pruned < QUEUE_PRUNE_MAX) {
 			queue->prune_ms = clock_ms() + PRUNE_INTERVAL_MS;
 			return true;
 		}

@@ -121,12 +121,18 @@ run_section(struct ctx *ctx, void *arg)
 {
 	const struct section *section = arg;
 	bool outermost = ctx->database.sections == 0;
+	char notes[CTX_NOTES_MAX];
 	bool ok;
 
 	if (!send_begin(ctx, section))
 		return false;
 	ctx->database.sections++;
-	ok = section->body(ctx, section->arg) && (!outermost || send_commit(ctx, section));
+	memcpy(notes, ctx->notes, sizeof notes);
+	ok = section->body(ctx, section->arg);
+	if (ok && outermost && !send_commit(ctx, section)) {
+		memcpy(ctx->notes, notes, sizeof notes); /* what they tell is not stored */
+		ok = false;
+	}
 	if (!ok && outermost)
 		send_roll_back(ctx, section);
 	ctx->database.sections--;

@@ -7,6 +7,7 @@ import pytest
 
 from databases import Database
 from sandbox import process
+from sandbox.cluster import NODES
 
 STATE = {"primary", "server_version", "schema", "standbys", "leases_held", "leases_over", "pending",
          "oldest_pending_at", "oldest_pending_s", "blocked_accounts", "dead", "connections",
@@ -153,7 +154,8 @@ def test_the_state_for_people(database):
     done = database.site.ctl("engine", "state")
 
     assert f"primary            127.0.0.1:{database.cluster.primary.port}, PostgreSQL " in done.stdout
-    assert "node2 (state not visible)" in done.stdout
+    standby = next(node for node in NODES if node != database.cluster.primary.name)
+    assert f"{standby} (state not visible)" in done.stdout
     assert "GRANT pg_monitor" in done.stderr
 
 

@@ -11,12 +11,12 @@
 
 #include <string.h>
 
-static void
+static bool
 report_erased(
     struct ctx *ctx, const struct config *cfg, const char *key, const struct connection *connection)
 {
 	log_note(ctx, "erased", key);
-	connection_event_append(ctx, cfg, "disconnected", connection, NULL);
+	return connection_event_append(ctx, cfg, "disconnected", connection, NULL);
 }
 
 bool
@@ -31,9 +31,7 @@ connection_erase_record(
 	    || !connection_find_or_skip_corrupt(ctx, cfg, key, &found, &connection)
 	    || !store_erase(ctx, &cfg->store, key))
 		return false;
-	if (found)
-		report_erased(ctx, cfg, key, &connection);
-	return true;
+	return !found || report_erased(ctx, cfg, key, &connection);
 }
 
 /* The connection to be erased, as it was found in the section of its account. */
@@ -77,8 +75,8 @@ erase(struct ctx *ctx, const struct config *cfg, const struct target *target, co
 	    || !store_commit(ctx, &cfg->store, ops, count))
 		return false;
 	if (target->found)
-		report_erased(ctx, cfg, target->key, &target->connection);
-	else if (target->corrupt)
+		return report_erased(ctx, cfg, target->key, &target->connection);
+	if (target->corrupt)
 		log_note(ctx, "erased", target->key);
 	return true;
 }

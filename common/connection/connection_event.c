@@ -52,14 +52,17 @@ append(struct ctx *ctx, const struct config *cfg, const char *action,
 	return event_write(ctx, &event, &line) && event_log_append(ctx, &log, &event, line);
 }
 
-void
+bool
 connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason)
 {
 	bool faulty = ctx->kind != FAULT_NONE;
 
 	if (append(ctx, cfg, action, connection, reason) || faulty)
-		return;
+		return true;
+	if (ctx->database.sections > 0)
+		return false;
 	log_note(ctx, "notice_lost", ctx->reason);
 	ctx_clear_fault(ctx);
+	return true;
 }

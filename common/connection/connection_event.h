@@ -11,8 +11,9 @@
 #include "connection/record.h"
 
 /* Appends an event.  A failure to do so is only noted in the log, as the change itself has been
- * made.  A fault that ctx holds already is kept.  reason NULL: null in the event. */
-void connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
+ * made.  In a section of a database the change fails with it, since both are one transaction: this
+ * is false then.  A fault that ctx holds already is kept.  reason NULL: null in the event. */
+bool connection_event_append(struct ctx *ctx, const struct config *cfg, const char *action,
     const struct connection *connection, const char *reason);
 
 #endif

@@ -46,9 +46,8 @@ revoke_in_section(struct ctx *ctx, void *arg)
 	if (!revocation->revoked)
 		return true;
 	log_note(ctx, "revoked", revocation->key);
-	connection_event_append(
+	return connection_event_append(
 	    ctx, revocation->cfg, "revoked", &revocation->connection, revocation->reason);
-	return true;
 }
 
 static bool

@@ -262,8 +262,7 @@ report_saved(struct ctx *ctx, const struct save *save)
 	connection.app_user = save->plan.app_user;
 	log_note(ctx, "stored", in->key);
 	log_note(ctx, "host", connection.host);
-	connection_event_append(ctx, save->cfg, "connected", &connection, NULL);
-	return true;
+	return connection_event_append(ctx, save->cfg, "connected", &connection, NULL);
 }
 
 static bool

@@ -59,7 +59,8 @@ appends_an_event_for_each_change(void **state)
 		struct events events;
 		char name[64];
 
-		connection_event_append(&s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
+		(void)connection_event_append(
+		    &s.ctx, &s.cfg, table[i].action, &usual, table[i].reason);
 		same_number(table[i].label, s.ctx.kind, FAULT_NONE);
 		same_text(table[i].label, s.ctx.notes, "");
 		read_events(&s, &events);

@@ -118,6 +118,24 @@ def test_tokens_that_the_other_host_has_refreshed_are_used(two, amocrm):
     assert works(amocrm, two[0].ctl("token", ID).stdout.removesuffix("\n")) == 1
 
 
+def test_tokens_that_wait_on_one_host_are_not_given_up_by_the_other(two, amocrm, own_database):
+    first, second = two
+    connect(first, amocrm, life=SOON)
+    own_database.psql("REVOKE UPDATE ON record FROM amo_crm")
+    try:
+        first.ctl("refresh")
+    finally:
+        own_database.psql("GRANT UPDATE ON record TO amo_crm")
+
+    refused = second.ctl("refresh", check=False)
+
+    assert refused.returncode == 1
+    [connection] = second.connections()
+    assert connection["state"] == "active"
+    first.ctl("refresh", "--due", "1")      # stores what waits
+    assert works(amocrm, second.ctl("token", ID).stdout.removesuffix("\n")) == 1
+
+
 def test_a_webhook_is_an_event_at_both(two):
     for site in two:
         site.configure(webhook_accounts="any")

@@ -12,6 +12,7 @@ One mock amoCRM server, one Apache, one lighttpd and one cluster serve a whole r
 configuration for each request, so a test changes it with site.configure() and restarts nothing.
 """
 
+import itertools
 import signal
 import sys
 from pathlib import Path
@@ -29,6 +30,9 @@ from sandbox.cluster import Cluster  # noqa: E402
 from sandbox.database import Database  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
 from sandbox.site import NotBuilt, Site  # noqa: E402
+
+
+numbers = itertools.count()
 
 
 def pytest_configure():
@@ -141,9 +145,11 @@ def one_cluster():
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_database(one_cluster):
-    return Database(one_cluster, "site")
+    """One for each file: other files kill nodes of the cluster, and make others the primary."""
+    one_cluster.heal()
+    return Database(one_cluster, f"site{next(numbers)}")
 
 
 @pytest.fixture

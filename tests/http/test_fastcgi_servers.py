@@ -156,6 +156,12 @@ def processes(site):
     return {program: site.server.processes(program) for program in PROGRAMS}
 
 
+def all_processes(site):
+    """None: some are still being started."""
+    found = processes(site)
+    return found if len({len(one) for one in found.values()}) == 1 else None
+
+
 # Owners and permissions.
 
 @only_root_sees
@@ -232,7 +238,7 @@ def test_a_reload_ends_the_old_processes(managed):
 @pytest.mark.parametrize("name", ["apache-proxy", "nginx"])
 def test_a_reload_does_not_affect_separately_started_processes(one_site, name):
     with started(one_site, name) as site:
-        before = processes(site)
+        before = process.wait_until(lambda: all_processes(site), "as many of each program")
         site.server.reload()
         process.wait_until(lambda: answers(site), "a response after the reload", PATIENCE)
         ask_all(site)

@@ -1,7 +1,6 @@
 /* budget_postgresql.c - see budget_postgresql.h. */
 #include "amocrm/budget_postgresql.h"
 
-#include "base/clock.h"
 #include "helper/postgresql.h"
 #include "text/json.h"
 
@@ -17,34 +16,19 @@ struct step {
 };
 
 static bool
-retry(struct ctx *ctx, int64_t limit_ms, postgresql_step *step, void *arg)
-{
-	int64_t outer_ms = ctx->database.end_ms;
-	bool ok;
-
-	ctx->database.end_ms = clock_ms() + limit_ms;
-	ok = postgresql_retry(ctx, step, arg);
-	ctx->database.end_ms = outer_ms;
-	return ok;
-}
-
-static bool
 send_admit(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, &step->cfg->store, "admit", &sb);
 	json_add_member(&sb, "host", step->host);
 	strbuf_addf(&sb, ",\"share\":%d,\"exchanges\":%d", (int)step->share,
 	    step->cfg->amocrm.budget.exchanges);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (json_get_integer(reply, "wait_ms", &step->wait_ms) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && json_get_integer(reply, "wait_ms", &step->wait_ms));
 }
 
 bool
@@ -53,7 +37,7 @@ budget_postgresql_admit(struct ctx *ctx, const struct config *cfg, const char *h
 {
 	struct step step = { .cfg = cfg, .share = share, .host = host };
 
-	if (!retry(ctx, LIMIT_MS, send_admit, &step))
+	if (!postgresql_retry_within(ctx, LIMIT_MS, send_admit, &step))
 		return false;
 	*wait_ms = step.wait_ms;
 	return true;
@@ -82,16 +66,13 @@ send_begin(struct ctx *ctx, void *arg)
 	const struct call_budget *budget = &step->cfg->amocrm.budget;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, &step->cfg->store, "begin_call", &sb);
 	json_add_member(&sb, "host", step->turn->host);
 	strbuf_addf(&sb, ",\"share\":%d,\"calls\":%d,\"exchanges\":%d", (int)step->share,
 	    budget->calls, budget->exchanges);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL && (read_turn(reply, step) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(ctx, reply, reply != NULL && read_turn(reply, step));
 }
 
 bool
@@ -100,7 +81,7 @@ budget_postgresql_begin(struct ctx *ctx, const struct config *cfg, enum budget_s
 {
 	struct step step = { .cfg = cfg, .share = share, .turn = turn };
 
-	if (!retry(ctx, LIMIT_MS, send_begin, &step))
+	if (!postgresql_retry_within(ctx, LIMIT_MS, send_begin, &step))
 		return false;
 	*wait_ms = step.wait_ms;
 	return true;
@@ -129,5 +110,5 @@ budget_postgresql_end(struct ctx *ctx, const struct config *cfg, const struct bu
 {
 	struct end end = { cfg, turn };
 
-	(void)retry(ctx, END_LIMIT_MS, send_end, &end);
+	(void)postgresql_retry_within(ctx, END_LIMIT_MS, send_end, &end);
 }

@@ -44,33 +44,18 @@ struct step {
 };
 
 static bool
-wait_longer(struct ctx *ctx, postgresql_step *step, void *arg)
-{
-	int64_t end_ms = ctx->database.end_ms;
-	bool ok;
-
-	ctx->database.end_ms = clock_ms() + WAIT_MS;
-	ok = postgresql_retry(ctx, step, arg);
-	ctx->database.end_ms = end_ms;
-	return ok;
-}
-
-static bool
 send_claim(struct ctx *ctx, void *arg)
 {
 	struct claim *claim = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	claim->renewed_ms = clock_ms();
 	postgresql_request(ctx, &claim->queue->cfg->store, "claim", &sb);
 	queue_search_encode(&sb, &claim->search);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (queue_claim_decode(reply, &claim->claim) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && queue_claim_decode(reply, &claim->claim));
 }
 
 static struct json_object *
@@ -88,11 +73,9 @@ send_step(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
 	struct json_object *reply = request_step(ctx, step);
-	bool ok = reply != NULL
-	    && (queue_claimed_decode(reply, &step->claimed) || postgresql_refuse_reply(ctx));
 
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && queue_claimed_decode(reply, &step->claimed));
 }
 
 static bool
@@ -100,11 +83,9 @@ send_next(struct ctx *ctx, void *arg)
 {
 	struct step *step = arg;
 	struct json_object *reply = request_step(ctx, step);
-	bool ok = reply != NULL
-	    && (queue_event_decode(ctx, reply, &step->event) || postgresql_refuse_reply(ctx));
 
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && queue_event_decode(ctx, reply, &step->event));
 }
 
 static struct step
@@ -125,7 +106,7 @@ settle(struct ctx *ctx, struct claim *claim, struct step *step, bool *more)
 {
 	int64_t now_ms = clock_ms();
 
-	if (!wait_longer(ctx, send_step, step))
+	if (!postgresql_retry_within(ctx, WAIT_MS, send_step, step))
 		return false;
 	claim->renewed_ms = now_ms;
 	claim->claim.attempts = 0;
@@ -165,7 +146,7 @@ put_off(struct ctx *ctx, struct claim *claim, const struct attempts *attempts, l
 	step.step.rejections = attempts->rejections;
 	step.step.wait_s = wait_s;
 	claim->claim.token = 0;
-	return wait_longer(ctx, send_step, &step);
+	return postgresql_retry_within(ctx, WAIT_MS, send_step, &step);
 }
 
 /* If that fails, the claim ends with its time. */
@@ -216,7 +197,7 @@ deliver_next(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
 	struct stored_event event;
 
 	*more = false;
-	if (!wait_longer(ctx, send_next, &next))
+	if (!postgresql_retry_within(ctx, WAIT_MS, send_next, &next))
 		return false;
 	if (!next.event.claimed || next.event.seq == 0)
 		return true;
@@ -259,15 +240,12 @@ send_prune(struct ctx *ctx, void *arg)
 	struct prune *prune = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, &prune->queue->cfg->store, "prune_events", &sb);
 	queue_prune_encode(&sb, prune->queue->cfg->webhook.keep_days * (int64_t)86400);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (queue_pruned_decode(reply, &prune->pruned) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && queue_pruned_decode(reply, &prune->pruned));
 }
 
 /* Once a minute, unless more are left.  It can wait for a database that fails over. */
@@ -302,7 +280,7 @@ claim_next(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim, b
 		bool from_start = queue->after == ANY_ACCOUNT;
 
 		claim->search = (struct queue_search){ queue->after, queue->holder };
-		if (!wait_longer(ctx, send_claim, claim))
+		if (!postgresql_retry_within(ctx, WAIT_MS, send_claim, claim))
 			return false;
 		*found = claim->claim.token != 0;
 		queue->after = *found ? claim->claim.account_id : ANY_ACCOUNT;
@@ -357,15 +335,12 @@ send_state(struct ctx *ctx, void *arg)
 	struct state *state = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, state->store, "queue_state", &sb);
 	queue_since_encode(&sb, state->since);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (queue_state_decode(reply, state->status) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && queue_state_decode(reply, state->status));
 }
 
 bool

@@ -98,15 +98,12 @@ send_seek(struct ctx *ctx, void *arg)
 	struct seek *seek = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, seek->log->store, "seek", &sb);
 	event_seek_encode(&sb, seek->since);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (event_found_decode(reply, &seek->seq) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && event_found_decode(reply, &seek->seq));
 }
 
 bool

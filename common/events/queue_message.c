@@ -31,17 +31,6 @@ add_number(struct strbuf *sb, const char *name, int64_t number)
 	    name, (long long)number);
 }
 
-static bool
-get_flag(const struct json_object *doc, const char *name, bool *flag)
-{
-	int64_t number;
-
-	if (!json_get_integer(doc, name, &number) || number < 0 || number > 1)
-		return false;
-	*flag = number == 1;
-	return true;
-}
-
 void
 queue_search_encode(struct strbuf *sb, const struct queue_search *search)
 {
@@ -112,7 +101,7 @@ queue_claimed_encode(struct strbuf *sb, bool claimed)
 bool
 queue_claimed_decode(const struct json_object *doc, bool *claimed)
 {
-	return get_flag(doc, "claimed", claimed);
+	return json_get_flag(doc, "claimed", claimed);
 }
 
 void
@@ -128,7 +117,8 @@ queue_event_decode(struct ctx *ctx, const struct json_object *doc, struct queue_
 {
 	const uint8_t *line;
 
-	if (!get_flag(doc, "claimed", &event->claimed) || !json_get_integer(doc, "seq", &event->seq)
+	if (!json_get_flag(doc, "claimed", &event->claimed)
+	    || !json_get_integer(doc, "seq", &event->seq)
 	    || !json_get_bytes(ctx, doc, "line", &line, &event->len))
 		return false;
 	event->line = (const char *)line;

@@ -87,6 +87,15 @@ postgresql_refuse_reply(struct ctx *ctx)
 }
 
 bool
+postgresql_finish(struct ctx *ctx, struct json_object *reply, bool decoded)
+{
+	bool ok = reply != NULL && (decoded || postgresql_refuse_reply(ctx));
+
+	json_object_put(reply);
+	return ok;
+}
+
+bool
 postgresql_tell(struct ctx *ctx, struct strbuf *sb)
 {
 	struct json_object *reply = postgresql_send(ctx, sb);
@@ -161,6 +170,18 @@ postgresql_retry(struct ctx *ctx, postgresql_step *step, void *arg)
 	ctx_clear_fault(ctx);
 	ctx_fault(ctx, kind, "%s", reason);
 	ctx->retry_after_s = retry_after_s;
+	return ok;
+}
+
+bool
+postgresql_retry_within(struct ctx *ctx, int64_t limit_ms, postgresql_step *step, void *arg)
+{
+	int64_t end_ms = ctx->database.end_ms;
+	bool ok;
+
+	ctx->database.end_ms = clock_ms() + limit_ms;
+	ok = postgresql_retry(ctx, step, arg);
+	ctx->database.end_ms = end_ms;
 	return ok;
 }
 

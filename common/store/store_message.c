@@ -31,17 +31,6 @@
 
 #include <string.h>
 
-static bool
-get_flag(const struct json_object *doc, const char *name, bool *flag)
-{
-	int64_t number;
-
-	if (!json_get_integer(doc, name, &number) || number < 0 || number > 1)
-		return false;
-	*flag = number == 1;
-	return true;
-}
-
 /* An array of at most max items. */
 static bool
 get_array(const struct json_object *doc, const char *name, size_t max, struct json_object **array,
@@ -168,7 +157,7 @@ decode_change(struct ctx *ctx, const struct json_object *doc, struct store_chang
 	    || !json_get_integer(doc, "expires", &change->expires))
 		return false;
 	change->value = (const char *)bytes;
-	return get_flag(doc, "absent", &change->absent);
+	return json_get_flag(doc, "absent", &change->absent);
 }
 
 bool
@@ -225,7 +214,7 @@ bool
 store_page_decode(const struct json_object *doc, struct store_page *page)
 {
 	return get_array(doc, "records", SIZE_MAX, &page->records, &page->count)
-	    && get_flag(doc, "more", &page->more);
+	    && json_get_flag(doc, "more", &page->more);
 }
 
 bool
@@ -274,7 +263,7 @@ bool
 store_claimed_decode(const struct json_object *doc, struct store_claimed *claimed)
 {
 	return json_get_integer(doc, "token", &claimed->token)
-	    && get_flag(doc, "abandoned", &claimed->abandoned);
+	    && json_get_flag(doc, "abandoned", &claimed->abandoned);
 }
 
 void
@@ -290,5 +279,5 @@ store_release_decode(const struct json_object *doc, struct store_release *releas
 {
 	release->name = json_get_string(doc, "name");
 	return release->name != NULL && json_get_integer(doc, "token", &release->token)
-	    && get_flag(doc, "abandoned", &release->abandoned);
+	    && json_get_flag(doc, "abandoned", &release->abandoned);
 }

@@ -32,12 +32,9 @@ static bool
 send_for_values(struct ctx *ctx, struct strbuf *sb, size_t count, struct store_values *values)
 {
 	struct json_object *reply = postgresql_send(ctx, sb);
-	bool ok = reply != NULL
-	    && ((store_values_decode(ctx, reply, values) && values->count == count)
-		|| postgresql_refuse_reply(ctx));
 
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(ctx, reply,
+	    reply != NULL && (store_values_decode(ctx, reply, values) && values->count == count));
 }
 
 struct get {
@@ -312,15 +309,12 @@ claim_lease(struct ctx *ctx, void *arg)
 	struct hold *hold = arg;
 	struct json_object *reply;
 	struct strbuf sb;
-	bool ok;
 
 	postgresql_request(ctx, hold->store, "hold", &sb);
 	store_claim_encode(&sb, &hold->claim);
 	reply = postgresql_send(ctx, &sb);
-	ok = reply != NULL
-	    && (store_claimed_decode(reply, &hold->claimed) || postgresql_refuse_reply(ctx));
-	json_object_put(reply);
-	return ok;
+	return postgresql_finish(
+	    ctx, reply, reply != NULL && store_claimed_decode(reply, &hold->claimed));
 }
 
 static void

@@ -155,6 +155,17 @@ json_get_integer(const struct json_object *doc, const char *name, int64_t *out)
 }
 
 bool
+json_get_flag(const struct json_object *doc, const char *name, bool *flag)
+{
+	int64_t number;
+
+	if (!json_get_integer(doc, name, &number) || number < 0 || number > 1)
+		return false;
+	*flag = number == 1;
+	return true;
+}
+
+bool
 json_get_boolean(const struct json_object *doc, const char *name, bool *out)
 {
 	struct json_object *member;

@@ -36,6 +36,9 @@ bool json_copy_string(
 /* Gives an integer member within int64_t.  False: absent or anything else. */
 bool json_get_integer(const struct json_object *doc, const char *name, int64_t *out);
 
+/* Gives an integer member that is 0 or 1, as messages between our programs have them. */
+bool json_get_flag(const struct json_object *doc, const char *name, bool *flag);
+
 /* Gives a boolean member.  False: absent or anything else; *out is unchanged then. */
 bool json_get_boolean(const struct json_object *doc, const char *name, bool *out);
 

@@ -18,6 +18,7 @@
 #include "store/disk_reserve.h"
 #include "store/shard.h"
 #include "store/shard_copy.h"
+#include "store/store_op.h"
 #include "store/store_paths.h"
 
 #include <string.h>
@@ -101,16 +102,6 @@ unlock_shards(struct plan *plan)
 		lock_release(&plan->locks[--plan->lock_count]);
 }
 
-/* The edit of store_op_put. */
-static bool
-replace(struct ctx *ctx, void *arg, const char *old, const char **value)
-{
-	(void)ctx;
-	(void)old;
-	*value = arg;
-	return true;
-}
-
 /* A corrupt record can be replaced, but not edited. */
 static bool
 read_old(
@@ -119,21 +110,12 @@ read_old(
 	*corrupt = false;
 	if (shard_get(ctx, path, op->key, old))
 		return true;
-	if (ctx->kind != FAULT_CORRUPT || op->edit != replace)
+	if (ctx->kind != FAULT_CORRUPT || !store_op_is_put(op))
 		return false;
 	ctx_clear_fault(ctx);
 	*old = NULL;
 	*corrupt = true;
 	return true;
-}
-
-/* Writing an equal value is only worth it if that extends the record's life. */
-static bool
-differs(const char *old, const char *value, time_t expires)
-{
-	if (value == old)
-		return false;
-	return value == NULL || old == NULL || expires != 0 || strcmp(value, old) != 0;
 }
 
 static bool
@@ -152,7 +134,7 @@ resolve_op(struct ctx *ctx, struct plan *plan, const struct store_op *op, int sh
 		return false;
 	if (value != NULL && strlen(value) > STORE_VALUE_MAX)
 		return fault(ctx, FAULT_SERVER, "a record is over %d bytes", STORE_VALUE_MAX);
-	if (corrupt || differs(old, value, op->expires))
+	if (corrupt || store_op_differs(op, old, value))
 		plan->changes[plan->change_count++] =
 		    (struct change){ shard, { op->key, value, op->expires } };
 	return true;
@@ -292,10 +274,4 @@ store_files_perform(struct ctx *ctx, const struct store_config *store, const str
 		roll_back(&plan);
 	unlock_shards(&plan);
 	return ok;
-}
-
-struct store_op
-store_op_put(const char *key, const char *value, time_t expires)
-{
-	return (struct store_op){ key, expires, replace, (void *)(uintptr_t)value };
 }

@@ -27,7 +27,8 @@
 #define ROLL_BACK_MS        1000
 
 static const struct verb *const groups[] = { record_verbs, lease_verbs, event_verbs, schema_verbs,
-	key_verbs, probe_verbs, host_verbs, state_verbs, budget_verbs, queue_verbs };
+	key_verbs, probe_verbs, host_verbs, state_verbs, budget_verbs, queue_verbs,
+	queue_state_verbs };
 
 bool
 verb_refuse(struct ctx *ctx)

@@ -39,6 +39,7 @@ extern const struct verb host_verbs[];
 extern const struct verb state_verbs[];
 extern const struct verb budget_verbs[];
 extern const struct verb queue_verbs[];
+extern const struct verb queue_state_verbs[];
 
 /* What is done once the input has ended.  Leases that are still held pass to the next holder as
  * abandoned; expired records and past leases are removed.  Faults are of no use to anybody any

@@ -291,8 +291,8 @@ end_call(
 }
 
 const struct verb budget_verbs[] = {
-	{ "admit", admit, false },
-	{ "begin_call", begin_call, false },
-	{ "end_call", end_call, false },
-	{ NULL, NULL, false },
+	{ "admit", admit, 0 },
+	{ "begin_call", begin_call, 0 },
+	{ "end_call", end_call, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -88,8 +88,8 @@ events(struct ctx *ctx, struct server *server, const struct json_object *request
 }
 
 const struct verb event_verbs[] = {
-	{ "append", append, false },
-	{ "seek", seek, false },
-	{ "events", events, false },
-	{ NULL, NULL, false },
+	{ "append", append, 0 },
+	{ "seek", seek, 0 },
+	{ "events", events, 0 },
+	{ NULL, NULL, 0 },
 };

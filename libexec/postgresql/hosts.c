@@ -107,6 +107,6 @@ hosts(struct ctx *ctx, struct server *server, const struct json_object *request,
 }
 
 const struct verb host_verbs[] = {
-	{ "hosts", hosts, .connects = true },
-	{ NULL, NULL, false },
+	{ "hosts", hosts, VERB_CONNECTS },
+	{ NULL, NULL, 0 },
 };

@@ -69,8 +69,8 @@ set_keys(
 }
 
 const struct verb key_verbs[] = {
-	{ "keys", keys, false },
-	{ "add_keys", add_keys, false },
-	{ "set_keys", set_keys, false },
-	{ NULL, NULL, false },
+	{ "keys", keys, 0 },
+	{ "add_keys", add_keys, 0 },
+	{ "set_keys", set_keys, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -136,7 +136,7 @@ hold(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	struct store_claim claim;
 	const PGresult *result;
 
-	if (server->session.open || !store_claim_decode(request, &claim))
+	if (!store_claim_decode(request, &claim))
 		return verb_refuse(ctx);
 	if (!abandon_others(ctx, server, claim.holder) || !add_lease(ctx, server, &claim)
 	    || !session_change(ctx, &server->session, HOLD,
@@ -172,7 +172,7 @@ let_go(struct ctx *ctx, struct server *server, const struct json_object *request
 {
 	struct store_release release;
 
-	if (server->session.open || !store_release_decode(request, &release))
+	if (!store_release_decode(request, &release))
 		return verb_refuse(ctx);
 	if (!session_change(ctx, &server->session, LET_GO,
 		PARAMS(param_text(release.name), param_number(release.token),
@@ -207,7 +207,7 @@ lease_prune(struct ctx *ctx, struct server *server)
 }
 
 const struct verb lease_verbs[] = {
-	{ "hold", hold, false },
-	{ "let_go", let_go, false },
-	{ NULL, NULL, false },
+	{ "hold", hold, VERB_OUTSIDE },
+	{ "let_go", let_go, VERB_OUTSIDE },
+	{ NULL, NULL, 0 },
 };

@@ -74,9 +74,13 @@ handle(struct ctx *ctx, void *arg, const struct json_object *request, struct str
 
 	if (verb == NULL)
 		return verb_refuse(ctx);
-	return prepare(ctx, &server->session, request)
-	    && (verb->connects
-		|| (session_connect(ctx, &server->session) && schema_check(ctx, &server->session)))
+	if (!prepare(ctx, &server->session, request))
+		return false;
+	if (server->session.open && (verb->flags & VERB_OUTSIDE) != 0)
+		return verb_refuse(ctx);
+	return ((verb->flags & VERB_CONNECTS) != 0
+		   || (session_connect(ctx, &server->session)
+		       && schema_check(ctx, &server->session)))
 	    && verb->handle(ctx, server, request, sb);
 }
 

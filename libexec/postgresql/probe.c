@@ -178,7 +178,7 @@ time_commits(
 }
 
 const struct verb probe_verbs[] = {
-	{ "probe", probe, .connects = true },
-	{ "time_commits", time_commits, false },
-	{ NULL, NULL, false },
+	{ "probe", probe, VERB_CONNECTS },
+	{ "time_commits", time_commits, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -95,7 +95,7 @@ claim(struct ctx *ctx, struct server *server, const struct json_object *request,
 	struct queue_search search;
 	bool found = true;
 
-	if (session->open || !queue_search_decode(request, &search))
+	if (!queue_search_decode(request, &search))
 		return verb_refuse(ctx);
 	while (found && claim.token == 0) {
 		if (!find_account(ctx, session, &search, &claim.account_id, &found)
@@ -131,7 +131,7 @@ next(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	struct queue_step step;
 	const PGresult *result;
 
-	if (server->session.open || !queue_step_decode(request, &step))
+	if (!queue_step_decode(request, &step))
 		return verb_refuse(ctx);
 	if (!session_query(ctx, &server->session, NEXT,
 		PARAMS(param_number(step.account_id), param_number(step.token)), &result))
@@ -176,7 +176,7 @@ taken(struct ctx *ctx, struct server *server, const struct json_object *request,
 {
 	struct queue_step step;
 
-	if (server->session.open || !queue_step_decode(request, &step))
+	if (!queue_step_decode(request, &step))
 		return verb_refuse(ctx);
 	return settle(ctx, server, SETTLED(RENEWED) REMOVED IS_MINE,
 	    PARAMS(param_number(step.account_id), param_number(step.token),
@@ -196,7 +196,7 @@ put_off(
 {
 	struct queue_step step;
 
-	if (server->session.open || !queue_step_decode(request, &step))
+	if (!queue_step_decode(request, &step))
 		return verb_refuse(ctx);
 	return settle(ctx, server, PUT_OFF,
 	    PARAMS(param_number(step.account_id), param_number(step.token),
@@ -218,7 +218,7 @@ bury(struct ctx *ctx, struct server *server, const struct json_object *request, 
 {
 	struct queue_step step;
 
-	if (server->session.open || !queue_step_decode(request, &step) || step.reason == NULL)
+	if (!queue_step_decode(request, &step) || step.reason == NULL)
 		return verb_refuse(ctx);
 	return settle(ctx, server, BURY,
 	    PARAMS(param_number(step.account_id), param_number(step.token),
@@ -241,18 +241,18 @@ release(
 {
 	struct queue_step step;
 
-	if (server->session.open || !queue_step_decode(request, &step))
+	if (!queue_step_decode(request, &step))
 		return verb_refuse(ctx);
 	return settle(ctx, server, RELEASE,
 	    PARAMS(param_number(step.account_id), param_number(step.token)), sb);
 }
 
 const struct verb queue_verbs[] = {
-	{ "claim", claim, false },
-	{ "next", next, false },
-	{ "taken", taken, false },
-	{ "put_off", put_off, false },
-	{ "bury", bury, false },
-	{ "release", release, false },
-	{ NULL, NULL, false },
+	{ "claim", claim, VERB_OUTSIDE },
+	{ "next", next, VERB_OUTSIDE },
+	{ "taken", taken, VERB_OUTSIDE },
+	{ "put_off", put_off, VERB_OUTSIDE },
+	{ "bury", bury, VERB_OUTSIDE },
+	{ "release", release, VERB_OUTSIDE },
+	{ NULL, NULL, 0 },
 };

@@ -17,7 +17,7 @@ prune_events(
 {
 	int64_t keep_s;
 
-	if (server->session.open || !queue_prune_decode(request, &keep_s))
+	if (!queue_prune_decode(request, &keep_s))
 		return verb_refuse(ctx);
 	if (!session_query(ctx, &server->session, PRUNE,
 		PARAMS(param_number(keep_s), param_number(QUEUE_PRUNE_MAX)), NULL))
@@ -86,7 +86,7 @@ queue_state(
 	struct delivery_status status = { .events = 0 };
 	int64_t since;
 
-	if (server->session.open || !queue_since_decode(request, &since))
+	if (!queue_since_decode(request, &since))
 		return verb_refuse(ctx);
 	if (!count_events(ctx, &server->session, since, &status)
 	    || !describe_blocked(ctx, &server->session, &status))
@@ -96,7 +96,7 @@ queue_state(
 }
 
 const struct verb queue_state_verbs[] = {
-	{ "prune_events", prune_events, false },
-	{ "queue_state", queue_state, false },
-	{ NULL, NULL, false },
+	{ "prune_events", prune_events, VERB_OUTSIDE },
+	{ "queue_state", queue_state, VERB_OUTSIDE },
+	{ NULL, NULL, 0 },
 };

@@ -283,12 +283,12 @@ record_prune(struct ctx *ctx, struct server *server)
 }
 
 const struct verb record_verbs[] = {
-	{ "get", get, false },
-	{ "begin", begin, false },
-	{ "read", read_records, false },
-	{ "write", write_records, false },
-	{ "commit", commit, false },
-	{ "roll_back", roll_back, false },
-	{ "each", each, false },
-	{ NULL, NULL, false },
+	{ "get", get, 0 },
+	{ "begin", begin, 0 },
+	{ "read", read_records, 0 },
+	{ "write", write_records, 0 },
+	{ "commit", commit, 0 },
+	{ "roll_back", roll_back, 0 },
+	{ "each", each, 0 },
+	{ NULL, NULL, 0 },
 };

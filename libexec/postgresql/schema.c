@@ -151,6 +151,6 @@ init(struct ctx *ctx, struct server *server, const struct json_object *request, 
 }
 
 const struct verb schema_verbs[] = {
-	{ "init", init, .connects = true },
-	{ NULL, NULL, false },
+	{ "init", init, VERB_CONNECTS },
+	{ NULL, NULL, 0 },
 };

@@ -59,6 +59,6 @@ state(struct ctx *ctx, struct server *server, const struct json_object *request,
 }
 
 const struct verb state_verbs[] = {
-	{ "state", state, false },
-	{ NULL, NULL, false },
+	{ "state", state, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -23,10 +23,13 @@ struct server {
 typedef bool verb_handler(
     struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb);
 
+#define VERB_CONNECTS 1u /* itself; the schema need not be one that this program knows */
+#define VERB_OUTSIDE  2u /* of a section: what it changes is committed at once */
+
 struct verb {
 	const char *name;
 	verb_handler *handle;
-	bool connects; /* itself; the schema need not be one that this program knows */
+	unsigned flags;
 };
 
 extern const struct verb record_verbs[];

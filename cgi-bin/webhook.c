@@ -109,7 +109,7 @@ store_event(struct ctx *ctx, const struct config *cfg, const struct event *event
 	struct event_log log = event_log_of(cfg);
 	const char *line;
 
-	if (!log.delivered) /* else `amocrmctl deliver` prunes what it has delivered */
+	if (!log.to_deliver) /* else `amocrmctl deliver` prunes what it has delivered */
 		log.keep_s = cfg->webhook.keep_days * (time_t)86400;
 	log.size_max = cfg->webhook.max_journal;
 	return event_write(ctx, event, &line) && check_length(ctx, cfg, line)

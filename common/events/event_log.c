@@ -6,7 +6,7 @@
 struct event_log
 event_log_of(const struct config *cfg)
 {
-	return (struct event_log){ .store = &cfg->store, .delivered = cfg->deliver.url != NULL };
+	return (struct event_log){ .store = &cfg->store, .to_deliver = cfg->deliver.url != NULL };
 }
 
 bool

@@ -16,7 +16,7 @@
 
 struct event_log {
 	const struct store_config *store;
-	bool delivered;   /* [deliver] url is set: events are kept until they are delivered */
+	bool to_deliver;  /* [deliver] url is set: events are kept until they are delivered */
 	time_t keep_s;    /* event_log_append may remove older events; 0: it removes none */
 	int64_t size_max; /* bytes of all files together; 0: no limit */
 };

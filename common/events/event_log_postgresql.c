@@ -75,7 +75,7 @@ event_log_postgresql_append(
 		{ .account_id = event->account_id,
 		    .received_at = received_at,
 		    .line = line,
-		    .pending = log->delivered } };
+		    .pending = log->to_deliver } };
 
 	rfc3339_write_ms(&event->received_at, received_at);
 	if (strlen(line) > JOURNAL_EVENT_MAX)

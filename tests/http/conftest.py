@@ -147,7 +147,7 @@ def one_cluster():
 
 @pytest.fixture(scope="module")
 def one_database(one_cluster):
-    """One for each file: other files kill nodes of the cluster, and make others the primary."""
+    """One for each file, in a cluster that is whole: other files kill nodes of it."""
     one_cluster.heal()
     return Database(one_cluster, f"site{next(numbers)}")
 

@@ -4,7 +4,7 @@ import json
 
 from sandbox.cluster import ROLE
 
-NAME = "site"
+NAME = "engine"     # of no other database of the cluster
 
 # A database that is new for each test would take a second of it, and 25 MB.
 EMPTY = f"""

@@ -32,6 +32,14 @@ class Failed(Exception):
         self.reason = reply["reason"]
 
 
+def new_database(cluster, name):
+    """Gives the name of a new database with the schema."""
+    cluster.new_database(name)
+    with Helper(cluster.conninfo(name), cluster.password_file) as helper:
+        helper.do("init")
+    return name
+
+
 class Helper:
     def __init__(self, conninfo, password_file, launcher=()):
         self.database = conninfo

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from postgresql_helper import Failed, Helper
+from postgresql_helper import Failed, Helper, new_database
 from sandbox import process
 from sandbox.cluster import ROLE
 from sandbox.postgresql_proxy import PostgresqlProxy
@@ -24,11 +24,7 @@ numbers = itertools.count()
 @pytest.fixture(scope="module")
 def database(one_cluster):
     """The name of a database of our own, with the schema."""
-    name = f"helper{next(numbers)}"
-    one_cluster.new_database(name)
-    with Helper(one_cluster.conninfo(name), one_cluster.password_file) as helper:
-        helper.do("init")
-    return name
+    return new_database(one_cluster, f"helper{next(numbers)}")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from postgresql_helper import Helper
+from postgresql_helper import new_database
 from sandbox import process
 from sandbox.postgresql_proxy import PostgresqlProxy
 from sandbox.site import BUILD, NotBuilt
@@ -58,11 +58,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def database(one_cluster):
-    name = f"store{next(numbers)}"
-    one_cluster.new_database(name)
-    with Helper(one_cluster.conninfo(name), one_cluster.password_file) as helper:
-        helper.do("init")
-    return name
+    return new_database(one_cluster, f"store{next(numbers)}")
 
 
 @pytest.fixture

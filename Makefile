@@ -3,7 +3,7 @@
 #   make            builds the programs, in build/
 #   make run        runs them for a browser, with a mock amoCRM server; ENGINE=postgresql: two web
 #                   servers over a PostgreSQL cluster
-#   make check      runs all tests
+#   make check      runs all tests but Patroni's (check-patroni), and a sample of torture
 #   make torture    makes every system call of every program fail once, and kills parts of several
 #                   hosts and their database; takes about an hour
 #   make fuzz-long  runs each fuzz target for ten minutes, by clang's libFuzzer

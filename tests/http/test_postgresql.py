@@ -725,3 +725,13 @@ def test_a_request_without_its_members(helper, verb, members):
     with pytest.raises(Failed, match="server: .*not a request"):
         helper.do(verb, **members)
     helper.roll_back()
+
+
+def test_what_is_committed_at_once_is_refused_in_a_section(helper, key):
+    helper.begin()
+
+    with pytest.raises(Failed, match="server: .*not a request"):
+        helper.hold(key, "holder")
+
+    helper.roll_back()
+    assert helper.hold(key, "holder")[0]

@@ -125,7 +125,7 @@ $(CRYPTO): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/crypto/*.c)) $(BUILD)/
 $(PG): $(patsubst %.c,$(BUILD)/%.o,$(wildcard libexec/postgresql/*.c)) $(BUILD)/gen/schema_lines.o $(BUILD)/libcommon.a
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(PQ_LIBS)
 
-$(BUILD)/libexec/postgresql/%.o: ALL_CFLAGS += $(shell pkg-config --cflags libpq)
+$(BUILD)/libexec/postgresql/%.o: private ALL_CFLAGS += $(shell pkg-config --cflags libpq)
 
 $(BUILD)/bin/amocrmctl: $(TOOLS) $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
@@ -177,7 +177,7 @@ $(BUILD)/tests/unit/common/libexec:
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/tests/unit/common/libexec $(HTTPS) $(CRYPTO) $(PG)
 	$(call step,LD) $(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(SHARED_LIBS) $(shell pkg-config --libs libpq) -lcmocka
 
-$(BUILD)/tests/unit/%.o: ALL_CFLAGS += $(shell pkg-config --cflags libpq)
+$(BUILD)/tests/unit/%.o: private ALL_CFLAGS += $(shell pkg-config --cflags libpq)
 
 # What the store promises is tested with files, and again with a database (tests/unit/engine.h).
 ENGINE_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(shell grep -l IN_STORE tests/unit/common/*/test_*.c))

@@ -280,13 +280,14 @@ seals_with_the_first_key_of_now(void **state)
 #define CODE "code:aaaabbbbccccddddeeeeffff"
 #define ID   "aaaabbbbccccdddd" /* of the authorization */
 
+static time_t authorized_at; /* by the code whose tokens are in the escrow */
+
 static void
 keep_code_in_escrow(struct setup *s, const struct grant *grant)
 {
-	const struct authorized authorized = {
-		.record = CODE, .grant = grant, .tokens = &new_pair, .at = time(NULL) - AGE_S / 2
-	};
+	struct authorized authorized = { .record = CODE, .grant = grant, .tokens = &new_pair };
 
+	authorized.at = authorized_at = time(NULL) - AGE_S / 2;
 	note_in_escrow(s, NULL, &authorized);
 }
 
@@ -321,7 +322,7 @@ refreshed_since(struct setup *s)
 	struct connection now = connected();
 
 	now.authorization = ID;
-	now.connected_at = time(NULL) - AGE_S / 2;
+	now.connected_at = authorized_at;
 	now.refreshed_at = time(NULL);
 	put(s, &now, &other_pair);
 }
@@ -332,7 +333,7 @@ saved_code_in_part(struct setup *s)
 	struct connection now = connected();
 
 	now.authorization = ID;
-	now.connected_at = now.refreshed_at = time(NULL) - AGE_S / 2;
+	now.connected_at = now.refreshed_at = authorized_at;
 	put(s, &now, &new_pair);
 }
 

@@ -37,15 +37,15 @@ def as_web_user():
 
 
 class Shared:
-    """The cluster, and a configuration of the site that uses it."""
+    """A database of the cluster, and a configuration of the site that uses it."""
 
-    def __init__(self, setting, cluster):
-        self._setting, self.cluster = setting, cluster
-        self.config = setting.folder / "shared.conf"
+    def __init__(self, setting, cluster, database=DATABASE):
+        self._setting, self.cluster, self.database = setting, cluster, database
+        self.config = setting.folder / f"{database}.conf"
         text = setting.site.config.read_text()
         store = f"path = {setting.site.store}\n"
         self.config.write_text(text.replace(
-            store, f"{store}engine = postgresql\ndatabase = {cluster.conninfo()}\n"
+            store, f"{store}engine = postgresql\ndatabase = {self.conninfo()}\n"
                    f"password_file = {cluster.password_file}\n"))
         self.config.chmod(0o600)
         for name in ("append", "storage"):      # beside the helpers, which they start
@@ -53,12 +53,18 @@ class Shared:
         self.append = setting.site.tools / "append"
         output([setting.site.amocrmctl, "-c", self.config, "engine", "init"])
 
+    def conninfo(self):
+        return self.cluster.conninfo(self.database)
+
+    def psql(self, sql):
+        return self.cluster.psql(sql, database=self.database)
+
     def forget_calls(self):
         """Otherwise waiting for a turn would be measured."""
-        self.cluster.psql("SET synchronous_commit = local; DELETE FROM call")
+        self.psql("SET synchronous_commit = local; DELETE FROM call")
 
     def appending(self, writers, events):
-        return [self.append, "postgresql", self.cluster.conninfo(), self.cluster.password_file,
+        return [self.append, "postgresql", self.conninfo(), self.cluster.password_file,
                 writers, events]
 
 

@@ -3,9 +3,9 @@
 #   make            builds the programs, in build/
 #   make run        runs them for a browser, with a mock amoCRM server; ENGINE=postgresql: two web
 #                   servers over a PostgreSQL cluster
-#   make check      runs all tests but Patroni's (check-patroni), and a sample of torture
-#   make torture    makes every system call of every program fail once, and kills parts of several
-#                   hosts and their database; takes about an hour
+#   make check      runs the tests, and a sample of torture
+#   make torture    makes every system call of every program fail once, kills parts of several hosts
+#                   and their database, and runs the tests that take long; takes some hours
 #   make fuzz-long  runs each fuzz target for ten minutes, by clang's libFuzzer
 #   make bench      measures the performance, compared with other implementations
 #   make dist       builds a tarball for shared hosting
@@ -259,7 +259,8 @@ check-patroni: programs
 torture: deps-check
 	@$(MAKE) $(AT_ONCE) --no-print-directory programs
 	@failed=0; tests/torture/run || failed=1; tests/torture/run-kills || failed=1; \
-	    $(MAKE) --no-print-directory check-patroni || failed=1; exit $$failed
+	    $(MAKE) --no-print-directory check-patroni || failed=1; \
+	    $(MAKE) --no-print-directory check-http ALL_ROWS=1 || failed=1; exit $$failed
 
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 

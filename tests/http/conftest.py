@@ -13,8 +13,10 @@ configuration for each request, so a test changes it with site.configure() and r
 """
 
 import itertools
+import os
 import signal
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
 from sandbox.database import Database  # noqa: E402
+from sandbox.fastcgi_servers import FASTCGI  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
 from sandbox.site import NotBuilt, Site  # noqa: E402
 
@@ -84,6 +87,7 @@ def amocrm(amocrm_and_folder):
 
 SERVERS = {"site": ["bare", "apache", "lighttpd"], "bare": ["bare"],
            "on_servers": ["apache", "lighttpd"]}
+WEB_SERVERS = {"apache", "lighttpd", *FASTCGI}
 
 
 def pytest_generate_tests(metafunc):
@@ -92,6 +96,36 @@ def pytest_generate_tests(metafunc):
             repeated = name != "on_servers" and engines.repeats(metafunc.module, metafunc.function)
             if repeated or len(servers) > 1:
                 metafunc.parametrize(name, [*servers, *["postgresql"] * repeated], indirect=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    """The rows of a test's table take turns behind the web servers: each row runs behind at least
+    one of them, and each of them serves at least one row.  ALL_ROWS=1 runs all rows behind all."""
+    if os.environ.get("ALL_ROWS"):
+        return
+    tests = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        if server_of(item) in WEB_SERVERS:
+            tests[item.module, item.function][server_of(item)].append(item)
+    taken = {id(item) for servers in tests.values() for item in in_turn(list(servers.values()))}
+    left_out = [item for item in items
+                if server_of(item) in WEB_SERVERS and id(item) not in taken]
+    config.hook.pytest_deselected(items=left_out)
+    left_out = set(map(id, left_out))
+    items[:] = [item for item in items if id(item) not in left_out]
+
+
+def server_of(item):
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    return next((given[name] for name in SERVERS if name in given), None)
+
+
+def in_turn(servers):
+    """`servers` has the rows of each server, in the same order."""
+    rows, count = max(map(len, servers)), len(servers)
+    for turn in range(max(rows, count)):
+        # Shifted by one in each round: else a table of GET and HEAD has one server for each.
+        yield from servers[(turn + turn // count) % count][turn % rows:][:1]
 
 
 def is_ours(metafunc, name):

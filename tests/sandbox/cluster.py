@@ -289,11 +289,12 @@ class Cluster:
         return [node for node in self.nodes if node.running and node.standby_signal.exists()]
 
     def await_standbys(self):
-        """Returns when all the running standbys have all that has been committed."""
+        """Returns when all the running standbys have all that has been committed until now."""
         expected = str(len(self.standbys))
+        end = self.psql("SELECT pg_current_wal_flush_lsn()", database="postgres")
         process.wait_until(lambda: expected == self.psql(
             "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'"
-            " AND replay_lsn >= pg_current_wal_flush_lsn()", database="postgres"), "the standbys")
+            f" AND replay_lsn >= '{end}'", database="postgres"), "the standbys")
 
     def kill(self, node=None):
         """kill -9 of all processes of the node, or of the primary."""

@@ -8,6 +8,7 @@ import pytest
 import app
 import expect
 import hosts as several
+import loads
 import webhooks
 from app import MODES, PER_USER, User
 from connections import ANY_ACCOUNT, ID, SOON, connect, tokens_that_last, works
@@ -140,7 +141,7 @@ def test_a_webhook_is_an_event_at_both(two):
     for site in two:
         site.configure(webhook_accounts="any")
     for number, site in enumerate(two * 3):
-        webhooks.accepted(several.answered(site, several.lead(number, 5)))
+        webhooks.accepted(loads.answered(site, loads.lead(number, 5)))
 
     for site in two:
         stored = [line["payload"]["leads"]["add"][0]["id"] for line in webhooks.lines(site)]
@@ -149,18 +150,16 @@ def test_a_webhook_is_an_event_at_both(two):
 
 
 def test_a_deliverer_on_each_host(hosts, receiver):
-    load = several.Load(hosts, receiver, seed=1, refreshers=0)
+    load = loads.Load(hosts, receiver, seed=1, refreshers=0)
     load.start()
     for host in hosts.hosts:
         host.deliver()
     load.await_progress(60)
     load.end()
 
-    several.settle(hosts, load, receiver)
-
-    several.check(hosts, load, receiver)
-    taken = [(one.account, several.number_of(one)) for one in receiver.taken()
-             if several.is_lead(one)]
+    loads.check(hosts, load, receiver)
+    taken = [(one.account, loads.number_of(one)) for one in receiver.taken()
+             if loads.is_lead(one)]
     assert len(taken) == len(set(taken)), "an event was delivered twice"
 
 
@@ -177,10 +176,10 @@ def proxy(cluster, two, own_database):
 
 
 def test_an_event_whose_acknowledgement_was_lost_is_stored(proxy, two):
-    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+    webhooks.accepted(loads.answered(two[0], loads.lead(0, 5)))
     proxy.lose_reply("INSERT INTO event")
 
-    webhooks.accepted(several.answered(two[0], several.lead(1, 5)))
+    webhooks.accepted(loads.answered(two[0], loads.lead(1, 5)))
 
     assert proxy.lost.is_set()
     stored = [line["payload"]["leads"]["add"][0]["id"] for line in webhooks.lines(two[1])]
@@ -216,13 +215,13 @@ def test_a_database_that_hangs_is_unavailable_and_then_works_again(proxy, two, a
     connect(two[0], amocrm)
     proxy.hang()
 
-    webhooks.refused(webhooks.send(two[0], several.lead(0, 5)), 503, "temporarily_unavailable")
+    webhooks.refused(webhooks.send(two[0], loads.lead(0, 5)), 503, "temporarily_unavailable")
     expect.failed(two[0].get("callback", amocrm.approve()), "temporarily_unavailable")
     assert two[0].ctl("token", ID, check=False).returncode != 0
     assert amocrm.exchanges() == []
 
     proxy.resume()
-    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+    webhooks.accepted(loads.answered(two[0], loads.lead(0, 5)))
     assert two[0].ctl("token", ID).stdout
 
 
@@ -233,10 +232,10 @@ def test_a_host_that_is_not_accepted_harms_no_other(two, cluster, amocrm, tmp_pa
     two[0].configure(webhook_accounts="any", store_password_file=wrong)
     two[1].configure(webhook_accounts="any")
 
-    assert several.answered(two[0], several.lead(0, 5)).status == 500
+    assert loads.answered(two[0], loads.lead(0, 5)).status == 500
     two[0].logged("password")
 
-    webhooks.accepted(several.answered(two[1], several.lead(0, 5)))
+    webhooks.accepted(loads.answered(two[1], loads.lead(0, 5)))
     assert len(webhooks.lines(two[1])) == 1
 
 
@@ -244,7 +243,7 @@ def test_a_certificate_of_another_authority(two, amocrm):
     two[0].configure(webhook_accounts="any", store_database=two[0].database.cluster.conninfo(
         two[0].database.name, sslrootcert=amocrm.ca_file))
 
-    assert several.answered(two[0], several.lead(0, 5)).status == 500
+    assert loads.answered(two[0], loads.lead(0, 5)).status == 500
     two[0].logged("certificate")
 
 
@@ -253,17 +252,17 @@ def test_a_newer_schema_is_not_written_to(two, own_database):
         site.configure(webhook_accounts="any")
     own_database.psql("UPDATE meta SET value = '2' WHERE name = 'schema'")
     try:
-        assert several.answered(two[0], several.lead(0, 5)).status == 500
+        assert loads.answered(two[0], loads.lead(0, 5)).status == 500
         two[0].logged("schema 2")
     finally:
         own_database.psql("UPDATE meta SET value = '1' WHERE name = 'schema'")
-    webhooks.accepted(several.answered(two[0], several.lead(0, 5)))
+    webhooks.accepted(loads.answered(two[0], loads.lead(0, 5)))
 
 
 # A primary that dies.
 
 def test_nothing_acknowledged_is_lost_with_the_primary(hosts, cluster, receiver):
-    load = several.Load(hosts, receiver, seed=2)
+    load = loads.Load(hosts, receiver, seed=2)
     load.start()
     for host in hosts.hosts:
         host.deliver()
@@ -273,14 +272,12 @@ def test_nothing_acknowledged_is_lost_with_the_primary(hosts, cluster, receiver)
     load.await_progress(20)
     load.end()
 
-    several.settle(hosts, load, receiver)
-
-    several.check(hosts, load, receiver)
+    loads.check(hosts, load, receiver)
     assert load.connected and not load.in_flight
 
 
 def test_what_no_standby_has_is_not_acknowledged(hosts, cluster, receiver):
-    load = several.Load(hosts, receiver, seed=3, refreshers=0)
+    load = loads.Load(hosts, receiver, seed=3, refreshers=0)
     load.start()
     for host in hosts.hosts:
         host.deliver()
@@ -290,7 +287,7 @@ def test_what_no_standby_has_is_not_acknowledged(hosts, cluster, receiver):
         cluster.kill(node)
     accepted = load.accepted
     site = hosts.sites[0]
-    refused = webhooks.send(site, several.lead(0, 99))
+    refused = webhooks.send(site, loads.lead(0, 99))
     assert refused.status == 503
     # what was under way when the second standby died may have been acknowledged by it
     assert load.accepted <= accepted + len(load.sent)
@@ -299,5 +296,4 @@ def test_what_no_standby_has_is_not_acknowledged(hosts, cluster, receiver):
     load.await_progress(10)
     load.end()
 
-    several.settle(hosts, load, receiver)
-    several.check(hosts, load, receiver)
+    loads.check(hosts, load, receiver)

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "http"))
 
 import hosts as several  # noqa: E402
+import loads  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
@@ -52,7 +53,7 @@ class Round:
         place = self._place
         place.receiver.clear()
         with place.hosts:
-            self.load = several.Load(place.hosts, place.receiver, self.seed)
+            self.load = loads.Load(place.hosts, place.receiver, self.seed)
             self.load.start()
             try:
                 for host in place.hosts.hosts:
@@ -62,8 +63,7 @@ class Round:
                 self.load.await_progress(self._chance.randrange(4, EVENTS_MAX))
             finally:
                 self.load.end()
-            several.settle(place.hosts, self.load, place.receiver)
-            several.check(place.hosts, self.load, place.receiver)
+            loads.check(place.hosts, self.load, place.receiver)
 
     def _strike_all(self):
         for _ in range(self._chance.randint(1, STRIKES_MAX)):

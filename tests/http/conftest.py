@@ -29,7 +29,7 @@ import responder  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
-from sandbox.database import Database  # noqa: E402
+from sandbox.database import EmptiedDatabase  # noqa: E402
 from sandbox.fastcgi_servers import FASTCGI  # noqa: E402
 from sandbox.servers import RUNNERS  # noqa: E402
 from sandbox.site import NotBuilt, Site  # noqa: E402
@@ -183,7 +183,7 @@ def one_cluster():
 def one_database(one_cluster):
     """One for each file, in a cluster that is whole: other files kill nodes of it."""
     one_cluster.heal()
-    return Database(one_cluster, f"site{next(numbers)}")
+    return EmptiedDatabase(one_cluster, f"site{next(numbers)}")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ ALTER DATABASE {NAME} OWNER TO {ROLE};
 """
 
 
-class Database:
+class BareDatabase:
     """A database without tables; there is one in a cluster."""
 
     def __init__(self, site, cluster):

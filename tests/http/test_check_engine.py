@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from databases import Database
+from databases import BareDatabase
 from findings import check, configure, faults, good, only
 from sandbox import pki, process
 from sandbox.cluster import Cluster
@@ -54,7 +54,7 @@ def cluster(durable_cluster):
 def database(bare, cluster):
     """With tables, and nothing wrong."""
     keys = bare.keys.read_text()
-    database = Database(bare, cluster)
+    database = BareDatabase(bare, cluster)
     use(database)
     bare.ctl("engine", "init")
     yield database
@@ -129,7 +129,8 @@ def test_the_certificate_of_another_authority(database):
     process.give(authority.folder, 0o755)
     try:
         use(database, sslrootcert=authority.certificate)
-        plant(database, "WRONG", "engine", "certificate verify failed", "sslrootcert must be")
+        plant(database, "WRONG", "engine", "certificate verify failed: unable to get local issuer "
+              "certificate", "sslrootcert must be")
     finally:
         process.remove_folder(folder)
 
@@ -322,7 +323,7 @@ def test_another_time_than_ours(database, off, words):
 # What is in it.
 
 def test_no_tables(bare, cluster):
-    database = Database(bare, cluster)
+    database = BareDatabase(bare, cluster)
     use(database)
 
     plant(database, "WRONG", "schema", "no tables", "run amocrmctl engine init")

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from databases import Database
+from databases import BareDatabase
 from sandbox import process
 from sandbox.cluster import NODES
 
@@ -17,7 +17,7 @@ STATE = {"primary", "server_version", "schema", "standbys", "leases_held", "leas
 @pytest.fixture
 def database(bare, cluster):
     keys = bare.keys.read_text()
-    database = Database(bare, cluster)
+    database = BareDatabase(bare, cluster)
     database.configure()
     yield database
     bare.write_keys(keys)

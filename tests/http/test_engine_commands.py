@@ -7,14 +7,14 @@ import pytest
 
 import connections
 from connections import ANY_ACCOUNT, ID, connect, exported, made_up, stored, take_in, works
-from databases import Database
+from databases import BareDatabase
 from sandbox import process
 
 
 @pytest.fixture
 def database(bare, cluster):
     keys = bare.keys.read_text()
-    database = Database(bare, cluster)
+    database = BareDatabase(bare, cluster)
     bare.configure(**ANY_ACCOUNT, **database.settings())
     bare.ctl("engine", "init")
     yield database

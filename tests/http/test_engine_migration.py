@@ -5,7 +5,7 @@ import pytest
 import app
 import deliveries
 from connections import (ANY_ACCOUNT, ID, connect, made_up, notices, stored, take_in, works)
-from databases import Database
+from databases import BareDatabase
 from deliveries import receiver  # noqa: F401
 from sandbox.hooks import disconnect_query
 
@@ -53,7 +53,7 @@ def test_there_and_back(site, amocrm, cluster, receiver):  # noqa: F811
     olena = fill(site, amocrm, **usual)
     all_is_delivered(site, receiver)
     in_files, pairs = contents(site), stored(site)
-    database = Database(site, cluster)
+    database = BareDatabase(site, cluster)
 
     backup = site.ctl("export").stdout
     site.configure(**usual, **ANY_ACCOUNT, **database.settings())
@@ -81,7 +81,7 @@ def test_there_and_back(site, amocrm, cluster, receiver):  # noqa: F811
 
 def test_an_import_continues_where_it_was_cut_short(site, cluster):
     lines = [made_up(account) for account in range(1, 21)]
-    database = Database(site, cluster)
+    database = BareDatabase(site, cluster)
     site.configure(**ANY_ACCOUNT, **database.settings())
     site.ctl("engine", "init")
     take_in(site, lines[:7])
@@ -91,7 +91,7 @@ def test_an_import_continues_where_it_was_cut_short(site, cluster):
 
 
 def test_an_import_before_init_ends_at_once(site, cluster):
-    site.configure(**ANY_ACCOUNT, **Database(site, cluster).settings())
+    site.configure(**ANY_ACCOUNT, **BareDatabase(site, cluster).settings())
 
     done = take_in(site, [made_up(account) for account in range(1, 21)], check=False)
 

@@ -13,7 +13,7 @@ import webhooks
 from app import MODES, PER_USER, User
 from connections import ANY_ACCOUNT, ID, SOON, connect, tokens_that_last, works
 from sandbox import process
-from sandbox.database import Database
+from sandbox.database import EmptiedDatabase
 from sandbox.postgresql_proxy import PostgresqlProxy
 from sandbox.receiver import Receiver
 
@@ -22,7 +22,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def own_database(one_cluster):
-    return Database(one_cluster, f"hosts{next(numbers)}")
+    return EmptiedDatabase(one_cluster, f"hosts{next(numbers)}")
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,20 @@
 """A database of a cluster with our tables in it, which tests empty."""
 
 import json
+import re
 import subprocess
 import time
 
 from . import process
-from .site import BUILD
+from .site import BUILD, ROOT
 
-TABLES = ("record", "turn", "lease", "event", "pending", "delivery", "dead", "call")
+SCHEMA = (ROOT / "libexec" / "postgresql" / "schema.sql").read_text()
+TABLES = re.findall(r"^CREATE TABLE IF NOT EXISTS (\w+)", SCHEMA, re.MULTILINE)
 OTHERS = ("datname = current_database() AND backend_type = 'client backend'"
           " AND pid <> pg_backend_pid()")
 
 
-class Database:
+class EmptiedDatabase:
     """`settings` are the keys of [store] that name it."""
 
     def __init__(self, cluster, name, build=BUILD):

@@ -44,7 +44,7 @@ class Site:
         self.logs = self.folder / "logs"
         self.jwt_secret = secrets.token_urlsafe(36)
         self.server = None
-        self.database = None    # a Database: the store is there, and not in files
+        self.database = None    # an EmptiedDatabase: the store is there, and not in files
         self._log_marks = {}
         self._key_ring = ""
         self._stage(Path(build))

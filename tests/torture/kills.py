@@ -12,7 +12,7 @@ import loads  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
-from sandbox.database import Database  # noqa: E402
+from sandbox.database import EmptiedDatabase  # noqa: E402
 from sandbox.receiver import Receiver  # noqa: E402
 
 STRIKES_MAX = 3     # of a round
@@ -30,7 +30,8 @@ class Place:
         self.receiver = Receiver()
         self.amocrm.start()
         self.receiver.__enter__()
-        self.hosts = several.Hosts(self.amocrm, self.cluster, Database(self.cluster, "torture"))
+        self.hosts = several.Hosts(self.amocrm, self.cluster,
+                                   EmptiedDatabase(self.cluster, "torture"))
         return self
 
     def __exit__(self, *_):

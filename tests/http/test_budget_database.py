@@ -87,14 +87,23 @@ def test_strangers_at_two_hosts_cause_few_exchanges(sites, amocrm):
     assert not any((site.store / "budget").exists() for site in sites)
 
 
+# All turns that were given begin anew, as this machine may be busy: they last two seconds.
+RENEW = """
+UPDATE call SET slots = ARRAY(
+    SELECT CASE WHEN at = 0 THEN 0 ELSE floor(extract(epoch FROM now()) * 1000) + 2000 END
+    FROM unnest(slots) WITH ORDINALITY slot (at, n) ORDER BY n)
+"""
+
+
 def test_hosts_share_the_turns(engine):
-    began = time.monotonic()
-    slots = [host.try_begin()["slot"] for host in (engine.first, engine.second) * 4]
+    slots = []
+    for host in (engine.first, engine.second) * 4:
+        slots.append(host.try_begin()["slot"])
+        engine.sql(RENEW)
     other = engine.second.try_begin(B)["slot"]
 
+    assert slots[CALLS] == -1
     assert sorted(slots[:CALLS]) == list(range(CALLS))
-    if time.monotonic() - began < 2:    # else the first turn is over
-        assert slots[CALLS] == -1
     assert other >= 0
 
 

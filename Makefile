@@ -77,7 +77,7 @@ LINK ?= $(if $(ARCHIVES),static,shared)
 
 SHARED_LIBS = -pie $(shell pkg-config --libs json-c libcrypto inih) -lgdbm -lfcgi
 CURL_LIBS   = -pie $(shell pkg-config --libs libcurl json-c)
-PQ_LIBS     = -pie $(shell pkg-config --libs libpq json-c)
+PQ_LIBS     = -pie $(shell pkg-config --libs libpq libssl libcrypto json-c)
 ifeq ($(LINK),static)
 # Suppresses glibc's warnings about features of libcrypto and libfcgi that our programs do not use:
 # plug-ins, name look-ups.

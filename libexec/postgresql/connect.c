@@ -5,6 +5,7 @@
 #include "parameters.h"
 #include "sqlstate.h"
 
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -22,6 +23,39 @@ connect_wait(int socket, short events, int64_t deadline_ms)
 	return false;
 }
 
+/* Why a certificate was refused since it was X509_V_OK: libpq does not tell, and frees the TLS
+ * session within the call that refuses. */
+static long refusal_of_certificate;
+
+static void
+note_refusal(void *tls, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	long result = SSL_get_verify_result(tls);
+
+	(void)ptr, (void)data, (void)index, (void)argl, (void)argp;
+	if (result != X509_V_OK)
+		refusal_of_certificate = result;
+}
+
+/* Has note_refusal called for each TLS session that is freed. */
+static void
+begin_to_note(void)
+{
+	static bool begun;
+
+	if (!begun)
+		begun = SSL_get_ex_new_index(0, NULL, NULL, NULL, note_refusal) >= 0;
+	refusal_of_certificate = X509_V_OK;
+}
+
+static const char *
+why_certificate_refused(void)
+{
+	return refusal_of_certificate == X509_V_OK
+	    ? ""
+	    : X509_verify_cert_error_string(refusal_of_certificate);
+}
+
 /* Always NULL, with a fault. */
 static PGconn *
 refuse(struct ctx *ctx, PGconn *conn, bool in_time)
@@ -32,7 +66,7 @@ refuse(struct ctx *ctx, PGconn *conn, bool in_time)
 		ctx_fault(ctx, FAULT_UNAVAILABLE, "the database at %s did not reply in time",
 		    PQhost(conn));
 	else
-		sqlstate_connect_fault(ctx, conn);
+		sqlstate_connect_fault(ctx, conn, why_certificate_refused());
 	PQfinish(conn);
 	return NULL;
 }
@@ -43,9 +77,11 @@ static PGconn *
 connect_host(struct ctx *ctx, const struct connect_target *target,
     const struct parameters *parameters, int64_t deadline_ms)
 {
-	PGconn *conn = PQconnectStartParams(parameters->names, parameters->values, 0);
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	PGconn *conn;
 
+	begin_to_note();
+	conn = PQconnectStartParams(parameters->names, parameters->values, 0);
 	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
 		return refuse(ctx, conn, true);
 	PQsetNoticeReceiver(conn, target->receive, target->arg);

@@ -102,14 +102,17 @@ kind_of_message(const char *message)
 /* The message has lines for several addresses of a host, of which the one with a SQLSTATE tells
  * most. */
 bool
-sqlstate_connect_fault(struct ctx *ctx, PGconn *conn)
+sqlstate_connect_fault(struct ctx *ctx, PGconn *conn, const char *certificate)
 {
 	const char *message = PQerrorMessage(conn);
+	bool refused =
+	    strstr(message, "certificate verify failed") != NULL && certificate[0] != '\0';
 	const char *state = find_state(message);
 	const char *line = state == NULL ? message : state;
 
 	while (line > message && line[-1] != '\n')
 		line--;
 	return fault(ctx, state == NULL ? kind_of_message(message) : find_kind(state).kind,
-	    "the database: %.*s", (int)strcspn(line, "\n"), line);
+	    "the database: %.*s%s%s", (int)strcspn(line, "\n"), line, refused ? ": " : "",
+	    refused ? certificate : "");
 }

@@ -15,7 +15,8 @@ bool sqlstate_fault(struct ctx *ctx, const PGresult *result);
 bool sqlstate_is_read_only(const PGresult *result);
 
 /* The fault of a connection that could not be made, with PQERRORS_VERBOSE; always false.  libpq
- * tells the SQLSTATE in its message only. */
-bool sqlstate_connect_fault(struct ctx *ctx, PGconn *conn);
+ * tells the SQLSTATE in its message only, and not at all why it refuses a certificate, which
+ * `certificate` says, or is "". */
+bool sqlstate_connect_fault(struct ctx *ctx, PGconn *conn, const char *certificate);
 
 #endif

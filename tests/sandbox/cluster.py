@@ -72,11 +72,18 @@ def find(program):
     raise NotInstalled(f"{program} of PostgreSQL is not installed")
 
 
+def find_libfaketime():
+    for found in glob.glob("/usr/lib/*/faketime/libfaketime.so.1"):
+        return found
+    raise NotInstalled("libfaketime is not installed")
+
+
 class Node:
     """One server; its port stays reserved while it is down."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, environment):
         self.name = name
+        self._environment = environment
         self.folder = folder / name
         self.data = self.folder / "data"
         self.standby_signal = self.data / "standby.signal"
@@ -108,7 +115,7 @@ class Node:
         # an immediate shutdown: SIGTERM would wait until all clients have disconnected
         self._daemon = process.Daemon(
             [find("postgres"), "-D", self.data, "-c", f"config_file={self.config}"], self.log,
-            ending=signal.SIGQUIT, cwd=self.folder, env={"LC_ALL": "C", "TZ": "UTC"},
+            ending=signal.SIGQUIT, cwd=self.folder, env={"LC_ALL": "C", "TZ": "UTC", **self._environment},
             **process.as_web_user())
 
     def await_ready(self):
@@ -166,11 +173,11 @@ class Cluster:
     password_file.
 
     Without fsync it is faster, and survives kill -9 of its processes, but no loss of power.  Its
-    folder is a new temporary one by default.
+    folder is a new temporary one by default.  `ahead_s`: its clock is that much ahead of ours.
     """
 
-    def __init__(self, fsync=True, folder=None):
-        self.fsync = fsync
+    def __init__(self, fsync=True, folder=None, ahead_s=0):
+        self.fsync, self.ahead_s = fsync, ahead_s
         self.folder = folder or process.new_folder()
         self.nodes = []
         if folder:
@@ -195,7 +202,7 @@ class Cluster:
         self.hba.write_text(HBA)
         process.give(self.hba, 0o640)
         for name in NODES:
-            self.nodes.append(Node(name, self.folder))
+            self.nodes.append(Node(name, self.folder, self._clock()))
         self.primary, *standbys = self.nodes
         self._run("initdb", "-D", self.primary.data, "--username", SUPERUSER, "--auth", "trust",
                   "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
@@ -217,13 +224,31 @@ class Cluster:
             node.await_ready()
         self.await_standbys()
 
+    def _clock(self):
+        """The environment of a server with another clock than this machine's; how long it waits
+        is not changed."""
+        if not self.ahead_s:
+            return {}
+        return {"LD_PRELOAD": find_libfaketime(), "FAKETIME": f"{self.ahead_s:+d}s",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+
     def _make_certificate(self):
-        authority = pki.Authority(self.folder / "ca", "PostgreSQL CA")
-        process.give(authority.folder, 0o750)
-        self.ca_file = authority.certificate
-        self.certificate, self.key = authority.issue("server", ["localhost", "127.0.0.1"])
+        self._authority = pki.Authority(self.folder / "ca", "PostgreSQL CA")
+        process.give(self._authority.folder, 0o750)
+        self.ca_file = self._authority.certificate
+        self._issue()
+
+    def _issue(self, days=30):
+        self.certificate, self.key = self._authority.issue(
+            "server", ["localhost", "127.0.0.1"], days)
         process.give(self.certificate, 0o640)
         process.give(self.key, 0o600, owner=True)
+
+    def new_certificate(self, days=30):
+        """New sessions get one that is valid for that long; negative days: it has expired."""
+        self._issue(days)
+        for node in self.nodes:
+            node.reload()
 
     def _make_password(self):
         self.password = secrets.token_urlsafe(24)

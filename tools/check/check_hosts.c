@@ -24,6 +24,9 @@ connect_advice(const struct ctx *ctx)
 		    "correct dbname" },
 		{ "no password supplied", "set [store] password_file" },
 		{ "holds no password", "write the password of the database's user to this file" },
+		{ "certificate has expired",
+		    "give the server a new certificate (ssl_cert_file in postgresql.conf), and "
+		    "reload it" },
 		{ "certificate",
 		    "sslrootcert must be the certificate of the authority that signed the "
 		    "server's, and host a name in it" },

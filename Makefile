@@ -38,7 +38,7 @@ BUILD_PACKAGES = gcc make pkg-config openssl libcurl4-openssl-dev libjson-c-dev 
 RUN_PACKAGES   = $(BUILD_PACKAGES) apache2 python3 curl $(if $(filter postgresql,$(ENGINE)),postgresql)
 CHECK_PACKAGES = $(RUN_PACKAGES) lighttpd libapache2-mod-fcgid nginx spawn-fcgi multiwatch strace valgrind \
                  mandoc libcmocka-dev python3-pytest python3-pytest-xdist python3-selenium chromium \
-                 chromium-driver postgresql pgbouncer patroni etcd-server haproxy
+                 chromium-driver postgresql pgbouncer patroni etcd-server haproxy faketime
 BENCH_PACKAGES = $(CHECK_PACKAGES) redis-server
 
 # libFuzzer is in a package of its own, which is named after the version of clang.

@@ -264,9 +264,11 @@ def late(exchange):
 
 
 @fault
-def held(exchange, until=None, then=None):
+def held(exchange, until=None, then=None, came=None):
     """Carries out the request, and responds when the event `until` is set; with `then`, it waits
-    and responds with a fault of that kind instead."""
+    and responds with a fault of that kind instead.  It sets the event `came` before it waits."""
+    if came:
+        came.set()
     reply = exchange.proceed() if then is None else None
     while not (until and until.is_set()) and exchange.pause(0.02):
         pass

@@ -9,9 +9,9 @@
  * also while the events that have waited are delivered.
  * After the last retry the event becomes a dead letter and the account's next event is delivered;
  * one that the receiver rejects (delivery.h) is attempted three times within a minute.
- * An event with the id of an earlier one that was received less than 24 hours before it, or after
- * it if the clock was set back, is a repetition by amoCRM and is skipped (deduplication window,
- * dedup.h).
+ * An event with the id of an earlier one, which is delivered or given up and was received less than
+ * 24 hours before it, or after it if the clock was set back, is a repetition by amoCRM and is
+ * skipped (deduplication window, dedup.h).
  *
  * Each delivery is stored: with files as the new position (cursor.h).  A crash between the
  * receiver's reply and that delivers one event twice; no event is lost.  A queue of files that is

@@ -3,7 +3,7 @@
  *   deliver -- claim -----------> database   the first account behind the last one that is due
  *   deliver -- next ------------> database   its first event
  *   deliver -- POST ------------> receiver
- *   deliver -- taken -----------> database   or put_off, or bury
+ *   deliver -- taken -----------> database   or passed, without a POST; put_off; bury
  *           …                                next, until none waits or BACKLOG_MAX were delivered
  *   deliver -- release ---------> database
  */
@@ -116,9 +116,18 @@ settle(struct ctx *ctx, struct claim *claim, struct step *step, bool *more)
 }
 
 static bool
-pass(struct ctx *ctx, struct claim *claim, int64_t seq, bool *more)
+take(struct ctx *ctx, struct claim *claim, int64_t seq, bool *more)
 {
 	struct step step = step_of(claim, "taken", seq);
+
+	return settle(ctx, claim, &step, more);
+}
+
+/* A repetition, or what is no event. */
+static bool
+pass(struct ctx *ctx, struct claim *claim, int64_t seq, bool *more)
+{
+	struct step step = step_of(claim, "passed", seq);
 
 	return settle(ctx, claim, &step, more);
 }
@@ -179,7 +188,7 @@ attempt(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
 
 	switch (queue_attempt(ctx, queue, event, &attempts, &wait_s)) {
 	case ATTEMPT_DELIVERED:
-		return pass(ctx, claim, seq, more);
+		return take(ctx, claim, seq, more);
 	case ATTEMPT_GIVEN_UP:
 		return bury(ctx, queue, claim, seq, attempts.reason, more);
 	case ATTEMPT_PUT_OFF:

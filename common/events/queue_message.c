@@ -7,7 +7,7 @@
  *       "reason":null}
  *   <- {"claimed":1,"seq":…,"line":<base64url or null>}
  *
- *   -> {"do":"taken", "put_off", "bury" or "release", and as above}
+ *   -> {"do":"taken", "passed", "put_off", "bury" or "release", and as above}
  *   <- {"claimed":1}
  *
  *   -> {"do":"prune_events","keep_s":…}

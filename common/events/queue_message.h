@@ -40,10 +40,10 @@ struct queue_claim {
 void queue_claim_encode(struct strbuf *sb, const struct queue_claim *claim);
 bool queue_claim_decode(const struct json_object *doc, struct queue_claim *claim);
 
-/* "next" asks for the account's next event.  "taken", "put_off" and "bury" settle it: it is not
- * delivered any more; again after wait_s; or becomes a dead letter.  The last two members are of
- * "put_off", with wait_s.  "release" ends the claim.  Each reply says whether the claim still was
- * this one. */
+/* "next" asks for the account's next event.  "taken", "passed", "put_off" and "bury" settle it: it
+ * was delivered; is not to be delivered; again after wait_s; or becomes a dead letter.  The last
+ * two members are of "put_off", with wait_s.  "release" ends the claim.  Each reply says whether
+ * the claim still was this one. */
 struct queue_step {
 	int64_t account_id;
 	int64_t token;
@@ -63,7 +63,7 @@ bool queue_claimed_decode(const struct json_object *doc, bool *claimed);
 struct queue_event {
 	bool claimed;
 	int64_t seq;      /* 0: no event waits */
-	const char *line; /* NULL: it is not to be delivered, since an earlier one had its id */
+	const char *line; /* NULL: it is not to be delivered, since it repeats another */
 	size_t len;       /* bytes of line */
 };
 void queue_event_encode(struct strbuf *sb, const struct queue_event *event);

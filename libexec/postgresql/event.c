@@ -10,12 +10,11 @@
 #define PAGE_EVENTS 200
 #define PAGE_SIZE   (512 << 10) /* bytes of events that one more may exceed */
 
-#define INSERT                                                                                     \
-	"INSERT INTO event (account_id, id, received_at, line) "                                   \
-	"VALUES ($1::bigint, $2::uuid, $3::timestamptz, $4)"
-#define INSERT_PENDING                                                                             \
-	"WITH e AS (" INSERT " RETURNING account_id, seq) "                                        \
-	"INSERT INTO pending (account_id, seq) SELECT account_id, seq FROM e"
+#define APPEND                                                                                     \
+	"WITH e AS (INSERT INTO event (account_id, id, received_at, line, to_deliver) "            \
+	"VALUES ($1::bigint, $2::uuid, $3::timestamptz, $4, $5::boolean) "                         \
+	"RETURNING account_id, seq, to_deliver) "                                                  \
+	"INSERT INTO pending (account_id, seq) SELECT account_id, seq FROM e WHERE to_deliver"
 
 static bool
 append(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
@@ -24,9 +23,10 @@ append(struct ctx *ctx, struct server *server, const struct json_object *request
 
 	if (!event_append_decode(ctx, request, &event))
 		return verb_refuse(ctx);
-	if (!session_change(ctx, &server->session, event.pending ? INSERT_PENDING : INSERT,
+	if (!session_change(ctx, &server->session, APPEND,
 		PARAMS(param_number(event.account_id), param_text(event.id),
-		    param_text(event.received_at), param_bytes(event.line, strlen(event.line))),
+		    param_text(event.received_at), param_bytes(event.line, strlen(event.line)),
+		    param_number(event.pending)),
 		NULL))
 		return false;
 	strbuf_addstr(sb, "{}");

@@ -1,4 +1,4 @@
-/* queue.c - the verbs of the delivery queue: claim, next, taken, put_off, bury, release.
+/* queue.c - the verbs of the delivery queue: claim, next, taken, passed, put_off, bury, release.
  *
  * The messages are encoded and decoded in common/events/queue_message.c.
  *
@@ -109,13 +109,14 @@ claim(struct ctx *ctx, struct server *server, const struct json_object *request,
 	return true;
 }
 
-/* A repetition: the same id was received within 24 hours before it, or after it if the clock was
- * set back.  One with a later number counts too, once it has been delivered: writers may commit in
- * another order than that of their numbers. */
+/* A repetition: an event that was delivered, or given up, has the same id and was received within
+ * 24 hours before it, or after it if the clock was set back.  One with a later number counts too,
+ * once it no longer waits: writers may commit in another order than that of their numbers. */
 #define NEXT                                                                                       \
 	"SELECT coalesce(p.seq, 0)::text, CASE WHEN NOT EXISTS ("                                  \
 	"SELECT 1 FROM event b WHERE b.account_id = e.account_id AND b.id = e.id "                 \
-	"AND b.received_at > e.received_at - interval '24 hours' "                                 \
+	"AND b.to_deliver AND b.received_at > e.received_at - interval '24 hours' "                \
+	"AND b.received_at < e.received_at + interval '24 hours' "                                 \
 	"AND (b.seq < e.seq OR (b.seq > e.seq AND NOT EXISTS ("                                    \
 	"SELECT 1 FROM pending q WHERE q.account_id = b.account_id AND q.seq = b.seq)))) "         \
 	"THEN e.line END "                                                                         \
@@ -172,16 +173,36 @@ settle(struct ctx *ctx, struct server *server, const char *sql, const struct par
 }
 
 static bool
-taken(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
+remove_event(struct ctx *ctx, struct server *server, const char *sql,
+    const struct json_object *request, struct strbuf *sb)
 {
 	struct queue_step step;
 
 	if (!queue_step_decode(request, &step))
 		return verb_refuse(ctx);
-	return settle(ctx, server, SETTLED(RENEWED) REMOVED IS_MINE,
+	return settle(ctx, server, sql,
 	    PARAMS(param_number(step.account_id), param_number(step.token),
 		param_number(QUEUE_CLAIM_MS), param_number(step.seq)),
 	    sb);
+}
+
+static bool
+taken(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
+{
+	return remove_event(ctx, server, SETTLED(RENEWED) REMOVED IS_MINE, request, sb);
+}
+
+/* It is neither delivered nor given up, so that no other event is its repetition. */
+#define PASSED                                                                                     \
+	SETTLED(RENEWED)                                                                           \
+	REMOVED                                                                                    \
+	", left_out AS (UPDATE event e SET to_deliver = false FROM gone "                          \
+	"WHERE e.account_id = gone.account_id AND e.seq = gone.seq)" IS_MINE
+
+static bool
+passed(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
+{
+	return remove_event(ctx, server, PASSED, request, sb);
 }
 
 /* Ends the claim, too. */
@@ -251,6 +272,7 @@ const struct verb queue_verbs[] = {
 	{ "claim", claim, VERB_OUTSIDE },
 	{ "next", next, VERB_OUTSIDE },
 	{ "taken", taken, VERB_OUTSIDE },
+	{ "passed", passed, VERB_OUTSIDE },
 	{ "put_off", put_off, VERB_OUTSIDE },
 	{ "bury", bury, VERB_OUTSIDE },
 	{ "release", release, VERB_OUTSIDE },

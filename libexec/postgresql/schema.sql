@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS lease (
 	abandoned_at timestamptz
 );
 
--- id: the first half of the SHA-256 that identifies an event.
+-- id: the first half of the SHA-256 that identifies an event.  to_deliver: it waits, or was delivered
+-- or given up, so that a later event with its id is a repetition; false where no receiver was
+-- configured, and for a repetition itself.
 CREATE SEQUENCE IF NOT EXISTS event_seq AS bigint CACHE 1;
 CREATE TABLE IF NOT EXISTS event (
 	account_id bigint NOT NULL,
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS event (
 	id uuid NOT NULL,
 	received_at timestamptz NOT NULL,
 	line bytea NOT NULL,
+	to_deliver boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (account_id, seq)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS event_by_seq ON event (seq);

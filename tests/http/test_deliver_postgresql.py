@@ -11,7 +11,7 @@ import pytest
 
 import webhooks
 from deliveries import RETRY_AFTER, configure, counts, deliver, event, line, numbers, receiver  # noqa: F401
-from postgresql_helper import Helper
+from postgresql_helper import Helper, encode
 from sandbox import process
 
 ACCOUNTS = 6
@@ -53,8 +53,8 @@ class Queue:
             eid = one["id"][:32] if isinstance(one, dict) else f"{random.getrandbits(128):032x}"
             at = f"'{one['received_at']}'" if isinstance(one, dict) else "now()"
             code = base64.b64encode(text.encode()).decode()
-            sql += (f"WITH e AS (INSERT INTO event (account_id, id, received_at, line) VALUES"
-                    f" ({account or 0}, '{eid}', {at}, decode('{code}', 'base64'))"
+            sql += (f"WITH e AS (INSERT INTO event (account_id, id, received_at, line, to_deliver)"
+                    f" VALUES ({account or 0}, '{eid}', {at}, decode('{code}', 'base64'), {pending})"
                     f" RETURNING account_id, seq)"
                     f" INSERT INTO pending SELECT account_id, seq FROM e WHERE {pending};\n")
         self.psql(sql)
@@ -166,6 +166,50 @@ def test_a_repetition_whose_append_was_stored_late(queue, site, receiver):
 
     assert deliver(site).stdout == counts(0)
     assert queue.pending() == 0
+
+
+def test_a_repetition_of_an_event_that_was_not_to_be_delivered(queue, site, receiver):
+    """The host that received the first copy had no [deliver] url."""
+    first = event(1)
+    with queue.helper() as helper:
+        for pending in (0, 1, 1):
+            helper.do("append", account_id=5, id=first["id"][:32], pending=pending,
+                      received_at=first["received_at"], line=encode(line(first).encode()))
+
+    assert deliver(site).stdout == counts(1)
+    assert numbers(receiver.taken()) == [1] and queue.pending() == 0
+
+
+def test_a_repetition_of_a_dead_letter_is_passed(queue, site, receiver):
+    queue.put(event(1))
+    receiver.misbehave("status", status=503)
+    deliver(site, status=1)
+    queue.travel(attempts=len(RETRY_AFTER))
+    receiver.misbehave("status", status=503)
+    assert deliver(site, status=1).stdout == counts(0, given_up=1)
+    queue.put(event(1))
+
+    assert deliver(site).stdout == counts(0)
+    assert queue.pending() == 0
+
+
+def repeated_after(queue, *seconds):
+    """An event, and its copies at that time after it."""
+    for later in (0, *seconds):
+        queue.put({**event(1), "received_at": event(1, at=1_000_000 + later)["received_at"]})
+
+
+def test_a_repetition_was_not_delivered(queue, site, receiver):
+    """It does not prolong the day within which others are passed."""
+    repeated_after(queue, DAY - 1, DAY + 1)
+
+    assert deliver(site).stdout == counts(2)
+
+
+def test_the_clock_was_set_back_by_a_day(queue, site, receiver):
+    repeated_after(queue, 1 - DAY, -DAY)
+
+    assert deliver(site).stdout == counts(2)
 
 
 def test_lines_that_are_not_events_are_skipped(queue, site, receiver):

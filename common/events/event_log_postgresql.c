@@ -144,8 +144,7 @@ get_page(struct ctx *ctx, void *arg)
 static bool
 is_gap(struct event_position *position, const struct event_line *event)
 {
-	if (!position->following || event->settled || position->seq == 0
-	    || event->seq == position->seq + 1) {
+	if (!position->following || event->settled || event->seq == position->seq + 1) {
 		position->gap_seen = 0;
 		return false;
 	}

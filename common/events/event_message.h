@@ -28,7 +28,8 @@ void event_append_encode(struct strbuf *sb, const struct event_append *append);
 bool event_append_decode(
     struct ctx *ctx, const struct json_object *doc, struct event_append *append);
 
-/* "seek": the number of the event before the first of that time or later. */
+/* "seek": the number of an event behind which are all of that time or later, also those that are
+ * not committed yet. */
 void event_seek_encode(struct strbuf *sb, time_t since);
 bool event_seek_decode(const struct json_object *doc, time_t *since);
 void event_found_encode(struct strbuf *sb, int64_t seq);

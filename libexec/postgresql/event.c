@@ -33,12 +33,18 @@ append(struct ctx *ctx, struct server *server, const struct json_object *request
 	return true;
 }
 
-/* Hosts whose clocks differ number events in another order than that of their times, so the lowest
- * number among several is taken. */
+/* A number that is missing before an event of a minute ago is not going to appear. */
+#define SETTLED_AFTER "interval '1 min'"
+
+/* The position is that of the last event before those of that time and of the last minute, so that
+ * it is before all numbers that are missing only because their writers have not committed.  Hosts
+ * whose clocks differ number events in another order than that of their times, so the lowest number
+ * among several is taken. */
 #define SEEK                                                                                       \
-	"SELECT coalesce((SELECT min(seq) - 1 FROM (SELECT seq FROM event "                        \
-	"WHERE received_at >= to_timestamp($1::bigint) ORDER BY received_at LIMIT 1000) AS e), "   \
-	"(SELECT max(seq) FROM event), 0)::text"
+	"SELECT coalesce(max(seq), 0)::text FROM event WHERE seq < coalesce((SELECT min(seq) "     \
+	"FROM (SELECT seq FROM event WHERE received_at >= "                                        \
+	"least(to_timestamp($1::bigint), now()) - " SETTLED_AFTER                                  \
+	" ORDER BY received_at LIMIT 1000) AS e), 9223372036854775807)"
 
 static bool
 seek(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
@@ -54,10 +60,9 @@ seek(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	return true;
 }
 
-/* The size of a line is known without reading it.  A number that is missing before an event of a
- * minute ago is not going to appear. */
+/* The size of a line is known without reading it. */
 #define PAGE                                                                                       \
-	"SELECT seq::text, (received_at < now() - interval '1 min')::int::text, line FROM ("       \
+	"SELECT seq::text, (received_at < now() - " SETTLED_AFTER ")::int::text, line FROM ("      \
 	"SELECT seq, received_at, line, sum(octet_length(line)) OVER (ORDER BY seq) "              \
 	"- octet_length(line) AS before FROM ("                                                    \
 	"SELECT seq, received_at, line FROM event WHERE seq > $1::bigint "                         \

@@ -268,7 +268,7 @@ class Follower:
     def __init__(self, site, *options):
         self.process = subprocess.Popen(
             [site.amocrmctl, "-c", site.config, "events", "--follow", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env={},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env={}, bufsize=0,
             **process.as_web_user())
 
     def __enter__(self):

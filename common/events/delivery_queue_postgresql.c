@@ -22,10 +22,8 @@
  * that cannot be stored. */
 #define WAIT_MS 60000
 
-#define PRUNE_INTERVAL_MS 60000
-#define PRUNE_BATCHES_MAX 10 /* of a round */
-
-/* A delivery is begun only if it ends, at the latest, with its claim. */
+/* A delivery is begun only if it ends, at the latest, with its claim.  That it is not is an attempt
+ * that failed, since reading the event would take as long again. */
 #define DELIVERY_START_MS (QUEUE_CLAIM_MS - DELIVERY_TIMEOUT_MS)
 
 struct claim {
@@ -177,6 +175,17 @@ read_event(struct ctx *ctx, const struct queue_event *found, struct stored_event
 	    && event_read(ctx, found->line, event);
 }
 
+static enum attempt_result
+attempt_in_time(struct ctx *ctx, struct delivery_queue *queue, const struct claim *claim,
+    const struct stored_event *event, struct attempts *attempts, long *wait_s)
+{
+	if (clock_ms() - claim->renewed_ms <= DELIVERY_START_MS)
+		return queue_attempt(ctx, queue, event, attempts, wait_s);
+	ctx_fault(ctx, FAULT_UNAVAILABLE, "the database took over %d s to send the event",
+	    DELIVERY_START_MS / 1000);
+	return queue_attempt_failed(ctx, queue, event, attempts, wait_s);
+}
+
 /* *more: the account's next event may be delivered. */
 static bool
 attempt(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
@@ -186,7 +195,7 @@ attempt(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
 		NULL };
 	long wait_s;
 
-	switch (queue_attempt(ctx, queue, event, &attempts, &wait_s)) {
+	switch (attempt_in_time(ctx, queue, claim, event, &attempts, &wait_s)) {
 	case ATTEMPT_DELIVERED:
 		return take(ctx, claim, seq, more);
 	case ATTEMPT_GIVEN_UP:
@@ -216,8 +225,6 @@ deliver_next(struct ctx *ctx, struct delivery_queue *queue, struct claim *claim,
 		queue->totals.torn++;
 		return ctx->kind == FAULT_NONE && pass(ctx, claim, next.event.seq, more);
 	}
-	if (clock_ms() - claim->renewed_ms > DELIVERY_START_MS)
-		return true;
 	return attempt(ctx, queue, claim, &event, next.event.seq, more);
 }
 
@@ -236,48 +243,6 @@ deliver_account(struct ctx *ctx, struct delivery_queue *queue, struct claim *cla
 	if (claim->claim.token != 0)
 		release(ctx, claim);
 	return ok;
-}
-
-struct prune {
-	const struct delivery_queue *queue;
-	int64_t pruned;
-};
-
-static bool
-send_prune(struct ctx *ctx, void *arg)
-{
-	struct prune *prune = arg;
-	struct json_object *reply;
-	struct strbuf sb;
-
-	postgresql_request(ctx, &prune->queue->cfg->store, "prune_events", &sb);
-	queue_prune_encode(&sb, prune->queue->cfg->webhook.keep_days * (int64_t)86400);
-	reply = postgresql_send(ctx, &sb);
-	return postgresql_finish(
-	    ctx, reply, reply != NULL && queue_pruned_decode(reply, &prune->pruned));
-}
-
-/* Once a minute, unless more are left.  It can wait for a database that fails over. */
-static bool
-prune_delivered(struct ctx *ctx, struct delivery_queue *queue)
-{
-	struct prune prune = { .queue = queue };
-
-	if (clock_ms() < queue->prune_ms)
-		return true;
-	for (int left = PRUNE_BATCHES_MAX; left > 0; left--) {
-		bool ok = postgresql_retry(ctx, send_prune, &prune);
-
-		if (!ok && ctx->kind != FAULT_UNAVAILABLE)
-			return false;
-		if (!ok)
-			ctx_clear_fault(ctx);
-		if (!ok || prune.pruned < QUEUE_PRUNE_MAX) {
-			queue->prune_ms = clock_ms() + PRUNE_INTERVAL_MS;
-			return true;
-		}
-	}
-	return true;
 }
 
 /* Claims the next account behind `after`, round and round, until none is due.  *found: there is
@@ -313,7 +278,8 @@ deliver_due(struct ctx *ctx, struct delivery_queue *queue)
 			queue->totals.blocked = (size_t)claim.claim.blocked;
 			return true;
 		}
-		if (!deliver_account(ctx, queue, &claim) || !prune_delivered(ctx, queue))
+		if (!deliver_account(ctx, queue, &claim)
+		    || !delivery_queue_postgresql_prune(ctx, queue))
 			return false;
 		arena_rewind(ctx, mark);
 	}
@@ -322,7 +288,7 @@ deliver_due(struct ctx *ctx, struct delivery_queue *queue)
 bool
 delivery_queue_postgresql_run(struct ctx *ctx, struct delivery_queue *queue)
 {
-	return deliver_due(ctx, queue) && prune_delivered(ctx, queue);
+	return deliver_due(ctx, queue) && delivery_queue_postgresql_prune(ctx, queue);
 }
 
 bool

@@ -16,4 +16,8 @@ bool delivery_queue_postgresql_run(struct ctx *ctx, struct delivery_queue *queue
 bool delivery_queue_postgresql_status(
     struct ctx *ctx, const struct config *cfg, time_t since, struct delivery_status *status);
 
+/* Removes delivered events that are older than [webhook] keep_days: once a minute, unless more are
+ * left.  It can wait for a database that fails over. */
+bool delivery_queue_postgresql_prune(struct ctx *ctx, struct delivery_queue *queue);
+
 #endif

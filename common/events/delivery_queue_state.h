@@ -49,4 +49,8 @@ enum attempt_result {
 enum attempt_result queue_attempt(struct ctx *ctx, struct delivery_queue *queue,
     const struct stored_event *event, struct attempts *attempts, long *wait_s);
 
+/* The same for one that could not be begun: ctx holds the fault. */
+enum attempt_result queue_attempt_failed(struct ctx *ctx, const struct delivery_queue *queue,
+    const struct stored_event *event, struct attempts *attempts, long *wait_s);
+
 #endif

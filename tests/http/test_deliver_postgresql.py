@@ -264,6 +264,28 @@ def test_a_fault_of_our_own_is_no_attempt(queue, site, receiver):
     assert queue.psql("SELECT attempts FROM delivery") in ("", "0")
 
 
+def test_an_event_that_takes_long_to_read(queue, site, receiver):
+    """Its claim would be over before the delivery."""
+    queue.put(event(0), event(1))
+    with queue.transaction() as execute:
+        execute("LOCK TABLE event")
+        started = site.start_ctl("deliver", text=True)
+        process.wait_until(lambda: queue.psql(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database() AND query_start < now() - interval '11 s'"),
+            "a deliverer that waits for its event")
+        execute("COMMIT")
+        printed, said = started.communicate(timeout=process.PATIENCE)
+
+    assert printed == counts(0, blocked=1)
+    assert "attempt 1: the database took over 10 s to send the event; next attempt in" in said
+    assert receiver.deliveries() == [] and queue.attempts()[:2] == (1, 0)
+    with queue.helper() as helper:
+        assert helper.do("queue_state", since=0)["blocked"] == 1
+    queue.travel()
+    assert deliver(site).stdout == counts(2)
+
+
 # Several accounts, several deliverers.
 
 def test_a_long_queue_lets_others_have_their_turn(queue, site, receiver):

@@ -18,11 +18,14 @@ static bool
 send_prune(struct ctx *ctx, void *arg)
 {
 	struct prune *prune = arg;
+	const struct queue_prune delivered = {
+		.keep_s = prune->queue->cfg->webhook.keep_days * (int64_t)86400,
+	};
 	struct json_object *reply;
 	struct strbuf sb;
 
 	postgresql_request(ctx, &prune->queue->cfg->store, "prune_events", &sb);
-	queue_prune_encode(&sb, prune->queue->cfg->webhook.keep_days * (int64_t)86400);
+	queue_prune_encode(&sb, &delivered);
 	reply = postgresql_send(ctx, &sb);
 	return postgresql_finish(
 	    ctx, reply, reply != NULL && queue_pruned_decode(reply, &prune->pruned));

@@ -46,10 +46,11 @@ read_id(struct ctx *ctx, const char *line, const char **id)
 static bool
 send_prune(struct ctx *ctx, const struct event_log *log)
 {
+	const struct queue_prune old = { .keep_s = log->keep_s, .waiting = !log->to_deliver };
 	struct strbuf sb;
 
 	postgresql_request(ctx, log->store, "prune_events", &sb);
-	queue_prune_encode(&sb, log->keep_s);
+	queue_prune_encode(&sb, &old);
 	return postgresql_tell(ctx, &sb);
 }
 

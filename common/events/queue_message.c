@@ -10,7 +10,7 @@
  *   -> {"do":"taken", "passed", "put_off", "bury" or "release", and as above}
  *   <- {"claimed":1}
  *
- *   -> {"do":"prune_events","keep_s":…}
+ *   -> {"do":"prune_events","keep_s":…,"waiting":0}
  *   <- {"pruned":0}
  *
  *   -> {"do":"queue_state","since":…}
@@ -126,15 +126,17 @@ queue_event_decode(struct ctx *ctx, const struct json_object *doc, struct queue_
 }
 
 void
-queue_prune_encode(struct strbuf *sb, int64_t keep_s)
+queue_prune_encode(struct strbuf *sb, const struct queue_prune *prune)
 {
-	add_number(sb, "keep_s", keep_s);
+	add_number(sb, "keep_s", prune->keep_s);
+	add_number(sb, "waiting", prune->waiting);
 }
 
 bool
-queue_prune_decode(const struct json_object *doc, int64_t *keep_s)
+queue_prune_decode(const struct json_object *doc, struct queue_prune *prune)
 {
-	return json_get_integer(doc, "keep_s", keep_s);
+	return json_get_integer(doc, "keep_s", &prune->keep_s)
+	    && json_get_flag(doc, "waiting", &prune->waiting);
 }
 
 void

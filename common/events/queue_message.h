@@ -69,10 +69,14 @@ struct queue_event {
 void queue_event_encode(struct strbuf *sb, const struct queue_event *event);
 bool queue_event_decode(struct ctx *ctx, const struct json_object *doc, struct queue_event *event);
 
-/* "prune_events": removes events that were received more than keep_s ago, and do not wait; the
- * reply says how many, at most QUEUE_PRUNE_MAX. */
-void queue_prune_encode(struct strbuf *sb, int64_t keep_s);
-bool queue_prune_decode(const struct json_object *doc, int64_t *keep_s);
+/* "prune_events": removes events that were received more than keep_s ago; the reply says how many,
+ * at most QUEUE_PRUNE_MAX. */
+struct queue_prune {
+	int64_t keep_s;
+	bool waiting; /* also those that wait: nothing is delivered any more */
+};
+void queue_prune_encode(struct strbuf *sb, const struct queue_prune *prune);
+bool queue_prune_decode(const struct json_object *doc, struct queue_prune *prune);
 void queue_pruned_encode(struct strbuf *sb, int64_t pruned);
 bool queue_pruned_decode(const struct json_object *doc, int64_t *pruned);
 

@@ -6,23 +6,37 @@
 #include "verb.h"
 
 #define PRUNE                                                                                      \
-	"DELETE FROM event WHERE (account_id, seq) IN (SELECT account_id, seq FROM event e "       \
-	"WHERE received_at < now() - $1::bigint * interval '1 s' AND NOT EXISTS ("                 \
-	"SELECT 1 FROM pending p WHERE p.account_id = e.account_id AND p.seq = e.seq) "            \
-	"ORDER BY received_at LIMIT $2::bigint)"
+	"WITH old AS (SELECT account_id, seq FROM event e "                                        \
+	"WHERE received_at < now() - $1::bigint * interval '1 s' AND ($2::boolean OR NOT EXISTS (" \
+	"SELECT 1 FROM pending p WHERE p.account_id = e.account_id AND p.seq = e.seq)) "           \
+	"ORDER BY received_at LIMIT $3::bigint), "                                                 \
+	"gone AS (DELETE FROM pending p USING old "                                                \
+	"WHERE p.account_id = old.account_id AND p.seq = old.seq) "                                \
+	"DELETE FROM event e USING old WHERE e.account_id = old.account_id AND e.seq = old.seq"
+
+/* What blocked an account was removed. */
+#define PRUNE_ACCOUNTS                                                                             \
+	"DELETE FROM delivery d WHERE until < now() AND NOT EXISTS ("                              \
+	"SELECT 1 FROM pending p WHERE p.account_id = d.account_id)"
 
 static bool
 prune_events(
     struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
 {
-	int64_t keep_s;
+	struct queue_prune prune;
+	int pruned;
 
-	if (!queue_prune_decode(request, &keep_s))
+	if (!queue_prune_decode(request, &prune))
 		return verb_refuse(ctx);
 	if (!session_query(ctx, &server->session, PRUNE,
-		PARAMS(param_number(keep_s), param_number(QUEUE_PRUNE_MAX)), NULL))
+		PARAMS(param_number(prune.keep_s), param_number(prune.waiting),
+		    param_number(QUEUE_PRUNE_MAX)),
+		NULL))
 		return false;
-	queue_pruned_encode(sb, session_changed(&server->session));
+	pruned = session_changed(&server->session);
+	if (!session_query(ctx, &server->session, PRUNE_ACCOUNTS, NULL, NULL))
+		return false;
+	queue_pruned_encode(sb, pruned);
 	return true;
 }
 

@@ -480,6 +480,21 @@ def test_old_events_are_removed_unless_they_wait(queue, site, receiver):
     assert queue.psql("SELECT account_id FROM event ORDER BY 1") == "5\n6"
 
 
+def test_old_events_are_removed_where_delivery_was_switched_off(queue, site, receiver):
+    queue.put(event(0, at=1_000_000), event(1, at=1_000_000), event(2, 6))
+    receiver.misbehave("status", None, account=5, status=503)
+    deliver(site, status=1)
+    with queue.helper() as helper:
+        helper.do("prune_events", keep_s=DAY, waiting=0)
+        assert (queue.pending(), queue.attempts()[0]) == (2, 1)
+        assert helper.do("prune_events", keep_s=DAY, waiting=1) == {"pruned": 2}
+        assert helper.do("queue_state", since=0)["blocked"] == 0
+
+    assert queue.psql("SELECT account_id FROM event") == "6"
+    assert (queue.pending(), queue.claims()) == (0, 0)
+    assert deliver(site).stdout == counts(0)
+
+
 # Its state.
 
 def test_the_state_of_the_queue(queue, site, receiver):

@@ -9,7 +9,7 @@
 
 #define PAGE_RECORDS 200
 #define PAGE_SIZE    (512 << 10) /* bytes of a page; few records are longer than 3 KB */
-#define PRUNE_MAX    1000        /* expired records that a helper removes in the end */
+#define PRUNE_MAX    1000        /* expired records, and turns, that a helper removes in the end */
 
 #define LIVE "(expires IS NULL OR expires > now())"
 
@@ -32,7 +32,8 @@ get(struct ctx *ctx, struct server *server, const struct json_object *request, s
 	return true;
 }
 
-/* Waits for the transaction that has the turn. */
+/* Waits for the transaction that has the turn: inserts its row, or locks the one that is there,
+ * whichever it is when others insert and delete it at the same time.  The row is not changed. */
 static bool
 add_turn(struct ctx *ctx, struct session *session, const char *turn, struct strbuf *sb)
 {
@@ -43,9 +44,9 @@ add_turn(struct ctx *ctx, struct session *session, const char *turn, struct strb
 	if (!session_literal(ctx, session, turn, &name))
 		return false;
 	strbuf_addf(sb,
-	    "; INSERT INTO turn VALUES (%s) ON CONFLICT DO NOTHING"
-	    "; SELECT 1 FROM turn WHERE name = %s FOR UPDATE",
-	    name, name);
+	    "; INSERT INTO turn VALUES (%s) ON CONFLICT (name) "
+	    "DO UPDATE SET name = excluded.name WHERE false",
+	    name);
 	return true;
 }
 
@@ -273,13 +274,22 @@ each(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	"DELETE FROM record WHERE key IN (SELECT key FROM record "                                 \
 	"WHERE expires < now() - interval '1 hour' ORDER BY expires LIMIT $1::bigint)"
 
+/* A row that nobody has locked is of no use; whoever comes next inserts it again.  Many are removed
+ * at once, as that is a commit. */
+#define PRUNE_TURNS                                                                                \
+	"DELETE FROM turn WHERE name = ANY (ARRAY(SELECT name FROM turn "                          \
+	"WHERE EXISTS (SELECT 1 FROM turn OFFSET $1::bigint) "                                     \
+	"LIMIT $1::bigint FOR UPDATE SKIP LOCKED))"
+
 /* Nobody reads these records, so it does not matter if that fails. */
 void
 record_prune(struct ctx *ctx, struct server *server)
 {
 	if (server->committed && server->session.conn != NULL)
-		(void)session_query(
-		    ctx, &server->session, PRUNE, PARAMS(param_number(PRUNE_MAX)), NULL);
+		(void)(session_query(
+			   ctx, &server->session, PRUNE, PARAMS(param_number(PRUNE_MAX)), NULL)
+		    && session_query(
+			ctx, &server->session, PRUNE_TURNS, PARAMS(param_number(PRUNE_MAX)), NULL));
 }
 
 const struct verb record_verbs[] = {

@@ -9,6 +9,8 @@ import subprocess
 import time
 
 from sandbox import process
+from sandbox.cluster import SUPERUSER
+from sandbox.servers import find
 from sandbox.site import BUILD
 
 PROGRAM = BUILD / "libexec/amo-crm-postgresql"
@@ -38,6 +40,27 @@ def new_database(cluster, name):
     with Helper(cluster.conninfo(name), cluster.password_file) as helper:
         helper.do("init")
     return name
+
+
+@contextlib.contextmanager
+def transaction(cluster, database):
+    """A session in which the superuser's statements are executed, and committed with "COMMIT"."""
+    node = cluster.primary
+    conninfo = f"host={node.folder} port={node.port} dbname={database} user={SUPERUSER}"
+    with subprocess.Popen([find("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-f", "-", conninfo],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", text=True,
+                          env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                          preexec_fn=process.die_with_parent) as session:
+        def execute(sql):
+            """Returns when it has been executed."""
+            session.stdin.write(f"{sql};\n\\echo done\n")
+            session.stdin.flush()
+            said = session.stdout.readline()
+            assert said == "done\n", said
+
+        execute("BEGIN")
+        yield execute
+        session.stdin.close()
 
 
 class Helper:

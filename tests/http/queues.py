@@ -1,16 +1,11 @@
 """The events and their queue in a database."""
 
 import base64
-import contextlib
 import itertools
 import random
-import subprocess
 
 from deliveries import line
-from postgresql_helper import Helper
-from sandbox import process
-from sandbox.cluster import SUPERUSER
-from sandbox.servers import find
+from postgresql_helper import Helper, transaction
 
 names = itertools.count()
 
@@ -76,22 +71,5 @@ class Queue:
         rows = self.psql("SELECT seq, reason FROM dead ORDER BY seq")
         return [row.split("|", 1)[1] for row in rows.split("\n") if row]
 
-    @contextlib.contextmanager
     def transaction(self):
-        """A session in which statements are executed, and committed with "COMMIT"."""
-        node = self.cluster.primary
-        conninfo = f"host={node.folder} port={node.port} dbname={self.database} user={SUPERUSER}"
-        with subprocess.Popen([find("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-f", "-", conninfo],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", text=True,
-                              env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-                              preexec_fn=process.die_with_parent) as session:
-            def execute(sql):
-                """Returns when it has been executed."""
-                session.stdin.write(f"{sql};\n\\echo done\n")
-                session.stdin.flush()
-                said = session.stdout.readline()
-                assert said == "done\n", said
-
-            execute("BEGIN")
-            yield execute
-            session.stdin.close()
+        return transaction(self.cluster, self.database)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from postgresql_helper import Failed, Helper, new_database
+from postgresql_helper import Failed, Helper, new_database, transaction
 from sandbox import process
 from sandbox.cluster import ROLE
 from sandbox.postgresql_proxy import PostgresqlProxy
@@ -69,6 +69,12 @@ def await_waiting(cluster, database, event):
     return int(process.wait_until(lambda: cluster.psql(
         f"SELECT pid FROM pg_stat_activity WHERE wait_event = '{event}'"
         f" AND datname = '{database}' LIMIT 1"), f"a session that waits for {event}"))
+
+
+def count_waiting(cluster, database):
+    """Sessions that wait for a lock."""
+    return int(cluster.psql("SELECT count(*) FROM pg_stat_activity"
+                            f" WHERE wait_event_type = 'Lock' AND datname = '{database}'"))
 
 
 def unavailable(function, *arguments, **keywords):
@@ -174,6 +180,46 @@ def test_a_turn_waits_for_the_section_before(cluster, database, start, key, back
 
     assert second.read(key) == [b"1"]
     second.roll_back()
+
+
+TAKE_TURN = ("INSERT INTO turn VALUES ('{}') ON CONFLICT (name)"
+             " DO UPDATE SET name = excluded.name WHERE false")
+
+
+def test_a_turn_whose_row_was_removed_is_one_sections(cluster, database, start, key, background):
+    """Both waited for the row."""
+    helpers = [start(), start()]
+    helpers[0].begin(key)
+    helpers[0].commit()
+    with transaction(cluster, database) as execute:
+        execute(TAKE_TURN.format(key))
+        begun = [background(helper.begin, key) for helper in helpers]
+        process.wait_until(lambda: count_waiting(cluster, database) == 2, "both")
+        execute(f"DELETE FROM turn WHERE name = '{key}'")
+        execute("COMMIT")
+    process.wait_until(lambda: any(one.done() for one in begun), "a section")
+    process.wait_until(lambda: count_waiting(cluster, database) == 1
+                       or all(one.done() for one in begun), "the other")
+
+    first, second = sorted(zip(begun, helpers), key=lambda one: not one[0].done())
+    assert not second[0].done()
+    first[1].roll_back()
+    second[0].result(process.PATIENCE)
+    second[1].roll_back()
+
+
+def test_turns_are_removed_unless_they_are_held(cluster, start, key):
+    cluster.new_database("turns")
+    helper = start(database="turns")
+    helper.do("init")
+    cluster.psql("INSERT INTO turn SELECT generate_series(1, 1800)", database="turns")
+    with transaction(cluster, "turns") as execute:
+        execute(TAKE_TURN.format(1))
+        helper.put(key, b"1")
+        helper.close()
+
+        assert "800|t" == cluster.psql("SELECT count(*), bool_or(name = '1') FROM turn",
+                                       database="turns")
 
 
 def test_of_two_sections_that_wait_for_each_other_one_is_repeated(start, background):

@@ -78,7 +78,9 @@ struct delivery_status {
 	int64_t torn;  /* torn lines among them */
 	time_t newest; /* when the newest event was received; 0: there is none */
 
-	size_t waiting;       /* events after the saved position; 0 if [deliver] url is not set */
+	/* Events after the saved position, or of accounts that are not blocked; 0 if [deliver] url
+	 * is not set. */
+	size_t waiting;
 	time_t waiting_since; /* when the first of them was received */
 
 	enum cursor_damage damage; /* of the saved position */

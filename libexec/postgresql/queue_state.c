@@ -44,10 +44,13 @@ prune_events(
 #define SECONDS_OF "coalesce(floor(extract(epoch FROM "
 #define AS_TEXT    ")), 0)::bigint::text"
 
+/* Those of a blocked account wait for its receiver, and not for a deliverer. */
 #define WAITING                                                                                    \
 	"SELECT count(*) AS waiting, min(e.received_at) AS oldest, "                               \
 	"count(*) FILTER (WHERE e.received_at < to_timestamp($1::bigint)) AS old "                 \
-	"FROM pending p JOIN event e ON e.account_id = p.account_id AND e.seq = p.seq"
+	"FROM pending p JOIN event e ON e.account_id = p.account_id AND e.seq = p.seq "            \
+	"WHERE NOT EXISTS (SELECT 1 FROM delivery d "                                              \
+	"WHERE d.account_id = p.account_id AND d.attempts > 0)"
 
 /* Those received since, and all that wait. */
 #define STATE                                                                                      \

@@ -394,7 +394,7 @@ DELIVERY = {
         EVENT.format("2 hours") + "INSERT INTO pending VALUES (5, 1);",
         "WRONG", "1 events wait", "deliver --follow"),
     "a blocked account": (
-        EVENT.format("1 minute") + "INSERT INTO pending VALUES (5, 1);"
+        EVENT.format("2 hours") + "INSERT INTO pending VALUES (5, 1);"
         "INSERT INTO delivery VALUES (5, 'x', 1, now(), 3, 0, now() + interval '1 hour');",
         "warn", "account 5 is blocked", "failed attempts: 3"),
     "events that were given up": (

@@ -158,8 +158,9 @@ find_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
  * left the tokens in the escrow, or has failed. */
 static bool
 authorize_leased(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const char *record, int64_t limit_ms)
+    struct store_lease *lease, int64_t limit_ms)
 {
+	const char *record = lease->name;
 	const struct keyring *ring;
 	struct auth_code code;
 	bool known;
@@ -176,7 +177,7 @@ authorize_leased(struct ctx *ctx, const struct config *cfg, const struct grant *
 	limit_ms = remaining_ms(grant, limit_ms);
 	return known && code.tokens != NULL
 	    ? exchange_finish(ctx, cfg, grant, ring, record, &code, clock_ms() + limit_ms)
-	    : exchange_code(ctx, cfg, grant, ring, record, clock_ms() + limit_ms);
+	    : exchange_code(ctx, cfg, grant, ring, lease, clock_ms() + limit_ms);
 }
 
 bool
@@ -211,7 +212,7 @@ authorize(struct ctx *ctx, const struct config *cfg, const struct grant *grant, 
 		return false;
 	log_note_secret(ctx, "code", grant->code);
 	signals_block(&before);
-	ok = authorize_leased(ctx, cfg, grant, record, limit_ms);
+	ok = authorize_leased(ctx, cfg, grant, &lease, limit_ms);
 	signals_restore(&before);
 	lease.abandoned &= !ok;
 	store_let_go(ctx, &cfg->store, &lease);

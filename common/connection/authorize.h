@@ -54,7 +54,9 @@ bool authorize_known(
  * server stops or the client disconnects.  limit_ms bounds the calls to amoCRM; the grant's
  * deadline_ms bounds waiting for the code's lease and these calls together.
  *
- * A code that amoCRM has refused is refused again for 20 minutes, without another call.
+ * A code that amoCRM has refused is refused again for 20 minutes, without another call.  If its
+ * tokens may wait in the escrow of another host, it is not available instead, as long as the trace
+ * of that is kept (struct store_lease).
  *
  * Fault: as amocrm_exchange; FAULT_UNAVAILABLE beyond the budget (see budget.h); FAULT_CLAIMED if
  * the code is reserved for, or claimed by, another app user, or cannot be claimed; FAULT_CONFIG and

@@ -142,11 +142,12 @@ authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring 
 }
 
 bool
-authorized_leave(struct ctx *ctx, struct escrow_entry *entry)
+authorized_leave(struct ctx *ctx, struct escrow_entry *entry, bool *waits)
 {
 	char reason[CTX_REASON_MAX];
 
-	if (connection_escrow_leave(ctx, entry, reason))
+	*waits = connection_escrow_leave(ctx, entry, reason);
+	if (*waits)
 		return fault(
 		    ctx, FAULT_STORAGE, "the new tokens wait in the escrow: %.180s", reason);
 	return fault(ctx, FAULT_STORAGE, "the new tokens of %.24s are lost; connect again: %.140s",

@@ -37,8 +37,9 @@ bool authorized_check_account(
 bool authorized_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct authorized *authorized);
 
-/* After a step that failed: leaves the tokens in the escrow by connection_escrow_leave.
+/* After a step that failed: leaves the tokens in the escrow by connection_escrow_leave, and *waits
+ * tells whether they are there.
  * Always false: FAULT_STORAGE, with the reason of that step and what has become of the tokens. */
-bool authorized_leave(struct ctx *ctx, struct escrow_entry *entry);
+bool authorized_leave(struct ctx *ctx, struct escrow_entry *entry, bool *waits);
 
 #endif

@@ -10,6 +10,8 @@
 #include "helper/helper.h"
 #include "store/escrow.h"
 
+#include <string.h>
+
 static bool
 put_code(
     struct ctx *ctx, const struct config *cfg, const char *record, const struct auth_code *code)
@@ -33,25 +35,43 @@ put_pending(struct ctx *ctx, const struct config *cfg, const struct grant *grant
 	    && put_code(ctx, cfg, record, &code);
 }
 
+/* After a holder that was killed, or could not store its tokens, these may wait in the escrow of
+ * another host: the connection comes with them, so a refusal of the code is not its end. */
+static void
+keep_refusal(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
+    const struct store_lease *lease)
+{
+	char reason[CTX_REASON_MAX];
+
+	if (!lease->abandoned) {
+		auth_code_refuse(ctx, &cfg->store, lease->name, grant->host);
+		return;
+	}
+	memcpy(reason, ctx->reason, sizeof reason);
+	ctx_clear_fault(ctx);
+	ctx_fault(ctx, FAULT_UNAVAILABLE,
+	    "its new tokens may wait in the escrow of another host: %.170s", reason);
+}
+
 /* A code is single-use, so what could fail on our side is tried first: the store, the key ring, the
  * helpers.  *slot is reserved if this returns true. */
 static bool
 request_tokens(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const char *record, int64_t deadline_ms, struct lock *slot, struct tokens *tokens,
+    const struct store_lease *lease, int64_t deadline_ms, struct lock *slot, struct tokens *tokens,
     struct budget_turn *turn)
 {
 	if (!budget_admit(ctx, cfg, grant->host, grant->share))
 		return false;
 	helper_start(ctx, HELPER_HTTPS);
 	helper_start(ctx, HELPER_CRYPTO);
-	if (!authorized_rehearse(ctx, cfg, record, grant, slot))
+	if (!authorized_rehearse(ctx, cfg, lease->name, grant, slot))
 		return false;
 	if (amocrm_exchange(
 		ctx, cfg, grant->host, grant->code, grant->share, deadline_ms, tokens, turn))
 		return true;
 	escrow_release(slot);
-	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, record))
-		auth_code_refuse(ctx, &cfg->store, record, grant->host);
+	if (ctx->kind == FAULT_REFUSED && !connection_escrow_may_hold(ctx, cfg, lease->name))
+		keep_refusal(ctx, cfg, grant, lease);
 	return false;
 }
 
@@ -89,7 +109,7 @@ note_tokens(struct ctx *ctx, struct escrow_entry *entry, struct authorized *auth
 static bool
 keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     struct authorized *authorized, const struct lock *slot, const struct budget_turn *turn,
-    int64_t deadline_ms)
+    int64_t deadline_ms, bool *waits)
 {
 	struct pending pending = { cfg, ring, authorized };
 	const struct grant *grant = authorized->grant;
@@ -104,7 +124,7 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 		return false;
 	if (authorized->identity == NULL) {
 		if (!save_retry(ctx, save_pending, &pending))
-			return authorized_leave(ctx, &entry);
+			return authorized_leave(ctx, &entry, waits);
 		escrow_erase(slot);
 		if (!amocrm_identity_from_api(ctx, cfg, grant->host, authorized->tokens,
 			grant->share, deadline_ms, &identity))
@@ -113,27 +133,27 @@ keep_tokens(struct ctx *ctx, const struct config *cfg, const struct keyring *rin
 		return authorized_save(ctx, cfg, ring, authorized);
 	}
 	if (!authorized_save(ctx, cfg, ring, authorized))
-		return authorized_leave(ctx, &entry);
+		return authorized_leave(ctx, &entry, waits);
 	escrow_erase(slot);
 	return true;
 }
 
 bool
 exchange_code(struct ctx *ctx, const struct config *cfg, const struct grant *grant,
-    const struct keyring *ring, const char *record, int64_t deadline_ms)
+    const struct keyring *ring, struct store_lease *lease, int64_t deadline_ms)
 {
 	struct tokens tokens;
-	struct authorized authorized = { .record = record, .grant = grant, .tokens = &tokens };
+	struct authorized authorized = { .record = lease->name, .grant = grant, .tokens = &tokens };
 	struct budget_turn turn;
 	struct lock slot;
 	bool ok;
 
 	if (grant->host == NULL)
 		return fault(ctx, FAULT_REFUSED, "the record of the code has just expired");
-	if (!request_tokens(ctx, cfg, grant, record, deadline_ms, &slot, &tokens, &turn))
+	if (!request_tokens(ctx, cfg, grant, lease, deadline_ms, &slot, &tokens, &turn))
 		return false;
 	authorized.at = time(NULL);
-	ok = keep_tokens(ctx, cfg, ring, &authorized, &slot, &turn, deadline_ms);
+	ok = keep_tokens(ctx, cfg, ring, &authorized, &slot, &turn, deadline_ms, &lease->abandoned);
 	escrow_release(&slot);
 	return ok;
 }

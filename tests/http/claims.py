@@ -22,6 +22,7 @@ class Claim:
     def __post_init__(self):
         self.name = f"app user {self.amocrm_user}"
         self._kills = self.load.kills
+        self._lost = []     # requests with the code whose program was killed
 
     def make(self):
         """Returns when the claim has been answered, and another's claim of the same code too."""
@@ -33,7 +34,7 @@ class Claim:
         stored = callback == FIRST and self._call_back(params)
         with ThreadPoolExecutor(1) as pool:
             shown = pool.submit(self._call_back, params) if callback == MEANWHILE else None
-            answer = self._until_answered(self._exchange, self.name, params)
+            answer = process.wait_until(lambda: self._claim(params, stored), "the claim")
             if shown:
                 shown.result()
         if answer.status == 200:
@@ -46,17 +47,28 @@ class Claim:
 
     def _call_back(self, params):
         """Whether it has said that the code is stored."""
-        error = process.wait_until(lambda: self.load.present(params, self.chance), "the callback")
+        error = process.wait_until(lambda: self.load.present(params, self._lost, self.chance),
+                                   "the callback")
         if error == "none":
             self.load.connected.add(self.amocrm_user)
         elif self._kills == self.load.kills:
             raise AssertionError(f"the callback of {self.name} is answered by {error}")
         return error == "none"
 
+    def _claim(self, params, stored):
+        """The answer; None: to be repeated, also after 503, unless that may be final as in
+        Load.present."""
+        answer = attempt(lambda: self._exchange(self.name, params))
+        if answer is None:
+            self._lost.append(params)
+            return None
+        return answer if answer.status != 503 or self._lost and not stored else None
+
     def _may_be_refused(self, answer, stored):
         """amoCRM refuses a code if the program was killed that had exchanged it.  If the callback
         has stored it, what may be killed is a program that refreshes the connection."""
-        refused = answer.status == 400 and answer.json["error"] == "auth_failed"
+        refused = (answer.status == 400 and answer.json["error"] == "auth_failed"
+                   or answer.status == 503)
         killed = self._kills != self.load.kills
         return refused and killed and (not stored or self.amocrm_user in self.load.in_flight)
 

@@ -135,22 +135,27 @@ class Load:
             if self._ending.is_set():
                 return
             amocrm.add_user(user)
-            params = amocrm.approve(user=user)
+            params, lost = amocrm.approve(user=user), []
             kills = self.kills
-            error = process.wait_until(lambda: self.present(params, chance), "an answer")
+            error = process.wait_until(lambda: self.present(params, lost, chance), "an answer")
             if error == "none":
                 self.connected.add(user)
             elif kills == self.kills:
                 # amoCRM refuses a code only if the program that exchanged it was killed
                 raise AssertionError(f"user {user} was refused: {error}")
 
-    def present(self, params, chance):
-        """The error that the callback answers, or "none"; None: to be repeated."""
+    def present(self, params, lost, chance):
+        """The error that the callback answers, or "none"; None: to be repeated.
+
+        `lost` gets a member for each request whose program was killed.  From then on amoCRM's
+        refusal of the code is not final, since its tokens may wait on a host: users start again.
+        """
         answer = attempt(lambda: chance.choice(self.sites).get("callback", params))
         if answer is None:
+            lost.append(params)
             return None
         error = answer.link_query.get("error", "none")
-        return None if error == "temporarily_unavailable" else error
+        return None if error == "temporarily_unavailable" and not lost else error
 
     def _claim(self, _, chance):
         for user in itertools.count(claims.USERS):

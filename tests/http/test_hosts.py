@@ -1,5 +1,6 @@
 """Two hosts over one database: what one does, the other sees, and neither does it twice."""
 
+import contextlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,14 +120,20 @@ def test_tokens_that_the_other_host_has_refreshed_are_used(two, amocrm):
     assert works(amocrm, two[0].ctl("token", ID).stdout.removesuffix("\n")) == 1
 
 
+@contextlib.contextmanager
+def nothing_is_stored(database):
+    database.psql("REVOKE INSERT, UPDATE ON record FROM amo_crm")
+    try:
+        yield
+    finally:
+        database.psql("GRANT INSERT, UPDATE ON record TO amo_crm")
+
+
 def test_tokens_that_wait_on_one_host_are_not_given_up_by_the_other(two, amocrm, own_database):
     first, second = two
     connect(first, amocrm, life=SOON)
-    own_database.psql("REVOKE UPDATE ON record FROM amo_crm")
-    try:
+    with nothing_is_stored(own_database):
         first.ctl("refresh")
-    finally:
-        own_database.psql("GRANT UPDATE ON record TO amo_crm")
 
     refused = second.ctl("refresh", check=False)
 
@@ -135,6 +142,30 @@ def test_tokens_that_wait_on_one_host_are_not_given_up_by_the_other(two, amocrm,
     assert connection["state"] == "active"
     first.ctl("refresh", "--due", "1")      # stores what waits
     assert works(amocrm, second.ctl("token", ID).stdout.removesuffix("\n")) == 1
+
+
+def check_waiting_code(two, amocrm, params):
+    """Of the code, the tokens wait on the first host."""
+    first, second = two
+    there = User(second)
+
+    for _ in range(2):
+        app.refused(there.exchange(params), 503, "temporarily_unavailable")
+
+    first.ctl("accounts")       # stores what waits
+    app.connected(there.exchange(params), *app.whose(amocrm))
+    assert works(amocrm, second.ctl("token", ID).stdout.removesuffix("\n")) == 1
+
+
+def test_a_code_whose_tokens_wait_on_one_host_is_not_given_up_by_the_other(
+        two, amocrm, own_database):
+    for site in two:
+        site.configure(**PER_USER)
+    params = amocrm.approve(state=User(two[0]).state())
+    with nothing_is_stored(own_database):
+        expect.failed(two[0].get("callback", params), "server_error", params["state"])
+
+    check_waiting_code(two, amocrm, params)
 
 
 def test_a_webhook_is_an_event_at_both(two):
@@ -209,6 +240,21 @@ def test_a_callback_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm,
 
     assert proxy.lost.is_set()
     assert len(amocrm.exchanges()) == 1 and len(two[1].connections()) == 1
+
+
+def test_a_code_whose_tokens_a_killed_program_has_left_is_not_given_up(
+        proxy, hosts, two, amocrm):
+    two[1].configure(**ANY_ACCOUNT)
+    params = amocrm.approve()
+    proxy.hang_reply("INSERT INTO record")
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(several.attempt, lambda: two[0].get("callback", params))
+        assert proxy.lost.wait(process.PATIENCE)
+        hosts.hosts[0].kill_programs()
+        proxy.resume()
+        assert killed.result(process.PATIENCE) is None
+
+    check_waiting_code(two, amocrm, params)
 
 
 def test_a_database_that_hangs_is_unavailable_and_then_works_again(proxy, two, amocrm):

@@ -29,6 +29,7 @@ struct input {
 struct plan {
 	const char *pointer;       /* the claimant's, set to the key; NULL: nobody claims it now */
 	bool skip;                 /* there is nothing to claim: nothing is written */
+	bool done;                 /* all is stored already, and the event */
 	const char *app_user;      /* of connection_save: the connection's */
 	const char *record;        /* the connection's new value; NULL: it stays as it is */
 	const char *stale_pointer; /* erased, if it holds the key; NULL: none */
@@ -138,17 +139,23 @@ plan_app_user(struct ctx *ctx, const struct config *cfg, const struct claim *cla
 	return true;
 }
 
+static bool
+is_of(const struct connection *connection, const char *authorization)
+{
+	return authorization != NULL && connection->authorization != NULL
+	    && strcmp(connection->authorization, authorization) == 0;
+}
+
 /* Whether the record is of a later authorization, or has later tokens of this one.  A time in the
  * future was stored while the clock was ahead; it does not make the record newer than an
  * authorization of a time that has come. */
 static bool
 is_newer(const struct connection *stored, const struct input *in)
 {
-	const char *id = in->authorization->id;
 	time_t at = in->authorization->at;
 	time_t latest = time(NULL) + CLOCK_SLACK_S;
 
-	if (stored->authorization != NULL && strcmp(stored->authorization, id) == 0)
+	if (is_of(stored, in->authorization->id))
 		return stored->refreshed_at > at;
 	return stored->connected_at >= at && (stored->connected_at <= latest || at > latest);
 }
@@ -179,6 +186,15 @@ find_newer(struct ctx *ctx, const struct config *cfg, const struct input *in, co
 	return true;
 }
 
+/* Whether the record is of an earlier attempt.  A commit of a database whose acknowledgement was
+ * lost has stored all, and since then the connection may have been refreshed or revoked.  Files may
+ * have only a part of it. */
+static bool
+is_stored(const struct config *cfg, const struct connection *stored, const struct input *in)
+{
+	return cfg->store.engine == ENGINE_POSTGRESQL && is_of(stored, in->authorization->id);
+}
+
 static bool
 plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
     const struct input *in, struct plan *plan)
@@ -190,6 +206,9 @@ plan_save(struct ctx *ctx, const struct config *cfg, const struct keyring *ring,
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored))
 		return false;
+	plan->done = found && is_stored(cfg, &stored, in);
+	if (plan->done)
+		return true;
 	if (in->authorization->folded
 	    && !find_newer(ctx, cfg, in, plan->pointer, found ? &stored : NULL, &plan->skip))
 		return false;
@@ -237,7 +256,7 @@ save_in_account(struct ctx *ctx, void *arg)
 	*plan = (struct plan){ .pointer = plan->pointer };
 	save->former = NULL;
 	return save->step(ctx, save->cfg, save->ring, save->in, plan)
-	    && (plan->skip || commit(ctx, save->cfg, save->in, plan, &save->former));
+	    && (plan->skip || plan->done || commit(ctx, save->cfg, save->in, plan, &save->former));
 }
 
 /* Erases the connection that the app user had before, unless it is the same. */
@@ -262,7 +281,8 @@ report_saved(struct ctx *ctx, const struct save *save)
 	connection.app_user = save->plan.app_user;
 	log_note(ctx, "stored", in->key);
 	log_note(ctx, "host", connection.host);
-	return connection_event_append(ctx, save->cfg, "connected", &connection, NULL);
+	return save->plan.done
+	    || connection_event_append(ctx, save->cfg, "connected", &connection, NULL);
 }
 
 static bool

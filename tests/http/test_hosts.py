@@ -12,8 +12,8 @@ import hosts as several
 import loads
 import webhooks
 from app import MODES, PER_USER, User
-from connections import ANY_ACCOUNT, ID, SOON, connect, tokens_that_last, works
-from sandbox import process
+from connections import ANY_ACCOUNT, ID, SOON, connect, notices, tokens_that_last, works
+from sandbox import hooks, process
 from sandbox.database import EmptiedDatabase
 from sandbox.postgresql_proxy import PostgresqlProxy
 from sandbox.receiver import Receiver
@@ -217,11 +217,12 @@ def test_an_event_whose_acknowledgement_was_lost_is_stored(proxy, two):
     assert stored in (list("01"), list("011"))
 
 
-@pytest.mark.parametrize("statement", ["COMMIT", "INSERT INTO lease", "UPDATE lease"])
-def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, statement):
+@pytest.mark.parametrize("lost", [("INSERT INTO lease",), ("COMMIT", "UPDATE record"),
+                                  ("UPDATE lease",)], ids=" ".join)
+def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, lost):
     connect(two[1], amocrm, life=SOON)
     amocrm.forget()
-    proxy.lose_reply(statement)
+    proxy.lose_reply(*lost)
 
     printed = two[0].ctl("token", ID).stdout
 
@@ -231,15 +232,52 @@ def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, 
     assert works(amocrm, printed.removesuffix("\n")) == 1
 
 
-@pytest.mark.parametrize("statement", ["COMMIT", "INSERT INTO lease", "UPDATE lease"])
-def test_a_callback_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, statement):
-    proxy.lose_reply(statement)
+@pytest.mark.parametrize("lost", [("INSERT INTO lease",), ("COMMIT", "INSERT INTO event"),
+                                  ("UPDATE lease",)], ids=" ".join)
+def test_a_callback_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, lost):
+    proxy.lose_reply(*lost)
     params = amocrm.approve()
 
     expect.connected(two[0].get("callback", params), params["code"])
 
     assert proxy.lost.is_set()
     assert len(amocrm.exchanges()) == 1 and len(two[1].connections()) == 1
+    assert notices(two[1]) == [(ID, "connected")]
+
+
+def report_disconnection(site, amocrm):
+    app.disconnected(site.get(
+        "disconnect", hooks.disconnect_query(amocrm.integration, amocrm.who()[0])))
+
+
+def refresh_badly(kind):
+    def refresh(site, amocrm):
+        amocrm.misbehave(kind)
+        site.ctl("refresh", ID, check=False)
+    return refresh
+
+
+ENDS = {
+    "disconnected": (lambda site, _: site.ctl("disconnect", ID), "disconnected"),
+    "amoCRM reports it": (report_disconnection, "revoked"),
+    "amoCRM refuses the token": (refresh_badly("token_revoked"), "revoked"),
+    "amoCRM fails": (refresh_badly("server_error"), "refresh_failed"),
+}
+
+
+@pytest.mark.parametrize("end, action", ENDS.values(), ids=ENDS.keys())
+def test_an_event_of_a_connection_whose_acknowledgement_was_lost_is_stored_once(
+        proxy, two, amocrm, end, action):
+    connect(two[1], amocrm)
+    if action == "refresh_failed":      # in no section
+        proxy.lose_reply("INSERT INTO event")
+    else:
+        proxy.lose_reply("COMMIT", "INSERT INTO event")
+
+    end(two[0], amocrm)
+
+    assert proxy.lost.is_set()
+    assert notices(two[1]) == [(ID, "connected"), (ID, action)]
 
 
 def test_a_code_whose_tokens_a_killed_program_has_left_is_not_given_up(

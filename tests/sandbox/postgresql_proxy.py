@@ -27,7 +27,8 @@ class PostgresqlProxy:
     def __init__(self, cluster):
         self.lost = threading.Event()
         self._cluster = cluster
-        self._awaited = None    # words of a statement, and what happens to the reply
+        self._awaited = []      # words of statements that come one after the other
+        self._fate = None       # what happens to the reply to the last of them
         self._passing = threading.Event()
         self._passing.set()
         self._lock = threading.Lock()
@@ -50,14 +51,14 @@ class PostgresqlProxy:
         return self._cluster.conninfo(**{"host": "127.0.0.1", "port": port, "sslmode": "disable",
                                          "sslrootcert": None, **changes})
 
-    def lose_reply(self, statement="COMMIT"):
+    def lose_reply(self, statement="COMMIT", after=None):
         """The next statement that contains these words is executed, and then the connection ends
-        without a reply."""
-        self._await(statement, "end")
+        without a reply.  With `after`: the next one after a statement that contains those."""
+        self._await("end", after, statement)
 
-    def hang_reply(self, statement="COMMIT"):
-        """The next statement that contains these words is executed, and the client gets nothing."""
-        self._await(statement, "hang")
+    def hang_reply(self, statement="COMMIT", after=None):
+        """The same, but the connection does not end: the client gets nothing."""
+        self._await("hang", after, statement)
 
     def hang(self):
         """Connections are accepted, but what either side sends is swallowed, also its end."""
@@ -90,18 +91,21 @@ class PostgresqlProxy:
     def await_resumption(self):
         self._passing.wait()
 
-    def _await(self, statement, fate):
+    def _await(self, fate, *statements):
         self.lost.clear()
-        # not READ COMMITTED, for COMMIT
-        self._awaited = re.compile(rb"\b%b\b" % re.escape(statement.encode())), fate
+        with self._lock:
+            self._fate = fate
+            # not READ COMMITTED, for COMMIT
+            self._awaited = [re.compile(rb"\b%b\b" % re.escape(words.encode()))
+                             for words in statements if words]
 
     def fate(self, statement):
         """What happens to the reply of this statement: "end", "hang", or None."""
         with self._lock:
-            if self._awaited is None or not self._awaited[0].search(statement):
+            if not self._awaited or not self._awaited[0].search(statement):
                 return None
-            (_, fate), self._awaited = self._awaited, None
-            return fate
+            del self._awaited[0]
+            return None if self._awaited else self._fate
 
     def _accept(self):
         with suppress(OSError):

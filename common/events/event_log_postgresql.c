@@ -21,11 +21,12 @@ struct append {
 static bool
 send_append(struct ctx *ctx, void *arg)
 {
-	const struct append *append = arg;
+	struct append *append = arg;
 	struct strbuf sb;
 
 	postgresql_request(ctx, append->log->store, "append", &sb);
 	event_append_encode(&sb, &append->event);
+	append->event.repeated = true;
 	return postgresql_tell(ctx, &sb);
 }
 

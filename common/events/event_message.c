@@ -1,6 +1,7 @@
 /* event_message.c - see event_message.h.
  *
- *   -> {"do":"append","account_id":0,"id":…,"received_at":…,"line":<base64url>,"pending":0}
+ *   -> {"do":"append","account_id":0,"id":…,"received_at":…,"line":<base64url>,"pending":0,
+ *       "repeated":0}
  *   <- {}
  *
  *   -> {"do":"seek","since":0}
@@ -21,8 +22,8 @@
 void
 event_append_encode(struct strbuf *sb, const struct event_append *append)
 {
-	strbuf_addf(sb, ",\"account_id\":%lld,\"pending\":%d", (long long)append->account_id,
-	    append->pending);
+	strbuf_addf(sb, ",\"account_id\":%lld,\"pending\":%d,\"repeated\":%d",
+	    (long long)append->account_id, append->pending, append->repeated);
 	json_add_member(sb, "id", append->id);
 	json_add_member(sb, "received_at", append->received_at);
 	json_add_bytes(sb, "line", append->line, strlen(append->line));
@@ -31,16 +32,14 @@ event_append_encode(struct strbuf *sb, const struct event_append *append)
 bool
 event_append_decode(struct ctx *ctx, const struct json_object *doc, struct event_append *append)
 {
-	int64_t pending;
-
 	append->id = json_get_string(doc, "id");
 	append->received_at = json_get_string(doc, "received_at");
 	if (append->id == NULL || strspn(append->id, HEX) != EVENT_ID_LEN
 	    || append->id[EVENT_ID_LEN] != '\0' || append->received_at == NULL
 	    || !json_get_integer(doc, "account_id", &append->account_id)
-	    || !json_get_integer(doc, "pending", &pending))
+	    || !json_get_flag(doc, "pending", &append->pending)
+	    || !json_get_flag(doc, "repeated", &append->repeated))
 		return false;
-	append->pending = pending != 0;
 	return json_get_bytes_text(ctx, doc, "line", &append->line) && append->line != NULL;
 }
 

@@ -22,7 +22,8 @@ struct event_append {
 	const char *id;          /* EVENT_ID_LEN hex digits */
 	const char *received_at; /* RFC 3339 */
 	const char *line;
-	bool pending; /* it is to be delivered */
+	bool pending;  /* it is to be delivered */
+	bool repeated; /* an earlier attempt may have appended it */
 };
 void event_append_encode(struct strbuf *sb, const struct event_append *append);
 bool event_append_decode(

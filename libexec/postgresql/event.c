@@ -10,9 +10,12 @@
 #define PAGE_EVENTS 200
 #define PAGE_SIZE   (512 << 10) /* bytes of events that one more may exceed */
 
+/* A repeated attempt looks for what the one before may have stored. */
 #define APPEND                                                                                     \
 	"WITH e AS (INSERT INTO event (account_id, id, received_at, line, to_deliver) "            \
-	"VALUES ($1::bigint, $2::uuid, $3::timestamptz, $4, $5::boolean) "                         \
+	"SELECT $1::bigint, $2::uuid, $3::timestamptz, $4::bytea, $5::boolean "                    \
+	"WHERE NOT $6::boolean OR NOT EXISTS (SELECT 1 FROM event WHERE account_id = $1::bigint "  \
+	"AND id = $2::uuid AND received_at = $3::timestamptz) "                                    \
 	"RETURNING account_id, seq, to_deliver) "                                                  \
 	"INSERT INTO pending (account_id, seq) SELECT account_id, seq FROM e WHERE to_deliver"
 
@@ -26,7 +29,7 @@ append(struct ctx *ctx, struct server *server, const struct json_object *request
 	if (!session_change(ctx, &server->session, APPEND,
 		PARAMS(param_number(event.account_id), param_text(event.id),
 		    param_text(event.received_at), param_bytes(event.line, strlen(event.line)),
-		    param_number(event.pending)),
+		    param_number(event.pending), param_number(event.repeated)),
 		NULL))
 		return false;
 	strbuf_addstr(sb, "{}");

@@ -109,7 +109,7 @@ def test_a_repetition_of_an_event_that_was_not_to_be_delivered(queue, site, rece
     first = event(1)
     with queue.helper() as helper:
         for pending in (0, 1, 1):
-            helper.do("append", account_id=5, id=first["id"][:32], pending=pending,
+            helper.do("append", account_id=5, id=first["id"][:32], pending=pending, repeated=0,
                       received_at=first["received_at"], line=encode(line(first).encode()))
 
     assert deliver(site).stdout == counts(1)

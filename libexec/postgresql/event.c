@@ -63,13 +63,14 @@ seek(struct ctx *ctx, struct server *server, const struct json_object *request, 
 	return true;
 }
 
-/* The size of a line is known without reading it. */
+/* The size of a line is known without reading it.  ORDER BY seq would sort by the column of
+ * text. */
 #define PAGE                                                                                       \
 	"SELECT seq::text, (received_at < now() - " SETTLED_AFTER ")::int::text, line FROM ("      \
 	"SELECT seq, received_at, line, sum(octet_length(line)) OVER (ORDER BY seq) "              \
 	"- octet_length(line) AS before FROM ("                                                    \
 	"SELECT seq, received_at, line FROM event WHERE seq > $1::bigint "                         \
-	"ORDER BY seq LIMIT $2::bigint) AS e) AS p WHERE before < $3::bigint ORDER BY seq"
+	"ORDER BY seq LIMIT $2::bigint) AS e) AS p WHERE before < $3::bigint ORDER BY p.seq"
 
 static bool
 events(struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)

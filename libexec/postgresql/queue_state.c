@@ -62,7 +62,7 @@ prune_events(
 
 #define ONE_BLOCKED                                                                                \
 	"SELECT account_id::text, attempts::text, " SECONDS_OF "next_at" AS_TEXT                   \
-	" FROM delivery WHERE attempts > 0 ORDER BY account_id LIMIT 1"
+	" FROM delivery d WHERE attempts > 0 ORDER BY d.account_id LIMIT 1"
 
 static bool
 count_events(

@@ -180,6 +180,17 @@ def test_a_webhook_is_an_event_at_both(two):
     assert not (two[0].store / "events").exists()
 
 
+def test_events_are_printed_in_order_when_their_numbers_get_longer(two, own_database):
+    for site in two:
+        site.configure(webhook_accounts="any")
+    own_database.psql("SELECT setval('event_seq', 99998)")
+    for number, site in enumerate(two * 2):
+        webhooks.accepted(loads.answered(site, loads.lead(number, 5)))
+
+    stored = [line["payload"]["leads"]["add"][0]["id"] for line in webhooks.lines(two[0])]
+    assert stored == list("0123")
+
+
 def test_a_deliverer_on_each_host(hosts, receiver):
     load = loads.Load(hosts, receiver, seed=1, refreshers=0)
     load.start()

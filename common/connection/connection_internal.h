@@ -8,6 +8,7 @@
  *   app:<app user>                    section: changes of whose a connection is
  *   account:<account id>              section: changes of records of one account
  *   a shard's                         lock, inside the store
+ *   the journal's                     lock, inside it: an event is being appended
  *
  * With files a writer is never in the sections of two accounts: it stores the new connection,
  * leaves the section, and then erases the connection that was replaced, in the section of that

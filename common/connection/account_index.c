@@ -87,14 +87,24 @@ run_section(struct ctx *ctx, void *arg)
 	    && section->body(ctx, section->arg);
 }
 
+/* A database keeps its records as they were written. */
+static bool
+may_be_corrupt(const struct store_config *store)
+{
+	return store->engine == ENGINE_FILES;
+}
+
 bool
 account_index_together(struct ctx *ctx, const struct store_config *store, int64_t account_id,
     store_body *body, void *arg)
 {
 	struct section section = { store, account_id, NULL, body, arg };
 
-	return account_index_key(ctx, account_id, &section.key)
-	    && store_together(ctx, store, section.key, run_section, &section);
+	if (!account_index_key(ctx, account_id, &section.key))
+		return false;
+	return may_be_corrupt(store)
+	    ? store_together(ctx, store, section.key, run_section, &section)
+	    : store_together(ctx, store, section.key, body, arg);
 }
 
 static bool
@@ -108,7 +118,8 @@ do_nothing(struct ctx *ctx, void *arg)
 bool
 account_index_repair(struct ctx *ctx, const struct store_config *store, int64_t account_id)
 {
-	return account_index_together(ctx, store, account_id, do_nothing, NULL);
+	return !may_be_corrupt(store)
+	    || account_index_together(ctx, store, account_id, do_nothing, NULL);
 }
 
 bool

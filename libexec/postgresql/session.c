@@ -10,30 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_SIZE 24 /* bytes of a 64-bit number in decimal */
-
 /* A host that dies must not keep row locks. */
 #define BEGIN                                                                                      \
 	"BEGIN ISOLATION LEVEL READ COMMITTED; "                                                   \
 	"SET LOCAL idle_in_transaction_session_timeout = '10s'"
-
-struct param
-param_text(const char *text)
-{
-	return (struct param){ PARAM_TEXT, text, 0, 0 };
-}
-
-struct param
-param_bytes(const void *bytes, size_t len)
-{
-	return (struct param){ PARAM_BYTES, bytes, len, 0 };
-}
-
-struct param
-param_number(int64_t number)
-{
-	return (struct param){ PARAM_NUMBER, NULL, 0, number };
-}
 
 static void
 keep_warning(void *arg, const PGresult *result)
@@ -131,58 +111,6 @@ session_connect(struct ctx *ctx, struct session *session)
 	return session->conn != NULL;
 }
 
-/* False: not in time, or the connection is lost. */
-static bool
-flush(const struct session *session)
-{
-	int left;
-
-	while ((left = PQflush(session->conn)) == 1)
-		if (!connect_wait(PQsocket(session->conn), POLLIN | POLLOUT, session->deadline_ms)
-		    || PQconsumeInput(session->conn) == 0)
-			return false;
-	return left == 0;
-}
-
-static bool
-wait_for_result(const struct session *session)
-{
-	while (PQisBusy(session->conn))
-		if (!connect_wait(PQsocket(session->conn), POLLIN, session->deadline_ms)
-		    || PQconsumeInput(session->conn) == 0)
-			return false;
-	return true;
-}
-
-static bool
-failed(const PGresult *result)
-{
-	ExecStatusType status = PQresultStatus(result);
-
-	return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK;
-}
-
-/* Keeps the result of the last statement, or that of the one that failed. */
-static bool
-receive(struct session *session)
-{
-	for (;;) {
-		PGresult *result;
-
-		if (!wait_for_result(session))
-			return false;
-		result = PQgetResult(session->conn);
-		if (result == NULL)
-			return session->result != NULL;
-		if (session->result != NULL && failed(session->result)) {
-			PQclear(result);
-			continue;
-		}
-		clear_result(session);
-		session->result = result;
-	}
-}
-
 /* Always false: what was sent may have been executed. */
 static bool
 lose(struct ctx *ctx, struct session *session)
@@ -208,9 +136,9 @@ prepare(struct session *session)
 static bool
 finish(struct ctx *ctx, struct session *session, int sent)
 {
-	if (sent != 1 || !flush(session) || !receive(session))
+	if (sent != 1 || !wire_receive(session->conn, session->deadline_ms, &session->result))
 		return lose(ctx, session);
-	if (!failed(session->result))
+	if (!wire_failed(session->result))
 		return true;
 	sqlstate_fault(ctx, session->result);
 	if (PQstatus(session->conn) == CONNECTION_BAD || sqlstate_is_read_only(session->result))
@@ -218,34 +146,12 @@ finish(struct ctx *ctx, struct session *session, int sent)
 	return false;
 }
 
-static int
-send_params(struct session *session, const char *sql, const struct param *params)
-{
-	const char *values[PARAMS_MAX];
-	char numbers[PARAMS_MAX][NUMBER_SIZE];
-	int lengths[PARAMS_MAX] = { 0 };
-	int formats[PARAMS_MAX] = { 0 };
-	int count = 0;
-
-	for (; params != NULL && count < PARAMS_MAX && params->type != PARAM_END; params++) {
-		values[count] = params->bytes;
-		if (params->type == PARAM_NUMBER) {
-			snprintf(numbers[count], NUMBER_SIZE, "%lld", (long long)params->number);
-			values[count] = numbers[count];
-		}
-		lengths[count] = (int)params->len;
-		formats[count] = params->type == PARAM_BYTES;
-		count++;
-	}
-	return PQsendQueryParams(session->conn, sql, count, NULL, values, lengths, formats, 1);
-}
-
 bool
 session_query(struct ctx *ctx, struct session *session, const char *sql, const struct param *params,
     const PGresult **result)
 {
 	prepare(session);
-	if (!finish(ctx, session, send_params(session, sql, params)))
+	if (!finish(ctx, session, wire_send(session->conn, sql, params)))
 		return false;
 	if (result != NULL)
 		*result = session->result;
@@ -343,30 +249,8 @@ session_roll_back(struct session *session)
 		return;
 	session->open = false;
 	prepare(session);
-	if (PQsendQuery(session->conn, "ROLLBACK") != 1 || !flush(session) || !receive(session)
-	    || failed(session->result))
+	if (PQsendQuery(session->conn, "ROLLBACK") != 1
+	    || !wire_receive(session->conn, session->deadline_ms, &session->result)
+	    || wire_failed(session->result))
 		session_close(session);
-}
-
-const void *
-result_bytes(const PGresult *result, int row, int column, size_t *len)
-{
-	*len = (size_t)PQgetlength(result, row, column);
-	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
-}
-
-bool
-result_text(struct ctx *ctx, const PGresult *result, int row, int column, const char **text)
-{
-	size_t len;
-	const char *bytes = result_bytes(result, row, column, &len);
-
-	*text = NULL;
-	return bytes == NULL || ctx_strndup(ctx, bytes, len, text);
-}
-
-int64_t
-result_number(const PGresult *result, int row, int column)
-{
-	return strtoll(PQgetvalue(result, row, column), NULL, 10);
 }

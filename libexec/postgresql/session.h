@@ -12,6 +12,7 @@
 #define SESSION_H
 
 #include "base/ctx.h"
+#include "wire.h"
 
 #include <libpq-fe.h>
 #include <stdint.h>
@@ -30,23 +31,6 @@ struct session {
 	bool warned;         /* the last statement caused a WARNING */
 	char warning[SESSION_WARNING_SIZE];
 };
-
-/* A parameter of a statement, $1 and so on. */
-enum param_type { PARAM_END, PARAM_TEXT, PARAM_BYTES, PARAM_NUMBER };
-struct param {
-	enum param_type type;
-	const void *bytes; /* NULL: null */
-	size_t len;
-	int64_t number;
-};
-
-#define PARAMS_MAX 16
-/* A list of parameters, for session_query; without any it is NULL. */
-#define PARAMS(...) ((const struct param[]){ __VA_ARGS__, { .type = PARAM_END } })
-
-struct param param_text(const char *text);
-struct param param_bytes(const void *bytes, size_t len);
-struct param param_number(int64_t number);
 
 /* Sets what to connect to, and until when.  False with a fault: no memory. */
 bool session_set(struct ctx *ctx, struct session *session, const char *database,
@@ -96,11 +80,5 @@ int session_changed(const struct session *session);
 
 /* Does nothing without a transaction; closes the session where it fails. */
 void session_roll_back(struct session *session);
-
-/* Values of a result.  Text lives in the arena. */
-bool result_text(struct ctx *ctx, const PGresult *result, int row, int column, const char **text);
-int64_t result_number(const PGresult *result, int row, int column);
-/* NULL: null. */
-const void *result_bytes(const PGresult *result, int row, int column, size_t *len);
 
 #endif

@@ -358,6 +358,8 @@ def files_that_name(names, prefix=None):
 
     With a prefix, a file may contain a C constant of that prefix and the name instead.
     """
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode:
         pytest.skip("this is not a git checkout")

@@ -180,7 +180,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libcommon.a | $(BUILD)/t
 $(BUILD)/tests/unit/%.o: private ALL_CFLAGS += $(shell pkg-config --cflags libpq)
 
 # What the store promises is tested with files, and again with a database (tests/unit/engine.h).
-ENGINE_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(shell grep -l IN_STORE tests/unit/common/*/test_*.c))
+ENGINE_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(shell grep -lE 'IN_(STORE|DATABASE)' tests/unit/common/*/test_*.c))
 
 check-unit: $(UNIT_TESTS)
 	@failed=0; tests/each $(UNIT_TESTS) || failed=1; \

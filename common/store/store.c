@@ -45,7 +45,8 @@ bool
 store_rehearse(
     struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count)
 {
-	return !in_files(store) || store_files_rehearse(ctx, store, keys, count);
+	return in_files(store) ? store_files_rehearse(ctx, store, keys, count)
+			       : store_postgresql_rehearse(ctx, store, keys, count);
 }
 
 bool

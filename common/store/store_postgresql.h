@@ -11,6 +11,8 @@ bool store_postgresql_get(
     struct ctx *ctx, const struct store_config *store, const char *key, const char **value);
 bool store_postgresql_commit(
     struct ctx *ctx, const struct store_config *store, const struct store_op *ops, size_t count);
+bool store_postgresql_rehearse(
+    struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count);
 bool store_postgresql_each(struct ctx *ctx, const struct store_config *store, const char *prefix,
     store_visit *visit, void *arg);
 bool store_postgresql_together(struct ctx *ctx, const struct store_config *store, const char *name,

@@ -27,6 +27,7 @@ static const struct kind kinds[] = {
 	{ "42501", FAULT_CONFIG, "; the user needs more rights" },
 	{ "42703", FAULT_CONFIG, RUN_INIT }, /* no such column, table or object */
 	{ "42P01", FAULT_CONFIG, RUN_INIT }, { "42704", FAULT_CONFIG, RUN_INIT },
+	{ "53100", FAULT_STORAGE, "; the database's disk is full" },
 	{ "53300", FAULT_UNAVAILABLE, "" }, /* too many connections */
 	{ "55P03", FAULT_UNAVAILABLE, "" }, /* lock not available */
 	{ "57014", FAULT_UNAVAILABLE, "" }, /* cancelled by an administrator */

@@ -207,6 +207,58 @@ leaves_no_copy_after_an_error(void **state)
 	setup_close(&s);
 }
 
+static bool
+rehearse(struct ctx *ctx, void *arg)
+{
+	const struct setup *s = arg;
+
+	return store_rehearse(ctx, &s->cfg.store, keys, ROWS(keys));
+}
+
+/* The table accepts what meets the condition. */
+static void
+in_a_database_it_is_rolled_back(void **state)
+{
+	static const struct {
+		const char *label, *condition;
+		bool is_long; /* the old value */
+		enum fault_kind expected;
+	} table[] = {
+		{ "nothing in the way", "true", false, FAULT_NONE },
+		{ "no room for a new record", "key <> '" INDEX "'", false, FAULT_STORAGE },
+		{ "no room for 4 KB", "octet_length(value) < 4096", false, FAULT_STORAGE },
+		{ "no room for a longer old one", "octet_length(value) <= 10000", true,
+		    FAULT_STORAGE },
+	};
+	PGconn *conn = engine_connect();
+	char old[10001] = "";
+	struct setup s;
+
+	memset(old, 'o', sizeof old - 1);
+	setup_open(&s, *state, CONNECTIONS_SHARED);
+	for (size_t i = 0; i < ROWS(table); i++) {
+		const char *value;
+		char sql[200];
+
+		engine_query(conn, "DELETE FROM record");
+		assert_true(
+		    store_put(&s.ctx, &s.cfg.store, KEY, table[i].is_long ? old : "kept", 0));
+		snprintf(sql, sizeof sql, "ALTER TABLE record ADD CONSTRAINT room CHECK (%s)",
+		    table[i].condition);
+		engine_query(conn, sql);
+		same_fault(table[i].label, &s.ctx, rehearse(&s.ctx, &s), table[i].expected);
+		engine_query(conn, "ALTER TABLE record DROP CONSTRAINT room");
+		ctx_clear_fault(&s.ctx);
+		assert_true(store_get(&s.ctx, &s.cfg.store, KEY, &value));
+		same_text(table[i].label, value, table[i].is_long ? old : "kept");
+		same_number(table[i].label, engine_query(conn, "SELECT count(*) FROM record"), 1);
+	}
+	same_fault("in a section", &s.ctx, store_together(&s.ctx, &s.cfg.store, NULL, rehearse, &s),
+	    FAULT_SERVER);
+	setup_close(&s);
+	PQfinish(conn);
+}
+
 int
 main(void)
 {
@@ -214,7 +266,8 @@ main(void)
 		IN_FOLDER(notices_what_would_stop_a_change),
 		IN_FOLDER(changes_nothing),
 		IN_FOLDER(leaves_no_copy_after_an_error),
+		IN_DATABASE(in_a_database_it_is_rolled_back),
 	};
 
-	return cmocka_run_group_tests_name("store rehearsal", tests, NULL, NULL);
+	return run_engine_tests("store rehearsal", tests);
 }

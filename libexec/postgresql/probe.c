@@ -11,6 +11,11 @@
  * program knows.  schema is 0, and keys null, where there is none; both are null where the user may
  * not read them.
  *
+ *   -> {"do":"try_disk",…}
+ *   <- {"tried":true}
+ *
+ * tried: false if the user may not create temporary tables.
+ *
  *   -> {"do":"time_commits",…}
  *   <- {"median_us":2100}
  */
@@ -54,6 +59,11 @@
 	"SELECT (SELECT value FROM meta WHERE name = 'schema'),"                                   \
 	" (SELECT json_object_agg(substr(name, 5), value) FROM meta WHERE name LIKE "              \
 	"'key:%')::text"
+
+#define MAY_CREATE "SELECT has_database_privilege(current_database(), 'TEMPORARY')::int::text"
+
+/* A megabyte.  Other tables may have room in their pages when the disk is full. */
+#define CREATE "CREATE TEMPORARY TABLE amo_crm_check AS SELECT generate_series(1, 30000)"
 
 #define COMMIT                                                                                     \
 	"INSERT INTO turn VALUES ('check') ON CONFLICT (name) DO UPDATE SET name = excluded.name"
@@ -140,6 +150,34 @@ probe(struct ctx *ctx, struct server *server, const struct json_object *request,
 	return true;
 }
 
+/* The tables are in the database's tablespace; temporary ones may be elsewhere. */
+static bool
+write_table(struct ctx *ctx, struct session *session)
+{
+	bool ok = session_begin(ctx, session, "; SET LOCAL temp_tablespaces = ''", NULL)
+	    && session_query(ctx, session, CREATE, NULL, NULL);
+
+	session_roll_back(session);
+	return ok;
+}
+
+static bool
+try_disk(
+    struct ctx *ctx, struct server *server, const struct json_object *request, struct strbuf *sb)
+{
+	const PGresult *result;
+	bool may;
+
+	(void)request;
+	if (!session_query(ctx, &server->session, MAY_CREATE, NULL, &result))
+		return false;
+	may = result_number(result, 0, 0) == 1;
+	if (may && !write_table(ctx, &server->session))
+		return false;
+	strbuf_addf(sb, "{\"tried\":%s}", may ? "true" : "false");
+	return true;
+}
+
 static int64_t
 now_us(void)
 {
@@ -179,6 +217,7 @@ time_commits(
 
 const struct verb probe_verbs[] = {
 	{ "probe", probe, VERB_CONNECTS },
+	{ "try_disk", try_disk, VERB_OUTSIDE },
 	{ "time_commits", time_commits, 0 },
 	{ NULL, NULL, 0 },
 };

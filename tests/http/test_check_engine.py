@@ -15,7 +15,8 @@ from sandbox.cluster import Cluster
 PARTS = {"configuration", "keys", "redirect_uri", "client_id", "client_secret", "authorize_url",
          "deep_link", "jwt", "webhook_key", "deliver", "certificates", "network", "amo-crm-https",
          "amo-crm-crypto", "store", "disk", "password_file", "engine", "tls", "durability",
-         "engine-clock", "schema", "rights", "latency", "records", "connections", "events", "clock"}
+         "engine-clock", "schema", "rights", "engine-disk", "latency", "records", "connections",
+         "events", "clock"}
 NOWHERE = "192.0.2.1"   # RFC 5737: no machine has it
 ROOT_ONLY = pytest.mark.skipif(not process.is_root(), reason="only root can change owners")
 

@@ -110,13 +110,14 @@ class Node:
     def running(self):
         return self._daemon is not None and self._daemon.running
 
-    def launch(self):
-        """The server starts; `await_ready` waits until it accepts connections."""
+    def launch(self, launcher=()):
+        """The server starts; `await_ready` waits until it accepts connections.  `launcher` is a
+        command that becomes the server."""
         # an immediate shutdown: SIGTERM would wait until all clients have disconnected
         self._daemon = process.Daemon(
-            [find("postgres"), "-D", self.data, "-c", f"config_file={self.config}"], self.log,
-            ending=signal.SIGQUIT, cwd=self.folder, env={"LC_ALL": "C", "TZ": "UTC", **self._environment},
-            **process.as_web_user())
+            [*launcher, find("postgres"), "-D", self.data, "-c", f"config_file={self.config}"],
+            self.log, ending=signal.SIGQUIT, cwd=self.folder,
+            env={"LC_ALL": "C", "TZ": "UTC", **self._environment}, **process.as_web_user())
 
     def await_ready(self):
         def settled():
@@ -328,10 +329,10 @@ class Cluster:
     def stop(self, node):
         node.stop()
 
-    def start(self, node):
+    def start(self, node, launcher=()):
         """Starts a node that was stopped or killed, as what it was before."""
         self._configure(node)
-        node.launch()
+        node.launch(launcher)
         node.await_ready()
 
     def promote(self):

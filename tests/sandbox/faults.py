@@ -264,12 +264,13 @@ def late(exchange):
 
 
 @fault
-def held(exchange, until=None, then=None, came=None):
+def held(exchange, until=None, then=None, came=None, length=0):
     """Carries out the request, and responds when the event `until` is set; with `then`, it waits
-    and responds with a fault of that kind instead.  It sets the event `came` before it waits."""
+    and responds with a fault of that kind instead.  It sets the event `came` before it waits.
+    `length` is that of tokens."""
     if came:
         came.set()
-    reply = exchange.proceed() if then is None else None
+    reply = exchange.proceed(**({"length": length} if length else {})) if then is None else None
     while not (until and until.is_set()) and exchange.pause(0.02):
         pass
     return reply if then is None else KINDS[then](exchange)

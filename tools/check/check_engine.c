@@ -181,6 +181,30 @@ check_keys(struct check *c, const struct json_object *probe)
 		report_ok(r, "keys", "%zu, as recorded in the database", c->ring->count);
 }
 
+/* False, with a finding: not all that the programs store would be taken. */
+static bool
+check_database_disk(struct check *c)
+{
+	struct json_object *reply = engine_query(c->ctl->ctx, &c->ctl->cfg.store, "try_disk");
+	bool tried;
+
+	if (reply == NULL) {
+		report_fault(&c->report, "engine-disk",
+		    c->ctl->ctx->kind == FAULT_STORAGE
+			? "make room on the disk of the primary: remove other files, enlarge it, "
+			  "or lower [webhook] keep_days"
+			: "run check again");
+		return false;
+	}
+	if (json_get_boolean(reply, "tried", &tried) && tried)
+		report_ok(&c->report, "engine-disk", "has room for another table of 1 MB");
+	else
+		report_ok(&c->report, "engine-disk",
+		    "not tried, as the user may not create temporary tables");
+	json_object_put(reply);
+	return true;
+}
+
 /* False, with a finding: the database cannot be changed. */
 static bool
 check_latency(struct check *c)
@@ -222,7 +246,7 @@ check_probe(struct check *c, const struct json_object *probe)
 	if (!has_tables || !rights_ok(c, probe) || !usable)
 		return false;
 	check_keys(c, probe);
-	return changes && check_latency(c);
+	return changes && check_database_disk(c) && check_latency(c);
 }
 
 void

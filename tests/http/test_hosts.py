@@ -1,7 +1,7 @@
 """Two hosts over one database: what one does, the other sees, and neither does it twice."""
 
-import contextlib
 import itertools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -120,20 +120,28 @@ def test_tokens_that_the_other_host_has_refreshed_are_used(two, amocrm):
     assert works(amocrm, two[0].ctl("token", ID).stdout.removesuffix("\n")) == 1
 
 
-@contextlib.contextmanager
-def nothing_is_stored(database):
-    database.psql("REVOKE INSERT, UPDATE ON record FROM amo_crm")
-    try:
-        yield
-    finally:
-        database.psql("GRANT INSERT, UPDATE ON record TO amo_crm")
+def nothing_stored(amocrm, database, request):
+    """What the request returns if nothing can be stored from the time on when amoCRM is asked."""
+    asked, answering = threading.Event(), threading.Event()
+    amocrm.misbehave("held", path="/oauth2/access_token", came=asked, until=answering)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(request)
+        try:
+            assert asked.wait(process.PATIENCE)
+            database.psql("REVOKE INSERT, UPDATE ON record FROM amo_crm")
+            answering.set()
+            return done.result(process.PATIENCE)
+        finally:
+            answering.set()
+            done.exception(process.PATIENCE)
+            database.psql("GRANT INSERT, UPDATE ON record TO amo_crm")
 
 
 def test_tokens_that_wait_on_one_host_are_not_given_up_by_the_other(two, amocrm, own_database):
     first, second = two
+    first.configure(**ANY_ACCOUNT, amocrm_timeout=30)
     connect(first, amocrm, life=SOON)
-    with nothing_is_stored(own_database):
-        first.ctl("refresh")
+    nothing_stored(amocrm, own_database, lambda: first.ctl("refresh", check=False))
 
     refused = second.ctl("refresh", check=False)
 
@@ -160,10 +168,10 @@ def check_waiting_code(two, amocrm, params):
 def test_a_code_whose_tokens_wait_on_one_host_is_not_given_up_by_the_other(
         two, amocrm, own_database):
     for site in two:
-        site.configure(**PER_USER)
+        site.configure(**PER_USER, amocrm_timeout=30)
     params = amocrm.approve(state=User(two[0]).state())
-    with nothing_is_stored(own_database):
-        expect.failed(two[0].get("callback", params), "server_error", params["state"])
+    answer = nothing_stored(amocrm, own_database, lambda: two[0].get("callback", params))
+    expect.failed(answer, "server_error", params["state"])
 
     check_waiting_code(two, amocrm, params)
 

@@ -10,7 +10,8 @@ from . import process
 
 # A child namespace of the user may mount.  The folder stays the working directory below the mount.
 UNSHARE = ["unshare", "--map-current-user", "--mount", "--keep-caps"]
-SCRIPT = ('cd "$1" && mount -t tmpfs -o "size=$2m,mode=0700" none "$1" && cp -R . "$1" && cd / &&'
+SCRIPT = ('cd "$1" && size=$(($(du -sm . | cut -f1) + $2)) &&'
+          ' mount -t tmpfs -o "size=${size}m,mode=0700" none "$1" && cp -R . "$1" && cd / &&'
           ' shift 2 && exec "$@"')
 
 
@@ -20,16 +21,16 @@ def may_mount():
 
 
 class SmallDisk:
-    """`folder` is relative to the data of the primary, which is started again with the disk of that
-    many MiB over it."""
+    """`folder` is relative to the data of the primary, which is started again with the disk over
+    it.  `room` is in MiB, beside the files that are there."""
 
-    def __init__(self, cluster, folder, size):
+    def __init__(self, cluster, folder, room):
         self.cluster, self.node = cluster, cluster.primary
         path = self.node.data / folder
         self._ballast = path / "ballast"
         cluster.await_standbys()
         cluster.stop(self.node)
-        cluster.start(self.node, [*UNSHARE, "sh", "-c", SCRIPT, "sh", path, str(size)])
+        cluster.start(self.node, [*UNSHARE, "sh", "-c", SCRIPT, "sh", path, str(room)])
         cluster.await_standbys()
 
     def fill(self):

@@ -74,8 +74,8 @@ bool store_commit(
  * these records what a commit does - locks their shards, reads them, prepares copies with values
  * as long as they may become and reads those back - but renames nothing.  The locks are released
  * again: a request lasts seconds, and a shard serves many accounts.  Corrupt records are no
- * obstacle, as for store_put.  In a database it does all of a commit, with values of 4 KB or as long
- * as the old ones, and is rolled back; there it fails in a section.
+ * obstacle, as for store_put.  In a database it does all of a commit, with values of 4 KB or as
+ * long as the old ones, and is rolled back; there it fails in a section.
  * Fault: as store_commit; nothing has changed. */
 bool store_rehearse(
     struct ctx *ctx, const struct store_config *store, const char *const *keys, size_t count);

@@ -20,7 +20,7 @@ from sandbox.database import EmptiedDatabase
 from sandbox.receiver import Receiver
 from sandbox.servers import NotInstalled
 
-AHEAD_S = (45, -45)     # a claim lasts 30 seconds, and a lease less
+AHEAD_S = (300, -300)   # a claim lasts 30 seconds, and the lease of a refresh here 212
 
 numbers = itertools.count()
 

@@ -76,13 +76,23 @@ find_newer(struct ctx *ctx, const struct config *cfg, const struct save_input *i
 	return true;
 }
 
-/* Whether the record is of an earlier attempt.  A commit of a database whose acknowledgement was
- * lost has stored all, and since then the connection may have been refreshed or revoked.  Files may
- * have only a part of it. */
+/* *done tells whether an earlier attempt has stored all.  In a database a commit whose
+ * acknowledgement was lost has, and since then the connection may have been refreshed or revoked.
+ * Files may have a part of it, and a database that was restored too. */
 static bool
-is_stored(const struct config *cfg, const struct connection *stored, const struct save_input *in)
+find_done(struct ctx *ctx, const struct config *cfg, const struct save_input *in,
+    const struct connection *stored, bool *done)
 {
-	return cfg->store.engine == ENGINE_POSTGRESQL && is_of(stored, in->authorization->id);
+	const struct store_op *code = in->authorization->code_op;
+	const char *value;
+
+	*done = cfg->store.engine == ENGINE_POSTGRESQL && is_of(stored, in->authorization->id);
+	if (!*done || code == NULL)
+		return true;
+	if (!store_get(ctx, &cfg->store, code->key, &value))
+		return false;
+	*done = value != NULL;
+	return true;
 }
 
 bool
@@ -96,7 +106,8 @@ save_plan_new(struct ctx *ctx, const struct config *cfg, const struct keyring *r
 	ring = keyring_reload(ctx, cfg->store.keys, ring);
 	if (!connection_find_or_skip_corrupt(ctx, cfg, in->key, &found, &stored))
 		return false;
-	plan->done = found && is_stored(cfg, &stored, in);
+	if (found && !find_done(ctx, cfg, in, &stored, &plan->done))
+		return false;
 	if (plan->done)
 		return true;
 	if (in->authorization->folded

@@ -5,6 +5,7 @@
     on_servers a fresh set-up behind each real server: for what depends on the web server
     fastcgi    a fresh set-up, the programs run as FastCGI: one process for each program
     cluster    three PostgreSQL servers; a test may kill any of them
+    hosts      two hosts over a database in that cluster; their sites are `two`
 
 Tests of what is stored run once more over PostgreSQL, see engines.py.
 
@@ -26,6 +27,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import engines  # noqa: E402
 import responder  # noqa: E402
+from hosts import Hosts  # noqa: E402
 from sandbox import process  # noqa: E402
 from sandbox.amocrm import Amocrm, usual_integration  # noqa: E402
 from sandbox.cluster import Cluster  # noqa: E402
@@ -190,3 +192,28 @@ def one_database(one_cluster):
 def cluster(one_cluster):
     yield one_cluster
     one_cluster.heal()
+
+
+# Two hosts over one database.
+
+@pytest.fixture(scope="module")
+def own_database(one_cluster):
+    return EmptiedDatabase(one_cluster, f"hosts{next(numbers)}")
+
+
+@pytest.fixture(scope="module")
+def installed(amocrm_and_folder, one_cluster, own_database):
+    both = Hosts(amocrm_and_folder[0], one_cluster, own_database)
+    yield both
+    both.remove()
+
+
+@pytest.fixture
+def hosts(installed, cluster):
+    with installed:
+        yield installed
+
+
+@pytest.fixture
+def two(hosts):
+    return hosts.sites

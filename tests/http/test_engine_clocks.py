@@ -49,11 +49,6 @@ def hosts(installed):
         yield installed
 
 
-@pytest.fixture
-def two(hosts):
-    return hosts.sites
-
-
 def test_check_tells_the_difference(two, cluster):
     configure(two[0])
 

@@ -22,29 +22,6 @@ from sandbox.database import EmptiedDatabase
 from sandbox.receiver import Receiver, new_secret
 
 
-@pytest.fixture(scope="module")
-def own_database(one_cluster):
-    return EmptiedDatabase(one_cluster, "faults")
-
-
-@pytest.fixture(scope="module")
-def installed(amocrm_and_folder, one_cluster, own_database):
-    both = several.Hosts(amocrm_and_folder[0], one_cluster, own_database)
-    yield both
-    both.remove()
-
-
-@pytest.fixture
-def hosts(installed, cluster):
-    with installed:
-        yield installed
-
-
-@pytest.fixture
-def two(hosts):
-    return hosts.sites
-
-
 def no_new_session(cluster):
     """Whether a program cannot connect any more."""
     try:

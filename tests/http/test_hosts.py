@@ -1,6 +1,5 @@
 """Two hosts over one database: what one does, the other sees, and neither does it twice."""
 
-import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,40 +7,14 @@ import pytest
 
 import app
 import expect
-import hosts as several
 import loads
 import webhooks
 from app import MODES, PER_USER, User
 from connections import ANY_ACCOUNT, ID, SOON, connect, notices, tokens_that_last, works
+from hosts import attempt
 from sandbox import hooks, process
-from sandbox.database import EmptiedDatabase
 from sandbox.postgresql_proxy import PostgresqlProxy
 from sandbox.receiver import Receiver
-
-numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def own_database(one_cluster):
-    return EmptiedDatabase(one_cluster, f"hosts{next(numbers)}")
-
-
-@pytest.fixture(scope="module")
-def installed(amocrm_and_folder, one_cluster, own_database):
-    both = several.Hosts(amocrm_and_folder[0], one_cluster, own_database)
-    yield both
-    both.remove()
-
-
-@pytest.fixture
-def hosts(installed, cluster):
-    with installed:
-        yield installed
-
-
-@pytest.fixture
-def two(hosts):
-    return hosts.sites
 
 
 @pytest.fixture
@@ -305,7 +278,7 @@ def test_a_code_whose_tokens_a_killed_program_has_left_is_not_given_up(
     params = amocrm.approve()
     proxy.hang_reply("INSERT INTO record")
     with ThreadPoolExecutor() as pool:
-        killed = pool.submit(several.attempt, lambda: two[0].get("callback", params))
+        killed = pool.submit(attempt, lambda: two[0].get("callback", params))
         assert proxy.lost.wait(process.PATIENCE)
         hosts.hosts[0].kill_programs()
         proxy.resume()

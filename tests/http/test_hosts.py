@@ -276,7 +276,8 @@ def test_a_code_whose_tokens_a_killed_program_has_left_is_not_given_up(
         proxy, hosts, two, amocrm):
     two[1].configure(**ANY_ACCOUNT)
     params = amocrm.approve()
-    proxy.hang_reply("INSERT INTO record")
+    # The transaction that is rolled back is the trial, before amoCRM is asked.
+    proxy.hang_reply("INSERT INTO record", after="ROLLBACK")
     with ThreadPoolExecutor() as pool:
         killed = pool.submit(attempt, lambda: two[0].get("callback", params))
         assert proxy.lost.wait(process.PATIENCE)

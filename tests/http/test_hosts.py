@@ -209,8 +209,12 @@ def test_an_event_whose_acknowledgement_was_lost_is_stored(proxy, two):
     assert stored in (list("01"), list("011"))
 
 
-@pytest.mark.parametrize("lost", [("INSERT INTO lease",), ("COMMIT", "UPDATE record"),
-                                  ("UPDATE lease",)], ids=" ".join)
+TRIAL = ["ROLLBACK"]    # before amoCRM is asked, what will be stored is written and rolled back
+LOST = {"the lease": ["INSERT INTO lease"], "the end of the lease": ["UPDATE lease"]}
+
+
+@pytest.mark.parametrize("lost", [*LOST.values(), ["COMMIT", [*TRIAL, "UPDATE record"]]],
+                         ids=[*LOST, "the tokens"])
 def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, lost):
     connect(two[1], amocrm, life=SOON)
     amocrm.forget()
@@ -224,8 +228,8 @@ def test_a_refresh_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, 
     assert works(amocrm, printed.removesuffix("\n")) == 1
 
 
-@pytest.mark.parametrize("lost", [("INSERT INTO lease",), ("COMMIT", "INSERT INTO event"),
-                                  ("UPDATE lease",)], ids=" ".join)
+@pytest.mark.parametrize("lost", [*LOST.values(), ["COMMIT", ["INSERT INTO event"]]],
+                         ids=[*LOST, "the connection"])
 def test_a_callback_whose_acknowledgement_was_lost_is_stored(proxy, two, amocrm, lost):
     proxy.lose_reply(*lost)
     params = amocrm.approve()
@@ -264,7 +268,7 @@ def test_an_event_of_a_connection_whose_acknowledgement_was_lost_is_stored_once(
     if action == "refresh_failed":      # in no section
         proxy.lose_reply("INSERT INTO event")
     else:
-        proxy.lose_reply("COMMIT", "INSERT INTO event")
+        proxy.lose_reply("COMMIT", ["INSERT INTO event"])
 
     end(two[0], amocrm)
 
@@ -276,8 +280,7 @@ def test_a_code_whose_tokens_a_killed_program_has_left_is_not_given_up(
         proxy, hosts, two, amocrm):
     two[1].configure(**ANY_ACCOUNT)
     params = amocrm.approve()
-    # The transaction that is rolled back is the trial, before amoCRM is asked.
-    proxy.hang_reply("INSERT INTO record", after="ROLLBACK")
+    proxy.hang_reply("INSERT INTO record", after=TRIAL)
     with ThreadPoolExecutor() as pool:
         killed = pool.submit(attempt, lambda: two[0].get("callback", params))
         assert proxy.lost.wait(process.PATIENCE)

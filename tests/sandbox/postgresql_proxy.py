@@ -51,14 +51,15 @@ class PostgresqlProxy:
         return self._cluster.conninfo(**{"host": "127.0.0.1", "port": port, "sslmode": "disable",
                                          "sslrootcert": None, **changes})
 
-    def lose_reply(self, statement="COMMIT", after=None):
+    def lose_reply(self, statement="COMMIT", after=()):
         """The next statement that contains these words is executed, and then the connection ends
-        without a reply.  With `after`: the next one after a statement that contains those."""
-        self._await("end", after, statement)
+        without a reply.  With `after`: the next one after statements that contain those, one after
+        the other."""
+        self._await("end", *after, statement)
 
-    def hang_reply(self, statement="COMMIT", after=None):
+    def hang_reply(self, statement="COMMIT", after=()):
         """The same, but the connection does not end: the client gets nothing."""
-        self._await("hang", after, statement)
+        self._await("hang", *after, statement)
 
     def hang(self):
         """Connections are accepted, but what either side sends is swallowed, also its end."""
@@ -97,7 +98,7 @@ class PostgresqlProxy:
             self._fate = fate
             # not READ COMMITTED, for COMMIT
             self._awaited = [re.compile(rb"\b%b\b" % re.escape(words.encode()))
-                             for words in statements if words]
+                             for words in statements]
 
     def fate(self, statement):
         """What happens to the reply of this statement: "end", "hang", or None."""

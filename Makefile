@@ -248,9 +248,9 @@ $(BUILD)/fuzz-long/fuzz_%: $(BUILD)/fuzz-long/fuzz_%.o $(BUILD)/fuzz-long/libcom
 	$(call step,LD) $(FUZZ_CLANG) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(SHARED_LIBS)
 
 # The tests of a file run sequentially; several files run in parallel, more than there are
-# processors, since many tests wait.
+# processors, since many tests wait.  Those of torture take longest, so they come first.
 check-http: programs $(STORE_CLIENT)
-	/usr/bin/python3 -m pytest -q tests -n $$(($$(nproc) < 4 ? $$(nproc) * 2 : 8)) --dist loadfile --ignore=tests/http/test_patroni.py
+	/usr/bin/python3 -m pytest -q tests/torture tests -n $$(($$(nproc) < 4 ? $$(nproc) * 2 : 8)) --dist loadfile --ignore=tests/http/test_patroni.py
 
 # Patroni needs a machine with nothing else to do: one that is busy loses its lease for nothing.
 check-patroni: programs

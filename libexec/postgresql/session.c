@@ -56,17 +56,11 @@ session_set(struct ctx *ctx, struct session *session, const char *database,
 	    || fault(ctx, FAULT_SERVER, "no memory for the name of the database");
 }
 
-static void
-clear_result(struct session *session)
-{
-	PQclear(session->result);
-	session->result = NULL;
-}
-
 void
 session_close(struct session *session)
 {
-	clear_result(session);
+	PQclear(session->result);
+	session->result = NULL;
 	PQfinish(session->conn);
 	session->conn = NULL;
 	session->open = false;
@@ -125,13 +119,6 @@ lose(struct ctx *ctx, struct session *session)
 	return false;
 }
 
-static void
-prepare(struct session *session)
-{
-	clear_result(session);
-	session->warned = false;
-}
-
 /* Waits for the results of what was sent, if that is 1. */
 static bool
 finish(struct ctx *ctx, struct session *session, int sent)
@@ -150,7 +137,7 @@ bool
 session_query(struct ctx *ctx, struct session *session, const char *sql, const struct param *params,
     const PGresult **result)
 {
-	prepare(session);
+	session->warned = false;
 	if (!finish(ctx, session, wire_send(session->conn, sql, params)))
 		return false;
 	if (result != NULL)
@@ -180,7 +167,7 @@ session_change(struct ctx *ctx, struct session *session, const char *sql,
 static bool
 execute(struct ctx *ctx, struct session *session, const char *sql)
 {
-	prepare(session);
+	session->warned = false;
 	return finish(ctx, session, PQsendQuery(session->conn, sql));
 }
 
@@ -248,7 +235,7 @@ session_roll_back(struct session *session)
 	if (session->conn == NULL || !session->open)
 		return;
 	session->open = false;
-	prepare(session);
+	session->warned = false;
 	if (PQsendQuery(session->conn, "ROLLBACK") != 1
 	    || !wire_receive(session->conn, session->deadline_ms, &session->result)
 	    || wire_failed(session->result))

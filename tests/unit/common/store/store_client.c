@@ -53,18 +53,9 @@ add(struct client *client, const char *key, char *text)
 }
 
 static bool
-replace(struct ctx *ctx, void *arg, const char *old, const char **value)
-{
-	(void)ctx;
-	(void)old;
-	*value = arg;
-	return true;
-}
-
-static bool
 put(struct client *client, const char *key, char *value)
 {
-	const struct store_op op = { key, 0, replace, value };
+	const struct store_op op = store_op_put(key, value, 0);
 	size_t len;
 	char *text;
 

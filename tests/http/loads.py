@@ -197,6 +197,21 @@ def check(hosts, load, receiver):
     check_events(hosts, load, receiver)
 
 
+def survives(hosts, receiver, seed, strike):
+    """Whether nothing acknowledged is lost by what strikes in the middle of a load."""
+    load = Load(hosts, receiver, seed)
+    load.start()
+    for host in hosts.hosts:
+        host.deliver()
+    load.await_progress(20)
+    strike()
+    load.await_progress(20)
+    load.end()
+
+    check(hosts, load, receiver)
+    return load.connected and not load.in_flight
+
+
 def await_deliveries(hosts, load, receiver):
     """Returns when everything that waits has been delivered."""
     def arrived():

@@ -231,21 +231,14 @@ def test_nothing_acknowledged_is_lost_without_room_for_wal(amocrm, receiver):
 
 def lose_nothing(cluster, both, receiver):
     disk = disks.SmallDisk(cluster, "pg_wal", 32)
-    with both:
-        load = loads.Load(both, receiver, seed=4)
-        load.start()
-        for host in both.hosts:
-            host.deliver()
-        load.await_progress(20)
+
+    def strike():
         disk.fill()
         process.wait_until(lambda: panics(cluster), "the end of the room for WAL")
         cluster.kill()
         cluster.promote()
-        load.await_progress(20)
-        load.end()
-
-        loads.check(both, load, receiver)
-        assert load.connected and not load.in_flight
+    with both:
+        assert loads.survives(both, receiver, 4, strike)
 
 
 def panics(cluster):

@@ -342,18 +342,10 @@ def test_a_newer_schema_is_not_written_to(two, own_database):
 # A primary that dies.
 
 def test_nothing_acknowledged_is_lost_with_the_primary(hosts, cluster, receiver):
-    load = loads.Load(hosts, receiver, seed=2)
-    load.start()
-    for host in hosts.hosts:
-        host.deliver()
-    load.await_progress(20)
-    cluster.kill()
-    cluster.promote()
-    load.await_progress(20)
-    load.end()
-
-    loads.check(hosts, load, receiver)
-    assert load.connected and not load.in_flight
+    def strike():
+        cluster.kill()
+        cluster.promote()
+    assert loads.survives(hosts, receiver, 2, strike)
 
 
 def test_what_no_standby_has_is_not_acknowledged(hosts, cluster, receiver):
